@@ -1,0 +1,1 @@
+//! abbado runs AI coding CLIs, each in its own git worktree, and keeps all they do as an event log.

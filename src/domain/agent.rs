@@ -1,0 +1,236 @@
+//! An agent: how a CLI is started, and the rules of its fields.
+
+use super::{AgentId, ProjectId, Time, time};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Default of `cli_name`.
+pub const CLI_NAME_DEFAULT: &str = "claude-code";
+/// Default of `allowed_tools`.
+pub const ALLOWED_TOOLS_DEFAULT: &str = "Read,Edit,Write,Bash,Glob,Grep";
+/// Default of `max_turns`.
+pub const MAX_TURNS_DEFAULT: u32 = 100;
+/// Default of `role`.
+pub const ROLE_DEFAULT: &str = "builder";
+/// Largest `max_turns`.
+pub const MAX_TURNS_MAX: u32 = 10_000;
+/// Longest `model`, in characters.
+pub const MODEL_CHARS_MAX: usize = 200;
+/// Longest `instructions`, in bytes.
+pub const INSTRUCTIONS_BYTES_MAX: usize = 256 * 1024;
+/// Longest `role`, in characters.
+pub const ROLE_CHARS_MAX: usize = 64;
+
+/// A configuration of a CLI, copied whole into each run it starts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Agent {
+    /// Its id.
+    pub id: AgentId,
+    /// The project it belongs to.
+    pub project_id: ProjectId,
+    /// What people call it.
+    pub name: String,
+    /// The adapter: `claude-code`, `command`, `demo`.
+    pub cli_name: String,
+    /// Model given to the CLI; its own default when null.
+    pub model: Option<String>,
+    /// Added to the CLI's system prompt.
+    pub instructions: String,
+    /// Comma-separated tools the CLI may use without asking.
+    pub allowed_tools: String,
+    /// Most turns of one run.
+    pub max_turns: u32,
+    /// Keys that the adapter gives meaning to; see [`Agent::mode`] and its neighbours.
+    pub provider_config: Map<String, Value>,
+    /// `builder` and `reviewer` have meaning; other texts are labels.
+    pub role: String,
+    /// When it was made.
+    #[serde(with = "time")]
+    pub created_at: Time,
+    /// When it was last changed.
+    #[serde(with = "time")]
+    pub updated_at: Time,
+}
+
+/// How a CLI is run in its PTY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentMode {
+    /// The CLI's own full-screen interface.
+    Interactive,
+    /// The CLI's print mode with streaming JSON.
+    Headless,
+}
+
+impl Agent {
+    /// The mode asked for in `provider_config`; interactive when it says nothing.
+    #[must_use]
+    pub fn mode(&self) -> AgentMode {
+        match self.provider_config.get("mode").and_then(Value::as_str) {
+            Some("headless") => AgentMode::Headless,
+            _ => AgentMode::Interactive,
+        }
+    }
+
+    /// Program to run instead of the adapter's default.
+    #[must_use]
+    pub fn bin(&self) -> Option<&str> {
+        self.provider_config.get("bin").and_then(Value::as_str)
+    }
+
+    /// Extra arguments, in order.
+    #[must_use]
+    pub fn args(&self) -> Vec<String> {
+        strings(self.provider_config.get("args"))
+    }
+
+    /// The argument vector of the adapter `command`.
+    #[must_use]
+    pub fn command(&self) -> Vec<String> {
+        strings(self.provider_config.get("command"))
+    }
+
+    /// Environment added for the CLI. The server's own variables cannot be set from here.
+    #[must_use]
+    pub fn env(&self) -> Vec<(String, String)> {
+        let Some(Value::Object(map)) = self.provider_config.get("env") else { return Vec::new() };
+        map.iter()
+            .filter(|(key, _)| !key.starts_with("ABBADO_"))
+            .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+            .collect()
+    }
+
+    /// Says what is wrong with the agent's values, or nothing. `known_cli` tells whether an
+    /// adapter of that name is in this build.
+    #[must_use]
+    pub fn fault(&self, known_cli: impl Fn(&str) -> bool) -> Option<String> {
+        let too_long = |text: &str, max: usize| text.chars().count() > max;
+        if self.name.trim().is_empty() || too_long(&self.name, 200) {
+            return Some("name must have 1 to 200 characters and not be blank".into());
+        }
+        if !known_cli(&self.cli_name) {
+            return Some(format!("cli_name '{}' is no adapter of this build", self.cli_name));
+        }
+        if self.model.as_deref().is_some_and(|m| too_long(m, MODEL_CHARS_MAX)) {
+            return Some("model must have at most 200 characters".into());
+        }
+        if self.model.as_deref().is_some_and(|m| m.starts_with('-')) {
+            return Some("model must not start with '-'".into());
+        }
+        if self.instructions.len() > INSTRUCTIONS_BYTES_MAX {
+            return Some("instructions must be at most 256 KiB".into());
+        }
+        if self.max_turns == 0 || self.max_turns > MAX_TURNS_MAX {
+            return Some("max_turns must be 1 to 10000".into());
+        }
+        if self.role.trim().is_empty() || too_long(&self.role, ROLE_CHARS_MAX) {
+            return Some("role must have 1 to 64 characters".into());
+        }
+        self.provider_config_fault()
+    }
+
+    fn provider_config_fault(&self) -> Option<String> {
+        let config = &self.provider_config;
+        for key in ["bin", "mode"] {
+            if config.get(key).is_some_and(|v| !v.is_null() && !v.is_string()) {
+                return Some(format!("provider_config.{key} must be a string"));
+            }
+        }
+        if let Some(mode) = config.get("mode").and_then(Value::as_str)
+            && !matches!(mode, "interactive" | "headless")
+        {
+            return Some("provider_config.mode must be \"interactive\" or \"headless\"".into());
+        }
+        for key in ["args", "command"] {
+            let Some(value) = config.get(key) else { continue };
+            let fine = value.as_array().is_some_and(|items| items.iter().all(Value::is_string));
+            if !fine {
+                return Some(format!("provider_config.{key} must be an array of strings"));
+            }
+        }
+        if let Some(env) = config.get("env") {
+            let Some(env) = env.as_object() else {
+                return Some("provider_config.env must be an object of strings".into());
+            };
+            for (key, value) in env {
+                if !value.is_string() || key.is_empty() || key.contains(['=', '\0']) {
+                    return Some("provider_config.env must be an object of strings".into());
+                }
+            }
+        }
+        let needs_command = self.cli_name == "command";
+        (needs_command && self.command().first().is_none_or(String::is_empty)).then(|| {
+            "provider_config.command must be a non-empty array for the adapter 'command'".into()
+        })
+    }
+}
+
+fn strings(value: Option<&Value>) -> Vec<String> {
+    let Some(Value::Array(items)) = value else { return Vec::new() };
+    items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use uuid::Uuid;
+
+    fn agent(change: impl FnOnce(&mut Agent)) -> Option<String> {
+        let at = Time::from_timestamp_millis(0).expect("the epoch is a time");
+        let mut agent = Agent {
+            id: AgentId(Uuid::nil()),
+            project_id: ProjectId(Uuid::nil()),
+            name: "a".into(),
+            cli_name: CLI_NAME_DEFAULT.into(),
+            model: None,
+            instructions: String::new(),
+            allowed_tools: ALLOWED_TOOLS_DEFAULT.into(),
+            max_turns: MAX_TURNS_DEFAULT,
+            provider_config: Map::new(),
+            role: ROLE_DEFAULT.into(),
+            created_at: at,
+            updated_at: at,
+        };
+        change(&mut agent);
+        agent.fault(|cli| ["claude-code", "command"].contains(&cli))
+    }
+
+    fn with_config(config: Value) -> Option<String> {
+        agent(|a| a.provider_config = config.as_object().expect("an object").clone())
+    }
+
+    #[test]
+    fn defaults_are_valid_and_each_bound_names_its_field() {
+        assert_eq!(agent(|_| ()), None);
+        let faults = [
+            (agent(|a| a.name = " ".into()), "name"),
+            (agent(|a| a.cli_name = "vim".into()), "cli_name"),
+            (agent(|a| a.model = Some("m".repeat(201))), "model"),
+            (agent(|a| a.model = Some("--yolo".into())), "model"),
+            (agent(|a| a.instructions = "x".repeat(256 * 1024 + 1)), "instructions"),
+            (agent(|a| a.max_turns = 0), "max_turns"),
+            (agent(|a| a.max_turns = 10_001), "max_turns"),
+            (agent(|a| a.role = String::new()), "role"),
+            (agent(|a| a.cli_name = "command".into()), "provider_config.command"),
+            (with_config(json!({"mode": "x"})), "provider_config.mode"),
+            (with_config(json!({"args": "x"})), "provider_config.args"),
+            (with_config(json!({"env": {"A": 1}})), "provider_config.env"),
+            (with_config(json!({"bin": 1})), "provider_config.bin"),
+        ];
+        for (fault, field) in faults {
+            assert!(fault.as_deref().is_some_and(|f| f.starts_with(field)), "{field}: {fault:?}");
+        }
+    }
+
+    #[test]
+    fn the_servers_own_variables_cannot_be_set() {
+        let config = json!({"env": {"ABBADO_TOKEN": "x", "A": "b"}});
+        let Value::Object(map) = config else { panic!("an object") };
+        let mut seen = Vec::new();
+        agent(|a| {
+            a.provider_config = map;
+            seen = a.env();
+        });
+        assert_eq!(seen, [("A".to_owned(), "b".to_owned())]);
+    }
+}

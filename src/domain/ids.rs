@@ -1,0 +1,61 @@
+//! Ids as types of their own, so that a project's id cannot be passed for a run's.
+//!
+//! Ids are drawn in `runtime::ids`; here they are only parsed and printed (lower-case, hyphenated).
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Place of an event in the whole log: grows, is unique, may have holes after a delete.
+pub type EventId = i64;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+        )]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.as_hyphenated().fmt(formatter)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::try_parse(text).map(Self)
+            }
+        }
+    };
+}
+
+id!(
+    /// One agent at work: an event stream.
+    RunId
+);
+id!(
+    /// A set of repositories that belong together.
+    ProjectId
+);
+id!(
+    /// One repository of a project.
+    RepoId
+);
+id!(
+    /// A configuration of a CLI.
+    AgentId
+);
+
+impl RunId {
+    /// Branch of a new run: `abbado/run-` and the id's *last* eight hex digits would collide less
+    /// for time-ordered ids, but the API promises the first eight; ids of runs are random (v4).
+    #[must_use]
+    pub fn default_branch(&self) -> String {
+        let hex = self.0.as_simple().to_string();
+        format!("abbado/run-{}", &hex[..8])
+    }
+}

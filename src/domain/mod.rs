@@ -1,0 +1,55 @@
+//! What abbado means, with no idea of how it is kept or served.
+//!
+//! Everything here is pure: no clock, no id generator, no IO, no actor. Times and ids come in as
+//! values. `decide` may refuse; `apply` may not fail. The other rooms all use this one; it uses
+//! none of them.
+
+pub mod agent;
+pub mod ids;
+pub mod project;
+pub mod run;
+pub mod settings;
+
+pub use agent::{Agent, AgentMode};
+pub use ids::{AgentId, EventId, ProjectId, RepoId, RunId};
+pub use project::{Project, Repo};
+
+/// A moment in UTC. Its JSON form is RFC 3339 with milliseconds and `Z`, through [`time`].
+pub type Time = chrono::DateTime<chrono::Utc>;
+
+/// Serde form of [`Time`]: RFC 3339, UTC, milliseconds, `Z`, as the API promises.
+pub mod time {
+    use super::Time;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// Formats a time for the wire.
+    #[must_use]
+    pub fn format(time: &Time) -> String {
+        time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+    }
+
+    /// Parses what [`format()`] wrote.
+    ///
+    /// # Errors
+    /// When the text is no RFC 3339 time.
+    pub fn parse(text: &str) -> Result<Time, chrono::ParseError> {
+        Ok(chrono::DateTime::parse_from_rfc3339(text)?.to_utc())
+    }
+
+    /// Serialises as text.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(time: &Time, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format(time))
+    }
+
+    /// Deserialises from text.
+    ///
+    /// # Errors
+    /// When the text is no RFC 3339 time.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse(&text).map_err(D::Error::custom)
+    }
+}

@@ -1,0 +1,98 @@
+//! Projects and their repositories, as values.
+
+use super::{ProjectId, RepoId, Time, time};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Longest name of a project, in characters.
+pub const PROJECT_NAME_CHARS_MAX: usize = 200;
+/// Longest name of a repo, in characters; it becomes a folder name.
+pub const REPO_NAME_CHARS_MAX: usize = 64;
+
+/// A set of repositories that agents work on together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Project {
+    /// Its id.
+    pub id: ProjectId,
+    /// What people call it; 1 to 200 characters, not blank.
+    pub name: String,
+    /// Its repositories, oldest first.
+    pub repos: Vec<Repo>,
+    /// When it was made.
+    #[serde(with = "time")]
+    pub created_at: Time,
+    /// How a worktree of it is made ready.
+    #[serde(flatten)]
+    pub set_up: SetUp,
+}
+
+/// How a new worktree is made ready, and tidied before it goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetUp {
+    /// Shell script run in each new worktree before the CLI; empty for none.
+    #[serde(default)]
+    pub setup_script: String,
+    /// Shell script run in each worktree before it is removed; empty for none.
+    #[serde(default)]
+    pub cleanup_script: String,
+    /// Globs of ignored files (`.env`) copied from the user's checkout.
+    #[serde(default)]
+    pub copy_files: Vec<String>,
+}
+
+/// One repository of a project: where the user's own checkout lies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repo {
+    /// Its id.
+    pub id: RepoId,
+    /// Unique in the project; a folder name.
+    pub name: String,
+    /// Absolute path of the user's checkout.
+    pub repo_path: PathBuf,
+}
+
+/// Says what is wrong with a project's name, or nothing.
+#[must_use]
+pub fn project_name_fault(name: &str) -> Option<&'static str> {
+    if name.trim().is_empty() {
+        return Some("name must not be blank");
+    }
+    (name.chars().count() > PROJECT_NAME_CHARS_MAX)
+        .then_some("name must have at most 200 characters")
+}
+
+/// Says what is wrong with a repo's name, or nothing. The rule keeps it a plain folder name.
+#[must_use]
+pub fn repo_name_fault(name: &str) -> Option<&'static str> {
+    if name.is_empty() || name.len() > REPO_NAME_CHARS_MAX {
+        return Some("name must have 1 to 64 characters");
+    }
+    if name.starts_with(['.', '-']) {
+        return Some("name must not start with '.' or '-'");
+    }
+    (!name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)))
+        .then_some("name may hold only letters, digits, '.', '_' and '-'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repo_names_are_folder_names() {
+        for good in ["a", "api.v2", "A_b-c", &"x".repeat(64)] {
+            assert_eq!(repo_name_fault(good), None, "{good}");
+        }
+        for bad in ["", ".", "..", ".git", "-x", "a/b", "a b", "é", &"x".repeat(65)] {
+            assert!(repo_name_fault(bad).is_some(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn project_names_are_not_blank() {
+        assert_eq!(project_name_fault("x"), None);
+        assert_eq!(project_name_fault(&"é".repeat(200)), None);
+        assert!(project_name_fault(" \t").is_some());
+        assert!(project_name_fault(&"x".repeat(201)).is_some());
+    }
+}

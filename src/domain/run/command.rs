@@ -1,0 +1,244 @@
+//! What a run can be asked or told. Commands of people may be refused; facts of the world are
+//! taken as they are.
+
+use super::event::{
+    CheckpointAt, CostSource, NeedsAttention, RunCreated, Stage, StopBy, SubagentStart,
+    SubagentStop, ToolCall, ToolResult, WorktreeAt,
+};
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// A wish of a caller, or a fact of the world, for one run.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// A person's message: resume the session with it, or type it into the live CLI.
+    Continue {
+        /// The message; not blank.
+        message: String,
+    },
+    /// End the process and what it started.
+    Stop {
+        /// Why.
+        by: StopBy,
+    },
+    /// Change the wish to be told.
+    SetNotify {
+        /// The wish.
+        notify: bool,
+    },
+    /// Worktrees are there, files copied, scripts run.
+    WorktreesReady {
+        /// The worktrees, when they were made just now.
+        created: Option<(Vec<WorktreeAt>, u64)>,
+    },
+    /// Set-up or launch failed; what was half made is removed.
+    SetUpFailed {
+        /// Where.
+        stage: Stage,
+        /// One sentence.
+        reason: String,
+        /// Last lines of output.
+        detail: String,
+    },
+    /// Set-up was stopped on request, before any process.
+    SetUpStopped,
+    /// A launch is known never to have happened: try once more.
+    Relaunch,
+    /// The CLI runs.
+    Spawned {
+        /// Which attempt.
+        attempt: u32,
+        /// Its process id.
+        pid: u32,
+        /// Its arguments.
+        argv: Vec<String>,
+        /// Columns.
+        cols: u16,
+        /// Rows.
+        rows: u16,
+    },
+    /// The CLI and all it started are gone.
+    Exited(Exit),
+    /// The CLI said something through a hook.
+    Hook {
+        /// The translated hook.
+        hook: Hook,
+        /// What its transcript said up to now.
+        observed: Vec<Observation>,
+    },
+    /// The transcript or output stream said something by itself.
+    Observed(Vec<Observation>),
+    /// The present work was kept.
+    Checkpointed(Checkpoint),
+    /// Worktrees, branches and files are gone: only the last event is missing.
+    Deleted {
+        /// What was removed.
+        removed: Vec<WorktreeAt>,
+        /// How long it took.
+        millis: u64,
+    },
+}
+
+/// How a process ended.
+#[derive(Debug, Clone)]
+pub struct Exit {
+    /// Which attempt.
+    pub attempt: u32,
+    /// Exit code.
+    pub code: Option<i32>,
+    /// Name of the signal.
+    pub signal: Option<String>,
+    /// It was gone when we looked, and nobody knows how.
+    pub lost: bool,
+    /// Last lines of its output.
+    pub detail: String,
+    /// What its transcript said up to its end.
+    pub observed: Vec<Observation>,
+    /// The work kept after it ended, when somebody asked for the end and something had changed.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+/// A checkpoint that was taken.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    /// Its number.
+    pub number: u32,
+    /// Why it was taken.
+    pub reason: String,
+    /// One a repository.
+    pub repos: Vec<CheckpointAt>,
+}
+
+/// A hook payload in abbado's words.
+#[derive(Debug, Clone)]
+pub struct Hook {
+    /// Its name as the CLI gave it.
+    pub name: String,
+    /// The CLI's session.
+    pub session_id: Option<String>,
+    /// The CLI's id of the turn.
+    pub turn_id: Option<String>,
+    /// Where the CLI writes the session down.
+    pub transcript_path: Option<PathBuf>,
+    /// Model, when told.
+    pub model: Option<String>,
+    /// What it means.
+    pub signal: Signal,
+    /// All of it.
+    pub payload: Value,
+}
+
+/// What a hook means.
+#[derive(Debug, Clone)]
+pub enum Signal {
+    /// A session began.
+    SessionStarted,
+    /// A prompt was submitted.
+    Prompt {
+        /// Its text.
+        text: String,
+        /// The CLI made it itself.
+        machine: bool,
+    },
+    /// A tool is called.
+    ToolCall(ToolCall),
+    /// A tool answered.
+    ToolResult(ToolResult),
+    /// A person must look.
+    NeedsAttention(NeedsAttention),
+    /// A subagent began.
+    SubagentStart(SubagentStart),
+    /// A subagent ended.
+    SubagentStop(SubagentStop),
+    /// Text as it streams.
+    Token {
+        /// The text.
+        text: String,
+        /// Its message.
+        message_id: Option<String>,
+    },
+    /// The turn ended.
+    TurnEnded {
+        /// The agent's last words.
+        last_message: Option<String>,
+        /// Background work of it still runs.
+        background: bool,
+    },
+    /// The turn failed.
+    TurnFailed {
+        /// One sentence.
+        reason: String,
+    },
+    /// Somebody stopped the turn.
+    Interrupted,
+    /// The session ended.
+    SessionEnded {
+        /// The CLI goes on with another session (`/clear`, `/resume`).
+        goes_on: bool,
+    },
+    /// Anything else.
+    Other,
+}
+
+/// Something read from a transcript or an output stream.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Observation {
+    /// The session is known by the stream, not by a hook.
+    Session {
+        /// Its id.
+        session_id: String,
+        /// Version of the CLI.
+        cli_version: Option<String>,
+        /// Model.
+        model: Option<String>,
+    },
+    /// A whole message.
+    Message {
+        /// Text.
+        text: String,
+        /// Its id.
+        message_id: Option<String>,
+    },
+    /// Text as it streams.
+    Token {
+        /// Text.
+        text: String,
+        /// Its message.
+        message_id: Option<String>,
+    },
+    /// Totals so far.
+    Usage(Usage),
+    /// The turn was stopped by a person.
+    Interrupted,
+    /// The turn ended, by the stream's own word.
+    Ended {
+        /// The failure, when it was one.
+        failure: Option<String>,
+    },
+}
+
+/// Totals of a run so far.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Usage {
+    /// Input tokens outside caches.
+    pub tokens_in: u64,
+    /// Output tokens.
+    pub tokens_out: u64,
+    /// Input tokens read from a cache.
+    pub tokens_cache_read: u64,
+    /// Input tokens written to a cache.
+    pub tokens_cache_write: u64,
+    /// US dollars.
+    pub cost_usd: f64,
+    /// Where the cost comes from; estimated when none.
+    pub cost_source: Option<CostSource>,
+    /// The model that answered last.
+    pub model: Option<String>,
+    /// Time of the turns in milliseconds.
+    pub duration_ms: u64,
+    /// Bytes of the transcript read for these totals.
+    pub transcript_offset: u64,
+}
+
+/// What a new run is made of, checked by the caller.
+pub type NewRun = RunCreated;

@@ -1,0 +1,514 @@
+//! The stored events of a run. Their names are on the wire and on disk and never change.
+//!
+//! One table below ties each name to its payload; the codec of the store and every reader use it.
+//! A payload may gain fields (with a serde default), never lose or rename one.
+
+use crate::domain::{Agent, AgentId, ProjectId, RepoId, RunId, project::SetUp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// Version written with each event; a changed payload that old readers cannot read raises it.
+pub const EVENT_VERSION: u32 = 1;
+
+/// Why stored bytes are no event.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// No event of that name in this program.
+    #[error("'{0}' is no event type of this program")]
+    UnknownType(String),
+    /// The payload does not fit the type.
+    #[error("payload of {event_type} does not decode")]
+    Payload {
+        /// The event's name.
+        event_type: &'static str,
+        /// What serde found.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+macro_rules! events {
+    ($($name:literal => $variant:ident,)*) => {
+        /// A fact about a run.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Event {
+            $(#[doc = concat!("`", $name, "`")] $variant($variant),)*
+        }
+
+        impl Event {
+            /// All names, in the order of the contract.
+            pub const TYPES: &'static [&'static str] = &[$($name),*];
+
+            /// The name on the wire and on disk.
+            #[must_use]
+            pub const fn event_type(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $name,)* }
+            }
+
+            /// The payload as JSON text.
+            ///
+            /// # Errors
+            /// Never for the types here; serde's signature allows it.
+            pub fn encode(&self) -> serde_json::Result<String> {
+                match self { $(Self::$variant(payload) => serde_json::to_string(payload),)* }
+            }
+
+            /// Reads back what [`Event::encode`] wrote.
+            ///
+            /// # Errors
+            /// When the name is unknown or the payload does not fit it.
+            pub fn decode(event_type: &str, payload: &str) -> Result<Self, DecodeError> {
+                match event_type {
+                    $($name => serde_json::from_str(payload)
+                        .map(Self::$variant)
+                        .map_err(|source| DecodeError::Payload { event_type: $name, source }),)*
+                    other => Err(DecodeError::UnknownType(other.to_owned())),
+                }
+            }
+        }
+
+        $(impl From<$variant> for Event {
+            fn from(payload: $variant) -> Self {
+                Self::$variant(payload)
+            }
+        })*
+    };
+}
+
+events! {
+    "run.created" => RunCreated,
+    "run.started" => RunStarted,
+    "run.completed" => RunCompleted,
+    "run.failed" => RunFailed,
+    "run.cancelled" => RunCancelled,
+    "run.paused" => RunPaused,
+    "run.result" => RunResult,
+    "session.init" => SessionInit,
+    "agent.token" => AgentToken,
+    "agent.message" => AgentMessage,
+    "agent.tool_call" => ToolCall,
+    "agent.tool_result" => ToolResult,
+    "agent.needs_attention" => NeedsAttention,
+    "agent.subagent_start" => SubagentStart,
+    "agent.subagent_stop" => SubagentStop,
+    "user.message" => UserMessage,
+    "run.stop_requested" => StopRequested,
+    "run.deleted" => RunDeleted,
+    "process.launching" => ProcessLaunching,
+    "process.spawned" => ProcessSpawned,
+    "process.exited" => ProcessExited,
+    "worktree.created" => WorktreeCreated,
+    "worktree.removed" => WorktreeRemoved,
+    "run.checkpointed" => RunCheckpointed,
+    "run.notify_changed" => NotifyChanged,
+    "hook.received" => HookReceived,
+}
+
+macro_rules! payloads {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+            pub struct $name { $($(#[$field_doc])* pub $field: $kind,)* }
+        )*
+    };
+}
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $word:ident,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+            #[serde(rename_all = "snake_case")]
+            pub enum $name { $($(#[$word_doc])* $word,)* }
+        )*
+    };
+}
+
+words! {
+    /// What set a run to work.
+    StartedBy {
+        /// A prompt or other evidence of work.
+        Prompt,
+        /// `POST continue`.
+        Continue,
+        /// The process itself, of an adapter without a prompt hook.
+        Spawn,
+    }
+    /// What ended a run well.
+    CompletedBy {
+        /// The CLI's session ended.
+        SessionEnd,
+        /// The process ended with code 0.
+        Exit,
+    }
+    /// Where a run failed.
+    Stage {
+        /// Making worktrees.
+        Worktree,
+        /// The project's set-up script, or copied files.
+        Setup,
+        /// Starting the CLI.
+        Launch,
+        /// The agent reported a failure.
+        Agent,
+        /// The process ended with an error.
+        Exit,
+        /// The process vanished.
+        Lost,
+    }
+    /// What paused a run.
+    PausedBy {
+        /// The agent finished its turn.
+        Stop,
+        /// Somebody stopped the turn in the terminal.
+        Interrupt,
+        /// `POST pause`.
+        User,
+        /// An idle CLI was put to rest.
+        Idle,
+        /// `max_turns` was reached.
+        Limit,
+        /// The process vanished, but its session can be resumed.
+        Lost,
+    }
+    /// Who asked for the process to end.
+    StopBy {
+        /// `POST cancel`.
+        Cancel,
+        /// `POST pause`.
+        Pause,
+        /// `DELETE`.
+        Delete,
+        /// The idle limit.
+        Idle,
+    }
+    /// What ended a process.
+    ExitedBy {
+        /// The process itself.
+        #[serde(rename = "self")]
+        Itself,
+        /// `POST cancel`.
+        Cancel,
+        /// `POST pause`.
+        Pause,
+        /// `DELETE`.
+        Delete,
+        /// The idle limit.
+        Idle,
+        /// We ended a process that lingered after its session.
+        Server,
+        /// Unknown: it was gone when we looked.
+        Lost,
+    }
+    /// Where a message of a person came from.
+    MessageBy {
+        /// `POST continue`.
+        Api,
+        /// Typed in the terminal.
+        Terminal,
+    }
+    /// How a message reaches the CLI.
+    DeliveredBy {
+        /// As the prompt of a resumed session.
+        Resume,
+        /// Typed into the live CLI.
+        Typed,
+    }
+    /// Where a cost comes from.
+    CostSource {
+        /// The CLI said so.
+        Reported,
+        /// Tokens times our price table.
+        Estimated,
+    }
+}
+
+/// A repository as it was when the run was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepoBase {
+    /// The repo.
+    pub repo_id: RepoId,
+    /// Its name, a folder name.
+    pub name: String,
+    /// The user's checkout.
+    pub repo_path: PathBuf,
+    /// Commit the run branch starts from, in hex.
+    pub base_commit: String,
+}
+
+/// A worktree of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorktreeAt {
+    /// The repo.
+    pub repo_id: RepoId,
+    /// Its name.
+    pub name: String,
+    /// Folder of the worktree, inside the data folder.
+    pub worktree: PathBuf,
+    /// Branch checked out there.
+    pub branch: String,
+}
+
+/// A checkpoint commit of one repo.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointAt {
+    /// The repo.
+    pub repo_id: RepoId,
+    /// Its name.
+    pub repo_name: String,
+    /// The commit, in hex.
+    pub commit: String,
+    /// Its tree, in hex: equal trees need no second checkpoint.
+    pub tree: String,
+}
+
+payloads! {
+    /// The run exists.
+    RunCreated {
+        /// What the agent is to do.
+        task: String,
+        /// What the run branch starts from, as asked for.
+        source_branch: String,
+        /// Branch of the run.
+        run_branch: String,
+        /// The project.
+        project_id: ProjectId,
+        /// The agent.
+        agent_id: AgentId,
+        /// The run this one grew out of.
+        parent_run_id: Option<RunId>,
+        /// Whether people are told when it idles or ends.
+        notify: bool,
+        /// The whole configuration as it was.
+        agent: Agent,
+        /// The repositories as they were.
+        repos: Vec<RepoBase>,
+        /// How worktrees are made ready, as it was.
+        #[serde(default)]
+        set_up: SetUp,
+    }
+    /// The agent works.
+    RunStarted {
+        /// Why.
+        by: StartedBy,
+        /// The CLI's id of the turn, when the evidence carried one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        turn_id: Option<String>,
+    }
+    /// The run ended well.
+    RunCompleted {
+        /// How we know.
+        reason: CompletedBy,
+        /// Exit code, when a process told one.
+        exit_code: Option<i32>,
+    }
+    /// The run failed.
+    RunFailed {
+        /// One sentence a person can act on.
+        reason: String,
+        /// Where.
+        stage: Stage,
+        /// Last lines of output, or empty.
+        detail: String,
+    }
+    /// The run was cancelled.
+    RunCancelled {}
+    /// The run rests and can go on.
+    RunPaused {
+        /// Why.
+        by: PausedBy,
+        /// The agent's last words, when it said some.
+        last_message: Option<String>,
+        /// The CLI's id of the turn that ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        turn_id: Option<String>,
+    }
+    /// Totals of the run so far, never increments.
+    RunResult {
+        /// The session they were read from.
+        session_id: Option<String>,
+        /// Input tokens outside caches.
+        tokens_in: u64,
+        /// Output tokens.
+        tokens_out: u64,
+        /// Input tokens read from a cache.
+        tokens_cache_read: u64,
+        /// Input tokens written to a cache.
+        tokens_cache_write: u64,
+        /// US dollars.
+        cost_usd: f64,
+        /// Where the cost comes from.
+        cost_source: CostSource,
+        /// Turns from prompt to stop.
+        num_turns: u32,
+        /// Time of the turns, in milliseconds, when known.
+        duration_ms: u64,
+        /// The model that answered last.
+        model: Option<String>,
+        /// Bytes of the transcript that these totals cover; reading goes on there.
+        #[serde(default)]
+        transcript_offset: u64,
+    }
+    /// A session of the CLI began.
+    SessionInit {
+        /// The CLI's own id of it.
+        session_id: String,
+        /// Version of the CLI, when told.
+        cli_version: Option<String>,
+        /// Model, when told.
+        model: Option<String>,
+        /// Where the CLI writes the session down.
+        transcript_path: Option<PathBuf>,
+    }
+    /// Text as it streams; neighbours within 50 ms are one event.
+    AgentToken {
+        /// The text.
+        text: String,
+        /// The message it belongs to.
+        message_id: Option<String>,
+    }
+    /// A whole message of the agent.
+    AgentMessage {
+        /// The text.
+        text: String,
+        /// Its id.
+        message_id: Option<String>,
+    }
+    /// The agent calls a tool.
+    ToolCall {
+        /// Tool.
+        tool_name: String,
+        /// Its input.
+        tool_input: Value,
+        /// Pairs it with its result.
+        tool_use_id: Option<String>,
+    }
+    /// A tool answered.
+    ToolResult {
+        /// Tool.
+        tool_name: String,
+        /// Pairs it with its call.
+        tool_use_id: Option<String>,
+        /// What it answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tool_response: Option<Value>,
+        /// Or how it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    }
+    /// A person must look.
+    NeedsAttention {
+        /// `permission_prompt`, `idle_prompt`, …
+        kind: String,
+        /// A sentence.
+        message: String,
+        /// The tool asked for.
+        tool_name: Option<String>,
+        /// And its input.
+        tool_input: Option<Value>,
+    }
+    /// A subagent began.
+    SubagentStart {
+        /// The CLI's id of it.
+        agent_id: String,
+        /// Its type.
+        agent_type: String,
+        /// Nothing yet.
+        last_message: Option<String>,
+    }
+    /// A subagent ended.
+    SubagentStop {
+        /// The CLI's id of it.
+        agent_id: String,
+        /// Its type.
+        agent_type: String,
+        /// Its last words.
+        last_message: Option<String>,
+    }
+    /// A person said something.
+    UserMessage {
+        /// What.
+        text: String,
+        /// Where.
+        by: MessageBy,
+        /// How it goes to the CLI; null when it was typed there.
+        delivered_by: Option<DeliveredBy>,
+    }
+    /// Somebody asked for the process to end; the outcome follows.
+    StopRequested {
+        /// Who.
+        by: StopBy,
+    }
+    /// The run is gone; the one event of it that stays.
+    RunDeleted {}
+    /// A process is about to be started.
+    ProcessLaunching {
+        /// 1, 2, 3 …
+        attempt: u32,
+    }
+    /// It runs.
+    ProcessSpawned {
+        /// Which attempt.
+        attempt: u32,
+        /// Its process id.
+        pid: u32,
+        /// Its arguments; secrets travel in the environment, never here.
+        argv: Vec<String>,
+        /// Columns of its terminal.
+        cols: u16,
+        /// Rows of its terminal.
+        rows: u16,
+    }
+    /// It ended, and all it started.
+    ProcessExited {
+        /// Exit code, when it ended by itself.
+        exit_code: Option<i32>,
+        /// Name of the signal that ended it.
+        signal: Option<String>,
+        /// Why.
+        by: ExitedBy,
+        /// Which attempt.
+        #[serde(default)]
+        attempt: u32,
+    }
+    /// Worktrees are ready.
+    WorktreeCreated {
+        /// One a repository.
+        repos: Vec<WorktreeAt>,
+        /// How long it took.
+        millis: u64,
+    }
+    /// Worktrees are gone.
+    WorktreeRemoved {
+        /// Those removed.
+        repos: Vec<WorktreeAt>,
+        /// How long it took.
+        millis: u64,
+    }
+    /// The present work was kept under a hidden ref.
+    RunCheckpointed {
+        /// 1, 2, 3 …
+        number: u32,
+        /// `stop`, `pause`, `cancel`, …
+        reason: String,
+        /// One a repository.
+        repos: Vec<CheckpointAt>,
+    }
+    /// The wish to be told changed.
+    NotifyChanged {
+        /// The wish now.
+        notify: bool,
+    }
+    /// A hook that maps to nothing else, kept so that nothing is lost.
+    HookReceived {
+        /// Its name.
+        hook_event_name: String,
+        /// All of it.
+        payload: Value,
+        /// True for a lifecycle fact that changed nothing.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        ignored: bool,
+    }
+}

@@ -1,0 +1,25 @@
+//! The aggregate: one run.
+//!
+//! [`command::Command`] comes in, [`decide::decide`] chooses events or refuses, [`state::Run::apply`]
+//! folds them, [`effect::after`] says what is wanted of the world once they are stored.
+
+pub mod command;
+pub mod decide;
+pub mod effect;
+pub mod event;
+mod hooks;
+pub mod rejection;
+pub mod state;
+pub mod tasks;
+pub mod view;
+
+mod apply;
+
+#[cfg(test)]
+mod tests;
+
+pub use command::Command;
+pub use effect::Effect;
+pub use event::Event;
+pub use rejection::Rejection;
+pub use state::{Run, Status};

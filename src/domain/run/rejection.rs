@@ -1,0 +1,57 @@
+//! Why a run refuses a command. Each is an answer (409), not a failure.
+
+use super::{event::StopBy, state::Status};
+
+/// The state forbids it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// cancel or pause without a process.
+    #[error("the run is {status} and has no live process")]
+    NotLive {
+        /// The state.
+        status: Status,
+    },
+    /// pause of a run that has ended, while its process lingers.
+    #[error("the run is {status}; only a queued, running or paused run can be paused")]
+    NotPausable {
+        /// The state.
+        status: Status,
+    },
+    /// continue while it works.
+    #[error("the run is {status}; continue it when it has paused or ended")]
+    StillWorking {
+        /// The state.
+        status: Status,
+    },
+    /// continue without a session.
+    #[error("the run is {status} and has no session_id, so there is no session to continue")]
+    NoSession {
+        /// The state.
+        status: Status,
+    },
+    /// Something else is being ended just now.
+    #[error("the run is {status} and its process is being ended ({by})")]
+    Stopping {
+        /// The state.
+        status: Status,
+        /// Who asked.
+        by: StopBy,
+    },
+    /// delete of a run that is queued or running.
+    #[error("the run is {status}; cancel it first")]
+    CancelFirst {
+        /// The state.
+        status: Status,
+    },
+}
+
+impl std::fmt::Display for StopBy {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Cancel => "cancel",
+            Self::Pause => "pause",
+            Self::Delete => "delete",
+            Self::Idle => "idle",
+        })
+    }
+}

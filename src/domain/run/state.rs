@@ -1,0 +1,221 @@
+//! The state of a run: the fold of its events and nothing else.
+
+use super::{
+    command::Usage,
+    event::{CheckpointAt, ExitedBy, RunCreated, StopBy, WorktreeAt},
+    tasks::TaskList,
+};
+use crate::domain::{RunId, Time, time};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Created; the CLI is starting or waits for its first prompt.
+    Queued,
+    /// Working.
+    Running,
+    /// Finished its turn, or stopped; can go on.
+    Paused,
+    /// Ended well.
+    Completed,
+    /// Failed.
+    Failed,
+    /// Cancelled.
+    Cancelled,
+}
+
+impl Status {
+    /// Each of them.
+    pub const ALL: [Self; 6] = [
+        Self::Queued,
+        Self::Running,
+        Self::Paused,
+        Self::Completed,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
+    /// The word on the wire.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.word())
+    }
+}
+
+impl std::str::FromStr for Status {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|status| status.word() == word).ok_or(())
+    }
+}
+
+/// A person must look.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Attention {
+    /// `permission_prompt`, `idle_prompt`, …
+    pub kind: String,
+    /// A sentence.
+    pub message: String,
+    /// Since when.
+    #[serde(with = "time")]
+    pub since: Time,
+}
+
+/// The evidence for the status.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Activity {
+    /// As in "tool Bash".
+    pub what: String,
+    /// Since when.
+    #[serde(with = "time")]
+    pub since: Time,
+}
+
+/// The CLI's process.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Process {
+    /// Never started, or a launch that failed.
+    None,
+    /// A launch was written down; its outcome is not known yet.
+    Launching,
+    /// It runs.
+    Alive {
+        /// Its id.
+        pid: u32,
+    },
+    /// It ended.
+    Exited {
+        /// The id it had.
+        pid: Option<u32>,
+        /// Its code.
+        code: Option<i32>,
+        /// Why it ended.
+        by: ExitedBy,
+    },
+}
+
+/// The CLI's own session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Session {
+    /// Its id.
+    pub id: String,
+    /// Where the CLI writes it down.
+    pub transcript_path: Option<PathBuf>,
+    /// It ended (in this process).
+    pub ended: bool,
+}
+
+/// A run, as its events say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// What it was made of.
+    pub created: Box<RunCreated>,
+    /// When it was made.
+    pub created_at: Time,
+    /// When its last event was written.
+    pub updated_at: Time,
+    /// Sequence of its last event.
+    pub last_sequence: u64,
+    /// Where it stands.
+    pub status: Status,
+    /// Why it failed or paused.
+    pub reason: Option<String>,
+    /// A person must look.
+    pub attention: Option<Attention>,
+    /// The evidence for the status.
+    pub activity: Activity,
+    /// The CLI's process.
+    pub process: Process,
+    /// Number of the last launch; 0 before the first.
+    pub attempt: u32,
+    /// A launch is wanted: set-up is under way, or a lingering process ends first.
+    pub launch_wanted: bool,
+    /// Somebody asked for the process to end.
+    pub stop: Option<StopBy>,
+    /// The CLI's session; the last one when it changed.
+    pub session: Option<Session>,
+    /// All session ids seen, so that a late hook of an old one starts no new one.
+    pub sessions_seen: Vec<String>,
+    /// Model that answered last.
+    pub model: Option<String>,
+    /// Totals.
+    pub usage: Usage,
+    /// Turns from prompt to stop.
+    pub num_turns: u32,
+    /// The turn that works now, by the CLI's id.
+    pub turn: Option<String>,
+    /// The last turn that ended, by the CLI's id.
+    pub turn_ended: Option<String>,
+    /// Texts that we ourselves gave to the CLI and whose prompt hook has not come yet.
+    pub prompts_expected: Vec<String>,
+    /// The message that the next launch resumes the session with.
+    pub resume_with: Option<String>,
+    /// Messages recorded since the last totals; a transcript read again adds none twice.
+    pub messages_recent: Vec<(Option<String>, u64)>,
+    /// Branch of the run.
+    pub run_branch: String,
+    /// Whether people are told.
+    pub notify: bool,
+    /// Worktrees that exist.
+    pub worktrees: Vec<WorktreeAt>,
+    /// The agent's task list.
+    pub tasks: TaskList,
+    /// Number of the last checkpoint; 0 before the first.
+    pub checkpoint_number: u32,
+    /// What the last checkpoint holds.
+    pub checkpoint: Vec<CheckpointAt>,
+    /// It is gone.
+    pub deleted: bool,
+}
+
+impl Run {
+    /// True while a process is alive or about to be.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        self.launch_wanted || matches!(self.process, Process::Launching | Process::Alive { .. })
+    }
+
+    /// True while something of the world is outstanding that a restart must look after.
+    #[must_use]
+    pub const fn needs_recovery(&self) -> bool {
+        self.is_live() || self.stop.is_some()
+    }
+
+    /// True while facts of the CLI may move the state: its process lives, nobody asked it to end.
+    #[must_use]
+    pub const fn facts_move(&self) -> bool {
+        matches!(self.process, Process::Launching | Process::Alive { .. }) && self.stop.is_none()
+    }
+
+    /// True when the CLI waits at a live prompt of an open session.
+    #[must_use]
+    pub fn takes_typing(&self) -> bool {
+        matches!(self.process, Process::Alive { .. })
+            && self.session.as_ref().is_some_and(|session| !session.ended)
+    }
+
+    /// The CLI's session id.
+    #[must_use]
+    pub fn session_id(&self) -> Option<&str> {
+        self.session.as_ref().map(|session| session.id.as_str())
+    }
+}

@@ -56,6 +56,8 @@ pub enum Command {
         cols: u16,
         /// Rows.
         rows: u16,
+        /// The adapter has no prompt hook: the CLI works as soon as its process does.
+        works_at_once: bool,
     },
     /// The CLI and all it started are gone.
     Exited(Exit),

@@ -296,6 +296,9 @@ payloads! {
         /// The CLI's id of the turn, when the evidence carried one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         turn_id: Option<String>,
+        /// The evidence was a prompt that we ourselves delivered (the task, or a message).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        own_prompt: bool,
     }
     /// The run ended well.
     RunCompleted {
@@ -435,6 +438,9 @@ payloads! {
         by: MessageBy,
         /// How it goes to the CLI; null when it was typed there.
         delivered_by: Option<DeliveredBy>,
+        /// The CLI's id of the turn it begins, when known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        turn_id: Option<String>,
     }
     /// Somebody asked for the process to end; the outcome follows.
     StopRequested {

@@ -179,6 +179,8 @@ pub struct Run {
     pub worktrees: Vec<WorktreeAt>,
     /// The agent's task list.
     pub tasks: TaskList,
+    /// `TaskUpdate` calls whose result has not come yet: (tool_use_id, input).
+    pub task_updates_open: Vec<(String, serde_json::Value)>,
     /// Number of the last checkpoint; 0 before the first.
     pub checkpoint_number: u32,
     /// What the last checkpoint holds.

@@ -1,0 +1,117 @@
+//! What is wanted of the world once events are stored. Chosen here, carried out in `runtime`.
+
+use super::{
+    event::{DeliveredBy, Event, ExitedBy, PausedBy, Stage, StopBy},
+    state::{Process, Run},
+};
+
+/// A wish to the world. Each may be repeated by recovery without harm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Make worktrees, copy files, run the set-up script, write hook files.
+    SetUp,
+    /// Start the holder, and in it the CLI.
+    Launch {
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// Stop a set-up that is under way.
+    StopSetUp,
+    /// End the process and what it started.
+    EndProcess,
+    /// End the process if it is still there after a while: its session is over.
+    EndLingering {
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// Type a message into the live CLI.
+    Type {
+        /// The message.
+        text: String,
+    },
+    /// Keep the present work under a hidden ref.
+    Checkpoint {
+        /// Why.
+        reason: &'static str,
+    },
+    /// Tell the holder that its exit is recorded.
+    AckExit,
+    /// Remove what a failed set-up half made.
+    RemoveHalfMade,
+    /// Keep unmerged work, then remove worktrees, branches, files.
+    Delete,
+    /// Give back everything of the run that is held in memory or on disk.
+    Forget,
+}
+
+/// The effects of `events`, which were just stored and made `run` what it is.
+#[must_use]
+pub fn after(run: &Run, events: &[Event]) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for event in events {
+        if matches!(event, Event::ProcessExited(_)) {
+            effects.push(Effect::AckExit);
+        }
+        effects.extend(of(run, event));
+    }
+    effects
+}
+
+fn of(run: &Run, event: &Event) -> Option<Effect> {
+    match event {
+        Event::RunCreated(_) => Some(Effect::SetUp),
+        Event::ProcessLaunching(launch) => Some(Effect::Launch { attempt: launch.attempt }),
+        Event::ProcessSpawned(_) if run.stop.is_some() => Some(Effect::EndProcess),
+        Event::StopRequested(request) => Some(stop(run, request.by)),
+        Event::UserMessage(message) => match message.delivered_by? {
+            DeliveredBy::Typed => Some(Effect::Type { text: message.text.clone() }),
+            // A lingering process goes first; its exit sets the run up again.
+            DeliveredBy::Resume => Some(match run.process {
+                Process::Alive { .. } => Effect::EndProcess,
+                Process::None | Process::Launching | Process::Exited { .. } => Effect::SetUp,
+            }),
+        },
+        Event::RunCompleted(_) if matches!(run.process, Process::Alive { .. }) => {
+            Some(Effect::EndLingering { attempt: run.attempt })
+        }
+        Event::RunPaused(paused) if matches!(paused.by, PausedBy::Stop | PausedBy::Limit) => {
+            Some(Effect::Checkpoint { reason: "stop" })
+        }
+        Event::RunFailed(failed) if matches!(failed.stage, Stage::Worktree | Stage::Setup) => {
+            Some(Effect::RemoveHalfMade)
+        }
+        Event::ProcessExited(exited) if exited.by == ExitedBy::Delete => Some(Effect::Delete),
+        Event::ProcessExited(_) if run.launch_wanted => Some(Effect::SetUp),
+        Event::RunDeleted(_) => Some(Effect::Forget),
+        Event::ProcessSpawned(_)
+        | Event::ProcessExited(_)
+        | Event::RunCompleted(_)
+        | Event::RunPaused(_)
+        | Event::RunFailed(_)
+        | Event::RunStarted(_)
+        | Event::RunCancelled(_)
+        | Event::RunResult(_)
+        | Event::SessionInit(_)
+        | Event::AgentToken(_)
+        | Event::AgentMessage(_)
+        | Event::ToolCall(_)
+        | Event::ToolResult(_)
+        | Event::NeedsAttention(_)
+        | Event::SubagentStart(_)
+        | Event::SubagentStop(_)
+        | Event::WorktreeCreated(_)
+        | Event::WorktreeRemoved(_)
+        | Event::RunCheckpointed(_)
+        | Event::NotifyChanged(_)
+        | Event::HookReceived(_) => None,
+    }
+}
+
+fn stop(run: &Run, by: StopBy) -> Effect {
+    match run.process {
+        // While it launches, the end follows as soon as the launch tells its outcome.
+        Process::Alive { .. } | Process::Launching => Effect::EndProcess,
+        Process::None | Process::Exited { .. } if by == StopBy::Delete => Effect::Delete,
+        Process::None | Process::Exited { .. } => Effect::StopSetUp,
+    }
+}

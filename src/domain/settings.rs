@@ -1,0 +1,185 @@
+//! Settings documents: models with their prices, and notifications. Validated here, stored whole.
+
+use serde::{Deserialize, Serialize};
+
+/// Providers that abbado can start, with the models they offer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelSettings {
+    /// One a CLI.
+    pub providers: Vec<Provider>,
+}
+
+/// A CLI and its models.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Provider {
+    /// Name of the adapter.
+    pub id: String,
+    /// What people call it.
+    pub label: String,
+    /// Program to look for.
+    pub bin: String,
+    /// Whether new agents may use it.
+    pub enabled: bool,
+    /// Model of agents that name none.
+    pub default_model: Option<String>,
+    /// What it offers.
+    #[serde(default)]
+    pub models: Vec<Model>,
+}
+
+/// A model and its prices, in US dollars per million tokens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    /// The name given to the CLI.
+    pub id: String,
+    /// What people call it.
+    pub label: String,
+    /// Input outside caches.
+    pub input_per_mtok: f64,
+    /// Output.
+    pub output_per_mtok: f64,
+    /// Input read from a cache.
+    pub cache_read_per_mtok: f64,
+    /// Input written to a cache.
+    pub cache_write_per_mtok: f64,
+}
+
+impl ModelSettings {
+    /// The document of a fresh installation.
+    #[must_use]
+    pub fn defaults() -> Self {
+        serde_json::from_str(include_str!("default_models.json"))
+            .expect("default_models.json is checked by a test")
+    }
+
+    /// Says what is wrong with the document, or nothing.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        let mut seen = std::collections::HashSet::new();
+        for (at, provider) in self.providers.iter().enumerate() {
+            let named = |field: &str| format!("providers[{at}].{field}");
+            if provider.id.trim().is_empty() || !seen.insert(&provider.id) {
+                return Some(format!("{} must be unique and not blank", named("id")));
+            }
+            if provider.bin.trim().is_empty() || provider.bin.starts_with('-') {
+                return Some(format!("{} must name a program", named("bin")));
+            }
+            for (nth, model) in provider.models.iter().enumerate() {
+                if model.id.trim().is_empty() || model.id.starts_with('-') {
+                    return Some(format!("{}[{nth}].id must name a model", named("models")));
+                }
+                let prices = [
+                    model.input_per_mtok,
+                    model.output_per_mtok,
+                    model.cache_read_per_mtok,
+                    model.cache_write_per_mtok,
+                ];
+                if prices.iter().any(|price| !price.is_finite() || *price < 0.0) {
+                    return Some(format!("{}[{nth}] has a price below zero", named("models")));
+                }
+            }
+        }
+        None
+    }
+
+    /// Price of tokens in dollars: (input, output, cache read, cache write). Nothing for a model
+    /// that the table does not know; a dated name (`x-20250929`) is known by its undated one.
+    #[must_use]
+    pub fn price(&self, model: &str, tokens: [u64; 4]) -> Option<f64> {
+        let models = self.providers.iter().flat_map(|provider| &provider.models);
+        let best = models
+            .filter(|known| model == known.id || model.starts_with(&format!("{}-", known.id)))
+            .max_by_key(|known| known.id.len())?;
+        let rates = [
+            best.input_per_mtok,
+            best.output_per_mtok,
+            best.cache_read_per_mtok,
+            best.cache_write_per_mtok,
+        ];
+        #[expect(clippy::cast_precision_loss, reason = "token counts stay far below 2^52")]
+        let dollars = tokens.iter().zip(rates).map(|(n, rate)| *n as f64 * rate / 1e6).sum();
+        Some(dollars)
+    }
+}
+
+/// Who is told of what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotificationSettings {
+    /// A Discord webhook, or empty.
+    pub discord_webhook_url: String,
+    /// Tell when a run that asks for it ends.
+    pub notify_on_pipeline_complete: bool,
+    /// Tell when any run fails.
+    pub notify_on_run_failed: bool,
+    /// Tell when a run needs a person.
+    pub notify_on_attention: bool,
+}
+
+impl Default for NotificationSettings {
+    fn default() -> Self {
+        Self {
+            discord_webhook_url: String::new(),
+            notify_on_pipeline_complete: true,
+            notify_on_run_failed: true,
+            notify_on_attention: true,
+        }
+    }
+}
+
+impl NotificationSettings {
+    /// Says what is wrong with the document, or nothing. `loopback` allows a webhook on this
+    /// machine, for trying things out.
+    #[must_use]
+    pub fn fault(&self, loopback: bool) -> Option<&'static str> {
+        let url = &self.discord_webhook_url;
+        let discord = ["https://discord.com/api/webhooks/", "https://discordapp.com/api/webhooks/"]
+            .iter()
+            .any(|prefix| url.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty()));
+        let local = loopback
+            && ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"]
+                .iter()
+                .any(|prefix| url.starts_with(prefix));
+        let plain = !url.contains(|c: char| c.is_whitespace() || c.is_control());
+        (!(url.is_empty() || (plain && (discord || local)))).then_some(
+            "discord_webhook_url must be empty or start with https://discord.com/api/webhooks/",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(ModelSettings::defaults().fault(), None);
+        assert_eq!(NotificationSettings::default().fault(false), None);
+    }
+
+    #[test]
+    fn a_dated_model_has_the_price_of_its_undated_name() {
+        let settings = ModelSettings::defaults();
+        let tokens = [1_000_000, 0, 0, 0];
+        let dated = settings.price("claude-sonnet-4-5-20250929", tokens);
+        assert_eq!(dated, settings.price("claude-sonnet-4-5", tokens));
+        assert!(dated.is_some_and(|dollars| dollars > 0.0));
+        assert_eq!(settings.price("unheard-of", tokens), None);
+    }
+
+    #[test]
+    fn webhooks_lead_to_discord_only() {
+        let fault = |url: &str, loopback| {
+            let settings = NotificationSettings {
+                discord_webhook_url: url.into(),
+                ..NotificationSettings::default()
+            };
+            settings.fault(loopback).is_some()
+        };
+        assert!(!fault("https://discord.com/api/webhooks/1/x", false));
+        assert!(fault("https://discord.com.evil.test/api/webhooks/1/x", false));
+        assert!(fault("http://discord.com/api/webhooks/1/x", false));
+        assert!(fault("http://127.0.0.1:9/x", false));
+        assert!(!fault("http://127.0.0.1:9/x", true));
+        assert!(fault("https://discord.com/api/webhooks/1/x y", false));
+    }
+}

@@ -92,7 +92,9 @@ impl Agent {
     /// Environment added for the CLI. The server's own variables cannot be set from here.
     #[must_use]
     pub fn env(&self) -> Vec<(String, String)> {
-        let Some(Value::Object(map)) = self.provider_config.get("env") else { return Vec::new() };
+        let Some(Value::Object(map)) = self.provider_config.get("env") else {
+            return Vec::new();
+        };
         map.iter()
             .filter(|(key, _)| !key.starts_with("ABBADO_"))
             .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
@@ -108,9 +110,16 @@ impl Agent {
             return Some("name must have 1 to 200 characters and not be blank".into());
         }
         if !known_cli(&self.cli_name) {
-            return Some(format!("cli_name '{}' is no adapter of this build", self.cli_name));
+            return Some(format!(
+                "cli_name '{}' is no adapter of this build",
+                self.cli_name
+            ));
         }
-        if self.model.as_deref().is_some_and(|m| too_long(m, MODEL_CHARS_MAX)) {
+        if self
+            .model
+            .as_deref()
+            .is_some_and(|m| too_long(m, MODEL_CHARS_MAX))
+        {
             return Some("model must have at most 200 characters".into());
         }
         if self.model.as_deref().is_some_and(|m| m.starts_with('-')) {
@@ -131,7 +140,10 @@ impl Agent {
     fn provider_config_fault(&self) -> Option<String> {
         let config = &self.provider_config;
         for key in ["bin", "mode"] {
-            if config.get(key).is_some_and(|v| !v.is_null() && !v.is_string()) {
+            if config
+                .get(key)
+                .is_some_and(|v| !v.is_null() && !v.is_string())
+            {
                 return Some(format!("provider_config.{key} must be a string"));
             }
         }
@@ -141,8 +153,12 @@ impl Agent {
             return Some("provider_config.mode must be \"interactive\" or \"headless\"".into());
         }
         for key in ["args", "command"] {
-            let Some(value) = config.get(key) else { continue };
-            let fine = value.as_array().is_some_and(|items| items.iter().all(Value::is_string));
+            let Some(value) = config.get(key) else {
+                continue;
+            };
+            let fine = value
+                .as_array()
+                .is_some_and(|items| items.iter().all(Value::is_string));
             if !fine {
                 return Some(format!("provider_config.{key} must be an array of strings"));
             }
@@ -165,8 +181,13 @@ impl Agent {
 }
 
 fn strings(value: Option<&Value>) -> Vec<String> {
-    let Some(Value::Array(items)) = value else { return Vec::new() };
-    items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+    let Some(Value::Array(items)) = value else {
+        return Vec::new();
+    };
+    items
+        .iter()
+        .filter_map(|item| item.as_str().map(str::to_owned))
+        .collect()
 }
 
 #[cfg(test)]
@@ -207,25 +228,36 @@ mod tests {
             (agent(|a| a.cli_name = "vim".into()), "cli_name"),
             (agent(|a| a.model = Some("m".repeat(201))), "model"),
             (agent(|a| a.model = Some("--yolo".into())), "model"),
-            (agent(|a| a.instructions = "x".repeat(256 * 1024 + 1)), "instructions"),
+            (
+                agent(|a| a.instructions = "x".repeat(256 * 1024 + 1)),
+                "instructions",
+            ),
             (agent(|a| a.max_turns = 0), "max_turns"),
             (agent(|a| a.max_turns = 10_001), "max_turns"),
             (agent(|a| a.role = String::new()), "role"),
-            (agent(|a| a.cli_name = "command".into()), "provider_config.command"),
+            (
+                agent(|a| a.cli_name = "command".into()),
+                "provider_config.command",
+            ),
             (with_config(json!({"mode": "x"})), "provider_config.mode"),
             (with_config(json!({"args": "x"})), "provider_config.args"),
             (with_config(json!({"env": {"A": 1}})), "provider_config.env"),
             (with_config(json!({"bin": 1})), "provider_config.bin"),
         ];
         for (fault, field) in faults {
-            assert!(fault.as_deref().is_some_and(|f| f.starts_with(field)), "{field}: {fault:?}");
+            assert!(
+                fault.as_deref().is_some_and(|f| f.starts_with(field)),
+                "{field}: {fault:?}"
+            );
         }
     }
 
     #[test]
     fn the_servers_own_variables_cannot_be_set() {
         let config = json!({"env": {"ABBADO_TOKEN": "x", "A": "b"}});
-        let Value::Object(map) = config else { panic!("an object") };
+        let Value::Object(map) = config else {
+            panic!("an object")
+        };
         let mut seen = Vec::new();
         agent(|a| {
             a.provider_config = map;

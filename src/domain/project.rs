@@ -70,8 +70,10 @@ pub fn repo_name_fault(name: &str) -> Option<&'static str> {
     if name.starts_with(['.', '-']) {
         return Some("name must not start with '.' or '-'");
     }
-    (!name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)))
-        .then_some("name may hold only letters, digits, '.', '_' and '-'")
+    (!name
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)))
+    .then_some("name may hold only letters, digits, '.', '_' and '-'")
 }
 
 #[cfg(test)]
@@ -83,7 +85,17 @@ mod tests {
         for good in ["a", "api.v2", "A_b-c", &"x".repeat(64)] {
             assert_eq!(repo_name_fault(good), None, "{good}");
         }
-        for bad in ["", ".", "..", ".git", "-x", "a/b", "a b", "é", &"x".repeat(65)] {
+        for bad in [
+            "",
+            ".",
+            "..",
+            ".git",
+            "-x",
+            "a/b",
+            "a b",
+            "é",
+            &"x".repeat(65),
+        ] {
             assert!(repo_name_fault(bad).is_some(), "{bad}");
         }
     }

@@ -74,7 +74,10 @@ impl ModelSettings {
                     model.cache_read_per_mtok,
                     model.cache_write_per_mtok,
                 ];
-                if prices.iter().any(|price| !price.is_finite() || *price < 0.0) {
+                if prices
+                    .iter()
+                    .any(|price| !price.is_finite() || *price < 0.0)
+                {
                     return Some(format!("{}[{nth}] has a price below zero", named("models")));
                 }
             }
@@ -96,8 +99,15 @@ impl ModelSettings {
             best.cache_read_per_mtok,
             best.cache_write_per_mtok,
         ];
-        #[expect(clippy::cast_precision_loss, reason = "token counts stay far below 2^52")]
-        let dollars = tokens.iter().zip(rates).map(|(n, rate)| *n as f64 * rate / 1e6).sum();
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "token counts stay far below 2^52"
+        )]
+        let dollars = tokens
+            .iter()
+            .zip(rates)
+            .map(|(n, rate)| *n as f64 * rate / 1e6)
+            .sum();
         Some(dollars)
     }
 }
@@ -132,9 +142,15 @@ impl NotificationSettings {
     #[must_use]
     pub fn fault(&self, loopback: bool) -> Option<&'static str> {
         let url = &self.discord_webhook_url;
-        let discord = ["https://discord.com/api/webhooks/", "https://discordapp.com/api/webhooks/"]
-            .iter()
-            .any(|prefix| url.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty()));
+        let discord = [
+            "https://discord.com/api/webhooks/",
+            "https://discordapp.com/api/webhooks/",
+        ]
+        .iter()
+        .any(|prefix| {
+            url.strip_prefix(prefix)
+                .is_some_and(|rest| !rest.is_empty())
+        });
         let local = loopback
             && ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"]
                 .iter()
@@ -176,7 +192,10 @@ mod tests {
             settings.fault(loopback).is_some()
         };
         assert!(!fault("https://discord.com/api/webhooks/1/x", false));
-        assert!(fault("https://discord.com.evil.test/api/webhooks/1/x", false));
+        assert!(fault(
+            "https://discord.com.evil.test/api/webhooks/1/x",
+            false
+        ));
         assert!(fault("http://discord.com/api/webhooks/1/x", false));
         assert!(fault("http://127.0.0.1:9/x", false));
         assert!(!fault("http://127.0.0.1:9/x", true));

@@ -27,7 +27,10 @@ impl Run {
             status: Status::Queued,
             reason: None,
             attention: None,
-            activity: Activity { what: "preparing worktrees".into(), since: at },
+            activity: Activity {
+                what: "preparing worktrees".into(),
+                since: at,
+            },
             process: Process::None,
             attempt: 0,
             launch_wanted: true,
@@ -60,7 +63,9 @@ impl Run {
         events: impl IntoIterator<Item = (&'e Event, Time)>,
     ) -> Option<Self> {
         let mut events = events.into_iter();
-        let (Event::RunCreated(created), at) = events.next()? else { return None };
+        let (Event::RunCreated(created), at) = events.next()? else {
+            return None;
+        };
         let mut run = Self::create(id, created, at);
         for (event, at) in events {
             run.apply(event, at);
@@ -105,7 +110,11 @@ impl Run {
             }
             Event::NeedsAttention(needs) => {
                 let (kind, message) = (needs.kind.clone(), needs.message.clone());
-                self.attention = Some(Attention { kind, message, since: at });
+                self.attention = Some(Attention {
+                    kind,
+                    message,
+                    since: at,
+                });
             }
             Event::SubagentStart(start) => {
                 self.doing(&format!("subagent {}", start.agent_type), at);
@@ -147,7 +156,10 @@ impl Run {
 
     fn doing(&mut self, what: &str, at: Time) {
         if matches!(self.status, Status::Queued | Status::Running) && self.activity.what != what {
-            self.activity = Activity { what: what.to_owned(), since: at };
+            self.activity = Activity {
+                what: what.to_owned(),
+                since: at,
+            };
         }
     }
 
@@ -155,7 +167,10 @@ impl Run {
         self.status = Status::Running;
         self.reason = None;
         self.attention = None;
-        self.activity = Activity { what: "thinking".into(), since: at };
+        self.activity = Activity {
+            what: "thinking".into(),
+            since: at,
+        };
         if started.turn_id.is_some() {
             self.turn.clone_from(&started.turn_id);
         }
@@ -171,7 +186,10 @@ impl Run {
         self.launch_wanted = false;
         self.stop = None;
         self.resume_with = None;
-        self.activity = Activity { what: what.to_owned(), since: at };
+        self.activity = Activity {
+            what: what.to_owned(),
+            since: at,
+        };
     }
 
     fn paused(&mut self, paused: &RunPaused, at: Time) {
@@ -186,7 +204,10 @@ impl Run {
         self.status = Status::Paused;
         self.reason = Some(reason.to_owned());
         self.attention = None;
-        self.activity = Activity { what: what.to_owned(), since: at };
+        self.activity = Activity {
+            what: what.to_owned(),
+            since: at,
+        };
         match paused.by {
             PausedBy::Stop | PausedBy::Interrupt | PausedBy::Limit => {
                 self.num_turns += 1;
@@ -223,7 +244,11 @@ impl Run {
             self.sessions_seen.push(init.session_id.clone());
         }
         let (id, transcript_path) = (init.session_id.clone(), init.transcript_path.clone());
-        self.session = Some(Session { id, transcript_path, ended: false });
+        self.session = Some(Session {
+            id,
+            transcript_path,
+            ended: false,
+        });
         if init.model.is_some() {
             self.model.clone_from(&init.model);
         }
@@ -242,14 +267,18 @@ impl Run {
         if call.tool_name == "TaskUpdate"
             && let Some(id) = &call.tool_use_id
         {
-            self.task_updates_open.push((id.clone(), call.tool_input.clone()));
+            self.task_updates_open
+                .push((id.clone(), call.tool_input.clone()));
         }
         self.doing(&format!("tool {}", call.tool_name), at);
     }
 
     fn open_input(&mut self, tool_use_id: Option<&str>) -> Option<Value> {
         let id = tool_use_id?;
-        let at = self.task_updates_open.iter().position(|(open, _)| open == id)?;
+        let at = self
+            .task_updates_open
+            .iter()
+            .position(|(open, _)| open == id)?;
         Some(self.task_updates_open.swap_remove(at).1)
     }
 
@@ -274,10 +303,15 @@ impl Run {
             Process::Alive { pid } => Some(pid),
             Process::None | Process::Launching | Process::Exited { .. } => None,
         };
-        self.process = Process::Exited { pid, code: exited.exit_code, by: exited.by };
+        self.process = Process::Exited {
+            pid,
+            code: exited.exit_code,
+            by: exited.by,
+        };
         // What the next launch resumes with is still to be heard of.
         let resume_with = self.resume_with.clone();
-        self.prompts_expected.retain(|text| resume_with.as_ref() == Some(text));
+        self.prompts_expected
+            .retain(|text| resume_with.as_ref() == Some(text));
         self.task_updates_open.clear();
     }
 
@@ -297,7 +331,9 @@ impl Run {
     #[must_use]
     pub(super) fn knows_message(&self, message_id: Option<&str>, text: &str) -> bool {
         let print = fingerprint(text);
-        self.messages_recent.iter().any(|(id, known)| id.as_deref() == message_id && *known == print)
+        self.messages_recent
+            .iter()
+            .any(|(id, known)| id.as_deref() == message_id && *known == print)
     }
 
     /// The totals as an event, when `usage` says something new.

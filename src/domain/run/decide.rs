@@ -30,14 +30,29 @@ pub fn decide(run: &Run, command: Command) -> Decision {
         Command::SetNotify { notify } if notify == run.notify => Ok(Vec::new()),
         Command::SetNotify { notify } => Ok(vec![NotifyChanged { notify }.into()]),
         Command::WorktreesReady { created } => Ok(worktrees_ready(run, created)),
-        Command::SetUpFailed { stage, reason, detail } => {
-            Ok(set_up_failed(run, stage, reason, detail))
-        }
+        Command::SetUpFailed {
+            stage,
+            reason,
+            detail,
+        } => Ok(set_up_failed(run, stage, reason, detail)),
         Command::SetUpStopped => Ok(set_up_stopped(run)),
         Command::Relaunch if run.process == Process::Launching => Ok(vec![launching(run)]),
         Command::Relaunch => Ok(Vec::new()),
-        Command::Spawned { attempt, pid, argv, cols, rows, works_at_once } => {
-            let spawned = ProcessSpawned { attempt, pid, argv, cols, rows };
+        Command::Spawned {
+            attempt,
+            pid,
+            argv,
+            cols,
+            rows,
+            works_at_once,
+        } => {
+            let spawned = ProcessSpawned {
+                attempt,
+                pid,
+                argv,
+                cols,
+                rows,
+            };
             Ok(self::spawned(run, spawned, works_at_once))
         }
         Command::Exited(exit) => Ok(exited(run, exit)),
@@ -47,7 +62,13 @@ pub fn decide(run: &Run, command: Command) -> Decision {
         Command::Deleted { removed, millis } => {
             let mut events = Vec::new();
             if !removed.is_empty() {
-                events.push(WorktreeRemoved { repos: removed, millis }.into());
+                events.push(
+                    WorktreeRemoved {
+                        repos: removed,
+                        millis,
+                    }
+                    .into(),
+                );
             }
             events.push(RunDeleted {}.into());
             Ok(events)
@@ -66,7 +87,11 @@ fn go_on(run: &Run, text: String) -> Decision {
     if run.session.is_none() {
         return Err(Rejection::NoSession { status });
     }
-    let delivery = if run.takes_typing() { DeliveredBy::Typed } else { DeliveredBy::Resume };
+    let delivery = if run.takes_typing() {
+        DeliveredBy::Typed
+    } else {
+        DeliveredBy::Resume
+    };
     Ok(vec![
         UserMessage {
             text,
@@ -75,7 +100,12 @@ fn go_on(run: &Run, text: String) -> Decision {
             turn_id: None,
         }
         .into(),
-        RunStarted { by: StartedBy::Continue, turn_id: None, own_prompt: false }.into(),
+        RunStarted {
+            by: StartedBy::Continue,
+            turn_id: None,
+            own_prompt: false,
+        }
+        .into(),
     ])
 }
 
@@ -86,7 +116,10 @@ fn stop(run: &Run, by: StopBy) -> Decision {
             return Err(Rejection::NotLive { status });
         }
         StopBy::Pause | StopBy::Idle
-            if matches!(status, Status::Completed | Status::Failed | Status::Cancelled) =>
+            if matches!(
+                status,
+                Status::Completed | Status::Failed | Status::Cancelled
+            ) =>
         {
             return Err(Rejection::NotPausable { status });
         }
@@ -101,18 +134,21 @@ fn stop(run: &Run, by: StopBy) -> Decision {
         // A cancel outranks a pause that is still under way, a pause outranks the idle limit.
         Some(StopBy::Idle) | None => Ok(vec![StopRequested { by }.into()]),
         Some(StopBy::Pause) if by == StopBy::Cancel => Ok(vec![StopRequested { by }.into()]),
-        Some(earlier) => Err(Rejection::Stopping { status, by: earlier }),
+        Some(earlier) => Err(Rejection::Stopping {
+            status,
+            by: earlier,
+        }),
     }
 }
 
 fn launching(run: &Run) -> Event {
-    ProcessLaunching { attempt: run.attempt + 1 }.into()
+    ProcessLaunching {
+        attempt: run.attempt + 1,
+    }
+    .into()
 }
 
-fn worktrees_ready(
-    run: &Run,
-    created: Option<(Vec<super::event::WorktreeAt>, u64)>,
-) -> Vec<Event> {
+fn worktrees_ready(run: &Run, created: Option<(Vec<super::event::WorktreeAt>, u64)>) -> Vec<Event> {
     let mut events = Vec::new();
     if let Some((repos, millis)) = created {
         events.push(WorktreeCreated { repos, millis }.into());
@@ -132,11 +168,22 @@ fn set_up_failed(run: &Run, stage: Stage, reason: String, detail: String) -> Vec
     if !run.is_live() {
         return Vec::new();
     }
-    vec![RunFailed { reason, stage, detail }.into()]
+    vec![
+        RunFailed {
+            reason,
+            stage,
+            detail,
+        }
+        .into(),
+    ]
 }
 
 fn set_up_stopped(run: &Run) -> Vec<Event> {
-    if run.stop.is_some() { stop_outcome(run) } else { Vec::new() }
+    if run.stop.is_some() {
+        stop_outcome(run)
+    } else {
+        Vec::new()
+    }
 }
 
 fn spawned(run: &Run, spawned: ProcessSpawned, works_at_once: bool) -> Vec<Event> {
@@ -146,14 +193,30 @@ fn spawned(run: &Run, spawned: ProcessSpawned, works_at_once: bool) -> Vec<Event
     let mut events = vec![spawned.into()];
     if works_at_once && run.status == Status::Queued && run.stop.is_none() {
         let by = StartedBy::Spawn;
-        events.push(RunStarted { by, turn_id: None, own_prompt: false }.into());
+        events.push(
+            RunStarted {
+                by,
+                turn_id: None,
+                own_prompt: false,
+            }
+            .into(),
+        );
     }
     events
 }
 
 fn checkpointed(checkpoint: Checkpoint) -> Event {
-    let Checkpoint { number, reason, repos } = checkpoint;
-    RunCheckpointed { number, reason, repos }.into()
+    let Checkpoint {
+        number,
+        reason,
+        repos,
+    } = checkpoint;
+    RunCheckpointed {
+        number,
+        reason,
+        repos,
+    }
+    .into()
 }
 
 /// What a request to stop comes to, once nothing of the run is alive.
@@ -168,7 +231,12 @@ fn stop_outcome(run: &Run) -> Vec<Event> {
 }
 
 fn paused(_run: &Run, by: PausedBy) -> Event {
-    RunPaused { by, last_message: None, turn_id: None }.into()
+    RunPaused {
+        by,
+        last_message: None,
+        turn_id: None,
+    }
+    .into()
 }
 
 fn exited(run: &Run, exit: Exit) -> Vec<Event> {
@@ -209,7 +277,10 @@ fn exit_outcome(run: &Run, exit: &Exit) -> Vec<Event> {
     if run.stop.is_some() {
         return stop_outcome(run);
     }
-    let open = matches!(run.status, Status::Queued | Status::Running | Status::Paused);
+    let open = matches!(
+        run.status,
+        Status::Queued | Status::Running | Status::Paused
+    );
     if !open || run.launch_wanted {
         return Vec::new();
     }
@@ -218,7 +289,13 @@ fn exit_outcome(run: &Run, exit: &Exit) -> Vec<Event> {
     }
     match (exit.code, run.status) {
         (Some(0), _) => {
-            vec![RunCompleted { reason: CompletedBy::Exit, exit_code: exit.code }.into()]
+            vec![
+                RunCompleted {
+                    reason: CompletedBy::Exit,
+                    exit_code: exit.code,
+                }
+                .into(),
+            ]
         }
         (_, Status::Paused) => Vec::new(),
         (_, _) => vec![exit_failure(run, exit)],

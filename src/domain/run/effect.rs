@@ -60,11 +60,15 @@ pub fn after(run: &Run, events: &[Event]) -> Vec<Effect> {
 fn of(run: &Run, event: &Event) -> Option<Effect> {
     match event {
         Event::RunCreated(_) => Some(Effect::SetUp),
-        Event::ProcessLaunching(launch) => Some(Effect::Launch { attempt: launch.attempt }),
+        Event::ProcessLaunching(launch) => Some(Effect::Launch {
+            attempt: launch.attempt,
+        }),
         Event::ProcessSpawned(_) if run.stop.is_some() => Some(Effect::EndProcess),
         Event::StopRequested(request) => Some(stop(run, request.by)),
         Event::UserMessage(message) => match message.delivered_by? {
-            DeliveredBy::Typed => Some(Effect::Type { text: message.text.clone() }),
+            DeliveredBy::Typed => Some(Effect::Type {
+                text: message.text.clone(),
+            }),
             // A lingering process goes first; its exit sets the run up again.
             DeliveredBy::Resume => Some(match run.process {
                 Process::Alive { .. } => Effect::EndProcess,
@@ -72,7 +76,9 @@ fn of(run: &Run, event: &Event) -> Option<Effect> {
             }),
         },
         Event::RunCompleted(_) if matches!(run.process, Process::Alive { .. }) => {
-            Some(Effect::EndLingering { attempt: run.attempt })
+            Some(Effect::EndLingering {
+                attempt: run.attempt,
+            })
         }
         Event::RunPaused(paused) if matches!(paused.by, PausedBy::Stop | PausedBy::Limit) => {
             Some(Effect::Checkpoint { reason: "stop" })

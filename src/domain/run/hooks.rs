@@ -7,8 +7,7 @@ use super::{
     command::{Hook, Observation, Signal},
     event::{
         AgentMessage, AgentToken, CompletedBy, Event, HookReceived, MessageBy, PausedBy,
-        RunCompleted, RunFailed, RunPaused, RunStarted, SessionInit, Stage, StartedBy,
-        UserMessage,
+        RunCompleted, RunFailed, RunPaused, RunStarted, SessionInit, Stage, StartedBy, UserMessage,
     },
     state::{Run, Status},
 };
@@ -22,11 +21,16 @@ pub(super) fn heard(run: &Run, hook: Hook, observed: Vec<Observation>) -> Vec<Ev
     let late = hook.turn_id.is_some() && hook.turn_id == run.turn_ended;
     let moves = run.facts_move() && !late;
     events.extend(meaning(run, hook, moves, began));
-    if run.facts_move() && observed.contains(&Observation::Interrupted) && run.status == Status::Running
+    if run.facts_move()
+        && observed.contains(&Observation::Interrupted)
+        && run.status == Status::Running
     {
         // The hook itself decides first: a prompt after an interrupt goes on working.
         let decided = events.iter().any(|event| {
-            matches!(event, Event::RunPaused(_) | Event::RunStarted(_) | Event::RunCompleted(_))
+            matches!(
+                event,
+                Event::RunPaused(_) | Event::RunStarted(_) | Event::RunCompleted(_)
+            )
         });
         if !decided {
             events.push(interrupted(run));
@@ -47,9 +51,18 @@ pub(super) fn observed(run: &Run, observed: Vec<Observation>) -> Vec<Event> {
                 events.push(interrupted(run));
                 break;
             }
-            Observation::Ended { failure: Some(reason) } => {
+            Observation::Ended {
+                failure: Some(reason),
+            } => {
                 let (stage, detail) = (Stage::Agent, String::new());
-                events.push(RunFailed { reason, stage, detail }.into());
+                events.push(
+                    RunFailed {
+                        reason,
+                        stage,
+                        detail,
+                    }
+                    .into(),
+                );
                 break;
             }
             Observation::Ended { failure: None } => {
@@ -72,7 +85,11 @@ pub(super) fn recorded(run: &Run, observed: &[Observation]) -> Vec<Event> {
     let mut usage = None;
     for observation in observed {
         match observation {
-            Observation::Session { session_id, cli_version, model } => {
+            Observation::Session {
+                session_id,
+                cli_version,
+                model,
+            } => {
                 if !run.sessions_seen.contains(session_id) {
                     let init = SessionInit {
                         session_id: session_id.clone(),
@@ -97,7 +114,11 @@ pub(super) fn recorded(run: &Run, observed: &[Observation]) -> Vec<Event> {
             Observation::Interrupted | Observation::Ended { .. } => {}
         }
     }
-    events.extend(usage.and_then(|totals| run.result_from(totals)).map(Event::from));
+    events.extend(
+        usage
+            .and_then(|totals| run.result_from(totals))
+            .map(Event::from),
+    );
     events
 }
 
@@ -117,9 +138,22 @@ fn session(run: &Run, hook: &Hook) -> Option<Event> {
 }
 
 fn meaning(run: &Run, hook: Hook, moves: bool, began: bool) -> Vec<Event> {
-    let Hook { name, turn_id, signal, payload, .. } = hook;
+    let Hook {
+        name,
+        turn_id,
+        signal,
+        payload,
+        ..
+    } = hook;
     let kept = |ignored: bool| -> Vec<Event> {
-        vec![HookReceived { hook_event_name: name.clone(), payload: payload.clone(), ignored }.into()]
+        vec![
+            HookReceived {
+                hook_event_name: name.clone(),
+                payload: payload.clone(),
+                ignored,
+            }
+            .into(),
+        ]
     };
     match signal {
         Signal::SessionStarted if began => Vec::new(),
@@ -131,7 +165,9 @@ fn meaning(run: &Run, hook: Hook, moves: bool, began: bool) -> Vec<Event> {
         Signal::SubagentStart(start) => vec![start.into()],
         Signal::SubagentStop(stop) => vec![stop.into()],
         Signal::Token { text, message_id } => vec![AgentToken { text, message_id }.into()],
-        Signal::TurnEnded { background: true, .. } => kept(false),
+        Signal::TurnEnded {
+            background: true, ..
+        } => kept(false),
         Signal::TurnEnded { last_message, .. } => {
             if moves && matches!(run.status, Status::Queued | Status::Running) {
                 return vec![turn_over(run, last_message, turn_id)];
@@ -141,7 +177,14 @@ fn meaning(run: &Run, hook: Hook, moves: bool, began: bool) -> Vec<Event> {
         Signal::TurnFailed { reason } => {
             if moves && matches!(run.status, Status::Queued | Status::Running) {
                 let (stage, detail) = (Stage::Agent, String::new());
-                return vec![RunFailed { reason, stage, detail }.into()];
+                return vec![
+                    RunFailed {
+                        reason,
+                        stage,
+                        detail,
+                    }
+                    .into(),
+                ];
             }
             kept(true)
         }
@@ -149,10 +192,19 @@ fn meaning(run: &Run, hook: Hook, moves: bool, began: bool) -> Vec<Event> {
         Signal::Interrupted => kept(true),
         Signal::SessionEnded { goes_on: true } => kept(true),
         Signal::SessionEnded { goes_on: false } => {
-            let open = matches!(run.status, Status::Queued | Status::Running | Status::Paused);
+            let open = matches!(
+                run.status,
+                Status::Queued | Status::Running | Status::Paused
+            );
             if run.facts_move() && open {
                 let reason = CompletedBy::SessionEnd;
-                return vec![RunCompleted { reason, exit_code: None }.into()];
+                return vec![
+                    RunCompleted {
+                        reason,
+                        exit_code: None,
+                    }
+                    .into(),
+                ];
             }
             // After a failure the session is over all the same: nothing can be typed into it.
             kept(!run.facts_move() || run.status != Status::Failed)
@@ -179,12 +231,27 @@ fn prompt(
         (false, false) => {
             let (text, by) = (text.to_owned(), MessageBy::Terminal);
             let turn_id = turn_id.clone();
-            vec![UserMessage { text, by, delivered_by: None, turn_id }.into()]
+            vec![
+                UserMessage {
+                    text,
+                    by,
+                    delivered_by: None,
+                    turn_id,
+                }
+                .into(),
+            ]
         }
     };
     if starts {
         let own_prompt = own_prompt && !machine;
-        events.push(RunStarted { by: StartedBy::Prompt, turn_id, own_prompt }.into());
+        events.push(
+            RunStarted {
+                by: StartedBy::Prompt,
+                turn_id,
+                own_prompt,
+            }
+            .into(),
+        );
     }
     events
 }
@@ -193,7 +260,15 @@ fn prompt(
 fn with_work(run: &Run, event: Event, turn_id: Option<String>, moves: bool) -> Vec<Event> {
     if moves && matches!(run.status, Status::Queued | Status::Paused) {
         let by = StartedBy::Prompt;
-        return vec![RunStarted { by, turn_id, own_prompt: false }.into(), event];
+        return vec![
+            RunStarted {
+                by,
+                turn_id,
+                own_prompt: false,
+            }
+            .into(),
+            event,
+        ];
     }
     vec![event]
 }
@@ -206,10 +281,20 @@ fn turn_over(run: &Run, last_message: Option<String>, turn_id: Option<String>) -
     } else {
         PausedBy::Stop
     };
-    RunPaused { by, last_message, turn_id }.into()
+    RunPaused {
+        by,
+        last_message,
+        turn_id,
+    }
+    .into()
 }
 
 fn interrupted(run: &Run) -> Event {
     let turn_id = run.turn.clone();
-    RunPaused { by: PausedBy::Interrupt, last_message: None, turn_id }.into()
+    RunPaused {
+        by: PausedBy::Interrupt,
+        last_message: None,
+        turn_id,
+    }
+    .into()
 }

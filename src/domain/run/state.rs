@@ -62,7 +62,10 @@ impl std::str::FromStr for Status {
     type Err = ();
 
     fn from_str(word: &str) -> Result<Self, ()> {
-        Self::ALL.into_iter().find(|status| status.word() == word).ok_or(())
+        Self::ALL
+            .into_iter()
+            .find(|status| status.word() == word)
+            .ok_or(())
     }
 }
 

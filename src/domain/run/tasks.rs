@@ -37,7 +37,9 @@ impl TaskList {
         let input = &call.tool_input;
         match call.tool_name.as_str() {
             "TaskCreate" => {
-                let Some(id) = call.tool_use_id.clone() else { return };
+                let Some(id) = call.tool_use_id.clone() else {
+                    return;
+                };
                 if self.tasks.iter().any(|task| task.id == id) {
                     return;
                 }
@@ -69,7 +71,9 @@ impl TaskList {
     }
 
     fn created(&mut self, result: &ToolResult) {
-        let Some(use_id) = result.tool_use_id.as_deref() else { return };
+        let Some(use_id) = result.tool_use_id.as_deref() else {
+            return;
+        };
         let told = result.tool_response.as_ref().and_then(|r| r.get("task"));
         if result.error.is_some() {
             self.tasks.retain(|task| task.id != use_id);
@@ -81,8 +85,12 @@ impl TaskList {
     }
 
     fn updated(&mut self, input: &Value) {
-        let Some(id) = text(input, "taskId") else { return };
-        let Some(task) = self.tasks.iter_mut().find(|task| task.id == id) else { return };
+        let Some(id) = text(input, "taskId") else {
+            return;
+        };
+        let Some(task) = self.tasks.iter_mut().find(|task| task.id == id) else {
+            return;
+        };
         if let Some(status) = text(input, "status")
             && ["pending", "in_progress", "completed", "deleted"].contains(&status.as_str())
         {
@@ -97,7 +105,9 @@ impl TaskList {
     }
 
     fn replace(&mut self, list: Option<&Value>, subject_key: &str) {
-        let Some(Value::Array(items)) = list else { return };
+        let Some(Value::Array(items)) = list else {
+            return;
+        };
         self.tasks = items
             .iter()
             .enumerate()

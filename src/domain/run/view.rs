@@ -52,7 +52,10 @@ pub fn tasks(run: &Run) -> Value {
 }
 
 fn repo(run: &Run, base: &RepoBase) -> Value {
-    let at = run.worktrees.iter().find(|at: &&WorktreeAt| at.repo_id == base.repo_id);
+    let at = run
+        .worktrees
+        .iter()
+        .find(|at: &&WorktreeAt| at.repo_id == base.repo_id);
     json!({
         "repo_id": base.repo_id,
         "name": base.name,

@@ -1,0 +1,378 @@
+//! Projects, repos, agents, settings and remembered answers: plain rows, no history.
+
+use super::{
+    Reader, StoreError, Writer,
+    reader::{time_at, uuid_at},
+};
+use crate::domain::{Agent, AgentId, Project, ProjectId, Repo, RepoId, Time, project::SetUp};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::{
+    ffi::OsString,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::PathBuf,
+};
+
+/// How long a first answer is remembered: a day.
+const IDEMPOTENCY_MILLIS: i64 = 24 * 60 * 60 * 1000;
+
+/// The first answer to a write under an Idempotency-Key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotent {
+    /// Method and path.
+    pub scope: String,
+    /// The client's key.
+    pub key: String,
+    /// SHA-256 of the body.
+    pub fingerprint: Vec<u8>,
+    /// HTTP status of the answer.
+    pub status: u16,
+    /// Its body; empty when the run's present view is the answer.
+    pub answer: String,
+}
+
+pub(super) fn remember(
+    connection: &Connection,
+    record: &Idempotent,
+    at: Time,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO idempotency (scope, key, fingerprint, status, answer, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            record.scope,
+            record.key,
+            record.fingerprint,
+            record.status,
+            record.answer,
+            at.timestamp_millis()
+        ])?;
+    Ok(())
+}
+
+pub(super) fn forget_old_keys(connection: &Connection) -> Result<(), StoreError> {
+    connection.execute(
+        "DELETE FROM idempotency
+         WHERE created_at < (SELECT COALESCE(MAX(created_at), 0) FROM idempotency) - ?1",
+        [IDEMPOTENCY_MILLIS],
+    )?;
+    Ok(())
+}
+
+impl Writer {
+    /// Adds a project.
+    ///
+    /// # Errors
+    /// When the database fails, or the key was used meanwhile.
+    pub async fn add_project(
+        &self,
+        project: Project,
+        idempotent: Option<Idempotent>,
+    ) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            connection.execute(
+                "INSERT INTO projects (id, name, created_at) VALUES (?1, ?2, ?3)",
+                params![
+                    project.id.0.as_bytes(),
+                    project.name,
+                    project.created_at.timestamp_millis()
+                ],
+            )?;
+            idempotent.map_or(Ok(()), |record| {
+                remember(connection, &record, project.created_at)
+            })
+        })
+        .await
+    }
+
+    /// Changes a project's name and set-up.
+    ///
+    /// # Errors
+    /// `Missing` for an unknown project.
+    pub async fn change_project(&self, project: Project) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            let globs = serde_json::json!(project.set_up.copy_files).to_string();
+            let changed = connection.execute(
+                "UPDATE projects SET name = ?2, setup_script = ?3, cleanup_script = ?4,
+                        copy_files = ?5 WHERE id = ?1",
+                params![
+                    project.id.0.as_bytes(),
+                    project.name,
+                    project.set_up.setup_script,
+                    project.set_up.cleanup_script,
+                    globs
+                ],
+            )?;
+            found(changed)
+        })
+        .await
+    }
+
+    /// Removes a project with its repos and agents.
+    ///
+    /// # Errors
+    /// `Missing` for an unknown project.
+    pub async fn remove_project(&self, id: ProjectId) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            found(connection.execute("DELETE FROM projects WHERE id = ?1", [id.0.as_bytes()])?)
+        })
+        .await
+    }
+
+    /// Adds a repo; `git_dir` is the real git folder, which tells repositories apart.
+    ///
+    /// # Errors
+    /// `Taken` when name or repository is in the project already.
+    pub async fn add_repo(
+        &self,
+        project: ProjectId,
+        repo: Repo,
+        git_dir: PathBuf,
+        at: Time,
+        idempotent: Option<Idempotent>,
+    ) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            connection.execute(
+                "INSERT INTO repos (id, project_id, name, repo_path, git_dir)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![
+                    repo.id.0.as_bytes(),
+                    project.0.as_bytes(),
+                    repo.name,
+                    repo.repo_path.as_os_str().as_bytes(),
+                    git_dir.as_os_str().as_bytes()
+                ],
+            )?;
+            idempotent.map_or(Ok(()), |record| remember(connection, &record, at))
+        })
+        .await
+    }
+
+    /// Removes a repo.
+    ///
+    /// # Errors
+    /// `Missing` when the project has no such repo.
+    pub async fn remove_repo(&self, project: ProjectId, id: RepoId) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            found(connection.execute(
+                "DELETE FROM repos WHERE id = ?1 AND project_id = ?2",
+                params![id.0.as_bytes(), project.0.as_bytes()],
+            )?)
+        })
+        .await
+    }
+
+    /// Adds an agent, or replaces the one of its id.
+    ///
+    /// # Errors
+    /// When the database fails, or the key was used meanwhile.
+    pub async fn put_agent(
+        &self,
+        agent: Agent,
+        idempotent: Option<Idempotent>,
+    ) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            let document = serde_json::to_string(&agent)
+                .map_err(|error| StoreError::Database(error.to_string()))?;
+            connection.execute(
+                "INSERT INTO agents (id, project_id, document, created_at) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (id) DO UPDATE SET document = ?3",
+                params![
+                    agent.id.0.as_bytes(),
+                    agent.project_id.0.as_bytes(),
+                    document,
+                    agent.created_at.timestamp_millis()
+                ],
+            )?;
+            idempotent.map_or(Ok(()), |record| {
+                remember(connection, &record, agent.updated_at)
+            })
+        })
+        .await
+    }
+
+    /// Removes an agent.
+    ///
+    /// # Errors
+    /// `Missing` for an unknown agent.
+    pub async fn remove_agent(&self, id: AgentId) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            found(connection.execute("DELETE FROM agents WHERE id = ?1", [id.0.as_bytes()])?)
+        })
+        .await
+    }
+
+    /// Stores a settings document.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_setting(
+        &self,
+        name: &'static str,
+        document: String,
+    ) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            connection.execute(
+                "INSERT INTO settings (name, document) VALUES (?1, ?2)
+                 ON CONFLICT (name) DO UPDATE SET document = ?2",
+                params![name, document],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl Reader {
+    /// All projects, oldest first, with their repos.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn projects(&self) -> Result<Vec<Project>, StoreError> {
+        self.with(|connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT id, name, setup_script, cleanup_script, copy_files, created_at
+                 FROM projects ORDER BY created_at, rowid",
+            )?;
+            let rows = query.query_map([], project)?;
+            let mut projects: Vec<Project> = rows.collect::<Result<_, _>>()?;
+            for project in &mut projects {
+                project.repos = repos(connection, project.id)?;
+            }
+            Ok(projects)
+        })
+    }
+
+    /// One project; nothing for an unknown one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn project(&self, id: ProjectId) -> Result<Option<Project>, StoreError> {
+        self.with(|connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT id, name, setup_script, cleanup_script, copy_files, created_at
+                 FROM projects WHERE id = ?1",
+            )?;
+            let found = query.query_row([id.0.as_bytes()], project).optional()?;
+            let Some(mut project) = found else {
+                return Ok(None);
+            };
+            project.repos = repos(connection, id)?;
+            Ok(Some(project))
+        })
+    }
+
+    /// One agent; nothing for an unknown one.
+    ///
+    /// # Errors
+    /// When the database fails or its document does not decode.
+    pub fn agent(&self, id: AgentId) -> Result<Option<Agent>, StoreError> {
+        self.with(|connection| {
+            let mut query =
+                connection.prepare_cached("SELECT document FROM agents WHERE id = ?1")?;
+            let found: Option<String> = query
+                .query_row([id.0.as_bytes()], |row| row.get(0))
+                .optional()?;
+            found.map(|document| agent(&document)).transpose()
+        })
+    }
+
+    /// Agents of a project, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails or a document does not decode.
+    pub fn agents(&self, project: ProjectId) -> Result<Vec<Agent>, StoreError> {
+        self.with(|connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT document FROM agents WHERE project_id = ?1 ORDER BY created_at, rowid",
+            )?;
+            let rows = query.query_map([project.0.as_bytes()], |row| row.get::<_, String>(0))?;
+            rows.map(|document| agent(&document?)).collect()
+        })
+    }
+
+    /// A settings document as stored; nothing when it was never changed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
+        self.with(|connection| {
+            let mut query =
+                connection.prepare_cached("SELECT document FROM settings WHERE name = ?1")?;
+            Ok(query.query_row([name], |row| row.get(0)).optional()?)
+        })
+    }
+
+    /// The first answer under a key, younger than a day at `now`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn remembered(
+        &self,
+        scope: &str,
+        key: &str,
+        now: Time,
+    ) -> Result<Option<Idempotent>, StoreError> {
+        self.with(|connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT fingerprint, status, answer FROM idempotency
+                 WHERE scope = ?1 AND key = ?2 AND created_at > ?3",
+            )?;
+            let since = now.timestamp_millis() - IDEMPOTENCY_MILLIS;
+            Ok(query
+                .query_row(params![scope, key, since], |row| {
+                    Ok(Idempotent {
+                        scope: scope.to_owned(),
+                        key: key.to_owned(),
+                        fingerprint: row.get(0)?,
+                        status: row.get(1)?,
+                        answer: row.get(2)?,
+                    })
+                })
+                .optional()?)
+        })
+    }
+}
+
+fn found(changed: usize) -> Result<(), StoreError> {
+    if changed == 0 {
+        Err(StoreError::Missing)
+    } else {
+        Ok(())
+    }
+}
+
+fn project(row: &Row<'_>) -> rusqlite::Result<Project> {
+    let globs: String = row.get(4)?;
+    Ok(Project {
+        id: ProjectId(uuid_at(row, 0)?),
+        name: row.get(1)?,
+        repos: Vec::new(),
+        created_at: time_at(row, 5)?,
+        set_up: SetUp {
+            setup_script: row.get(2)?,
+            cleanup_script: row.get(3)?,
+            copy_files: serde_json::from_str(&globs).unwrap_or_default(),
+        },
+    })
+}
+
+fn repos(connection: &Connection, project: ProjectId) -> Result<Vec<Repo>, StoreError> {
+    let mut query = connection.prepare_cached(
+        "SELECT id, name, repo_path FROM repos WHERE project_id = ?1 ORDER BY rowid",
+    )?;
+    let rows = query.query_map([project.0.as_bytes()], |row| {
+        let path: Vec<u8> = row.get(2)?;
+        Ok(Repo {
+            id: RepoId(uuid_at(row, 0)?),
+            name: row.get(1)?,
+            repo_path: PathBuf::from(OsString::from_vec(path)),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn agent(document: &str) -> Result<Agent, StoreError> {
+    serde_json::from_str(document).map_err(|error| StoreError::Corrupt(error.to_string()))
+}

@@ -1,0 +1,164 @@
+//! Stored bytes and the wire form of an event. The only place that knows either.
+
+use super::StoreError;
+use crate::domain::{
+    EventId, RunId, Time,
+    run::{Event, event::EVENT_VERSION},
+    time,
+};
+use serde_json::Value;
+
+/// Longest string kept in a payload, in bytes (256 KiB); a longer one is cut.
+pub const STRING_BYTES_MAX: usize = 256 * 1024;
+
+/// An event ready to be stored.
+#[derive(Debug, Clone)]
+pub struct Payload {
+    /// Its name.
+    pub event_type: &'static str,
+    /// Its payload as JSON text.
+    pub json: String,
+}
+
+/// An event as it lies in the log.
+#[derive(Debug, Clone)]
+pub struct StoredEvent {
+    /// Place in the whole log.
+    pub id: EventId,
+    /// Whose it is.
+    pub run_id: RunId,
+    /// Place in its run.
+    pub sequence: u64,
+    /// Its name.
+    pub event_type: String,
+    /// Its payload as JSON text.
+    pub payload: String,
+    /// When it was written.
+    pub created_at: Time,
+}
+
+impl StoredEvent {
+    /// The event as the API shows it: one line of JSON.
+    #[must_use]
+    pub fn wire(&self) -> String {
+        // The payload is JSON text already: parsing it to print it again would be the only cost
+        // of a replay. The other fields need no escaping.
+        format!(
+            r#"{{"id":{},"run_id":"{}","sequence":{},"event_type":"{}","payload":{},"created_at":"{}"}}"#,
+            self.id,
+            self.run_id,
+            self.sequence,
+            self.event_type,
+            self.payload,
+            time::format(&self.created_at),
+        )
+    }
+
+    /// The event itself.
+    ///
+    /// # Errors
+    /// When the stored bytes do not decode.
+    pub fn event(&self) -> Result<Event, StoreError> {
+        Event::decode(&self.event_type, &self.payload)
+            .map_err(|error| StoreError::Corrupt(format!("event {}: {error}", self.id)))
+    }
+}
+
+/// Version written beside each payload.
+pub(super) const VERSION: u32 = EVENT_VERSION;
+
+/// Encodes an event for the log. Strings over [`STRING_BYTES_MAX`] are cut, with the number of
+/// bytes cut beside them; the event comes back as it will be read, so that the state applied now
+/// equals the state folded later.
+///
+/// # Errors
+/// When serde cannot write the payload (never, for our types).
+pub fn encode(event: Event) -> Result<(Event, Payload), StoreError> {
+    let corrupt = |error: &dyn std::fmt::Display| StoreError::Corrupt(error.to_string());
+    let event_type = event.event_type();
+    let json = event.encode().map_err(|error| corrupt(&error))?;
+    if json.len() <= STRING_BYTES_MAX {
+        return Ok((event, Payload { event_type, json }));
+    }
+    let mut value: Value = serde_json::from_str(&json).map_err(|error| corrupt(&error))?;
+    cut(&mut value);
+    let json = value.to_string();
+    let event = Event::decode(event_type, &json).map_err(|error| corrupt(&error))?;
+    Ok((event, Payload { event_type, json }))
+}
+
+/// Cuts long strings, everywhere in the value.
+fn cut(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(cut),
+        Value::Object(map) => {
+            let mut notes = Vec::new();
+            for (key, item) in map.iter_mut() {
+                if let Value::String(text) = item
+                    && text.len() > STRING_BYTES_MAX
+                {
+                    let kept = floor_char_boundary(text, STRING_BYTES_MAX);
+                    notes.push((format!("{key}_truncated_bytes"), text.len() - kept));
+                    text.truncate(kept);
+                } else {
+                    cut(item);
+                }
+            }
+            map.extend(
+                notes
+                    .into_iter()
+                    .map(|(key, bytes)| (key, Value::from(bytes))),
+            );
+        }
+        Value::String(text) => text.truncate(floor_char_boundary(text, STRING_BYTES_MAX)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn floor_char_boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len()))
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::run::event::{AgentMessage, HookReceived};
+    use serde_json::json;
+
+    #[test]
+    fn a_long_string_is_cut_on_a_character_and_the_cut_is_told() {
+        let text = "é".repeat(STRING_BYTES_MAX);
+        let event = AgentMessage {
+            text: text.clone(),
+            message_id: None,
+        }
+        .into();
+        let (event, payload) = encode(event).unwrap();
+        let Event::AgentMessage(message) = event else {
+            panic!("a message")
+        };
+        assert_eq!(message.text, "é".repeat(STRING_BYTES_MAX / 2));
+        let value: Value = serde_json::from_str(&payload.json).unwrap();
+        assert_eq!(value["text_truncated_bytes"], text.len() - STRING_BYTES_MAX);
+    }
+
+    #[test]
+    fn cuts_reach_every_depth_and_leave_short_strings_alone() {
+        let long = "x".repeat(STRING_BYTES_MAX + 5);
+        let payload = json!({"a": {"b": [{"c": long}]}, "d": "short"});
+        let hook_event_name = "X".to_owned();
+        let event = HookReceived {
+            hook_event_name,
+            payload,
+            ignored: false,
+        }
+        .into();
+        let (_, stored) = encode(event).unwrap();
+        let value: Value = serde_json::from_str(&stored.json).unwrap();
+        assert_eq!(value["payload"]["a"]["b"][0]["c_truncated_bytes"], 5);
+        assert_eq!(value["payload"]["d"], "short");
+    }
+}

@@ -1,0 +1,112 @@
+//! Opens the database and brings its schema up to date.
+//!
+//! # Crash
+//! Each step is one transaction with its version number: it is applied or it is not.
+
+use super::{Location, StoreError};
+use rusqlite::{Connection, OpenFlags};
+use std::os::unix::fs::PermissionsExt;
+
+/// Schema steps in order; the version of a database is how many of them it has.
+const STEPS: &[&str] = &[include_str!("../../schema/0001_initial.sql")];
+
+/// Opens (or makes) the database for writing.
+pub(super) fn open(location: &Location) -> Result<Connection, StoreError> {
+    let known = u32::try_from(STEPS.len()).expect("a handful of steps");
+    let found = version(location)?;
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    if found > 0 && found < known {
+        keep_copy(location, found)?;
+    }
+    let mut connection = Connection::open(location.path())?;
+    restrict(location)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // A reader that stays long must not let the WAL grow without end between checkpoints.
+    connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    for (at, step) in (1u32..).zip(STEPS).skip(found as usize) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", at)?;
+        transaction.commit()?;
+    }
+    Ok(connection)
+}
+
+/// Version of the database as it lies there, read without changing it; 0 when there is none.
+fn version(location: &Location) -> Result<u32, StoreError> {
+    if !location.path().exists() {
+        return Ok(0);
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(location.path(), flags)?;
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+/// Keeps a consistent copy beside the database before its schema changes.
+fn keep_copy(location: &Location, found: u32) -> Result<(), StoreError> {
+    let copy = location.path().with_extension(format!("db.v{found}.bak"));
+    if copy.exists() {
+        return Ok(());
+    }
+    let connection = Connection::open(location.path())?;
+    connection.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
+    Ok(())
+}
+
+/// The database is its owner's alone.
+fn restrict(location: &Location) -> Result<(), StoreError> {
+    let mode = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(location.path(), mode)
+        .map_err(|error| StoreError::Database(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_database_is_refused_untouched() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::of(folder.path());
+        let connection = open(&location).unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        drop(connection);
+        let before = std::fs::read(location.path()).unwrap();
+        let refused = open(&location).err();
+        assert!(
+            matches!(refused, Some(StoreError::Newer { found: 99, .. })),
+            "{refused:?}"
+        );
+        assert_eq!(std::fs::read(location.path()).unwrap(), before);
+    }
+
+    #[test]
+    fn a_copy_is_kept_before_a_step() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::of(folder.path());
+        drop(open(&location).unwrap());
+        keep_copy(&location, 1).unwrap();
+        let copy = Connection::open(folder.path().join("abbado.db.v1.bak")).unwrap();
+        let version: u32 = copy
+            .pragma_query_value(None, "user_version", |r| r.get(0))
+            .unwrap();
+        assert_eq!(version, 1);
+    }
+
+    #[test]
+    fn the_database_is_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::of(folder.path());
+        drop(open(&location).unwrap());
+        let mode = std::fs::metadata(location.path())
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,133 @@
+//! The log and what is kept beside it, in SQLite.
+//!
+//! One thread writes ([`writer`]), a pool reads ([`reader`]). Only [`codec`] knows stored bytes.
+//! No SQLite type leaves this room, so that another engine could stand behind the same calls.
+
+mod catalog;
+mod codec;
+mod migrate;
+mod projection;
+mod reader;
+mod writer;
+
+pub use catalog::Idempotent;
+pub use codec::{Payload, StoredEvent, encode};
+pub use projection::RunRow;
+pub use reader::{Reader, RunFilter};
+pub use writer::{Append, Batch, Writer};
+
+use std::path::{Path, PathBuf};
+
+/// Name of the database in the data folder.
+pub const DATABASE: &str = "abbado.db";
+
+/// Why the store could not do it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The disk or the database is full; it works again when there is space.
+    #[error("the disk is full")]
+    Full,
+    /// Another append came first.
+    #[error("expected sequence {expected}, found {found}")]
+    WrongSequence {
+        /// What the caller believed.
+        expected: u64,
+        /// What is there.
+        found: u64,
+    },
+    /// This delivery was recorded before.
+    #[error("this delivery was recorded before")]
+    Duplicate,
+    /// A unique name, path or key is taken; the constraint's columns.
+    #[error("not unique: {0}")]
+    Taken(String),
+    /// The row is not there.
+    #[error("no such row")]
+    Missing,
+    /// The database was written by a newer program.
+    #[error("the database has schema {found}, newer than this program's {known}")]
+    Newer {
+        /// Its version.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
+    /// The writer thread has ended.
+    #[error("the store is closed")]
+    Closed,
+    /// Anything else SQLite or the pool said.
+    #[error("the database failed: {0}")]
+    Database(String),
+    /// Stored bytes that do not decode.
+    #[error("the log is corrupt: {0}")]
+    Corrupt(String),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        match &error {
+            rusqlite::Error::QueryReturnedNoRows => Self::Missing,
+            rusqlite::Error::SqliteFailure(code, text) => match code.code {
+                ErrorCode::DiskFull => Self::Full,
+                ErrorCode::ConstraintViolation => {
+                    let text = text.clone().unwrap_or_default();
+                    if text.contains("events.delivery") {
+                        Self::Duplicate
+                    } else {
+                        Self::Taken(text)
+                    }
+                }
+                _ => Self::Database(error.to_string()),
+            },
+            _ => Self::Database(error.to_string()),
+        }
+    }
+}
+
+impl From<r2d2::Error> for StoreError {
+    fn from(error: r2d2::Error) -> Self {
+        Self::Database(error.to_string())
+    }
+}
+
+/// Where a store lies.
+#[derive(Debug, Clone)]
+pub struct Location(PathBuf);
+
+impl Location {
+    /// The store of a data folder.
+    #[must_use]
+    pub fn of(data_dir: &Path) -> Self {
+        Self(data_dir.join(DATABASE))
+    }
+
+    /// The database file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+/// Opens the store: applies missing schema steps, starts the writer thread, makes the read pool.
+/// Committed batches go to `batches` in id order.
+///
+/// # Errors
+/// When the file cannot be opened, is newer than the program, or a step fails.
+pub fn open(
+    location: &Location,
+    batches: tokio::sync::mpsc::Sender<Batch>,
+) -> Result<(Writer, Reader), StoreError> {
+    let connection = migrate::open(location)?;
+    let reader = Reader::open(location)?;
+    Ok((Writer::start(connection, batches), reader))
+}
+
+/// Makes the projection again from the log. Returns the number of runs.
+///
+/// # Errors
+/// When the log cannot be read or the projection not be written.
+pub fn rebuild(location: &Location) -> Result<usize, StoreError> {
+    let mut connection = migrate::open(location)?;
+    projection::rebuild(&mut connection)
+}

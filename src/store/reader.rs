@@ -1,0 +1,290 @@
+//! Reads, through a pool of connections that cannot write.
+//!
+//! All calls block: callers on an actor's thread go through a blocking thread.
+
+use super::{Location, StoreError, codec::StoredEvent, projection};
+use crate::domain::{
+    AgentId, EventId, ProjectId, RunId, Time,
+    run::{Run, Status},
+};
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+
+/// Read connections. Reads are short; eight keep two cores busy while one waits for the disk.
+const CONNECTIONS_MAX: u32 = 8;
+
+/// The read side of the store.
+#[derive(Clone)]
+pub struct Reader {
+    pool: r2d2::Pool<SqliteConnectionManager>,
+}
+
+/// Which runs to list.
+#[derive(Debug, Clone, Default)]
+pub struct RunFilter {
+    /// Of this project.
+    pub project_id: Option<ProjectId>,
+    /// Of this agent.
+    pub agent_id: Option<AgentId>,
+    /// In this state.
+    pub status: Option<Status>,
+    /// At most so many.
+    pub limit: Option<u64>,
+    /// Only runs older than this one.
+    pub before: Option<RunId>,
+}
+
+impl Reader {
+    pub(super) fn open(location: &Location) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let manager = SqliteConnectionManager::file(location.path())
+            .with_flags(flags)
+            .with_init(|connection| {
+                connection.busy_timeout(std::time::Duration::from_secs(10))?;
+                connection.pragma_update(None, "query_only", true)
+            });
+        let pool = r2d2::Pool::builder()
+            .max_size(CONNECTIONS_MAX)
+            .min_idle(Some(1))
+            .build(manager)?;
+        Ok(Self { pool })
+    }
+
+    pub(super) fn with<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        read(&*self.pool.get()?)
+    }
+
+    /// The run as the API shows it; nothing for an unknown one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn run_view(&self, id: RunId) -> Result<Option<String>, StoreError> {
+        self.run_column(id, "SELECT view FROM runs WHERE id = ?1")
+    }
+
+    /// The run's tasks as the API shows them; nothing for an unknown run.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn run_tasks(&self, id: RunId) -> Result<Option<String>, StoreError> {
+        self.run_column(id, "SELECT tasks FROM runs WHERE id = ?1")
+    }
+
+    /// True when the run exists.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn run_exists(&self, id: RunId) -> Result<bool, StoreError> {
+        Ok(self
+            .run_column(id, "SELECT '' FROM runs WHERE id = ?1")?
+            .is_some())
+    }
+
+    fn run_column(&self, id: RunId, sql: &str) -> Result<Option<String>, StoreError> {
+        self.with(|connection| {
+            let mut query = connection.prepare_cached(sql)?;
+            Ok(query
+                .query_row([id.0.as_bytes()], |row| row.get(0))
+                .optional()?)
+        })
+    }
+
+    /// Runs as the API shows them, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn runs(&self, filter: &RunFilter) -> Result<Vec<String>, StoreError> {
+        self.with(|connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT view FROM runs
+                 WHERE (?1 IS NULL OR project_id = ?1) AND (?2 IS NULL OR agent_id = ?2)
+                   AND (?3 IS NULL OR status = ?3)
+                   AND (?4 IS NULL OR (created_at, id) <
+                        (SELECT created_at, id FROM runs WHERE id = ?4))
+                 ORDER BY created_at DESC, id DESC LIMIT ?5",
+            )?;
+            let rows = query.query_map(
+                params![
+                    filter.project_id.map(|id| id.0.into_bytes()),
+                    filter.agent_id.map(|id| id.0.into_bytes()),
+                    filter.status.map(Status::word),
+                    filter.before.map(|id| id.0.into_bytes()),
+                    filter
+                        .limit
+                        .map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX)),
+                ],
+                |row| row.get(0),
+            )?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Runs that a restart must look after.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn live_runs(&self) -> Result<Vec<RunId>, StoreError> {
+        self.with(|connection| {
+            let mut query = connection.prepare("SELECT id FROM runs WHERE live = 1")?;
+            let rows = query.query_map([], |row| Ok(RunId(uuid_at(row, 0)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// True when a run of this project (or of this agent) has a process.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn has_live_process(
+        &self,
+        project: Option<ProjectId>,
+        agent: Option<AgentId>,
+    ) -> Result<bool, StoreError> {
+        self.with(|connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM runs WHERE live = 1
+                   AND (?1 IS NULL OR project_id = ?1) AND (?2 IS NULL OR agent_id = ?2))",
+            )?;
+            let ids = params![
+                project.map(|id| id.0.into_bytes()),
+                agent.map(|id| id.0.into_bytes())
+            ];
+            Ok(query.query_row(ids, |row| row.get(0))?)
+        })
+    }
+
+    /// A run folded from its log; nothing for an unknown or deleted one.
+    ///
+    /// # Errors
+    /// When the database fails or the log does not decode.
+    pub fn fold_run(&self, id: RunId) -> Result<Option<Run>, StoreError> {
+        let log = self.with(|connection| log_of(connection, id))?;
+        Ok(projection::fold(id, &log)?.filter(|run| !run.deleted))
+    }
+
+    /// Events of one run after a sequence, oldest first, at most `limit`, of one type when given.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn events_of_run(
+        &self,
+        id: RunId,
+        after_sequence: u64,
+        limit: Option<u64>,
+        event_type: Option<&str>,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        self.with(|connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT id, run_id, sequence, event_type, payload, created_at FROM events
+                 WHERE run_id = ?1 AND sequence > ?2 AND (?3 IS NULL OR event_type = ?3)
+                 ORDER BY sequence LIMIT ?4",
+            )?;
+            let limit = limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+            let after = i64::try_from(after_sequence).unwrap_or(i64::MAX);
+            let rows =
+                query.query_map(params![id.0.as_bytes(), after, event_type, limit], stored)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Events after a place in the log, oldest first, at most `limit`; of one run when given.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn events_after(
+        &self,
+        run: Option<RunId>,
+        after: EventId,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        // Two statements: with the run's index an id bound is a filter, without it a range.
+        const ALL: &str = "SELECT id, run_id, sequence, event_type, payload, created_at
+                           FROM events WHERE id > ?1 ORDER BY id LIMIT ?2";
+        const RUN: &str = "SELECT id, run_id, sequence, event_type, payload, created_at
+                           FROM events WHERE run_id = ?3 AND sequence > CASE WHEN ?1 <= 0 THEN 0 ELSE COALESCE(
+                             (SELECT sequence FROM events WHERE id = ?1 AND run_id = ?3),
+                             (SELECT sequence FROM events WHERE run_id = ?3 AND id <= ?1
+                              ORDER BY sequence DESC LIMIT 1), 0) END
+                           ORDER BY sequence LIMIT ?2";
+        self.with(|connection| {
+            let rows: Vec<StoredEvent> = match run {
+                None => connection
+                    .prepare_cached(ALL)?
+                    .query_map(params![after, limit], stored)?
+                    .collect::<Result<_, _>>()?,
+                Some(run) => connection
+                    .prepare_cached(RUN)?
+                    .query_map(params![after, limit, run.0.as_bytes()], stored)?
+                    .collect::<Result<_, _>>()?,
+            };
+            Ok(rows)
+        })
+    }
+
+    /// Place of the last event of the log; 0 for an empty one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn head(&self) -> Result<EventId, StoreError> {
+        self.with(|connection| {
+            let mut query = connection.prepare_cached("SELECT COALESCE(MAX(id), 0) FROM events")?;
+            Ok(query.query_row([], |row| row.get(0))?)
+        })
+    }
+
+    /// True when a hook delivery was recorded.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn delivered(&self, delivery: uuid::Uuid) -> Result<bool, StoreError> {
+        self.with(|connection| {
+            let mut query = connection
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM events WHERE delivery = ?1)")?;
+            Ok(query.query_row([delivery.as_bytes()], |row| row.get(0))?)
+        })
+    }
+}
+
+/// All events of a run, oldest first.
+pub(super) fn log_of(connection: &Connection, id: RunId) -> Result<Vec<StoredEvent>, StoreError> {
+    let mut query = connection.prepare_cached(
+        "SELECT id, run_id, sequence, event_type, payload, created_at FROM events
+         WHERE run_id = ?1 ORDER BY sequence",
+    )?;
+    let rows = query.query_map([id.0.as_bytes()], stored)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Every run that the log knows, deleted ones included.
+pub(super) fn run_ids_in_log(connection: &Connection) -> Result<Vec<RunId>, StoreError> {
+    let mut query = connection.prepare("SELECT DISTINCT run_id FROM events")?;
+    let rows = query.query_map([], |row| Ok(RunId(uuid_at(row, 0)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn uuid_at(row: &Row<'_>, column: usize) -> rusqlite::Result<uuid::Uuid> {
+    let bytes: [u8; 16] = row.get(column)?;
+    Ok(uuid::Uuid::from_bytes(bytes))
+}
+
+pub(super) fn time_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Time> {
+    let millis: i64 = row.get(column)?;
+    Time::from_timestamp_millis(millis)
+        .ok_or(rusqlite::Error::IntegralValueOutOfRange(column, millis))
+}
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
+    let sequence: i64 = row.get(2)?;
+    Ok(StoredEvent {
+        id: row.get(0)?,
+        run_id: RunId(uuid_at(row, 1)?),
+        sequence: u64::try_from(sequence)
+            .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(2, sequence))?,
+        event_type: row.get(3)?,
+        payload: row.get(4)?,
+        created_at: time_at(row, 5)?,
+    })
+}

@@ -2,4 +2,5 @@
 
 pub mod domain;
 pub mod fault;
+pub mod git;
 pub mod store;

@@ -1,0 +1,136 @@
+//! Builds the server, wires it, and takes it down, in a stated order.
+//!
+//! Up: lock the data folder → open the log → start the actors → look after live runs → listen →
+//! write down the address. Down: take no more requests → wait for those under way → end streams →
+//! stop listening → let the writer finish. Holders, and the CLIs in them, live on.
+
+use crate::{
+    config::Config,
+    http,
+    runtime::Runtime,
+    store::{self, Location},
+};
+use nix::fcntl::{Flock, FlockArg};
+use std::{
+    fs::File,
+    io::Write,
+    net::SocketAddr,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    time::Duration,
+};
+use tokio::sync::mpsc;
+
+/// Batches between the writer and the broadcaster; a full one holds the writer back.
+const BATCHES_MAX: usize = 64;
+/// All of the way down takes no longer.
+const SHUTDOWN: Duration = Duration::from_secs(4);
+
+/// One server a data folder.
+pub struct FolderLock(#[expect(dead_code, reason = "held for its drop")] Flock<File>);
+
+impl FolderLock {
+    /// Takes the lock.
+    ///
+    /// # Errors
+    /// One sentence when another server holds it.
+    pub fn take(data_dir: &Path) -> Result<Self, String> {
+        let path = data_dir.join("server.lock");
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| format!("{} cannot be opened: {error}", path.display()))?;
+        Flock::lock(file, FlockArg::LockExclusiveNonblock).map(Self).map_err(|_| {
+            format!("another abbado server uses the data folder {}", data_dir.display())
+        })
+    }
+}
+
+/// Runs the server until SIGTERM or SIGINT. `listening` is told the address.
+///
+/// # Errors
+/// One sentence for the person who started it.
+pub async fn serve(config: Config, listening: impl FnOnce(SocketAddr)) -> Result<(), String> {
+    let gate = http::gate_config(&config)?;
+    let _lock = FolderLock::take(&config.data_dir)?;
+    let listener = http::listen(config.bind)?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let (batches, committed) = mpsc::channel(BATCHES_MAX);
+    let location = Location::of(&config.data_dir);
+    let (writer, reader) = store::open(&location, batches).map_err(|error| error.to_string())?;
+    let runtime = Runtime::start(config.clone(), writer, reader, committed)
+        .map_err(|error| error.to_string())?;
+    let reachable = reachable(address);
+    runtime.shared.base_url.set(format!("http://{reachable}")).ok();
+    write_server_file(&config, reachable)?;
+    let live = runtime.recover().await.map_err(|error| error.to_string())?;
+    log::info!(live; "abbado {} listens on {address}; {live} runs are looked after.", env!("CARGO_PKG_VERSION"));
+    let server = http::server(runtime.clone(), gate, listener)?;
+    let handle = server.handle();
+    actix::spawn(server);
+    listening(address);
+    wait_for_signal().await?;
+    log::info!("The server shuts down; runs live on in their holders.");
+    let down = async {
+        runtime.close_streams().await;
+        runtime.drain().await;
+        handle.stop(true).await;
+    };
+    if tokio::time::timeout(SHUTDOWN, down).await.is_err() {
+        log::warn!("Some requests were still under way at shutdown.");
+    }
+    forget_server_file(&config);
+    Ok(())
+}
+
+/// An address a program on this machine can use, for one that listens everywhere.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let mut address = address;
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
+/// Hook programs of CLIs older than this server learn its address here.
+fn write_server_file(config: &Config, address: SocketAddr) -> Result<(), String> {
+    let path = config.server_file();
+    let fresh = path.with_extension("json.new");
+    let text = serde_json::json!({"addr": address.to_string(), "pid": std::process::id()});
+    let written = File::options()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&fresh)
+        .and_then(|mut file| {
+            file.write_all(text.to_string().as_bytes())?;
+            file.sync_all()
+        })
+        .and_then(|()| std::fs::rename(&fresh, &path));
+    written.map_err(|error| format!("{} cannot be written: {error}", path.display()))
+}
+
+fn forget_server_file(config: &Config) {
+    if let Err(error) = std::fs::remove_file(config.server_file()) {
+        log::debug!("The address file stays: {error}.");
+    }
+}
+
+async fn wait_for_signal() -> Result<(), String> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |error: std::io::Error| format!("signals cannot be waited for: {error}");
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! The only reader of the environment: every setting and bound with its default and unit.
+
+use crate::domain::RunId;
+use std::{
+    ffi::OsString,
+    net::SocketAddr,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::PathBuf,
+};
+
+/// Default of `ABBADO_BIND`.
+pub const BIND_DEFAULT: &str = "127.0.0.1:3000";
+/// Default of `ABBADO_IDLE_MINUTES`.
+pub const IDLE_MINUTES_DEFAULT: u64 = 120;
+/// Commands of one run under way at once; more are answered 429.
+pub const COMMANDS_MAX: usize = 64;
+/// Live runs at once.
+pub const LIVE_RUNS_MAX: usize = 256;
+/// Readers of event streams at once.
+pub const SSE_READERS_MAX: usize = 1024;
+/// Viewers of one terminal at once.
+pub const VIEWERS_MAX: usize = 64;
+
+/// What the server was started with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where all data lies; 0700.
+    pub data_dir: PathBuf,
+    /// Where to listen; port 0 takes a free one.
+    pub bind: SocketAddr,
+    /// What every caller must show, when set.
+    pub token: Option<String>,
+    /// Further names the server is known by, comma-separated.
+    pub allowed_hosts: String,
+    /// A CLI that idles so long at its prompt is ended; 0 for never.
+    pub idle_minutes: u64,
+    /// Whether a webhook may lead to this machine.
+    pub loopback_webhook: bool,
+    /// See [`COMMANDS_MAX`].
+    pub commands_max: usize,
+    /// See [`LIVE_RUNS_MAX`].
+    pub live_runs_max: usize,
+    /// See [`SSE_READERS_MAX`].
+    pub sse_readers_max: usize,
+    /// See [`VIEWERS_MAX`].
+    pub viewers_max: usize,
+    /// The user's home folder.
+    pub home: PathBuf,
+    /// The environment that CLIs inherit: the server's own without any `ABBADO_` variable.
+    pub server_env: Vec<(String, String)>,
+    /// This program, for holders and hooks.
+    pub program: PathBuf,
+}
+
+/// What the command line said; it wins over the environment.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--bind`
+    pub bind: Option<String>,
+    /// `--data-dir`
+    pub data_dir: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads flags and environment, and makes the data folder.
+    ///
+    /// # Errors
+    /// One sentence for the person who started the server.
+    pub fn read(flags: Flags) -> Result<Self, String> {
+        let bind = flags.bind.or_else(|| text("ABBADO_BIND")).unwrap_or(BIND_DEFAULT.into());
+        let bind: SocketAddr = bind.parse().map_err(|_| {
+            format!("ABBADO_BIND must be an address and a port like 127.0.0.1:3000, not '{bind}'")
+        })?;
+        let home = path("HOME").ok_or("HOME is not set, so there is no place to work in")?;
+        let data_dir = flags
+            .data_dir
+            .or_else(|| path("ABBADO_DATA_DIR"))
+            .unwrap_or_else(|| data_dir_default(&home));
+        let data_dir = std::path::absolute(&data_dir)
+            .map_err(|error| format!("the data folder {} is unusable: {error}", data_dir.display()))?;
+        let idle = text("ABBADO_IDLE_MINUTES").map_or(Ok(IDLE_MINUTES_DEFAULT), |minutes| {
+            minutes
+                .parse()
+                .map_err(|_| format!("ABBADO_IDLE_MINUTES must be a number, not '{minutes}'"))
+        })?;
+        let program = std::env::current_exe()
+            .map_err(|error| format!("this program's own path is unknown: {error}"))?;
+        let config = Self {
+            data_dir,
+            bind,
+            token: text("ABBADO_TOKEN"),
+            allowed_hosts: text("ABBADO_ALLOWED_HOSTS").unwrap_or_default(),
+            idle_minutes: idle,
+            loopback_webhook: text("ABBADO_ALLOW_LOOPBACK_WEBHOOK").as_deref() == Some("1"),
+            commands_max: COMMANDS_MAX,
+            live_runs_max: LIVE_RUNS_MAX,
+            sse_readers_max: SSE_READERS_MAX,
+            viewers_max: VIEWERS_MAX,
+            home,
+            server_env: inherited(),
+            program,
+        };
+        config.make_folders()?;
+        Ok(config)
+    }
+
+    /// Folder of a run's own files.
+    #[must_use]
+    pub fn run_dir(&self, run_id: RunId) -> PathBuf {
+        self.data_dir.join("runs").join(run_id.to_string())
+    }
+
+    /// Where the server writes down its address.
+    #[must_use]
+    pub fn server_file(&self) -> PathBuf {
+        self.data_dir.join("server.json")
+    }
+
+    fn make_folders(&self) -> Result<(), String> {
+        let unusable = |error: std::io::Error| {
+            format!("the data folder {} is unusable: {error}", self.data_dir.display())
+        };
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        for folder in [&self.data_dir, &self.data_dir.join("runs"), &self.data_dir.join("worktrees")]
+        {
+            builder.create(folder).map_err(unusable)?;
+        }
+        let mode = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(&self.data_dir, mode).map_err(unusable)
+    }
+}
+
+fn data_dir_default(home: &std::path::Path) -> PathBuf {
+    if cfg!(target_os = "macos") {
+        return home.join("Library/Application Support/abbado");
+    }
+    path("XDG_DATA_HOME").unwrap_or_else(|| home.join(".local/share")).join("abbado")
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the place the lint points to")]
+fn text(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn path(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// Variables that are not UTF-8 are left out: they cannot travel in the holder's order.
+fn inherited() -> Vec<(String, String)> {
+    let utf8 = |(key, value): (OsString, OsString)| {
+        Some((key.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(utf8).filter(|(key, _)| !key.starts_with("ABBADO_")).collect()
+}

@@ -1,0 +1,119 @@
+//! What can go wrong with a repository, in words a user can act on.
+//!
+//! Messages name only paths that the user gave us; sources are kept for the log.
+
+use std::{io, path::PathBuf, time::Duration};
+
+/// Why a job on a repository failed.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// The folder is not the working folder of a repository we can use.
+    #[error("{} is not a usable git repository: {reason}", path.display())]
+    NotARepository {
+        /// The folder, as it was given.
+        path: PathBuf,
+        /// What is missing.
+        reason: String,
+    },
+    /// A revision names no commit there.
+    #[error("'{revision}' names no commit in {}{note}", repo.display())]
+    UnknownRevision {
+        /// The repository, as it was given.
+        repo: PathBuf,
+        /// What was asked for.
+        revision: String,
+        /// More about it, or empty.
+        note: String,
+    },
+    /// The branch exists, or is checked out elsewhere.
+    #[error("the branch '{branch}' is taken in {}", repo.display())]
+    BranchTaken {
+        /// The branch.
+        branch: String,
+        /// The repository, as it was given.
+        repo: PathBuf,
+    },
+    /// A branch whose name makes the wanted one impossible: `a` forbids `a/b`, and the reverse.
+    #[error("the branch '{branch}' in {} is in the way; rename it first", repo.display())]
+    BranchInTheWay {
+        /// The branch that is in the way.
+        branch: String,
+        /// The repository, as it was given.
+        repo: PathBuf,
+    },
+    /// A name that git would not take, or that we refuse.
+    #[error("'{name}' is no valid {what}")]
+    InvalidName {
+        /// What it should have been: "branch name", "glob", …
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// Something that is not ours stands where a worktree has to go.
+    #[error("the worktree folder of '{name}' is in use by something else")]
+    FolderInTheWay {
+        /// Name of the repo.
+        name: String,
+    },
+    /// The worktree is gone, or its repository no longer knows it.
+    #[error("the worktree of '{name}' is gone")]
+    WorktreeGone {
+        /// Name of the repo.
+        name: String,
+    },
+    /// More than we take on.
+    #[error("too much: {what}")]
+    TooMuch {
+        /// What there was too much of, and the limit.
+        what: String,
+    },
+    /// The caller asked to stop.
+    #[error("cancelled")]
+    Cancelled,
+    /// `git` ended with an error.
+    #[error("{program} failed: {stderr}")]
+    Failed {
+        /// The subcommand, without arguments that could hold secrets.
+        program: &'static str,
+        /// First lines of what it said, credentials in URLs blanked.
+        stderr: String,
+    },
+    /// `git` did not end in time, and was killed.
+    #[error("{program} took longer than {} s and was ended", limit.as_secs())]
+    TimedOut {
+        /// The subcommand.
+        program: &'static str,
+        /// The limit.
+        limit: Duration,
+    },
+    /// The file system, or starting `git`, failed.
+    #[error("{doing} failed")]
+    Io {
+        /// What we were doing.
+        doing: &'static str,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+    /// libgit2 failed.
+    #[error("{doing} failed: {}", source.message())]
+    Library {
+        /// What we were doing.
+        doing: &'static str,
+        /// Why it failed.
+        #[source]
+        source: git2::Error,
+    },
+}
+
+impl GitError {
+    /// For `map_err`: the file system failed at `doing`.
+    pub(super) fn io(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { doing, source }
+    }
+
+    /// For `map_err`: libgit2 failed at `doing`.
+    pub(super) fn library(doing: &'static str) -> impl FnOnce(git2::Error) -> Self {
+        move |source| Self::Library { doing, source }
+    }
+}

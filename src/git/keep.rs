@@ -1,0 +1,127 @@
+//! Hidden refs under `refs/abbado/`: what they are called, and what is kept when a run goes.
+//!
+//! Called by the runtime under the repository's lock when a run is deleted: first
+//! [`keep_deleted`], then the worktree, the branch and the checkpoints go.
+
+use super::{GitError, place::Place, repository};
+use crate::domain::RunId;
+use git2::{Oid, Repository};
+use std::path::Path;
+
+/// Keeps a run's work before the run is deleted, and answers the refs made:
+/// `refs/abbado/deleted/<run id>/branch` when its branch has commits that no other branch (local
+/// or remote-tracking) has, and `…/checkpoint` when there is a last checkpoint (hex).
+///
+/// `name` is the repo's, for the log. Making them again changes nothing.
+///
+/// # Errors
+/// `NotARepository`, `InvalidName` for the branch, and those of starting `git`.
+pub fn keep_deleted(
+    repo_path: &Path,
+    run_id: RunId,
+    name: &str,
+    branch: &str,
+    last_checkpoint: Option<&str>,
+) -> Result<Vec<String>, GitError> {
+    repository::check_branch_name(branch)?;
+    let repository = repository::open(repo_path)?;
+    let mut wanted = Vec::new();
+    if let Some(tip) = repository::branch_tip(&repository, branch)? {
+        let own = format!("refs/heads/{branch}");
+        if has_own_commits(
+            &repository,
+            tip,
+            &["refs/heads/*", "refs/remotes/*"],
+            Some(&own),
+        )? {
+            wanted.push(("branch", tip));
+        }
+    }
+    let checkpoint = last_checkpoint.and_then(|commit| Oid::from_str(commit).ok());
+    if let Some(commit) = checkpoint.filter(|commit| repository.find_commit(*commit).is_ok()) {
+        wanted.push(("checkpoint", commit));
+    }
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let work_tree = repository.workdir().unwrap_or(repo_path);
+    let place = Place::open(repository.path(), work_tree)?;
+    let mut made = Vec::with_capacity(wanted.len());
+    for (kind, commit) in wanted {
+        let reference = format!("refs/abbado/deleted/{run_id}/{kind}");
+        set_ref(&place, &reference, &commit.to_string())?;
+        made.push(reference);
+    }
+    log::info!(run_id:% = run_id, repo = name, refs = made.len();
+        "Work of a run that is being deleted was kept.");
+    Ok(made)
+}
+
+/// Deletes all checkpoint refs of a run and answers how many there were. Their commits stay
+/// until git itself collects them.
+///
+/// # Errors
+/// `NotARepository`, or `Library` when a ref cannot be removed.
+pub fn drop_checkpoints(repo_path: &Path, run_id: RunId) -> Result<usize, GitError> {
+    let repository = repository::open(repo_path)?;
+    let listed = repository
+        .references_glob(&format!("{}*", checkpoint_refs(run_id)))
+        .map_err(GitError::library("listing checkpoints"))?;
+    // All are read before the first goes: the listing must not run over a changing folder.
+    let found: Vec<_> = listed
+        .collect::<Result<_, _>>()
+        .map_err(GitError::library("listing checkpoints"))?;
+    let count = found.len();
+    for mut reference in found {
+        reference
+            .delete()
+            .map_err(GitError::library("deleting a checkpoint"))?;
+    }
+    Ok(count)
+}
+
+/// What the names of a run's checkpoint refs begin with.
+pub(super) fn checkpoint_refs(run_id: RunId) -> String {
+    format!("refs/abbado/checkpoints/{run_id}/")
+}
+
+/// Points a ref at a commit, flushed to disk.
+pub(super) fn set_ref(place: &Place, reference: &str, commit: &str) -> Result<(), GitError> {
+    let update = place
+        .git("git update-ref")
+        .args(["update-ref", "--no-deref"]);
+    update.args(["--", reference, commit]).run().map(drop)
+}
+
+/// Whether a commit, or one before it, is reachable from no ref that the globs name, `except`
+/// aside.
+pub(super) fn has_own_commits(
+    repository: &Repository,
+    commit: Oid,
+    globs: &[&str],
+    except: Option<&str>,
+) -> Result<bool, GitError> {
+    let failed = || GitError::library("looking for commits of a branch");
+    let mut walk = repository.revwalk().map_err(failed())?;
+    walk.push(commit).map_err(failed())?;
+    for glob in globs {
+        for reference in repository.references_glob(glob).map_err(failed())? {
+            // One that cannot be read keeps nothing, and must not stop us: more is kept then.
+            let Ok(reference) = reference else { continue };
+            if except.is_some_and(|except| reference.name_bytes() == except.as_bytes()) {
+                continue;
+            }
+            // A tag of a tree, or a ref to nothing, keeps no commit.
+            if let Ok(other) = reference.peel_to_commit() {
+                if other.id() == commit {
+                    return Ok(false);
+                }
+                walk.hide(other.id()).map_err(failed())?;
+            }
+        }
+    }
+    match walk.next() {
+        None => Ok(false),
+        Some(first) => first.map(|_| true).map_err(failed()),
+    }
+}

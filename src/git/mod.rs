@@ -1,0 +1,46 @@
+//! Repositories, worktrees and checkpoints.
+//!
+//! Called by the runtime, on blocking threads; every function opens its own `Repository`. git2
+//! reads and resolves; the `git` program checks out, stages and moves refs, started in one place
+//! ([`program`]). What must stay true:
+//!
+//! - a repository is hostile: nothing that its own configuration names is run because we looked
+//!   at it, added a worktree or took a checkpoint ([`place`]);
+//! - a worktree or branch is removed only when it is provably ours;
+//! - no file that git tracks, or would track, is dropped by a function here that is not named
+//!   for it; checkpoints live under `refs/abbado/` and touch no branch and no index of the user.
+//!
+//! # Layout
+//! - `error`: what can go wrong.
+//! - `program`: starts `git`, with bounds.
+//! - `place`: a git folder together with the settings that disarm its configuration.
+//! - `repository`: looks at what a user gave us.
+//! - `entries`: the records that a repository keeps of its worktrees.
+//! - `locks`: one lock a repository.
+//! - `worktree`, `removal`, `copy`: a run's folders.
+//! - `staging`, `checkpoint`, `keep`: a run's work, kept.
+
+mod checkpoint;
+mod copy;
+mod entries;
+mod error;
+mod keep;
+mod locks;
+mod place;
+mod program;
+mod removal;
+mod repository;
+mod staging;
+mod worktree;
+
+#[cfg(test)]
+mod tests;
+
+pub use checkpoint::{restore, take, take_always};
+pub use copy::{COPY_BYTES_MAX, COPY_FILES_MAX, copy_files};
+pub use error::GitError;
+pub use keep::{drop_checkpoints, keep_deleted};
+pub use locks::RepoLocks;
+pub use removal::{delete_branch, remove};
+pub use repository::{Inspected, check_branch_free, inspect, resolve_commit};
+pub use worktree::{WorktreeSpec, add_all};

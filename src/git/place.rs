@@ -1,0 +1,219 @@
+//! A git folder together with what disarms its configuration.
+//!
+//! A repository's own configuration may name programs: filter, diff and merge drivers, ssh
+//! commands, credential helpers. A [`Place`] reads it first, as `git` itself would (includes and
+//! conditions too), and overrides each such key by the value that the user's own configuration
+//! has for it, else by one that does nothing. Holds: there is no other way to start `git`.
+//!
+//! The overrides travel as `GIT_CONFIG_KEY_n`, which take any name; `-c` would split a driver
+//! called `a=b` wrongly. Conditions (`includeIf "onbranch:…"`) depend on the worktree, so a place
+//! is made for the folder and the moment that a program runs in, and never kept.
+//!
+//! Not handled: a configuration that is changed between our reading and the program's. Who can
+//! write there runs as the same user already.
+
+use super::{
+    GitError,
+    program::{Program, os_string},
+};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+/// A git folder and its working tree, ready for `git` to run in.
+#[derive(Debug)]
+pub(super) struct Place {
+    git_dir: PathBuf,
+    work_tree: PathBuf,
+    overrides: Vec<(OsString, OsString)>,
+}
+
+impl Place {
+    /// Reads the configuration that `git` would see in `git_dir`, and prepares the overrides.
+    ///
+    /// # Errors
+    /// When `git` cannot read it.
+    pub(super) fn open(git_dir: &Path, work_tree: &Path) -> Result<Self, GitError> {
+        let listed = Program::new("git config", git_dir)
+            .env("GIT_WORK_TREE", work_tree)
+            .in_folder(git_dir)
+            .args(["config", "--list", "-z", "--show-scope", "--includes"])
+            .run()?;
+        Ok(Self {
+            git_dir: git_dir.to_owned(),
+            work_tree: work_tree.to_owned(),
+            overrides: overrides(&listed),
+        })
+    }
+
+    /// The working tree.
+    pub(super) fn work_tree(&self) -> &Path {
+        &self.work_tree
+    }
+
+    /// The git folder; of a worktree, its record in the repository.
+    pub(super) fn git_dir(&self) -> &Path {
+        &self.git_dir
+    }
+
+    /// Prepares a start of `git` here.
+    pub(super) fn git<'a>(&self, name: &'static str) -> Program<'a> {
+        let mut program = Program::new(name, &self.git_dir)
+            .env("GIT_WORK_TREE", &self.work_tree)
+            .env("GIT_CONFIG_COUNT", self.overrides.len().to_string())
+            .in_folder(&self.work_tree);
+        for (number, (key, value)) in self.overrides.iter().enumerate() {
+            program = program
+                .env(format!("GIT_CONFIG_KEY_{number}"), key)
+                .env(format!("GIT_CONFIG_VALUE_{number}"), value);
+        }
+        program
+    }
+}
+
+/// What the listed configuration says of one key that names a program.
+#[derive(Default)]
+struct Said {
+    /// The repository's own files set it.
+    by_repository: bool,
+    /// Values of the system's and the user's files, in order.
+    trusted: Vec<OsString>,
+}
+
+/// Chooses the overrides for a configuration as `git config --list -z --show-scope` prints it.
+fn overrides(listed: &[u8]) -> Vec<(OsString, OsString)> {
+    let mut keys: BTreeMap<&[u8], (&'static str, Said)> = BTreeMap::new();
+    let mut fields = listed.split(|byte| *byte == 0);
+    while let (Some(scope), Some(entry)) = (fields.next(), fields.next()) {
+        let mut halves = entry.splitn(2, |byte| *byte == b'\n');
+        let key = halves.next().unwrap_or_default();
+        let Some(harmless) = harmless_value(key) else {
+            continue;
+        };
+        let (_, said) = keys
+            .entry(key)
+            .or_insert_with(|| (harmless, Said::default()));
+        if matches!(scope, b"system" | b"global") {
+            // A key without a value means "true".
+            said.trusted
+                .push(os_string(halves.next().unwrap_or(b"true")));
+        } else {
+            said.by_repository = true;
+        }
+    }
+    let mut chosen = Vec::new();
+    for (key, (harmless, said)) in keys {
+        if !said.by_repository {
+            continue;
+        }
+        let key = os_string(key);
+        if said.trusted.is_empty() || is_list(&key) {
+            chosen.push((key.clone(), harmless.into()));
+        }
+        chosen.extend(said.trusted.into_iter().map(|value| (key.clone(), value)));
+    }
+    chosen
+}
+
+/// Whether all values of a key count, and an empty one forgets those before it.
+fn is_list(key: &OsString) -> bool {
+    key.to_string_lossy().starts_with("credential.")
+}
+
+/// What to put in the place of a repository's own value, for keys that name a program (or make
+/// one needed). A driver that has to answer something fails rather than answer wrongly: a merge
+/// driver that does nothing would silently drop one side.
+fn harmless_value(key: &[u8]) -> Option<&'static str> {
+    let first = key.iter().position(|byte| *byte == b'.')?;
+    let last = key.iter().rposition(|byte| *byte == b'.')?;
+    let section = key.get(..first)?;
+    let variable = key.get(last + 1..)?;
+    let value = match (section, variable) {
+        (b"filter", b"clean" | b"smudge" | b"process") => "",
+        (b"filter", b"required") => "false",
+        (b"diff", b"textconv") => "cat",
+        (b"diff", b"command" | b"external") => "",
+        (b"merge", b"driver") => "false",
+        (b"core", b"sshcommand") => "ssh",
+        (b"core", b"gitproxy") => "none",
+        (b"core", b"askpass") => "",
+        (b"core", b"pager") => "cat",
+        (b"core", b"editor") | (b"sequence", b"editor") => ":",
+        (b"core", b"alternaterefscommand") => "true",
+        (b"credential", b"helper") => "",
+        (b"gpg", b"program" | b"defaultkeycommand") => "false",
+        (b"hook", b"command") => "true",
+        (b"interactive", b"difffilter") => "cat",
+        (b"lfs", b"path" | b"standalonetransferagent") => "",
+        (b"lfs", b"clean" | b"smudge") => "false",
+        (b"pager", _) => "false",
+        (b"remote", b"uploadpack") => "git-upload-pack",
+        (b"remote", b"receivepack") => "git-receive-pack",
+        (b"submodule", b"update") => "none",
+        (b"trailer", b"command" | b"cmd") => "false",
+        _ => return None,
+    };
+    Some(value)
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    fn chosen(listed: &str) -> Vec<(String, String)> {
+        let text = |value: OsString| value.into_string().unwrap();
+        overrides(listed.replace('|', "\0").as_bytes())
+            .into_iter()
+            .map(|(key, value)| (text(key), text(value)))
+            .collect()
+    }
+
+    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+        expected
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn the_users_own_drivers_stay() {
+        assert_eq!(
+            chosen("global|filter.lfs.smudge\ngit-lfs|system|filter.x.clean\ny|"),
+            []
+        );
+    }
+
+    #[test]
+    fn a_repositorys_driver_gives_way_to_the_users() {
+        let listed = "global|filter.lfs.clean\ngood|local|filter.lfs.clean\nevil|\
+                      worktree|filter.a=b.c.process\nevil|local|filter.z.required|";
+        let expected = [
+            ("filter.a=b.c.process", ""),
+            ("filter.lfs.clean", "good"),
+            ("filter.z.required", "false"),
+        ];
+        assert_eq!(chosen(listed), pairs(&expected));
+    }
+
+    #[test]
+    fn credential_helpers_are_a_list() {
+        let listed = "global|credential.helper\na|global|credential.helper\nb|\
+                      local|credential.helper\n!evil|";
+        let expected = [
+            ("credential.helper", ""),
+            ("credential.helper", "a"),
+            ("credential.helper", "b"),
+        ];
+        assert_eq!(chosen(listed), pairs(&expected));
+    }
+
+    #[test]
+    fn plain_settings_are_left_alone() {
+        assert_eq!(
+            chosen("local|core.autocrlf\ntrue|local|user.name\nA|local|odd|"),
+            []
+        );
+    }
+}

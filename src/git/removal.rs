@@ -1,0 +1,163 @@
+//! Removes worktrees and branches, when they are provably ours.
+//!
+//! Called by the runtime under the repository's lock, after the work was checkpointed. When in
+//! doubt, what is there stays.
+//!
+//! # Crash
+//! The folder goes first and the record last, so that a second call can still prove what the
+//! first one began.
+
+use super::{
+    GitError,
+    entries::{self, Entry},
+    program::os_string,
+    repository,
+};
+use crate::domain::run::event::WorktreeAt;
+use git2::BranchType;
+use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+/// Removes a worktree with all that is in it, and the repository's record of it.
+///
+/// Answers `true` when it is gone now (also when it was before), and `false` when it was left
+/// alone: outside the data folder, a link, or without proof that it belongs to that repository.
+///
+/// # Errors
+/// `NotARepository` when the repository no longer opens, `Io` when removing fails half way.
+pub fn remove(at: &WorktreeAt, repo_path: &Path, data_dir: &Path) -> Result<bool, GitError> {
+    let common_dir = repository::common_dir(&repository::open(repo_path)?)?;
+    match fs::symlink_metadata(&at.worktree) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if let Some(entry) = entries::find(&common_dir, &at.worktree)? {
+                remove_entry(&common_dir, &entry)?;
+            }
+            return Ok(true);
+        }
+        Err(error) => return Err(GitError::io("looking at a worktree")(error)),
+        Ok(metadata) if !metadata.is_dir() => return Ok(false),
+        Ok(_) => {}
+    }
+    if !is_inside(&at.worktree, data_dir) {
+        return Ok(false);
+    }
+    let entry = entries::find(&common_dir, &at.worktree)?;
+    if !points_at(&at.worktree, &common_dir, entry.as_ref()) {
+        return Ok(false);
+    }
+    remove_folder(&at.worktree)?;
+    entry.map_or(Ok(()), |entry| remove_entry(&common_dir, &entry))?;
+    Ok(true)
+}
+
+/// Deletes a local branch. Answers `false` when there is none, or when it is checked out.
+///
+/// Whether its commits are kept is the caller's care ([`super::keep_deleted`]).
+///
+/// # Errors
+/// `InvalidName`, `NotARepository`, or `Library` when the ref cannot be removed.
+pub fn delete_branch(repo_path: &Path, branch: &str) -> Result<bool, GitError> {
+    repository::check_branch_name(branch)?;
+    let repository = repository::open(repo_path)?;
+    let common_dir = repository::common_dir(&repository)?;
+    if entries::checked_out(&common_dir, branch)? {
+        return Ok(false);
+    }
+    let mut found = match repository.find_branch(branch, BranchType::Local) {
+        Ok(found) => found,
+        Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(false),
+        Err(error) => return Err(GitError::library("reading a branch")(error)),
+    };
+    found
+        .delete()
+        .map_err(GitError::library("deleting a branch"))?;
+    Ok(true)
+}
+
+/// Removes a folder and all in it; links in it are removed, not followed. Nothing there is fine.
+pub(super) fn remove_folder(path: &Path) -> Result<(), GitError> {
+    let removed = match fs::remove_dir_all(path) {
+        // Tools make folders read-only (module caches); a second try comes with the rights.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            make_writable(path);
+            fs::remove_dir_all(path)
+        }
+        other => other,
+    };
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(GitError::io("removing a worktree")(error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Removes the repository's record of a worktree.
+pub(super) fn remove_entry(common_dir: &Path, entry: &Entry) -> Result<(), GitError> {
+    debug_assert_eq!(
+        entry.admin.parent(),
+        Some(common_dir.join("worktrees").as_path())
+    );
+    match fs::remove_dir_all(&entry.admin) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(GitError::io("removing the record of a worktree")(error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Gives us the right to empty a folder and those below it. Failures show when removing.
+fn make_writable(path: &Path) {
+    let mut folders = vec![path.to_owned()];
+    while let Some(folder) = folders.pop() {
+        drop(fs::set_permissions(
+            &folder,
+            fs::Permissions::from_mode(0o700),
+        ));
+        let Ok(items) = fs::read_dir(&folder) else {
+            continue;
+        };
+        let below = items.filter_map(Result::ok);
+        folders.extend(
+            below
+                .filter(|item| item.file_type().is_ok_and(|kind| kind.is_dir()))
+                .map(|item| item.path()),
+        );
+    }
+}
+
+/// Whether the path, links in its parents resolved, lies below the data folder.
+fn is_inside(path: &Path, data_dir: &Path) -> bool {
+    let Ok(data_dir) = data_dir.canonicalize() else {
+        return false;
+    };
+    let Ok(real) = path.canonicalize() else {
+        return false;
+    };
+    real != data_dir && real.starts_with(&data_dir)
+}
+
+/// Whether the folder's `.git` file and the repository's record name each other. A record that
+/// was pruned meanwhile proves nothing against us: then the file alone has to name its place.
+fn points_at(worktree: &Path, common_dir: &Path, entry: Option<&Entry>) -> bool {
+    let dot_git = worktree.join(".git");
+    if !fs::symlink_metadata(&dot_git).is_ok_and(|metadata| metadata.is_file()) {
+        return false;
+    }
+    let Ok(bytes) = fs::read(&dot_git) else {
+        return false;
+    };
+    let Some(target) = bytes.strip_prefix(b"gitdir: ") else {
+        return false;
+    };
+    let target = PathBuf::from(os_string(target.trim_ascii_end()));
+    let target = entries::resolved(&worktree.join(target));
+    match entry {
+        Some(entry) => target == entries::resolved(&entry.admin),
+        // A record that exists and is not ours belongs to another folder: this one is a copy.
+        None => target.parent() == Some(common_dir.join("worktrees").as_path()) && !target.exists(),
+    }
+}

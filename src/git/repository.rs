@@ -1,0 +1,196 @@
+//! Looks at what a user gave us: a folder, a revision, a branch name.
+//!
+//! Called before a repo is added to a project and before a run is made. Nothing here starts a
+//! program, and nothing is written.
+
+use super::GitError;
+use git2::{Branch, ErrorCode, Repository, RepositoryOpenFlags};
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A repository that opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspected {
+    /// Its real common git folder: two paths with the same one are the same repository.
+    pub git_dir: PathBuf,
+    /// The user's checkout, links resolved.
+    pub workdir: PathBuf,
+}
+
+/// Opens the repository at exactly this folder and tells what it is.
+///
+/// # Errors
+/// `NotARepository` when the path is not absolute, does not exist, holds no `.git`, does not
+/// open, is bare, or has its working tree elsewhere.
+pub fn inspect(repo_path: &Path) -> Result<Inspected, GitError> {
+    let repository = open(repo_path)?;
+    let workdir = repo_path
+        .canonicalize()
+        .map_err(GitError::io("resolving the repository"))?;
+    Ok(Inspected {
+        git_dir: common_dir(&repository)?,
+        workdir,
+    })
+}
+
+/// Resolves what a run starts from to a commit, in hex: `HEAD`, a branch (first, when a tag has
+/// the same name), a tag, or a commit's id.
+///
+/// # Errors
+/// `UnknownRevision` when it names no commit, `InvalidName` when we refuse to look it up, and
+/// those of [`inspect`].
+pub fn resolve_commit(repo_path: &Path, source_branch: &str) -> Result<String, GitError> {
+    // `:` would search messages and the index, which no branch name can.
+    let refused = |c: char| c.is_control() || c.is_whitespace() || c == ':';
+    if source_branch.is_empty() || source_branch.starts_with('-') || source_branch.contains(refused)
+    {
+        let name = source_branch.to_owned();
+        return Err(GitError::InvalidName {
+            what: "branch, tag or commit",
+            name,
+        });
+    }
+    let repository = open(repo_path)?;
+    let unknown = |note: &str| GitError::UnknownRevision {
+        repo: repo_path.to_owned(),
+        revision: source_branch.to_owned(),
+        note: note.to_owned(),
+    };
+    if source_branch == "HEAD" && is_unborn(&repository) {
+        return Err(unknown(": the repository has no commit yet"));
+    }
+    let object = repository
+        .find_reference(&format!("refs/heads/{source_branch}"))
+        .and_then(|branch| branch.peel(git2::ObjectType::Any))
+        .or_else(|_| repository.revparse_single(source_branch))
+        .map_err(|_| unknown(""))?;
+    let commit = object.peel_to_commit().map_err(|_| unknown(""))?;
+    Ok(commit.id().to_string())
+}
+
+/// Checks that a branch can be made: its name is valid, it does not exist, and no other branch
+/// is in its way.
+///
+/// # Errors
+/// `InvalidName`, `BranchTaken`, `BranchInTheWay`, and those of [`inspect`].
+pub fn check_branch_free(repo_path: &Path, branch: &str) -> Result<(), GitError> {
+    check_branch_name(branch)?;
+    let repository = open(repo_path)?;
+    if branch_tip(&repository, branch)?.is_some() {
+        return Err(GitError::BranchTaken {
+            branch: branch.to_owned(),
+            repo: repo_path.to_owned(),
+        });
+    }
+    check_nothing_in_the_way(&repository, repo_path, branch)
+}
+
+/// Opens the repository whose working folder is exactly `repo_path`.
+pub(super) fn open(repo_path: &Path) -> Result<Repository, GitError> {
+    let unusable = |reason: String| GitError::NotARepository {
+        path: repo_path.to_owned(),
+        reason,
+    };
+    if !repo_path.is_absolute() {
+        return Err(unusable("the path is not absolute".into()));
+    }
+    let real = repo_path
+        .canonicalize()
+        .map_err(|_| unusable("there is no such folder".into()))?;
+    if fs::symlink_metadata(real.join(".git")).is_err() {
+        return Err(unusable("it contains no .git".into()));
+    }
+    let nowhere_else: [&OsStr; 0] = [];
+    let repository = Repository::open_ext(&real, RepositoryOpenFlags::NO_SEARCH, nowhere_else)
+        .map_err(|error| unusable(error.message().to_owned()))?;
+    // `core.worktree` may point anywhere, also at the user's home.
+    match repository.workdir().map(Path::canonicalize) {
+        _ if repository.is_bare() => Err(unusable("it is bare".into())),
+        None => Err(unusable("it has no working folder".into())),
+        Some(Ok(workdir)) if workdir == real => Ok(repository),
+        Some(_) => Err(unusable("its core.worktree points elsewhere".into())),
+    }
+}
+
+/// The repository's real common git folder.
+pub(super) fn common_dir(repository: &Repository) -> Result<PathBuf, GitError> {
+    let common = repository.commondir().canonicalize();
+    common.map_err(GitError::io("resolving the git folder"))
+}
+
+/// Refuses what git would not take as a branch name, full ref names, and a leading `-`.
+pub(super) fn check_branch_name(branch: &str) -> Result<(), GitError> {
+    let valid = Branch::name_is_valid(branch).unwrap_or(false)
+        && !branch.starts_with("refs/")
+        && branch != "@"
+        && branch != "HEAD";
+    let name = || branch.to_owned();
+    valid.then_some(()).ok_or_else(|| GitError::InvalidName {
+        what: "branch name",
+        name: name(),
+    })
+}
+
+/// The commit a branch points at, `None` when there is no such branch.
+pub(super) fn branch_tip(
+    repository: &Repository,
+    branch: &str,
+) -> Result<Option<git2::Oid>, GitError> {
+    let reference = match repository.find_reference(&format!("refs/heads/{branch}")) {
+        Ok(reference) => reference,
+        Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
+        Err(error) => return Err(GitError::library("reading a branch")(error)),
+    };
+    let commit = reference
+        .peel_to_commit()
+        .map_err(GitError::library("reading a branch"))?;
+    Ok(Some(commit.id()))
+}
+
+/// `a` forbids `a/b` and the reverse, since a ref is a file.
+///
+/// Not handled: names that differ in case only, on a file system that ignores case.
+pub(super) fn check_nothing_in_the_way(
+    repository: &Repository,
+    repo_path: &Path,
+    branch: &str,
+) -> Result<(), GitError> {
+    let in_the_way = |branch: String| GitError::BranchInTheWay {
+        branch,
+        repo: repo_path.to_owned(),
+    };
+    for (at, _) in branch.match_indices('/') {
+        let above = branch.get(..at).unwrap_or_default();
+        if branch_tip(repository, above)?.is_some() {
+            return Err(in_the_way(above.to_owned()));
+        }
+    }
+    let below = repository
+        .references_glob(&format!("refs/heads/{branch}/*"))
+        .map_err(GitError::library("listing branches"))?;
+    let mut below = below.names_owned();
+    below.next().map_or(Ok(()), |name| Err(in_the_way(name)))
+}
+
+trait NamesOwned {
+    /// Branch names of refs under `refs/heads/`; unreadable ones are skipped.
+    fn names_owned(self) -> impl Iterator<Item = String>;
+}
+
+impl NamesOwned for git2::References<'_> {
+    fn names_owned(self) -> impl Iterator<Item = String> {
+        self.filter_map(Result::ok).map(|reference| {
+            let name = String::from_utf8_lossy(reference.name_bytes());
+            name.strip_prefix("refs/heads/").unwrap_or(&name).to_owned()
+        })
+    }
+}
+
+fn is_unborn(repository: &Repository) -> bool {
+    repository
+        .head()
+        .is_err_and(|error| matches!(error.code(), ErrorCode::UnbornBranch | ErrorCode::NotFound))
+}

@@ -1,0 +1,12 @@
+//! Tests of the room: real repositories and the real `git`, in folders that go afterwards.
+
+mod checkpoints;
+mod copying;
+mod hostile;
+mod keeping;
+mod random_trees;
+mod repositories;
+mod support;
+mod worktrees;
+
+pub(super) use support::hermetic_environment;

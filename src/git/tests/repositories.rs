@@ -1,0 +1,148 @@
+use super::support::{World, commit_all, git};
+use crate::git::{GitError, check_branch_free, inspect, resolve_commit};
+use std::{fs, os::unix::fs::symlink, path::Path};
+
+#[test]
+fn a_checkout_and_a_link_to_it_are_one_repository() {
+    let world = World::new();
+    let repo = world.repo("api");
+    symlink(&repo, world.path("link")).unwrap();
+    let direct = inspect(&repo).unwrap();
+    assert_eq!(direct, inspect(&world.path("link")).unwrap());
+    assert_eq!(direct.workdir, repo);
+    assert_eq!(direct.git_dir, repo.join(".git"));
+    git(&repo, &["worktree", "add", "-q", "../other"]);
+    let other = inspect(&world.path("repos/other")).unwrap();
+    assert_eq!(other.git_dir, direct.git_dir);
+}
+
+#[test]
+fn what_is_no_usable_repository_is_refused_with_a_reason() {
+    let world = World::new();
+    let repo = world.repo("api");
+    fs::create_dir(world.path("plain")).unwrap();
+    git(&world.path("repos"), &["init", "-q", "--bare", "bare"]);
+    git(&world.path("repos"), &["init", "-q", "astray"]);
+    git(
+        &world.path("repos/astray"),
+        &["config", "core.worktree", "/"],
+    );
+    fs::create_dir_all(world.path("broken/.git")).unwrap();
+    let refused = |path: &Path, reason: &str| match inspect(path) {
+        Err(error @ GitError::NotARepository { .. }) => {
+            assert!(error.to_string().contains(reason), "{error}");
+        }
+        other => panic!("{path:?}: {other:?}"),
+    };
+    refused(Path::new("repos/api"), "not absolute");
+    refused(&world.path("nowhere"), "no such folder");
+    refused(&world.path("plain"), "no .git");
+    refused(&repo.join("dir"), "no .git");
+    refused(&world.path("repos/bare"), "no .git");
+    refused(&world.path("repos/astray"), "points elsewhere");
+    refused(&world.path("broken"), "");
+}
+
+#[test]
+fn a_source_resolves_to_a_commit() {
+    let world = World::new();
+    let repo = world.repo("api");
+    let first = git(&repo, &["rev-parse", "HEAD"]).trim().to_owned();
+    git(&repo, &["branch", "both"]);
+    git(&repo, &["tag", "-a", "v1", "-m", "v1"]);
+    fs::write(repo.join("a.txt"), "2").unwrap();
+    let second = commit_all(&repo, "second");
+    git(&repo, &["tag", "both"]);
+    let resolved = |source: &str| resolve_commit(&repo, source).unwrap();
+    assert_eq!(resolved("HEAD"), second);
+    assert_eq!(resolved("main"), second);
+    assert_eq!(resolved("v1"), first);
+    assert_eq!(resolved(&first), first);
+    assert_eq!(resolved(&first[..9]), first);
+    assert_eq!(resolved("both"), first, "the branch comes before the tag");
+}
+
+#[test]
+fn a_source_that_names_no_commit_is_refused() {
+    let world = World::new();
+    let repo = world.repo("api");
+    let none = "0".repeat(40);
+    for unknown in [
+        "nowhere",
+        "HEAD^{tree}",
+        "refs/heads/nowhere",
+        "HEAD~9",
+        none.as_str(),
+    ] {
+        let outcome = resolve_commit(&repo, unknown);
+        assert!(
+            matches!(outcome, Err(GitError::UnknownRevision { .. })),
+            "{unknown}: {outcome:?}"
+        );
+    }
+    for refused in [
+        "",
+        "-x",
+        "--help",
+        ":/first",
+        "HEAD:a.txt",
+        "a b",
+        "a\0b",
+        "a\nb",
+    ] {
+        let outcome = resolve_commit(&repo, refused);
+        assert!(
+            matches!(outcome, Err(GitError::InvalidName { .. })),
+            "{refused}: {outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn a_repository_without_a_commit_says_so() {
+    let world = World::new();
+    git(&world.path("repos"), &["init", "-q", "empty"]);
+    let error = resolve_commit(&world.path("repos/empty"), "HEAD").unwrap_err();
+    assert!(error.to_string().contains("no commit yet"), "{error}");
+}
+
+#[test]
+fn a_branch_is_free_taken_blocked_or_invalid() {
+    let world = World::new();
+    let repo = world.repo("api");
+    check_branch_free(&repo, "abbado/run-1").unwrap();
+    git(&repo, &["branch", "abbado/run-1"]);
+    let taken = check_branch_free(&repo, "abbado/run-1");
+    assert!(
+        matches!(taken, Err(GitError::BranchTaken { .. })),
+        "{taken:?}"
+    );
+    let above = check_branch_free(&repo, "abbado/run-1/x/y");
+    assert!(
+        matches!(&above, Err(GitError::BranchInTheWay { branch, .. }) if branch == "abbado/run-1"),
+        "{above:?}"
+    );
+    let below = check_branch_free(&repo, "abbado");
+    assert!(
+        matches!(&below, Err(GitError::BranchInTheWay { branch, .. }) if branch == "abbado/run-1"),
+        "{below:?}"
+    );
+    for invalid in [
+        "",
+        "-x",
+        "a..b",
+        "a b",
+        "HEAD",
+        "@",
+        "refs/heads/x",
+        "a.lock",
+        "x/",
+        "a\0b",
+    ] {
+        let outcome = check_branch_free(&repo, invalid);
+        assert!(
+            matches!(outcome, Err(GitError::InvalidName { .. })),
+            "{invalid}: {outcome:?}"
+        );
+    }
+}

@@ -1,0 +1,242 @@
+use super::support::{BRANCH, World, commit_all, git, records, refs, write};
+use crate::git::{GitError, WorktreeSpec, add_all, delete_branch, remove};
+use std::{cell::Cell, fs, os::unix::fs::symlink};
+
+const GO_ON: &dyn Fn() -> bool = &|| false;
+
+#[test]
+fn one_worktree_is_made_on_its_branch() {
+    let world = World::new();
+    let (repo, at) = world.worktree();
+    assert_eq!(at.branch, BRANCH);
+    assert_eq!(
+        git(&at.worktree, &["branch", "--show-current"]).trim(),
+        BRANCH
+    );
+    assert_eq!(git(&at.worktree, &["status", "--porcelain"]), "");
+    assert_eq!(
+        fs::read_to_string(at.worktree.join("dir/b.txt")).unwrap(),
+        "two\n"
+    );
+    assert_eq!(git(&repo, &["status", "--porcelain"]), "");
+}
+
+#[test]
+fn three_worktrees_are_made_and_removed() {
+    let world = World::new();
+    let repos = ["api", "web", "docs"].map(|name| world.repo(name));
+    let specs = repos.each_ref().map(|repo| world.spec(repo));
+    let made = add_all(&specs, GO_ON).unwrap();
+    assert_eq!(made.len(), 3);
+    for (at, repo) in made.iter().zip(&repos) {
+        assert!(at.worktree.join("a.txt").is_file());
+        assert!(remove(at, repo, &world.data()).unwrap());
+        assert!(!at.worktree.exists());
+        assert_eq!(records(repo), 0);
+        assert!(delete_branch(repo, BRANCH).unwrap());
+        assert!(
+            !delete_branch(repo, BRANCH).unwrap(),
+            "there is none any more"
+        );
+    }
+}
+
+#[test]
+fn all_or_none() {
+    let world = World::new();
+    let repos = ["api", "web", "docs"].map(|name| world.repo(name));
+    let mut specs = repos.each_ref().map(|repo| world.spec(repo));
+    specs[2].base_commit = "1".repeat(40);
+    let outcome = add_all(&specs, GO_ON);
+    assert!(
+        matches!(&outcome, Err(GitError::UnknownRevision { repo, .. }) if *repo == repos[2]),
+        "{outcome:?}"
+    );
+    for (spec, repo) in specs.iter().zip(&repos) {
+        assert!(!spec.path.exists());
+        assert_eq!(
+            (records(repo), refs(repo)),
+            (0, vec!["refs/heads/main".to_owned()])
+        );
+    }
+}
+
+#[test]
+fn a_cancelled_attempt_leaves_nothing() {
+    let world = World::new();
+    let repos = ["api", "web"].map(|name| world.repo(name));
+    let specs = repos.each_ref().map(|repo| world.spec(repo));
+    for asked_before in [0, 1, 3, 5] {
+        let asked = Cell::new(0);
+        let cancelled = || asked.replace(asked.get() + 1) >= asked_before;
+        let outcome = add_all(&specs, &cancelled);
+        assert!(
+            matches!(outcome, Err(GitError::Cancelled)),
+            "{asked_before}: {outcome:?}"
+        );
+        for (spec, repo) in specs.iter().zip(&repos) {
+            assert!(!spec.path.exists());
+            assert_eq!(
+                (records(repo), refs(repo)),
+                (0, vec!["refs/heads/main".to_owned()])
+            );
+        }
+    }
+}
+
+#[test]
+fn a_branch_in_the_way_is_named() {
+    let world = World::new();
+    let repo = world.repo("api");
+    git(&repo, &["branch", "abbado"]);
+    let outcome = add_all(&[world.spec(&repo)], GO_ON);
+    assert!(
+        matches!(&outcome, Err(GitError::BranchInTheWay { branch, .. }) if branch == "abbado"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_branch_checked_out_elsewhere_is_taken_and_stays() {
+    let world = World::new();
+    let repo = world.repo("api");
+    git(&repo, &["checkout", "-q", "-b", BRANCH]);
+    let outcome = add_all(&[world.spec(&repo)], GO_ON);
+    assert!(
+        matches!(outcome, Err(GitError::BranchTaken { .. })),
+        "{outcome:?}"
+    );
+    assert!(refs(&repo).contains(&format!("refs/heads/{BRANCH}")));
+    assert!(!delete_branch(&repo, BRANCH).unwrap());
+}
+
+#[test]
+fn a_half_made_attempt_is_redone() {
+    let world = World::new();
+    let (repo, at) = world.worktree();
+    // As after a kill in the middle of the check-out, with something of a set-up script.
+    fs::remove_file(at.worktree.join("a.txt")).unwrap();
+    write(&at.worktree, "node_modules/x", "half");
+    write(&repo, ".git/worktrees/api/index.lock", "");
+    let again = add_all(&[world.spec(&repo)], GO_ON).unwrap();
+    assert_eq!(again, std::slice::from_ref(&at));
+    assert_eq!(
+        git(&at.worktree, &["status", "--porcelain", "--ignored"]),
+        ""
+    );
+    assert_eq!(records(&repo), 1);
+}
+
+#[test]
+fn a_branch_alone_from_an_earlier_attempt_is_used() {
+    let world = World::new();
+    let repo = world.repo("api");
+    git(&repo, &["branch", BRANCH]);
+    let made = add_all(&[world.spec(&repo)], GO_ON).unwrap();
+    assert_eq!(git(&made[0].worktree, &["status", "--porcelain"]), "");
+}
+
+#[test]
+fn a_run_goes_on_on_its_branch_after_the_folder_went() {
+    let world = World::new();
+    let (repo, at) = world.worktree();
+    write(&at.worktree, "new.txt", "work");
+    let tip = commit_all(&at.worktree, "work");
+    fs::remove_dir_all(&at.worktree).unwrap();
+    let spec = WorktreeSpec {
+        base_commit: git(&repo, &["rev-parse", "main"]).trim().into(),
+        ..world.spec(&repo)
+    };
+    add_all(std::slice::from_ref(&spec), GO_ON).unwrap();
+    assert_eq!(git(&at.worktree, &["rev-parse", "HEAD"]).trim(), tip);
+    assert!(at.worktree.join("new.txt").is_file());
+    // And a failure beside it does not take the branch away.
+    remove(&at, &repo, &world.data()).unwrap();
+    let other = WorktreeSpec {
+        base_commit: "1".repeat(40),
+        ..world.spec(&world.repo("web"))
+    };
+    add_all(&[spec, other], GO_ON).unwrap_err();
+    assert_eq!(git(&repo, &["rev-parse", BRANCH]).trim(), tip);
+}
+
+#[test]
+fn a_foreign_folder_in_the_way_stays() {
+    let world = World::new();
+    let repo = world.repo("api");
+    let spec = world.spec(&repo);
+    write(&spec.path, "precious", "x");
+    let outcome = add_all(std::slice::from_ref(&spec), GO_ON);
+    assert!(
+        matches!(outcome, Err(GitError::FolderInTheWay { .. })),
+        "{outcome:?}"
+    );
+    assert!(spec.path.join("precious").exists());
+}
+
+#[test]
+fn a_removal_leaves_alone_what_is_not_ours() {
+    let world = World::new();
+    let (repo, at) = world.worktree();
+    let data = world.data();
+    // Outside the data folder.
+    assert!(!remove(&at, &repo, &world.path("home")).unwrap());
+    assert!(!remove(&at, &repo, &at.worktree).unwrap());
+    // Of another repository.
+    let web = world.repo("web");
+    assert!(!remove(&at, &web, &data).unwrap());
+    // A plain folder, and a copy of a worktree.
+    let mut other = at.clone();
+    other.worktree = data.join("plain");
+    write(&other.worktree, "x", "x");
+    assert!(!remove(&other, &repo, &data).unwrap());
+    fs::copy(at.worktree.join(".git"), other.worktree.join(".git")).unwrap();
+    assert!(!remove(&other, &repo, &data).unwrap());
+    assert!(other.worktree.join("x").exists());
+    // Replaced by a link, also further up.
+    fs::rename(&at.worktree, world.path("home/moved")).unwrap();
+    symlink(world.path("home/moved"), &at.worktree).unwrap();
+    assert!(!remove(&at, &repo, &data).unwrap());
+    fs::remove_file(&at.worktree).unwrap();
+    let folder = at.worktree.parent().unwrap();
+    fs::remove_dir(folder).unwrap();
+    fs::rename(world.path("home/moved"), world.path("home/api")).unwrap();
+    symlink(world.path("home"), folder).unwrap();
+    assert!(!remove(&at, &repo, &data).unwrap());
+    assert!(world.path("home/api/a.txt").exists());
+    assert_eq!(records(&repo), 1);
+}
+
+#[test]
+fn a_worktree_without_its_dot_git_stays() {
+    let world = World::new();
+    let (repo, at) = world.worktree();
+    fs::remove_file(at.worktree.join(".git")).unwrap();
+    assert!(!remove(&at, &repo, &world.data()).unwrap());
+    assert!(at.worktree.join("a.txt").exists());
+}
+
+#[test]
+fn a_folder_that_went_loses_its_record_and_no_other() {
+    let world = World::new();
+    let (repo, at) = world.worktree();
+    git(&repo, &["worktree", "add", "-q", "../gone"]);
+    fs::remove_dir_all(world.path("repos/gone")).unwrap();
+    fs::remove_dir_all(&at.worktree).unwrap();
+    assert!(remove(&at, &repo, &world.data()).unwrap());
+    assert_eq!(records(&repo), 1, "the user's own stale record is theirs");
+    assert!(remove(&at, &repo, &world.data()).unwrap(), "gone is gone");
+}
+
+#[test]
+fn a_pruned_locked_or_dirty_worktree_is_removed() {
+    let world = World::new();
+    let (repo, at) = world.worktree();
+    write(&at.worktree, "dirty", "x");
+    git(&repo, &["worktree", "lock", at.worktree.to_str().unwrap()]);
+    assert!(remove(&at, &repo, &world.data()).unwrap());
+    add_all(&[world.spec(&repo)], GO_ON).unwrap();
+    fs::remove_dir_all(repo.join(".git/worktrees/api")).unwrap();
+    assert!(remove(&at, &repo, &world.data()).unwrap());
+    assert!(!at.worktree.exists());
+}

@@ -1,0 +1,199 @@
+//! Agents, and templates for them.
+
+use super::{
+    answer::{Key, decode, id, json, key, ok, read, text, unknown},
+    error::ApiError,
+    extract::JsonBody,
+};
+use crate::{
+    cli,
+    domain::{
+        Agent, AgentId, ProjectId,
+        agent::{ALLOWED_TOOLS_DEFAULT, CLI_NAME_DEFAULT, MAX_TURNS_DEFAULT, ROLE_DEFAULT},
+    },
+    runtime::{Runtime, clock, ids},
+};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+/// Fields of a new or changed agent. An absent field is left alone; null restores the default.
+#[derive(Deserialize, Default, utoipa::ToSchema)]
+pub(super) struct AgentFields {
+    /// Only for a new agent.
+    #[schema(value_type = Option<uuid::Uuid>)]
+    project_id: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    name: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    cli_name: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    model: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    instructions: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    allowed_tools: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u32>)]
+    max_turns: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Object>)]
+    provider_config: Option<Option<Map<String, Value>>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    role: Option<Option<String>>,
+}
+
+/// Tells a null apart from an absent field.
+#[expect(clippy::option_option, reason = "absent, null and a value are three things here")]
+fn given<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
+}
+
+impl AgentFields {
+    fn change(self, agent: &mut Agent) {
+        fn set<T>(field: &mut T, given: Option<Option<T>>, default: impl FnOnce() -> T) {
+            if let Some(value) = given {
+                *field = value.unwrap_or_else(default);
+            }
+        }
+        // A name has no default: null is as wrong as an empty one.
+        set(&mut agent.name, self.name, String::new);
+        set(&mut agent.cli_name, self.cli_name, || CLI_NAME_DEFAULT.into());
+        set(&mut agent.model, self.model.map(Some), || None);
+        set(&mut agent.instructions, self.instructions, String::new);
+        set(&mut agent.allowed_tools, self.allowed_tools, || ALLOWED_TOOLS_DEFAULT.into());
+        set(&mut agent.max_turns, self.max_turns, || MAX_TURNS_DEFAULT);
+        set(&mut agent.provider_config, self.provider_config, Map::new);
+        set(&mut agent.role, self.role, || ROLE_DEFAULT.into());
+    }
+}
+
+fn check(agent: &Agent) -> Result<(), ApiError> {
+    let fault = agent.fault(|name| cli::adapter(name).is_some());
+    fault.map_or(Ok(()), |why| Err(ApiError::malformed(format!("The {why}."))))
+}
+
+/// POST agents
+#[utoipa::path(post, path = "/api/agents", request_body = AgentFields, tag = "agents",
+    responses((status = 201, body = super::schema::AgentView), (status = 400), (status = 404)))]
+pub(super) async fn create(
+    runtime: web::Data<Runtime>,
+    request: HttpRequest,
+    body: JsonBody<Value>,
+) -> Result<HttpResponse, ApiError> {
+    let idempotent = match key(&runtime, &request, &body.0, StatusCode::CREATED).await? {
+        Key::Replayed(answer) => return Ok(answer),
+        Key::Fresh(idempotent) => idempotent,
+    };
+    let fields: AgentFields = decode(body.0)?;
+    let given = fields.project_id.as_deref().ok_or_else(|| {
+        ApiError::invalid("project_id", "is missing")
+    })?;
+    let project_id: ProjectId =
+        given.parse().map_err(|_| ApiError::invalid("project_id", "must be a UUID"))?;
+    if read(&runtime, move |reader| reader.project(project_id)).await?.is_none() {
+        return Err(unknown("project"));
+    }
+    let now = clock::now();
+    let mut agent = Agent {
+        id: ids::agent(),
+        project_id,
+        name: String::new(),
+        cli_name: CLI_NAME_DEFAULT.into(),
+        model: None,
+        instructions: String::new(),
+        allowed_tools: ALLOWED_TOOLS_DEFAULT.into(),
+        max_turns: MAX_TURNS_DEFAULT,
+        provider_config: Map::new(),
+        role: ROLE_DEFAULT.into(),
+        created_at: now,
+        updated_at: now,
+    };
+    fields.change(&mut agent);
+    check(&agent)?;
+    let answer = text(&agent)?;
+    let record = idempotent.map(|key| key.answered(&answer));
+    runtime.shared.writer.put_agent(agent, record).await?;
+    Ok(json(StatusCode::CREATED, answer))
+}
+
+async fn agent(runtime: &Runtime, path: &str) -> Result<Agent, ApiError> {
+    let id: AgentId = id(path, "agent")?;
+    read(runtime, move |reader| reader.agent(id)).await?.ok_or_else(|| unknown("agent"))
+}
+
+/// GET agents/{id}
+#[utoipa::path(get, path = "/api/agents/{id}", tag = "agents", params(("id" = uuid::Uuid, Path)),
+    responses((status = 200, body = super::schema::AgentView), (status = 404)))]
+pub(super) async fn get(
+    runtime: web::Data<Runtime>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    ok(&agent(&runtime, &path).await?)
+}
+
+/// PUT agents/{id}
+#[utoipa::path(put, path = "/api/agents/{id}", request_body = AgentFields, tag = "agents",
+    params(("id" = uuid::Uuid, Path)),
+    responses((status = 200, body = super::schema::AgentView), (status = 400), (status = 404)))]
+pub(super) async fn change(
+    runtime: web::Data<Runtime>,
+    path: web::Path<String>,
+    body: JsonBody<AgentFields>,
+) -> Result<HttpResponse, ApiError> {
+    let mut agent = agent(&runtime, &path).await?;
+    body.0.change(&mut agent);
+    check(&agent)?;
+    agent.updated_at = clock::now();
+    runtime.shared.writer.put_agent(agent.clone(), None).await?;
+    ok(&agent)
+}
+
+/// DELETE agents/{id}
+#[utoipa::path(delete, path = "/api/agents/{id}", tag = "agents",
+    params(("id" = uuid::Uuid, Path)),
+    responses((status = 204), (status = 404), (status = 409)))]
+pub(super) async fn remove(
+    runtime: web::Data<Runtime>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let id = agent(&runtime, &path).await?.id;
+    if read(&runtime, move |reader| reader.has_live_process(None, Some(id))).await? {
+        return Err(ApiError::conflict("A run of this agent has a live process; cancel it first."));
+    }
+    runtime.shared.writer.remove_agent(id).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// GET projects/{project_id}/agents
+#[utoipa::path(get, path = "/api/projects/{id}/agents", tag = "agents",
+    params(("id" = uuid::Uuid, Path)),
+    responses((status = 200, body = [super::schema::AgentView]), (status = 404)))]
+pub(super) async fn list(
+    runtime: web::Data<Runtime>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let id: ProjectId = id(&path, "project")?;
+    let found = read(&runtime, move |reader| {
+        let known = reader.project(id)?.is_some();
+        Ok(known.then(|| reader.agents(id)).transpose()?)
+    });
+    ok(&found.await?.ok_or_else(|| unknown("project"))?)
+}
+
+/// GET agent-templates
+#[utoipa::path(get, path = "/api/agent-templates", tag = "agents",
+    responses((status = 200, body = [super::schema::TemplateView])))]
+pub(super) async fn templates() -> HttpResponse {
+    json(StatusCode::OK, include_str!("agent_templates.json").to_owned())
+}

@@ -1,0 +1,172 @@
+//! Small helpers of the handlers: reading on a blocking thread, ids in paths, answers, and the
+//! Idempotency-Key.
+
+use super::error::ApiError;
+use crate::{
+    domain::run::Rejection,
+    runtime::{AskError, Runtime, clock, messages::Idempotency},
+    store::{Reader, StoreError},
+};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::str::FromStr;
+
+/// Longest Idempotency-Key, in characters.
+const KEY_CHARS_MAX: usize = 255;
+
+/// Reads from the store on a blocking thread.
+pub async fn read<T: Send + 'static>(
+    runtime: &Runtime,
+    query: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, ApiError> {
+    let reader = runtime.shared.reader.clone();
+    let outcome = actix_web::web::block(move || query(&reader)).await;
+    outcome.map_err(ApiError::fault)?.map_err(ApiError::from)
+}
+
+/// An id out of a path; a malformed one is as unknown as any other.
+pub fn id<T: FromStr>(text: &str, what: &str) -> Result<T, ApiError> {
+    text.parse().map_err(|_| unknown(what))
+}
+
+/// 404: there is none.
+pub fn unknown(what: &str) -> ApiError {
+    ApiError::not_found(format!("There is no such {what}."))
+}
+
+/// A JSON answer from JSON text.
+pub fn json(status: StatusCode, body: String) -> HttpResponse {
+    HttpResponse::build(status).content_type("application/json").body(body)
+}
+
+/// 200 with a serialisable body.
+pub fn ok(body: &impl serde::Serialize) -> Result<HttpResponse, ApiError> {
+    Ok(json(StatusCode::OK, text(body)?))
+}
+
+/// JSON text of a body.
+pub fn text(body: &impl serde::Serialize) -> Result<String, ApiError> {
+    serde_json::to_string(body).map_err(ApiError::fault)
+}
+
+/// A JSON array from JSON texts.
+pub fn array(items: &[String]) -> HttpResponse {
+    json(StatusCode::OK, format!("[{}]", items.join(",")))
+}
+
+/// Decodes a body that was read as a value, so that its fingerprint does not depend on spaces.
+pub fn decode<T: DeserializeOwned>(body: Value) -> Result<T, ApiError> {
+    serde_json::from_value(body).map_err(|error| ApiError::malformed(format!("The body is wrong: {error}.")))
+}
+
+/// What an Idempotency-Key means for this request.
+pub enum Key {
+    /// Seen before: this is the first answer.
+    Replayed(HttpResponse),
+    /// Go on; the answer is to be remembered when a key was given.
+    Fresh(Option<Box<Idempotency>>),
+}
+
+/// Looks for an Idempotency-Key and the answer it got before.
+pub async fn key(
+    runtime: &Runtime,
+    request: &HttpRequest,
+    body: &Value,
+    status: StatusCode,
+) -> Result<Key, ApiError> {
+    let mut given = request.headers().get_all("Idempotency-Key");
+    let Some(key) = given.next() else { return Ok(Key::Fresh(None)) };
+    let fine = |key: &&str| (1..=KEY_CHARS_MAX).contains(&key.len()) && key.is_ascii();
+    let key = key.to_str().ok().filter(fine).filter(|_| given.next().is_none()).ok_or_else(|| {
+        ApiError::invalid("Idempotency-Key", "must be one header of 1 to 255 ASCII characters")
+    })?;
+    let scope = format!("{} {}", request.method(), request.path());
+    let fingerprint = Sha256::digest(body.to_string()).to_vec();
+    let (asked_scope, asked_key) = (scope.clone(), key.to_owned());
+    let known =
+        read(runtime, move |reader| reader.remembered(&asked_scope, &asked_key, clock::now()))
+            .await?;
+    match known {
+        Some(first) if first.fingerprint != fingerprint => Err(ApiError::conflict(
+            "This Idempotency-Key was used with another body; use a new one.",
+        )),
+        Some(first) => {
+            let status = StatusCode::from_u16(first.status).map_err(ApiError::fault)?;
+            Ok(Key::Replayed(json(status, first.answer)))
+        }
+        None => {
+            let (key, status) = (key.to_owned(), status.as_u16());
+            Ok(Key::Fresh(Some(Box::new(Idempotency { scope, key, fingerprint, status }))))
+        }
+    }
+}
+
+/// Remembers the answer of a write that could not carry the key along.
+pub async fn remember(runtime: &Runtime, key: Option<Box<Idempotency>>, answer: &str) {
+    let Some(key) = key else { return };
+    let record = key.answered(answer);
+    if let Err(error) = runtime.shared.writer.remember(record, clock::now()).await {
+        log::warn!("An answer under an Idempotency-Key was not remembered: {error}.");
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full => {
+                Self::unavailable("The disk is full; nothing was recorded. Make room and try again.", 5)
+            }
+            StoreError::Closed => Self::unavailable("The server is shutting down.", 5),
+            StoreError::Taken(what) if what.contains("idempotency") => {
+                Self::conflict("A request with this Idempotency-Key is under way.")
+            }
+            StoreError::Taken(_) => Self::conflict("That name is taken."),
+            StoreError::Missing => Self::not_found("It does not exist (any more)."),
+            StoreError::WrongSequence { .. }
+            | StoreError::Duplicate
+            | StoreError::Newer { .. }
+            | StoreError::Database(_)
+            | StoreError::Corrupt(_) => Self::fault(error),
+        }
+    }
+}
+
+impl From<AskError> for ApiError {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::UnknownRun => unknown("run"),
+            AskError::Busy { .. } | AskError::TooManyRuns { .. } => Self::busy(sentence(&error), 1),
+            AskError::Rejected(rejection) => refused(rejection),
+            AskError::NoEventName => Self::malformed(
+                "The hook payload names no event: hook_event_name is missing.",
+            ),
+            AskError::Store(error) => error.into(),
+            AskError::World(why) => Self::fault(why),
+            AskError::ActorEnded => Self::fault(error),
+            AskError::ShuttingDown => Self::unavailable("The server is shutting down.", 5),
+        }
+    }
+}
+
+/// A refusal is an answer: no log line, the state named. No wildcard: a new one must be placed.
+fn refused(rejection: Rejection) -> ApiError {
+    let code = match rejection {
+        Rejection::NotLive { .. } => "run_not_live",
+        Rejection::NotPausable { .. } => "run_not_pausable",
+        Rejection::StillWorking { .. } => "run_still_working",
+        Rejection::NoSession { .. } => "run_without_session",
+        Rejection::Stopping { .. } => "run_stopping",
+        Rejection::CancelFirst { .. } => "run_must_be_cancelled",
+    };
+    ApiError::conflict(sentence(&rejection)).with_code(code)
+}
+
+/// An error's text as a sentence.
+fn sentence(error: &impl std::fmt::Display) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}

@@ -1,0 +1,38 @@
+//! `openapi.json`: generated from the handlers, checked in under schema/, kept current by a test.
+
+use super::{agents, events, hook, projects, runs, settings, terminal};
+use actix_web::{HttpResponse, http::StatusCode};
+use utoipa::OpenApi;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "abbado", description = "Runs of AI coding CLIs as append-only event logs. \
+        Errors are a status code with one plain-text sentence."),
+    paths(
+        projects::create, projects::list, projects::get, projects::change, projects::remove,
+        projects::add_repo, projects::remove_repo,
+        agents::create, agents::get, agents::change, agents::remove, agents::list,
+        agents::templates,
+        runs::create, runs::list, runs::get, runs::remove, runs::cancel, runs::pause,
+        runs::go_on, runs::notify, runs::tasks, runs::logs,
+        events::page, events::of_run, events::of_all, hook::receive,
+        settings::get_models, settings::put_models, settings::get_notifications,
+        settings::put_notifications, terminal::open, document,
+    )
+)]
+struct Document;
+
+/// The document as checked in: pretty, with a line end.
+#[must_use]
+pub fn text() -> String {
+    let mut text = Document::openapi().to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// GET openapi.json
+#[utoipa::path(get, path = "/api/openapi.json", tag = "others",
+    responses((status = 200, body = Object)))]
+pub(super) async fn document() -> HttpResponse {
+    super::answer::json(StatusCode::OK, text())
+}

@@ -1,0 +1,224 @@
+//! Projects and their repositories.
+
+use super::{
+    answer::{Key, decode, id, json, key, ok, read, text, unknown},
+    error::ApiError,
+    extract::JsonBody,
+};
+use crate::{
+    domain::{
+        Project, ProjectId, Repo, RepoId,
+        project::{SetUp, project_name_fault, repo_name_fault},
+    },
+    git::{self, GitError},
+    runtime::{Runtime, clock, ids},
+    store::StoreError,
+};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use serde::Deserialize;
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// Most globs of `copy_files`, and the longest script in bytes.
+const GLOBS_MAX: usize = 100;
+const SCRIPT_BYTES_MAX: usize = 64 * 1024;
+
+#[derive(Deserialize, utoipa::ToSchema)]
+pub(super) struct NewProject {
+    /// 1 to 200 characters, not blank.
+    name: String,
+}
+
+#[derive(Deserialize, utoipa::ToSchema)]
+pub(super) struct ProjectChange {
+    name: Option<String>,
+    /// Shell script run in each new worktree before the CLI.
+    setup_script: Option<String>,
+    /// Shell script run in each worktree before it is removed.
+    cleanup_script: Option<String>,
+    /// Globs of ignored files copied from the user's checkout.
+    copy_files: Option<Vec<String>>,
+}
+
+#[derive(Deserialize, utoipa::ToSchema)]
+pub(super) struct NewRepo {
+    /// 1 to 64 of `A-Za-z0-9._-`, not starting with `.` or `-`.
+    name: String,
+    /// Absolute path of a checkout.
+    repo_path: String,
+}
+
+fn name_fault(fault: Option<&'static str>) -> Result<(), ApiError> {
+    fault.map_or(Ok(()), |why| Err(ApiError::malformed(format!("The {why}."))))
+}
+
+/// POST projects
+#[utoipa::path(post, path = "/api/projects", request_body = NewProject, tag = "projects",
+    responses((status = 201, body = super::schema::ProjectView), (status = 400), (status = 409)))]
+pub(super) async fn create(
+    runtime: web::Data<Runtime>,
+    request: HttpRequest,
+    body: JsonBody<Value>,
+) -> Result<HttpResponse, ApiError> {
+    let idempotent = match key(&runtime, &request, &body.0, StatusCode::CREATED).await? {
+        Key::Replayed(answer) => return Ok(answer),
+        Key::Fresh(idempotent) => idempotent,
+    };
+    let new: NewProject = decode(body.0)?;
+    name_fault(project_name_fault(&new.name))?;
+    let project = Project {
+        id: ids::project(),
+        name: new.name,
+        repos: Vec::new(),
+        created_at: clock::now(),
+        set_up: SetUp::default(),
+    };
+    let answer = text(&project)?;
+    let record = idempotent.map(|key| key.answered(&answer));
+    runtime.shared.writer.add_project(project, record).await?;
+    Ok(json(StatusCode::CREATED, answer))
+}
+
+/// GET projects
+#[utoipa::path(get, path = "/api/projects", tag = "projects",
+    responses((status = 200, body = [super::schema::ProjectView])))]
+pub(super) async fn list(runtime: web::Data<Runtime>) -> Result<HttpResponse, ApiError> {
+    ok(&read(&runtime, crate::store::Reader::projects).await?)
+}
+
+async fn project(runtime: &Runtime, path: &str) -> Result<Project, ApiError> {
+    let id: ProjectId = id(path, "project")?;
+    read(runtime, move |reader| reader.project(id)).await?.ok_or_else(|| unknown("project"))
+}
+
+/// GET projects/{id}
+#[utoipa::path(get, path = "/api/projects/{id}", tag = "projects",
+    params(("id" = uuid::Uuid, Path)),
+    responses((status = 200, body = super::schema::ProjectView), (status = 404)))]
+pub(super) async fn get(
+    runtime: web::Data<Runtime>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    ok(&project(&runtime, &path).await?)
+}
+
+/// PUT projects/{id}
+#[utoipa::path(put, path = "/api/projects/{id}", request_body = ProjectChange, tag = "projects",
+    params(("id" = uuid::Uuid, Path)),
+    responses((status = 200, body = super::schema::ProjectView), (status = 400), (status = 404)))]
+pub(super) async fn change(
+    runtime: web::Data<Runtime>,
+    path: web::Path<String>,
+    body: JsonBody<ProjectChange>,
+) -> Result<HttpResponse, ApiError> {
+    let mut project = project(&runtime, &path).await?;
+    let change = body.0;
+    if let Some(name) = change.name {
+        name_fault(project_name_fault(&name))?;
+        project.name = name;
+    }
+    let set_up = &mut project.set_up;
+    for (field, given, kept) in [
+        ("setup_script", change.setup_script, &mut set_up.setup_script),
+        ("cleanup_script", change.cleanup_script, &mut set_up.cleanup_script),
+    ] {
+        let Some(script) = given else { continue };
+        if script.len() > SCRIPT_BYTES_MAX || script.contains('\0') {
+            return Err(ApiError::invalid(field, "must be text of at most 64 KiB"));
+        }
+        *kept = script;
+    }
+    if let Some(globs) = change.copy_files {
+        let fine = |glob: &String| {
+            let inside = !glob.starts_with('/') && !glob.split('/').any(|part| part == "..");
+            inside && !glob.is_empty() && globset::Glob::new(glob).is_ok()
+        };
+        if globs.len() > GLOBS_MAX || !globs.iter().all(fine) {
+            let why = "must be at most 100 globs of files inside the checkout";
+            return Err(ApiError::invalid("copy_files", why));
+        }
+        set_up.copy_files = globs;
+    }
+    runtime.shared.writer.change_project(project.clone()).await?;
+    ok(&project)
+}
+
+/// DELETE projects/{id}
+#[utoipa::path(delete, path = "/api/projects/{id}", tag = "projects",
+    params(("id" = uuid::Uuid, Path)),
+    responses((status = 204), (status = 404), (status = 409)))]
+pub(super) async fn remove(
+    runtime: web::Data<Runtime>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let id = project(&runtime, &path).await?.id;
+    if read(&runtime, move |reader| reader.has_live_process(Some(id), None)).await? {
+        let why = "A run of this project has a live process; cancel it first.";
+        return Err(ApiError::conflict(why));
+    }
+    runtime.shared.writer.remove_project(id).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// POST projects/{id}/repos
+#[utoipa::path(post, path = "/api/projects/{id}/repos", request_body = NewRepo, tag = "projects",
+    params(("id" = uuid::Uuid, Path)),
+    responses((status = 201, body = super::schema::RepoView), (status = 400), (status = 404),
+              (status = 409)))]
+pub(super) async fn add_repo(
+    runtime: web::Data<Runtime>,
+    request: HttpRequest,
+    path: web::Path<String>,
+    body: JsonBody<Value>,
+) -> Result<HttpResponse, ApiError> {
+    let project = project(&runtime, &path).await?;
+    let idempotent = match key(&runtime, &request, &body.0, StatusCode::CREATED).await? {
+        Key::Replayed(answer) => return Ok(answer),
+        Key::Fresh(idempotent) => idempotent,
+    };
+    let new: NewRepo = decode(body.0)?;
+    name_fault(repo_name_fault(&new.name))?;
+    let repo_path = PathBuf::from(&new.repo_path);
+    if !repo_path.is_absolute() {
+        return Err(ApiError::invalid("repo_path", "must be an absolute path"));
+    }
+    let inspected = web::block(move || git::repository::inspect(&repo_path))
+        .await
+        .map_err(ApiError::fault)?
+        .map_err(|error| ApiError::invalid("repo_path", repo_fault(&error)))?;
+    let repo =
+        Repo { id: ids::repo(), name: new.name, repo_path: PathBuf::from(new.repo_path) };
+    let answer = text(&repo)?;
+    let record = idempotent.map(|key| key.answered(&answer));
+    let writer = &runtime.shared.writer;
+    match writer.add_repo(project.id, repo, inspected.git_dir, clock::now(), record).await {
+        Ok(()) => Ok(json(StatusCode::CREATED, answer)),
+        Err(StoreError::Taken(what)) if what.contains("repos.git_dir") => {
+            Err(ApiError::conflict("This repository is in the project already."))
+        }
+        Err(StoreError::Taken(what)) if what.contains("repos.name") => {
+            Err(ApiError::conflict("A repo of that name is in the project already."))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn repo_fault(error: &GitError) -> String {
+    format!("is no usable git checkout: {error}")
+}
+
+/// DELETE projects/{project_id}/repos/{repo_id}
+#[utoipa::path(delete, path = "/api/projects/{id}/repos/{repo_id}", tag = "projects",
+    params(("id" = uuid::Uuid, Path), ("repo_id" = uuid::Uuid, Path)),
+    responses((status = 204), (status = 404)))]
+pub(super) async fn remove_repo(
+    runtime: web::Data<Runtime>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, ApiError> {
+    let (project, repo): (ProjectId, RepoId) = (id(&path.0, "project")?, id(&path.1, "repo")?);
+    match runtime.shared.writer.remove_repo(project, repo).await {
+        Ok(()) => Ok(HttpResponse::NoContent().finish()),
+        Err(StoreError::Missing) => Err(unknown("repo")),
+        Err(error) => Err(error.into()),
+    }
+}

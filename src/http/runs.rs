@@ -1,0 +1,369 @@
+//! Runs: made, listed, stopped, continued, deleted; their logs and tasks.
+
+use super::{
+    answer::{Key, array, decode, id, json, key, read, remember, unknown},
+    error::ApiError,
+    extract::{JsonBody, NoBody, Query},
+};
+use crate::{
+    domain::{
+        Agent, AgentId, Project, ProjectId, RunId,
+        run::{Status, command::NewRun, event::{RepoBase, StopBy}},
+    },
+    git::{self, GitError},
+    pty,
+    runtime::{Request, Runtime, ids},
+    store::RunFilter,
+};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Longest task or message, in bytes.
+const TASK_BYTES_MAX: usize = 512 * 1024;
+
+#[derive(Deserialize, utoipa::ToSchema)]
+pub(super) struct NewRunFields {
+    agent_id: uuid::Uuid,
+    /// What the agent is to do; not blank.
+    task: String,
+    /// What the run branch starts from.
+    #[serde(default = "head")]
+    source_branch: String,
+    #[serde(default)]
+    notify: bool,
+    parent_run_id: Option<uuid::Uuid>,
+}
+
+fn head() -> String {
+    "HEAD".to_owned()
+}
+
+#[derive(Deserialize, utoipa::ToSchema)]
+pub(super) struct Message {
+    /// Not blank.
+    message: String,
+}
+
+#[derive(Deserialize, utoipa::ToSchema)]
+pub(super) struct Notify {
+    notify: bool,
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    project_id: Option<uuid::Uuid>,
+    agent_id: Option<uuid::Uuid>,
+    /// One of the six states.
+    status: Option<String>,
+    limit: Option<u64>,
+    /// Only runs older than this one.
+    before: Option<uuid::Uuid>,
+}
+
+fn not_blank(field: &str, text: &str) -> Result<(), ApiError> {
+    if text.trim().is_empty() {
+        return Err(ApiError::invalid(field, "must not be blank"));
+    }
+    if text.len() > TASK_BYTES_MAX || text.contains('\0') {
+        return Err(ApiError::invalid(field, "must be text of at most 512 KiB without NUL"));
+    }
+    Ok(())
+}
+
+/// POST runs
+#[utoipa::path(post, path = "/api/runs", request_body = NewRunFields, tag = "runs",
+    responses((status = 201, body = super::schema::RunView), (status = 400), (status = 404),
+              (status = 409), (status = 429)))]
+pub(super) async fn create(
+    runtime: web::Data<Runtime>,
+    request: HttpRequest,
+    body: JsonBody<Value>,
+) -> Result<HttpResponse, ApiError> {
+    let idempotent = match key(&runtime, &request, &body.0, StatusCode::CREATED).await? {
+        Key::Replayed(answer) => return Ok(answer),
+        Key::Fresh(idempotent) => idempotent,
+    };
+    let fields: NewRunFields = decode(body.0)?;
+    not_blank("task", &fields.task)?;
+    let agent_id = AgentId(fields.agent_id);
+    let parent = fields.parent_run_id.map(RunId);
+    let (agent, project) = read(&runtime, move |reader| {
+        let Some(agent) = reader.agent(agent_id)? else { return Ok((None, None)) };
+        let project = reader.project(agent.project_id)?;
+        Ok((Some(agent), project))
+    })
+    .await?;
+    let agent = agent.ok_or_else(|| unknown("agent"))?;
+    let project = project.ok_or_else(|| unknown("project"))?;
+    if let Some(parent) = parent
+        && !read(&runtime, move |reader| reader.run_exists(parent)).await?
+    {
+        return Err(unknown("parent run"));
+    }
+    let run_id = ids::run();
+    let checked = web::block(move || check(run_id, fields, agent, project));
+    let new = checked.await.map_err(ApiError::fault)??;
+    let request = Request::Create { new: Box::new(new), idempotent };
+    let view = runtime.ask(run_id, request).await?;
+    Ok(json(StatusCode::CREATED, view))
+}
+
+/// Everything that can be known before the 201: repos open, commits exist, the branch is free.
+fn check(
+    run_id: RunId,
+    fields: NewRunFields,
+    agent: Agent,
+    project: Project,
+) -> Result<NewRun, ApiError> {
+    if project.repos.is_empty() {
+        let why = format!("Project '{}' has no repo yet; add one first.", project.name);
+        return Err(ApiError::conflict(why));
+    }
+    let run_branch = run_id.default_branch();
+    let mut repos = Vec::new();
+    for repo in &project.repos {
+        let fault = |error: GitError| repo_fault(&repo.name, &error);
+        git::repository::inspect(&repo.repo_path).map_err(fault)?;
+        let base_commit =
+            git::repository::resolve_commit(&repo.repo_path, &fields.source_branch)
+                .map_err(fault)?;
+        git::repository::check_branch_free(&repo.repo_path, &run_branch).map_err(fault)?;
+        repos.push(RepoBase {
+            repo_id: repo.id,
+            name: repo.name.clone(),
+            repo_path: repo.repo_path.clone(),
+            base_commit,
+        });
+    }
+    Ok(NewRun {
+        task: fields.task,
+        source_branch: fields.source_branch,
+        run_branch,
+        project_id: project.id,
+        agent_id: agent.id,
+        parent_run_id: fields.parent_run_id.map(RunId),
+        notify: fields.notify,
+        agent,
+        repos,
+        set_up: project.set_up,
+    })
+}
+
+fn repo_fault(name: &str, error: &GitError) -> ApiError {
+    let why = format!("Repo '{name}': {error}.");
+    match error {
+        GitError::BranchTaken { .. } | GitError::BranchInTheWay { .. } => ApiError::conflict(why),
+        GitError::UnknownRevision { .. } | GitError::InvalidName { .. } => {
+            ApiError::malformed(format!("source_branch is wrong. {why}"))
+        }
+        _ => ApiError::malformed(why),
+    }
+}
+
+/// GET runs
+#[utoipa::path(get, path = "/api/runs", params(ListQuery), tag = "runs",
+    responses((status = 200, body = [super::schema::RunView]), (status = 400)))]
+pub(super) async fn list(
+    runtime: web::Data<Runtime>,
+    query: Query<ListQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let query = query.0;
+    let status = query.status.as_deref().map(|word| {
+        word.parse::<Status>()
+            .map_err(|()| ApiError::invalid("status", format!("'{word}' is no state of a run")))
+    });
+    let filter = RunFilter {
+        project_id: query.project_id.map(ProjectId),
+        agent_id: query.agent_id.map(AgentId),
+        status: status.transpose()?,
+        limit: query.limit,
+        before: query.before.map(RunId),
+    };
+    Ok(array(&read(&runtime, move |reader| reader.runs(&filter)).await?))
+}
+
+/// GET runs/{id}
+#[utoipa::path(get, path = "/api/runs/{id}", tag = "runs", params(("id" = uuid::Uuid, Path)),
+    responses((status = 200, body = super::schema::RunView), (status = 404)))]
+pub(super) async fn get(
+    runtime: web::Data<Runtime>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let id: RunId = id(&path, "run")?;
+    let view = read(&runtime, move |reader| reader.run_view(id)).await?;
+    Ok(json(StatusCode::OK, view.ok_or_else(|| unknown("run"))?))
+}
+
+/// DELETE runs/{id}
+#[utoipa::path(delete, path = "/api/runs/{id}", tag = "runs", params(("id" = uuid::Uuid, Path)),
+    responses((status = 204), (status = 404), (status = 409)))]
+pub(super) async fn remove(
+    runtime: web::Data<Runtime>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    runtime.ask(id(&path, "run")?, Request::Delete).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+async fn stop(
+    runtime: &Runtime,
+    request: &HttpRequest,
+    path: &str,
+    by: StopBy,
+) -> Result<HttpResponse, ApiError> {
+    let id: RunId = id(path, "run")?;
+    let idempotent = match key(runtime, request, &Value::Null, StatusCode::OK).await? {
+        Key::Replayed(answer) => return Ok(answer),
+        Key::Fresh(idempotent) => idempotent,
+    };
+    let view = runtime.ask(id, Request::Stop { by }).await?;
+    remember(runtime, idempotent, &view).await;
+    Ok(json(StatusCode::OK, view))
+}
+
+/// POST runs/{id}/cancel
+#[utoipa::path(post, path = "/api/runs/{id}/cancel", tag = "runs",
+    params(("id" = uuid::Uuid, Path)),
+    responses((status = 200, body = super::schema::RunView), (status = 404), (status = 409)))]
+pub(super) async fn cancel(
+    runtime: web::Data<Runtime>,
+    request: HttpRequest,
+    path: web::Path<String>,
+    _: NoBody,
+) -> Result<HttpResponse, ApiError> {
+    stop(&runtime, &request, &path, StopBy::Cancel).await
+}
+
+/// POST runs/{id}/pause
+#[utoipa::path(post, path = "/api/runs/{id}/pause", tag = "runs",
+    params(("id" = uuid::Uuid, Path)),
+    responses((status = 200, body = super::schema::RunView), (status = 404), (status = 409)))]
+pub(super) async fn pause(
+    runtime: web::Data<Runtime>,
+    request: HttpRequest,
+    path: web::Path<String>,
+    _: NoBody,
+) -> Result<HttpResponse, ApiError> {
+    stop(&runtime, &request, &path, StopBy::Pause).await
+}
+
+/// POST runs/{id}/continue
+#[utoipa::path(post, path = "/api/runs/{id}/continue", request_body = Message, tag = "runs",
+    params(("id" = uuid::Uuid, Path)),
+    responses((status = 200, body = super::schema::RunView), (status = 400), (status = 404),
+              (status = 409)))]
+pub(super) async fn go_on(
+    runtime: web::Data<Runtime>,
+    request: HttpRequest,
+    path: web::Path<String>,
+    body: JsonBody<Value>,
+) -> Result<HttpResponse, ApiError> {
+    let id: RunId = id(&path, "run")?;
+    let idempotent = match key(&runtime, &request, &body.0, StatusCode::OK).await? {
+        Key::Replayed(answer) => return Ok(answer),
+        Key::Fresh(idempotent) => idempotent,
+    };
+    let Message { message } = decode(body.0)?;
+    not_blank("message", &message)?;
+    let view = runtime.ask(id, Request::Continue { message, idempotent }).await?;
+    Ok(json(StatusCode::OK, view))
+}
+
+/// POST runs/{id}/notify
+#[utoipa::path(post, path = "/api/runs/{id}/notify", request_body = Notify, tag = "runs",
+    params(("id" = uuid::Uuid, Path)),
+    responses((status = 200, body = super::schema::RunView), (status = 400), (status = 404)))]
+pub(super) async fn notify(
+    runtime: web::Data<Runtime>,
+    path: web::Path<String>,
+    body: JsonBody<Notify>,
+) -> Result<HttpResponse, ApiError> {
+    let notify = body.0.notify;
+    let view = runtime.ask(id(&path, "run")?, Request::SetNotify { notify }).await?;
+    Ok(json(StatusCode::OK, view))
+}
+
+/// GET runs/{id}/tasks
+#[utoipa::path(get, path = "/api/runs/{id}/tasks", tag = "runs",
+    params(("id" = uuid::Uuid, Path)),
+    responses((status = 200, body = [super::schema::TaskView]), (status = 404)))]
+pub(super) async fn tasks(
+    runtime: web::Data<Runtime>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let id: RunId = id(&path, "run")?;
+    let tasks = read(&runtime, move |reader| reader.run_tasks(id)).await?;
+    Ok(json(StatusCode::OK, tasks.ok_or_else(|| unknown("run"))?))
+}
+
+/// Most bytes of output answered at once; a client asks for the rest with `Range`.
+const LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// GET runs/{id}/logs
+#[utoipa::path(get, path = "/api/runs/{id}/logs", tag = "runs", params(("id" = uuid::Uuid, Path)),
+    responses((status = 200, content_type = "text/plain"), (status = 206), (status = 404),
+              (status = 416)))]
+pub(super) async fn logs(
+    runtime: web::Data<Runtime>,
+    request: HttpRequest,
+    path: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let id: RunId = id(&path, "run")?;
+    if !read(&runtime, move |reader| reader.run_exists(id)).await? {
+        return Err(unknown("run"));
+    }
+    let run_dir = runtime.shared.run_dir(id);
+    let folder = run_dir.clone();
+    let extent = web::block(move || pty::output_log::extent(&folder)).await;
+    let extent = extent.map_err(ApiError::fault)?.map_err(ApiError::fault)?;
+    let Some(extent) = extent else {
+        return Err(ApiError::not_found("This run has no output: its CLI was never started."));
+    };
+    let (from, to, status) = match wanted(&request, extent.base, extent.end) {
+        Wanted::All => (extent.base, extent.end, StatusCode::OK),
+        Wanted::Part(from, to) => (from, to, StatusCode::PARTIAL_CONTENT),
+        Wanted::Nothing => {
+            return Ok(HttpResponse::RangeNotSatisfiable()
+                .insert_header(("Content-Range", format!("bytes */{}", extent.end)))
+                .content_type("text/plain; charset=utf-8")
+                .body("There is no output in that range."));
+        }
+    };
+    let length = usize::try_from((to - from).min(LOG_BYTES_MAX)).unwrap_or(usize::MAX);
+    let bytes = web::block(move || pty::output_log::read_at(&run_dir, from, length)).await;
+    let bytes = bytes.map_err(ApiError::fault)?.map_err(ApiError::fault)?;
+    let mut answer = HttpResponse::build(status);
+    answer.content_type("text/plain; charset=utf-8").insert_header(("Accept-Ranges", "bytes"));
+    if status == StatusCode::PARTIAL_CONTENT {
+        let last = (from + bytes.len() as u64).saturating_sub(1);
+        let range = format!("bytes {from}-{last}/{}", extent.end);
+        answer.insert_header(("Content-Range", range));
+    }
+    Ok(answer.body(bytes))
+}
+
+enum Wanted {
+    All,
+    Part(u64, u64),
+    Nothing,
+}
+
+/// The one range asked for, in absolute offsets. Several ranges, or one that is not understood,
+/// are answered with the whole, as RFC 9110 allows.
+fn wanted(request: &HttpRequest, base: u64, end: u64) -> Wanted {
+    let header = request.headers().get("Range").and_then(|value| value.to_str().ok());
+    let Some(range) = header.and_then(|value| value.strip_prefix("bytes=")) else {
+        return Wanted::All;
+    };
+    let Some((first, last)) = range.split_once('-') else { return Wanted::All };
+    let (from, to) = match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
+        (Ok(from), Ok(last)) if last >= from => (from, last.saturating_add(1).min(end)),
+        (Ok(from), Err(_)) if last.trim().is_empty() => (from, end),
+        (Err(_), Ok(suffix)) if first.trim().is_empty() => (end.saturating_sub(suffix), end),
+        _ => return Wanted::All,
+    };
+    let from = from.max(base);
+    if from < to { Wanted::Part(from, to) } else { Wanted::Nothing }
+}

@@ -1,0 +1,202 @@
+//! Shapes of the answers, for `openapi.json`. A test compares them with real answers.
+
+#![expect(dead_code, reason = "these types are read by utoipa only")]
+
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+#[derive(ToSchema)]
+pub(super) struct ProjectView {
+    id: Uuid,
+    name: String,
+    repos: Vec<RepoView>,
+    #[schema(format = DateTime)]
+    created_at: String,
+    setup_script: String,
+    cleanup_script: String,
+    copy_files: Vec<String>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct RepoView {
+    id: Uuid,
+    name: String,
+    repo_path: String,
+}
+
+#[derive(ToSchema)]
+pub(super) struct AgentView {
+    id: Uuid,
+    project_id: Uuid,
+    name: String,
+    cli_name: String,
+    #[schema(required)]
+    model: Option<String>,
+    instructions: String,
+    allowed_tools: String,
+    max_turns: u32,
+    #[schema(value_type = Object)]
+    provider_config: (),
+    role: String,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    updated_at: String,
+}
+
+#[derive(ToSchema)]
+pub(super) struct TemplateView {
+    name: String,
+    role: String,
+    description: String,
+    allowed_tools: String,
+    instructions: String,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum StatusView {
+    Queued,
+    Running,
+    Paused,
+    Completed,
+    Failed,
+    Cancelled,
+}
+
+#[derive(ToSchema)]
+pub(super) struct RunView {
+    id: Uuid,
+    project_id: Uuid,
+    agent_id: Uuid,
+    task: String,
+    status: StatusView,
+    source_branch: String,
+    run_branch: String,
+    cli_name: String,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    updated_at: String,
+    tokens_in: u64,
+    tokens_out: u64,
+    cost_usd: f64,
+    #[schema(required)]
+    parent_run_id: Option<Uuid>,
+    notify: bool,
+    /// The CLI's own session.
+    #[schema(required)]
+    session_id: Option<String>,
+    #[schema(required)]
+    model: Option<String>,
+    /// Why it failed or paused.
+    #[schema(required)]
+    reason: Option<String>,
+    #[schema(required)]
+    attention: Option<AttentionView>,
+    activity: ActivityView,
+    process: ProcessView,
+    tokens_cache_read: u64,
+    tokens_cache_write: u64,
+    repos: Vec<RunRepoView>,
+    last_sequence: u64,
+}
+
+#[derive(ToSchema)]
+pub(super) struct AttentionView {
+    kind: String,
+    message: String,
+    #[schema(format = DateTime)]
+    since: String,
+}
+
+/// The evidence for the status.
+#[derive(ToSchema)]
+pub(super) struct ActivityView {
+    what: String,
+    #[schema(format = DateTime)]
+    since: String,
+}
+
+#[derive(ToSchema)]
+pub(super) struct ProcessView {
+    alive: bool,
+    #[schema(required)]
+    pid: Option<u32>,
+    #[schema(required)]
+    exit_code: Option<i32>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct RunRepoView {
+    repo_id: Uuid,
+    name: String,
+    repo_path: String,
+    /// Null while there is none.
+    #[schema(required)]
+    worktree: Option<String>,
+    branch: String,
+    base_commit: String,
+}
+
+#[derive(ToSchema)]
+pub(super) struct EventView {
+    /// Place in the whole log.
+    id: i64,
+    run_id: Uuid,
+    /// Place in its run, without holes.
+    sequence: u64,
+    event_type: String,
+    #[schema(value_type = Object)]
+    payload: (),
+    #[schema(format = DateTime)]
+    created_at: String,
+}
+
+#[derive(ToSchema)]
+pub(super) struct TaskView {
+    id: String,
+    subject: String,
+    description: String,
+    status: String,
+}
+
+#[derive(ToSchema)]
+pub(super) struct ModelSettingsView {
+    providers: Vec<ProviderView>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct ProviderView {
+    id: String,
+    label: String,
+    bin: String,
+    enabled: bool,
+    #[schema(required)]
+    default_model: Option<String>,
+    models: Vec<ModelView>,
+    /// Only in answers.
+    installed: Option<bool>,
+    /// Only in answers.
+    version: Option<String>,
+    /// Only in answers.
+    install_hint: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct ModelView {
+    id: String,
+    label: String,
+    input_per_mtok: f64,
+    output_per_mtok: f64,
+    cache_read_per_mtok: f64,
+    cache_write_per_mtok: f64,
+}
+
+#[derive(ToSchema)]
+pub(super) struct NotificationSettingsView {
+    discord_webhook_url: String,
+    notify_on_pipeline_complete: bool,
+    notify_on_run_failed: bool,
+    notify_on_attention: bool,
+}

@@ -1,0 +1,176 @@
+//! Settings documents, and what is installed here.
+
+use super::{answer::{ok, read}, error::ApiError, extract::JsonBody};
+use crate::{
+    cli,
+    domain::settings::{ModelSettings, NotificationSettings},
+    runtime::Runtime,
+};
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::{
+    collections::HashMap,
+    process::Stdio,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+const MODELS: &str = "models";
+const NOTIFICATIONS: &str = "notifications";
+/// A program is asked for its version this often at most.
+const VERSION_AGE: Duration = Duration::from_secs(60);
+/// And has so long to answer.
+const VERSION_WAIT: Duration = Duration::from_secs(5);
+
+/// What was found, by program.
+#[derive(Default)]
+pub(super) struct Installed(Mutex<HashMap<String, (Instant, bool, Option<String>)>>);
+
+#[derive(Deserialize, utoipa::ToSchema)]
+pub(super) struct NotificationChange {
+    discord_webhook_url: Option<String>,
+    notify_on_pipeline_complete: Option<bool>,
+    notify_on_run_failed: Option<bool>,
+    notify_on_attention: Option<bool>,
+}
+
+async fn models(runtime: &Runtime) -> Result<ModelSettings, ApiError> {
+    let stored = read(runtime, |reader| reader.setting(MODELS)).await?;
+    let stored = stored.map(|document| serde_json::from_str(&document)).transpose();
+    Ok(stored.map_err(ApiError::fault)?.unwrap_or_else(ModelSettings::defaults))
+}
+
+async fn notifications(runtime: &Runtime) -> Result<NotificationSettings, ApiError> {
+    let stored = read(runtime, |reader| reader.setting(NOTIFICATIONS)).await?;
+    let stored = stored.map(|document| serde_json::from_str(&document)).transpose();
+    Ok(stored.map_err(ApiError::fault)?.unwrap_or_default())
+}
+
+/// The document with what is installed, provider by provider.
+async fn with_installed(
+    runtime: &Runtime,
+    installed: &Installed,
+    settings: &ModelSettings,
+) -> Result<HttpResponse, ApiError> {
+    let mut document = serde_json::to_value(settings).map_err(ApiError::fault)?;
+    for (provider, shown) in
+        settings.providers.iter().zip(document["providers"].as_array_mut().into_iter().flatten())
+    {
+        let (found, version) = look(runtime, installed, &provider.id, &provider.bin).await;
+        shown["installed"] = Value::Bool(found);
+        shown["version"] = json!(version);
+        if let Some(adapter) = cli::adapter(&provider.id) {
+            shown["install_hint"] = json!(adapter.install_hint());
+        }
+    }
+    ok(&document)
+}
+
+async fn look(
+    runtime: &Runtime,
+    installed: &Installed,
+    provider: &str,
+    bin: &str,
+) -> (bool, Option<String>) {
+    if provider == "demo" {
+        return (true, Some(env!("CARGO_PKG_VERSION").to_owned()));
+    }
+    let known = {
+        let cache = installed.0.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.get(bin).filter(|(at, ..)| at.elapsed() < VERSION_AGE).cloned()
+    };
+    if let Some((_, found, version)) = known {
+        return (found, version);
+    }
+    let env = &runtime.shared.config.server_env;
+    let program = cli::find_program(bin, env);
+    let version = match &program {
+        // Only known CLIs are asked: another program may do anything when started.
+        Some(program) if provider != "command" => ask_version(program, env).await,
+        Some(_) | None => None,
+    };
+    let mut cache = installed.0.lock().unwrap_or_else(PoisonError::into_inner);
+    cache.insert(bin.to_owned(), (Instant::now(), program.is_some(), version.clone()));
+    (program.is_some(), version)
+}
+
+async fn ask_version(program: &std::path::Path, env: &[(String, String)]) -> Option<String> {
+    let output = tokio::process::Command::new(program)
+        .arg("--version")
+        .env_clear()
+        .envs(env.iter().cloned())
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(VERSION_WAIT, output).await.ok()?.ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().next()?.trim();
+    (!line.is_empty()).then(|| line.chars().take(100).collect())
+}
+
+/// GET settings/models
+#[utoipa::path(get, path = "/api/settings/models", tag = "settings",
+    responses((status = 200, body = super::schema::ModelSettingsView)))]
+pub(super) async fn get_models(
+    runtime: web::Data<Runtime>,
+    installed: web::Data<Installed>,
+) -> Result<HttpResponse, ApiError> {
+    let settings = models(&runtime).await?;
+    with_installed(&runtime, &installed, &settings).await
+}
+
+/// PUT settings/models: replaces the document.
+#[utoipa::path(put, path = "/api/settings/models", tag = "settings",
+    request_body = super::schema::ModelSettingsView,
+    responses((status = 200, body = super::schema::ModelSettingsView), (status = 400)))]
+pub(super) async fn put_models(
+    runtime: web::Data<Runtime>,
+    installed: web::Data<Installed>,
+    body: JsonBody<ModelSettings>,
+) -> Result<HttpResponse, ApiError> {
+    let settings = body.0;
+    if let Some(why) = settings.fault() {
+        return Err(ApiError::malformed(format!("The document is wrong: {why}.")));
+    }
+    let document = serde_json::to_string(&settings).map_err(ApiError::fault)?;
+    runtime.shared.writer.put_setting(MODELS, document).await?;
+    with_installed(&runtime, &installed, &settings).await
+}
+
+/// GET settings/notifications
+#[utoipa::path(get, path = "/api/settings/notifications", tag = "settings",
+    responses((status = 200, body = super::schema::NotificationSettingsView)))]
+pub(super) async fn get_notifications(
+    runtime: web::Data<Runtime>,
+) -> Result<HttpResponse, ApiError> {
+    ok(&notifications(&runtime).await?)
+}
+
+/// PUT settings/notifications: partial.
+#[utoipa::path(put, path = "/api/settings/notifications", tag = "settings",
+    request_body = NotificationChange,
+    responses((status = 200, body = super::schema::NotificationSettingsView), (status = 400)))]
+pub(super) async fn put_notifications(
+    runtime: web::Data<Runtime>,
+    body: JsonBody<NotificationChange>,
+) -> Result<HttpResponse, ApiError> {
+    let (change, mut settings) = (body.0, notifications(&runtime).await?);
+    if let Some(url) = change.discord_webhook_url {
+        settings.discord_webhook_url = url;
+    }
+    for (given, kept) in [
+        (change.notify_on_pipeline_complete, &mut settings.notify_on_pipeline_complete),
+        (change.notify_on_run_failed, &mut settings.notify_on_run_failed),
+        (change.notify_on_attention, &mut settings.notify_on_attention),
+    ] {
+        *kept = given.unwrap_or(*kept);
+    }
+    if let Some(why) = settings.fault(runtime.shared.config.loopback_webhook) {
+        return Err(ApiError::malformed(format!("The {why}.")));
+    }
+    let document = serde_json::to_string(&settings).map_err(ApiError::fault)?;
+    runtime.shared.writer.put_setting(NOTIFICATIONS, document).await?;
+    ok(&settings)
+}

@@ -1,0 +1,446 @@
+//! The terminal: a WebSocket on a run's PTY, or on an ephemeral one.
+//!
+//! The holder sends each viewer a snapshot and then live bytes; this relays them. A viewer that
+//! does not read is not read for either: past 1 MiB without a Pong we stop taking bytes from the
+//! holder, which then answers the lag with a fresh snapshot. So a viewer costs bounded memory.
+//!
+//! This file alone knows `actix-web-actors`; see docs/decisions/0004.
+
+use super::{
+    answer::{id, read, unknown},
+    error::ApiError,
+    extract::Query,
+};
+use crate::{
+    cli,
+    domain::RunId,
+    pty::{self, ExitReport, LaunchSpec, Session, ToViewer, Viewer, ViewerReader, ViewerWriter},
+    runtime::{Runtime, ids, shared::ViewerGuard},
+};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, ResponseFuture,
+    StreamHandler, WrapFuture,
+};
+use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web_actors::ws;
+use bytes::{Bytes, BytesMut};
+use serde::Deserialize;
+use serde_json::json;
+use std::{path::PathBuf, sync::Arc, time::{Duration, Instant}};
+use tokio::sync::{Notify, mpsc};
+
+/// A Ping follows each so many bytes; the Pong says how far the viewer has read.
+const PING_BYTES: u64 = 256 * 1024;
+/// Bytes that may be under way beyond the last Pong.
+const AHEAD_BYTES_MAX: u64 = 1024 * 1024;
+/// Largest frame taken from a viewer.
+const FRAME_BYTES_MAX: usize = 1024 * 1024;
+/// A viewer that has not been heard of for so long is gone.
+const SILENCE: Duration = Duration::from_secs(60);
+const HEARTBEAT: Duration = Duration::from_secs(20);
+/// Keystroke messages waiting for the holder.
+const INPUT_LEN_MAX: usize = 64;
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct TerminalQuery {
+    /// Attach to this run; without it an ephemeral terminal starts.
+    run_id: Option<String>,
+    /// Folder of an ephemeral terminal; the home folder by default.
+    cwd: Option<String>,
+    /// Its program: `claude`, `codex` or `shell`.
+    cli: Option<String>,
+    /// Run in the program's print mode.
+    task: Option<String>,
+    cols: Option<u32>,
+    rows: Option<u32>,
+}
+
+/// GET terminal
+#[utoipa::path(get, path = "/api/terminal", tag = "terminal", params(TerminalQuery),
+    responses((status = 101), (status = 400), (status = 404), (status = 409), (status = 429)))]
+pub(super) async fn open(
+    runtime: web::Data<Runtime>,
+    request: HttpRequest,
+    query: Query<TerminalQuery>,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    let query = query.0;
+    let size = (side("cols", query.cols, 120)?, side("rows", query.rows, 30)?);
+    let socket = match &query.run_id {
+        Some(run_id) => attach(&runtime, id(run_id, "run")?).await?,
+        None => ephemeral(&runtime, &query, size).await?,
+    };
+    ws::WsResponseBuilder::new(socket, &request, payload)
+        .frame_size(FRAME_BYTES_MAX)
+        .start()
+        .map_err(|_| ApiError::malformed("This is a WebSocket: ask for an upgrade."))
+}
+
+fn side(field: &str, given: Option<u32>, default: u16) -> Result<u16, ApiError> {
+    let Some(given) = given else { return Ok(default) };
+    u16::try_from(given).ok().filter(|side| (1..=1000).contains(side)).ok_or_else(|| {
+        ApiError::invalid(field, "must be 1 to 1000")
+    })
+}
+
+async fn attach(runtime: &Runtime, run_id: RunId) -> Result<Socket, ApiError> {
+    if !read(runtime, move |reader| reader.run_exists(run_id)).await? {
+        return Err(unknown("run"));
+    }
+    let limit = runtime.shared.config.viewers_max;
+    let guard = runtime.viewer(run_id).ok_or_else(|| {
+        ApiError::busy(format!("{limit} viewers are attached to this terminal already."), 5)
+    })?;
+    let run_dir = runtime.shared.run_dir(run_id);
+    let source = match pty::attach(&run_dir, run_id.0).await {
+        Ok(viewer) => Source::Live(Box::new(viewer)),
+        Err(error) => {
+            log::debug!(run_id:%; "Run {run_id} has no live terminal: {error}.");
+            let last = web::block(move || pty::last_screen(&run_dir)).await;
+            let last = last.map_err(ApiError::fault)?.map_err(ApiError::fault)?;
+            let last = last.ok_or_else(|| {
+                ApiError::conflict("This run has no terminal: its CLI has not started.")
+            })?;
+            Source::Last(last)
+        }
+    };
+    Ok(Socket::new(source, None, Some(guard)))
+}
+
+async fn ephemeral(
+    runtime: &Runtime,
+    query: &TerminalQuery,
+    (cols, rows): (u16, u16),
+) -> Result<Socket, ApiError> {
+    let config = &runtime.shared.config;
+    let cwd = query.cwd.as_ref().map_or_else(|| config.home.clone(), PathBuf::from);
+    if !cwd.is_absolute() || !cwd.is_dir() {
+        return Err(ApiError::invalid("cwd", "must be the absolute path of a folder"));
+    }
+    let name = query.cli.as_deref().unwrap_or("claude");
+    let argv = cli::ephemeral_argv(name, query.task.as_deref(), &config.server_env)
+        .map_err(|why| ApiError::invalid("cli", why))?;
+    let terminal_id = ids::random();
+    let run_dir = config.data_dir.join("terminals").join(terminal_id.to_string());
+    let mut env = config.server_env.clone();
+    env.retain(|(key, _)| key != "TERM");
+    env.push(("TERM".into(), "xterm-256color".into()));
+    env.push(("ABBADO_RUN_ID".into(), terminal_id.to_string()));
+    let spec = LaunchSpec {
+        run_id: terminal_id,
+        attempt: 1,
+        run_dir: run_dir.clone(),
+        argv,
+        cwd,
+        env,
+        cols,
+        rows,
+        ephemeral: true,
+    };
+    make_private(&run_dir).map_err(ApiError::fault)?;
+    let session = pty::launch(&config.program, &spec).await.map_err(|error| {
+        ApiError::malformed(format!("The terminal did not start: {error}."))
+    })?;
+    let viewer = pty::attach(&run_dir, terminal_id).await.map_err(ApiError::fault)?;
+    let ephemeral = Ephemeral { _session: session, run_dir };
+    Ok(Socket::new(Source::Live(Box::new(viewer)), Some(ephemeral), None))
+}
+
+fn make_private(folder: &std::path::Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// The launching connection of an ephemeral terminal: when it closes, all of it ends.
+struct Ephemeral {
+    _session: Session,
+    run_dir: PathBuf,
+}
+
+impl Drop for Ephemeral {
+    fn drop(&mut self) {
+        // The holder may still write there; what it leaves is removed at the next start.
+        drop(std::fs::remove_dir_all(&self.run_dir));
+    }
+}
+
+enum Source {
+    Live(Box<Viewer>),
+    Last(pty::LastScreen),
+}
+
+/// How far the viewer has read.
+#[derive(Default)]
+struct Flow {
+    sent: std::sync::atomic::AtomicU64,
+    read: std::sync::atomic::AtomicU64,
+    moved: Notify,
+}
+
+impl Flow {
+    /// Waits until the viewer has read enough for more.
+    async fn room(&self) {
+        use std::sync::atomic::Ordering::SeqCst;
+        loop {
+            let moved = self.moved.notified();
+            if self.sent.load(SeqCst) - self.read.load(SeqCst) < AHEAD_BYTES_MAX {
+                return;
+            }
+            moved.await;
+        }
+    }
+}
+
+/// One viewer.
+struct Socket {
+    source: Option<Source>,
+    _ephemeral: Option<Ephemeral>,
+    _guard: Option<ViewerGuard>,
+    input: Option<mpsc::Sender<ToHolder>>,
+    flow: Arc<Flow>,
+    pinged: u64,
+    heard: Instant,
+    partial: BytesMut,
+    partial_text: bool,
+}
+
+enum ToHolder {
+    Keys(Bytes),
+    Resize(u16, u16),
+}
+
+/// From the holder, on its way to the viewer.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Relay(ToViewer);
+
+/// The holder has no more to say.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Over;
+
+/// What a viewer may say in text.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Said {
+    Input { data: String },
+    Resize { cols: u32, rows: u32 },
+}
+
+impl Socket {
+    fn new(source: Source, ephemeral: Option<Ephemeral>, guard: Option<ViewerGuard>) -> Self {
+        Self {
+            source: Some(source),
+            _ephemeral: ephemeral,
+            _guard: guard,
+            input: None,
+            flow: Arc::default(),
+            pinged: 0,
+            heard: Instant::now(),
+            partial: BytesMut::new(),
+            partial_text: false,
+        }
+    }
+
+    fn bytes(&mut self, bytes: Bytes, context: &mut ws::WebsocketContext<Self>) {
+        use std::sync::atomic::Ordering::SeqCst;
+        let length = bytes.len() as u64;
+        context.binary(bytes);
+        let sent = self.flow.sent.fetch_add(length, SeqCst) + length;
+        if sent - self.pinged >= PING_BYTES {
+            self.pinged = sent;
+            context.ping(&sent.to_be_bytes());
+        }
+    }
+
+    fn exit(report: &ExitReport, context: &mut ws::WebsocketContext<Self>) {
+        context.text(json!({"type": "exit", "code": report.code}).to_string());
+        context.close(Some(ws::CloseCode::Normal.into()));
+        context.stop();
+    }
+
+    /// Hands something to the holder in order; a full queue holds this socket alone.
+    fn give(&self, what: ToHolder, context: &mut ws::WebsocketContext<Self>) {
+        let Some(input) = self.input.clone() else { return };
+        let sent = async move { input.send(what).await }.into_actor(self);
+        context.wait(sent.map(|outcome, _, context: &mut ws::WebsocketContext<Self>| {
+            if outcome.is_err() {
+                context.stop();
+            }
+        }));
+    }
+
+    fn text(&mut self, text: &str, context: &mut ws::WebsocketContext<Self>) {
+        match serde_json::from_str(text) {
+            Ok(Said::Input { data }) => self.give(ToHolder::Keys(data.into()), context),
+            Ok(Said::Resize { cols, rows }) => {
+                let side = |n: u32| u16::try_from(n).ok().filter(|n| (1..=1000).contains(n));
+                if let (Some(cols), Some(rows)) = (side(cols), side(rows)) {
+                    self.give(ToHolder::Resize(cols, rows), context);
+                } else {
+                    complain("cols and rows must be 1 to 1000", context);
+                }
+            }
+            Err(_) => complain("a text message is {type: input|resize, …}", context),
+        }
+    }
+
+    fn continued(&mut self, item: ws::Item, context: &mut ws::WebsocketContext<Self>) {
+        let (bytes, last) = match item {
+            ws::Item::FirstText(bytes) => {
+                self.partial_text = true;
+                (bytes, false)
+            }
+            ws::Item::FirstBinary(bytes) => {
+                self.partial_text = false;
+                (bytes, false)
+            }
+            ws::Item::Continue(bytes) => (bytes, false),
+            ws::Item::Last(bytes) => (bytes, true),
+        };
+        if self.partial.len() + bytes.len() > FRAME_BYTES_MAX {
+            context.close(Some(ws::CloseCode::Size.into()));
+            return context.stop();
+        }
+        self.partial.extend_from_slice(&bytes);
+        if last {
+            let whole = self.partial.split().freeze();
+            if self.partial_text {
+                self.text(&String::from_utf8_lossy(&whole), context);
+            } else {
+                self.give(ToHolder::Keys(whole), context);
+            }
+        }
+    }
+}
+
+fn complain(why: &str, context: &mut ws::WebsocketContext<Socket>) {
+    let reason = ws::CloseReason { code: ws::CloseCode::Policy, description: Some(why.into()) };
+    context.close(Some(reason));
+    context.stop();
+}
+
+/// Relays what the holder says, as fast as the viewer reads.
+async fn relay(mut reader: ViewerReader, socket: actix::Addr<Socket>, flow: Arc<Flow>) {
+    loop {
+        flow.room().await;
+        let Ok(Some(said)) = reader.next().await else { break };
+        let over = matches!(said, ToViewer::Exit(_));
+        if socket.send(Relay(said)).await.is_err() || over {
+            return;
+        }
+    }
+    // A socket that is gone needs no end.
+    drop(socket.send(Over).await);
+}
+
+/// Hands keystrokes on, in order.
+async fn type_on(mut writer: ViewerWriter, mut input: mpsc::Receiver<ToHolder>) {
+    while let Some(what) = input.recv().await {
+        let done = match what {
+            ToHolder::Keys(bytes) => writer.input(bytes).await,
+            ToHolder::Resize(cols, rows) => writer.resize(cols, rows).await,
+        };
+        if let Err(error) = done {
+            log::debug!("A terminal's holder is gone: {error}.");
+            return;
+        }
+    }
+}
+
+impl Actor for Socket {
+    type Context = ws::WebsocketContext<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let ready = |cols: u16, rows: u16, alive: bool| {
+            json!({"type": "ready", "cols": cols, "rows": rows, "alive": alive}).to_string()
+        };
+        match self.source.take() {
+            Some(Source::Live(viewer)) => {
+                let hello = viewer.hello();
+                context.text(ready(hello.cols, hello.rows, hello.exit.is_none()));
+                let (reader, writer) = viewer.split();
+                let (input, waiting) = mpsc::channel(INPUT_LEN_MAX);
+                self.input = Some(input);
+                actix::spawn(type_on(writer, waiting));
+                actix::spawn(relay(reader, context.address(), Arc::clone(&self.flow)));
+            }
+            Some(Source::Last(last)) => {
+                context.text(ready(last.cols, last.rows, false));
+                context.binary(last.bytes);
+                return Self::exit(&last.exit, context);
+            }
+            None => return context.stop(),
+        }
+        context.run_interval(HEARTBEAT, |socket, context| {
+            if socket.heard.elapsed() > SILENCE {
+                context.stop();
+            } else {
+                let sent = socket.flow.sent.load(std::sync::atomic::Ordering::SeqCst);
+                context.ping(&sent.to_be_bytes());
+            }
+        });
+    }
+}
+
+impl Handler<Relay> for Socket {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, relay: Relay, context: &mut Self::Context) -> Self::Result {
+        match relay.0 {
+            ToViewer::Output { bytes, .. } => self.bytes(bytes, context),
+            ToViewer::Snapshot { bytes, resync, .. } => {
+                if resync {
+                    context.text(json!({"type": "resync"}).to_string());
+                }
+                self.bytes(bytes, context);
+            }
+            ToViewer::Resized { .. } => {}
+            ToViewer::Exit(report) => Self::exit(&report, context),
+        }
+        Box::pin(std::future::ready(()))
+    }
+}
+
+impl Handler<Over> for Socket {
+    type Result = ();
+
+    fn handle(&mut self, _: Over, context: &mut Self::Context) {
+        context.close(Some(ws::CloseCode::Away.into()));
+        context.stop();
+    }
+}
+
+impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for Socket {
+    fn handle(
+        &mut self,
+        message: Result<ws::Message, ws::ProtocolError>,
+        context: &mut Self::Context,
+    ) {
+        self.heard = Instant::now();
+        match message {
+            Ok(ws::Message::Binary(keys)) => self.give(ToHolder::Keys(keys), context),
+            Ok(ws::Message::Text(text)) => self.text(&text, context),
+            Ok(ws::Message::Continuation(item)) => self.continued(item, context),
+            Ok(ws::Message::Ping(payload)) => context.pong(&payload),
+            Ok(ws::Message::Pong(payload)) => {
+                if let Ok(read) = <[u8; 8]>::try_from(&payload[..]) {
+                    use std::sync::atomic::Ordering::SeqCst;
+                    let read = u64::from_be_bytes(read).min(self.flow.sent.load(SeqCst));
+                    self.flow.read.fetch_max(read, SeqCst);
+                    self.flow.moved.notify_waiters();
+                }
+            }
+            Ok(ws::Message::Close(reason)) => {
+                context.close(reason);
+                context.stop();
+            }
+            Ok(ws::Message::Nop) => {}
+            Err(error) => {
+                log::debug!("A viewer broke the WebSocket protocol: {error}.");
+                context.stop();
+            }
+        }
+    }
+}

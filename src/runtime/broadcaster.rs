@@ -1,0 +1,217 @@
+//! Feeds readers of the event stream.
+//!
+//! The store's writer hands over each committed batch in id order. Each event is encoded once and
+//! shared. The newest frames stay in a ring, so that a reader who has read the log up to here
+//! joins without a hole: it names the last id it has, and gets all later frames of the ring and
+//! everything after them.
+//!
+//! Holds: a reader's queue is bounded; one that cannot keep up is disconnected, never skipped.
+
+use crate::{
+    domain::{EventId, RunId},
+    store::{Batch, StoredEvent},
+};
+use actix::{Actor, Context, Handler, Message, MessageResult, StreamHandler};
+use bytes::{Bytes, BytesMut};
+use std::collections::{HashMap, VecDeque};
+use tokio::sync::mpsc;
+
+/// Frames kept for readers that are just joining, and their bytes.
+const RING_LEN_MAX: usize = 8192;
+const RING_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Batches waiting for one reader. A batch is at most 256 writes; 512 of small events is seconds
+/// of the fastest log.
+const READER_QUEUE_LEN_MAX: usize = 512;
+/// Bytes waiting for one reader, over which it is disconnected.
+pub const READER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The actor.
+pub struct Broadcaster {
+    ring: VecDeque<Frame>,
+    ring_bytes: usize,
+    /// Every event after this place is in the ring.
+    floor: EventId,
+    everything: Vec<Subscriber>,
+    by_run: HashMap<RunId, Vec<Subscriber>>,
+    closed: bool,
+}
+
+struct Frame {
+    id: EventId,
+    run_id: RunId,
+    bytes: Bytes,
+}
+
+struct Subscriber {
+    queue: mpsc::Sender<Bytes>,
+    waiting: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+}
+
+/// A place in the live stream.
+pub struct Subscription {
+    /// Frames between the caller's place and now.
+    pub backlog: Vec<Bytes>,
+    /// Frames from now on; ends when the reader is too slow, its run is deleted, or at shutdown.
+    pub live: mpsc::Receiver<Bytes>,
+    /// Bytes waiting in `live`; the reader takes off what it took.
+    pub waiting: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+}
+
+/// Asks to join after a place.
+#[derive(Message)]
+#[rtype(result = "Joined")]
+pub struct Subscribe {
+    /// Only this run.
+    pub run_id: Option<RunId>,
+    /// The last place the caller has.
+    pub after: EventId,
+}
+
+/// The answer to [`Subscribe`].
+pub enum Joined {
+    /// It is in.
+    Live(Subscription),
+    /// The ring begins later: read on in the log first.
+    Behind,
+    /// The server is shutting down.
+    Closed,
+}
+
+/// Ends all streams.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Close;
+
+impl Broadcaster {
+    /// Starts on a thread of its own. `floor` is the head of the log before anything was written.
+    #[must_use]
+    pub fn start(floor: EventId, batches: mpsc::Receiver<Batch>) -> actix::Addr<Self> {
+        let arbiter = actix::Arbiter::new();
+        Self::start_in_arbiter(&arbiter.handle(), move |context| {
+            let stream = futures_util::stream::unfold(batches, |mut batches| async move {
+                batches.recv().await.map(|batch| (batch, batches))
+            });
+            Self::add_stream(stream, context);
+            Self {
+                ring: VecDeque::new(),
+                ring_bytes: 0,
+                floor,
+                everything: Vec::new(),
+                by_run: HashMap::new(),
+                closed: false,
+            }
+        })
+    }
+
+    fn remember(&mut self, frame: Frame) {
+        self.ring_bytes += frame.bytes.len();
+        self.ring.push_back(frame);
+        while self.ring.len() > RING_LEN_MAX || self.ring_bytes > RING_BYTES_MAX {
+            let Some(old) = self.ring.pop_front() else { break };
+            self.ring_bytes -= old.bytes.len();
+            self.floor = old.id;
+        }
+    }
+
+    fn publish(&mut self, batch: &[StoredEvent]) {
+        let mut all = BytesMut::new();
+        let mut runs: HashMap<RunId, BytesMut> = HashMap::new();
+        let mut deleted = Vec::new();
+        for event in batch {
+            let bytes = frame(event);
+            if !self.everything.is_empty() {
+                all.extend_from_slice(&bytes);
+            }
+            if self.by_run.contains_key(&event.run_id) {
+                runs.entry(event.run_id).or_default().extend_from_slice(&bytes);
+            }
+            if event.event_type == "run.deleted" {
+                deleted.push(event.run_id);
+            }
+            self.remember(Frame { id: event.id, run_id: event.run_id, bytes });
+        }
+        give(&mut self.everything, &all.freeze());
+        for (run_id, bytes) in runs {
+            if let Some(subscribers) = self.by_run.get_mut(&run_id) {
+                give(subscribers, &bytes.freeze());
+                if subscribers.is_empty() {
+                    self.by_run.remove(&run_id);
+                }
+            }
+        }
+        for run_id in deleted {
+            // Dropping the senders ends the streams after what is queued.
+            self.by_run.remove(&run_id);
+        }
+    }
+}
+
+/// Hands bytes to all, and drops those who cannot take them or are gone.
+fn give(subscribers: &mut Vec<Subscriber>, bytes: &Bytes) {
+    use std::sync::atomic::Ordering;
+    subscribers.retain(|subscriber| {
+        let before = subscriber.waiting.fetch_add(bytes.len(), Ordering::Relaxed);
+        before < READER_BYTES_MAX && subscriber.queue.try_send(bytes.clone()).is_ok()
+    });
+}
+
+/// The frame of an event: its id, and its JSON on one line.
+#[must_use]
+pub fn frame(event: &StoredEvent) -> Bytes {
+    format!("id: {}\ndata: {}\n\n", event.id, event.wire()).into()
+}
+
+impl Actor for Broadcaster {
+    type Context = Context<Self>;
+}
+
+impl StreamHandler<Batch> for Broadcaster {
+    fn handle(&mut self, batch: Batch, _: &mut Self::Context) {
+        self.publish(&batch);
+    }
+
+    /// The writer is gone: shutdown.
+    fn finished(&mut self, _: &mut Self::Context) {
+        self.everything.clear();
+        self.by_run.clear();
+        self.closed = true;
+    }
+}
+
+impl Handler<Subscribe> for Broadcaster {
+    type Result = MessageResult<Subscribe>;
+
+    fn handle(&mut self, ask: Subscribe, _: &mut Self::Context) -> Self::Result {
+        if self.closed {
+            return MessageResult(Joined::Closed);
+        }
+        if ask.after < self.floor {
+            return MessageResult(Joined::Behind);
+        }
+        let backlog = self
+            .ring
+            .iter()
+            .filter(|frame| frame.id > ask.after)
+            .filter(|frame| ask.run_id.is_none_or(|run_id| run_id == frame.run_id))
+            .map(|frame| frame.bytes.clone())
+            .collect();
+        let (queue, live) = mpsc::channel(READER_QUEUE_LEN_MAX);
+        let waiting = std::sync::Arc::default();
+        let subscriber = Subscriber { queue, waiting: std::sync::Arc::clone(&waiting) };
+        match ask.run_id {
+            Some(run_id) => self.by_run.entry(run_id).or_default().push(subscriber),
+            None => self.everything.push(subscriber),
+        }
+        MessageResult(Joined::Live(Subscription { backlog, live, waiting }))
+    }
+}
+
+impl Handler<Close> for Broadcaster {
+    type Result = ();
+
+    fn handle(&mut self, _: Close, _: &mut Self::Context) {
+        self.everything.clear();
+        self.by_run.clear();
+        self.closed = true;
+    }
+}

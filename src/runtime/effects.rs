@@ -1,0 +1,361 @@
+//! Carries out what was decided, after its commit, and hears what the world answers.
+//!
+//! Each effect may be asked for again by recovery; each is written so that this does no harm.
+//!
+//! # Crash
+//! Between a commit and its effect: recovery finds the wish in the log and acts (`recovery`).
+
+use super::{
+    messages::{News, Tell, Timer},
+    registry::Registry,
+    run_actor::{Along, Job, RunActor, answer},
+    set_up,
+};
+use crate::{
+    domain::{
+        RunId,
+        run::{
+            Command, Effect, Status,
+            event::{Stage, StopBy},
+            state::Process,
+        },
+    },
+    pty::{self, LaunchError, Probe, Session},
+};
+use actix::{Addr, AsyncContext, Context, WrapFuture};
+use std::{sync::Arc, sync::atomic::{AtomicBool, Ordering}, time::Duration};
+
+/// How long a process has to end after SIGTERM.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long a process may linger after its session ended.
+const LINGER: Duration = Duration::from_secs(5);
+
+impl RunActor {
+    /// Carries out one effect. Long ones run beside the actor and tell their outcome.
+    pub(super) fn carry_out(&mut self, effect: Effect, context: &mut Context<Self>) {
+        match effect {
+            Effect::SetUp => self.start_set_up(context),
+            Effect::Launch { attempt } => self.launch(attempt, context),
+            Effect::StopSetUp => match &self.set_up {
+                Some(stop) => stop.store(true, Ordering::Relaxed),
+                None => self.execute(Command::SetUpStopped, Along::default(), context),
+            },
+            Effect::EndProcess => self.end_process(context),
+            Effect::EndLingering { attempt } => {
+                self.after(LINGER, Timer::Lingering { attempt }, context);
+            }
+            Effect::Type { text } => self.type_in(text, context),
+            Effect::Checkpoint { reason } => {
+                self.start_checkpoint(reason, context);
+                self.watch_idleness(context);
+            }
+            Effect::AckExit => self.acknowledge(context),
+            Effect::RemoveHalfMade => self.beside(context, set_up::remove_half_made),
+            Effect::Delete => {
+                self.deleting = true;
+                self.beside(context, super::exit::delete);
+            }
+            Effect::Forget => self.forget(),
+        }
+    }
+
+    /// Hears what effects and watchers tell.
+    pub(super) fn hear(&mut self, news: News, context: &mut Context<Self>) {
+        match news {
+            News::Fact(command) => self.execute(command, Along::default(), context),
+            News::Attached(session) => self.attached(*session, context),
+            News::Exited { report, attempt } => {
+                self.take_spool();
+                self.jobs.push_back(Job::Exit { report, attempt });
+                self.work(context);
+            }
+            News::NeverLaunched => {
+                let stopping = self.run.as_ref().is_some_and(|run| run.stop.is_some());
+                if stopping {
+                    let attempt = self.run.as_ref().map_or(0, |run| run.attempt);
+                    self.hear(News::Exited { report: None, attempt }, context);
+                } else {
+                    self.execute(Command::Relaunch, Along::default(), context);
+                }
+            }
+            News::SetUpStopped => {
+                self.set_up = None;
+                self.execute(Command::SetUpStopped, Along::default(), context);
+            }
+            News::Look => {
+                self.shared.watch.looked(self.id);
+                self.take_spool();
+                self.jobs.push_back(Job::Look);
+                self.work(context);
+            }
+            News::CheckpointTaken(checkpoint) => {
+                if let Some(checkpoint) = checkpoint {
+                    let command = Command::Checkpointed(checkpoint);
+                    self.execute(command, Along::default(), context);
+                }
+            }
+            News::Removed { removed, millis } => {
+                let command = Command::Deleted { removed, millis };
+                self.execute(command, Along::default(), context);
+            }
+            News::NotRemoved { why } => {
+                self.deleting = false;
+                for waiter in self.delete_waiters.drain(..) {
+                    answer(Some(waiter), Err(super::AskError::World(why.clone())));
+                }
+            }
+            News::Timer(timer) => self.rung(timer, context),
+        }
+    }
+
+    /// Runs a job beside the actor and counts it, so that the actor stays awake.
+    pub(super) fn beside<F, Fut>(&mut self, context: &mut Context<Self>, job: F)
+    where
+        F: FnOnce(Beside) -> Fut,
+        Fut: Future<Output = ()> + 'static,
+    {
+        let Some(run) = &self.run else { return };
+        let beside = Beside {
+            run: run.clone(),
+            shared: Arc::clone(&self.shared),
+            registry: self.registry.clone(),
+        };
+        self.busy += 1;
+        let running = actix::spawn(job(beside));
+        let ended = async move { running.await }.into_actor(self);
+        context.spawn(actix::ActorFutureExt::map(ended, |outcome, actor: &mut Self, _| {
+            actor.busy -= 1;
+            if let Err(error) = outcome {
+                log::error!(run_id:% = actor.id; "An effect of run {} ended: {error}.", actor.id);
+            }
+        }));
+    }
+
+    fn start_set_up(&mut self, context: &mut Context<Self>) {
+        if self.set_up.is_some() {
+            return;
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        self.set_up = Some(Arc::clone(&stop));
+        self.beside(context, |beside| set_up::run(beside, stop));
+    }
+
+    fn launch(&mut self, attempt: u32, context: &mut Context<Self>) {
+        self.set_up = None;
+        crate::fault::point("launch.before_spawn");
+        self.beside(context, move |beside| launch(beside, attempt));
+    }
+
+    fn end_process(&mut self, context: &mut Context<Self>) {
+        let Some(session) = self.session.clone() else { return };
+        self.beside(context, |beside| async move {
+            if let Err(error) = session.stop(GRACE).await {
+                let id = beside.run.id;
+                log::warn!(run_id:% = id; "The holder of run {id} could not be told to stop: {error}.");
+            }
+        });
+    }
+
+    fn type_in(&mut self, text: String, context: &mut Context<Self>) {
+        let Some(session) = self.session.clone() else { return };
+        self.beside(context, |beside| async move {
+            if let Err(error) = session.paste(&text).await {
+                let id = beside.run.id;
+                log::warn!(run_id:% = id; "A message was not typed into run {id}: {error}.");
+            }
+        });
+    }
+
+    fn acknowledge(&mut self, context: &mut Context<Self>) {
+        self.transcript = None;
+        let Some(session) = self.session.take() else { return };
+        self.beside(context, |beside| async move {
+            if let Err(error) = session.ack_exit().await {
+                let id = beside.run.id;
+                log::debug!(run_id:% = id; "The holder of run {id} was gone before its exit was acknowledged: {error}.");
+            }
+        });
+    }
+
+    fn attached(&mut self, mut session: Session, context: &mut Context<Self>) {
+        let hello = session.hello().clone();
+        self.session = Some(session.handle());
+        let works_at_once = self.adapter().is_some_and(|adapter| adapter.works_at_once());
+        let Some(run) = &self.run else { return };
+        let (process, stop) = (run.process.clone(), run.stop);
+        match process {
+            Process::Launching => {
+                let command = Command::Spawned {
+                    attempt: hello.attempt,
+                    pid: hello.pid,
+                    argv: hello.argv.clone(),
+                    cols: hello.cols,
+                    rows: hello.rows,
+                    works_at_once,
+                };
+                self.execute(command, Along::default(), context);
+            }
+            Process::Alive { .. } if stop.is_some() => self.end_process(context),
+            Process::Alive { .. } => {}
+            // Its exit is in the log: the holder waits only for our word.
+            Process::None | Process::Exited { .. } => return self.acknowledge(context),
+        }
+        self.shared.watch.add(self.id, &super::spool::folder(&self.shared.run_dir(self.id)));
+        self.watch_output();
+        self.beside(context, move |beside| async move {
+            match session.wait_exit().await {
+                Ok(report) => {
+                    let attempt = report.attempt;
+                    beside.tell(News::Exited { report: Some(report), attempt }).await;
+                }
+                Err(error) => {
+                    let id = beside.run.id;
+                    log::warn!(run_id:% = id; "The holder of run {id} is out of reach: {error}.");
+                    reach(&beside, hello.attempt).await;
+                }
+            }
+        });
+    }
+
+    fn after(&self, wait: Duration, timer: Timer, context: &mut Context<Self>) {
+        context.run_later(wait, move |actor, context| actor.rung(timer, context));
+    }
+
+    /// Sets the idle limit going for a CLI that now waits at its prompt.
+    fn watch_idleness(&self, context: &mut Context<Self>) {
+        let Some(run) = &self.run else { return };
+        let minutes = self.shared.config.idle_minutes;
+        if minutes > 0 && matches!(run.process, Process::Alive { .. }) {
+            let wait = Duration::from_secs(minutes * 60);
+            self.after(wait, Timer::Idle { sequence: run.last_sequence }, context);
+        }
+    }
+
+    fn rung(&mut self, timer: Timer, context: &mut Context<Self>) {
+        let Some(run) = &self.run else { return };
+        let alive = matches!(run.process, Process::Alive { .. });
+        match timer {
+            Timer::Lingering { attempt } => {
+                if alive && run.attempt == attempt && run.status == Status::Completed {
+                    self.end_process(context);
+                }
+            }
+            Timer::Idle { sequence } => {
+                if !alive || run.status != Status::Paused {
+                    return;
+                }
+                // A viewer, or something said since (a checkpoint aside), begins the wait anew.
+                let quiet = run.last_sequence <= sequence + 1;
+                if quiet && self.shared.viewer_count(self.id) == 0 {
+                    let command = Command::Stop { by: StopBy::Idle };
+                    self.execute(command, Along::default(), context);
+                } else {
+                    self.watch_idleness(context);
+                }
+            }
+        }
+    }
+
+    fn forget(&mut self) {
+        self.deleting = false;
+        self.shared.watch.remove(self.id);
+        let run_dir = self.shared.run_dir(self.id);
+        if let Err(error) = std::fs::remove_dir_all(&run_dir)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            log::warn!(run_id:% = self.id; "The folder of deleted run {} stays: {error}.", self.id);
+        }
+        for waiter in self.delete_waiters.drain(..) {
+            answer(Some(waiter), Ok(String::new()));
+        }
+    }
+}
+
+/// What a job beside the actor works with: the run as it was, and the way back.
+pub(super) struct Beside {
+    pub run: crate::domain::run::Run,
+    pub shared: Arc<super::shared::Shared>,
+    pub registry: Addr<Registry>,
+}
+
+impl Beside {
+    /// Tells the run's actor; a server that shuts down hears nothing any more.
+    pub async fn tell(&self, news: News) {
+        let run_id: RunId = self.run.id;
+        match self.registry.send(Tell { run_id, news }).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                log::warn!(run_id:%; "News of run {run_id} were not taken: {error}.");
+            }
+            Err(error) => log::debug!(run_id:%; "News of run {run_id} came too late: {error}."),
+        }
+    }
+
+    /// Runs a blocking job; a panic in it is an error of ours and is told as one.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, String> {
+        tokio::task::spawn_blocking(job).await.map_err(|error| error.to_string())
+    }
+}
+
+async fn launch(beside: Beside, attempt: u32) {
+    let failed = |reason: String| {
+        let (stage, detail) = (Stage::Launch, String::new());
+        News::Fact(Command::SetUpFailed { stage, reason, detail })
+    };
+    let spec = match set_up::launch_spec(&beside, attempt).await {
+        Ok(spec) => spec,
+        Err(reason) => return beside.tell(failed(reason)).await,
+    };
+    let launched = pty::launch(&beside.shared.config.program, &spec).await;
+    crate::fault::point("launch.after_spawn");
+    match launched {
+        Ok(session) => beside.tell(News::Attached(Box::new(session))).await,
+        Err(LaunchError::Spawn(reason)) => beside.tell(failed(reason)).await,
+        Err(error) => {
+            let id = beside.run.id;
+            log::warn!(run_id:% = id, attempt; "Attempt {attempt} of run {id} did not launch: {error}.");
+            reach(&beside, attempt).await;
+        }
+    }
+}
+
+/// Finds out what became of the run's process, and tells.
+pub(super) async fn reach(beside: &Beside, attempt: u32) {
+    let run_id = beside.run.id;
+    let run_dir = beside.shared.run_dir(run_id);
+    let news = match pty::probe(&run_dir, run_id.0).await {
+        Ok(Probe::Live(session)) => News::Attached(Box::new(session)),
+        Ok(Probe::Exited(report)) if report.attempt >= attempt => {
+            News::Exited { report: Some(report), attempt }
+        }
+        Ok(Probe::Gone { recorded_attempt }) if recorded_attempt.unwrap_or(0) < attempt => {
+            News::NeverLaunched
+        }
+        Ok(Probe::Exited(report)) if report.attempt + 1 == attempt => News::NeverLaunched,
+        Ok(Probe::Exited(_) | Probe::Gone { .. }) => {
+            end_leftovers(beside).await;
+            News::Exited { report: None, attempt }
+        }
+        Err(error) => {
+            log::error!(run_id:%; "The holder of run {run_id} cannot be looked for: {error}.");
+            return;
+        }
+    };
+    beside.tell(news).await;
+}
+
+/// Ends what a lost holder left behind.
+async fn end_leftovers(beside: &Beside) {
+    let run_id = beside.run.id;
+    match beside.blocking(move || pty::end_leftovers(run_id.0)).await {
+        Ok(Ok(0)) => {}
+        Ok(Ok(count)) => {
+            log::warn!(run_id:%, count; "{count} processes of lost run {run_id} were ended.");
+        }
+        Ok(Err(error)) => log::error!(run_id:%; "Leftovers of run {run_id} stay: {error}."),
+        Err(error) => log::error!(run_id:%; "Leftovers of run {run_id} stay: {error}."),
+    }
+}

@@ -1,0 +1,390 @@
+//! What must keep its order (hooks, spooled hooks, the end), the end of a process, checkpoints,
+//! and the deletion of a run.
+
+use super::{
+    effects::Beside,
+    messages::{AskError, News},
+    run_actor::{Along, From, Job, RunActor, answer},
+    spool,
+};
+use crate::{
+    cli::TranscriptContext,
+    domain::run::{
+        Command,
+        command::{Checkpoint, Exit, Hook, Observation, Signal},
+        event::{CheckpointAt, StopBy, WorktreeAt},
+    },
+    git,
+    pty::{self, ExitReport},
+};
+use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
+use std::{path::PathBuf, time::Instant};
+
+/// Bytes of output that a failure's detail is taken from, and its lines.
+const DETAIL_BYTES: u64 = 8 * 1024;
+const DETAIL_LINES: usize = 12;
+
+impl RunActor {
+    /// Puts spooled hooks in line. What is in line already is not read again.
+    pub(super) fn take_spool(&mut self) {
+        let waiting = match spool::waiting(&self.shared.run_dir(self.id)) {
+            Ok(waiting) => waiting,
+            Err(error) => {
+                log::error!(run_id:% = self.id; "The spool of run {} is unreadable: {error}.", self.id);
+                return;
+            }
+        };
+        for spooled in waiting {
+            let in_line = self.jobs.iter().any(|job| {
+                matches!(job, Job::Hook { from: From::Spool(path), .. } if *path == spooled.path)
+            });
+            if in_line || self.spool_under_way.contains(&spooled.path) {
+                continue;
+            }
+            let Some(payload) = spooled.payload else {
+                spool::set_aside(&spooled.path);
+                continue;
+            };
+            let recorded = spooled
+                .delivery
+                .is_some_and(|id| self.shared.reader.delivered(id).unwrap_or(false));
+            if recorded {
+                spool::taken(&spooled.path);
+                continue;
+            }
+            self.spool_under_way.insert(spooled.path.clone());
+            let (delivery, from) = (spooled.delivery, From::Spool(spooled.path));
+            self.jobs.push_back(Job::Hook { payload, delivery, from });
+        }
+    }
+
+    /// Works off the line, in order, until it is empty or a job waits.
+    pub(super) fn work(&mut self, context: &mut Context<Self>) {
+        while !self.working
+            && let Some(job) = self.jobs.pop_front()
+        {
+            match job {
+                Job::Hook { payload, delivery, from } => {
+                    self.hook(payload, delivery, from, context);
+                }
+                Job::Look => self.read_transcript(None, context, |observed, actor, context| {
+                    if !observed.is_empty() {
+                        let command = Command::Observed(observed);
+                        actor.execute(command, Along::default(), context);
+                    }
+                }),
+                Job::Exit { report, attempt } => {
+                    self.read_transcript(None, context, move |observed, actor, context| {
+                        actor.beside(context, move |beside| ended(beside, report, attempt, observed));
+                    });
+                }
+            }
+        }
+    }
+
+    fn hook(
+        &mut self,
+        payload: serde_json::Value,
+        delivery: Option<uuid::Uuid>,
+        from: From,
+        context: &mut Context<Self>,
+    ) {
+        let (reply, spooled) = match from {
+            From::Caller(reply) => (Some(reply), None),
+            From::Spool(path) => (None, Some(path)),
+        };
+        let translated = self.adapter().map(|adapter| adapter.hook(payload));
+        let Some(Ok(hook)) = translated else {
+            if let Some(path) = spooled {
+                spool::set_aside(&path);
+            }
+            return answer(reply, Err(AskError::NoEventName));
+        };
+        if self.delivered(delivery) {
+            if let Some(path) = spooled {
+                spool::taken(&path);
+            }
+            return answer(reply, Ok(String::new()));
+        }
+        let along = Along { reply, delivery, spooled, idempotent: None };
+        if reads_transcript(&hook.signal) {
+            let path = hook.transcript_path.clone();
+            self.read_transcript(path, context, move |observed, actor, context| {
+                actor.execute(Command::Hook { hook, observed }, along, context);
+            });
+        } else {
+            self.watch_transcript(&hook);
+            let observed = Vec::new();
+            self.execute(Command::Hook { hook, observed }, along, context);
+        }
+    }
+
+    /// Follows the session's transcript by file notification, once its file is there.
+    fn watch_transcript(&self, hook: &Hook) {
+        if let Some(path) = &hook.transcript_path {
+            self.shared.watch.add(self.id, path);
+        }
+    }
+
+    /// Follows the output of a CLI whose output is its transcript.
+    pub(super) fn watch_output(&self) {
+        let Some(run) = &self.run else { return };
+        let reads_output = self.adapter().is_some_and(|adapter| adapter.reads_output(&run.created.agent));
+        if reads_output {
+            self.shared.watch.add(self.id, &self.shared.run_dir(self.id).join("output.log"));
+        }
+    }
+
+    /// Reads the transcript up to its present end on a blocking thread, then goes on. The line
+    /// waits for it, the mailbox does not.
+    fn read_transcript(
+        &mut self,
+        path: Option<PathBuf>,
+        context: &mut Context<Self>,
+        then: impl FnOnce(Vec<Observation>, &mut Self, &mut Context<Self>) + 'static,
+    ) {
+        let (reader, path) = self.transcript_reader(path);
+        let Some((session, mut reader)) = reader else {
+            return then(Vec::new(), self, context);
+        };
+        self.working = true;
+        let read = tokio::task::spawn_blocking(move || {
+            let observed = reader.read(path.as_deref());
+            (reader, observed)
+        });
+        context.spawn(read.into_actor(self).map(move |outcome, actor: &mut Self, context| {
+            actor.working = false;
+            let observed = match outcome {
+                Ok((reader, observed)) => {
+                    actor.transcript = Some((session, reader));
+                    observed.unwrap_or_else(|error| {
+                        log::warn!(run_id:% = actor.id; "The transcript of run {} is unreadable: {error}.", actor.id);
+                        Vec::new()
+                    })
+                }
+                Err(error) => {
+                    log::error!(run_id:% = actor.id; "Reading the transcript of run {} failed: {error}.", actor.id);
+                    Vec::new()
+                }
+            };
+            then(observed, actor, context);
+            actor.work(context);
+        }));
+    }
+
+    /// The reader of the present session's transcript, taken out of the actor, and its path.
+    #[expect(clippy::type_complexity, reason = "a pair that lives for one call")]
+    fn transcript_reader(
+        &mut self,
+        path: Option<PathBuf>,
+    ) -> (Option<(String, Box<dyn crate::cli::Transcript>)>, Option<PathBuf>) {
+        let Some(run) = &self.run else { return (None, None) };
+        let Some(adapter) = self.adapter() else { return (None, None) };
+        let agent = &run.created.agent;
+        let session = run.session_id().unwrap_or_default().to_owned();
+        let path = if adapter.reads_output(agent) {
+            Some(self.shared.run_dir(self.id).join("output.log"))
+        } else {
+            path.or_else(|| run.session.as_ref().and_then(|s| s.transcript_path.clone()))
+        };
+        let reader = match self.transcript.take() {
+            Some((of, reader)) if of == session => Some((of, reader)),
+            Some(_) | None => adapter
+                .transcript(TranscriptContext {
+                    agent,
+                    offset: run.usage.transcript_offset,
+                    baseline: run.usage.clone(),
+                })
+                .map(|reader| (session, reader)),
+        };
+        (reader, path)
+    }
+
+    /// Takes a checkpoint beside the actor.
+    pub(super) fn start_checkpoint(&mut self, reason: &'static str, context: &mut Context<Self>) {
+        self.beside(context, move |beside| async move {
+            let taken = take_checkpoint(&beside, reason).await;
+            beside.tell(News::CheckpointTaken(taken)).await;
+        });
+    }
+}
+
+/// Hooks at whose moment the transcript is read up to its end.
+const fn reads_transcript(signal: &Signal) -> bool {
+    matches!(
+        signal,
+        Signal::TurnEnded { .. }
+            | Signal::TurnFailed { .. }
+            | Signal::SessionEnded { .. }
+            | Signal::Interrupted
+    )
+}
+
+/// The process is gone: what it leaves is kept, then its end is told.
+async fn ended(
+    beside: Beside,
+    report: Option<ExitReport>,
+    attempt: u32,
+    observed: Vec<Observation>,
+) {
+    let checkpoint = match beside.run.stop {
+        Some(StopBy::Cancel) => take_checkpoint(&beside, "cancel").await,
+        Some(StopBy::Pause) => take_checkpoint(&beside, "pause").await,
+        Some(StopBy::Idle) => take_checkpoint(&beside, "idle").await,
+        // A deletion keeps the work by itself; the other ends change nothing.
+        Some(StopBy::Delete) | None => None,
+    };
+    let run_dir = beside.shared.run_dir(beside.run.id);
+    let failed = report.as_ref().is_none_or(|report| report.code != Some(0));
+    let detail = if failed {
+        beside.blocking(move || last_lines(&run_dir)).await.unwrap_or_default()
+    } else {
+        String::new()
+    };
+    let lost = report.is_none();
+    let (code, signal) = report.map_or((None, None), |report| (report.code, report.signal));
+    let exit = Exit { attempt, code, signal, lost, detail, observed, checkpoint };
+    beside.tell(News::Fact(Command::Exited(exit))).await;
+}
+
+/// Keeps the present work of all repos under hidden refs; nothing when nothing changed.
+async fn take_checkpoint(beside: &Beside, reason: &'static str) -> Option<Checkpoint> {
+    let run = beside.run.clone();
+    let id = run.id;
+    if run.worktrees.is_empty() {
+        return None;
+    }
+    let Ok(_permit) = beside.shared.heavy_jobs.acquire().await else { return None };
+    match beside.blocking(move || checkpoint_now(&run, reason)).await {
+        Ok(checkpoint) => checkpoint,
+        Err(error) => {
+            log::error!(run_id:% = id; "A checkpoint of run {id} was not taken: {error}.");
+            None
+        }
+    }
+}
+
+/// Takes the checkpoint, repo by repo; one that fails is logged and the others are still kept.
+fn checkpoint_now(run: &crate::domain::run::Run, reason: &str) -> Option<Checkpoint> {
+    let number = run.checkpoint_number + 1;
+    let mut repos: Vec<CheckpointAt> = Vec::new();
+    let mut changed = false;
+    for at in &run.worktrees {
+        let Some(base) = run.created.repos.iter().find(|base| base.repo_id == at.repo_id) else {
+            continue;
+        };
+        let previous = run.checkpoint.iter().find(|kept| kept.repo_id == at.repo_id);
+        let tree = previous.map(|kept| kept.tree.as_str());
+        match git::checkpoint::take(at, &base.repo_path, run.id, number, reason, tree) {
+            Ok(Some(taken)) => {
+                changed = true;
+                repos.push(taken);
+            }
+            // Unchanged: the former commit still holds it.
+            Ok(None) => repos.extend(previous.cloned()),
+            Err(error) => {
+                let id = run.id;
+                log::error!(run_id:% = id; "Repo {} of run {id} was not kept: {error}.", at.name);
+            }
+        }
+    }
+    changed.then(|| Checkpoint { number, reason: reason.to_owned(), repos })
+}
+
+/// The last lines that the screen of the CLI showed.
+fn last_lines(run_dir: &std::path::Path) -> String {
+    let Ok(Some(extent)) = pty::output_log::extent(run_dir) else { return String::new() };
+    let from = extent.end.saturating_sub(DETAIL_BYTES).max(extent.base);
+    let length = usize::try_from(extent.end - from).unwrap_or_default();
+    let Ok(bytes) = pty::output_log::read_at(run_dir, from, length) else { return String::new() };
+    let mut screen = vt100::Parser::new(200, 200, 0);
+    screen.process(&bytes);
+    let text = screen.screen().contents();
+    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|l| !l.is_empty()).collect();
+    lines[lines.len().saturating_sub(DETAIL_LINES)..].join("\n")
+}
+
+/// Keeps unmerged work, then removes worktrees, branches and checkpoints.
+pub(super) async fn delete(beside: Beside) {
+    let begun = Instant::now();
+    // Keeping comes first and must succeed: nothing is removed that is not kept.
+    let kept = take_checkpoint_for_delete(&beside).await;
+    let outcome = match kept {
+        Ok(last) => {
+            let (run, shared) = (beside.run.clone(), std::sync::Arc::clone(&beside.shared));
+            let job = move || remove_all(&run, &shared, last.as_ref());
+            beside.blocking(job).await.and_then(|outcome| outcome)
+        }
+        Err(why) => Err(why),
+    };
+    let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    beside
+        .tell(match outcome {
+            Ok(removed) => News::Removed { removed, millis },
+            Err(why) => News::NotRemoved { why },
+        })
+        .await;
+}
+
+/// The last work of a run, kept before its worktrees go; the former checkpoint when unchanged.
+async fn take_checkpoint_for_delete(beside: &Beside) -> Result<Option<Checkpoint>, String> {
+    let run = beside.run.clone();
+    beside
+        .blocking(move || {
+            for at in &run.worktrees {
+                let base = run.created.repos.iter().find(|base| base.repo_id == at.repo_id);
+                let Some(base) = base.filter(|_| at.worktree.exists()) else { continue };
+                let previous = run.checkpoint.iter().find(|kept| kept.repo_id == at.repo_id);
+                let tree = previous.map(|kept| kept.tree.as_str());
+                let number = run.checkpoint_number + 1;
+                git::checkpoint::take(at, &base.repo_path, run.id, number, "delete", tree)
+                    .map_err(|error| format!("the work in {} could not be kept: {error}", at.name))?;
+            }
+            Ok(checkpoint_now(&run, "delete"))
+        })
+        .await
+        .and_then(|outcome| outcome)
+}
+
+fn remove_all(
+    run: &crate::domain::run::Run,
+    shared: &super::shared::Shared,
+    last: Option<&Checkpoint>,
+) -> Result<Vec<WorktreeAt>, String> {
+    let kept = last.map_or(&run.checkpoint, |checkpoint| &checkpoint.repos);
+    let mut removed = Vec::new();
+    for base in &run.created.repos {
+        let at = run.worktrees.iter().find(|at| at.repo_id == base.repo_id);
+        // The repository itself may be gone: then there is nothing of ours to remove in it.
+        if git::repository::inspect(&base.repo_path).is_err() {
+            continue;
+        }
+        let commit =
+            kept.iter().find(|kept| kept.repo_id == base.repo_id).map(|kept| kept.commit.as_str());
+        let branch = &run.run_branch;
+        let failed = |what: &str, error: git::GitError| format!("{what} of {}: {error}", base.name);
+        let _lock = shared.repo_locks.lock(&base.repo_path).map_err(|e| failed("lock", e))?;
+        git::checkpoint::keep_deleted(&base.repo_path, run.id, &base.name, branch, commit)
+            .map_err(|error| failed("unmerged work", error))?;
+        if let Some(at) = at
+            && git::worktree::remove(at, &base.repo_path, &shared.config.data_dir)
+                .map_err(|error| failed("worktree", error))?
+        {
+            removed.push(at.clone());
+        }
+        if at.is_some() {
+            git::worktree::delete_branch(&base.repo_path, branch)
+                .map_err(|error| failed("branch", error))?;
+        }
+        git::checkpoint::drop_checkpoints(&base.repo_path, run.id)
+            .map_err(|error| failed("checkpoints", error))?;
+    }
+    let folder = shared.worktrees_dir(run.id);
+    // Empty by now, unless something in it is not ours: then it stays.
+    if let Err(error) = std::fs::remove_dir(&folder)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        log::warn!(run_id:% = run.id; "The worktree folder of run {} stays: {error}.", run.id);
+    }
+    Ok(removed)
+}

@@ -1,0 +1,194 @@
+//! The closed list of what a run's actor can be sent.
+
+use crate::{
+    domain::{
+        RunId,
+        run::{
+            Command, Rejection,
+            command::{Checkpoint, NewRun},
+            event::{StopBy, WorktreeAt},
+        },
+    },
+    pty::{ExitReport, Session},
+    store::{Idempotent, StoreError},
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// What the caller gets: the run as the API shows it, or why not.
+pub type Answer = Result<String, AskError>;
+
+/// Why a request came to nothing.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AskError {
+    /// No such run.
+    #[error("there is no such run")]
+    UnknownRun,
+    /// Too many commands of this run are under way.
+    #[error("{limit} commands of this run are under way already")]
+    Busy {
+        /// The bound.
+        limit: usize,
+    },
+    /// Too many runs are live.
+    #[error("{limit} runs are live already; cancel one or wait for one to end")]
+    TooManyRuns {
+        /// The bound.
+        limit: usize,
+    },
+    /// The run refused.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// A hook without an event name.
+    #[error("the hook payload has no event name")]
+    NoEventName,
+    /// The store could not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A job on the world failed.
+    #[error("{0}")]
+    World(String),
+    /// The actor ended while it worked on this; the next request rebuilds it.
+    #[error("the run's actor ended")]
+    ActorEnded,
+    /// The server is shutting down.
+    #[error("the server is shutting down")]
+    ShuttingDown,
+}
+
+/// A request to one run, from outside.
+#[derive(Debug)]
+pub enum Request {
+    /// Make it.
+    Create {
+        /// What of.
+        new: Box<NewRun>,
+        /// The answer to remember.
+        idempotent: Option<Box<Idempotency>>,
+    },
+    /// Go on with a message.
+    Continue {
+        /// The message.
+        message: String,
+        /// The answer to remember.
+        idempotent: Option<Box<Idempotency>>,
+    },
+    /// cancel or pause: answered when it is done.
+    Stop {
+        /// Which.
+        by: StopBy,
+    },
+    /// Change the wish to be told.
+    SetNotify {
+        /// The wish.
+        notify: bool,
+    },
+    /// Delete: answered when it is gone.
+    Delete,
+    /// A hook of its CLI.
+    Hook {
+        /// The payload, an object.
+        payload: Value,
+        /// The hook program's id of the delivery.
+        delivery: Option<Uuid>,
+    },
+}
+
+/// A key whose first answer is to be remembered.
+#[derive(Debug, Clone)]
+pub struct Idempotency {
+    /// Method and path.
+    pub scope: String,
+    /// The client's key.
+    pub key: String,
+    /// SHA-256 of the body.
+    pub fingerprint: Vec<u8>,
+    /// Status of the answer when all goes well.
+    pub status: u16,
+}
+
+impl Idempotency {
+    /// The record, with the answer.
+    #[must_use]
+    pub fn answered(&self, answer: &str) -> Idempotent {
+        Idempotent {
+            scope: self.scope.clone(),
+            key: self.key.clone(),
+            fingerprint: self.fingerprint.clone(),
+            status: self.status,
+            answer: answer.to_owned(),
+        }
+    }
+}
+
+/// A request with its run; what the registry takes.
+#[derive(actix::Message)]
+#[rtype(result = "Answer")]
+pub struct Ask {
+    /// The run.
+    pub run_id: RunId,
+    /// The request.
+    pub request: Request,
+}
+
+/// News of the world for one run, from effects and watchers.
+#[derive(actix::Message)]
+#[rtype(result = "Answer")]
+pub struct Tell {
+    /// The run.
+    pub run_id: RunId,
+    /// The news.
+    pub news: News,
+}
+
+/// What effects and watchers tell.
+pub enum News {
+    /// A fact to decide on.
+    Fact(Command),
+    /// The holder is there and its process runs (or has an exit to tell).
+    Attached(Box<Session>),
+    /// The process and all it started are gone.
+    Exited {
+        /// How, when the holder could tell.
+        report: Option<ExitReport>,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// The launch is known never to have happened.
+    NeverLaunched,
+    /// A set-up ended as it was asked to.
+    SetUpStopped,
+    /// Spool or transcript may have grown.
+    Look,
+    /// A checkpoint job ended.
+    CheckpointTaken(Option<Checkpoint>),
+    /// Worktrees, branches and files of the run are gone.
+    Removed {
+        /// The worktrees that were removed.
+        removed: Vec<WorktreeAt>,
+        /// How long it took.
+        millis: u64,
+    },
+    /// The deletion failed; the run stays.
+    NotRemoved {
+        /// Why.
+        why: String,
+    },
+    /// Time to see whether a process lingers or idles.
+    Timer(Timer),
+}
+
+/// A timer of a run's actor.
+#[derive(Debug, Clone, Copy)]
+pub enum Timer {
+    /// A process whose session is over.
+    Lingering {
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// A CLI at its prompt.
+    Idle {
+        /// Sequence of the run when the timer was set.
+        sequence: u64,
+    },
+}

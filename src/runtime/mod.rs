@@ -1,0 +1,26 @@
+//! The actors, and what they ask of the side rooms.
+//!
+//! A caller asks the [`registry`]; it routes to the run's actor ([`run_actor`]), which decides,
+//! has the store append, and after the commit lets [`effects`] act on the world. What the world
+//! answers comes back on the same road. The [`broadcaster`] hears of commits from the store's
+//! writer and feeds readers.
+//!
+//! Invariants, as absences: nothing is visible before its commit; no run has two actors; no queue
+//! is without a bound; nobody but a run's own actor decides for it.
+
+pub mod broadcaster;
+pub mod clock;
+mod effects;
+mod exit;
+pub mod ids;
+pub mod messages;
+mod recovery;
+pub mod registry;
+mod run_actor;
+mod set_up;
+pub mod shared;
+mod spool;
+mod watch;
+
+pub use messages::{Answer, AskError, Request};
+pub use shared::{Runtime, Shared};

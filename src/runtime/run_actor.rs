@@ -1,0 +1,447 @@
+//! One run's actor: decide, append, apply; after the commit, effects and answers.
+//!
+//! It applies events before they are durable but shows nothing of them until the commit: answers,
+//! effects and the projection leave with it. So several appends may be under way at once. When one
+//! fails the actor ends; the registry builds it again from the log.
+//!
+//! What must keep its order (spooled hooks, hooks, the end of the process) waits in one list.
+
+use super::{
+    clock,
+    messages::{Answer, Ask, AskError, Idempotency, News, Request, Tell},
+    registry::{Passivate, Registry},
+    shared::Shared,
+};
+use crate::{
+    cli::{self, Adapter, Transcript},
+    domain::{
+        RunId,
+        run::{Command, Event, Rejection, Run, decide, effect, event::StopBy},
+    },
+    pty::SessionHandle,
+    store::{self, Append, RunRow, StoreError},
+};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message,
+    ResponseFuture, WrapFuture,
+};
+use std::{
+    collections::{HashSet, VecDeque},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+/// Deliveries remembered, to recognise one that comes twice within moments. Spooled ones are
+/// looked up in the log, whose index is the last word.
+const DELIVERIES_MAX: usize = 256;
+/// How long an actor without anything to do stays awake.
+const AWAKE: Duration = Duration::from_secs(5);
+
+pub(super) type Reply = oneshot::Sender<Answer>;
+
+/// The actor.
+pub struct RunActor {
+    pub(super) id: RunId,
+    /// None until `run.created` is applied.
+    pub(super) run: Option<Run>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) registry: Addr<Registry>,
+    /// Read by the registry: a process is alive or wanted.
+    live: Arc<AtomicBool>,
+    /// Our end of the holder, while it lives.
+    pub(super) session: Option<SessionHandle>,
+    /// Reader of the session's transcript, and the session it reads.
+    pub(super) transcript: Option<(String, Box<dyn Transcript>)>,
+    /// Raised to stop a set-up that is under way.
+    pub(super) set_up: Option<Arc<AtomicBool>>,
+    /// A deletion is under way.
+    pub(super) deleting: bool,
+    /// Callers of cancel and pause.
+    pub(super) stop_waiters: Vec<Reply>,
+    /// Callers of delete.
+    pub(super) delete_waiters: Vec<Reply>,
+    /// What must keep its order.
+    pub(super) jobs: VecDeque<Job>,
+    /// A job waits for something.
+    pub(super) working: bool,
+    /// Spool files in line or not yet durable.
+    pub(super) spool_under_way: HashSet<PathBuf>,
+    deliveries: VecDeque<Uuid>,
+    /// Appends under way.
+    pending: usize,
+    /// Effects under way.
+    pub(super) busy: usize,
+    failed: Option<StoreError>,
+}
+
+/// Something that must keep its order.
+pub(super) enum Job {
+    /// A hook.
+    Hook { payload: serde_json::Value, delivery: Option<Uuid>, from: From },
+    /// The transcript may have grown.
+    Look,
+    /// The process is gone.
+    Exit { report: Option<crate::pty::ExitReport>, attempt: u32 },
+}
+
+/// Where a hook came from.
+pub(super) enum From {
+    /// A caller waits for it.
+    Caller(Reply),
+    /// A spool file, removed when its events are durable.
+    Spool(PathBuf),
+}
+
+/// What goes with a command.
+#[derive(Default)]
+pub(super) struct Along {
+    pub reply: Option<Reply>,
+    pub delivery: Option<Uuid>,
+    pub idempotent: Option<Box<Idempotency>>,
+    /// A spool file to take away after the commit.
+    pub spooled: Option<PathBuf>,
+}
+
+/// The registry has forgotten this actor.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Rest;
+
+impl RunActor {
+    /// An actor for a run that is about to be created.
+    pub(super) fn new(
+        id: RunId,
+        shared: Arc<Shared>,
+        registry: Addr<Registry>,
+        live: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            id,
+            run: None,
+            shared,
+            registry,
+            live,
+            session: None,
+            transcript: None,
+            set_up: None,
+            deleting: false,
+            stop_waiters: Vec::new(),
+            delete_waiters: Vec::new(),
+            jobs: VecDeque::new(),
+            working: false,
+            spool_under_way: HashSet::new(),
+            deliveries: VecDeque::new(),
+            pending: 0,
+            busy: 0,
+            failed: None,
+        }
+    }
+
+    /// An actor for a run that was folded from its log.
+    pub(super) fn rebuilt(
+        run: Run,
+        shared: Arc<Shared>,
+        registry: Addr<Registry>,
+        live: Arc<AtomicBool>,
+    ) -> Self {
+        Self { run: Some(run.clone()), ..Self::new(run.id, shared, registry, live) }
+    }
+
+    /// The adapter of the run's CLI; none for one that this build no longer has.
+    pub(super) fn adapter(&self) -> Option<&'static dyn Adapter> {
+        cli::adapter(&self.run.as_ref()?.created.agent.cli_name)
+    }
+
+    /// Decides a command and has its events stored.
+    pub(super) fn execute(&mut self, command: Command, along: Along, context: &mut Context<Self>) {
+        let Some(run) = &self.run else {
+            return answer(along.reply, Err(AskError::UnknownRun));
+        };
+        match decide::decide(run, command) {
+            Err(rejection) => answer(along.reply, Err(rejection.into())),
+            Ok(events) if events.is_empty() => {
+                if let Some(path) = &along.spooled {
+                    super::spool::taken(path);
+                }
+                let view = RunRow::of(run).view().to_owned();
+                answer(along.reply, Ok(view));
+            }
+            Ok(events) => self.append(events, along, context),
+        }
+    }
+
+    /// Applies events, has them stored, and acts after the commit.
+    pub(super) fn append(
+        &mut self,
+        events: Vec<Event>,
+        along: Along,
+        context: &mut Context<Self>,
+    ) {
+        let at = clock::now();
+        let expected_sequence = self.run.as_ref().map_or(0, |run| run.last_sequence);
+        let mut payloads = Vec::with_capacity(events.len());
+        let mut applied = Vec::with_capacity(events.len());
+        for event in events {
+            match store::encode(event) {
+                Ok((event, payload)) => {
+                    self.apply(&event, at);
+                    applied.push(event);
+                    payloads.push(payload);
+                }
+                Err(error) => {
+                    self.fail(&error, context);
+                    return answer(along.reply, Err(error.into()));
+                }
+            }
+        }
+        let Some(run) = &self.run else { return };
+        let effects = effect::after(run, &applied);
+        let stopped = run.stop.is_none();
+        let row = RunRow::of(run);
+        let wanted = along.reply.is_some() || (stopped && !self.stop_waiters.is_empty());
+        let view = if wanted { row.view().to_owned() } else { String::new() };
+        let idempotent = along.idempotent.map(|key| key.answered(&view));
+        self.live.store(run.is_live(), Ordering::Relaxed);
+        let append = Append {
+            run_id: self.id,
+            expected_sequence,
+            events: payloads,
+            at,
+            row: (!run.deleted).then_some(row),
+            delivery: along.delivery,
+            idempotent,
+        };
+        self.pending += 1;
+        let done = Done { effects, stopped, view, reply: along.reply, spooled: along.spooled };
+        self.send(append, done, context);
+    }
+
+    fn apply(&mut self, event: &Event, at: crate::domain::Time) {
+        match (&mut self.run, event) {
+            (None, Event::RunCreated(created)) => {
+                self.run = Some(Run::create(self.id, created, at));
+            }
+            (None, _) => {}
+            (Some(run), event) => run.apply(event, at),
+        }
+    }
+
+    /// Hands the append to the writer in order; a full queue holds this actor's mailbox.
+    fn send(&mut self, append: Append, done: Done, context: &mut Context<Self>) {
+        match self.shared.writer.append(append) {
+            Ok(committed) => {
+                let outcome = committed.into_actor(self);
+                context.spawn(outcome.map(move |outcome, actor: &mut Self, context| {
+                    actor.committed(outcome.unwrap_or(Err(StoreError::Closed)), done, context);
+                }));
+            }
+            Err(append) => {
+                let writer = self.shared.writer.clone();
+                let sent = async move { writer.append_waiting(*append).await }.into_actor(self);
+                context.wait(sent.map(move |committed, actor: &mut Self, context| {
+                    let outcome = committed.into_actor(actor);
+                    context.spawn(outcome.map(move |outcome, actor: &mut Self, context| {
+                        actor.committed(outcome.unwrap_or(Err(StoreError::Closed)), done, context);
+                    }));
+                }));
+            }
+        }
+    }
+
+    fn committed(
+        &mut self,
+        outcome: Result<(), StoreError>,
+        done: Done,
+        context: &mut Context<Self>,
+    ) {
+        self.pending -= 1;
+        if let Err(error) = outcome {
+            self.fail(&error, context);
+            // What failed first is the cause; a wrong sequence behind it is only its echo.
+            let cause = self.failed.clone().unwrap_or(error);
+            return answer(done.reply, Err(cause.into()));
+        }
+        crate::fault::point("run.after_commit");
+        if let Some(path) = &done.spooled {
+            super::spool::taken(path);
+            self.spool_under_way.remove(path);
+        }
+        if done.stopped {
+            for waiter in std::mem::take(&mut self.stop_waiters) {
+                answer(Some(waiter), Ok(done.view.clone()));
+            }
+        }
+        answer(done.reply, Ok(done.view));
+        for effect in done.effects {
+            self.carry_out(effect, context);
+        }
+    }
+
+    fn fail(&mut self, error: &StoreError, context: &mut Context<Self>) {
+        if self.failed.is_none() {
+            log::error!(run_id:% = self.id; "Events of run {} were not stored: {error}.", self.id);
+            self.failed = Some(error.clone());
+        }
+        self.answer_waiters(&AskError::Store(error.clone()));
+        context.stop();
+    }
+
+    fn answer_waiters(&mut self, error: &AskError) {
+        let waiters = self.stop_waiters.drain(..).chain(self.delete_waiters.drain(..));
+        for waiter in waiters {
+            answer(Some(waiter), Err(error.clone()));
+        }
+    }
+
+    /// True for a delivery that came before; remembers it otherwise.
+    pub(super) fn delivered(&mut self, delivery: Option<Uuid>) -> bool {
+        let Some(delivery) = delivery else { return false };
+        if self.deliveries.contains(&delivery) {
+            return true;
+        }
+        if self.deliveries.len() == DELIVERIES_MAX {
+            self.deliveries.pop_front();
+        }
+        self.deliveries.push_back(delivery);
+        false
+    }
+
+    fn stop(&mut self, by: StopBy, reply: Reply, context: &mut Context<Self>) {
+        let Some(run) = &self.run else {
+            return answer(Some(reply), Err(AskError::UnknownRun));
+        };
+        match decide::decide(run, Command::Stop { by }) {
+            Err(rejection) => answer(Some(reply), Err(rejection.into())),
+            Ok(events) => {
+                if by == StopBy::Delete {
+                    self.delete_waiters.push(reply);
+                } else {
+                    self.stop_waiters.push(reply);
+                }
+                if !events.is_empty() {
+                    self.append(events, Along::default(), context);
+                } else if by == StopBy::Delete && !self.deleting && self.session.is_none() {
+                    // An earlier deletion failed: once more.
+                    self.carry_out(effect::Effect::Delete, context);
+                }
+            }
+        }
+    }
+
+    fn idle(&self) -> bool {
+        let quiet = self.run.as_ref().is_none_or(|run| !run.needs_recovery());
+        quiet
+            && self.pending == 0
+            && self.busy == 0
+            && self.session.is_none()
+            && self.jobs.is_empty()
+            && self.shared.viewer_count(self.id) == 0
+    }
+
+    fn rest_when_idle(&self, context: &mut Context<Self>) {
+        context.run_interval(AWAKE, |actor, context| {
+            if actor.idle() {
+                let asked = actor.registry.send(Passivate { run_id: actor.id });
+                context.spawn(asked.into_actor(actor).map(|_, _, _| ()));
+            }
+        });
+    }
+}
+
+/// What follows a commit.
+struct Done {
+    effects: Vec<effect::Effect>,
+    /// No stop is outstanding any more.
+    stopped: bool,
+    view: String,
+    reply: Option<Reply>,
+    spooled: Option<PathBuf>,
+}
+
+/// Answers a caller; one that went away wants no answer.
+pub(super) fn answer(reply: Option<Reply>, with: Answer) {
+    if let Some(reply) = reply {
+        drop(reply.send(with));
+    }
+}
+
+impl Actor for RunActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        // Admission bounds what callers send; this bounds it once more, with room for news.
+        context.set_mailbox_capacity(self.shared.config.commands_max * 2);
+        self.rest_when_idle(context);
+        if self.run.is_some() {
+            self.look_after(context);
+        }
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.shared.watch.remove(self.id);
+        self.answer_waiters(&AskError::ActorEnded);
+    }
+}
+
+impl Handler<Ask> for RunActor {
+    type Result = ResponseFuture<Answer>;
+
+    fn handle(&mut self, ask: Ask, context: &mut Self::Context) -> Self::Result {
+        let (reply, answer_of) = oneshot::channel();
+        let along = |idempotent| Along { reply: None, idempotent, ..Along::default() };
+        match ask.request {
+            Request::Create { new, idempotent } => {
+                let along = Along { reply: Some(reply), ..along(idempotent) };
+                self.append(vec![(*new).into()], along, context);
+            }
+            Request::Continue { message, idempotent } => {
+                let along = Along { reply: Some(reply), ..along(idempotent) };
+                self.execute(Command::Continue { message }, along, context);
+            }
+            Request::Stop { by } => self.stop(by, reply, context),
+            Request::Delete => self.stop(StopBy::Delete, reply, context),
+            Request::SetNotify { notify } => {
+                let along = Along { reply: Some(reply), ..along(None) };
+                self.execute(Command::SetNotify { notify }, along, context);
+            }
+            Request::Hook { payload, delivery } => {
+                self.take_spool();
+                self.jobs.push_back(Job::Hook { payload, delivery, from: From::Caller(reply) });
+                self.work(context);
+            }
+        }
+        Box::pin(async move { answer_of.await.unwrap_or(Err(AskError::ActorEnded)) })
+    }
+}
+
+impl Handler<Tell> for RunActor {
+    type Result = Answer;
+
+    fn handle(&mut self, tell: Tell, context: &mut Self::Context) -> Self::Result {
+        match tell.news {
+            News::Fact(command) => self.execute(command, Along::default(), context),
+            other => self.hear(other, context),
+        }
+        Ok(String::new())
+    }
+}
+
+impl Handler<Rest> for RunActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Rest, context: &mut Self::Context) {
+        context.stop();
+    }
+}
+
+impl std::convert::From<&Rejection> for AskError {
+    fn from(rejection: &Rejection) -> Self {
+        Self::Rejected(*rejection)
+    }
+}

@@ -1,0 +1,323 @@
+//! Makes a run ready to launch: worktrees for all repos or none, copied files, the set-up script,
+//! and at last the holder's order.
+//!
+//! # Crash
+//! Until the outcome is in the log, set-up is done again from scratch; what an earlier attempt
+//! half made is cleaned first.
+
+use super::{clock, effects::Beside, ids, messages::News};
+use crate::{
+    cli::{self, LaunchContext},
+    domain::run::{
+        Command, Run,
+        event::{Stage, WorktreeAt},
+    },
+    git::{self, GitError, worktree::WorktreeSpec},
+    pty::LaunchSpec,
+};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+/// Size of a new terminal, as the API's defaults.
+const COLS: u16 = 120;
+const ROWS: u16 = 30;
+/// Lines of a failed script that are told.
+const SCRIPT_LINES: usize = 20;
+/// How often a script is looked at for a wish to stop it.
+const SCRIPT_LOOK: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// Why set-up ended early.
+enum Fault {
+    /// It was asked to.
+    Stopped,
+    /// It failed.
+    Failed { stage: Stage, reason: String, detail: String },
+}
+
+impl Fault {
+    fn worktree(error: &GitError) -> Self {
+        let (stage, detail) = (Stage::Worktree, String::new());
+        Self::Failed { stage, reason: error.to_string(), detail }
+    }
+
+    const fn setup(reason: String, detail: String) -> Self {
+        Self::Failed { stage: Stage::Setup, reason, detail }
+    }
+}
+
+/// Sets a run up and tells the outcome.
+pub(super) async fn run(beside: Beside, stop: Arc<AtomicBool>) {
+    let outcome = set_up(&beside, &stop).await;
+    let made = matches!(&outcome, Ok(Some(_)));
+    let news = match outcome {
+        Ok(created) if !stop.load(Ordering::Relaxed) => {
+            News::Fact(Command::WorktreesReady { created })
+        }
+        // The worktrees are written down all the same: they are there, and belong to the run.
+        Ok(created) => {
+            if made {
+                beside.tell(News::Fact(Command::WorktreesReady { created })).await;
+            }
+            News::SetUpStopped
+        }
+        Err(Fault::Stopped) => News::SetUpStopped,
+        Err(Fault::Failed { stage, reason, detail }) => {
+            News::Fact(Command::SetUpFailed { stage, reason, detail })
+        }
+    };
+    beside.tell(news).await;
+}
+
+async fn set_up(
+    beside: &Beside,
+    stop: &Arc<AtomicBool>,
+) -> Result<Option<(Vec<WorktreeAt>, u64)>, Fault> {
+    let begun = Instant::now();
+    let run = &beside.run;
+    let there = !run.worktrees.is_empty() && run.worktrees.iter().all(|at| at.worktree.is_dir());
+    if there {
+        return Ok(None);
+    }
+    let permit = beside.shared.heavy_jobs.acquire().await;
+    let worktrees = add_worktrees(beside, stop).await?;
+    crate::fault::point("set_up.after_worktrees");
+    copy_files(beside, &worktrees).await?;
+    drop(permit);
+    restore(beside, &worktrees).await?;
+    for at in &worktrees {
+        script(beside, at, &run.created.set_up.setup_script, stop).await?;
+    }
+    let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(Some((worktrees, millis)))
+}
+
+async fn add_worktrees(
+    beside: &Beside,
+    stop: &Arc<AtomicBool>,
+) -> Result<Vec<WorktreeAt>, Fault> {
+    let specs = specs(beside);
+    let (stop, shared) = (Arc::clone(stop), Arc::clone(&beside.shared));
+    let added = beside
+        .blocking(move || {
+            let mut locks = Vec::new();
+            // In one order for all runs, so that two of them never wait for each other.
+            let mut paths: Vec<&PathBuf> = specs.iter().map(|spec| &spec.repo_path).collect();
+            paths.sort();
+            for path in paths {
+                locks.push(shared.repo_locks.lock(path)?);
+            }
+            git::worktree::add_all(&specs, &|| stop.load(Ordering::Relaxed))
+        })
+        .await;
+    match added {
+        Ok(Ok(worktrees)) => Ok(worktrees),
+        Ok(Err(GitError::Cancelled)) => Err(Fault::Stopped),
+        Ok(Err(error)) => Err(Fault::worktree(&error)),
+        Err(error) => Err(Fault::Failed {
+            stage: Stage::Worktree,
+            reason: format!("making worktrees failed: {error}"),
+            detail: String::new(),
+        }),
+    }
+}
+
+fn specs(beside: &Beside) -> Vec<WorktreeSpec> {
+    let run = &beside.run;
+    let folder = beside.shared.worktrees_dir(run.id);
+    let specs = run.created.repos.iter().map(|base| WorktreeSpec {
+        repo_id: base.repo_id,
+        name: base.name.clone(),
+        repo_path: base.repo_path.clone(),
+        branch: run.run_branch.clone(),
+        base_commit: base.base_commit.clone(),
+        path: folder.join(&base.name),
+    });
+    specs.collect()
+}
+
+async fn copy_files(beside: &Beside, worktrees: &[WorktreeAt]) -> Result<(), Fault> {
+    let globs = beside.run.created.set_up.copy_files.clone();
+    if globs.is_empty() {
+        return Ok(());
+    }
+    for at in worktrees {
+        let base = beside.run.created.repos.iter().find(|base| base.repo_id == at.repo_id);
+        let Some(from) = base.map(|base| base.repo_path.clone()) else { continue };
+        let (to, globs) = (at.worktree.clone(), globs.clone());
+        let copied = beside.blocking(move || git::worktree::copy_files(&from, &to, &globs)).await;
+        let failed = |why: String| {
+            Fault::setup(format!("copy_files into {} failed: {why}", at.name), String::new())
+        };
+        copied.map_err(failed)?.map_err(|error| failed(error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Brings the last checkpoint back into worktrees that had gone.
+async fn restore(beside: &Beside, worktrees: &[WorktreeAt]) -> Result<(), Fault> {
+    for at in worktrees {
+        let run = &beside.run;
+        let kept = run.checkpoint.iter().find(|kept| kept.repo_id == at.repo_id);
+        let base = run.created.repos.iter().find(|base| base.repo_id == at.repo_id);
+        let (Some(kept), Some(base)) = (kept, base) else { continue };
+        let (at, repo_path, commit) = (at.clone(), base.repo_path.clone(), kept.commit.clone());
+        let name = at.name.clone();
+        let job = move || git::checkpoint::restore(&at, &repo_path, &commit);
+        let failed = |why: String| {
+            let reason = format!("the last checkpoint of {name} could not be restored: {why}");
+            Fault::Failed { stage: Stage::Worktree, reason, detail: String::new() }
+        };
+        let restored = beside.blocking(job).await;
+        restored.map_err(failed)?.map_err(|error| failed(error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Runs the project's set-up script in a worktree; its output goes to the run's folder.
+async fn script(
+    beside: &Beside,
+    at: &WorktreeAt,
+    script: &str,
+    stop: &AtomicBool,
+) -> Result<(), Fault> {
+    if script.trim().is_empty() {
+        return Ok(());
+    }
+    let run_dir = beside.shared.run_dir(beside.run.id);
+    let log_path = run_dir.join("setup.log");
+    let failed = |why: String, detail: String| {
+        Fault::setup(format!("the set-up script failed in {}: {why}", at.name), detail)
+    };
+    let fault = |error: std::io::Error| failed(error.to_string(), String::new());
+    let log = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(&log_path)
+        .map_err(fault)?;
+    let mut child = tokio::process::Command::new("/bin/sh")
+        .args(["-c", script])
+        .current_dir(&at.worktree)
+        .env_clear()
+        .envs(beside.shared.config.server_env.iter().cloned())
+        .env("ABBADO_RUN_ID", beside.run.id.to_string())
+        .stdin(Stdio::null())
+        .stderr(log.try_clone().map_err(fault)?)
+        .stdout(log)
+        .process_group(0)
+        .spawn()
+        .map_err(fault)?;
+    let status = loop {
+        tokio::select! {
+            status = child.wait() => break status.map_err(fault)?,
+            () = tokio::time::sleep(SCRIPT_LOOK) => {}
+        }
+        if stop.load(Ordering::Relaxed) {
+            let id = beside.run.id.0;
+            // The script and what it started carry the run's id; all of it ends here.
+            let ended = beside.blocking(move || crate::pty::end_leftovers(id)).await;
+            log::info!(run_id:% = beside.run.id; "A set-up script was stopped: {ended:?}.");
+            return Err(Fault::Stopped);
+        }
+    };
+    if status.success() {
+        return Ok(());
+    }
+    Err(failed(status.to_string(), tail(&log_path)))
+}
+
+fn tail(path: &Path) -> String {
+    let text = std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let text = text.unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(SCRIPT_LINES)..].join("\n")
+}
+
+/// Removes what a failed set-up left: worktrees and branches of this run that hold no work.
+pub(super) async fn remove_half_made(beside: Beside) {
+    if !beside.run.worktrees.is_empty() {
+        return;
+    }
+    let specs = specs(&beside);
+    let shared = Arc::clone(&beside.shared);
+    let id = beside.run.id;
+    let removed = beside
+        .blocking(move || {
+            for spec in specs {
+                let at = WorktreeAt {
+                    repo_id: spec.repo_id,
+                    name: spec.name,
+                    worktree: spec.path,
+                    branch: spec.branch,
+                };
+                let Ok(_lock) = shared.repo_locks.lock(&spec.repo_path) else { continue };
+                match git::worktree::remove(&at, &spec.repo_path, &shared.config.data_dir) {
+                    Ok(true) => drop(git::worktree::delete_branch(&spec.repo_path, &at.branch)),
+                    Ok(false) => {}
+                    Err(error) => {
+                        log::warn!(run_id:% = id; "A half-made worktree stays: {error}.");
+                    }
+                }
+            }
+        })
+        .await;
+    if let Err(error) = removed {
+        log::warn!(run_id:% = id; "Half-made worktrees stay: {error}.");
+    }
+}
+
+/// Folder the CLI works in: the worktree of a single repo, else the folder of all.
+fn working_folder(run: &Run, all: &Path) -> PathBuf {
+    match run.worktrees.as_slice() {
+        [only] => only.worktree.clone(),
+        _ => all.to_owned(),
+    }
+}
+
+/// The holder's order: hook files written, program found, environment complete.
+pub(super) async fn launch_spec(beside: &Beside, attempt: u32) -> Result<LaunchSpec, String> {
+    let (run, shared) = (beside.run.clone(), Arc::clone(&beside.shared));
+    beside.blocking(move || plan(&run, &shared, attempt)).await?
+}
+
+fn plan(run: &Run, shared: &super::Shared, attempt: u32) -> Result<LaunchSpec, String> {
+    let agent = &run.created.agent;
+    let adapter = cli::adapter(&agent.cli_name)
+        .ok_or_else(|| format!("cli_name '{}' is no adapter of this build", agent.cli_name))?;
+    let run_dir = shared.run_dir(run.id);
+    let cwd = working_folder(run, &shared.worktrees_dir(run.id));
+    let task = run.resume_with.as_deref().unwrap_or(&run.created.task);
+    let resume = run.resume_with.as_ref().and_then(|_| run.session_id());
+    let context = LaunchContext {
+        agent,
+        run_id: run.id,
+        run_dir: &run_dir,
+        cwd: &cwd,
+        worktrees: &run.worktrees,
+        task,
+        resume,
+        new_session_id: ids::random(),
+        base_url: shared.base_url.get().map_or("", String::as_str),
+        abbado: &shared.config.program,
+        server_env: &shared.config.server_env,
+    };
+    let planned = adapter.plan(&context).map_err(|error| error.to_string())?;
+    log::debug!(run_id:% = run.id, attempt; "Run {} launches at {}.", run.id, clock::now());
+    Ok(LaunchSpec {
+        run_id: run.id.0,
+        attempt,
+        run_dir,
+        argv: planned.argv,
+        cwd: planned.cwd,
+        env: planned.env,
+        cols: COLS,
+        rows: ROWS,
+        ephemeral: false,
+    })
+}

@@ -1,0 +1,178 @@
+//! What all actors share, and the handle the rest of the program asks through.
+
+use super::{
+    broadcaster::{Broadcaster, Close, Joined, Subscribe},
+    messages::{Answer, Ask, AskError, Request},
+    registry::{Drain, Recover, Registry},
+    watch::Watch,
+};
+use crate::{
+    config::Config,
+    domain::{EventId, RunId},
+    git::RepoLocks,
+    store::{Batch, Reader, Writer},
+};
+use actix::Addr;
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+use tokio::sync::mpsc;
+
+/// Set-ups and other heavy git jobs at once: more only fight for the disk.
+const HEAVY_JOBS_MAX: usize = 2;
+
+/// What every actor needs.
+pub struct Shared {
+    /// Bounds, paths, the server's environment.
+    pub config: Config,
+    /// Where the server can be reached, once it listens.
+    pub base_url: OnceLock<String>,
+    /// The write side of the log.
+    pub writer: Writer,
+    /// The read side.
+    pub reader: Reader,
+    /// One lock a repository.
+    pub repo_locks: RepoLocks,
+    /// Permits for heavy git jobs.
+    pub heavy_jobs: tokio::sync::Semaphore,
+    /// File notification.
+    pub(super) watch: Watch,
+    /// Attached terminals by run; an idle CLI with a viewer is left alone.
+    viewers: Mutex<HashMap<RunId, usize>>,
+}
+
+/// Counts one viewer of a run for as long as it lives.
+pub struct ViewerGuard {
+    shared: Arc<Shared>,
+    run_id: RunId,
+}
+
+impl Drop for ViewerGuard {
+    fn drop(&mut self) {
+        let mut viewers = self.shared.viewers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = viewers.get_mut(&self.run_id) {
+            *count -= 1;
+            if *count == 0 {
+                viewers.remove(&self.run_id);
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Folder of a run's own files.
+    #[must_use]
+    pub fn run_dir(&self, run_id: RunId) -> PathBuf {
+        self.config.run_dir(run_id)
+    }
+
+    /// Folder that holds a run's worktrees, one a repo.
+    #[must_use]
+    pub fn worktrees_dir(&self, run_id: RunId) -> PathBuf {
+        self.config.data_dir.join("worktrees").join(run_id.to_string())
+    }
+
+    /// Viewers of a run.
+    #[must_use]
+    pub fn viewer_count(&self, run_id: RunId) -> usize {
+        let viewers = self.viewers.lock().unwrap_or_else(PoisonError::into_inner);
+        viewers.get(&run_id).copied().unwrap_or(0)
+    }
+}
+
+/// The running actors.
+#[derive(Clone)]
+pub struct Runtime {
+    /// What they share.
+    pub shared: Arc<Shared>,
+    registry: Addr<Registry>,
+    broadcaster: Addr<Broadcaster>,
+}
+
+impl Runtime {
+    /// Starts the actors on the present thread's arbiter. `batches` is fed by the writer.
+    ///
+    /// # Errors
+    /// When the log's head cannot be read or file notification is not to be had.
+    pub fn start(
+        config: Config,
+        writer: Writer,
+        reader: Reader,
+        batches: mpsc::Receiver<Batch>,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        let floor = reader.head()?;
+        let broadcaster = Broadcaster::start(floor, batches);
+        let (watch, changed) = Watch::start()?;
+        let shared = Arc::new(Shared {
+            config,
+            base_url: OnceLock::new(),
+            writer,
+            reader,
+            repo_locks: RepoLocks::default(),
+            heavy_jobs: tokio::sync::Semaphore::new(HEAVY_JOBS_MAX),
+            watch,
+            viewers: Mutex::default(),
+        });
+        let registry = Registry::start(Arc::clone(&shared), changed);
+        Ok(Self { shared, registry, broadcaster })
+    }
+
+    /// Looks after every run that had a process or an open request when the last server ended.
+    ///
+    /// # Errors
+    /// When the database cannot tell which.
+    pub async fn recover(&self) -> Result<usize, AskError> {
+        let runs = self.shared.reader.live_runs()?;
+        let count = runs.len();
+        for run_id in runs {
+            self.registry.send(Recover { run_id }).await.map_err(|_| AskError::ShuttingDown)?;
+        }
+        super::recovery::release_holders(&self.shared, &self.registry).await;
+        Ok(count)
+    }
+
+    /// Asks a run. The request is carried out also when the caller goes away meanwhile.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn ask(&self, run_id: RunId, request: Request) -> Answer {
+        let registry = self.registry.clone();
+        let asked = actix::spawn(async move { registry.send(Ask { run_id, request }).await });
+        match asked.await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(AskError::ShuttingDown),
+            Err(_) => Err(AskError::ActorEnded),
+        }
+    }
+
+    /// Joins the live stream after a place.
+    pub async fn subscribe(&self, run_id: Option<RunId>, after: EventId) -> Joined {
+        self.broadcaster.send(Subscribe { run_id, after }).await.unwrap_or(Joined::Closed)
+    }
+
+    /// Counts a viewer of a run, or refuses: the bound is reached.
+    #[must_use]
+    pub fn viewer(&self, run_id: RunId) -> Option<ViewerGuard> {
+        let mut viewers = self.shared.viewers.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = viewers.entry(run_id).or_default();
+        if *count >= self.shared.config.viewers_max {
+            return None;
+        }
+        *count += 1;
+        Some(ViewerGuard { shared: Arc::clone(&self.shared), run_id })
+    }
+
+    /// Ends all event streams.
+    pub async fn close_streams(&self) {
+        // A broadcaster that is gone has ended them.
+        drop(self.broadcaster.send(Close).await);
+    }
+
+    /// Waits until no request is under way, and takes no more.
+    pub async fn drain(&self) {
+        // A registry that is gone is drained.
+        drop(self.registry.send(Drain).await);
+    }
+}

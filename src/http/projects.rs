@@ -182,7 +182,7 @@ pub(super) async fn add_repo(
     if !repo_path.is_absolute() {
         return Err(ApiError::invalid("repo_path", "must be an absolute path"));
     }
-    let inspected = web::block(move || git::repository::inspect(&repo_path))
+    let inspected = web::block(move || git::inspect(&repo_path))
         .await
         .map_err(ApiError::fault)?
         .map_err(|error| ApiError::invalid("repo_path", repo_fault(&error)))?;

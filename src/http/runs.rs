@@ -125,11 +125,11 @@ fn check(
     let mut repos = Vec::new();
     for repo in &project.repos {
         let fault = |error: GitError| repo_fault(&repo.name, &error);
-        git::repository::inspect(&repo.repo_path).map_err(fault)?;
+        git::inspect(&repo.repo_path).map_err(fault)?;
         let base_commit =
-            git::repository::resolve_commit(&repo.repo_path, &fields.source_branch)
+            git::resolve_commit(&repo.repo_path, &fields.source_branch)
                 .map_err(fault)?;
-        git::repository::check_branch_free(&repo.repo_path, &run_branch).map_err(fault)?;
+        git::check_branch_free(&repo.repo_path, &run_branch).map_err(fault)?;
         repos.push(RepoBase {
             repo_id: repo.id,
             name: repo.name.clone(),

@@ -10,9 +10,9 @@ use super::{
 use crate::{
     cli::TranscriptContext,
     domain::run::{
-        Command,
+        Command, Run,
         command::{Checkpoint, Exit, Hook, Observation, Signal},
-        event::{CheckpointAt, StopBy, WorktreeAt},
+        event::{CheckpointAt, RepoBase, StopBy, WorktreeAt},
     },
     git,
     pty::{self, ExitReport},
@@ -265,7 +265,7 @@ async fn take_checkpoint(beside: &Beside, reason: &'static str) -> Option<Checkp
 }
 
 /// Takes the checkpoint, repo by repo; one that fails is logged and the others are still kept.
-fn checkpoint_now(run: &crate::domain::run::Run, reason: &str) -> Option<Checkpoint> {
+fn checkpoint_now(run: &Run, reason: &str) -> Option<Checkpoint> {
     let number = run.checkpoint_number + 1;
     let mut repos: Vec<CheckpointAt> = Vec::new();
     let mut changed = false;
@@ -275,7 +275,7 @@ fn checkpoint_now(run: &crate::domain::run::Run, reason: &str) -> Option<Checkpo
         };
         let previous = run.checkpoint.iter().find(|kept| kept.repo_id == at.repo_id);
         let tree = previous.map(|kept| kept.tree.as_str());
-        match git::checkpoint::take(at, &base.repo_path, run.id, number, reason, tree) {
+        match git::take(at, &base.repo_path, run.id, number, reason, tree) {
             Ok(Some(taken)) => {
                 changed = true;
                 repos.push(taken);
@@ -337,7 +337,7 @@ async fn take_checkpoint_for_delete(beside: &Beside) -> Result<Option<Checkpoint
                 let previous = run.checkpoint.iter().find(|kept| kept.repo_id == at.repo_id);
                 let tree = previous.map(|kept| kept.tree.as_str());
                 let number = run.checkpoint_number + 1;
-                git::checkpoint::take(at, &base.repo_path, run.id, number, "delete", tree)
+                git::take(at, &base.repo_path, run.id, number, "delete", tree)
                     .map_err(|error| format!("the work in {} could not be kept: {error}", at.name))?;
             }
             Ok(checkpoint_now(&run, "delete"))
@@ -347,37 +347,22 @@ async fn take_checkpoint_for_delete(beside: &Beside) -> Result<Option<Checkpoint
 }
 
 fn remove_all(
-    run: &crate::domain::run::Run,
+    run: &Run,
     shared: &super::shared::Shared,
     last: Option<&Checkpoint>,
 ) -> Result<Vec<WorktreeAt>, String> {
     let kept = last.map_or(&run.checkpoint, |checkpoint| &checkpoint.repos);
     let mut removed = Vec::new();
     for base in &run.created.repos {
-        let at = run.worktrees.iter().find(|at| at.repo_id == base.repo_id);
         // The repository itself may be gone: then there is nothing of ours to remove in it.
-        if git::repository::inspect(&base.repo_path).is_err() {
-            continue;
-        }
+        let Ok(inspected) = git::inspect(&base.repo_path) else { continue };
+        let at = run.worktrees.iter().find(|at| at.repo_id == base.repo_id);
         let commit =
             kept.iter().find(|kept| kept.repo_id == base.repo_id).map(|kept| kept.commit.as_str());
-        let branch = &run.run_branch;
-        let failed = |what: &str, error: git::GitError| format!("{what} of {}: {error}", base.name);
-        let _lock = shared.repo_locks.lock(&base.repo_path).map_err(|e| failed("lock", e))?;
-        git::checkpoint::keep_deleted(&base.repo_path, run.id, &base.name, branch, commit)
-            .map_err(|error| failed("unmerged work", error))?;
-        if let Some(at) = at
-            && git::worktree::remove(at, &base.repo_path, &shared.config.data_dir)
-                .map_err(|error| failed("worktree", error))?
-        {
-            removed.push(at.clone());
-        }
-        if at.is_some() {
-            git::worktree::delete_branch(&base.repo_path, branch)
-                .map_err(|error| failed("branch", error))?;
-        }
-        git::checkpoint::drop_checkpoints(&base.repo_path, run.id)
-            .map_err(|error| failed("checkpoints", error))?;
+        let job = || remove_one(run, base, at, commit, &shared.config.data_dir);
+        let gone = shared.repo_locks.with(&[inspected.git_dir], job);
+        let gone = gone.map_err(|error| format!("repo '{}': {error}", base.name))?;
+        removed.extend(at.filter(|_| gone).cloned());
     }
     let folder = shared.worktrees_dir(run.id);
     // Empty by now, unless something in it is not ours: then it stays.
@@ -387,4 +372,20 @@ fn remove_all(
         log::warn!(run_id:% = run.id; "The worktree folder of run {} stays: {error}.", run.id);
     }
     Ok(removed)
+}
+
+/// Under the repository's lock. True when the worktree was removed.
+fn remove_one(
+    run: &Run,
+    base: &RepoBase,
+    at: Option<&WorktreeAt>,
+    commit: Option<&str>,
+    data_dir: &std::path::Path,
+) -> Result<bool, git::GitError> {
+    git::keep_deleted(&base.repo_path, run.id, &base.name, &run.run_branch, commit)?;
+    let Some(at) = at else { return Ok(false) };
+    let gone = git::remove(at, &base.repo_path, data_dir)?;
+    git::delete_branch(&base.repo_path, &run.run_branch)?;
+    git::drop_checkpoints(&base.repo_path, run.id)?;
+    Ok(gone)
 }

@@ -12,7 +12,7 @@ use crate::{
         Command, Run,
         event::{Stage, WorktreeAt},
     },
-    git::{self, GitError, worktree::WorktreeSpec},
+    git::{self, GitError, WorktreeSpec},
     pty::LaunchSpec,
 };
 use std::{
@@ -94,26 +94,26 @@ async fn set_up(
     for at in &worktrees {
         script(beside, at, &run.created.set_up.setup_script, stop).await?;
     }
+    let kept = run.worktrees.iter().filter(|at| worktrees.iter().all(|w| w.repo_id != at.repo_id));
+    let all = kept.cloned().chain(worktrees.iter().cloned()).collect();
     let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    Ok(Some((worktrees, millis)))
+    Ok(Some((all, millis)))
 }
 
 async fn add_worktrees(
     beside: &Beside,
     stop: &Arc<AtomicBool>,
 ) -> Result<Vec<WorktreeAt>, Fault> {
-    let specs = specs(beside);
+    let specs: Vec<WorktreeSpec> = missing(beside);
     let (stop, shared) = (Arc::clone(stop), Arc::clone(&beside.shared));
     let added = beside
         .blocking(move || {
-            let mut locks = Vec::new();
-            // In one order for all runs, so that two of them never wait for each other.
-            let mut paths: Vec<&PathBuf> = specs.iter().map(|spec| &spec.repo_path).collect();
-            paths.sort();
-            for path in paths {
-                locks.push(shared.repo_locks.lock(path)?);
-            }
-            git::worktree::add_all(&specs, &|| stop.load(Ordering::Relaxed))
+            let git_dirs = specs
+                .iter()
+                .map(|spec| git::inspect(&spec.repo_path).map(|inspected| inspected.git_dir))
+                .collect::<Result<Vec<_>, _>>()?;
+            let add = || git::add_all(&specs, &|| stop.load(Ordering::Relaxed));
+            shared.repo_locks.with(&git_dirs, add)
         })
         .await;
     match added {
@@ -126,6 +126,15 @@ async fn add_worktrees(
             detail: String::new(),
         }),
     }
+}
+
+/// What has to be made: everything for a new run, and only what is gone for one that goes on; a
+/// worktree that is there holds work and is not touched.
+fn missing(beside: &Beside) -> Vec<WorktreeSpec> {
+    let there = |spec: &WorktreeSpec| {
+        beside.run.worktrees.iter().any(|at| at.repo_id == spec.repo_id && at.worktree.is_dir())
+    };
+    specs(beside).into_iter().filter(|spec| !there(spec)).collect()
 }
 
 fn specs(beside: &Beside) -> Vec<WorktreeSpec> {
@@ -151,7 +160,7 @@ async fn copy_files(beside: &Beside, worktrees: &[WorktreeAt]) -> Result<(), Fau
         let base = beside.run.created.repos.iter().find(|base| base.repo_id == at.repo_id);
         let Some(from) = base.map(|base| base.repo_path.clone()) else { continue };
         let (to, globs) = (at.worktree.clone(), globs.clone());
-        let copied = beside.blocking(move || git::worktree::copy_files(&from, &to, &globs)).await;
+        let copied = beside.blocking(move || git::copy_files(&from, &to, &globs)).await;
         let failed = |why: String| {
             Fault::setup(format!("copy_files into {} failed: {why}", at.name), String::new())
         };
@@ -169,7 +178,7 @@ async fn restore(beside: &Beside, worktrees: &[WorktreeAt]) -> Result<(), Fault>
         let (Some(kept), Some(base)) = (kept, base) else { continue };
         let (at, repo_path, commit) = (at.clone(), base.repo_path.clone(), kept.commit.clone());
         let name = at.name.clone();
-        let job = move || git::checkpoint::restore(&at, &repo_path, &commit);
+        let job = move || git::restore(&at, &repo_path, &commit);
         let failed = |why: String| {
             let reason = format!("the last checkpoint of {name} could not be restored: {why}");
             Fault::Failed { stage: Stage::Worktree, reason, detail: String::new() }
@@ -250,19 +259,10 @@ pub(super) async fn remove_half_made(beside: Beside) {
     let removed = beside
         .blocking(move || {
             for spec in specs {
-                let at = WorktreeAt {
-                    repo_id: spec.repo_id,
-                    name: spec.name,
-                    worktree: spec.path,
-                    branch: spec.branch,
-                };
-                let Ok(_lock) = shared.repo_locks.lock(&spec.repo_path) else { continue };
-                match git::worktree::remove(&at, &spec.repo_path, &shared.config.data_dir) {
-                    Ok(true) => drop(git::worktree::delete_branch(&spec.repo_path, &at.branch)),
-                    Ok(false) => {}
-                    Err(error) => {
-                        log::warn!(run_id:% = id; "A half-made worktree stays: {error}.");
-                    }
+                let Ok(inspected) = git::inspect(&spec.repo_path) else { continue };
+                let job = || remove_one(&spec, &shared.config.data_dir);
+                if let Err(error) = shared.repo_locks.with(&[inspected.git_dir], job) {
+                    log::warn!(run_id:% = id; "A half-made worktree stays: {error}.");
                 }
             }
         })
@@ -270,6 +270,19 @@ pub(super) async fn remove_half_made(beside: Beside) {
     if let Err(error) = removed {
         log::warn!(run_id:% = id; "Half-made worktrees stay: {error}.");
     }
+}
+
+fn remove_one(spec: &WorktreeSpec, data_dir: &Path) -> Result<(), GitError> {
+    let at = WorktreeAt {
+        repo_id: spec.repo_id,
+        name: spec.name.clone(),
+        worktree: spec.path.clone(),
+        branch: spec.branch.clone(),
+    };
+    if git::remove(&at, &spec.repo_path, data_dir)? {
+        git::delete_branch(&spec.repo_path, &spec.branch)?;
+    }
+    Ok(())
 }
 
 /// Folder the CLI works in: the worktree of a single repo, else the folder of all.

@@ -1,1 +1,3 @@
 //! abbado runs AI coding CLIs, each in its own git worktree, and keeps all they do as an event log.
+
+pub mod http;

@@ -15,6 +15,10 @@
 //! under HTTP/1.1, a head that does not parse or comes too slowly) has the right status, but
 //! neither text nor headers of ours.
 
+mod config;
+mod credential;
+mod hooks;
+
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
@@ -24,12 +28,14 @@ use actix_web::http::{Method, StatusCode, Uri};
 use actix_web::{Error, HttpResponse, ResponseError};
 use futures_util::future::LocalBoxFuture;
 use std::future::{Ready, ready};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
-use uuid::Uuid;
 
-use super::authority::{self, AllowedHost, Authority};
+pub use config::{GateConfig, TOKEN_CHARS_MIN, check_bind};
+use credential::{Credential, QueryToken, credential, query_token};
+pub use hooks::{HookSecrets, RunFolderSecrets};
+
+use super::authority::{self, Authority};
 use super::error::{self, ApiError};
 use super::extract;
 use super::metrics::{Metrics, Rule};
@@ -41,111 +47,11 @@ use super::token::{GuessLimit, Secret};
 pub const HOOK_TOKEN: HeaderName = HeaderName::from_static("x-abbado-hook-token");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Shortest token that a server beyond loopback starts with.
-pub const TOKEN_CHARS_MIN: usize = 32;
-
 /// What pages of the web UI may do. Only our own scripts run; `unsafe-inline` is for styles alone,
 /// because the terminal positions its cells by `style` elements.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/// What the gate is told at start.
-#[derive(Debug)]
-pub struct GateConfig {
-    /// The address that is listened on, with the port that was really taken.
-    pub bound: SocketAddr,
-    /// `ABBADO_ALLOWED_HOSTS`.
-    pub allowed_hosts: Vec<AllowedHost>,
-    /// `ABBADO_TOKEN`. With one, everybody needs it.
-    pub token: Option<Secret>,
-}
-
-impl GateConfig {
-    /// Checks the settings (rule 1). Where port 0 is asked for, call it with the port that was
-    /// taken; [`check_bind`] answers before anything is bound.
-    ///
-    /// # Errors
-    /// One sentence that says why the server does not start.
-    pub fn new(
-        bound: SocketAddr,
-        allowed_hosts: &str,
-        token: Option<String>,
-    ) -> Result<Self, String> {
-        let token = token.map(Secret::new);
-        check_bind(bound, token.as_ref())?;
-        let allowed_hosts = AllowedHost::parse_list(allowed_hosts)?;
-        Ok(Self {
-            bound,
-            allowed_hosts,
-            token,
-        })
-    }
-
-    /// Name of the token's cookie. Cookies are shared by all ports of a host, so the port is in the
-    /// name: two servers on one machine do not overwrite each other's.
-    #[must_use]
-    pub fn cookie_name(&self) -> String {
-        format!("abbado_token_{}", self.bound.port())
-    }
-}
-
-/// Rule 1: any address but loopback needs a token, and a long one.
-///
-/// # Errors
-/// One sentence that says why the server does not start, and what to do.
-pub fn check_bind(bind: SocketAddr, token: Option<&Secret>) -> Result<(), String> {
-    let chars = token.map(Secret::char_count);
-    if chars == Some(0) {
-        return Err("ABBADO_TOKEN is set but empty; set a token or unset it.".to_owned());
-    }
-    if token.is_some_and(|token| !token.is_visible_ascii()) {
-        return Err("ABBADO_TOKEN must be of visible ASCII characters without blanks.".to_owned());
-    }
-    if bind.ip().to_canonical().is_loopback() || chars.is_some_and(|n| n >= TOKEN_CHARS_MIN) {
-        return Ok(());
-    }
-    let have = chars.map_or("none is set".to_owned(), |n| format!("yours has {n}"));
-    Err(format!(
-        "{bind} can be reached from other machines, so ABBADO_TOKEN must be set to at least \
-         {TOKEN_CHARS_MIN} characters ({have}); or bind to 127.0.0.1."
-    ))
-}
-
-/// Where the gate learns the secret of a run's hooks.
-pub trait HookSecrets: Send + Sync {
-    /// The secret of a run; nothing when there is no such run.
-    fn secret(&self, run: Uuid) -> Option<String>;
-}
-
-impl<F: Fn(Uuid) -> Option<String> + Send + Sync> HookSecrets for F {
-    fn secret(&self, run: Uuid) -> Option<String> {
-        self(run)
-    }
-}
-
-/// Secrets as the runs keep them: `<data_dir>/runs/<run id>/hook.token`, 64 hex digits.
-///
-/// The file is read on the worker: 64 bytes that the CLI's own start has just put into the cache.
-#[derive(Debug, Clone)]
-pub struct RunFolderSecrets {
-    /// The data folder.
-    pub data_dir: std::path::PathBuf,
-}
-
-impl HookSecrets for RunFolderSecrets {
-    fn secret(&self, run: Uuid) -> Option<String> {
-        let folder = self
-            .data_dir
-            .join("runs")
-            .join(run.as_hyphenated().to_string());
-        match std::fs::read_to_string(folder.join("hook.token")) {
-            Ok(text) => Some(text.trim_end().to_owned()),
-            // A run whose secret is gone exists all the same, and no secret is right for it.
-            Err(_) => folder.is_dir().then(String::new),
-        }
-    }
-}
 
 struct Inner {
     config: GateConfig,
@@ -415,86 +321,6 @@ fn check_target(target: &Uri, host: &Authority) -> Result<(), ApiError> {
     Err(ApiError::malformed(
         "The request target names another authority than the Host header.",
     ))
-}
-
-enum QueryToken {
-    Absent,
-    /// Given once, percent-decoded.
-    Given(String),
-    /// Given more than once, or undecodable.
-    Unclear,
-}
-
-fn query_token(request: &ServiceRequest) -> QueryToken {
-    let query = request.query_string();
-    match actix_web::web::Query::<Vec<(String, String)>>::from_query(query) {
-        Err(_) if query.contains("token=") => QueryToken::Unclear,
-        Err(_) => QueryToken::Absent,
-        Ok(pairs) => {
-            let mut tokens = pairs
-                .into_inner()
-                .into_iter()
-                .filter(|(name, _)| name == "token");
-            match (tokens.next(), tokens.next()) {
-                (None, _) => QueryToken::Absent,
-                (Some((_, token)), None) => QueryToken::Given(token),
-                (Some(_), Some(_)) => QueryToken::Unclear,
-            }
-        }
-    }
-}
-
-enum Credential {
-    Right,
-    Wrong,
-    Missing,
-}
-
-/// Judges the first credential that is there: query (only where it may be), header, cookie.
-fn credential(
-    request: &ServiceRequest,
-    query: QueryToken,
-    cookie_name: &str,
-    token: &Secret,
-    cookie: &Secret,
-) -> Credential {
-    let judge = |right: bool| {
-        if right {
-            Credential::Right
-        } else {
-            Credential::Wrong
-        }
-    };
-    match query {
-        QueryToken::Given(sent) => return judge(token.matches(sent.as_bytes())),
-        QueryToken::Unclear => return Credential::Wrong,
-        QueryToken::Absent => {}
-    }
-    let mut headers = request.headers().get_all(header::AUTHORIZATION);
-    if let Some(value) = headers.next() {
-        let sent = bearer(value.as_bytes());
-        let right = headers.next().is_none() && sent.is_some_and(|sent| token.matches(sent));
-        return judge(right);
-    }
-    let Ok(cookies) = request.cookies() else {
-        return Credential::Missing;
-    };
-    let mut sent = cookies
-        .iter()
-        .filter(|sent| sent.name() == cookie_name)
-        .peekable();
-    if sent.peek().is_none() {
-        return Credential::Missing;
-    }
-    judge(sent.any(|sent| cookie.matches(sent.value().as_bytes())))
-}
-
-/// The token of `Bearer <token>`; the scheme in any case.
-fn bearer(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, token) = value.split_at_checked(7)?;
-    scheme
-        .eq_ignore_ascii_case(b"bearer ")
-        .then(|| token.trim_ascii())
 }
 
 impl<S, B> Transform<S, ServiceRequest> for Gate

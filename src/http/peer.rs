@@ -297,9 +297,7 @@ mod linux {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-    use nix::sys::socket as raw;
     use std::net::{Shutdown, TcpListener, TcpStream};
-    use std::os::fd::AsRawFd;
 
     fn both(remote: SocketAddr, local: SocketAddr) -> [Option<linux::Row>; 2] {
         let (remote, local) = (canonical(remote), canonical(local));
@@ -358,14 +356,8 @@ mod tests {
     fn a_v6_socket_that_talks_to_v4_is_found() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let kind = (
-            raw::AddressFamily::Inet6,
-            raw::SockType::Stream,
-            raw::SockFlag::empty(),
-        );
-        let client = raw::socket(kind.0, kind.1, kind.2, None).unwrap();
-        let target: std::net::SocketAddrV6 = format!("[::ffff:127.0.0.1]:{port}").parse().unwrap();
-        raw::connect(client.as_raw_fd(), &raw::SockaddrIn6::from(target)).unwrap();
+        let target: SocketAddr = format!("[::ffff:127.0.0.1]:{port}").parse().unwrap();
+        let _client = TcpStream::connect(target).unwrap();
         let (server, remote) = listener.accept().unwrap();
         let [by_netlink, by_proc] = both(remote, server.local_addr().unwrap());
         assert_eq!(by_netlink, by_proc);

@@ -269,7 +269,7 @@ mod tests {
             let path = path.replace('{', "x").replace('}', "y");
             assert_eq!(classify(&row.method, &path), row.class, "{path}");
             let mut longer = path.clone();
-            longer.push_str("/");
+            longer.push('/');
             if row.class != Ui {
                 assert_ne!(classify(&Method::GET, &longer), Open, "{longer}");
             }

@@ -1,1 +1,1 @@
-
+//! Rules about the shape of the code.

@@ -1,1 +1,3 @@
+//! Black-box tests: real sockets, raw bytes.
 
+mod gate;

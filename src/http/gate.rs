@@ -1,0 +1,419 @@
+//! The gate: who gets in. One middleware in front of every handler, unknown routes included.
+//!
+//! The rules, in this order (rule 1, the bind, is [`GateConfig::new`]):
+//! 2. Host, 3. Origin and Sec-Fetch-Site, 4. the peer's user or the token, 5. the type of a body,
+//! 6. the hook secret (which takes the place of 4), 7. headers of every answer.
+//!
+//! Holds: no handler sees a request that a rule refuses; nothing is read from the body here; no
+//! CORS header is ever sent, so a preflight never succeeds.
+//!
+//! A plain navigation from another site (a link on a web page, to `/` as to anything) is refused
+//! like every `Sec-Fetch-Site: cross-site`: the page costs nothing to open by hand, and so there is
+//! no method or path by which a foreign page can make a browser talk to us.
+//!
+//! Not handled: what actix-http itself answers before any middleware (a doubled or missing Host
+//! under HTTP/1.1, a head that does not parse or comes too slowly) has the right status, but
+//! neither text nor headers of ours.
+
+mod config;
+mod credential;
+mod hooks;
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::error::InternalError;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode, Uri};
+use actix_web::{Error, HttpResponse, ResponseError};
+use futures_util::future::LocalBoxFuture;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::time::Instant;
+
+pub use config::{GateConfig, TOKEN_CHARS_MIN, check_bind};
+use credential::{Credential, QueryToken, credential, query_token};
+pub use hooks::{HookSecrets, RunFolderSecrets};
+
+use super::authority::{self, Authority};
+use super::error::{self, ApiError};
+use super::extract;
+use super::metrics::{Metrics, Rule};
+use super::peer::{Peer, Verdict};
+use super::routes::{self, RouteClass};
+use super::token::{GuessLimit, Secret};
+
+/// Carries the secret of a run's hooks.
+pub const HOOK_TOKEN: HeaderName = HeaderName::from_static("x-abbado-hook-token");
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// What pages of the web UI may do. Only our own scripts run; `unsafe-inline` is for styles alone,
+/// because the terminal positions its cells by `style` elements.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+     img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+struct Inner {
+    config: GateConfig,
+    cookie: Option<Secret>,
+    hooks: Box<dyn HookSecrets>,
+    guesses: GuessLimit,
+    metrics: Arc<Metrics>,
+}
+
+/// The middleware. Clone it into each worker's `App` and `.wrap` it outermost.
+#[derive(Clone)]
+pub struct Gate(Arc<Inner>);
+
+/// What a request that may not pass gets, and the rule that said so.
+type Refusal = (Rule, ApiError);
+
+/// How a request goes on.
+enum Passage {
+    /// To its handler.
+    Enter,
+    /// Back, with the cookie set.
+    SetCookie,
+}
+
+impl Gate {
+    /// Makes the gate of one server.
+    #[must_use]
+    pub fn new(
+        config: GateConfig,
+        hooks: impl HookSecrets + 'static,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let cookie = config.token.as_ref().map(Secret::cookie_value);
+        let guesses = GuessLimit::default();
+        Self(Arc::new(Inner {
+            config,
+            cookie,
+            hooks: Box::new(hooks),
+            guesses,
+            metrics,
+        }))
+    }
+
+    /// Runs rules 2 to 6.
+    fn check(&self, request: &ServiceRequest, class: RouteClass) -> Result<Passage, Refusal> {
+        self.check_host(request)
+            .map_err(|error| (Rule::Host, error))?;
+        if class == RouteClass::Open {
+            return Ok(Passage::Enter);
+        }
+        self.check_origin(request)
+            .map_err(|error| (Rule::Origin, error))?;
+        let token_in_query = match class {
+            RouteClass::TokenCookie if self.0.config.token.is_some() => query_token(request),
+            _ => QueryToken::Absent,
+        };
+        let sets_cookie = !matches!(token_in_query, QueryToken::Absent);
+        if class != RouteClass::Hook || !self.check_hook(request)? {
+            self.check_caller(request, token_in_query)?;
+        }
+        let writes = matches!(
+            class,
+            RouteClass::Write | RouteClass::Hook | RouteClass::Terminal
+        );
+        if writes || sets_cookie {
+            let has_body = extract::has_body(request.headers());
+            extract::check_media(request.headers(), has_body)
+                .map_err(|error| (Rule::Media, error))?;
+        }
+        Ok(if sets_cookie {
+            Passage::SetCookie
+        } else {
+            Passage::Enter
+        })
+    }
+
+    /// Rule 2. A page whose name was rebound to us sends its own name here, and only here.
+    fn check_host(&self, request: &ServiceRequest) -> Result<(), ApiError> {
+        let mut hosts = request.headers().get_all(header::HOST);
+        let (Some(host), None) = (hosts.next(), hosts.next()) else {
+            return Err(ApiError::malformed(
+                "The request must have exactly one Host header.",
+            ));
+        };
+        let host = host.to_str().ok().and_then(Authority::parse);
+        let host = host.ok_or_else(|| ApiError::malformed("The Host header is malformed."))?;
+        check_target(request.uri(), &host)?;
+        let config = &self.0.config;
+        if authority::host_allowed(&host, config.bound.port(), &config.allowed_hosts) {
+            return Ok(());
+        }
+        Err(ApiError::forbidden(
+            "This server does not answer under that Host; list it in ABBADO_ALLOWED_HOSTS if it should.",
+        )
+        .with_code("host_not_allowed"))
+    }
+
+    /// Rule 3.
+    fn check_origin(&self, request: &ServiceRequest) -> Result<(), ApiError> {
+        let mut origins = request.headers().get_all(header::ORIGIN);
+        let (first, second) = (origins.next(), origins.next());
+        if second.is_some() {
+            return Err(ApiError::malformed(
+                "The request has more than one Origin header.",
+            ));
+        }
+        let config = &self.0.config;
+        let allowed = first.is_none_or(|origin| {
+            let port = config.bound.port();
+            let text = origin.to_str().unwrap_or_default();
+            authority::origin_allowed(text, port, &config.allowed_hosts)
+        });
+        let foreign_site = request.headers().get_all(SEC_FETCH_SITE).any(|site| {
+            let site = site
+                .to_str()
+                .unwrap_or_default()
+                .trim()
+                .to_ascii_lowercase();
+            matches!(site.as_str(), "cross-site" | "same-site")
+        });
+        if allowed && !foreign_site {
+            return Ok(());
+        }
+        let text = "Pages of other origins may not call this server; open its address by hand.";
+        Err(ApiError::forbidden(text).with_code("origin_not_allowed"))
+    }
+
+    /// Rule 6. True when the run's own secret opened the way, false when none was sent.
+    fn check_hook(&self, request: &ServiceRequest) -> Result<bool, Refusal> {
+        let mut secrets = request.headers().get_all(HOOK_TOKEN);
+        let Some(sent) = secrets.next() else {
+            return Ok(false);
+        };
+        let run = routes::run_of_hook(request.match_info().unprocessed());
+        let Some(secret) = run.and_then(|run| self.0.hooks.secret(run)) else {
+            return Err((Rule::HookSecret, ApiError::not_found("run")));
+        };
+        let sound = secret.len() == 64 && secret.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if secrets.next().is_none() && sound && Secret::new(secret).matches(sent.as_bytes()) {
+            return Ok(true);
+        }
+        let error = ApiError::forbidden("The hook secret is not the one of this run.");
+        Err((Rule::HookSecret, error.with_code("hook_secret_wrong")))
+    }
+
+    /// Rule 4: the token where there is one, else the peer's user.
+    fn check_caller(&self, request: &ServiceRequest, query: QueryToken) -> Result<(), Refusal> {
+        let peer = request.conn_data::<Peer>();
+        let (Some(token), Some(cookie)) = (&self.0.config.token, &self.0.cookie) else {
+            return match peer.map(Peer::verdict) {
+                Some(Verdict::SameUser) => Ok(()),
+                Some(Verdict::OtherUser | Verdict::Unknown) | None => {
+                    let text = "Only programs of the user who runs this server may call it; set \
+                                ABBADO_TOKEN to let others in.";
+                    Err((
+                        Rule::Peer,
+                        ApiError::forbidden(text).with_code("peer_not_allowed"),
+                    ))
+                }
+            };
+        };
+        // Without connection data (which `on_connect` gives) all guesses count as one address's.
+        let address = peer.map_or([0, 0, 0, 0].into(), Peer::address);
+        if let Some(seconds) = self.0.guesses.wait_s(address, Instant::now()) {
+            let text = "Too many wrong tokens came from this address; wait a minute.";
+            return Err((
+                Rule::TokenRate,
+                ApiError::busy(text, seconds).with_code("token_rate"),
+            ));
+        }
+        let name = self.0.config.cookie_name();
+        match credential(request, query, &name, token, cookie) {
+            Credential::Right => Ok(()),
+            Credential::Missing => Err((Rule::Token, ApiError::unauthorized())),
+            Credential::Wrong => {
+                self.0.guesses.wrong(address, Instant::now());
+                Err((
+                    Rule::Token,
+                    ApiError::unauthorized().with_code("token_wrong"),
+                ))
+            }
+        }
+    }
+
+    /// Answers a refused request. A cookie that is no longer right is taken back: a forgotten tab
+    /// would otherwise lock its own address out.
+    fn refuse(&self, request: &ServiceRequest, refusal: Refusal) -> HttpResponse {
+        let (rule, error) = refusal;
+        self.0.metrics.refused(rule);
+        log::debug!(code = error.code(), rule:? = rule; "The gate refused a request.");
+        let mut answer = error.error_response();
+        let name = self.0.config.cookie_name();
+        if error.code() == "token_wrong" && request.cookie(&name).is_some() {
+            let mut stale = self.cookie("");
+            stale.make_removal();
+            answer.add_cookie(&stale).unwrap_or_default();
+        }
+        answer
+    }
+
+    fn cookie(&self, value: &str) -> Cookie<'static> {
+        Cookie::build(self.0.config.cookie_name(), value.to_owned())
+            .path("/")
+            .http_only(true)
+            .same_site(SameSite::Strict)
+            .finish()
+    }
+
+    /// Sets the cookie and leads away from the address that holds the token.
+    fn welcome(&self) -> HttpResponse {
+        let value = self.0.cookie.as_ref().map_or("", Secret::reveal);
+        HttpResponse::SeeOther()
+            .insert_header((header::LOCATION, "/"))
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .cookie(self.cookie(value))
+            .finish()
+    }
+
+    /// Rule 7, counting, and one form for all errors: what bears no code of ours is actix's own.
+    fn finish(&self, answer: HttpResponse, class: RouteClass, path: &str) -> HttpResponse {
+        let mut answer = answer;
+        let status = answer.status();
+        let refused = status.is_client_error() || status.is_server_error();
+        if refused && !answer.headers().contains_key(error::ERROR_CODE) {
+            let lost = matches!(
+                status,
+                StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
+            );
+            let is_known = lost && !routes::allowed_methods(path).is_empty();
+            let error = match status {
+                StatusCode::METHOD_NOT_ALLOWED if is_known => error::refuse_route(path),
+                other => ApiError::from_status(other),
+            };
+            answer = error.error_response();
+        }
+        let headers = answer.headers_mut();
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+        headers.insert(
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        );
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        if class.is_page() {
+            let policy = HeaderValue::from_static(PAGE_POLICY);
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        self.0.metrics.answered(class, answer.status());
+        answer
+    }
+}
+
+/// The target may repeat the authority (absolute form); it must then be the Host's.
+fn check_target(target: &Uri, host: &Authority) -> Result<(), ApiError> {
+    let agrees = match (target.scheme_str(), target.authority()) {
+        (None, None) => true,
+        (Some("http") | None, Some(named)) => {
+            Authority::parse(named.as_str()).is_some_and(|named| named == *host)
+        }
+        _ => false,
+    };
+    if agrees {
+        return Ok(());
+    }
+    Err(ApiError::malformed(
+        "The request target names another authority than the Host header.",
+    ))
+}
+
+impl<S, B> Transform<S, ServiceRequest> for Gate
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Transform = Gatekeeper<S>;
+    type InitError = ();
+    type Future = Ready<Result<Gatekeeper<S>, ()>>;
+
+    fn new_transform(&self, inner: S) -> Self::Future {
+        ready(Ok(Gatekeeper {
+            gate: self.clone(),
+            inner,
+        }))
+    }
+}
+
+/// The gate in front of one worker's services.
+pub struct Gatekeeper<S> {
+    gate: Gate,
+    inner: S,
+}
+
+impl<S, B> Service<ServiceRequest> for Gatekeeper<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<ServiceResponse<BoxBody>, Error>>;
+
+    forward_ready!(inner);
+
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
+        let gate = self.gate.clone();
+        // The path as the router sees it: decoded once.
+        let path = request.match_info().unprocessed().to_owned();
+        let class = routes::classify(request.method(), &path);
+        let early = match gate.check(&request, class) {
+            Ok(Passage::Enter) => None,
+            Ok(Passage::SetCookie) => Some(gate.welcome()),
+            Err(refusal) => Some(gate.refuse(&request, refusal)),
+        };
+        if let Some(answer) = early {
+            let answer = request.into_response(answer);
+            let answer = answer.map_body(|_, body| body);
+            return Box::pin(ready(Ok(finish_response(&gate, answer, class, &path))));
+        }
+        // Handlers are registered for GET; the codec remembers that it was HEAD and sends no body.
+        let is_head = *request.method() == Method::HEAD && class != RouteClass::Terminal;
+        if is_head {
+            request.head_mut().method = Method::GET;
+        }
+        let answering = self.inner.call(request);
+        Box::pin(async move {
+            match answering.await {
+                Ok(answer) => {
+                    let answer = answer.map_into_boxed_body();
+                    let answer = if is_head {
+                        without_stream(answer)
+                    } else {
+                        answer
+                    };
+                    Ok(finish_response(&gate, answer, class, &path))
+                }
+                Err(error) => {
+                    let answer = gate.finish(error.error_response(), class, &path);
+                    Err(InternalError::from_response(error, answer).into())
+                }
+            }
+        })
+    }
+}
+
+fn finish_response(
+    gate: &Gate,
+    answer: ServiceResponse<BoxBody>,
+    class: RouteClass,
+    path: &str,
+) -> ServiceResponse<BoxBody> {
+    let (request, answer) = answer.into_parts();
+    ServiceResponse::new(request, gate.finish(answer, class, path))
+}
+
+/// A HEAD of an event stream must end.
+fn without_stream(answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    if matches!(answer.response().body().size(), BodySize::Stream) {
+        return answer.map_body(|_, _| BoxBody::new(()));
+    }
+    answer
+}

@@ -1,0 +1,257 @@
+//! Counters and gauges of this server, rendered as Prometheus text.
+//!
+//! The gate counts requests and refusals; the store, the broadcaster and the registry are handed
+//! the same [`Metrics`] and count the rest.
+//! Holds: no label comes from a request, so that the number of lines is fixed.
+
+use actix_web::http::StatusCode;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+
+use super::routes::RouteClass;
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds one.
+    pub fn increment(&self) {
+        self.add(1);
+    }
+
+    /// Adds some.
+    pub fn add(&self, count: u64) {
+        self.0.fetch_add(count, Relaxed);
+    }
+
+    /// The present number.
+    #[must_use]
+    pub fn value(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// A number that goes up and down.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicI64);
+
+impl Gauge {
+    /// Adds one.
+    pub fn increment(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+
+    /// Takes one away.
+    pub fn decrement(&self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+
+    /// Replaces the number.
+    pub fn set(&self, value: i64) {
+        self.0.store(value, Relaxed);
+    }
+
+    /// The present number.
+    #[must_use]
+    pub fn value(&self) -> i64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// The rule of the gate that refused a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// 2: the authority.
+    Host,
+    /// 3: Origin and Sec-Fetch-Site.
+    Origin,
+    /// 4: the peer's user.
+    Peer,
+    /// 4: the token.
+    Token,
+    /// 4: too many wrong tokens.
+    TokenRate,
+    /// 5: the type of a body.
+    Media,
+    /// 6: the hook secret.
+    HookSecret,
+}
+
+impl Rule {
+    const ALL: [Self; 7] = [
+        Self::Host,
+        Self::Origin,
+        Self::Peer,
+        Self::Token,
+        Self::TokenRate,
+        Self::Media,
+        Self::HookSecret,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Origin => "origin",
+            Self::Peer => "peer",
+            Self::Token => "token",
+            Self::TokenRate => "token_rate",
+            Self::Media => "media",
+            Self::HookSecret => "hook_secret",
+        }
+    }
+}
+
+const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// All numbers of one server.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    requests: [[Counter; STATUS_CLASSES.len()]; RouteClass::ALL.len()],
+    refusals: [Counter; Rule::ALL.len()],
+    /// Readers of event streams, connected now. The stream's guard holds it.
+    pub sse_readers: Gauge,
+    /// Events that the store committed since start.
+    pub events_appended: Counter,
+    /// Hook payloads that were recorded since start, spooled ones included.
+    pub hooks_received: Counter,
+    /// Runs with a process, now.
+    pub live_runs: Gauge,
+}
+
+impl Metrics {
+    /// Counts an answered request.
+    pub fn answered(&self, class: RouteClass, status: StatusCode) {
+        let row = usize::from(status.as_u16() / 100).saturating_sub(1);
+        let cell = self
+            .requests
+            .get(class.index())
+            .and_then(|cells| cells.get(row));
+        if let Some(cell) = cell {
+            cell.increment();
+        }
+    }
+
+    /// Counts a request that the gate refused.
+    pub fn refused(&self, rule: Rule) {
+        self.refusals[rule as usize].increment();
+    }
+
+    /// How often a rule refused a request.
+    #[must_use]
+    pub fn refusals(&self, rule: Rule) -> u64 {
+        self.refusals[rule as usize].value()
+    }
+
+    /// Renders all numbers in the Prometheus text format 0.0.4.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut page = Page(String::with_capacity(4096));
+        page.head(
+            "abbado_http_requests_total",
+            "counter",
+            "Answered requests.",
+        );
+        for (class, cells) in RouteClass::ALL.iter().zip(&self.requests) {
+            for (status, cell) in STATUS_CLASSES.iter().zip(cells) {
+                let labels = format!("{{class=\"{}\",status=\"{status}\"}}", class.name());
+                page.line("abbado_http_requests_total", &labels, cell.value());
+            }
+        }
+        page.head(
+            "abbado_gate_refusals_total",
+            "counter",
+            "Requests refused, by rule.",
+        );
+        for (rule, cell) in Rule::ALL.iter().zip(&self.refusals) {
+            let labels = format!("{{rule=\"{}\"}}", rule.name());
+            page.line("abbado_gate_refusals_total", &labels, cell.value());
+        }
+        page.single(
+            "abbado_sse_readers",
+            "gauge",
+            "Event readers.",
+            self.sse_readers.value(),
+        );
+        let appended = self.events_appended.value();
+        page.single(
+            "abbado_events_appended_total",
+            "counter",
+            "Events committed.",
+            appended,
+        );
+        let hooks = self.hooks_received.value();
+        page.single(
+            "abbado_hooks_received_total",
+            "counter",
+            "Hook payloads recorded.",
+            hooks,
+        );
+        page.single(
+            "abbado_live_runs",
+            "gauge",
+            "Runs with a process.",
+            self.live_runs.value(),
+        );
+        page.0
+    }
+}
+
+/// The text under construction. Writing into a `String` cannot fail.
+struct Page(String);
+
+impl Page {
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}").unwrap_or_default();
+    }
+
+    fn line(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {
+        writeln!(self.0, "{name}{labels} {value}").unwrap_or_default();
+    }
+
+    fn single(&mut self, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {
+        self.head(name, kind, help);
+        self.line(name, "", value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_appear_under_their_names() {
+        let metrics = Metrics::default();
+        metrics.answered(RouteClass::Write, StatusCode::CREATED);
+        metrics.answered(RouteClass::Write, StatusCode::OK);
+        metrics.refused(Rule::HookSecret);
+        metrics.sse_readers.increment();
+        metrics.live_runs.set(3);
+        metrics.live_runs.decrement();
+        metrics.events_appended.add(9);
+        let text = metrics.render();
+        for line in [
+            "abbado_http_requests_total{class=\"write\",status=\"2xx\"} 2",
+            "abbado_gate_refusals_total{rule=\"hook_secret\"} 1",
+            "abbado_sse_readers 1",
+            "abbado_live_runs 2",
+            "abbado_events_appended_total 9",
+        ] {
+            assert!(
+                text.lines().any(|found| found == line),
+                "{line} is missing in {text}"
+            );
+        }
+        assert!(text.ends_with('\n'));
+    }
+
+    #[test]
+    fn every_rule_has_its_own_cell() {
+        for (place, rule) in Rule::ALL.iter().enumerate() {
+            assert_eq!(place, *rule as usize);
+        }
+        for (place, class) in RouteClass::ALL.iter().enumerate() {
+            assert_eq!(place, class.index());
+        }
+    }
+}

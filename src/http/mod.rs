@@ -1,0 +1,30 @@
+//! The HTTP edge: the gate, errors, extractors and the pages beside the API proper.
+//!
+//! Reading order: [`routes`] says what exists, [`gate`] who gets in, [`extract`] how a request is
+//! read, [`error`] how the server says no.
+
+pub mod authority;
+pub mod error;
+pub mod extract;
+pub mod gate;
+pub mod json;
+pub mod metrics;
+pub mod peer;
+pub mod routes;
+pub mod side;
+pub mod token;
+
+mod agents;
+mod answer;
+mod events;
+mod hook;
+pub mod openapi;
+mod projects;
+mod runs;
+mod schema;
+mod server;
+mod settings;
+mod terminal;
+mod ui;
+
+pub use server::{gate_config, listen, server};

@@ -1,0 +1,135 @@
+//! The listening socket, the workers, and every route with its handler.
+
+use super::{
+    agents, error, events,
+    gate::{Gate, GateConfig, RunFolderSecrets},
+    hook,
+    metrics::Metrics,
+    openapi, peer, projects, runs, settings,
+    side::{self, HomeDir},
+    terminal, ui,
+};
+use crate::{config::Config, runtime::Runtime};
+use actix_web::{App, HttpServer, dev::Server, web};
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+/// Threads that serve requests. The work is elsewhere (writer, actors), so two are enough.
+const WORKERS: usize = 2;
+/// Connections a worker keeps: readers of streams stay, so there must be room beside them.
+const CONNECTIONS_MAX: usize = 2048;
+/// A request's head must be there by then; a slow one is cut off.
+const HEAD_WAIT: Duration = Duration::from_secs(5);
+/// An idle connection is kept so long for its next request.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Open answers at shutdown have so long; streams were ended before.
+const SHUTDOWN_SECONDS: u64 = 2;
+
+/// What the gate checks, from the server's settings.
+///
+/// # Errors
+/// One sentence when the settings would let strangers in.
+pub fn gate_config(config: &Config) -> Result<GateConfig, String> {
+    GateConfig::new(config.bind, config.token.clone(), &config.allowed_hosts)
+}
+
+/// Opens the listening socket.
+///
+/// # Errors
+/// One sentence that names the address.
+pub fn listen(address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            format!("{address} is taken by another program; choose another with --bind or ABBADO_BIND")
+        }
+        _ => format!("{address} cannot be listened on: {error}"),
+    })
+}
+
+/// Builds the server on a listening socket.
+///
+/// # Errors
+/// When the socket cannot be used.
+pub fn server(
+    runtime: Runtime,
+    mut gate: GateConfig,
+    listener: TcpListener,
+) -> Result<Server, String> {
+    gate.bound = listener.local_addr().map_err(|error| error.to_string())?;
+    let metrics = Arc::new(Metrics::default());
+    let secrets = RunFolderSecrets { data_dir: runtime.shared.config.data_dir.clone() };
+    let gate = Gate::new(gate, secrets, Arc::clone(&metrics));
+    let home = web::Data::new(HomeDir(runtime.shared.config.home.clone()));
+    let metrics = web::Data::new(metrics);
+    let installed = web::Data::new(settings::Installed::default());
+    let runtime = web::Data::new(runtime);
+    let app = move || {
+        App::new()
+            .app_data(web::Data::clone(&runtime))
+            .app_data(web::Data::clone(&home))
+            .app_data(web::Data::clone(&metrics))
+            .app_data(web::Data::clone(&installed))
+            .configure(error::install)
+            .configure(routes)
+            .default_service(web::to(error::unknown_route))
+            .wrap(gate.clone())
+    };
+    Ok(HttpServer::new(app)
+        .workers(WORKERS)
+        .max_connections(CONNECTIONS_MAX)
+        .client_request_timeout(HEAD_WAIT)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .disable_signals()
+        .on_connect(peer::on_connect)
+        .listen(listener)
+        .map_err(|error| error.to_string())?
+        .run())
+}
+
+/// Every route with its handler; a test holds it against the gate's table.
+pub fn routes(app: &mut web::ServiceConfig) {
+    app.route("/api/health", web::get().to(side::health))
+        .route("/api/version", web::get().to(side::version))
+        .route("/api/metrics", web::get().to(side::metrics))
+        .route("/api/fs/dirs", web::get().to(side::dirs))
+        .route("/api/openapi.json", web::get().to(openapi::document))
+        .route("/", web::get().to(ui::page))
+        .route("/favicon.svg", web::get().to(ui::icon))
+        .route("/assets/{file}*", web::get().to(ui::asset))
+        .route("/api/projects", web::post().to(projects::create))
+        .route("/api/projects", web::get().to(projects::list))
+        .route("/api/projects/{id}", web::get().to(projects::get))
+        .route("/api/projects/{id}", web::put().to(projects::change))
+        .route("/api/projects/{id}", web::delete().to(projects::remove))
+        .route("/api/projects/{id}/repos", web::post().to(projects::add_repo))
+        .route("/api/projects/{project_id}/repos/{repo_id}", web::delete().to(projects::remove_repo))
+        .route("/api/agents", web::post().to(agents::create))
+        .route("/api/agents/{id}", web::get().to(agents::get))
+        .route("/api/agents/{id}", web::put().to(agents::change))
+        .route("/api/agents/{id}", web::delete().to(agents::remove))
+        .route("/api/projects/{project_id}/agents", web::get().to(agents::list))
+        .route("/api/agent-templates", web::get().to(agents::templates))
+        .route("/api/runs", web::post().to(runs::create))
+        .route("/api/runs", web::get().to(runs::list))
+        .route("/api/runs/{id}", web::get().to(runs::get))
+        .route("/api/runs/{id}", web::delete().to(runs::remove))
+        .route("/api/runs/{id}/cancel", web::post().to(runs::cancel))
+        .route("/api/runs/{id}/pause", web::post().to(runs::pause))
+        .route("/api/runs/{id}/continue", web::post().to(runs::go_on))
+        .route("/api/runs/{id}/notify", web::post().to(runs::notify))
+        .route("/api/runs/{id}/logs", web::get().to(runs::logs))
+        .route("/api/runs/{id}/tasks", web::get().to(runs::tasks))
+        .route("/api/runs/{id}/hook", web::post().to(hook::receive))
+        .route("/api/runs/{id}/events", web::get().to(events::page))
+        .route("/api/runs/{id}/events/stream", web::get().to(events::of_run))
+        .route("/api/events/stream", web::get().to(events::of_all))
+        .route("/api/settings/models", web::get().to(settings::get_models))
+        .route("/api/settings/models", web::put().to(settings::put_models))
+        .route("/api/settings/notifications", web::get().to(settings::get_notifications))
+        .route("/api/settings/notifications", web::put().to(settings::put_notifications))
+        .route("/api/terminal", web::get().to(terminal::open));
+}

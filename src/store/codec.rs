@@ -153,6 +153,7 @@ mod tests {
         let event = HookReceived {
             hook_event_name,
             payload,
+            turn_id: None,
             ignored: false,
         }
         .into();

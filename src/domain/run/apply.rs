@@ -3,16 +3,26 @@
 use super::{
     command::Usage,
     event::{
-        CompletedBy, CostSource, DeliveredBy, Event, HookReceived, MessageBy, PausedBy,
-        ProcessExited, RunCreated, RunPaused, RunResult, RunStarted, SessionInit, Stage, ToolCall,
-        UserMessage,
+        CompletedBy, CostSource, DeliveredBy, Event, HookReceived, MessageBy, NeedsAttention,
+        PausedBy, ProcessExited, ProcessLaunching, RunCreated, RunPaused, RunResult, RunStarted,
+        SessionInit, Stage, UserMessage,
     },
     state::{Activity, Attention, Process, Run, Session, Status},
     tasks::TaskList,
 };
 use crate::domain::{RunId, Time};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// Activity from the launch until the process is known to run.
+const STARTING: &str = "starting the CLI";
+/// Most ended turns whose late hooks are told apart; hooks come seconds late, not turns.
+const TURNS_REMEMBERED_MAX: usize = 64;
+/// Most delivered prompts that are waited for; a CLI that tells none must not fill the memory.
+const PROMPTS_EXPECTED_MAX: usize = 16;
+/// Most messages known again before totals come; an adapter without totals must not fill it.
+const MESSAGES_RECENT_MAX: usize = 1024;
 
 impl Run {
     /// The run after its first event.
@@ -37,11 +47,12 @@ impl Run {
             stop: None,
             session: None,
             sessions_seen: Vec::new(),
+            transcripts_left: Vec::new(),
             model: created.agent.model.clone(),
             usage: Usage::default(),
             num_turns: 0,
             turn: None,
-            turn_ended: None,
+            turns_ended: Vec::new(),
             prompts_expected: vec![created.task.clone()],
             resume_with: None,
             messages_recent: Vec::new(),
@@ -49,7 +60,6 @@ impl Run {
             notify: created.notify,
             worktrees: Vec::new(),
             tasks: TaskList::default(),
-            task_updates_open: Vec::new(),
             checkpoint_number: 0,
             checkpoint: Vec::new(),
             deleted: false,
@@ -91,6 +101,7 @@ impl Run {
                 if failed.stage == Stage::Launch && self.process == Process::Launching {
                     self.process = Process::None;
                 }
+                self.turn_over(failed.turn_id.as_ref());
                 self.ended(Status::Failed, Some(failed.reason.clone()), "failed", at);
             }
             Event::RunCancelled(_) => self.ended(Status::Cancelled, None, "cancelled", at),
@@ -98,24 +109,24 @@ impl Run {
             Event::RunResult(result) => self.totals(result),
             Event::SessionInit(init) => self.session_began(init),
             Event::AgentToken(_) => self.doing("writing", at),
-            Event::AgentMessage(message) => self
-                .messages_recent
-                .push((message.message_id.clone(), fingerprint(&message.text))),
-            Event::ToolCall(call) => self.tool_called(call, at),
+            Event::AgentMessage(message) => {
+                let print = fingerprint(&message.text);
+                self.messages_recent
+                    .push((message.message_id.clone(), print));
+                if self.messages_recent.len() > MESSAGES_RECENT_MAX {
+                    self.messages_recent.remove(0);
+                }
+            }
+            Event::ToolCall(call) => {
+                self.tasks.called(call);
+                self.doing(&format!("tool {}", call.tool_name), at);
+            }
             Event::ToolResult(result) => {
-                let input = self.open_input(result.tool_use_id.as_deref());
-                self.tasks.answered(result, input.as_ref());
+                self.tasks.answered(result);
                 self.attention = None;
                 self.doing("thinking", at);
             }
-            Event::NeedsAttention(needs) => {
-                let (kind, message) = (needs.kind.clone(), needs.message.clone());
-                self.attention = Some(Attention {
-                    kind,
-                    message,
-                    since: at,
-                });
-            }
+            Event::NeedsAttention(needs) => self.needs_attention(needs, at),
             Event::SubagentStart(start) => {
                 self.doing(&format!("subagent {}", start.agent_type), at);
             }
@@ -127,20 +138,15 @@ impl Run {
                 self.stop = None;
                 self.launch_wanted = false;
             }
-            Event::ProcessLaunching(launch) => {
-                self.attempt = launch.attempt;
-                self.process = Process::Launching;
-                self.launch_wanted = false;
-                if let Some(session) = &mut self.session {
-                    session.ended = false;
-                }
-                self.doing("starting the CLI", at);
-            }
+            Event::ProcessLaunching(launch) => self.launching(launch, at),
             Event::ProcessSpawned(spawned) => {
                 self.attempt = spawned.attempt;
                 self.process = Process::Alive { pid: spawned.pid };
                 self.resume_with = None;
-                self.doing("waiting for the first prompt", at);
+                // A hook may have been faster, and then it already works.
+                if self.activity.what == STARTING {
+                    self.doing("waiting for the first prompt", at);
+                }
             }
             Event::ProcessExited(exited) => self.exited(exited),
             Event::WorktreeCreated(made) => self.worktrees.clone_from(&made.repos),
@@ -179,7 +185,53 @@ impl Run {
         }
     }
 
+    fn launching(&mut self, launch: &ProcessLaunching, at: Time) {
+        self.attempt = launch.attempt;
+        self.process = Process::Launching;
+        self.launch_wanted = false;
+        if let Some(session) = &mut self.session {
+            session.ended = false;
+        }
+        // What an earlier process did not say it will never say. The first launch, and one that
+        // is tried again, still wait for what they were given.
+        if let Some(text) = &self.resume_with {
+            self.prompts_expected = vec![text.clone()];
+        }
+        self.doing(STARTING, at);
+    }
+
+    /// Only a person at a living CLI can do anything about it; said late, it calls nobody.
+    fn needs_attention(&mut self, needs: &NeedsAttention, at: Time) {
+        let open = matches!(
+            self.status,
+            Status::Queued | Status::Running | Status::Paused
+        );
+        if open && self.facts_move() {
+            let (kind, message) = (needs.kind.clone(), needs.message.clone());
+            self.attention = Some(Attention {
+                kind,
+                message,
+                since: at,
+            });
+        }
+    }
+
+    /// Remembers that a turn is over: the one named, or else the one that works now.
+    fn turn_over(&mut self, named: Option<&String>) {
+        let working = self.turn.take();
+        let Some(id) = named.cloned().or(working) else {
+            return;
+        };
+        if !self.turns_ended.contains(&id) {
+            self.turns_ended.push(id);
+        }
+        if self.turns_ended.len() > TURNS_REMEMBERED_MAX {
+            self.turns_ended.remove(0);
+        }
+    }
+
     fn ended(&mut self, status: Status, reason: Option<String>, what: &str, at: Time) {
+        self.turn_over(None);
         self.status = status;
         self.reason = reason;
         self.attention = None;
@@ -208,11 +260,9 @@ impl Run {
             what: what.to_owned(),
             since: at,
         };
+        self.turn_over(paused.turn_id.as_ref());
         match paused.by {
-            PausedBy::Stop | PausedBy::Interrupt | PausedBy::Limit => {
-                self.num_turns += 1;
-                self.turn_ended = paused.turn_id.clone().or_else(|| self.turn.clone());
-            }
+            PausedBy::Stop | PausedBy::Interrupt | PausedBy::Limit => self.num_turns += 1,
             PausedBy::User | PausedBy::Idle | PausedBy::Lost => {
                 self.stop = None;
                 self.launch_wanted = false;
@@ -243,43 +293,34 @@ impl Run {
         if !self.sessions_seen.contains(&init.session_id) {
             self.sessions_seen.push(init.session_id.clone());
         }
-        let (id, transcript_path) = (init.session_id.clone(), init.transcript_path.clone());
-        self.session = Some(Session {
-            id,
-            transcript_path,
-            ended: false,
-        });
         if init.model.is_some() {
             self.model.clone_from(&init.model);
         }
-        // Another session is another transcript, read from its beginning.
-        self.usage.transcript_offset = 0;
+        if self.session_id() != Some(&init.session_id) {
+            self.transcript_changed(&init.session_id);
+        }
+        self.session = Some(Session {
+            id: init.session_id.clone(),
+            transcript_path: init.transcript_path.clone(),
+            ended: false,
+        });
+    }
+
+    /// Another session is another transcript: read from its beginning, or from where it was left.
+    fn transcript_changed(&mut self, to: &str) {
+        if let Some(left) = &self.session {
+            let (id, offset) = (left.id.clone(), self.usage.transcript_offset);
+            self.transcripts_left.retain(|(known, _)| *known != id);
+            self.transcripts_left.push((id, offset));
+        }
+        let left = self.transcripts_left.iter().find(|(id, _)| id == to);
+        self.usage.transcript_offset = left.map_or(0, |(_, offset)| *offset);
     }
 
     fn session_ended(&mut self) {
         if let Some(session) = &mut self.session {
             session.ended = true;
         }
-    }
-
-    fn tool_called(&mut self, call: &ToolCall, at: Time) {
-        self.tasks.called(call);
-        if call.tool_name == "TaskUpdate"
-            && let Some(id) = &call.tool_use_id
-        {
-            self.task_updates_open
-                .push((id.clone(), call.tool_input.clone()));
-        }
-        self.doing(&format!("tool {}", call.tool_name), at);
-    }
-
-    fn open_input(&mut self, tool_use_id: Option<&str>) -> Option<Value> {
-        let id = tool_use_id?;
-        let at = self
-            .task_updates_open
-            .iter()
-            .position(|(open, _)| open == id)?;
-        Some(self.task_updates_open.swap_remove(at).1)
     }
 
     fn told(&mut self, message: &UserMessage, at: Time) {
@@ -292,6 +333,9 @@ impl Run {
             return;
         }
         self.prompts_expected.push(message.text.clone());
+        if self.prompts_expected.len() > PROMPTS_EXPECTED_MAX {
+            self.prompts_expected.remove(0);
+        }
         if message.delivered_by == Some(DeliveredBy::Resume) {
             self.resume_with = Some(message.text.clone());
             self.launch_wanted = true;
@@ -308,23 +352,49 @@ impl Run {
             code: exited.exit_code,
             by: exited.by,
         };
-        // What the next launch resumes with is still to be heard of.
-        let resume_with = self.resume_with.clone();
-        self.prompts_expected
-            .retain(|text| resume_with.as_ref() == Some(text));
-        self.task_updates_open.clear();
+        self.attention = None;
+        self.tasks.process_ended();
     }
 
     fn heard(&mut self, hook: &HookReceived) {
-        if hook.hook_event_name == "UserPromptSubmit"
-            && let Some(prompt) = hook.payload.get("prompt").and_then(Value::as_str)
-            && let Some(at) = self.prompts_expected.iter().position(|text| text == prompt)
-        {
-            self.prompts_expected.remove(at);
+        match hook.hook_event_name.as_str() {
+            "UserPromptSubmit" => {
+                let prompt = hook.payload.get("prompt").and_then(Value::as_str);
+                if let Some(at) = prompt.and_then(|prompt| self.expects_prompt(prompt)) {
+                    self.prompts_expected.remove(at);
+                }
+                if hook.turn_id.is_some() {
+                    self.turn.clone_from(&hook.turn_id);
+                }
+                if !hook.ignored {
+                    self.attention = None;
+                }
+            }
+            // A turn whose background work goes on; the question before it is answered.
+            "Stop" if !hook.ignored => self.attention = None,
+            "SessionEnd" if !hook.ignored => self.session_ended(),
+            _ => {}
         }
-        if hook.hook_event_name == "SessionEnd" && !hook.ignored {
-            self.session_ended();
+    }
+
+    /// Which of the prompts that we delivered this is. CLIs trim what they are given.
+    #[must_use]
+    pub(super) fn expects_prompt(&self, text: &str) -> Option<usize> {
+        let same = |expected: &String| expected.trim() == text.trim();
+        self.prompts_expected.iter().position(same)
+    }
+
+    /// The run once `events` are folded too; for a decision that follows from another one.
+    #[must_use]
+    pub(super) fn with(&self, events: &[Event]) -> Cow<'_, Self> {
+        if events.is_empty() {
+            return Cow::Borrowed(self);
         }
+        let mut run = self.clone();
+        for event in events {
+            run.apply(event, self.updated_at);
+        }
+        Cow::Owned(run)
     }
 
     /// True when this message of the transcript was recorded since the last totals.
@@ -339,18 +409,31 @@ impl Run {
     /// The totals as an event, when `usage` says something new.
     #[must_use]
     pub(super) fn result_from(&self, usage: &Usage) -> Option<RunResult> {
-        (*usage != self.usage).then(|| RunResult {
+        let source = usage.cost_source.unwrap_or(CostSource::Estimated);
+        // JSON knows no other numbers: one such event would make the log unreadable.
+        let cost_usd = if usage.cost_usd.is_finite() {
+            usage.cost_usd
+        } else {
+            self.usage.cost_usd
+        };
+        let told = Usage {
+            cost_usd,
+            cost_source: Some(source),
+            ..usage.clone()
+        };
+        let working = matches!(self.status, Status::Queued | Status::Running);
+        (told != self.usage).then(|| RunResult {
             session_id: self.session_id().map(str::to_owned),
-            tokens_in: usage.tokens_in,
-            tokens_out: usage.tokens_out,
-            tokens_cache_read: usage.tokens_cache_read,
-            tokens_cache_write: usage.tokens_cache_write,
-            cost_usd: usage.cost_usd,
-            cost_source: usage.cost_source.unwrap_or(CostSource::Estimated),
-            num_turns: self.num_turns + 1,
-            duration_ms: usage.duration_ms,
-            model: usage.model.clone(),
-            transcript_offset: usage.transcript_offset,
+            tokens_in: told.tokens_in,
+            tokens_out: told.tokens_out,
+            tokens_cache_read: told.tokens_cache_read,
+            tokens_cache_write: told.tokens_cache_write,
+            cost_usd,
+            cost_source: source,
+            num_turns: self.num_turns + u32::from(working),
+            duration_ms: told.duration_ms,
+            model: told.model,
+            transcript_offset: told.transcript_offset,
         })
     }
 }

@@ -9,7 +9,7 @@ use super::{
         CompletedBy, DeliveredBy, Event, ExitedBy, MessageBy, NotifyChanged, PausedBy,
         ProcessExited, ProcessLaunching, ProcessSpawned, RunCancelled, RunCheckpointed,
         RunCompleted, RunDeleted, RunFailed, RunPaused, RunStarted, Stage, StartedBy, StopBy,
-        StopRequested, UserMessage, WorktreeCreated, WorktreeRemoved,
+        StopRequested, UserMessage, WorktreeAt, WorktreeCreated, WorktreeRemoved,
     },
     hooks,
     rejection::Rejection,
@@ -24,6 +24,9 @@ pub type Decision = Result<Vec<Event>, Rejection>;
 /// # Errors
 /// A [`Rejection`] when the state forbids what a person asked for.
 pub fn decide(run: &Run, command: Command) -> Decision {
+    if run.deleted {
+        return after_deletion(&command);
+    }
     match command {
         Command::Continue { message } => go_on(run, message),
         Command::Stop { by } => stop(run, by),
@@ -36,8 +39,7 @@ pub fn decide(run: &Run, command: Command) -> Decision {
             detail,
         } => Ok(set_up_failed(run, stage, reason, detail)),
         Command::SetUpStopped => Ok(set_up_stopped(run)),
-        Command::Relaunch if run.process == Process::Launching => Ok(vec![launching(run)]),
-        Command::Relaunch => Ok(Vec::new()),
+        Command::Relaunch => Ok(relaunch(run)),
         Command::Spawned {
             attempt,
             pid,
@@ -56,24 +58,47 @@ pub fn decide(run: &Run, command: Command) -> Decision {
             Ok(self::spawned(run, spawned, works_at_once))
         }
         Command::Exited(exit) => Ok(exited(run, exit)),
-        Command::Hook { hook, observed } => Ok(hooks::heard(run, hook, observed)),
-        Command::Observed(observed) => Ok(hooks::observed(run, observed)),
+        Command::Hook { hook, observed } => Ok(hooks::heard(run, hook, &observed)),
+        Command::Observed(observed) => Ok(hooks::observed(run, &observed)),
         Command::Checkpointed(checkpoint) => Ok(vec![checkpointed(checkpoint)]),
-        Command::Deleted { removed, millis } => {
-            let mut events = Vec::new();
-            if !removed.is_empty() {
-                events.push(
-                    WorktreeRemoved {
-                        repos: removed,
-                        millis,
-                    }
-                    .into(),
-                );
-            }
-            events.push(RunDeleted {}.into());
-            Ok(events)
-        }
+        Command::Deleted { removed, millis } => Ok(deleted(run, removed, millis)),
     }
+}
+
+/// `run.deleted` ends the stream: whatever is still told is not written down any more.
+fn after_deletion(command: &Command) -> Decision {
+    match command {
+        Command::Continue { .. }
+        | Command::SetNotify { .. }
+        | Command::Stop {
+            by: StopBy::Cancel | StopBy::Pause | StopBy::Idle,
+        } => Err(Rejection::Deleted),
+        Command::Stop { by: StopBy::Delete }
+        | Command::WorktreesReady { .. }
+        | Command::SetUpFailed { .. }
+        | Command::SetUpStopped
+        | Command::Relaunch
+        | Command::Spawned { .. }
+        | Command::Exited(_)
+        | Command::Hook { .. }
+        | Command::Observed(_)
+        | Command::Checkpointed(_)
+        | Command::Deleted { .. } => Ok(Vec::new()),
+    }
+}
+
+fn deleted(run: &Run, removed: Vec<WorktreeAt>, millis: u64) -> Vec<Event> {
+    // Only a deletion that was asked for, and whose process is gone, ends the stream.
+    if run.stop != Some(StopBy::Delete) || run.has_process() {
+        return Vec::new();
+    }
+    let mut events = Vec::new();
+    if !removed.is_empty() {
+        let repos = removed;
+        events.push(WorktreeRemoved { repos, millis }.into());
+    }
+    events.push(RunDeleted {}.into());
+    events
 }
 
 fn go_on(run: &Run, text: String) -> Decision {
@@ -123,6 +148,10 @@ fn stop(run: &Run, by: StopBy) -> Decision {
         {
             return Err(Rejection::NotPausable { status });
         }
+        // The idle limit met a prompt on its way: what works is not idle.
+        StopBy::Idle if status != Status::Paused => {
+            return Err(Rejection::StillWorking { status });
+        }
         StopBy::Delete if matches!(status, Status::Queued | Status::Running) => {
             return Err(Rejection::CancelFirst { status });
         }
@@ -148,46 +177,80 @@ fn launching(run: &Run) -> Event {
     .into()
 }
 
-fn worktrees_ready(run: &Run, created: Option<(Vec<super::event::WorktreeAt>, u64)>) -> Vec<Event> {
+fn worktrees_ready(run: &Run, created: Option<(Vec<WorktreeAt>, u64)>) -> Vec<Event> {
     let mut events = Vec::new();
     if let Some((repos, millis)) = created {
         events.push(WorktreeCreated { repos, millis }.into());
     }
-    if run.stop.is_some() {
-        events.extend(stop_outcome(run));
-    } else if run.launch_wanted {
-        events.push(launching(run));
+    // Told twice, or while an old process still ends, it starts no second CLI.
+    if run.is_setting_up() {
+        events.extend(match run.stop {
+            Some(_) => stop_outcome(run),
+            None => vec![launching(run)],
+        });
     }
     events
 }
 
 fn set_up_failed(run: &Run, stage: Stage, reason: String, detail: String) -> Vec<Event> {
+    let launch_failed = stage == Stage::Launch && run.process == Process::Launching;
+    let undecided = run.stop.is_none() && is_working(run);
+    if launch_failed && !undecided {
+        return never_launched(run);
+    }
+    if !launch_failed && !run.is_setting_up() {
+        return Vec::new();
+    }
     if run.stop.is_some() {
         return stop_outcome(run);
     }
-    if !run.is_live() {
-        return Vec::new();
-    }
-    vec![
-        RunFailed {
-            reason,
-            stage,
-            detail,
-        }
-        .into(),
-    ]
+    let failed = RunFailed {
+        reason,
+        stage,
+        detail,
+        turn_id: None,
+    };
+    vec![failed.into()]
 }
 
 fn set_up_stopped(run: &Run) -> Vec<Event> {
-    if run.stop.is_some() {
+    if run.is_setting_up() {
         stop_outcome(run)
     } else {
         Vec::new()
     }
 }
 
-fn spawned(run: &Run, spawned: ProcessSpawned, works_at_once: bool) -> Vec<Event> {
+fn relaunch(run: &Run) -> Vec<Event> {
     if run.process != Process::Launching {
+        return Vec::new();
+    }
+    if run.stop.is_none() && is_working(run) {
+        return vec![launching(run)];
+    }
+    never_launched(run)
+}
+
+/// The launch came to nothing, and nobody wants another: the end of a process that never was.
+fn never_launched(run: &Run) -> Vec<Event> {
+    let exit = Exit {
+        attempt: run.attempt,
+        code: None,
+        signal: None,
+        lost: true,
+        detail: String::new(),
+        observed: Vec::new(),
+        checkpoint: None,
+    };
+    exited(run, exit)
+}
+
+const fn is_working(run: &Run) -> bool {
+    matches!(run.status, Status::Queued | Status::Running)
+}
+
+fn spawned(run: &Run, spawned: ProcessSpawned, works_at_once: bool) -> Vec<Event> {
+    if run.process != Process::Launching || spawned.attempt != run.attempt {
         return Vec::new();
     }
     let mut events = vec![spawned.into()];
@@ -223,14 +286,14 @@ fn checkpointed(checkpoint: Checkpoint) -> Event {
 fn stop_outcome(run: &Run) -> Vec<Event> {
     match run.stop {
         Some(StopBy::Cancel) => vec![RunCancelled {}.into()],
-        Some(StopBy::Pause) => vec![paused(run, PausedBy::User)],
-        Some(StopBy::Idle) => vec![paused(run, PausedBy::Idle)],
+        Some(StopBy::Pause) => vec![paused(PausedBy::User)],
+        Some(StopBy::Idle) => vec![paused(PausedBy::Idle)],
         // The deletion itself follows as an effect.
         Some(StopBy::Delete) | None => Vec::new(),
     }
 }
 
-fn paused(_run: &Run, by: PausedBy) -> Event {
+fn paused(by: PausedBy) -> Event {
     RunPaused {
         by,
         last_message: None,
@@ -240,11 +303,12 @@ fn paused(_run: &Run, by: PausedBy) -> Event {
 }
 
 fn exited(run: &Run, exit: Exit) -> Vec<Event> {
-    let known = matches!(run.process, Process::Launching | Process::Alive { .. });
-    if !known || exit.attempt != run.attempt {
+    if !run.has_process() || exit.attempt != run.attempt {
         return Vec::new();
     }
-    let mut events = hooks::recorded(run, &exit.observed);
+    // What it said up to its end comes first and may already decide, as if told by itself.
+    let mut events = hooks::observed(run, &exit.observed);
+    let run = &*run.with(&events);
     events.extend(exit.checkpoint.clone().map(checkpointed));
     events.push(
         ProcessExited {
@@ -268,9 +332,15 @@ fn exited_by(run: &Run, exit: &Exit) -> ExitedBy {
         None if exit.lost => ExitedBy::Lost,
         // Ended by us: a resume waited for it, or it lingered after its session.
         None if run.launch_wanted => ExitedBy::Server,
-        None if exit.signal.is_some() && run.status == Status::Completed => ExitedBy::Server,
+        None if run.status == Status::Completed && looks_ended(exit) => ExitedBy::Server,
         None => ExitedBy::Itself,
     }
+}
+
+/// True for an end by signal, also when the CLI turned it into an exit code (SIGHUP, SIGKILL and
+/// SIGTERM as 128 + their number).
+const fn looks_ended(exit: &Exit) -> bool {
+    exit.signal.is_some() || matches!(exit.code, Some(129 | 137 | 143))
 }
 
 fn exit_outcome(run: &Run, exit: &Exit) -> Vec<Event> {
@@ -304,12 +374,13 @@ fn exit_outcome(run: &Run, exit: &Exit) -> Vec<Event> {
 
 fn lost(run: &Run) -> Event {
     if run.session.is_some() {
-        return paused(run, PausedBy::Lost);
+        return paused(PausedBy::Lost);
     }
     RunFailed {
         reason: "the process of the run vanished, and there is no session to resume".into(),
         stage: Stage::Lost,
         detail: String::new(),
+        turn_id: None,
     }
     .into()
 }
@@ -325,6 +396,7 @@ fn exit_failure(run: &Run, exit: &Exit) -> Event {
         reason: format!("the CLI of agent adapter {cli} {how}"),
         stage: Stage::Exit,
         detail: exit.detail.clone(),
+        turn_id: None,
     }
     .into()
 }

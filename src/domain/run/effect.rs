@@ -2,7 +2,7 @@
 
 use super::{
     event::{DeliveredBy, Event, ExitedBy, PausedBy, Stage, StopBy},
-    state::{Process, Run},
+    state::{Process, Run, Status},
 };
 
 /// A wish to the world. Each may be repeated by recovery without harm.
@@ -63,7 +63,9 @@ fn of(run: &Run, event: &Event) -> Option<Effect> {
         Event::ProcessLaunching(launch) => Some(Effect::Launch {
             attempt: launch.attempt,
         }),
-        Event::ProcessSpawned(_) if run.stop.is_some() => Some(Effect::EndProcess),
+        Event::ProcessSpawned(_) if run.stop.is_some() || run.launch_wanted => {
+            Some(Effect::EndProcess)
+        }
         Event::StopRequested(request) => Some(stop(run, request.by)),
         Event::UserMessage(message) => match message.delivered_by? {
             DeliveredBy::Typed => Some(Effect::Type {
@@ -72,10 +74,15 @@ fn of(run: &Run, event: &Event) -> Option<Effect> {
             // A lingering process goes first; its exit sets the run up again.
             DeliveredBy::Resume => Some(match run.process {
                 Process::Alive { .. } => Effect::EndProcess,
-                Process::None | Process::Launching | Process::Exited { .. } => Effect::SetUp,
+                // Ended as soon as it is known to run; see the arm of `ProcessSpawned`.
+                Process::Launching => return None,
+                Process::None | Process::Exited { .. } => Effect::SetUp,
             }),
         },
-        Event::RunCompleted(_) if matches!(run.process, Process::Alive { .. }) => {
+        // SessionEnd overtook the news of the launch, or came after a failure, or ended the run.
+        Event::ProcessSpawned(_) | Event::RunCompleted(_) | Event::HookReceived(_)
+            if lingers(run, event) =>
+        {
             Some(Effect::EndLingering {
                 attempt: run.attempt,
             })
@@ -111,6 +118,16 @@ fn of(run: &Run, event: &Event) -> Option<Effect> {
         | Event::NotifyChanged(_)
         | Event::HookReceived(_) => None,
     }
+}
+
+/// True when `event` made known that a process lives on although its session is over.
+fn lingers(run: &Run, event: &Event) -> bool {
+    let session_over = if let Event::HookReceived(hook) = event {
+        hook.hook_event_name == "SessionEnd" && !hook.ignored
+    } else {
+        run.status == Status::Completed || run.session.as_ref().is_some_and(|s| s.ended)
+    };
+    session_over && matches!(run.process, Process::Alive { .. })
 }
 
 fn stop(run: &Run, by: StopBy) -> Effect {

@@ -3,8 +3,15 @@
 //! One table below ties each name to its payload; the codec of the store and every reader use it.
 //! A payload may gain fields (with a serde default), never lose or rename one.
 
-use crate::domain::{Agent, AgentId, ProjectId, RepoId, RunId, project::SetUp};
-use serde::{Deserialize, Serialize};
+mod words;
+
+pub use words::{
+    CheckpointAt, CompletedBy, CostSource, DeliveredBy, ExitedBy, MessageBy, PausedBy, RepoBase,
+    Stage, StartedBy, StopBy, WorktreeAt,
+};
+
+use crate::domain::{Agent, AgentId, ProjectId, RunId, project::SetUp};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -60,7 +67,7 @@ macro_rules! events {
             /// When the name is unknown or the payload does not fit it.
             pub fn decode(event_type: &str, payload: &str) -> Result<Self, DecodeError> {
                 match event_type {
-                    $($name => serde_json::from_str(payload)
+                    $($name => from_json(payload)
                         .map(Self::$variant)
                         .map_err(|source| DecodeError::Payload { event_type: $name, source }),)*
                     other => Err(DecodeError::UnknownType(other.to_owned())),
@@ -105,6 +112,16 @@ events! {
     "hook.received" => HookReceived,
 }
 
+/// Reads a payload at whatever depth it was stored. A hook may be 128 deep and lies one deeper in
+/// its event, where serde_json's own limit would make the log unreadable.
+fn from_json<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    reader.disable_recursion_limit();
+    let value = T::deserialize(&mut reader)?;
+    reader.end()?;
+    Ok(value)
+}
+
 macro_rules! payloads {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* })*) => {
         $(
@@ -113,155 +130,6 @@ macro_rules! payloads {
             pub struct $name { $($(#[$field_doc])* pub $field: $kind,)* }
         )*
     };
-}
-
-macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $word:ident,)* })*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-            #[serde(rename_all = "snake_case")]
-            pub enum $name { $($(#[$word_doc])* $word,)* }
-        )*
-    };
-}
-
-words! {
-    /// What set a run to work.
-    StartedBy {
-        /// A prompt or other evidence of work.
-        Prompt,
-        /// `POST continue`.
-        Continue,
-        /// The process itself, of an adapter without a prompt hook.
-        Spawn,
-    }
-    /// What ended a run well.
-    CompletedBy {
-        /// The CLI's session ended.
-        SessionEnd,
-        /// The process ended with code 0.
-        Exit,
-    }
-    /// Where a run failed.
-    Stage {
-        /// Making worktrees.
-        Worktree,
-        /// The project's set-up script, or copied files.
-        Setup,
-        /// Starting the CLI.
-        Launch,
-        /// The agent reported a failure.
-        Agent,
-        /// The process ended with an error.
-        Exit,
-        /// The process vanished.
-        Lost,
-    }
-    /// What paused a run.
-    PausedBy {
-        /// The agent finished its turn.
-        Stop,
-        /// Somebody stopped the turn in the terminal.
-        Interrupt,
-        /// `POST pause`.
-        User,
-        /// An idle CLI was put to rest.
-        Idle,
-        /// `max_turns` was reached.
-        Limit,
-        /// The process vanished, but its session can be resumed.
-        Lost,
-    }
-    /// Who asked for the process to end.
-    StopBy {
-        /// `POST cancel`.
-        Cancel,
-        /// `POST pause`.
-        Pause,
-        /// `DELETE`.
-        Delete,
-        /// The idle limit.
-        Idle,
-    }
-    /// What ended a process.
-    ExitedBy {
-        /// The process itself.
-        #[serde(rename = "self")]
-        Itself,
-        /// `POST cancel`.
-        Cancel,
-        /// `POST pause`.
-        Pause,
-        /// `DELETE`.
-        Delete,
-        /// The idle limit.
-        Idle,
-        /// We ended a process that lingered after its session.
-        Server,
-        /// Unknown: it was gone when we looked.
-        Lost,
-    }
-    /// Where a message of a person came from.
-    MessageBy {
-        /// `POST continue`.
-        Api,
-        /// Typed in the terminal.
-        Terminal,
-    }
-    /// How a message reaches the CLI.
-    DeliveredBy {
-        /// As the prompt of a resumed session.
-        Resume,
-        /// Typed into the live CLI.
-        Typed,
-    }
-    /// Where a cost comes from.
-    CostSource {
-        /// The CLI said so.
-        Reported,
-        /// Tokens times our price table.
-        Estimated,
-    }
-}
-
-/// A repository as it was when the run was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RepoBase {
-    /// The repo.
-    pub repo_id: RepoId,
-    /// Its name, a folder name.
-    pub name: String,
-    /// The user's checkout.
-    pub repo_path: PathBuf,
-    /// Commit the run branch starts from, in hex.
-    pub base_commit: String,
-}
-
-/// A worktree of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorktreeAt {
-    /// The repo.
-    pub repo_id: RepoId,
-    /// Its name.
-    pub name: String,
-    /// Folder of the worktree, inside the data folder.
-    pub worktree: PathBuf,
-    /// Branch checked out there.
-    pub branch: String,
-}
-
-/// A checkpoint commit of one repo.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckpointAt {
-    /// The repo.
-    pub repo_id: RepoId,
-    /// Its name.
-    pub repo_name: String,
-    /// The commit, in hex.
-    pub commit: String,
-    /// Its tree, in hex: equal trees need no second checkpoint.
-    pub tree: String,
 }
 
 payloads! {
@@ -296,7 +164,8 @@ payloads! {
         /// The CLI's id of the turn, when the evidence carried one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         turn_id: Option<String>,
-        /// The evidence was a prompt that we ourselves delivered (the task, or a message).
+        /// The evidence was the oldest prompt that we ourselves delivered (the task, or a message)
+        /// and had not heard of.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         own_prompt: bool,
     }
@@ -315,6 +184,9 @@ payloads! {
         stage: Stage,
         /// Last lines of output, or empty.
         detail: String,
+        /// The CLI's id of the turn that failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        turn_id: Option<String>,
     }
     /// The run was cancelled.
     RunCancelled {}
@@ -513,6 +385,9 @@ payloads! {
         hook_event_name: String,
         /// All of it.
         payload: Value,
+        /// The CLI's id of the turn that it began, when it was a prompt.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        turn_id: Option<String>,
         /// True for a lifecycle fact that changed nothing.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         ignored: bool,

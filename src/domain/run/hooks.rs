@@ -14,74 +14,79 @@ use super::{
 use crate::domain::AgentMode;
 
 /// Events of a hook, with what the transcript said up to it.
-pub(super) fn heard(run: &Run, hook: Hook, observed: Vec<Observation>) -> Vec<Event> {
+pub(super) fn heard(run: &Run, hook: Hook, observed: &[Observation]) -> Vec<Event> {
     let mut events: Vec<Event> = session(run, &hook).into_iter().collect();
     let began = !events.is_empty();
-    events.extend(recorded(run, &observed));
-    let late = hook.turn_id.is_some() && hook.turn_id == run.turn_ended;
-    let moves = run.facts_move() && !late;
-    events.extend(meaning(run, hook, moves, began));
-    if run.facts_move()
-        && observed.contains(&Observation::Interrupted)
-        && run.status == Status::Running
-    {
-        // The hook itself decides first: a prompt after an interrupt goes on working.
-        let decided = events.iter().any(|event| {
-            matches!(
-                event,
-                Event::RunPaused(_) | Event::RunStarted(_) | Event::RunCompleted(_)
-            )
-        });
-        if !decided {
-            events.push(interrupted(run));
+    record(run, observed, &mut events);
+    match turn_end(run, observed) {
+        // The end that the hook itself tells is the newer one.
+        Some(_) if tells_end(run, &hook) => events.extend(meaning(run, hook, began)),
+        // A tool of the very turn that ended is no evidence of further work.
+        Some(end) if tells_tool_of_turn(run, &hook) => {
+            events.extend(meaning(run, hook, began));
+            events.push(end);
         }
+        // Else the turn was over before the hook: a prompt after an interrupt starts the next one.
+        Some(end) => {
+            events.push(end);
+            events.extend(meaning(&run.with(&events), hook, began));
+        }
+        None => events.extend(meaning(run, hook, began)),
     }
     events
 }
 
 /// Events of a transcript or stream that spoke by itself.
-pub(super) fn observed(run: &Run, observed: Vec<Observation>) -> Vec<Event> {
-    let mut events = recorded(run, &observed);
-    if !run.facts_move() || !matches!(run.status, Status::Queued | Status::Running) {
-        return events;
-    }
-    for observation in observed {
-        match observation {
-            Observation::Interrupted if run.status == Status::Running => {
-                events.push(interrupted(run));
-                break;
-            }
-            Observation::Ended {
-                failure: Some(reason),
-            } => {
-                let (stage, detail) = (Stage::Agent, String::new());
-                events.push(
-                    RunFailed {
-                        reason,
-                        stage,
-                        detail,
-                    }
-                    .into(),
-                );
-                break;
-            }
-            Observation::Ended { failure: None } => {
-                events.push(turn_over(run, None, run.turn.clone()));
-                break;
-            }
-            Observation::Interrupted
-            | Observation::Session { .. }
-            | Observation::Message { .. }
-            | Observation::Token { .. }
-            | Observation::Usage(_) => {}
-        }
-    }
+pub(super) fn observed(run: &Run, observed: &[Observation]) -> Vec<Event> {
+    let mut events = Vec::new();
+    record(run, observed, &mut events);
+    events.extend(turn_end(run, observed));
     events
 }
 
-/// What was said, as events that move nothing.
-pub(super) fn recorded(run: &Run, observed: &[Observation]) -> Vec<Event> {
-    let mut events = Vec::new();
+/// The end of the turn that works now, when `observed` tells one.
+fn turn_end(run: &Run, observed: &[Observation]) -> Option<Event> {
+    if !run.facts_move() || !matches!(run.status, Status::Queued | Status::Running) {
+        return None;
+    }
+    observed.iter().find_map(|observation| match observation {
+        Observation::Interrupted if run.status == Status::Running => Some(interrupted(run)),
+        Observation::Ended {
+            failure: Some(reason),
+        } => Some(turn_failed(reason.clone(), run.turn.clone())),
+        Observation::Ended { failure: None } => Some(turn_over(run, None, run.turn.clone())),
+        Observation::Interrupted
+        | Observation::Session { .. }
+        | Observation::Message { .. }
+        | Observation::Token { .. }
+        | Observation::Usage(_) => None,
+    })
+}
+
+fn tells_end(run: &Run, hook: &Hook) -> bool {
+    let ends = matches!(
+        hook.signal,
+        Signal::TurnEnded {
+            background: false,
+            ..
+        } | Signal::TurnFailed { .. }
+    );
+    ends && moves(run, hook.turn_id.as_deref())
+}
+
+fn tells_tool_of_turn(run: &Run, hook: &Hook) -> bool {
+    let tool = matches!(hook.signal, Signal::ToolCall(_) | Signal::ToolResult(_));
+    tool && (hook.turn_id.is_none() || run.turn.is_none() || hook.turn_id == run.turn)
+}
+
+/// True when a hook of this turn may move the state: no late word of a turn that is over.
+fn moves(run: &Run, turn_id: Option<&str>) -> bool {
+    let late = turn_id.is_some_and(|id| run.turns_ended.iter().any(|ended| ended == id));
+    run.facts_move() && !late
+}
+
+/// What was said, added as events that move nothing.
+fn record(run: &Run, observed: &[Observation], events: &mut Vec<Event>) {
     let mut usage = None;
     for observation in observed {
         match observation {
@@ -90,7 +95,10 @@ pub(super) fn recorded(run: &Run, observed: &[Observation]) -> Vec<Event> {
                 cli_version,
                 model,
             } => {
-                if !run.sessions_seen.contains(session_id) {
+                let told = events
+                    .iter()
+                    .any(|event| matches!(event, Event::SessionInit(i) if i.session_id == *session_id));
+                if !told && !run.sessions_seen.contains(session_id) {
                     let init = SessionInit {
                         session_id: session_id.clone(),
                         cli_version: cli_version.clone(),
@@ -101,9 +109,11 @@ pub(super) fn recorded(run: &Run, observed: &[Observation]) -> Vec<Event> {
                 }
             }
             Observation::Message { text, message_id } => {
-                if !run.knows_message(message_id.as_deref(), text) {
-                    let (text, message_id) = (text.clone(), message_id.clone());
-                    events.push(AgentMessage { text, message_id }.into());
+                let (text, message_id) = (text.clone(), message_id.clone());
+                let known = run.knows_message(message_id.as_deref(), &text);
+                let event = AgentMessage { text, message_id }.into();
+                if !known && !(is_named_message(&event) && events.contains(&event)) {
+                    events.push(event);
                 }
             }
             Observation::Token { text, message_id } => {
@@ -119,25 +129,37 @@ pub(super) fn recorded(run: &Run, observed: &[Observation]) -> Vec<Event> {
             .and_then(|totals| run.result_from(totals))
             .map(Event::from),
     );
-    events
 }
 
-/// A session not seen before, told by any hook that carries its id while the process lives.
+const fn is_named_message(event: &Event) -> bool {
+    matches!(event, Event::AgentMessage(message) if message.message_id.is_some())
+}
+
+/// The session a hook tells of, when it is news.
+///
+/// A session not seen before counts while the CLI runs, also while it is being ended; the first
+/// one counts even later, because without it nothing could be continued. A seen one counts again
+/// only when the CLI says that it went back to it (`/resume`).
 fn session(run: &Run, hook: &Hook) -> Option<Event> {
     let id = hook.session_id.as_ref()?;
-    if run.sessions_seen.contains(id) || !run.facts_move() {
-        return None;
-    }
+    let news = if run.sessions_seen.contains(id) {
+        let starts = matches!(hook.signal, Signal::SessionStarted);
+        starts && run.facts_move() && run.session_id() != Some(id)
+    } else {
+        run.session.is_none() || (run.has_process() && !run.launch_wanted)
+    };
     let init = SessionInit {
         session_id: id.clone(),
         cli_version: None,
         model: hook.model.clone(),
         transcript_path: hook.transcript_path.clone(),
     };
-    Some(init.into())
+    news.then(|| init.into())
 }
 
-fn meaning(run: &Run, hook: Hook, moves: bool, began: bool) -> Vec<Event> {
+fn meaning(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
+    let moves = moves(run, hook.turn_id.as_deref());
+    let of_old_session = is_of_old_session(run, &hook);
     let Hook {
         name,
         turn_id,
@@ -145,11 +167,16 @@ fn meaning(run: &Run, hook: Hook, moves: bool, began: bool) -> Vec<Event> {
         payload,
         ..
     } = hook;
+    let prompt_turn = match &signal {
+        Signal::Prompt { .. } if moves => turn_id.clone(),
+        _ => None,
+    };
     let kept = |ignored: bool| -> Vec<Event> {
         vec![
             HookReceived {
                 hook_event_name: name.clone(),
                 payload: payload.clone(),
+                turn_id: prompt_turn.clone(),
                 ignored,
             }
             .into(),
@@ -167,7 +194,7 @@ fn meaning(run: &Run, hook: Hook, moves: bool, began: bool) -> Vec<Event> {
         Signal::Token { text, message_id } => vec![AgentToken { text, message_id }.into()],
         Signal::TurnEnded {
             background: true, ..
-        } => kept(false),
+        } => kept(!moves),
         Signal::TurnEnded { last_message, .. } => {
             if moves && matches!(run.status, Status::Queued | Status::Running) {
                 return vec![turn_over(run, last_message, turn_id)];
@@ -176,15 +203,7 @@ fn meaning(run: &Run, hook: Hook, moves: bool, began: bool) -> Vec<Event> {
         }
         Signal::TurnFailed { reason } => {
             if moves && matches!(run.status, Status::Queued | Status::Running) {
-                let (stage, detail) = (Stage::Agent, String::new());
-                return vec![
-                    RunFailed {
-                        reason,
-                        stage,
-                        detail,
-                    }
-                    .into(),
-                ];
+                return vec![turn_failed(reason, turn_id)];
             }
             kept(true)
         }
@@ -192,22 +211,21 @@ fn meaning(run: &Run, hook: Hook, moves: bool, began: bool) -> Vec<Event> {
         Signal::Interrupted => kept(true),
         Signal::SessionEnded { goes_on: true } => kept(true),
         Signal::SessionEnded { goes_on: false } => {
-            let open = matches!(
-                run.status,
-                Status::Queued | Status::Running | Status::Paused
-            );
-            if run.facts_move() && open {
-                let reason = CompletedBy::SessionEnd;
-                return vec![
-                    RunCompleted {
-                        reason,
-                        exit_code: None,
-                    }
-                    .into(),
-                ];
+            if !run.facts_move() || of_old_session {
+                return kept(true);
             }
-            // After a failure the session is over all the same: nothing can be typed into it.
-            kept(!run.facts_move() || run.status != Status::Failed)
+            match run.status {
+                Status::Queued | Status::Running | Status::Paused => {
+                    let completed = RunCompleted {
+                        reason: CompletedBy::SessionEnd,
+                        exit_code: None,
+                    };
+                    vec![completed.into()]
+                }
+                // The session is over all the same: nothing can be typed into it.
+                Status::Failed => kept(false),
+                Status::Completed | Status::Cancelled => kept(true),
+            }
         }
         Signal::Other => kept(false),
     }
@@ -221,14 +239,18 @@ fn prompt(
     moves: bool,
     kept: &dyn Fn(bool) -> Vec<Event>,
 ) -> Vec<Event> {
-    let own_prompt = run.prompts_expected.iter().any(|expected| expected == text);
-    let rests = matches!(run.status, Status::Queued | Status::Paused | Status::Failed);
+    let expected = run.expects_prompt(text).filter(|_| !machine);
+    let rests = match run.status {
+        Status::Queued | Status::Paused => true,
+        Status::Failed => run.session.as_ref().is_none_or(|session| !session.ended),
+        Status::Running | Status::Completed | Status::Cancelled => false,
+    };
     let starts = moves && rests;
-    let mut events = match (machine, own_prompt) {
-        (true, _) => kept(false),
-        (false, true) if starts => Vec::new(),
-        (false, true) => kept(true),
-        (false, false) => {
+    let mut events = match expected {
+        _ if machine => kept(!moves),
+        Some(0) if starts => Vec::new(),
+        Some(_) => kept(!starts),
+        None => {
             let (text, by) = (text.to_owned(), MessageBy::Terminal);
             let turn_id = turn_id.clone();
             vec![
@@ -243,7 +265,7 @@ fn prompt(
         }
     };
     if starts {
-        let own_prompt = own_prompt && !machine;
+        let own_prompt = expected == Some(0);
         events.push(
             RunStarted {
                 by: StartedBy::Prompt,
@@ -287,6 +309,24 @@ fn turn_over(run: &Run, last_message: Option<String>, turn_id: Option<String>) -
         turn_id,
     }
     .into()
+}
+
+fn turn_failed(reason: String, turn_id: Option<String>) -> Event {
+    RunFailed {
+        reason,
+        stage: Stage::Agent,
+        detail: String::new(),
+        turn_id,
+    }
+    .into()
+}
+
+/// True for a session that the CLI has left: its end is not the end of the run.
+fn is_of_old_session(run: &Run, hook: &Hook) -> bool {
+    let id = hook.session_id.as_deref();
+    id.is_some_and(|id| {
+        run.session_id() != Some(id) && run.sessions_seen.iter().any(|seen| seen == id)
+    })
 }
 
 fn interrupted(run: &Run) -> Event {

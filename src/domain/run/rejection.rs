@@ -17,7 +17,7 @@ pub enum Rejection {
         /// The state.
         status: Status,
     },
-    /// continue while it works.
+    /// continue, or the idle limit, while it works.
     #[error("the run is {status}; continue it when it has paused or ended")]
     StillWorking {
         /// The state.
@@ -43,6 +43,9 @@ pub enum Rejection {
         /// The state.
         status: Status,
     },
+    /// The run is gone.
+    #[error("the run was deleted")]
+    Deleted,
 }
 
 impl std::fmt::Display for StopBy {

@@ -5,7 +5,7 @@ use super::{
     event::{CheckpointAt, ExitedBy, RunCreated, StopBy, WorktreeAt},
     tasks::TaskList,
 };
-use crate::domain::{RunId, Time, time};
+use crate::domain::{AgentMode, RunId, Time, time};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -158,6 +158,8 @@ pub struct Run {
     pub session: Option<Session>,
     /// All session ids seen, so that a late hook of an old one starts no new one.
     pub sessions_seen: Vec<String>,
+    /// How far the transcripts of earlier sessions were read, for a CLI that goes back to one.
+    pub transcripts_left: Vec<(String, u64)>,
     /// Model that answered last.
     pub model: Option<String>,
     /// Totals.
@@ -166,8 +168,8 @@ pub struct Run {
     pub num_turns: u32,
     /// The turn that works now, by the CLI's id.
     pub turn: Option<String>,
-    /// The last turn that ended, by the CLI's id.
-    pub turn_ended: Option<String>,
+    /// The last turns that ended, by the CLI's id, oldest first: their late hooks move nothing.
+    pub turns_ended: Vec<String>,
     /// Texts that we ourselves gave to the CLI and whose prompt hook has not come yet.
     pub prompts_expected: Vec<String>,
     /// The message that the next launch resumes the session with.
@@ -182,8 +184,6 @@ pub struct Run {
     pub worktrees: Vec<WorktreeAt>,
     /// The agent's task list.
     pub tasks: TaskList,
-    /// `TaskUpdate` calls whose result has not come yet: (tool_use_id, input).
-    pub task_updates_open: Vec<(String, serde_json::Value)>,
     /// Number of the last checkpoint; 0 before the first.
     pub checkpoint_number: u32,
     /// What the last checkpoint holds.
@@ -193,10 +193,22 @@ pub struct Run {
 }
 
 impl Run {
+    /// True while a CLI runs, or may run because a launch was written down.
+    #[must_use]
+    pub const fn has_process(&self) -> bool {
+        matches!(self.process, Process::Launching | Process::Alive { .. })
+    }
+
     /// True while a process is alive or about to be.
     #[must_use]
     pub const fn is_live(&self) -> bool {
-        self.launch_wanted || matches!(self.process, Process::Launching | Process::Alive { .. })
+        self.launch_wanted || self.has_process()
+    }
+
+    /// True while worktrees are made ready for a launch. Not while an old process still ends.
+    #[must_use]
+    pub const fn is_setting_up(&self) -> bool {
+        self.launch_wanted && !self.has_process()
     }
 
     /// True while something of the world is outstanding that a restart must look after.
@@ -205,17 +217,22 @@ impl Run {
         self.is_live() || self.stop.is_some()
     }
 
-    /// True while facts of the CLI may move the state: its process lives, nobody asked it to end.
+    /// True while facts of the CLI may move the state: its process lives, nobody asked it to end,
+    /// and it is not being replaced (a lingering one that a resume waits for has no more say).
     #[must_use]
     pub const fn facts_move(&self) -> bool {
-        matches!(self.process, Process::Launching | Process::Alive { .. }) && self.stop.is_none()
+        self.has_process() && self.stop.is_none() && !self.launch_wanted
     }
 
-    /// True when the CLI waits at a live prompt of an open session.
+    /// True when the CLI waits at a live prompt of an open session. A headless one reads nothing.
     #[must_use]
     pub fn takes_typing(&self) -> bool {
         matches!(self.process, Process::Alive { .. })
-            && self.session.as_ref().is_some_and(|session| !session.ended)
+            && self.created.agent.mode() == AgentMode::Interactive
+            && self
+                .session
+                .as_ref()
+                .is_some_and(|session| !session.ended)
     }
 
     /// The CLI's session id.

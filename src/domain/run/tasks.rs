@@ -20,10 +20,30 @@ pub struct Task {
     pub status: String,
 }
 
-/// All tasks, in the order they were created.
+/// Most calls that are remembered as settled, so that one told twice changes nothing.
+const SETTLED_MAX: usize = 256;
+
+/// All tasks, in the order they were created, and the calls that are not settled yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskList {
     tasks: Vec<Task>,
+    /// Results of `TaskCreate` that overtook their call: (tool_use_id, id, or none for an error).
+    early: Vec<(String, Option<String>)>,
+    /// `TaskUpdate` calls without a result.
+    updates: Vec<Update>,
+    /// The tool_use_ids of calls that are settled, oldest first.
+    settled: Vec<String>,
+}
+
+/// A `TaskUpdate` whose result has not come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Update {
+    tool_use_id: Option<String>,
+    input: Value,
+    /// The task before it; none while the task's id is not known.
+    before: Option<Task>,
+    /// Its result came, and only the task's id is missing.
+    answered: bool,
 }
 
 impl TaskList {
@@ -34,66 +54,136 @@ impl TaskList {
 
     /// Folds a call.
     pub(super) fn called(&mut self, call: &ToolCall) {
+        let use_id = call.tool_use_id.as_deref();
+        if use_id.is_some_and(|id| self.settled.iter().any(|known| known == id)) {
+            return;
+        }
         let input = &call.tool_input;
         match call.tool_name.as_str() {
-            "TaskCreate" => {
-                let Some(id) = call.tool_use_id.clone() else {
-                    return;
-                };
-                if self.tasks.iter().any(|task| task.id == id) {
-                    return;
-                }
-                self.tasks.push(Task {
-                    id,
-                    subject: text(input, "subject").unwrap_or_default(),
-                    description: text(input, "description").unwrap_or_default(),
-                    status: "pending".into(),
-                });
-            }
-            "TodoWrite" => self.replace(input.get("todos"), "content"),
-            "update_plan" => self.replace(input.get("plan"), "step"),
+            "TaskCreate" => self.create(use_id, input),
+            "TaskUpdate" => self.update(use_id, input),
+            "TodoWrite" => self.replace(use_id, input.get("todos"), "content"),
+            "update_plan" => self.replace(use_id, input.get("plan"), "step"),
             _ => {}
         }
     }
 
-    /// Folds a result. `input` of an update travels in the result's own call, so the call's input
-    /// is given along when the hook carried it.
-    pub(super) fn answered(&mut self, result: &ToolResult, input: Option<&Value>) {
-        match result.tool_name.as_str() {
-            "TaskCreate" => self.created(result),
-            "TaskUpdate" if result.error.is_none() => {
-                if let Some(input) = input {
-                    self.updated(input);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn created(&mut self, result: &ToolResult) {
+    /// Folds a result.
+    pub(super) fn answered(&mut self, result: &ToolResult) {
         let Some(use_id) = result.tool_use_id.as_deref() else {
             return;
         };
-        let told = result.tool_response.as_ref().and_then(|r| r.get("task"));
-        if result.error.is_some() {
-            self.tasks.retain(|task| task.id != use_id);
-        } else if let Some(id) = told.and_then(|task| text(task, "id"))
-            && let Some(task) = self.tasks.iter_mut().find(|task| task.id == use_id)
-        {
-            task.id = id;
+        let failed = result.error.is_some();
+        match result.tool_name.as_str() {
+            "TaskCreate" => {
+                let told = result.tool_response.as_ref().and_then(|r| r.get("task"));
+                let id = told.and_then(|task| text(task, "id"));
+                // Neither an id nor an error: it keeps its tool_use_id.
+                if failed || id.is_some() {
+                    self.created(use_id, id.filter(|_| !failed));
+                }
+            }
+            "TaskUpdate" => self.updated(use_id, failed),
+            _ => {}
         }
     }
 
-    fn updated(&mut self, input: &Value) {
-        let Some(id) = text(input, "taskId") else {
+    /// The results of calls that a process left open never come.
+    pub(super) fn process_ended(&mut self) {
+        self.updates.clear();
+        self.early.clear();
+    }
+
+    fn create(&mut self, use_id: Option<&str>, input: &Value) {
+        let Some(use_id) = use_id else { return };
+        if self.tasks.iter().any(|task| task.id == use_id) {
             return;
-        };
-        let Some(task) = self.tasks.iter_mut().find(|task| task.id == id) else {
+        }
+        self.tasks.push(Task {
+            id: use_id.to_owned(),
+            subject: text(input, "subject").unwrap_or_default(),
+            description: text(input, "description").unwrap_or_default(),
+            status: "pending".into(),
+        });
+        if let Some(at) = self.early.iter().position(|(early, _)| early == use_id) {
+            let (_, id) = self.early.swap_remove(at);
+            self.created(use_id, id);
+        }
+    }
+
+    fn created(&mut self, use_id: &str, id: Option<String>) {
+        if self.settled.iter().any(|known| known == use_id) {
             return;
+        }
+        if !self.tasks.iter().any(|task| task.id == use_id) {
+            self.early.push((use_id.to_owned(), id));
+            return;
+        }
+        self.settle(use_id);
+        let Some(id) = id else {
+            return self.tasks.retain(|task| task.id != use_id);
         };
-        if let Some(status) = text(input, "status")
-            && ["pending", "in_progress", "completed", "deleted"].contains(&status.as_str())
-        {
+        // A CLI that began again (`/clear`) counts from 1 again: an id is that of its newest task.
+        self.tasks.retain(|task| task.id != id);
+        for task in self.tasks.iter_mut().filter(|task| task.id == use_id) {
+            task.id.clone_from(&id);
+        }
+        self.take_waiting(&id);
+    }
+
+    fn update(&mut self, use_id: Option<&str>, input: &Value) {
+        let open = |update: &Update| update.tool_use_id.as_deref() == use_id;
+        if use_id.is_some() && self.updates.iter().any(open) {
+            return;
+        }
+        let mut update = Update {
+            tool_use_id: use_id.map(str::to_owned),
+            input: input.clone(),
+            before: None,
+            answered: false,
+        };
+        update.before = self.change(input);
+        // Without an id nothing more is heard of it.
+        if use_id.is_some() || update.before.is_none() {
+            self.updates.push(update);
+        }
+    }
+
+    fn updated(&mut self, use_id: &str, failed: bool) {
+        let open = |update: &Update| update.tool_use_id.as_deref() == Some(use_id);
+        let Some(at) = self.updates.iter().position(open) else {
+            // It overtook its call: an error is not tried any more.
+            return if failed { self.settle(use_id) };
+        };
+        self.settle(use_id);
+        if failed {
+            let update = self.updates.remove(at);
+            self.take_back(&update);
+        } else if self.updates[at].before.is_some() {
+            self.updates.remove(at);
+        } else {
+            self.updates[at].answered = true;
+        }
+    }
+
+    /// Makes the changes that came before the id of their task.
+    fn take_waiting(&mut self, id: &str) {
+        let mut updates = std::mem::take(&mut self.updates);
+        for update in &mut updates {
+            if update.before.is_none() && text(&update.input, "taskId").as_deref() == Some(id) {
+                update.before = self.change(&update.input);
+            }
+        }
+        updates.retain(|update| update.before.is_none() || !update.answered);
+        self.updates = updates;
+    }
+
+    /// Changes a task, and gives back what it was before.
+    fn change(&mut self, input: &Value) -> Option<Task> {
+        let id = text(input, "taskId")?;
+        let task = self.tasks.iter_mut().find(|task| task.id == id)?;
+        let before = task.clone();
+        if let Some(status) = status(input) {
             task.status = status;
         }
         if let Some(subject) = text(input, "subject") {
@@ -102,12 +192,40 @@ impl TaskList {
         if let Some(description) = text(input, "description") {
             task.description = description;
         }
+        Some(before)
     }
 
-    fn replace(&mut self, list: Option<&Value>, subject_key: &str) {
+    /// Undoes a change that failed, where no later one has been made.
+    fn take_back(&mut self, update: &Update) {
+        let Some(before) = &update.before else { return };
+        let Some(task) = self.tasks.iter_mut().find(|task| task.id == before.id) else {
+            return;
+        };
+        if status(&update.input).as_ref() == Some(&task.status) {
+            task.status.clone_from(&before.status);
+        }
+        if text(&update.input, "subject").as_ref() == Some(&task.subject) {
+            task.subject.clone_from(&before.subject);
+        }
+        if text(&update.input, "description").as_ref() == Some(&task.description) {
+            task.description.clone_from(&before.description);
+        }
+    }
+
+    fn settle(&mut self, use_id: &str) {
+        self.settled.push(use_id.to_owned());
+        if self.settled.len() > SETTLED_MAX {
+            self.settled.remove(0);
+        }
+    }
+
+    fn replace(&mut self, use_id: Option<&str>, list: Option<&Value>, subject_key: &str) {
         let Some(Value::Array(items)) = list else {
             return;
         };
+        if let Some(use_id) = use_id {
+            self.settle(use_id);
+        }
         self.tasks = items
             .iter()
             .enumerate()
@@ -122,6 +240,13 @@ impl TaskList {
             })
             .collect();
     }
+}
+
+/// The status an update asks for, when it is one that is known.
+fn status(input: &Value) -> Option<String> {
+    text(input, "status").filter(|status| {
+        ["pending", "in_progress", "completed", "deleted"].contains(&status.as_str())
+    })
 }
 
 /// A string by key; numbers are ids too in some versions, so they are taken as text.

@@ -1,0 +1,154 @@
+//! The closed sets of words in payloads, and the small values that several payloads share.
+
+use crate::domain::RepoId;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $word:ident,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+            #[serde(rename_all = "snake_case")]
+            pub enum $name { $($(#[$word_doc])* $word,)* }
+        )*
+    };
+}
+
+words! {
+    /// What set a run to work.
+    StartedBy {
+        /// A prompt or other evidence of work.
+        Prompt,
+        /// `POST continue`.
+        Continue,
+        /// The process itself, of an adapter without a prompt hook.
+        Spawn,
+    }
+    /// What ended a run well.
+    CompletedBy {
+        /// The CLI's session ended.
+        SessionEnd,
+        /// The process ended with code 0.
+        Exit,
+    }
+    /// Where a run failed.
+    Stage {
+        /// Making worktrees.
+        Worktree,
+        /// The project's set-up script, or copied files.
+        Setup,
+        /// Starting the CLI.
+        Launch,
+        /// The agent reported a failure.
+        Agent,
+        /// The process ended with an error.
+        Exit,
+        /// The process vanished.
+        Lost,
+    }
+    /// What paused a run.
+    PausedBy {
+        /// The agent finished its turn.
+        Stop,
+        /// Somebody stopped the turn in the terminal.
+        Interrupt,
+        /// `POST pause`.
+        User,
+        /// An idle CLI was put to rest.
+        Idle,
+        /// `max_turns` was reached.
+        Limit,
+        /// The process vanished, but its session can be resumed.
+        Lost,
+    }
+    /// Who asked for the process to end.
+    StopBy {
+        /// `POST cancel`.
+        Cancel,
+        /// `POST pause`.
+        Pause,
+        /// `DELETE`.
+        Delete,
+        /// The idle limit.
+        Idle,
+    }
+    /// What ended a process.
+    ExitedBy {
+        /// The process itself.
+        #[serde(rename = "self")]
+        Itself,
+        /// `POST cancel`.
+        Cancel,
+        /// `POST pause`.
+        Pause,
+        /// `DELETE`.
+        Delete,
+        /// The idle limit.
+        Idle,
+        /// We ended a process that lingered after its session.
+        Server,
+        /// Unknown: it was gone when we looked.
+        Lost,
+    }
+    /// Where a message of a person came from.
+    MessageBy {
+        /// `POST continue`.
+        Api,
+        /// Typed in the terminal.
+        Terminal,
+    }
+    /// How a message reaches the CLI.
+    DeliveredBy {
+        /// As the prompt of a resumed session.
+        Resume,
+        /// Typed into the live CLI.
+        Typed,
+    }
+    /// Where a cost comes from.
+    CostSource {
+        /// The CLI said so.
+        Reported,
+        /// Tokens times our price table.
+        Estimated,
+    }
+}
+
+/// A repository as it was when the run was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepoBase {
+    /// The repo.
+    pub repo_id: RepoId,
+    /// Its name, a folder name.
+    pub name: String,
+    /// The user's checkout.
+    pub repo_path: PathBuf,
+    /// Commit the run branch starts from, in hex.
+    pub base_commit: String,
+}
+
+/// A worktree of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorktreeAt {
+    /// The repo.
+    pub repo_id: RepoId,
+    /// Its name.
+    pub name: String,
+    /// Folder of the worktree, inside the data folder.
+    pub worktree: PathBuf,
+    /// Branch checked out there.
+    pub branch: String,
+}
+
+/// A checkpoint commit of one repo.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointAt {
+    /// The repo.
+    pub repo_id: RepoId,
+    /// Its name.
+    pub repo_name: String,
+    /// The commit, in hex.
+    pub commit: String,
+    /// Its tree, in hex: equal trees need no second checkpoint.
+    pub tree: String,
+}

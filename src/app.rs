@@ -49,11 +49,15 @@ impl FolderLock {
     }
 }
 
-/// Runs the server until SIGTERM or SIGINT. `listening` is told the address.
+/// Runs the server until SIGTERM, SIGINT or `until`. `listening` is told the address.
 ///
 /// # Errors
 /// One sentence for the person who started it.
-pub async fn serve(config: Config, listening: impl FnOnce(SocketAddr)) -> Result<(), String> {
+pub async fn serve(
+    config: Config,
+    listening: impl FnOnce(SocketAddr),
+    until: impl Future<Output = ()>,
+) -> Result<(), String> {
     let gate = http::gate_config(&config)?;
     let _lock = FolderLock::take(&config.data_dir)?;
     let listener = http::listen(config.bind)?;
@@ -72,7 +76,10 @@ pub async fn serve(config: Config, listening: impl FnOnce(SocketAddr)) -> Result
     let handle = server.handle();
     actix::spawn(server);
     listening(address);
-    wait_for_signal().await?;
+    tokio::select! {
+        signalled = wait_for_signal() => signalled?,
+        () = until => {}
+    }
     log::info!("The server shuts down; runs live on in their holders.");
     let down = async {
         runtime.close_streams().await;

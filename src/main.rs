@@ -104,9 +104,8 @@ fn with_config(subcommand: Subcommand, flags: Flags) -> Result<(), String> {
         | Subcommand::Holder
         | Subcommand::DemoAgent => {
             let config = Config::read(flags)?;
-            actix::System::new().block_on(app::serve(config, |address| {
-                say(&format!("listening on http://{address}"));
-            }))
+            let listening = |address| say(&format!("listening on http://{address}"));
+            actix::System::new().block_on(app::serve(config, listening, std::future::pending()))
         }
     }
 }

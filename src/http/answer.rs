@@ -159,6 +159,7 @@ fn refused(rejection: Rejection) -> ApiError {
         Rejection::NoSession { .. } => "run_without_session",
         Rejection::Stopping { .. } => "run_stopping",
         Rejection::CancelFirst { .. } => "run_must_be_cancelled",
+        Rejection::Deleted => return unknown("run"),
     };
     ApiError::conflict(sentence(&rejection)).with_code(code)
 }

@@ -33,7 +33,7 @@ const SHUTDOWN_SECONDS: u64 = 2;
 /// # Errors
 /// One sentence when the settings would let strangers in.
 pub fn gate_config(config: &Config) -> Result<GateConfig, String> {
-    GateConfig::new(config.bind, config.token.clone(), &config.allowed_hosts)
+    GateConfig::new(config.bind, &config.allowed_hosts, config.token.clone())
 }
 
 /// Opens the listening socket.

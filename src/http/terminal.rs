@@ -21,6 +21,7 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, ResponseFuture,
     StreamHandler, WrapFuture,
 };
+use actix_http::ws::Item;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_web_actors::ws;
 use bytes::{Bytes, BytesMut};
@@ -286,18 +287,18 @@ impl Socket {
         }
     }
 
-    fn continued(&mut self, item: ws::Item, context: &mut ws::WebsocketContext<Self>) {
+    fn continued(&mut self, item: Item, context: &mut ws::WebsocketContext<Self>) {
         let (bytes, last) = match item {
-            ws::Item::FirstText(bytes) => {
+            Item::FirstText(bytes) => {
                 self.partial_text = true;
                 (bytes, false)
             }
-            ws::Item::FirstBinary(bytes) => {
+            Item::FirstBinary(bytes) => {
                 self.partial_text = false;
                 (bytes, false)
             }
-            ws::Item::Continue(bytes) => (bytes, false),
-            ws::Item::Last(bytes) => (bytes, true),
+            Item::Continue(bytes) => (bytes, false),
+            Item::Last(bytes) => (bytes, true),
         };
         if self.partial.len() + bytes.len() > FRAME_BYTES_MAX {
             context.close(Some(ws::CloseCode::Size.into()));

@@ -191,6 +191,7 @@ impl RunActor {
                     argv: hello.argv.clone(),
                     cols: hello.cols,
                     rows: hello.rows,
+                    output_offset: hello.start,
                     works_at_once,
                 };
                 self.execute(command, Along::default(), context);

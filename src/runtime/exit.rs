@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     cli::TranscriptContext,
+    domain::AgentMode,
     domain::run::{
         Command, Run,
         command::{Checkpoint, Exit, Hook, Observation, Signal},
@@ -23,6 +24,8 @@ use std::{path::PathBuf, time::Instant};
 /// Bytes of output that a failure's detail is taken from, and its lines.
 const DETAIL_BYTES: u64 = 8 * 1024;
 const DETAIL_LINES: usize = 12;
+/// Output read at once.
+const OUTPUT_PIECE: usize = 1024 * 1024;
 
 impl RunActor {
     /// Puts spooled hooks in line. What is in line already is not read again.
@@ -126,11 +129,14 @@ impl RunActor {
         }
     }
 
-    /// Follows the output of a CLI whose output is its transcript.
+    /// True for a CLI whose output is its transcript.
+    fn reads_output(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.created.agent.mode() == AgentMode::Headless)
+    }
+
+    /// Follows the output of such a CLI.
     pub(super) fn watch_output(&self) {
-        let Some(run) = &self.run else { return };
-        let reads_output = self.adapter().is_some_and(|adapter| adapter.reads_output(&run.created.agent));
-        if reads_output {
+        if self.reads_output() {
             self.shared.watch.add(self.id, &self.shared.run_dir(self.id).join("output.log"));
         }
     }
@@ -143,61 +149,58 @@ impl RunActor {
         context: &mut Context<Self>,
         then: impl FnOnce(Vec<Observation>, &mut Self, &mut Context<Self>) + 'static,
     ) {
-        let (reader, path) = self.transcript_reader(path);
-        let Some((session, mut reader)) = reader else {
+        let path = path.or_else(|| self.run.as_ref()?.session.as_ref()?.transcript_path.clone());
+        let Some((session, mut reader)) = self.transcript_reader() else {
             return then(Vec::new(), self, context);
         };
+        let output = self.reads_output().then(|| (self.shared.run_dir(self.id), self.output_read));
         self.working = true;
         let read = tokio::task::spawn_blocking(move || {
-            let observed = reader.read(path.as_deref());
-            (reader, observed)
+            let outcome = match output {
+                Some((run_dir, from)) => read_output(&run_dir, from, reader.as_mut()),
+                None => reader.read(path.as_deref()).map(|observed| (observed, 0)),
+            };
+            (reader, outcome)
         });
         context.spawn(read.into_actor(self).map(move |outcome, actor: &mut Self, context| {
             actor.working = false;
+            let id = actor.id;
             let observed = match outcome {
-                Ok((reader, observed)) => {
+                Ok((reader, outcome)) => {
                     actor.transcript = Some((session, reader));
-                    observed.unwrap_or_else(|error| {
-                        log::warn!(run_id:% = actor.id; "The transcript of run {} is unreadable: {error}.", actor.id);
-                        Vec::new()
+                    outcome.map(|(observed, read)| {
+                        actor.output_read = actor.output_read.max(read);
+                        observed
                     })
                 }
-                Err(error) => {
-                    log::error!(run_id:% = actor.id; "Reading the transcript of run {} failed: {error}.", actor.id);
-                    Vec::new()
-                }
+                Err(error) => Err(std::io::Error::other(error)),
             };
+            let observed = observed.unwrap_or_else(|error| {
+                log::warn!(run_id:% = id; "The transcript of run {id} is unreadable: {error}.");
+                Vec::new()
+            });
             then(observed, actor, context);
             actor.work(context);
         }));
     }
 
-    /// The reader of the present session's transcript, taken out of the actor, and its path.
-    #[expect(clippy::type_complexity, reason = "a pair that lives for one call")]
-    fn transcript_reader(
-        &mut self,
-        path: Option<PathBuf>,
-    ) -> (Option<(String, Box<dyn crate::cli::Transcript>)>, Option<PathBuf>) {
-        let Some(run) = &self.run else { return (None, None) };
-        let Some(adapter) = self.adapter() else { return (None, None) };
-        let agent = &run.created.agent;
-        let session = run.session_id().unwrap_or_default().to_owned();
-        let path = if adapter.reads_output(agent) {
-            Some(self.shared.run_dir(self.id).join("output.log"))
-        } else {
-            path.or_else(|| run.session.as_ref().and_then(|s| s.transcript_path.clone()))
+    /// The reader of the present session's transcript, taken out of the actor.
+    fn transcript_reader(&mut self) -> Option<(String, Box<dyn crate::cli::Transcript>)> {
+        let run = self.run.as_ref()?;
+        // A stream has one reader a process; a file one a session.
+        let session = match run.created.agent.mode() {
+            AgentMode::Headless => format!("output {}", run.attempt),
+            AgentMode::Interactive => run.session_id().unwrap_or_default().to_owned(),
         };
-        let reader = match self.transcript.take() {
-            Some((of, reader)) if of == session => Some((of, reader)),
-            Some(_) | None => adapter
-                .transcript(TranscriptContext {
-                    agent,
-                    offset: run.usage.transcript_offset,
-                    baseline: run.usage.clone(),
-                })
-                .map(|reader| (session, reader)),
-        };
-        (reader, path)
+        if let Some((of, reader)) = self.transcript.take()
+            && of == session
+        {
+            return Some((of, reader));
+        }
+        let context = TranscriptContext::new(run.created.agent.mode(), run.usage.clone());
+        self.output_read = run.output_offset + context.offset;
+        let reader = self.adapter()?.transcript(context)?;
+        Some((session, reader))
     }
 
     /// Takes a checkpoint beside the actor.
@@ -207,6 +210,27 @@ impl RunActor {
             beside.tell(News::CheckpointTaken(taken)).await;
         });
     }
+}
+
+/// Feeds a reader with all output after `from`; tells how far it read.
+fn read_output(
+    run_dir: &std::path::Path,
+    from: u64,
+    reader: &mut dyn crate::cli::Transcript,
+) -> std::io::Result<(Vec<Observation>, u64)> {
+    let mut observed = Vec::new();
+    let Some(extent) = pty::output_log::extent(run_dir)? else { return Ok((observed, from)) };
+    let mut at = from.max(extent.base);
+    while at < extent.end {
+        let length = usize::try_from(extent.end - at).unwrap_or(OUTPUT_PIECE).min(OUTPUT_PIECE);
+        let bytes = pty::output_log::read_at(run_dir, at, length)?;
+        if bytes.is_empty() {
+            break;
+        }
+        at += bytes.len() as u64;
+        observed.extend(reader.feed(&bytes));
+    }
+    Ok((observed, at))
 }
 
 /// Hooks at whose moment the transcript is read up to its end.
@@ -297,7 +321,8 @@ fn last_lines(run_dir: &std::path::Path) -> String {
     let from = extent.end.saturating_sub(DETAIL_BYTES).max(extent.base);
     let length = usize::try_from(extent.end - from).unwrap_or_default();
     let Ok(bytes) = pty::output_log::read_at(run_dir, from, length) else { return String::new() };
-    let mut screen = vt100::Parser::new(200, 200, 0);
+    let side = std::num::NonZero::new(200).expect("200 is not 0");
+    let mut screen = vt100::Parser::new(side, side, 0);
     screen.process(&bytes);
     let text = screen.screen().contents();
     let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|l| !l.is_empty()).collect();

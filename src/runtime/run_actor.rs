@@ -58,6 +58,8 @@ pub struct RunActor {
     pub(super) session: Option<SessionHandle>,
     /// Reader of the session's transcript, and the session it reads.
     pub(super) transcript: Option<(String, Box<dyn Transcript>)>,
+    /// Absolute offset up to which the output of a headless CLI was read.
+    pub(super) output_read: u64,
     /// Raised to stop a set-up that is under way.
     pub(super) set_up: Option<Arc<AtomicBool>>,
     /// A deletion is under way.
@@ -129,6 +131,7 @@ impl RunActor {
             live,
             session: None,
             transcript: None,
+            output_read: 0,
             set_up: None,
             deleting: false,
             stop_waiters: Vec::new(),

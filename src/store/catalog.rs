@@ -203,6 +203,14 @@ impl Writer {
         .await
     }
 
+    /// Remembers a first answer whose write could not carry it.
+    ///
+    /// # Errors
+    /// `Taken` when the key was used meanwhile.
+    pub async fn remember(&self, record: Idempotent, at: Time) -> Result<(), StoreError> {
+        self.run(move |connection| remember(connection, &record, at)).await
+    }
+
     /// Stores a settings document.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use super::{
     state::{Activity, Attention, Process, Run, Session, Status},
     tasks::TaskList,
 };
-use crate::domain::{RunId, Time};
+use crate::domain::{AgentMode, RunId, Time};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -42,6 +42,7 @@ impl Run {
                 since: at,
             },
             process: Process::None,
+            output_offset: 0,
             attempt: 0,
             launch_wanted: true,
             stop: None,
@@ -142,6 +143,11 @@ impl Run {
             Event::ProcessSpawned(spawned) => {
                 self.attempt = spawned.attempt;
                 self.process = Process::Alive { pid: spawned.pid };
+                self.output_offset = spawned.output_offset;
+                if self.created.agent.mode() == AgentMode::Headless {
+                    // Another process is another stream, read from its beginning.
+                    self.usage.transcript_offset = 0;
+                }
                 self.resume_with = None;
                 // A hook may have been faster, and then it already works.
                 if self.activity.what == STARTING {

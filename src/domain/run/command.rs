@@ -56,6 +56,8 @@ pub enum Command {
         cols: u16,
         /// Rows.
         rows: u16,
+        /// Where its output begins in the run's output log, in bytes.
+        output_offset: u64,
         /// The adapter has no prompt hook: the CLI works as soon as its process does.
         works_at_once: bool,
     },

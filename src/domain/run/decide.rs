@@ -46,6 +46,7 @@ pub fn decide(run: &Run, command: Command) -> Decision {
             argv,
             cols,
             rows,
+            output_offset,
             works_at_once,
         } => {
             let spawned = ProcessSpawned {
@@ -54,6 +55,7 @@ pub fn decide(run: &Run, command: Command) -> Decision {
                 argv,
                 cols,
                 rows,
+                output_offset,
             };
             Ok(self::spawned(run, spawned, works_at_once))
         }

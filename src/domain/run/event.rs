@@ -338,6 +338,9 @@ payloads! {
         cols: u16,
         /// Rows of its terminal.
         rows: u16,
+        /// Where its output begins in the run's output log, in bytes.
+        #[serde(default)]
+        output_offset: u64,
     }
     /// It ended, and all it started.
     ProcessExited {

@@ -148,6 +148,8 @@ pub struct Run {
     pub activity: Activity,
     /// The CLI's process.
     pub process: Process,
+    /// Where the process's output begins in the output log, in bytes.
+    pub output_offset: u64,
     /// Number of the last launch; 0 before the first.
     pub attempt: u32,
     /// A launch is wanted: set-up is under way, or a lingering process ends first.

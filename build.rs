@@ -1,8 +1,4 @@
 //! Tells the program which commit it was built from, as `ABBADO_COMMIT`.
-#![expect(
-    clippy::print_stdout,
-    reason = "cargo reads the instructions of a build script there"
-)]
 
 use std::process::Command;
 

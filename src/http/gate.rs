@@ -104,9 +104,11 @@ impl Gate {
         }
         self.check_origin(request)
             .map_err(|error| (Rule::Origin, error))?;
-        let token_in_query = match class {
-            RouteClass::TokenCookie if self.0.config.token.is_some() => query_token(request),
-            _ => QueryToken::Absent,
+        let may_set_cookie = class == RouteClass::TokenCookie && self.0.config.token.is_some();
+        let token_in_query = if may_set_cookie {
+            query_token(request)
+        } else {
+            QueryToken::Absent
         };
         let sets_cookie = !matches!(token_in_query, QueryToken::Absent);
         if class != RouteClass::Hook || !self.check_hook(request)? {

@@ -1,3 +1,8 @@
 //! Black-box tests: real sockets, raw bytes.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests, too, may fail loudly"
+)]
 
 mod gate;

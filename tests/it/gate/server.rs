@@ -169,16 +169,23 @@ fn read_answer(mut stream: std::net::TcpStream, request: &str) -> Answer {
     stream.write_all(request.as_bytes()).unwrap();
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];
+    let is_upgrade = request.contains("\r\nUpgrade:");
     loop {
         let length = stream.read(&mut chunk).unwrap_or(0);
         bytes.extend_from_slice(&chunk[..length]);
-        // An upgraded connection stays open: its head is the answer.
-        let upgraded = bytes.starts_with(b"HTTP/1.1 101") && bytes.ends_with(b"\r\n\r\n");
-        if length == 0 || upgraded {
+        if length == 0 || (is_upgrade && is_complete(&bytes)) {
             break;
         }
     }
     Answer::parse(&String::from_utf8_lossy(&bytes))
+}
+
+/// A request to upgrade leaves its connection open, whatever the answer: its length tells the end.
+fn is_complete(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let answer = Answer::parse(&text);
+    let length = answer.header("content-length").unwrap_or("0");
+    text.contains("\r\n\r\n") && answer.body.len() >= length.parse::<usize>().unwrap()
 }
 
 #[derive(Debug, Clone)]

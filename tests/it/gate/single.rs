@@ -358,6 +358,14 @@ fn a_large_body_is_told_its_limit() {
 }
 
 #[test]
+fn a_refused_upload_still_gets_its_answer() {
+    let server = Server::start("", None);
+    let large = "x".repeat(4 * 1024 * 1024);
+    check(&server, "POST /api/runs", &["Content-Type: text/plain"], &large, 415);
+    check(&server, "POST /api/runs", &[JSON], &large, 413);
+}
+
+#[test]
 fn metrics_and_health_are_served() {
     let server = Server::start("", None);
     let health = check(&server, "GET /api/health", &[], "", 200);

@@ -4,7 +4,7 @@
 use super::support::*;
 use crate::domain::run::{
     Command, Event, Rejection, Status,
-    command::{Checkpoint, Hook, Observation, Signal},
+    command::{Checkpoint, Exit, Hook, Observation, Signal},
     event::*,
     state::Process,
 };
@@ -96,8 +96,6 @@ fn more_samples() -> Vec<(&'static str, Command)> {
         ("seen-failure", ended(Some("no luck".into()))),
     ]
 }
-
-use crate::domain::run::command::Exit;
 
 /// Stands for the attempt of the state; the samples are made before the state is known.
 const NOW: u32 = 0;

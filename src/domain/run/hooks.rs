@@ -50,7 +50,9 @@ fn turn_end(run: &Run, observed: &[Observation]) -> Option<Event> {
         return None;
     }
     observed.iter().find_map(|observation| match observation {
-        Observation::Interrupted if run.status == Status::Running => Some(interrupted(run)),
+        Observation::Interrupted if run.status == Status::Running => {
+            Some(interrupted(run.turn.clone()))
+        }
         Observation::Ended {
             failure: Some(reason),
         } => Some(turn_failed(reason.clone(), run.turn.clone())),
@@ -167,10 +169,11 @@ fn meaning(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
         payload,
         ..
     } = hook;
-    let prompt_turn = match &signal {
-        Signal::Prompt { .. } if moves => turn_id.clone(),
-        _ => None,
-    };
+    let works = matches!(run.status, Status::Queued | Status::Running);
+    let over = matches!(run.status, Status::Completed | Status::Cancelled);
+    let prompt_turn = turn_id
+        .clone()
+        .filter(|_| moves && !over && matches!(signal, Signal::Prompt { .. }));
     let kept = |ignored: bool| -> Vec<Event> {
         vec![
             HookReceived {
@@ -194,20 +197,22 @@ fn meaning(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
         Signal::Token { text, message_id } => vec![AgentToken { text, message_id }.into()],
         Signal::TurnEnded {
             background: true, ..
-        } => kept(!moves),
+        } => kept(!(moves && works)),
         Signal::TurnEnded { last_message, .. } => {
-            if moves && matches!(run.status, Status::Queued | Status::Running) {
+            if moves && works {
                 return vec![turn_over(run, last_message, turn_id)];
             }
             kept(true)
         }
         Signal::TurnFailed { reason } => {
-            if moves && matches!(run.status, Status::Queued | Status::Running) {
+            if moves && works {
                 return vec![turn_failed(reason, turn_id)];
             }
             kept(true)
         }
-        Signal::Interrupted if moves && run.status == Status::Running => vec![interrupted(run)],
+        Signal::Interrupted if moves && run.status == Status::Running => {
+            vec![interrupted(turn_id.or_else(|| run.turn.clone()))]
+        }
         Signal::Interrupted => kept(true),
         Signal::SessionEnded { goes_on: true } => kept(true),
         Signal::SessionEnded { goes_on: false } => {
@@ -247,7 +252,7 @@ fn prompt(
     };
     let starts = moves && rests;
     let mut events = match expected {
-        _ if machine => kept(!moves),
+        _ if machine => kept(!starts && !(moves && run.status == Status::Running)),
         Some(0) if starts => Vec::new(),
         Some(_) => kept(!starts),
         None => {
@@ -329,8 +334,7 @@ fn is_of_old_session(run: &Run, hook: &Hook) -> bool {
     })
 }
 
-fn interrupted(run: &Run) -> Event {
-    let turn_id = run.turn.clone();
+fn interrupted(turn_id: Option<String>) -> Event {
     RunPaused {
         by: PausedBy::Interrupt,
         last_message: None,

@@ -1,1 +1,10 @@
+//! Tests of the aggregate. `support` has the words they are written in; `table` has every pair of
+//! state and command; the others tell stories.
 
+mod golden;
+mod properties;
+mod sessions;
+mod stopping;
+mod support;
+mod table;
+mod tasks;

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use vt100::{Callbacks, Parser, Screen};
 
@@ -15,6 +16,9 @@ use super::{SCROLLBACK_LINES_MAX, SIZE_MAX, snapshot};
 
 /// Longest title that is kept.
 const TITLE_LEN_MAX: usize = 1024;
+
+/// How much output is lost to the screen when the emulator's crate panics.
+const GUARDED_LEN: usize = 4096;
 
 /// Modes that the emulator does not know and a viewer's terminal does: autowrap, blinking cursor,
 /// focus reports, alternate scroll, two mouse encodings, colour scheme reports.
@@ -93,12 +97,35 @@ impl Emulator {
         while !bytes.is_empty() {
             let (len, reset) = self.tracker.advance(bytes);
             let (now, rest) = bytes.split_at(len);
-            self.parser.process(now);
+            for piece in now.chunks(GUARDED_LEN) {
+                self.process_guarded(piece);
+            }
             if reset {
                 self.parser.callbacks_mut().modes.clear();
             }
             bytes = rest;
         }
+    }
+
+    /// The emulator's crate panics on a few rare sequences (an emoji that becomes wide in the last
+    /// column of the last line, for one). The screen then goes on as far as it can be written out,
+    /// without the rest of the piece: programs redraw.
+    fn process_guarded(&mut self, piece: &[u8]) {
+        let mut parser = AssertUnwindSafe(&mut self.parser);
+        if catch_unwind(move || parser.process(piece)).is_ok() {
+            return;
+        }
+        let screen = AssertUnwindSafe(self.parser.screen());
+        let written = catch_unwind(move || snapshot::write(&screen)).unwrap_or_default();
+        let (rows, cols) = self.parser.screen().size();
+        let extras = std::mem::take(self.parser.callbacks_mut());
+        self.parser = Parser::new_with_callbacks(rows, cols, SCROLLBACK_LINES_MAX, extras);
+        let mut parser = AssertUnwindSafe(&mut self.parser);
+        if catch_unwind(move || parser.process(&written)).is_err() {
+            self.parser =
+                Parser::new_with_callbacks(rows, cols, SCROLLBACK_LINES_MAX, Extras::default());
+        }
+        self.tracker = SequenceTracker::default();
     }
 
     /// Changes the size, as the program will hear of it after the output so far.
@@ -124,7 +151,9 @@ impl Emulator {
     /// when the output stopped in the middle of a sequence.
     #[must_use]
     pub fn snapshot(&self) -> Vec<u8> {
-        let mut bytes = snapshot::write(self.parser.screen());
+        let screen = AssertUnwindSafe(self.parser.screen());
+        // A viewer of a blank screen sees the program's next redraw; one of none sees nothing.
+        let mut bytes = catch_unwind(move || snapshot::write(&screen)).unwrap_or(b"\x1bc".to_vec());
         let extras = self.parser.callbacks();
         for (mode, on) in &extras.modes {
             let action = if *on { 'h' } else { 'l' };

@@ -34,7 +34,7 @@ use uuid::Uuid;
 pub mod emulator;
 //Xpub mod holder;
 pub mod output_log;
-//Xpub mod process_tree;
+pub mod process_tree;
 pub mod protocol;
 pub mod run_files;
 pub mod sequence;

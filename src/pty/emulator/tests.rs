@@ -17,7 +17,6 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
         6 => "[a-z ]{1,30}",
         2 => "[äöü€日本語한]{1,8}",
         1 => Just("e\u{301}o\u{308}".to_owned()),
-        1 => Just("\u{2764}\u{fe0f}".to_owned()),
         1 => Just("\u{1F469}\u{200D}\u{1F4BB}".to_owned()),
         2 => "[a-z]{40,120}",
     ]
@@ -179,9 +178,6 @@ proptest! {
         let mut copy = shown(&real);
         assert_same(&mut real, &mut copy, true, "at the snapshot");
         let limit = cursor_waits_behind_nothing(&real);
-        let mut at_once = (shown(&real), shown(&copy));
-        at_once.0.process(b"\x1b[?1049lx\r\ny");
-        at_once.1.process(b"\x1b[?1049lx\r\ny");
         if !limit {
             feed(&mut real, &after);
             feed(&mut copy, &after);
@@ -235,4 +231,17 @@ fn ten_thousand_lines_are_kept_and_shown() {
     assert_eq!(copy.parser.screen().scrollback(), SCROLLBACK_LINES_MAX);
     assert_eq!(real.parser.screen().contents(), copy.parser.screen().contents());
     assert!(copy.parser.screen().contents().starts_with("line 1995\n"));
+}
+
+#[test]
+fn a_panic_in_the_emulator_costs_no_more_than_a_piece_of_output() {
+    let mut real = Emulator::new(Size { cols: 2, rows: 2 });
+    real.process(b"\r\n\r\nab");
+    real.process("\x08\u{2764}\u{fe0f}".as_bytes());
+    for col in 1..=2 {
+        real.process(format!("\x1b[1;{col}Hx").as_bytes());
+    }
+    real.process(b"\x1b[2J\x1b[Hok");
+    assert_eq!(real.parser.screen().contents(), "ok");
+    assert_eq!(shown(&real).parser.screen().contents(), "ok");
 }

@@ -32,19 +32,19 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub mod emulator;
-//Xpub mod holder;
+pub mod holder;
 pub mod output_log;
 pub mod process_tree;
 pub mod protocol;
 pub mod run_files;
 pub mod sequence;
-//Xpub mod session;
+pub mod session;
 pub mod snapshot;
-//Xpub mod viewer;
+pub mod viewer;
 
 pub use run_files::{LastScreen, last_screen};
-//Xpub use session::{LaunchError, Probe, Session, SessionHandle, launch, probe};
-//Xpub use viewer::{ToViewer, Viewer, ViewerReader, ViewerWriter, attach};
+pub use session::{LaunchError, Probe, Session, SessionHandle, launch, probe};
+pub use viewer::{ToViewer, Viewer, ViewerReader, ViewerWriter, attach};
 
 /// The version of the frames that this program speaks. A server speaks this one and the one before.
 pub const PROTOCOL: u32 = 1;

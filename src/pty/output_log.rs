@@ -137,6 +137,12 @@ impl OutputLog {
         self.extent
     }
 
+    /// Tells the bound.
+    #[must_use]
+    pub const fn len_max(&self) -> u64 {
+        self.len_max
+    }
+
     /// Opens a reading end that sees what this one appends.
     ///
     /// # Errors

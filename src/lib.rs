@@ -1,5 +1,3 @@
 //! abbado runs AI coding CLIs, each in its own git worktree, and keeps all they do as an event log.
 
-pub mod domain;
-pub mod fault;
-pub mod store;
+pub mod pty;

@@ -1,0 +1,127 @@
+//! The process that owns a run's terminal: `abbado holder`.
+//!
+//! Started by [`super::session::launch`] with a [`LaunchSpec`](super::LaunchSpec) on its standard
+//! input; answers with one [`Outcome`] on its standard output and lives on by itself.
+//!
+//! # The threads
+//!
+//! | thread | does | waits for |
+//! |---|---|---|
+//! | main | starts, ends the tree, reports the exit ([`lifecycle`]) | events, the clock |
+//! | reader, log ([`terminal`]) | PTY → output log, in joined pieces | the PTY; the reader |
+//! | writer ([`input`]) | keystrokes → PTY | the queue; the PTY |
+//! | paste ([`input`]) | a message typed at once | the queue, the screen |
+//! | screen ([`screen`]) | output log → emulator; snapshots | new output |
+//! | reaper, signals ([`reaper`]) | who ended; SIGTERM | the kernel |
+//! | listener, two a connection ([`connection`]) | frames in; output log → socket | the socket; new output |
+//!
+//! All share [`shared::Shared`]. Nothing queues output: screen and viewers read the log at their own pace.
+//!
+//! # Crash
+//! Before the attempt is recorded: nothing happened. After: the attempt is used up, whatever came
+//! of it. After `exit.json`: the exit is known without us.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+
+use serde::{Deserialize, Serialize};
+
+pub mod connection;
+pub mod input;
+pub mod lifecycle;
+pub mod reaper;
+pub mod screen;
+pub mod shared;
+pub mod startup;
+pub mod terminal;
+mod viewer;
+
+use lifecycle::Lifecycle;
+use shared::Shared;
+use startup::Started;
+
+/// What came of a launch; one JSON line on the holder's standard output.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// The CLI runs, the socket listens.
+    Ready {
+        /// Process id of the CLI.
+        pid: u32,
+    },
+    /// The attempt was launched before.
+    Refused {
+        /// The highest attempt launched.
+        recorded_attempt: u32,
+    },
+    /// Another holder of the run lives.
+    Busy,
+    /// The CLI could not be started.
+    Spawn {
+        /// Why, for a person.
+        sentence: String,
+    },
+    /// The holder itself could not work.
+    Failed {
+        /// Why, for the log.
+        sentence: String,
+    },
+}
+
+/// Events that main waits for at a time; each comes from a thread that can wait.
+const EVENTS_LEN_MAX: usize = 64;
+
+/// Runs the holder. Returns its exit code, after the run is over and acknowledged.
+#[must_use]
+pub fn run() -> i32 {
+    match startup::start() {
+        Ok(started) => carry(started),
+        Err(outcome) => {
+            answer(&outcome).ok();
+            1
+        }
+    }
+}
+
+fn carry(started: Started) -> i32 {
+    let (events, inbox) = sync_channel(EVENTS_LEN_MAX);
+    let pid = started.terminal.pid;
+    let log_len_max = started.log.len_max();
+    let ephemeral = started.spec.ephemeral;
+    let shared = Arc::new(Shared::new(&started.spec, pid, started.log.extent()));
+    let threads = reaper::spawn(pid, &events)
+        .and_then(|()| terminal::spawn(&shared, started.terminal.reader, started.log))
+        .and_then(|log| {
+            screen::spawn(&shared, log.try_clone()?)?;
+            let input = input::spawn(&shared, started.terminal.writer)?;
+            let master = started.terminal.master;
+            let desk = connection::Desk::new(&shared, input, log, log_len_max, events, master);
+            connection::spawn(desk, started.listener)
+        });
+    let lifecycle = Lifecycle::new(shared, inbox, started.spec, started.cgroup);
+    if let Err(err) = threads {
+        // Without a thread of ours nobody could end the CLI later: it ends now.
+        let sentence = format!("a thread of the holder could not be started: {err}");
+        lifecycle.give_up();
+        answer(&Outcome::Failed { sentence }).ok();
+        return 1;
+    }
+    let told = answer(&Outcome::Ready { pid }).and_then(|()| startup::let_go_of_stdout());
+    if told.is_err() && !ephemeral {
+        // The launching server is gone; the next one finds us by the socket.
+        eprintln!("The launching server did not take the answer.");
+    }
+    lifecycle.run();
+    startup::remove_socket(&started.socket_path);
+    drop(started.lock);
+    0
+}
+
+fn answer(outcome: &Outcome) -> io::Result<()> {
+    let mut line = serde_json::to_vec(outcome)?;
+    line.push(b'\n');
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(&line)?;
+    stdout.flush()
+}

@@ -1,0 +1,223 @@
+//! The socket: who may speak, frames in, output out.
+//!
+//! Each connection has a thread that reads frames and never waits for anything else, and one that
+//! sends. A viewer's sender reads the log from its own place and writes into its own socket, so a
+//! viewer that does not read holds up itself and a file offset.
+
+use std::io::{self, BufReader, Write};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use portable_pty::MasterPty;
+
+use super::input::Input;
+use super::lifecycle::Event;
+use super::shared::Shared;
+use super::terminal;
+use super::viewer;
+use crate::pty::PtyError;
+use crate::pty::output_log::LogReader;
+use crate::pty::protocol::{Attach, Frame, Size};
+use crate::pty::run_files::own_uid;
+
+/// 64 viewers, the server's own, and as many that are just going.
+const CONNECTIONS_MAX: usize = 136;
+/// A thread here holds small things only; buffers are on the heap.
+const STACK_LEN: usize = 256 * 1024;
+/// Pause after a failed accept, which means that descriptors ran out.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// What all connections reach.
+pub struct Desk {
+    pub(super) shared: Arc<Shared>,
+    pub(super) log: LogReader,
+    /// How far behind a viewer may be that does keep reading.
+    pub(super) lag_len_max: u64,
+    input: Arc<Input>,
+    events: SyncSender<Event>,
+    master: Mutex<Box<dyn MasterPty + Send>>,
+    open: AtomicUsize,
+}
+
+/// One connection, shared by its two threads.
+pub(super) struct Connection {
+    pub stream: UnixStream,
+    /// Set by the reader when the peer asks for output.
+    pub attach: Mutex<Option<Attach>>,
+    /// Set by the reader when the peer is gone.
+    pub closed: AtomicBool,
+}
+
+impl Desk {
+    /// Puts together what connections need.
+    #[must_use]
+    pub fn new(
+        shared: &Arc<Shared>,
+        input: Arc<Input>,
+        log: LogReader,
+        log_len_max: u64,
+        events: SyncSender<Event>,
+        master: Box<dyn MasterPty + Send>,
+    ) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            log,
+            lag_len_max: log_len_max / 2,
+            input,
+            events,
+            master: Mutex::new(master),
+            open: AtomicUsize::new(0),
+        }
+    }
+
+    fn resize(&self, size: Size) {
+        // The PTY and the mark change together: output for the new size comes behind the mark.
+        let master = self.master.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(cause) = terminal::resize(master.as_ref(), size) {
+            eprintln!("The terminal cannot be resized: {cause}");
+            return;
+        }
+        self.shared.update(|state| state.resize(size));
+    }
+
+    fn act(&self, connection: &Connection, frame: Frame) -> Result<(), PtyError> {
+        match frame {
+            Frame::Attach(attach) => {
+                let mut wanted = connection.attach.lock().unwrap_or_else(PoisonError::into_inner);
+                *wanted = Some(attach);
+                drop(wanted);
+                self.shared.update(|_| ());
+            }
+            Frame::Input(bytes) => {
+                if !self.input.keys(bytes) {
+                    eprintln!("Keystrokes were dropped: the program reads no input.");
+                }
+            }
+            Frame::Paste(text) => {
+                if !self.input.paste(text) {
+                    eprintln!("A message was dropped: too many wait to be typed.");
+                }
+            }
+            Frame::Resize(size) if size.cols > 0 && size.rows > 0 => self.resize(size),
+            Frame::Resize(_) => return Err(PtyError::Malformed("no size")),
+            Frame::Stop(stop) => self.tell(Event::Stop { grace: Duration::from_millis(stop.grace_ms) }),
+            Frame::Ack => self.tell(Event::Acknowledged),
+            Frame::Hello(_)
+            | Frame::Output { .. }
+            | Frame::Snapshot(_)
+            | Frame::Resized(_)
+            | Frame::Exit(_) => return Err(PtyError::Malformed("only a holder sends this")),
+        }
+        Ok(())
+    }
+
+    fn tell(&self, event: Event) {
+        // Main takes events at once; when it is gone the process is, too.
+        self.events.send(event).ok();
+    }
+}
+
+/// Starts the listener.
+///
+/// # Errors
+/// When there can be no thread.
+pub fn spawn(desk: Desk, listener: UnixListener) -> io::Result<()> {
+    let desk = Arc::new(desk);
+    thread::Builder::new().name("listener".into()).spawn(move || listen(&desk, &listener))?;
+    Ok(())
+}
+
+fn listen(desk: &Arc<Desk>, listener: &UnixListener) {
+    let mut launcher = true;
+    loop {
+        let stream = match listener.accept() {
+            Ok((stream, _)) => stream,
+            Err(_) => {
+                thread::park_timeout(ACCEPT_AGAIN);
+                continue;
+            }
+        };
+        if !is_ours(&stream) || desk.open.load(Ordering::Relaxed) >= CONNECTIONS_MAX {
+            continue;
+        }
+        // The first connection is the launching server's: its end is the end of an ephemeral run.
+        let first = std::mem::take(&mut launcher);
+        if first {
+            desk.tell(Event::LauncherCame);
+        }
+        desk.open.fetch_add(1, Ordering::Relaxed);
+        let own = Arc::clone(desk);
+        let reader = move || {
+            serve(&own, stream);
+            own.open.fetch_sub(1, Ordering::Relaxed);
+            if first {
+                own.tell(Event::LauncherGone);
+            }
+        };
+        let spawned = thread::Builder::new().stack_size(STACK_LEN).name("connection".into()).spawn(reader);
+        if spawned.is_err() {
+            desk.open.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The folder and the mode already say so; a socket in a shared folder is worth a second look.
+fn is_ours(stream: &UnixStream) -> bool {
+    getsockopt(stream, PeerCredentials).is_ok_and(|peer| peer.uid() == own_uid() || peer.uid() == 0)
+}
+
+/// Reads frames until the peer goes or breaks the rules.
+fn serve(desk: &Arc<Desk>, stream: UnixStream) {
+    let Ok(reading) = stream.try_clone() else { return };
+    let connection = Arc::new(Connection {
+        stream,
+        attach: Mutex::new(None),
+        closed: AtomicBool::new(false),
+    });
+    if let Err(err) = spawn_sender(desk, &connection) {
+        eprintln!("A connection was refused: {err}");
+        return;
+    }
+    let mut reading = BufReader::new(reading);
+    while let Ok(Some(frame)) = Frame::read_from(&mut reading) {
+        if desk.act(&connection, frame).is_err() {
+            break;
+        }
+    }
+    connection.closed.store(true, Ordering::Relaxed);
+    // Frees a sender that waits for the peer to read.
+    connection.stream.shutdown(Shutdown::Both).ok();
+    desk.shared.update(|_| ());
+}
+
+fn spawn_sender(desk: &Arc<Desk>, connection: &Arc<Connection>) -> io::Result<()> {
+    let desk = Arc::clone(desk);
+    let connection = Arc::clone(connection);
+    desk.shared.update(|state| state.senders += 1);
+    let shared = Arc::clone(&desk.shared);
+    let sender = move || {
+        // A peer that is gone is noticed by the reader as well; there is nobody to tell.
+        viewer::send(&desk, &connection).ok();
+        desk.shared.update(|state| state.senders -= 1);
+    };
+    let spawned = thread::Builder::new().stack_size(STACK_LEN).name("sender".into()).spawn(sender);
+    if let Err(err) = spawned {
+        shared.update(|state| state.senders -= 1);
+        return Err(err);
+    }
+    Ok(())
+}
+
+impl Connection {
+    /// Writes a frame; waits until the peer takes it.
+    pub fn write(&self, frame: &Frame) -> Result<(), PtyError> {
+        (&self.stream).write_all(&frame.encode()?)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,164 @@
+//! Keystrokes to the program, and messages that are typed at once.
+//!
+//! One thread writes to the PTY, which blocks while the program does not read: only it waits then.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::shared::Shared;
+
+/// Bytes that wait for a program that does not read; more are dropped, as a terminal does.
+const QUEUED_LEN_MAX: usize = 4 * 1024 * 1024;
+/// Messages that wait to be typed.
+const PASTES_LEN_MAX: usize = 16;
+/// Between a pasted message and its CR: programs that take both in one read see a newline in the
+/// text, not the key that sends it.
+const BEFORE_RETURN: Duration = Duration::from_millis(300);
+/// How long a paste waits for the screen to know the program's modes, or for the program to read.
+const PASTE_WAIT: Duration = Duration::from_secs(2);
+
+const PASTE_BEGIN: &[u8] = b"\x1b[200~";
+const PASTE_END: &str = "\x1b[201~";
+
+#[derive(Default)]
+struct Queue {
+    chunks: VecDeque<Bytes>,
+    len: usize,
+    /// A chunk was taken and is not yet written.
+    writing: bool,
+}
+
+/// Where connections leave input. Leaving never waits.
+pub struct Input {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+    pastes: SyncSender<String>,
+}
+
+/// Starts the two threads.
+///
+/// # Errors
+/// When there can be no thread.
+pub fn spawn(shared: &Arc<Shared>, writer: Box<dyn Write + Send>) -> io::Result<Arc<Input>> {
+    let (pastes, waiting) = sync_channel(PASTES_LEN_MAX);
+    let input = Input { queue: Mutex::default(), changed: Condvar::new(), pastes };
+    let input = Arc::new(input);
+    let source = Arc::clone(&input);
+    thread::Builder::new().name("writer".into()).spawn(move || source.write(writer))?;
+    let target = Arc::clone(&input);
+    let shared = Arc::clone(shared);
+    thread::Builder::new()
+        .name("paste".into())
+        .spawn(move || target.type_messages(&shared, &waiting))?;
+    Ok(input)
+}
+
+impl Input {
+    /// Queues keystrokes; false when the program has not read for so long that they are dropped.
+    #[must_use]
+    pub fn keys(&self, bytes: Bytes) -> bool {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.len + bytes.len() > QUEUED_LEN_MAX {
+            return false;
+        }
+        queue.len += bytes.len();
+        queue.chunks.push_back(bytes);
+        self.changed.notify_all();
+        true
+    }
+
+    /// Queues a message; false when too many wait.
+    #[must_use]
+    pub fn paste(&self, text: String) -> bool {
+        self.pastes.try_send(text).is_ok()
+    }
+
+    fn write(&self, mut writer: Box<dyn Write + Send>) {
+        loop {
+            let chunk = self.next_chunk();
+            // An error means that nobody has the terminal open; the reader learns it, too.
+            let written = writer.write_all(&chunk).and_then(|()| writer.flush());
+            let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            queue.writing = false;
+            queue.len -= chunk.len();
+            if written.is_err() {
+                queue.chunks.clear();
+                queue.len = 0;
+            }
+            self.changed.notify_all();
+        }
+    }
+
+    fn next_chunk(&self) -> Bytes {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(chunk) = queue.chunks.pop_front() {
+                queue.writing = true;
+                return chunk;
+            }
+            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn wait_written(&self, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        while queue.writing || !queue.chunks.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            let waited = self.changed.wait_timeout(queue, left);
+            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn type_messages(&self, shared: &Shared, waiting: &Receiver<String>) {
+        while let Ok(text) = waiting.recv() {
+            let end = shared.lock().extent.end;
+            // The mode counts as of all output before the message.
+            shared.wait_timeout(PASTE_WAIT, |state| (state.screen_offset >= end).then_some(()));
+            let bracketed = shared.lock().bracketed_paste;
+            if !self.keys(typed(text, bracketed)) {
+                eprintln!("A message was dropped: the program reads no input.");
+                continue;
+            }
+            self.wait_written(PASTE_WAIT);
+            shared.wait_timeout(BEFORE_RETURN, |state| state.closing.then_some(()));
+            if !self.keys(Bytes::from_static(b"\r")) {
+                eprintln!("The end of a message was dropped: the program reads no input.");
+            }
+        }
+    }
+}
+
+/// The bytes of a message. In brackets, an end mark inside the text would let the rest of it act
+/// as keystrokes.
+fn typed(text: String, bracketed: bool) -> Bytes {
+    if !bracketed {
+        return text.into_bytes().into();
+    }
+    let mut text = text;
+    while text.contains(PASTE_END) {
+        text = text.replace(PASTE_END, "");
+    }
+    [PASTE_BEGIN, text.as_bytes(), PASTE_END.as_bytes()].concat().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_cannot_leave_its_brackets() {
+        let text = "a\x1b[20\x1b[201~1~b".to_owned();
+        assert_eq!(typed(text, true), Bytes::from_static(b"\x1b[200~ab\x1b[201~"));
+        assert_eq!(typed("a\nb".to_owned(), false), Bytes::from_static(b"a\nb"));
+    }
+}

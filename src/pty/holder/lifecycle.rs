@@ -1,0 +1,259 @@
+//! From the running CLI to the end of the holder: one thread, one list of causes.
+//!
+//! Running → ending (SIGTERM, after the grace SIGKILL, until no child is left) → reported
+//! (`exit.json`, then the frame) → acknowledged → gone.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use super::shared::Shared;
+use crate::pty::process_tree::cgroup::RunCgroup;
+use crate::pty::process_tree::{GRACE, Process, carrying, descendants, kill_all, terminate};
+use crate::pty::run_files::{LastScreen, write_exit, write_last_screen};
+use crate::pty::{ExitReport, LaunchSpec};
+
+/// How often an ending tree is looked at: its processes are not all our children.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+/// The terminal's end follows the last process at once, unless someone outside holds it open.
+const DRAIN_WAIT: Duration = Duration::from_secs(2);
+/// How long the last screen may take to be caught up with.
+const SCREEN_WAIT: Duration = Duration::from_secs(20);
+/// Between two tries to write `exit.json` on a full disk, and how long to go on before telling.
+const WRITE_AGAIN: Duration = Duration::from_millis(500);
+const WRITE_WAIT: Duration = Duration::from_secs(10);
+/// How long viewers may take to read the end after the acknowledgement.
+const FAREWELL_WAIT: Duration = Duration::from_secs(2);
+/// How long an ephemeral terminal waits for its server to connect.
+const LAUNCHER_WAIT: Duration = Duration::from_secs(15);
+
+/// How the CLI ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Status {
+    /// The exit code, when it ended by itself.
+    pub code: Option<i32>,
+    /// The name of the signal that ended it.
+    pub signal: Option<String>,
+}
+
+/// All that main acts on.
+#[derive(Debug)]
+pub enum Event {
+    /// The CLI itself ended.
+    CliEnded(Status),
+    /// No child is left.
+    TreeGone,
+    /// A server wants the tree to end.
+    Stop {
+        /// Between SIGTERM and SIGKILL.
+        grace: Duration,
+    },
+    /// A server has recorded the exit.
+    Acknowledged,
+    /// The first connection is there.
+    LauncherCame,
+    /// The first connection is closed.
+    LauncherGone,
+    /// SIGTERM: the machine shuts down, say.
+    Terminate,
+}
+
+/// See the module.
+pub struct Lifecycle {
+    shared: Arc<Shared>,
+    inbox: Receiver<Event>,
+    spec: LaunchSpec,
+    cgroup: Option<RunCgroup>,
+    /// The present deadline of an ending tree, and whom it has asked.
+    ending: Option<(Instant, HashSet<Process>)>,
+    status: Option<Status>,
+    /// Nobody needs to hear of the exit, or somebody has.
+    released: bool,
+    launcher_deadline: Option<Instant>,
+}
+
+impl Lifecycle {
+    /// Begins with a running CLI.
+    #[must_use]
+    pub fn new(
+        shared: Arc<Shared>,
+        inbox: Receiver<Event>,
+        spec: LaunchSpec,
+        cgroup: Option<RunCgroup>,
+    ) -> Self {
+        let launcher_deadline = spec.ephemeral.then(|| Instant::now() + LAUNCHER_WAIT);
+        Self {
+            shared,
+            inbox,
+            spec,
+            cgroup,
+            ending: None,
+            status: None,
+            released: false,
+            launcher_deadline,
+        }
+    }
+
+    /// Runs to the end; returns when the holder may end.
+    pub fn run(mut self) {
+        self.until_tree_gone();
+        let exit = self.report();
+        self.drain();
+        self.record(&exit);
+        self.shared.update(|state| state.exit = Some(exit));
+        while !self.released {
+            match self.inbox.recv() {
+                Ok(event) => self.released |= releases(&event, self.spec.ephemeral),
+                Err(_) => break,
+            }
+        }
+        self.shared.update(|state| state.closing = true);
+        let done = |state: &mut super::shared::State| (state.senders == 0).then_some(());
+        self.shared.wait_timeout(FAREWELL_WAIT, done);
+    }
+
+    /// Ends the tree when the holder could not be completed.
+    pub fn give_up(mut self) {
+        self.end_within(Duration::ZERO);
+        // Without a reaper nobody says that the tree is gone; looking does.
+        let deadline = Instant::now() + GRACE;
+        while Instant::now() < deadline && self.living().is_ok_and(|found| !found.is_empty()) {
+            self.look();
+            std::thread::park_timeout(LOOK_INTERVAL);
+        }
+    }
+
+    fn until_tree_gone(&mut self) {
+        loop {
+            let event = match self.wait_until() {
+                None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(at) => {
+                    self.inbox.recv_timeout(at.saturating_duration_since(Instant::now()))
+                }
+            };
+            match event {
+                Ok(Event::TreeGone) => return,
+                Ok(Event::CliEnded(status)) => {
+                    self.status = Some(status);
+                    self.end_within(GRACE);
+                }
+                Ok(Event::Stop { grace }) => self.end_within(grace),
+                Ok(Event::LauncherCame) => self.launcher_deadline = None,
+                // Of a run that is not ephemeral the launching server is one of many.
+                Ok(Event::LauncherGone) if !self.spec.ephemeral => {}
+                Ok(Event::Terminate | Event::LauncherGone) => {
+                    self.released = true;
+                    self.end_within(GRACE);
+                }
+                // Nothing has ended that could be acknowledged.
+                Ok(Event::Acknowledged) => {}
+                Err(RecvTimeoutError::Timeout) => self.look(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn wait_until(&self) -> Option<Instant> {
+        let look = self.ending.as_ref().map(|_| Instant::now() + LOOK_INTERVAL);
+        look.or(self.launcher_deadline)
+    }
+
+    /// Begins to end the tree, or shortens the time that it has left.
+    fn end_within(&mut self, grace: Duration) {
+        let deadline = Instant::now() + grace;
+        match &mut self.ending {
+            Some((earlier, _)) => *earlier = deadline.min(*earlier),
+            None => self.ending = Some((deadline, HashSet::new())),
+        }
+        self.look();
+    }
+
+    /// Asks those who were not asked, kills all when the time is over.
+    fn look(&mut self) {
+        if self.ending.is_none() {
+            // Only the launcher's deadline wakes a running holder.
+            self.launcher_deadline = None;
+            self.released = true;
+            return self.end_within(GRACE);
+        }
+        let found = self.living();
+        let Some((deadline, asked)) = &mut self.ending else { return };
+        let result = match found {
+            Ok(found) => {
+                let fresh: Vec<_> = found.into_iter().filter(|it| asked.insert(*it)).collect();
+                terminate(&fresh);
+                Ok(())
+            }
+            Err(err) => Err(err),
+        };
+        let result = if Instant::now() >= *deadline { result.and(self.kill()) } else { result };
+        if let Err(err) = result {
+            eprintln!("The run's processes cannot be listed: {err}");
+        }
+    }
+
+    fn kill(&self) -> io::Result<()> {
+        if let Some(group) = &self.cgroup {
+            group.kill();
+        }
+        kill_all(|| self.living()).map(|_| ())
+    }
+
+    /// All that belongs to the run: below us, and what carries its id (which it would, should it
+    /// have found a way out of our line).
+    fn living(&self) -> io::Result<Vec<Process>> {
+        let mut found = descendants(std::process::id())?;
+        let seen: HashSet<_> = found.iter().copied().collect();
+        found.extend(carrying(self.spec.run_id)?.into_iter().filter(|it| !seen.contains(it)));
+        Ok(found)
+    }
+
+    fn report(&self) -> ExitReport {
+        if let Some(group) = &self.cgroup {
+            group.remove();
+        }
+        let Status { code, signal } = self.status.clone().unwrap_or_default();
+        ExitReport { attempt: self.spec.attempt, pid: self.shared.hello().pid, code, signal }
+    }
+
+    /// Waits for the last output. Someone outside who holds the terminal open cannot add to it.
+    fn drain(&self) {
+        self.shared.wait_timeout(DRAIN_WAIT, |state| state.output_ended.then_some(()));
+        self.shared.update(|state| state.output_ended = true);
+    }
+
+    fn record(&self, exit: &ExitReport) {
+        let deadline = Instant::now() + WRITE_WAIT;
+        while let Err(err) = write_exit(&self.spec.run_dir, exit) {
+            eprintln!("The exit cannot be written: {err}");
+            if Instant::now() > deadline {
+                // As long as we live the server learns it from us.
+                break;
+            }
+            std::thread::park_timeout(WRITE_AGAIN);
+        }
+        self.shared.wait_timeout(SCREEN_WAIT, |state| state.screen_is_current().then_some(()));
+        let Some(snapshot) = self.shared.snapshot(SCREEN_WAIT) else { return };
+        let screen = LastScreen {
+            cols: snapshot.size.cols,
+            rows: snapshot.size.rows,
+            bytes: snapshot.bytes.clone(),
+            exit: exit.clone(),
+        };
+        if let Err(err) = write_last_screen(&self.spec.run_dir, &screen) {
+            eprintln!("The last screen cannot be written: {err}");
+        }
+    }
+}
+
+/// Whether an ended holder may go. One without a server stays, so that the next server hears of
+/// the exit from it; it costs no more than it has.
+const fn releases(event: &Event, ephemeral: bool) -> bool {
+    match event {
+        Event::Acknowledged | Event::Terminate => true,
+        Event::LauncherGone => ephemeral,
+        Event::Stop { .. } | Event::CliEnded(_) | Event::TreeGone | Event::LauncherCame => false,
+    }
+}

@@ -1,0 +1,53 @@
+//! Two threads that wait for the kernel: who ended, and whether we are asked to end.
+
+use std::io;
+use std::sync::mpsc::SyncSender;
+use std::thread;
+
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::wait::{WaitStatus, waitpid};
+
+use super::lifecycle::{Event, Status};
+
+/// Starts both.
+///
+/// # Errors
+/// When there can be no thread.
+pub fn spawn(cli: u32, events: &SyncSender<Event>) -> io::Result<()> {
+    let target = events.clone();
+    thread::Builder::new().name("reaper".into()).spawn(move || reap(cli, &target))?;
+    let target = events.clone();
+    thread::Builder::new().name("signals".into()).spawn(move || wait_for_sigterm(&target))?;
+    Ok(())
+}
+
+/// Takes the status of every child. As subreaper we are the parent of all that lost theirs, so
+/// "no child left" is the proof that nothing of the run is alive.
+fn reap(cli: u32, events: &SyncSender<Event>) {
+    let is_cli = |pid: nix::unistd::Pid| u32::try_from(pid.as_raw()) == Ok(cli);
+    loop {
+        let status = match waitpid(None, None) {
+            Ok(WaitStatus::Exited(pid, code)) if is_cli(pid) => Status { code: Some(code), signal: None },
+            Ok(WaitStatus::Signaled(pid, signal, _)) if is_cli(pid) => {
+                Status { code: None, signal: Some(signal.as_str().to_owned()) }
+            }
+            Err(Errno::ECHILD) => {
+                events.send(Event::TreeGone).ok();
+                return;
+            }
+            // Also a child that a real-time signal ended, which has no name here.
+            Ok(_) | Err(_) => continue,
+        };
+        if events.send(Event::CliEnded(status)).is_err() {
+            return;
+        }
+    }
+}
+
+fn wait_for_sigterm(events: &SyncSender<Event>) {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGTERM);
+    while signals.wait().is_err() {}
+    events.send(Event::Terminate).ok();
+}

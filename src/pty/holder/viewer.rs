@@ -1,0 +1,177 @@
+//! What a connection is sent: the exit, and for a viewer the output from its own place on.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::connection::{Connection, Desk};
+use super::shared::{ResizeMark, State};
+use crate::pty::protocol::{Attach, Frame, SNAPSHOT_PIECE_LEN_MAX, SnapshotPiece};
+use crate::pty::{ExitReport, PtyError};
+
+/// The largest piece of output in one frame.
+const PIECE_LEN_MAX: u64 = 256 * 1024;
+/// How far a viewer may be behind when it does not keep reading; it is then shown the screen
+/// instead of what it missed.
+const LAG_LEN_MAX: u64 = 1024 * 1024;
+/// A viewer that takes this long for one piece does not keep reading. One that does gets every
+/// byte, however fast the program writes.
+const SLOW: Duration = Duration::from_millis(250);
+/// How long the screen may take to answer.
+const SNAPSHOT_WAIT: Duration = Duration::from_secs(20);
+
+/// Sends Hello, then what the connection is for, until it closes or all is said.
+pub(super) fn send(desk: &Desk, connection: &Connection) -> Result<(), PtyError> {
+    let hello = desk.shared.hello();
+    let mut told = hello.exit.is_some();
+    connection.write(&Frame::Hello(hello))?;
+    loop {
+        let begin = desk.shared.wait(|state| {
+            let attach = || connection.attach.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if connection.closed.load(Ordering::Relaxed) {
+                Some(Begin::Closed)
+            } else if let Some(attach) = attach() {
+                Some(Begin::Attach(attach))
+            } else if let Some(exit) = state.exit.as_ref().filter(|_| !told) {
+                Some(Begin::Exit(exit.clone()))
+            } else {
+                state.closing.then_some(Begin::Closed)
+            }
+        });
+        match begin {
+            Begin::Closed => return Ok(()),
+            Begin::Attach(attach) => return Sender::begin(desk, connection, attach)?.run(),
+            // A viewer that was about to attach still can.
+            Begin::Exit(exit) => {
+                connection.write(&Frame::Exit(exit))?;
+                told = true;
+            }
+        }
+    }
+}
+
+enum Begin {
+    Closed,
+    Attach(Attach),
+    Exit(ExitReport),
+}
+
+enum Step {
+    Output { len: u64 },
+    Resized(ResizeMark),
+    Resync,
+    Exit(ExitReport),
+    Closed,
+}
+
+/// A viewer's place in the output.
+struct Sender<'a> {
+    desk: &'a Desk,
+    connection: &'a Connection,
+    offset: u64,
+    next_resize: u64,
+    /// The last piece took long.
+    slow: bool,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Sender<'a> {
+    fn begin(desk: &'a Desk, connection: &'a Connection, attach: Attach) -> Result<Self, PtyError> {
+        let (kept, next_resize, size) = {
+            let state = desk.shared.lock();
+            let kept = attach.from.filter(|from| {
+                (state.extent.base..=state.extent.end).contains(from)
+            });
+            (kept, state.next_resize(), state.size)
+        };
+        let mut sender = Self {
+            desk,
+            connection,
+            offset: kept.unwrap_or_default(),
+            next_resize,
+            slow: false,
+            buffer: Vec::new(),
+        };
+        match kept {
+            // Where the size changed in that output is not kept: the present one is told.
+            Some(_) => connection.write(&Frame::Resized(size))?,
+            None => sender.show_screen(false)?,
+        }
+        Ok(sender)
+    }
+
+    fn run(mut self) -> Result<(), PtyError> {
+        loop {
+            match self.desk.shared.wait(|state| self.next_step(state)) {
+                Step::Closed => return Ok(()),
+                Step::Resync => self.show_screen(true)?,
+                Step::Resized(mark) => {
+                    self.next_resize = mark.seq + 1;
+                    self.connection.write(&Frame::Resized(mark.size))?;
+                }
+                Step::Output { len } => self.send_output(len)?,
+                Step::Exit(exit) => return self.connection.write(&Frame::Exit(exit)),
+            }
+        }
+    }
+
+    fn next_step(&self, state: &State) -> Option<Step> {
+        if self.connection.closed.load(Ordering::Relaxed) {
+            return Some(Step::Closed);
+        }
+        let end = state.extent.end;
+        let lag = end.saturating_sub(self.offset);
+        let lost = self.offset < state.extent.base;
+        // Only forward: the screen may be behind this viewer. Half of what the log keeps is the
+        // most that any viewer may be behind, or the log would overtake it.
+        let far = lag > LAG_LEN_MAX && self.slow || lag > self.desk.lag_len_max;
+        if lost || far && state.screen_offset > self.offset {
+            return Some(Step::Resync);
+        }
+        let mark = state.resize_from(self.next_resize);
+        if let Some(mark) = mark.filter(|mark| mark.offset <= self.offset) {
+            return Some(Step::Resized(mark));
+        }
+        let until = mark.map_or(end, |mark| mark.offset.min(end));
+        let len = until.saturating_sub(self.offset).min(PIECE_LEN_MAX);
+        if len > 0 {
+            return Some(Step::Output { len });
+        }
+        state.exit.clone().map(Step::Exit)
+    }
+
+    fn send_output(&mut self, len: u64) -> Result<(), PtyError> {
+        self.buffer.resize(len as usize, 0);
+        let read = self.desk.log.read_at(&mut self.buffer, self.offset)?;
+        // The log may have dropped these bytes while they were read: then they are zeros.
+        if self.desk.shared.lock().extent.base > self.offset {
+            return Ok(());
+        }
+        let bytes = Bytes::copy_from_slice(&self.buffer[..read]);
+        let begin = Instant::now();
+        self.connection.write(&Frame::Output { offset: self.offset, bytes })?;
+        self.slow = begin.elapsed() >= SLOW;
+        self.offset += read as u64;
+        Ok(())
+    }
+
+    fn show_screen(&mut self, resync: bool) -> Result<(), PtyError> {
+        let snapshot = self.desk.shared.snapshot(SNAPSHOT_WAIT).ok_or(PtyError::Timeout)?;
+        let mut pieces = snapshot.bytes.chunks(SNAPSHOT_PIECE_LEN_MAX).peekable();
+        while let Some(piece) = pieces.next() {
+            self.connection.write(&Frame::Snapshot(SnapshotPiece {
+                offset: snapshot.offset,
+                size: snapshot.size,
+                resync,
+                more: pieces.peek().is_some(),
+                bytes: Bytes::copy_from_slice(piece),
+            }))?;
+        }
+        self.offset = snapshot.offset;
+        self.next_resize = snapshot.next_resize;
+        self.slow = false;
+        Ok(())
+    }
+}

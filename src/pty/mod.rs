@@ -1,0 +1,155 @@
+//! Terminals whose programs outlive the server: a holder process for each run.
+//!
+//! What: `abbado holder` owns the PTY, the CLI with everything it starts, the screen emulator and
+//! the output log, and serves one Unix socket. The server is its client.
+//!
+//! Who calls: `runtime` launches and probes ([`session`]), `http` attaches viewers ([`viewer`]) and
+//! reads the log ([`output_log`]), `main` runs [`holder::run`].
+//!
+//! Holds: an attempt is launched at most once; an exit is on disk before it is told; nothing that
+//! the CLI started is alive when its exit is told; a viewer that does not read costs no memory
+//! that grows.
+//!
+//! # Layout, in reading order
+//!
+//! - [`protocol`]: the frames on the socket
+//! - [`run_files`]: what lies in the run folder, and how it is written so that a kill leaves it whole
+//! - [`output_log`]: the bytes of the terminal, bounded, at absolute offsets
+//! - [`sequence`], [`snapshot`], [`emulator`]: the screen, and how it is written out
+//! - [`process_tree`]: finding and ending all that a run started
+//! - [`holder`]: the process that has all of these
+//! - [`session`], [`viewer`]: the server's two ends of the socket
+//!
+//! # Crash
+//! Server killed: holders carry on, [`session::probe`] finds them again. Holder killed: the kernel
+//! closes its PTY (the CLI gets SIGHUP) and its lock; `probe` answers `Gone`, and
+//! [`process_tree::end_leftovers`] ends what is left.
+
+use std::io;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+pub mod emulator;
+pub mod holder;
+pub mod output_log;
+pub mod process_tree;
+pub mod protocol;
+pub mod run_files;
+pub mod sequence;
+pub mod session;
+pub mod snapshot;
+pub mod viewer;
+
+pub use run_files::{LastScreen, last_screen};
+pub use session::{LaunchError, Probe, Session, SessionHandle, launch, probe};
+pub use viewer::{ToViewer, Viewer, ViewerReader, ViewerWriter, attach};
+
+/// The version of the frames that this program speaks. A server speaks this one and the one before.
+pub const PROTOCOL: u32 = 1;
+
+/// Lines of scrollback that a screen keeps.
+pub const SCROLLBACK_LINES_MAX: usize = 10_000;
+
+/// The largest number of columns or rows of a terminal.
+pub const SIZE_MAX: u16 = 1000;
+
+/// What a holder is told on its standard input, as one JSON document: the environment holds
+/// secrets, and neither the arguments of a process nor the disk are a place for them.
+#[derive(Serialize, Deserialize, Clone, Debug)]
+pub struct LaunchSpec {
+    /// The run; the CLI finds it in `ABBADO_RUN_ID` when the caller put it into `env`.
+    pub run_id: Uuid,
+    /// Counts the launches of the run: 1, 2, 3 … A holder refuses one that was used before.
+    pub attempt: u32,
+    /// The run folder, absolute, existing, 0700.
+    pub run_dir: PathBuf,
+    /// The program and its arguments; a name without a slash is looked up in the `PATH` of `env`.
+    pub argv: Vec<String>,
+    /// Where the program starts; must exist.
+    pub cwd: PathBuf,
+    /// The complete environment; the holder adds nothing.
+    pub env: Vec<(String, String)>,
+    /// Columns of the terminal, 1 to 1000.
+    pub cols: u16,
+    /// Rows of the terminal, 1 to 1000.
+    pub rows: u16,
+    /// An ephemeral terminal: when the launching server's connection closes, everything is
+    /// stopped and the holder ends.
+    pub ephemeral: bool,
+}
+
+/// How a process ended; `exit.json` in the run folder.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct ExitReport {
+    /// The launch that ended.
+    pub attempt: u32,
+    /// The process id that the CLI had.
+    pub pid: u32,
+    /// The exit code, when it ended by itself.
+    pub code: Option<i32>,
+    /// The name of the signal that ended it, such as `SIGKILL`.
+    pub signal: Option<String>,
+}
+
+/// The first frame of a holder on each connection.
+#[derive(Serialize, Deserialize, Clone, Debug)]
+pub struct Hello {
+    /// [`PROTOCOL`] of the holder, which may be older than the server.
+    pub protocol: u32,
+    /// The run whose terminal this is.
+    pub run_id: Uuid,
+    /// The launch that this holder made.
+    pub attempt: u32,
+    /// The process id of the CLI.
+    pub pid: u32,
+    /// The end of the output so far, in bytes since the run's first launch.
+    pub offset: u64,
+    /// Columns of the terminal.
+    pub cols: u16,
+    /// Rows of the terminal.
+    pub rows: u16,
+    /// Set once the CLI and all it started have ended.
+    pub exit: Option<ExitReport>,
+}
+
+/// What can go wrong between the server and a holder.
+#[derive(Debug, thiserror::Error)]
+pub enum PtyError {
+    /// The socket or a file of the run folder failed.
+    #[error("talking to the holder failed")]
+    Io(#[from] io::Error),
+    /// The connection ended: the holder is gone or closed it.
+    #[error("the holder closed the connection")]
+    Closed,
+    /// The holder does not listen, and it is not starting.
+    #[error("no holder listens for this run")]
+    NotListening,
+    /// A frame that is none, or one that has no place here.
+    #[error("the holder sent something that is no frame: {0}")]
+    Malformed(&'static str),
+    /// A JSON body that cannot be read.
+    #[error("the holder sent a frame that cannot be read")]
+    Body(#[from] serde_json::Error),
+    /// A holder of a version that this server does not speak.
+    #[error("the holder speaks protocol {theirs}, this server speaks {PROTOCOL} and the one before")]
+    Protocol {
+        /// What the holder speaks.
+        theirs: u32,
+    },
+    /// The socket belongs to another run or another user.
+    #[error("the socket is not the one of this run's holder")]
+    Foreign,
+    /// The text is longer than a frame may be.
+    #[error("{len} bytes do not fit into one frame; the limit is {limit}")]
+    TooLong {
+        /// Bytes given.
+        len: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// No answer within the time that was allowed.
+    #[error("the holder did not answer in time")]
+    Timeout,
+}

@@ -1,0 +1,266 @@
+//! The server's end: launching a run's holder, finding it again, steering it.
+//!
+//! Called by `runtime`. Works on any tokio runtime with io and time, a current-thread one too.
+//! Holds: a frame is written whole or not at all, also when the caller's future is dropped.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
+
+use super::holder::Outcome;
+use super::protocol::{BODY_LEN_MAX, Frame, Size, Stop};
+use super::run_files::{self, LockState};
+use super::{ExitReport, Hello, LaunchSpec, PtyError};
+
+mod link;
+
+pub(super) use link::{FrameReader, FrameWriter, connect};
+
+/// From spawning the holder to its answer: it syncs a file and starts a program.
+const LAUNCH_WAIT: Duration = Duration::from_secs(15);
+/// How long a locked run folder may be without a socket: a holder is just starting, or ending.
+const PROBE_WAIT: Duration = Duration::from_secs(10);
+/// Between two looks at such a folder.
+const PROBE_AGAIN: Duration = Duration::from_millis(20);
+/// The largest answer of a holder.
+const OUTCOME_LEN_MAX: u64 = 64 * 1024;
+/// A `holder.log` longer than this begins anew with the next launch.
+const HOLDER_LOG_LEN_MAX: u64 = 1024 * 1024;
+/// The largest piece of keystrokes in one frame.
+const INPUT_LEN_MAX: usize = 64 * 1024;
+
+/// Why a launch did not come about.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// The attempt was launched before.
+    #[error("attempt {recorded_attempt} was launched before")]
+    Refused {
+        /// The highest attempt launched.
+        recorded_attempt: u32,
+    },
+    /// A living holder has the run's lock.
+    #[error("another holder of this run lives")]
+    Busy,
+    /// The CLI could not be started; a sentence for a person that names it.
+    #[error("{0}")]
+    Spawn(String),
+    /// The holder itself could not work.
+    #[error("the holder could not work: {0}")]
+    Failed(String),
+    /// The holder could not be started, or not be spoken with.
+    #[error("the holder could not be started")]
+    Io(#[from] io::Error),
+    /// The holder started and could not be spoken with: it may live, which [`probe`] tells.
+    #[error("the new holder could not be spoken with")]
+    Connect(#[source] PtyError),
+    /// The holder did not answer in time: it may live, which [`probe`] tells.
+    #[error("the holder did not answer in time")]
+    Timeout,
+}
+
+/// What became of a run's last launch.
+#[derive(Debug)]
+pub enum Probe {
+    /// Its holder lives; [`Hello::exit`] tells whether the CLI does.
+    Live(Session),
+    /// Its holder is gone and has left word.
+    Exited(ExitReport),
+    /// Its holder is gone without a word, or there never was one.
+    Gone {
+        /// The highest attempt launched.
+        recorded_attempt: Option<u32>,
+    },
+}
+
+/// Starts `program holder` for a run and connects to it. The holder outlives this process; a
+/// dropped future leaves it to be found by [`probe`].
+///
+/// # Errors
+/// See [`LaunchError`]. After `Refused`, `Busy`, `Spawn` and `Failed` nothing of this launch runs.
+pub async fn launch(program: &Path, spec: &LaunchSpec) -> Result<Session, LaunchError> {
+    let mut child = Command::new(program)
+        .arg("holder")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(holder_log(&spec.run_dir)?)
+        .spawn()?;
+    let outcome = timeout(LAUNCH_WAIT, converse(&mut child, spec)).await;
+    // Only a waited-for child leaves no zombie, and it may live for weeks.
+    tokio::spawn(async move { child.wait().await.ok() });
+    match outcome.map_err(|_| LaunchError::Timeout)?? {
+        Outcome::Ready { .. } => {
+            connect(&spec.run_dir, spec.run_id).await.map(Session::new).map_err(LaunchError::Connect)
+        }
+        Outcome::Refused { recorded_attempt } => Err(LaunchError::Refused { recorded_attempt }),
+        Outcome::Busy => Err(LaunchError::Busy),
+        Outcome::Spawn { sentence } => Err(LaunchError::Spawn(sentence)),
+        Outcome::Failed { sentence } => Err(LaunchError::Failed(sentence)),
+    }
+}
+
+fn holder_log(run_dir: &Path) -> io::Result<Stdio> {
+    let path = run_dir.join(run_files::LOG);
+    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    if file.metadata()?.len() > HOLDER_LOG_LEN_MAX {
+        file.set_len(0)?;
+    }
+    Ok(file.into())
+}
+
+async fn converse(child: &mut Child, spec: &LaunchSpec) -> io::Result<Outcome> {
+    let unpiped = || io::Error::other("the holder has no pipe");
+    let document = serde_json::to_vec(spec)?;
+    let mut stdin = child.stdin.take().ok_or_else(unpiped)?;
+    let stdout = child.stdout.take().ok_or_else(unpiped)?;
+    stdin.write_all(&document).await?;
+    drop(stdin);
+    let mut answer = Vec::new();
+    stdout.take(OUTCOME_LEN_MAX).read_to_end(&mut answer).await?;
+    if answer.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the holder ended without a word"));
+    }
+    Ok(serde_json::from_slice(&answer)?)
+}
+
+/// Finds out what became of a run's last launch. A folder that is locked and has no socket yet is
+/// waited for, up to 10 s.
+///
+/// # Errors
+/// When the run folder cannot be read, or what listens there cannot be spoken with.
+pub async fn probe(run_dir: &Path, run_id: Uuid) -> Result<Probe, PtyError> {
+    let mut waited = Duration::ZERO;
+    loop {
+        let problem = match connect(run_dir, run_id).await {
+            Ok(link) => return Ok(Probe::Live(Session::new(link))),
+            Err(err @ (PtyError::NotListening | PtyError::Closed | PtyError::Io(_))) => err,
+            Err(err) => return Err(err),
+        };
+        match run_files::lock_state(run_dir)? {
+            LockState::Held if waited >= PROBE_WAIT => return Err(problem),
+            LockState::Held => {}
+            LockState::Never => return Ok(Probe::Gone { recorded_attempt: None }),
+            LockState::Free { recorded } => {
+                let exit = run_files::read_exit(run_dir)?.filter(|it| it.attempt == recorded);
+                let gone = Probe::Gone { recorded_attempt: Some(recorded) };
+                return Ok(exit.map_or(gone, Probe::Exited));
+            }
+        }
+        sleep(PROBE_AGAIN).await;
+        waited += PROBE_AGAIN;
+    }
+}
+
+/// The server's own connection to a living holder. It closes when this and all its handles are
+/// dropped; only an ephemeral terminal minds.
+#[derive(Debug)]
+pub struct Session {
+    hello: Hello,
+    reader: FrameReader,
+    handle: SessionHandle,
+}
+
+impl Session {
+    fn new((hello, reader, writer): (Hello, FrameReader, FrameWriter)) -> Self {
+        Self { hello, reader, handle: SessionHandle { writer } }
+    }
+
+    /// Tells what the holder said first.
+    #[must_use]
+    pub const fn hello(&self) -> &Hello {
+        &self.hello
+    }
+
+    /// Makes a handle for steering.
+    #[must_use]
+    pub fn handle(&self) -> SessionHandle {
+        self.handle.clone()
+    }
+
+    /// Waits until the run's tree has ended. May be dropped and called again.
+    ///
+    /// # Errors
+    /// `Closed` or `Io` when the holder is gone without a word: [`probe`] tells what it left.
+    pub async fn wait_exit(&mut self) -> Result<ExitReport, PtyError> {
+        if let Some(exit) = &self.hello.exit {
+            return Ok(exit.clone());
+        }
+        loop {
+            if let Frame::Exit(exit) = self.reader.next().await?.ok_or(PtyError::Closed)? {
+                self.hello.exit = Some(exit.clone());
+                return Ok(exit);
+            }
+        }
+    }
+}
+
+/// Steers a run's terminal. Cheap to clone; each call returns when its frame is written.
+#[derive(Clone, Debug)]
+pub struct SessionHandle {
+    writer: FrameWriter,
+}
+
+impl SessionHandle {
+    /// Types keystrokes. Over 4 MiB that the program does not read, more are dropped.
+    ///
+    /// # Errors
+    /// When the holder is gone.
+    pub async fn input(&self, bytes: Bytes) -> Result<(), PtyError> {
+        self.writer.input(bytes).await
+    }
+
+    /// Types a message and sends it off: in paste brackets when the program asked for them, else
+    /// plain; then, 300 ms later, CR. Returns before that.
+    ///
+    /// # Errors
+    /// `TooLong` for almost 1 MiB or more; when the holder is gone.
+    pub async fn paste(&self, text: &str) -> Result<(), PtyError> {
+        self.writer.send(&Frame::Paste(text.to_owned())).await
+    }
+
+    /// Changes the size; the program is told by its terminal.
+    ///
+    /// # Errors
+    /// When the holder is gone. It takes a size of 0 for a broken frame and closes.
+    pub async fn resize(&self, cols: u16, rows: u16) -> Result<(), PtyError> {
+        self.writer.send(&Frame::Resize(Size { cols, rows })).await
+    }
+
+    /// Ends everything that the run started: SIGTERM, SIGKILL after `grace`. The exit tells when
+    /// that is done. A second call can only shorten the grace.
+    ///
+    /// # Errors
+    /// When the holder is gone.
+    pub async fn stop(&self, grace: Duration) -> Result<(), PtyError> {
+        let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+        self.writer.send(&Frame::Stop(Stop { grace_ms })).await
+    }
+
+    /// Lets the holder end; call it once the exit is durable elsewhere.
+    ///
+    /// # Errors
+    /// When the holder is gone, which is as good.
+    pub async fn ack_exit(&self) -> Result<(), PtyError> {
+        self.writer.send(&Frame::Ack).await
+    }
+}
+
+impl FrameWriter {
+    /// Sends keystrokes in pieces that do not hold up what comes behind them.
+    pub(super) async fn input(&self, mut bytes: Bytes) -> Result<(), PtyError> {
+        const { assert!(INPUT_LEN_MAX <= BODY_LEN_MAX) }
+        while !bytes.is_empty() {
+            let piece = bytes.split_to(bytes.len().min(INPUT_LEN_MAX));
+            self.send(&Frame::Input(piece)).await?;
+        }
+        Ok(())
+    }
+}

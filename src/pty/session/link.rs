@@ -1,0 +1,124 @@
+//! A connection to a holder: checked, greeted, split into two ends that can be dropped anywhere.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::pty::protocol::Frame;
+use crate::pty::run_files::{find_socket, own_uid};
+use crate::pty::{Hello, PROTOCOL, PtyError};
+
+/// How long a holder may take to say Hello; it does nothing else first.
+const HELLO_WAIT: Duration = Duration::from_secs(5);
+/// Frames that wait for the socket. Holders read at once, so this fills only with a stuck one.
+const OUTGOING_LEN_MAX: usize = 32;
+const READ_LEN: usize = 64 * 1024;
+
+/// Connects to the holder of a run.
+///
+/// # Errors
+/// `NotListening` when nobody is there; `Foreign` when it is someone else; `Protocol`.
+pub async fn connect(
+    run_dir: &Path,
+    run_id: Uuid,
+) -> Result<(Hello, FrameReader, FrameWriter), PtyError> {
+    let path = find_socket(run_dir)?.ok_or(PtyError::NotListening)?;
+    let stream = UnixStream::connect(path).await.map_err(|err| match err.kind() {
+        // The file is there and its holder is not; or it went just now.
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => PtyError::NotListening,
+        _ => PtyError::Io(err),
+    })?;
+    if stream.peer_cred()?.uid() != own_uid() {
+        return Err(PtyError::Foreign);
+    }
+    let (reading, writing) = stream.into_split();
+    let mut reader = FrameReader { stream: reading, buffer: BytesMut::with_capacity(READ_LEN) };
+    let first = timeout(HELLO_WAIT, reader.next()).await.map_err(|_| PtyError::Timeout)??;
+    let hello = match first.ok_or(PtyError::Closed)? {
+        Frame::Hello(hello) => hello,
+        _ => return Err(PtyError::Malformed("no Hello")),
+    };
+    if hello.protocol != PROTOCOL && hello.protocol + 1 != PROTOCOL {
+        return Err(PtyError::Protocol { theirs: hello.protocol });
+    }
+    if hello.run_id != run_id {
+        return Err(PtyError::Foreign);
+    }
+    Ok((hello, reader, FrameWriter::new(writing)))
+}
+
+/// Reads frames; a dropped read loses nothing.
+#[derive(Debug)]
+pub struct FrameReader {
+    stream: OwnedReadHalf,
+    buffer: BytesMut,
+}
+
+impl FrameReader {
+    /// Reads the next frame; `None` at the end.
+    ///
+    /// # Errors
+    /// When the socket fails or what comes is no frame.
+    pub async fn next(&mut self) -> Result<Option<Frame>, PtyError> {
+        loop {
+            if let Some(frame) = Frame::take(&mut self.buffer)? {
+                return Ok(Some(frame));
+            }
+            self.buffer.reserve(READ_LEN);
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+struct Outgoing {
+    frame: Bytes,
+    written: oneshot::Sender<()>,
+}
+
+/// Sends frames through a task that owns the socket, so that a caller that gives up in the middle
+/// leaves no half frame behind. The socket's sending end closes with the last clone.
+#[derive(Clone, Debug)]
+pub struct FrameWriter {
+    outgoing: mpsc::Sender<Outgoing>,
+}
+
+impl FrameWriter {
+    fn new(stream: OwnedWriteHalf) -> Self {
+        let (outgoing, waiting) = mpsc::channel(OUTGOING_LEN_MAX);
+        tokio::spawn(write_all(stream, waiting));
+        Self { outgoing }
+    }
+
+    /// Sends a frame; returns when it is written.
+    ///
+    /// # Errors
+    /// `TooLong`; `Closed` when the holder is gone.
+    pub async fn send(&self, frame: &Frame) -> Result<(), PtyError> {
+        let (written, done) = oneshot::channel();
+        let frame = frame.encode()?;
+        let sent = self.outgoing.send(Outgoing { frame, written }).await;
+        sent.map_err(|_| PtyError::Closed)?;
+        done.await.map_err(|_| PtyError::Closed)
+    }
+}
+
+async fn write_all(mut stream: OwnedWriteHalf, mut waiting: mpsc::Receiver<Outgoing>) {
+    while let Some(Outgoing { frame, written }) = waiting.recv().await {
+        if stream.write_all(&frame).await.is_err() {
+            // Dropping the receiver tells all senders; the reading end tells why.
+            return;
+        }
+        // Whoever gave up waiting does not need to know.
+        written.send(()).ok();
+    }
+}

@@ -1,0 +1,193 @@
+//! The server's end for one attached viewer: a connection of its own, begun with a snapshot.
+//!
+//! Called by `http` for each terminal socket. Holds: after a snapshot at offset `n` the output
+//! from `n` on follows, without gap or repetition, until the next snapshot.
+
+use std::path::Path;
+
+use bytes::{Bytes, BytesMut};
+use uuid::Uuid;
+
+use super::protocol::{Attach, Frame, Size, SnapshotPiece};
+use super::session::{FrameReader, FrameWriter, connect};
+use super::{ExitReport, Hello, PtyError};
+
+/// The largest snapshot that is put together: 10,000 lines of 1000 columns, each cell in another
+/// colour, and then some.
+const SNAPSHOT_LEN_MAX: usize = 512 * 1024 * 1024;
+
+/// What a viewer is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToViewer {
+    /// What the program wrote, from this offset on.
+    Output {
+        /// Absolute, in bytes since the run's first launch.
+        offset: u64,
+        /// As written.
+        bytes: Bytes,
+    },
+    /// Escape codes that make a terminal of this size equal to the run's, whatever it showed.
+    Snapshot {
+        /// The output that goes on from here.
+        offset: u64,
+        /// Columns.
+        cols: u16,
+        /// Rows.
+        rows: u16,
+        /// Begin with a full reset.
+        bytes: Bytes,
+        /// It replaces output that this viewer was too slow for.
+        resync: bool,
+    },
+    /// Output from here on is for this size.
+    Resized {
+        /// Columns.
+        cols: u16,
+        /// Rows.
+        rows: u16,
+    },
+    /// The run's tree has ended and all output was told; nothing follows.
+    Exit(ExitReport),
+}
+
+/// Attaches a viewer to a run's living holder. For a run without one, the last screen is in
+/// [`super::last_screen`].
+///
+/// # Errors
+/// `NotListening` when there is no holder, else as the socket fails.
+pub async fn attach(run_dir: &Path, run_id: Uuid) -> Result<Viewer, PtyError> {
+    attach_from(run_dir, run_id, None).await
+}
+
+/// Attaches a viewer that has seen the output up to `from` and goes on there, after a `Resized`;
+/// when that output is no longer kept, it begins with a snapshot.
+///
+/// # Errors
+/// As [`attach`].
+pub async fn attach_from(
+    run_dir: &Path,
+    run_id: Uuid,
+    from: Option<u64>,
+) -> Result<Viewer, PtyError> {
+    let (hello, frames, writer) = connect(run_dir, run_id).await?;
+    writer.send(&Frame::Attach(Attach { from })).await?;
+    Ok(Viewer { hello, frames, writer })
+}
+
+/// An attached viewer.
+#[derive(Debug)]
+pub struct Viewer {
+    hello: Hello,
+    frames: FrameReader,
+    writer: FrameWriter,
+}
+
+impl Viewer {
+    /// Tells what the holder said first.
+    #[must_use]
+    pub const fn hello(&self) -> &Hello {
+        &self.hello
+    }
+
+    /// Splits it. The connection closes when the writer is dropped.
+    #[must_use]
+    pub fn split(self) -> (ViewerReader, ViewerWriter) {
+        let reader =
+            ViewerReader { frames: self.frames, snapshot: BytesMut::new(), begun: false };
+        (reader, ViewerWriter { writer: self.writer })
+    }
+}
+
+/// What comes from the run. Not reading it holds nobody up but this viewer.
+#[derive(Debug)]
+pub struct ViewerReader {
+    frames: FrameReader,
+    /// The pieces of a snapshot so far.
+    snapshot: BytesMut,
+    /// Something other than an exit has come.
+    begun: bool,
+}
+
+impl ViewerReader {
+    /// Waits for what is next; `None` when the holder is gone. May be dropped and called again.
+    ///
+    /// # Errors
+    /// When the socket fails or what comes is no frame.
+    pub async fn next(&mut self) -> Result<Option<ToViewer>, PtyError> {
+        while let Some(frame) = self.frames.next().await? {
+            if let Some(told) = self.translate(frame)? {
+                return Ok(Some(told));
+            }
+        }
+        Ok(None)
+    }
+
+    fn translate(&mut self, frame: Frame) -> Result<Option<ToViewer>, PtyError> {
+        let told = match frame {
+            Frame::Output { offset, bytes } => ToViewer::Output { offset, bytes },
+            Frame::Snapshot(piece) => return self.gather(piece),
+            Frame::Resized(Size { cols, rows }) => ToViewer::Resized { cols, rows },
+            // An exit that came before the holder knew us for a viewer; it comes again at the end.
+            Frame::Exit(_) if !self.begun => return Ok(None),
+            Frame::Exit(exit) => ToViewer::Exit(exit),
+            Frame::Hello(_)
+            | Frame::Attach(_)
+            | Frame::Input(_)
+            | Frame::Paste(_)
+            | Frame::Resize(_)
+            | Frame::Stop(_)
+            | Frame::Ack => return Err(PtyError::Malformed("not for a viewer")),
+        };
+        self.begun = true;
+        Ok(Some(told))
+    }
+
+    fn gather(&mut self, piece: SnapshotPiece) -> Result<Option<ToViewer>, PtyError> {
+        let len = self.snapshot.len() + piece.bytes.len();
+        if len > SNAPSHOT_LEN_MAX {
+            return Err(PtyError::TooLong { len, limit: SNAPSHOT_LEN_MAX });
+        }
+        self.begun = true;
+        if piece.more {
+            self.snapshot.extend_from_slice(&piece.bytes);
+            return Ok(None);
+        }
+        let bytes = if self.snapshot.is_empty() {
+            piece.bytes
+        } else {
+            self.snapshot.extend_from_slice(&piece.bytes);
+            self.snapshot.split().freeze()
+        };
+        Ok(Some(ToViewer::Snapshot {
+            offset: piece.offset,
+            cols: piece.size.cols,
+            rows: piece.size.rows,
+            bytes,
+            resync: piece.resync,
+        }))
+    }
+}
+
+/// What goes to the run.
+#[derive(Clone, Debug)]
+pub struct ViewerWriter {
+    writer: FrameWriter,
+}
+
+impl ViewerWriter {
+    /// Types keystrokes.
+    ///
+    /// # Errors
+    /// When the holder is gone.
+    pub async fn input(&self, bytes: Bytes) -> Result<(), PtyError> {
+        self.writer.input(bytes).await
+    }
+
+    /// Changes the size for all viewers.
+    ///
+    /// # Errors
+    /// When the holder is gone.
+    pub async fn resize(&self, cols: u16, rows: u16) -> Result<(), PtyError> {
+        self.writer.send(&Frame::Resize(Size { cols, rows })).await
+    }
+}

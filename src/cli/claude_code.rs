@@ -1,0 +1,279 @@
+//! Claude Code: the adapter `claude-code`.
+//!
+//! It runs with the user's own login and configuration; ours is one settings file in the run
+//! folder that registers hooks, which Claude merges with theirs.
+
+use super::{
+    Adapter, CliError, LaunchContext, LaunchPlan, Transcript, TranscriptContext, hook_files, hooks,
+    launch,
+    transcript::{ClaudeStream, ClaudeTranscript},
+};
+use crate::domain::{AgentMode, run::command::Hook};
+use serde_json::{Map, Value, json};
+
+/// The adapter.
+pub struct ClaudeCode;
+
+/// Hooks that mean something to a run. Never `WorktreeCreate`: registering it replaces Claude's own
+/// making of worktrees.
+const HOOKS: [&str; 13] = [
+    "SessionStart",
+    "SessionEnd",
+    "UserPromptSubmit",
+    "PreToolUse",
+    "PostToolUse",
+    "PostToolUseFailure",
+    "Notification",
+    "PermissionRequest",
+    "SubagentStart",
+    "SubagentStop",
+    "Stop",
+    "StopFailure",
+    "MessageDisplay",
+];
+
+/// Seconds after which Claude stops waiting for a hook. The hook program is done after one; the
+/// rest is for a machine under load.
+const HOOK_TIMEOUT_SECONDS: u32 = 5;
+
+/// Name of the settings file in the run folder.
+const SETTINGS: &str = "settings.json";
+
+/// Edits need no question, all else follows the allowed tools.
+const PERMISSION_MODE_DEFAULT: &str = "acceptEdits";
+
+/// Task tools exist for newer models only with the first; the binary of a running agent must not
+/// change under it.
+const ENVIRONMENT: [(&str, &str); 2] =
+    [("CLAUDE_CODE_ENABLE_TODO_TOOLS", "1"), ("DISABLE_AUTOUPDATER", "1")];
+
+/// Marks of a Claude around the server, when it was started from inside one. A CLI that sees them
+/// takes itself for a part of that session.
+const OUTER_SESSION: [&str; 6] = [
+    "CLAUDECODE",
+    "CLAUDE_CODE_ENTRYPOINT",
+    "CLAUDE_CODE_SESSION_ID",
+    "CLAUDE_ENV_FILE",
+    "CLAUDE_PID",
+    "CLAUDE_PROJECT_DIR",
+];
+
+impl Adapter for ClaudeCode {
+    fn name(&self) -> &'static str {
+        "claude-code"
+    }
+
+    fn install_hint(&self) -> &'static str {
+        "install it with `npm install -g @anthropic-ai/claude-code` and sign in once with `claude`"
+    }
+
+    fn works_at_once(&self) -> bool {
+        false
+    }
+
+    fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError> {
+        hook_files::ensure(context.run_dir, context.abbado)?;
+        let settings = settings(context)?;
+        hook_files::write_private(context.run_dir, SETTINGS, &settings)
+            .map_err(|source| CliError::File { name: SETTINGS, source })?;
+        let mut env = launch::environment(context, &ENVIRONMENT);
+        let chosen = context.agent.env();
+        env.retain(|name, _| {
+            !OUTER_SESSION.contains(&name.as_str()) || chosen.iter().any(|(set, _)| set == name)
+        });
+        launch::finish(context, argv(context)?, env, self.install_hint())
+    }
+
+    fn hook(&self, payload: Value) -> Result<Hook, CliError> {
+        hooks::translate(payload, "Claude")
+    }
+
+    fn transcript(&self, context: TranscriptContext) -> Option<Box<dyn Transcript>> {
+        Some(match context.mode {
+            AgentMode::Interactive => Box::new(ClaudeTranscript::new(context)),
+            AgentMode::Headless => Box::new(ClaudeStream::new(context)),
+        })
+    }
+}
+
+fn argv(context: &LaunchContext<'_>) -> Result<Vec<String>, CliError> {
+    let agent = context.agent;
+    let settings = context.run_dir.join(SETTINGS);
+    let settings = settings.to_str().ok_or(CliError::PathNotUtf8)?;
+    let mut argv: Vec<String> = vec![agent.bin().unwrap_or("claude").to_owned()];
+    let mut push = |items: &[&str]| argv.extend(items.iter().map(|item| (*item).to_owned()));
+    if agent.mode() == AgentMode::Headless {
+        push(&["-p", "--output-format", "stream-json", "--verbose", "--include-partial-messages"]);
+        push(&["--max-turns", &agent.max_turns.to_string()]);
+    }
+    push(&["--settings", settings]);
+    match context.resume {
+        Some(session) => push(&["--resume", session]),
+        None => push(&["--session-id", &context.new_session_id.to_string()]),
+    }
+    if let Some(model) = agent.model.as_deref().filter(|model| !model.is_empty()) {
+        push(&["--model", model]);
+    }
+    let mode = agent.provider_config.get("permission_mode").and_then(Value::as_str);
+    push(&["--permission-mode", mode.unwrap_or(PERMISSION_MODE_DEFAULT)]);
+    let tools = tools(&agent.allowed_tools);
+    if !tools.is_empty() {
+        push(&["--allowedTools", &tools]);
+    }
+    if !agent.instructions.trim().is_empty() {
+        push(&["--append-system-prompt", &agent.instructions]);
+    }
+    let extra = agent.args();
+    push(&extra.iter().map(String::as_str).collect::<Vec<_>>());
+    // Without `--` the variadic --allowedTools would take the prompt for a tool.
+    push(&["--", context.task]);
+    Ok(argv)
+}
+
+/// The list without blanks around its items. Commas inside a rule's parentheses stay.
+fn tools(list: &str) -> String {
+    let mut depth = 0_usize;
+    let items = list.split(|c: char| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ',' && depth == 0
+    });
+    items.map(str::trim).filter(|item| !item.is_empty()).collect::<Vec<_>>().join(",")
+}
+
+fn settings(context: &LaunchContext<'_>) -> Result<Vec<u8>, CliError> {
+    let hook = context.run_dir.join(hook_files::HOOK);
+    let hook = hook.to_str().ok_or(CliError::PathNotUtf8)?;
+    // With `args` Claude starts the program itself, without a shell in between.
+    let command = json!({
+        "type": "command", "command": hook, "args": [], "timeout": HOOK_TIMEOUT_SECONDS,
+    });
+    // Headless, the same text comes with the output stream.
+    let headless = context.agent.mode() == AgentMode::Headless;
+    let events = HOOKS.iter().filter(|event| !headless || **event != "MessageDisplay");
+    let hooks: Map<String, Value> = events
+        .map(|event| ((*event).to_owned(), json!([{"hooks": [command.clone()]}])))
+        .collect();
+    let document = json!({ "hooks": hooks });
+    Ok(serde_json::to_vec_pretty(&document).expect("a document of strings has a JSON form"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Launch, SESSION};
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// A launch whose `claude` is a file of its own.
+    fn launch() -> Launch {
+        let mut launch = Launch::new("claude-code");
+        let bin = launch.root().join("bin");
+        std::fs::create_dir(&bin).unwrap();
+        launch.program(&bin.join("claude"));
+        launch.server_env("PATH", bin.to_str().unwrap());
+        launch
+    }
+
+    const SETTINGS_AT: &str = "ROOT/data/runs/00000000-0000-0000-0000-000000000001/settings.json";
+
+    #[test]
+    fn a_first_interactive_launch() {
+        let launch = launch();
+        assert_eq!(
+            launch.argv(),
+            [
+                "ROOT/bin/claude", "--settings", SETTINGS_AT, "--session-id", SESSION,
+                "--permission-mode", "acceptEdits", "--allowedTools",
+                "Read,Edit,Write,Bash,Glob,Grep", "--", "do it",
+            ]
+        );
+        let plan = launch.plan().unwrap();
+        assert_eq!(plan.cwd, launch.cwd());
+        for (name, value) in ENVIRONMENT {
+            assert!(plan.env.contains(&(name.to_owned(), value.to_owned())));
+        }
+        assert!(!plan.env.iter().any(|(name, _)| name == "CLAUDE_CONFIG_DIR"));
+    }
+
+    #[test]
+    fn a_resumed_launch_with_everything_set() {
+        let mut launch = launch();
+        launch.resume("s-1");
+        launch.task = "--help".into();
+        launch.agent.model = Some("opus".into());
+        launch.agent.instructions = "Be brief.".into();
+        launch.agent.allowed_tools = " Read , Bash(git log:*, git diff) ,,".into();
+        launch.config(r#"{"permission_mode": "plan", "args": ["--add-dir", "/x"]}"#);
+        assert_eq!(
+            launch.argv(),
+            [
+                "ROOT/bin/claude", "--settings", SETTINGS_AT, "--resume", "s-1", "--model", "opus",
+                "--permission-mode", "plan", "--allowedTools", "Read,Bash(git log:*, git diff)",
+                "--append-system-prompt", "Be brief.", "--add-dir", "/x", "--", "--help",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_headless_launch() {
+        let mut launch = launch();
+        launch.agent.max_turns = 7;
+        launch.agent.allowed_tools = String::new();
+        launch.config(r#"{"mode": "headless"}"#);
+        assert_eq!(
+            launch.argv(),
+            [
+                "ROOT/bin/claude", "-p", "--output-format", "stream-json", "--verbose",
+                "--include-partial-messages", "--max-turns", "7", "--settings", SETTINGS_AT,
+                "--session-id", SESSION, "--permission-mode", "acceptEdits", "--", "do it",
+            ]
+        );
+        let settings = std::fs::read_to_string(launch.run_dir().join(SETTINGS)).unwrap();
+        assert!(!settings.contains("MessageDisplay"));
+    }
+
+    #[test]
+    fn the_settings_register_the_mapped_hooks_without_a_shell() {
+        let launch = launch();
+        launch.plan().unwrap();
+        let at = launch.run_dir().join(SETTINGS);
+        assert_eq!(at.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        let settings: Value = serde_json::from_slice(&std::fs::read(at).unwrap()).unwrap();
+        let hooks = settings["hooks"].as_object().unwrap();
+        assert_eq!(hooks.len(), HOOKS.len());
+        assert!(!hooks.contains_key("WorktreeCreate"));
+        let stop = &hooks["Stop"][0]["hooks"][0];
+        assert_eq!(stop["command"], launch.run_dir().join("hook").to_str().unwrap());
+        assert_eq!((&stop["args"], &stop["timeout"]), (&json!([]), &json!(5)));
+        assert!(launch.run_dir().join("hook").exists());
+    }
+
+    #[test]
+    fn nothing_outside_the_run_folder_is_touched() {
+        let launch = launch();
+        launch.plan().unwrap();
+        assert_eq!(std::fs::read_dir(launch.cwd()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn an_outer_session_is_forgotten_unless_the_agent_asks_for_it() {
+        let mut launch = launch();
+        launch.server_env("CLAUDECODE", "1");
+        launch.server_env("CLAUDE_CODE_SESSION_ID", "outer");
+        launch.config(r#"{"env": {"CLAUDE_CODE_SESSION_ID": "mine"}}"#);
+        let env = launch.plan().unwrap().env;
+        assert!(!env.iter().any(|(name, _)| name == "CLAUDECODE"));
+        assert!(env.contains(&("CLAUDE_CODE_SESSION_ID".into(), "mine".into())));
+    }
+
+    #[test]
+    fn a_missing_cli_is_named_with_its_install_line() {
+        let mut launch = launch();
+        launch.server_env("PATH", "/nowhere");
+        let error = launch.plan().unwrap_err().to_string();
+        assert!(error.starts_with("program 'claude' was not found; install it with `npm"), "{error}");
+    }
+}

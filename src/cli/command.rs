@@ -1,0 +1,101 @@
+//! Any program: the adapter `command`.
+//!
+//! The agent gives an argument vector; `{task}`, `{session_id}`, `{worktree}` and `{model}` in it
+//! are replaced, whole or as parts of an argument, and never by a shell. The program may post
+//! hooks with Claude's event names through `$ABBADO_HOOK`; it need not.
+
+use super::{
+    Adapter, CliError, LaunchContext, LaunchPlan, Transcript, TranscriptContext, hook_files, hooks,
+    launch,
+};
+use crate::domain::run::command::Hook;
+use serde_json::Value;
+
+/// The adapter.
+pub struct AnyCommand;
+
+impl Adapter for AnyCommand {
+    fn name(&self) -> &'static str {
+        "command"
+    }
+
+    fn install_hint(&self) -> &'static str {
+        "install it, or give its full path in provider_config.command"
+    }
+
+    fn works_at_once(&self) -> bool {
+        true
+    }
+
+    fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError> {
+        hook_files::ensure(context.run_dir, context.abbado)?;
+        let agent = context.agent;
+        let mut template = agent.command();
+        match (agent.bin(), template.first_mut()) {
+            (Some(bin), Some(program)) => bin.clone_into(program),
+            (Some(_) | None, None) => return Err(CliError::NoProgram),
+            (None, Some(_)) => {}
+        }
+        template.extend(agent.args());
+        let worktree = context.cwd.to_str().ok_or(CliError::PathNotUtf8)?;
+        let values = [
+            ("task", context.task),
+            ("session_id", context.resume.unwrap_or_default()),
+            ("worktree", worktree),
+            ("model", agent.model.as_deref().unwrap_or_default()),
+        ];
+        let argv = template.iter().map(|item| launch::fill(item, &values)).collect();
+        launch::finish(context, argv, launch::environment(context, &[]), self.install_hint())
+    }
+
+    fn hook(&self, payload: Value) -> Result<Hook, CliError> {
+        hooks::translate(payload, "The agent")
+    }
+
+    fn transcript(&self, _: TranscriptContext) -> Option<Box<dyn Transcript>> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Launch;
+    use super::*;
+
+    #[test]
+    fn names_are_replaced_whole_and_in_part_and_never_by_a_shell() {
+        let mut launch = Launch::new("command");
+        launch.agent.model = Some("m1".into());
+        launch.task = "$(touch x); `y` {model} \"z\"".into();
+        launch.config(
+            r#"{"command": ["sh", "-c", "exec true", "{task}", "--in={worktree}", "{session_id}", "{model}"], "args": ["--more={model}"]}"#,
+        );
+        assert_eq!(
+            launch.argv()[1..],
+            [
+                "-c", "exec true", "$(touch x); `y` {model} \"z\"", "--in=ROOT/work tree", "", "m1",
+                "--more=m1",
+            ]
+        );
+        assert!(launch.argv()[0].ends_with("/sh"));
+        launch.resume("s-9");
+        assert_eq!(launch.argv()[5], "s-9");
+    }
+
+    #[test]
+    fn bin_takes_the_place_of_the_program() {
+        let mut launch = Launch::new("command");
+        launch.config(r#"{"command": ["absent", "a"], "bin": "/bin/sh"}"#);
+        assert_eq!(launch.argv(), ["/bin/sh", "a"]);
+        launch.config("{}");
+        assert!(matches!(launch.plan(), Err(CliError::NoProgram)));
+    }
+
+    #[test]
+    fn it_reads_no_transcript_but_takes_hooks() {
+        use crate::domain::{AgentMode, run::command::Usage};
+        let context = TranscriptContext::new(AgentMode::Interactive, Usage::default());
+        assert!(AnyCommand.transcript(context).is_none());
+        assert!(AnyCommand.hook(serde_json::json!({"hook_event_name": "Stop"})).is_ok());
+    }
+}

@@ -1,0 +1,116 @@
+//! The files of a run folder that a CLI's hooks need.
+//!
+//! `hook` is a symbolic link to our own binary, which sees by its name what it is to do: so the
+//! CLI starts one process a hook, without a shell. `hook.token` is the run's secret.
+//!
+//! # Crash
+//! Every file is written aside and renamed; a launch writes all of them again but the secret, which
+//! is made once and kept.
+
+use super::CliError;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, symlink};
+use std::path::Path;
+
+/// Name of the link to the hook program.
+pub const HOOK: &str = "hook";
+/// Name of the file with the secret.
+pub const TOKEN: &str = "hook.token";
+/// Length of the secret: 256 bits in hexadecimal digits.
+pub const TOKEN_CHARS: usize = 64;
+
+/// Makes the secret if there is none, and points `hook` at the present binary.
+///
+/// # Errors
+/// When a file cannot be written or the system has no random bytes.
+pub fn ensure(run_dir: &Path, abbado: &Path) -> Result<(), CliError> {
+    let failed = |name: &'static str| move |source: io::Error| CliError::File { name, source };
+    if token(run_dir).map_err(failed(TOKEN))?.is_none() {
+        let mut bytes = [0_u8; TOKEN_CHARS / 2];
+        getrandom::fill(&mut bytes).map_err(CliError::Random)?;
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        write_private(run_dir, TOKEN, hex.as_bytes()).map_err(failed(TOKEN))?;
+    }
+    point(run_dir, abbado).map_err(failed(HOOK))
+}
+
+/// The run's secret; none when it was never made, or half made.
+///
+/// # Errors
+/// When the file is there but cannot be read.
+pub fn token(run_dir: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(run_dir.join(TOKEN)) {
+        Ok(text) => {
+            let whole = text.len() == TOKEN_CHARS && text.bytes().all(|b| b.is_ascii_hexdigit());
+            Ok(whole.then_some(text))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes a file that only its owner may read, so that it is there whole or not at all.
+pub(super) fn write_private(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let aside = folder.join(format!(".{name}.new"));
+    remove(&aside)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&aside, folder.join(name))?;
+    File::open(folder)?.sync_all()
+}
+
+fn point(run_dir: &Path, abbado: &Path) -> io::Result<()> {
+    let aside = run_dir.join(".hook.new");
+    remove(&aside)?;
+    symlink(abbado, &aside)?;
+    fs::rename(&aside, run_dir.join(HOOK))
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn the_secret_is_made_once_and_the_link_follows_the_binary() {
+        let folder = tempfile::tempdir().unwrap();
+        let run_dir = folder.path();
+        assert_eq!(token(run_dir).unwrap(), None);
+        ensure(run_dir, Path::new("/opt/one/abbado")).unwrap();
+        let secret = token(run_dir).unwrap().unwrap();
+        assert_eq!(secret.len(), TOKEN_CHARS);
+        let mode = fs::metadata(run_dir.join(TOKEN)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        ensure(run_dir, Path::new("/opt/two/abbado")).unwrap();
+        assert_eq!(token(run_dir).unwrap(), Some(secret));
+        assert_eq!(fs::read_link(run_dir.join(HOOK)).unwrap(), Path::new("/opt/two/abbado"));
+        assert_eq!(fs::read_dir(run_dir).unwrap().count(), 2, "nothing is left aside");
+    }
+
+    #[test]
+    fn a_half_made_secret_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(TOKEN), "abc").unwrap();
+        fs::write(folder.path().join(".hook.token.new"), "left by a crash").unwrap();
+        ensure(folder.path(), Path::new("/abbado")).unwrap();
+        assert!(token(folder.path()).unwrap().is_some());
+    }
+
+    #[test]
+    fn two_runs_have_two_secrets() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for folder in [&one, &two] {
+            ensure(folder.path(), Path::new("/abbado")).unwrap();
+        }
+        assert_ne!(token(one.path()).unwrap(), token(two.path()).unwrap());
+    }
+}

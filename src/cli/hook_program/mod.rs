@@ -1,0 +1,123 @@
+//! The hook program, `abbado hook`: hands a CLI's hook payload to the server.
+//!
+//! A CLI starts it for every hook and waits for it, so it is small and quick: no logger, no
+//! runtime, a second for the server at most. It always ends with code 0 and prints what the server
+//! answered or `{}`; a CLI never learns that the server is away.
+//!
+//! Holds: a payload is delivered, or refused by the server for good (400, 403, 404), or in the
+//! spool. The delivery's id is the same on the wire and in the spool, so that one which was
+//! delivered but not answered is recorded once.
+
+mod post;
+mod shrink;
+mod spool;
+
+use super::hook_files;
+use serde::Deserialize;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use uuid::Uuid;
+
+/// Largest payload that the server takes.
+pub const PAYLOAD_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Largest payload that is read at all; of a larger one nothing can be kept.
+const INPUT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// What a CLI hears when there is nothing to say.
+const NOTHING: &[u8] = b"{}";
+
+/// File in the data folder that tells where the server listens.
+const SERVER: &str = "server.json";
+
+/// True when the program was started by the name of the hook link.
+#[must_use]
+pub fn called_as_hook(argv0: &OsStr) -> bool {
+    let name = Path::new(argv0).file_name().and_then(OsStr::to_str);
+    matches!(name, Some(hook_files::HOOK | "abbado-hook"))
+}
+
+/// Runs the hook program on standard input and output. Answers the exit code, always 0.
+#[must_use]
+pub fn run() -> i32 {
+    // Unread, an interrupted CLI may close the pipes at any time: nobody is left to be told.
+    if let Err(error) = forward(&mut io::stdin().lock(), &mut io::stdout().lock()) {
+        let _nobody_reads = writeln!(io::stderr(), "abbado hook: {error}");
+    }
+    0
+}
+
+fn forward(input: &mut dyn Read, output: &mut dyn Write) -> io::Result<()> {
+    let Some(run_dir) = run_dir(std::env::args_os().next()) else {
+        output.write_all(NOTHING)?;
+        return Err(io::Error::other("started outside a run: no hook.token beside it"));
+    };
+    let payload = read(input)?;
+    let (answer, spooled) = deliver(&run_dir, &payload);
+    output.write_all(&answer)?;
+    output.flush()?;
+    spooled
+}
+
+/// The run folder: that of the link we were called by, or the one in the environment.
+fn run_dir(argv0: Option<OsString>) -> Option<PathBuf> {
+    let is_run = |folder: &PathBuf| folder.join(hook_files::TOKEN).exists();
+    let beside = argv0.map(PathBuf::from).and_then(|at| Some(at.parent()?.to_owned()));
+    beside.filter(is_run).or_else(|| {
+        // The program runs inside a CLI's tree, where the run is known by this variable alone.
+        std::env::var_os("ABBADO_RUN_DIR").map(PathBuf::from).filter(is_run)
+    })
+}
+
+/// Reads the payload; one that is too large for the server is made smaller.
+fn read(input: &mut dyn Read) -> io::Result<Vec<u8>> {
+    let mut payload = Vec::new();
+    input.take(INPUT_BYTES_MAX).read_to_end(&mut payload)?;
+    if payload.len() > PAYLOAD_BYTES_MAX
+        && let Some(smaller) = shrink::shrunk(&payload)
+    {
+        return Ok(smaller);
+    }
+    Ok(payload)
+}
+
+/// Posts the payload, or spools it. Answers what the CLI is told, and what went wrong for good.
+pub(super) fn deliver(run_dir: &Path, payload: &[u8]) -> (Vec<u8>, io::Result<()>) {
+    #[expect(clippy::disallowed_methods, reason = "a program of its own, outside the runtime")]
+    let delivery = Uuid::new_v4();
+    match post(run_dir, payload, delivery) {
+        Ok(answer) if answer.is_success() => (answer.body, Ok(())),
+        Ok(answer) if answer.is_final() => (NOTHING.to_vec(), Ok(())),
+        Ok(_) | Err(_) => (NOTHING.to_vec(), spool::keep(run_dir, payload, delivery)),
+    }
+}
+
+fn post(run_dir: &Path, payload: &[u8], delivery: Uuid) -> io::Result<post::Answer> {
+    let token = hook_files::token(run_dir)?.ok_or(io::ErrorKind::NotFound)?;
+    // `..` of the path itself: the run folder may be named by a relative path or a link.
+    let data_dir = run_dir.join("../..");
+    let run_id = run_dir.file_name().and_then(OsStr::to_str).ok_or(io::ErrorKind::InvalidInput)?;
+    let request = post::Request { run_id, token: &token, delivery, payload };
+    post::send(address(&data_dir)?, &request)
+}
+
+#[derive(Deserialize)]
+struct Server {
+    addr: SocketAddr,
+}
+
+/// Where the server listens. One that listens everywhere is asked on loopback.
+fn address(data_dir: &Path) -> io::Result<SocketAddr> {
+    let server: Server = serde_json::from_slice(&std::fs::read(data_dir.join(SERVER))?)?;
+    let ip = match server.addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
+    };
+    Ok(SocketAddr::new(ip, server.addr.port()))
+}
+
+#[cfg(test)]
+mod tests;

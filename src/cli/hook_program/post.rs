@@ -1,0 +1,154 @@
+//! One POST over a plain socket, all of it within a deadline.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// Connecting, writing and reading together. The CLI waits for us.
+const DEADLINE: Duration = Duration::from_secs(1);
+
+/// Longest answer that is passed on to the CLI.
+const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+/// Header lines of an answer that are looked at.
+const HEADERS_MAX: usize = 32;
+
+/// A payload on its way.
+pub(super) struct Request<'a> {
+    pub(super) run_id: &'a str,
+    pub(super) token: &'a str,
+    pub(super) delivery: Uuid,
+    pub(super) payload: &'a [u8],
+}
+
+/// What the server said.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(super) const fn is_success(&self) -> bool {
+        self.status >= 200 && self.status < 300
+    }
+
+    /// The server will say the same to a second try: no event, the wrong secret, no such run.
+    pub(super) const fn is_final(&self) -> bool {
+        matches!(self.status, 400 | 403 | 404)
+    }
+}
+
+/// Sends the payload and waits for the answer.
+///
+/// # Errors
+/// When the server is not there, is too slow, or does not speak HTTP.
+pub(super) fn send(address: SocketAddr, request: &Request<'_>) -> io::Result<Answer> {
+    let deadline = Instant::now() + DEADLINE;
+    let mut stream = TcpStream::connect_timeout(&address, left(deadline)?)?;
+    stream.set_nodelay(true)?;
+    // A server that refuses early answers and closes: its answer counts, not our broken pipe.
+    let written = write(&mut stream, deadline, address, request);
+    match read(&mut stream, deadline) {
+        Ok(answer) if written.is_ok() || !answer.is_success() => Ok(answer),
+        Ok(_) => Err(written.err().unwrap_or_else(|| io::ErrorKind::BrokenPipe.into())),
+        Err(error) => Err(error),
+    }
+}
+
+fn left(deadline: Instant) -> io::Result<Duration> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+}
+
+fn write(
+    stream: &mut TcpStream,
+    deadline: Instant,
+    address: SocketAddr,
+    request: &Request<'_>,
+) -> io::Result<()> {
+    let Request { run_id, token, delivery, payload } = request;
+    // `localhost` is a name that the server's gate knows whatever address it is bound to.
+    let head = format!(
+        "POST /api/runs/{run_id}/hook HTTP/1.1\r\nHost: localhost:{}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\
+         X-Abbado-Hook-Token: {token}\r\nX-Abbado-Delivery: {delivery}\r\n\r\n",
+        address.port(),
+        payload.len(),
+    );
+    for mut part in [head.as_bytes(), *payload] {
+        while !part.is_empty() {
+            stream.set_write_timeout(Some(left(deadline)?))?;
+            match stream.write(part) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => part = &part[count..],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read(stream: &mut TcpStream, deadline: Instant) -> io::Result<Answer> {
+    let mut bytes = Vec::new();
+    let mut chunk = [0_u8; 4096];
+    loop {
+        stream.set_read_timeout(Some(left(deadline)?))?;
+        let count = match stream.read(&mut chunk) {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        bytes.extend_from_slice(&chunk[..count]);
+        if bytes.len() > ANSWER_BYTES_MAX {
+            return Err(io::Error::other("the answer is too long"));
+        }
+        if let Some(answer) = parse(&bytes, count == 0)? {
+            return Ok(answer);
+        }
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+/// The answer, once it is whole. Without a length its body ends with the connection.
+fn parse(bytes: &[u8], ended: bool) -> io::Result<Option<Answer>> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut response = httparse::Response::new(&mut headers);
+    let parsed = response.parse(bytes).map_err(io::Error::other)?;
+    let httparse::Status::Complete(head) = parsed else { return Ok(None) };
+    let status = response.code.ok_or(io::ErrorKind::InvalidData)?;
+    let body = bytes.get(head..).unwrap_or_default();
+    let length = response.headers.iter().find(|h| h.name.eq_ignore_ascii_case("content-length"));
+    let length = length
+        .map(|h| std::str::from_utf8(h.value).ok().and_then(|text| text.trim().parse().ok()))
+        .map(|length: Option<usize>| length.ok_or(io::ErrorKind::InvalidData))
+        .transpose()?;
+    match length {
+        Some(length) => Ok(body.get(..length).map(|body| Answer { status, body: body.to_vec() })),
+        None if ended => Ok(Some(Answer { status, body: body.to_vec() })),
+        None => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_whole_by_its_length_or_by_the_end() {
+        let with = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}rest";
+        for cut in 0..with.len() {
+            let answer = parse(&with[..cut], false).unwrap();
+            assert_eq!(answer.is_some(), cut >= with.len() - 4, "{cut}");
+        }
+        let without = b"HTTP/1.1 404 Not Found\r\n\r\nno";
+        assert!(parse(without, false).unwrap().is_none());
+        let answer = parse(without, true).unwrap().unwrap();
+        assert_eq!((answer.status, answer.body.as_slice()), (404, b"no".as_slice()));
+        assert!(parse(b"SSH-2.0\r\n\r\n", false).is_err());
+        assert!(parse(b"HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n", false).is_err());
+    }
+}

@@ -1,0 +1,41 @@
+//! The spool: payloads that did not reach the server, one file each, in the order of their names.
+//!
+//! # Crash
+//! A file is written aside, synced and renamed: the server finds it whole or not at all. Leftovers
+//! begin with a dot and are no spool entries.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+use uuid::Uuid;
+
+/// Name of the spool in the run folder.
+pub(super) const SPOOL: &str = "spool";
+
+/// Writes the payload as `<nanoseconds since 1970, 20 digits>-<delivery>.json`.
+///
+/// # Errors
+/// When the disk does not take it: then it is lost.
+pub(super) fn keep(run_dir: &Path, payload: &[u8], delivery: Uuid) -> io::Result<()> {
+    let folder = run_dir.join(SPOOL);
+    match DirBuilder::new().mode(0o700).create(&folder) {
+        Ok(()) => File::open(run_dir)?.sync_all()?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    #[expect(clippy::disallowed_methods, reason = "a program of its own, outside the runtime")]
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let aside = folder.join(format!(".{delivery}.new"));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+    let written = file.write_all(payload).and_then(|()| file.sync_all());
+    if let Err(error) = written {
+        // Half a payload is of no use; what the disk took is given back.
+        std::fs::remove_file(&aside)?;
+        return Err(error);
+    }
+    let name = format!("{:020}-{delivery}.json", now.as_nanos());
+    std::fs::rename(&aside, folder.join(name))?;
+    File::open(&folder)?.sync_all()
+}

@@ -1,0 +1,231 @@
+//! The hook program against a small server of its own.
+
+use super::*;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+const RUN: &str = "00000000-0000-0000-0000-000000000001";
+
+struct Run {
+    data: tempfile::TempDir,
+    dir: PathBuf,
+}
+
+/// What a request carried.
+struct Seen {
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Run {
+    fn new() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let dir = data.path().join("runs").join(RUN);
+        fs::create_dir_all(&dir).unwrap();
+        hook_files::ensure(&dir, Path::new("/abbado")).unwrap();
+        Self { data, dir }
+    }
+
+    fn server_at(&self, addr: &str) {
+        let json = format!(r#"{{"addr": "{addr}", "pid": 1}}"#);
+        fs::write(self.data.path().join(SERVER), json).unwrap();
+    }
+
+    /// Serves one request with that answer.
+    fn answering(&self, answer: &'static str) -> mpsc::Receiver<Seen> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        self.server_at(&listener.local_addr().unwrap().to_string());
+        let (tell, seen) = mpsc::channel();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut input = BufReader::new(stream.try_clone().unwrap());
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") {
+                assert!(input.read_line(&mut head).unwrap() > 0);
+            }
+            let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+            let mut body = vec![0; length.unwrap().parse().unwrap()];
+            input.read_exact(&mut body).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+            tell.send(Seen { head, body }).unwrap();
+        });
+        seen
+    }
+
+    fn spool(&self) -> Vec<(String, Vec<u8>)> {
+        let Ok(entries) = fs::read_dir(self.dir.join(spool::SPOOL)) else { return Vec::new() };
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> = paths
+            .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(path).unwrap()))
+            .collect();
+        files.sort();
+        files
+    }
+
+    fn deliver(&self, payload: &[u8]) -> String {
+        let (answer, spooled) = deliver(&self.dir, payload);
+        spooled.unwrap();
+        String::from_utf8(answer).unwrap()
+    }
+}
+
+fn header<'a>(seen: &'a Seen, name: &str) -> &'a str {
+    let line = seen.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    line.unwrap_or_else(|| panic!("no {name} in {}", seen.head))
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n{\"say\":\"yes\"}";
+
+#[test]
+fn a_delivered_payload_is_answered_by_the_server() {
+    let run = Run::new();
+    let requests = run.answering(OK);
+    assert_eq!(run.deliver(b"{\"a\":1}"), "{\"say\":\"yes\"}");
+    let seen = requests.recv().unwrap();
+    assert!(seen.head.starts_with(&format!("POST /api/runs/{RUN}/hook HTTP/1.1\r\n")));
+    assert_eq!(seen.body, b"{\"a\":1}");
+    assert_eq!(header(&seen, "Content-Type"), "application/json");
+    assert_eq!(header(&seen, "X-Abbado-Hook-Token"), hook_files::token(&run.dir).unwrap().unwrap());
+    assert_eq!(Uuid::parse_str(header(&seen, "X-Abbado-Delivery")).unwrap().get_version_num(), 4);
+    assert!(header(&seen, "Host").starts_with("localhost:"));
+    assert!(run.spool().is_empty());
+}
+
+#[test]
+fn what_the_server_refuses_for_good_is_not_spooled() {
+    for answer in [
+        "HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\nno",
+        "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
+    ] {
+        let run = Run::new();
+        let requests = run.answering(answer);
+        assert_eq!(run.deliver(b"{}"), "{}");
+        requests.recv().unwrap();
+        assert!(run.spool().is_empty(), "{answer}");
+    }
+}
+
+#[test]
+fn every_other_answer_spools_under_the_same_delivery() {
+    for answer in [
+        "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf",
+        "SSH-2.0-OpenSSH\r\n\r\n",
+        "",
+    ] {
+        let run = Run::new();
+        let requests = run.answering(answer);
+        assert_eq!(run.deliver(b"{\"a\":1}"), "{}");
+        let seen = requests.recv().unwrap();
+        let spool = run.spool();
+        let [(name, payload)] = spool.as_slice() else { panic!("{answer}: {spool:?}") };
+        assert_eq!(payload, b"{\"a\":1}");
+        let (nanos, delivery) = name.strip_suffix(".json").unwrap().split_once('-').unwrap();
+        assert_eq!((nanos.len(), delivery), (20, header(&seen, "X-Abbado-Delivery")));
+        assert!(nanos.bytes().all(|digit| digit.is_ascii_digit()));
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_costs_nothing_but_a_spool_entry() {
+    let run = Run::new();
+    assert_eq!(run.deliver(b"{\"n\":0}"), "{}", "no server.json");
+    fs::write(run.data.path().join(SERVER), "{\"addr\": 7").unwrap();
+    assert_eq!(run.deliver(b"{\"n\":1}"), "{}", "not JSON");
+    run.server_at("localhost:3000");
+    assert_eq!(run.deliver(b"{\"n\":2}"), "{}", "no address");
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    run.server_at(&free.to_string());
+    assert_eq!(run.deliver(b"{\"n\":3}"), "{}", "refused");
+    fs::remove_file(run.dir.join(hook_files::TOKEN)).unwrap();
+    assert_eq!(run.deliver(b"{\"n\":4}"), "{}", "no secret");
+    let kept: Vec<_> = run.spool().into_iter().map(|(_, payload)| payload).collect();
+    let order: Vec<Vec<u8>> = (0..5).map(|n| format!("{{\"n\":{n}}}").into_bytes()).collect();
+    assert_eq!(kept, order, "the names are in the order of delivery");
+    let folder = run.dir.join(spool::SPOOL);
+    assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    let file = folder.join(&run.spool()[0].0);
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_server_that_hangs_is_given_up_after_a_second() {
+    let run = Run::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    run.server_at(&listener.local_addr().unwrap().to_string());
+    // Not accepted: the system connects and takes some bytes, then nothing happens.
+    for payload in [vec![b' '; 10], vec![b' '; PAYLOAD_BYTES_MAX]] {
+        let start = Instant::now();
+        assert_eq!(run.deliver(&payload), "{}");
+        let took = start.elapsed();
+        assert!(took >= Duration::from_millis(900) && took < Duration::from_millis(1900), "{took:?}");
+    }
+    assert_eq!(run.spool().len(), 2);
+}
+
+#[test]
+fn a_server_that_drips_is_given_up_after_a_second() {
+    let run = Run::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    run.server_at(&listener.local_addr().unwrap().to_string());
+    let (stop, stopped) = mpsc::channel::<()>();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let step = Duration::from_millis(50);
+        while stopped.recv_timeout(step) == Err(mpsc::RecvTimeoutError::Timeout) {
+            if stream.write_all(b"H").is_err() {
+                return;
+            }
+        }
+    });
+    let start = Instant::now();
+    assert_eq!(run.deliver(b"{}"), "{}");
+    assert!(start.elapsed() < Duration::from_millis(1900));
+    drop(stop);
+    server.join().unwrap();
+    assert_eq!(run.spool().len(), 1);
+}
+
+#[test]
+fn the_largest_payload_gets_through() {
+    let run = Run::new();
+    let requests = run.answering(OK);
+    let payload = vec![b'x'; PAYLOAD_BYTES_MAX];
+    assert_eq!(run.deliver(&payload), "{\"say\":\"yes\"}");
+    assert_eq!(requests.recv().unwrap().body.len(), PAYLOAD_BYTES_MAX);
+    assert!(run.spool().is_empty());
+    let larger = format!(r#"{{"hook_event_name":"Stop","x":"{}"}}"#, "y".repeat(PAYLOAD_BYTES_MAX));
+    let taken = read(&mut larger.as_bytes()).unwrap();
+    assert!(taken.len() < PAYLOAD_BYTES_MAX && taken.starts_with(b"{\"hook_event_name\":\"Stop\""));
+}
+
+#[test]
+fn the_run_is_found_by_the_link_or_not_at_all() {
+    let run = Run::new();
+    assert_eq!(run_dir(Some(run.dir.join("hook").into())), Some(run.dir.clone()));
+    assert_eq!(run_dir(Some(run.data.path().join("hook").into())), None);
+    assert_eq!(run_dir(Some("hook".into())), None);
+    for (argv0, is_hook) in [("/x/hook", true), ("hook", true), ("abbado-hook", true), ("/x/abbado", false)] {
+        assert_eq!(called_as_hook(OsStr::new(argv0)), is_hook, "{argv0}");
+    }
+}
+
+#[test]
+fn servers_everywhere_are_asked_on_loopback() {
+    let run = Run::new();
+    for (listens, asked) in [
+        ("0.0.0.0:3000", "127.0.0.1:3000"),
+        ("[::]:3000", "[::1]:3000"),
+        ("192.168.1.5:80", "192.168.1.5:80"),
+    ] {
+        run.server_at(listens);
+        assert_eq!(address(run.data.path()).unwrap().to_string(), asked);
+    }
+}

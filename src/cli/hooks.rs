@@ -1,0 +1,166 @@
+//! What hook payloads mean, for every CLI that speaks Claude's event names.
+//!
+//! Claude Code does, Codex nearly so, and programs of the adapter `command` may post the same. A
+//! payload rides along whole, so a field that nobody reads here is still in the log.
+
+use super::CliError;
+use crate::domain::run::{
+    command::{Hook, Signal},
+    event::{NeedsAttention, SubagentStart, SubagentStop, ToolCall, ToolResult},
+};
+use serde_json::Value;
+
+/// Keys that may hold the event's name; the first present one counts.
+const NAME_KEYS: [&str; 3] = ["hook_event_name", "event_name", "hookEventName"];
+
+/// Most characters of a tool's input in a sentence for people.
+const INPUT_CHARS_MAX: usize = 200;
+
+/// How Claude marks a prompt that it made itself, when background work is done.
+const MACHINE_PROMPT: &str = "<task-notification>";
+
+/// Translates a payload. `speaker` is how sentences call the CLI ("Claude").
+///
+/// # Errors
+/// When the payload has no event name.
+pub fn translate(payload: Value, speaker: &str) -> Result<Hook, CliError> {
+    let named = NAME_KEYS.iter().find_map(|key| payload.get(*key));
+    let name = named.and_then(Value::as_str).filter(|name| !name.is_empty());
+    let name = name.ok_or(CliError::NoEventName)?.to_owned();
+    // MessageDisplay has a turn_id of its own that no other event of the turn repeats.
+    let turn_id = text(&payload, "prompt_id")
+        .or_else(|| text(&payload, "turn_id").filter(|_| name != "MessageDisplay"));
+    Ok(Hook {
+        session_id: text(&payload, "session_id").filter(|id| !id.is_empty()),
+        turn_id,
+        transcript_path: text(&payload, "transcript_path")
+            .filter(|path| !path.is_empty())
+            .map(Into::into),
+        model: text(&payload, "model"),
+        signal: signal(&name, &payload, speaker),
+        name,
+        payload,
+    })
+}
+
+fn signal(name: &str, payload: &Value, speaker: &str) -> Signal {
+    match name {
+        "SessionStart" => Signal::SessionStarted,
+        "UserPromptSubmit" => {
+            let text = text(payload, "prompt").unwrap_or_default();
+            let machine = text.trim_start().starts_with(MACHINE_PROMPT);
+            Signal::Prompt { text, machine }
+        }
+        "PreToolUse" => Signal::ToolCall(ToolCall {
+            tool_name: text(payload, "tool_name").unwrap_or_default(),
+            tool_input: payload.get("tool_input").cloned().unwrap_or(Value::Null),
+            tool_use_id: text(payload, "tool_use_id"),
+        }),
+        "PostToolUse" | "PostToolUseFailure" => Signal::ToolResult(tool_result(name, payload)),
+        "Notification" => notification(payload, speaker),
+        "PermissionRequest" => Signal::NeedsAttention(permission(payload, speaker)),
+        "SubagentStart" => Signal::SubagentStart(SubagentStart {
+            agent_id: text(payload, "agent_id").unwrap_or_default(),
+            agent_type: text(payload, "agent_type").unwrap_or_default(),
+            last_message: None,
+        }),
+        "SubagentStop" => Signal::SubagentStop(SubagentStop {
+            agent_id: text(payload, "agent_id").unwrap_or_default(),
+            agent_type: text(payload, "agent_type").unwrap_or_default(),
+            last_message: text(payload, "last_assistant_message"),
+        }),
+        "MessageDisplay" => match text(payload, "delta").filter(|delta| !delta.is_empty()) {
+            Some(delta) => Signal::Token { text: delta, message_id: text(payload, "message_id") },
+            None => Signal::Other,
+        },
+        "Stop" => Signal::TurnEnded {
+            last_message: text(payload, "last_assistant_message"),
+            background: background(payload),
+        },
+        "StopFailure" => Signal::TurnFailed { reason: failure(payload, speaker) },
+        "Interrupt" => Signal::Interrupted,
+        "SessionEnd" => {
+            let reason = payload.get("reason").and_then(Value::as_str);
+            Signal::SessionEnded { goes_on: matches!(reason, Some("clear" | "resume")) }
+        }
+        _ => Signal::Other,
+    }
+}
+
+fn tool_result(name: &str, payload: &Value) -> ToolResult {
+    let failed = name == "PostToolUseFailure";
+    let error = failed.then(|| match payload.get("error") {
+        Some(Value::String(error)) => error.clone(),
+        Some(other) if !other.is_null() => other.to_string(),
+        Some(_) | None => "the tool failed without a message".to_owned(),
+    });
+    ToolResult {
+        tool_name: text(payload, "tool_name").unwrap_or_default(),
+        tool_use_id: text(payload, "tool_use_id"),
+        tool_response: payload.get("tool_response").cloned(),
+        error,
+    }
+}
+
+fn notification(payload: &Value, speaker: &str) -> Signal {
+    let kind = text(payload, "notification_type").unwrap_or_default();
+    if !matches!(kind.as_str(), "permission_prompt" | "idle_prompt") {
+        return Signal::Other;
+    }
+    let message = text(payload, "message").filter(|message| !message.trim().is_empty());
+    let message = message.unwrap_or_else(|| format!("{speaker} waits for a person"));
+    Signal::NeedsAttention(NeedsAttention { kind, message, tool_name: None, tool_input: None })
+}
+
+fn permission(payload: &Value, speaker: &str) -> NeedsAttention {
+    let tool_name = text(payload, "tool_name");
+    let tool_input = payload.get("tool_input").cloned();
+    let tool = tool_name.as_deref().unwrap_or("a tool");
+    let question = tool_input.as_ref().and_then(|input| input.pointer("/questions/0/question"));
+    let message = match (question.and_then(Value::as_str), tool_input.as_ref().and_then(gist)) {
+        (Some(question), _) => format!("{speaker} asks: {}", shortened(question)),
+        (None, Some(gist)) => format!("{speaker} asks for permission to use {tool}: {gist}"),
+        (None, None) => format!("{speaker} asks for permission to use {tool}"),
+    };
+    NeedsAttention { kind: "permission_prompt".into(), message, tool_name, tool_input }
+}
+
+/// The part of a tool's input that tells a person most.
+fn gist(input: &Value) -> Option<String> {
+    let keys = ["command", "file_path", "path", "url", "query", "pattern", "description"];
+    keys.iter().find_map(|key| input.get(*key)?.as_str()).map(shortened)
+}
+
+fn shortened(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut short: String = chars.by_ref().take(INPUT_CHARS_MAX).collect();
+    if chars.next().is_some() {
+        short.push('…');
+    }
+    short
+}
+
+fn background(payload: &Value) -> bool {
+    let Some(Value::Array(tasks)) = payload.get("background_tasks") else { return false };
+    tasks.iter().any(|task| task.get("status").and_then(Value::as_str) == Some("running"))
+}
+
+fn failure(payload: &Value, speaker: &str) -> String {
+    let said = text(payload, "last_assistant_message").filter(|said| !said.trim().is_empty());
+    said.unwrap_or_else(|| {
+        let error = text(payload, "error").unwrap_or_else(|| "unknown".to_owned());
+        let error = error.replace('_', " ");
+        match text(payload, "error_details").filter(|details| !details.trim().is_empty()) {
+            Some(details) => format!("{speaker} could not go on: {error} ({details})"),
+            None => format!("{speaker} could not go on: {error}"),
+        }
+    })
+}
+
+fn text(payload: &Value, key: &str) -> Option<String> {
+    payload.get(key)?.as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+#[path = "hooks_tests.rs"]
+mod tests;

@@ -1,0 +1,220 @@
+//! The coding CLIs: how each is started, what its hooks mean, and how what it wrote down is read.
+//!
+//! The runtime asks [`adapter`] for the adapter of a run's agent; nobody else knows a CLI by name.
+//! Two of the programs that run inside a CLI's tree live here as well: the hook program
+//! ([`hook_program`]) and the scripted agent of the demo ([`demo`]).
+//!
+//! Holds: the user's own configuration of a CLI is never written; all files that a launch needs
+//! lie in the run folder. A launch goes through no shell.
+
+pub mod claude_code;
+pub mod command;
+pub mod demo;
+pub mod hook_files;
+pub mod hook_program;
+pub mod hooks;
+mod launch;
+pub mod transcript;
+
+#[cfg(test)]
+mod testing;
+
+use crate::domain::{
+    Agent, AgentMode, RunId,
+    run::{
+        command::{Hook, Observation, Usage},
+        event::WorktreeAt,
+    },
+    settings::ModelSettings,
+};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use uuid::Uuid;
+
+/// Why a CLI cannot be started or understood.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The program is not there, or may not be executed.
+    #[error("program '{program}' was not found; {hint}")]
+    NotFound {
+        /// As it was asked for.
+        program: String,
+        /// One sentence that helps.
+        hint: String,
+    },
+    /// The agent names no program.
+    #[error("provider_config.command names no program")]
+    NoProgram,
+    /// An argument or variable that the system would refuse.
+    #[error("{what} has {bytes} bytes; a program can be given at most {}", launch::ARGUMENT_BYTES_MAX)]
+    TooLong {
+        /// Which one.
+        what: String,
+        /// Its length.
+        bytes: usize,
+    },
+    /// An argument or variable with a NUL character.
+    #[error("{what} contains a NUL character, which no program can be given")]
+    Nul {
+        /// Which one.
+        what: String,
+    },
+    /// A path that is no UTF-8 cannot be written into the CLI's settings.
+    #[error("the path of the run folder is not UTF-8")]
+    PathNotUtf8,
+    /// A hook payload without a name.
+    #[error("the payload has no hook_event_name, event_name or hookEventName")]
+    NoEventName,
+    /// A file of the run folder could not be written or read.
+    #[error("could not write {name} in the run folder")]
+    File {
+        /// Which file.
+        name: &'static str,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The system gave no random bytes.
+    #[error("no random bytes for the hook secret")]
+    Random(#[source] getrandom::Error),
+}
+
+/// All that an adapter may use to plan a launch.
+#[derive(Debug, Clone, Copy)]
+pub struct LaunchContext<'a> {
+    /// The configuration of the run.
+    pub agent: &'a Agent,
+    /// The run.
+    pub run_id: RunId,
+    /// Its folder, `<data folder>/runs/<run id>`, absolute.
+    pub run_dir: &'a Path,
+    /// Working folder of the CLI: the worktree, or the folder that holds them all.
+    pub cwd: &'a Path,
+    /// The worktrees.
+    pub worktrees: &'a [WorktreeAt],
+    /// The task; on continue, the message.
+    pub task: &'a str,
+    /// The session to go on with.
+    pub resume: Option<&'a str>,
+    /// Id of the session, for CLIs that let us choose it; used when `resume` is none.
+    pub new_session_id: Uuid,
+    /// Where the server answers, `http://ADDR`.
+    pub base_url: &'a str,
+    /// Our own binary, absolute.
+    pub abbado: &'a Path,
+    /// Environment of the server.
+    pub server_env: &'a [(String, String)],
+}
+
+/// How to start a CLI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaunchPlan {
+    /// Program, as an absolute path, and its arguments.
+    pub argv: Vec<String>,
+    /// The whole environment; nothing is inherited beside it.
+    pub env: Vec<(String, String)>,
+    /// Working folder.
+    pub cwd: PathBuf,
+}
+
+/// Where reading goes on.
+#[derive(Debug, Clone)]
+pub struct TranscriptContext {
+    /// How the CLI runs: in headless mode the output stream is read, else the transcript file.
+    pub mode: AgentMode,
+    /// Bytes already read: of the transcript file; of the output of the present process when
+    /// headless (0 after each launch).
+    pub offset: u64,
+    /// Totals of the run up to there.
+    pub baseline: Usage,
+    /// Prices for estimates.
+    pub prices: ModelSettings,
+}
+
+impl TranscriptContext {
+    /// Goes on where `baseline` ends, with the prices of a fresh installation.
+    #[must_use]
+    pub fn new(mode: AgentMode, baseline: Usage) -> Self {
+        let offset = baseline.transcript_offset;
+        Self { mode, offset, baseline, prices: ModelSettings::defaults() }
+    }
+}
+
+/// What a CLI wrote down about its session, read piece by piece. Holds its own cursor.
+pub trait Transcript: Send {
+    /// Reads on in the transcript file up to its present end; whole lines only. `path` is what the
+    /// last hook told; another path than before begins another session. Readers of an output
+    /// stream find nothing here.
+    ///
+    /// # Errors
+    /// When the file is there but cannot be read. What was read before the error is not lost: it
+    /// comes with the next call.
+    fn read(&mut self, path: Option<&Path>) -> std::io::Result<Vec<Observation>>;
+
+    /// Takes the next bytes of the output stream. Readers of a file ignore them.
+    fn feed(&mut self, output: &[u8]) -> Vec<Observation>;
+}
+
+/// One CLI. Adapters have no state: what changes is in the contexts.
+pub trait Adapter: Sync {
+    /// Its name in `cli_name`.
+    fn name(&self) -> &'static str;
+
+    /// One sentence: how to install the CLI.
+    fn install_hint(&self) -> &'static str;
+
+    /// The CLI has no prompt hook: it works as soon as its process does.
+    fn works_at_once(&self) -> bool;
+
+    /// Writes the run's hook files into the run folder and says how to start the CLI. Touches
+    /// nothing outside the run folder.
+    ///
+    /// # Errors
+    /// When the program is not found, an argument cannot be passed, or a file cannot be written.
+    fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError>;
+
+    /// Says what a hook payload means. The payload rides along whole.
+    ///
+    /// # Errors
+    /// When it has no event name.
+    fn hook(&self, payload: Value) -> Result<Hook, CliError>;
+
+    /// A reader of what the session writes down, or none.
+    fn transcript(&self, context: TranscriptContext) -> Option<Box<dyn Transcript>>;
+}
+
+/// Names of all adapters of this build.
+pub const NAMES: [&str; 3] = ["claude-code", "command", "demo"];
+
+/// The adapter of that name.
+#[must_use]
+pub fn adapter(cli_name: &str) -> Option<&'static dyn Adapter> {
+    match cli_name {
+        "claude-code" => Some(&claude_code::ClaudeCode),
+        "command" => Some(&command::AnyCommand),
+        "demo" => Some(&demo::Demo),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_has_its_adapter_and_no_other() {
+        for name in NAMES {
+            assert_eq!(adapter(name).map(Adapter::name), Some(name));
+        }
+        assert!(adapter("vim").is_none());
+    }
+
+    #[test]
+    fn only_any_command_works_at_once() {
+        let at_once: Vec<_> = NAMES
+            .into_iter()
+            .filter(|name| adapter(name).is_some_and(Adapter::works_at_once))
+            .collect();
+        assert_eq!(at_once, ["command"]);
+    }
+}

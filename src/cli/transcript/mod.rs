@@ -1,0 +1,29 @@
+//! What a CLI writes down about its session: Claude's transcript file and its JSON output stream.
+//!
+//! Both are JSON lines, read piece by piece. A line that cannot be understood is passed over:
+//! it is a fact about the CLI's version, not about the run.
+
+mod claude;
+mod lines;
+mod rows;
+mod stream;
+mod totals;
+
+pub use claude::ClaudeTranscript;
+pub use stream::ClaudeStream;
+
+use crate::domain::run::command::{Observation, Usage};
+
+/// Adds the totals to what was observed when somebody would want to know them: when they changed,
+/// or when the cursor moved over something that must not be told again.
+fn with_totals(observed: &mut Vec<Observation>, told: &mut Usage, now: Usage) {
+    let same = Usage { transcript_offset: told.transcript_offset, ..now.clone() } == *told;
+    let final_words = observed.iter().any(|one| !matches!(one, Observation::Token { .. }));
+    if !same || final_words {
+        told.clone_from(&now);
+        observed.push(Observation::Usage(now));
+    }
+}
+
+#[cfg(test)]
+mod tests;

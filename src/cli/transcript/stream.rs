@@ -1,0 +1,253 @@
+//! Claude's output stream in headless mode: JSON lines among whatever else a terminal is sent.
+//!
+//! Everything about the turn comes from here: the session, text as it streams, whole messages,
+//! tokens and the cost that Claude reports at the end. Failures show in `is_error` alone: an API
+//! failure has the subtype `success`.
+
+use super::{
+    lines::Lines,
+    rows::{Message, TokenUsage, milliseconds},
+    totals::{Tokens, Totals},
+    with_totals,
+};
+use crate::cli::{Transcript, TranscriptContext};
+use crate::domain::run::command::{Observation, Usage};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Subagents whose messages may be open at once; more are forgotten, their tokens still come with
+/// the end of the turn.
+const OPEN_MESSAGES_MAX: usize = 256;
+
+/// A reader of Claude's output stream.
+pub struct ClaudeStream {
+    lines: Lines,
+    state: State,
+    told: Usage,
+}
+
+struct State {
+    totals: Totals,
+    observed: Vec<Observation>,
+    /// The message that is being streamed, by the tool call it is for (none: the agent itself).
+    open: HashMap<Option<String>, Open>,
+}
+
+struct Open {
+    id: String,
+    model: Option<String>,
+    tokens: Tokens,
+}
+
+#[derive(Deserialize)]
+struct Line<'a> {
+    #[serde(rename = "type", borrow, default)]
+    kind: Cow<'a, str>,
+    subtype: Option<String>,
+    session_id: Option<String>,
+    model: Option<String>,
+    claude_code_version: Option<String>,
+    parent_tool_use_id: Option<String>,
+    #[serde(borrow)]
+    event: Option<&'a RawValue>,
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct StreamEvent<'a> {
+    #[serde(rename = "type", borrow, default)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+    delta: Option<Delta>,
+    usage: Option<TokenUsage>,
+}
+
+#[derive(Deserialize)]
+struct Delta {
+    #[serde(rename = "type", default)]
+    kind: String,
+    text: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Outcome {
+    is_error: Option<bool>,
+    subtype: Option<String>,
+    result: Option<String>,
+    #[serde(default)]
+    errors: Vec<String>,
+    total_cost_usd: Option<f64>,
+    duration_ms: Option<f64>,
+    usage: Option<TokenUsage>,
+    #[serde(default, rename = "modelUsage")]
+    model_usage: HashMap<String, ModelUsage>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[derive(Default)]
+struct ModelUsage {
+    input_tokens: u64,
+    output_tokens: u64,
+    cache_read_input_tokens: u64,
+    cache_creation_input_tokens: u64,
+}
+
+impl ClaudeStream {
+    /// Goes on where the context says.
+    #[must_use]
+    pub fn new(context: TranscriptContext) -> Self {
+        let TranscriptContext { offset, baseline, prices, mode: _ } = context;
+        let totals = Totals::new(prices, &baseline);
+        let state = State { totals, observed: Vec::new(), open: HashMap::new() };
+        Self { lines: Lines::at(offset), state, told: baseline }
+    }
+}
+
+impl Transcript for ClaudeStream {
+    fn read(&mut self, _: Option<&Path>) -> std::io::Result<Vec<Observation>> {
+        Ok(Vec::new())
+    }
+
+    fn feed(&mut self, output: &[u8]) -> Vec<Observation> {
+        let Self { lines, state, told } = self;
+        lines.feed(output, |line| state.line(line));
+        let mut observed = std::mem::take(&mut state.observed);
+        with_totals(&mut observed, told, state.totals.usage(lines.consumed()));
+        observed
+    }
+}
+
+impl State {
+    fn line(&mut self, line: &[u8]) {
+        // The terminal may be sent escape codes before and after a record.
+        let start = line.iter().position(|byte| *byte == b'{');
+        let end = line.iter().rposition(|byte| *byte == b'}');
+        let Some(record) = start.zip(end).and_then(|(start, end)| line.get(start..=end)) else {
+            return;
+        };
+        let Ok(line) = serde_json::from_slice::<Line<'_>>(record) else {
+            log::debug!(bytes = record.len(); "A line of the output stream is no record.");
+            return;
+        };
+        match (&*line.kind, line.subtype.as_deref()) {
+            ("system", Some("init")) => self.session(line),
+            ("stream_event", _) => self.event(line),
+            ("assistant", _) => self.assistant(line),
+            ("result", _) => {
+                if let Ok(outcome) = serde_json::from_slice(record) {
+                    self.result(outcome);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn session(&mut self, line: Line<'_>) {
+        let Some(session_id) = line.session_id else { return };
+        if let Some(model) = &line.model {
+            self.totals.answered_by(model);
+        }
+        let (cli_version, model) = (line.claude_code_version, line.model);
+        self.observed.push(Observation::Session { session_id, cli_version, model });
+    }
+
+    fn event(&mut self, line: Line<'_>) {
+        let event = line.event.and_then(|raw| serde_json::from_str::<StreamEvent<'_>>(raw.get()).ok());
+        let Some(event) = event else { return };
+        let of = line.parent_tool_use_id;
+        match &*event.kind {
+            "message_start" => {
+                let message = event.message.and_then(|raw| serde_json::from_str(raw.get()).ok());
+                let Some(Message { id: Some(id), model, usage, .. }) = message else { return };
+                let tokens = usage.unwrap_or_default().over([0; 4]);
+                if self.open.len() >= OPEN_MESSAGES_MAX {
+                    self.open.clear();
+                }
+                self.open.insert(of, Open { id, model, tokens });
+            }
+            "content_block_delta" => {
+                let delta = event.delta.filter(|delta| delta.kind == "text_delta" && of.is_none());
+                if let Some(text) = delta.and_then(|delta| delta.text) {
+                    let message_id = self.open.get(&of).map(|open| open.id.clone());
+                    self.observed.push(Observation::Token { text, message_id });
+                }
+            }
+            "message_delta" => {
+                let (Some(open), Some(usage)) = (self.open.get_mut(&of), event.usage) else {
+                    return;
+                };
+                open.tokens = usage.over(open.tokens);
+                self.totals.count(&open.id, open.model.as_deref(), open.tokens);
+            }
+            "message_stop" => {
+                self.open.remove(&of);
+            }
+            _ => {}
+        }
+    }
+
+    fn assistant(&mut self, line: Line<'_>) {
+        let message = line.message.and_then(|raw| serde_json::from_str::<Message<'_>>(raw.get()).ok());
+        let Some(message) = message.filter(|message| !message.is_synthetic()) else { return };
+        // Here usage is that of the message's start: good enough for one that was not streamed.
+        if let (Some(id), Some(usage)) = (&message.id, message.usage)
+            && !self.totals.knows(id)
+        {
+            self.totals.count(id, message.model.as_deref(), usage.over([0; 4]));
+        }
+        if line.parent_tool_use_id.is_some() {
+            return;
+        }
+        if let Some(model) = &message.model {
+            self.totals.answered_by(model);
+        }
+        let said = |text| Observation::Message { text, message_id: message.id.clone() };
+        self.observed.extend(message.texts().into_iter().map(said));
+    }
+
+    fn result(&mut self, outcome: Outcome) {
+        self.totals.at_least(outcome.usage.unwrap_or_default().over([0; 4]));
+        if let Some(dollars) = outcome.total_cost_usd.filter(|dollars| *dollars >= 0.0) {
+            // Newer versions report the cost over all resumes, older ones that of this process;
+            // the tokens beside it tell which.
+            let told: u64 = outcome.model_usage.values().map(ModelUsage::sum).sum();
+            let (present, earlier) = self.totals.sums();
+            if told > present.saturating_add(earlier / 2) {
+                self.totals.reported_run(dollars);
+            } else {
+                self.totals.reported(dollars);
+            }
+        }
+        self.totals.took(milliseconds(outcome.duration_ms.unwrap_or(0.0)));
+        let failure = outcome.is_error.unwrap_or(false).then(|| outcome.sentence());
+        self.observed.push(Observation::Ended { failure });
+    }
+}
+
+impl Outcome {
+    fn sentence(&self) -> String {
+        if let Some(said) = self.result.as_ref().filter(|said| !said.trim().is_empty()) {
+            return said.clone();
+        }
+        if !self.errors.is_empty() {
+            return self.errors.join("; ");
+        }
+        let kind = self.subtype.as_deref().unwrap_or("unknown error").replace('_', " ");
+        format!("Claude could not go on: {kind}")
+    }
+}
+
+impl ModelUsage {
+    const fn sum(&self) -> u64 {
+        self.input_tokens
+            .saturating_add(self.output_tokens)
+            .saturating_add(self.cache_read_input_tokens)
+            .saturating_add(self.cache_creation_input_tokens)
+    }
+}

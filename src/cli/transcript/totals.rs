@@ -1,0 +1,208 @@
+//! Adds up tokens and cost of a run over messages, sessions and restarts.
+
+use crate::domain::{
+    run::{command::Usage, event::CostSource},
+    settings::ModelSettings,
+};
+use std::collections::HashMap;
+
+/// Tokens in the order of the price table: input, output, cache read, cache write.
+pub(super) type Tokens = [u64; 4];
+
+/// Costs are told to this part of a dollar, so that the order of additions cannot be seen.
+const PER_DOLLAR: f64 = 1e8;
+
+/// A message that was counted.
+struct Counted {
+    tokens: Tokens,
+    session: u32,
+    price: f64,
+}
+
+/// Totals of a run: what earlier sessions used, and the present one.
+pub(super) struct Totals {
+    prices: ModelSettings,
+    source_before: Option<CostSource>,
+    /// Sessions before the present one.
+    earlier: Tokens,
+    earlier_cost: f64,
+    earlier_reported: bool,
+    earlier_ms: u64,
+    /// The present session.
+    session: u32,
+    tokens: Tokens,
+    /// What the CLI itself said this session cost, at its last word on it.
+    reported: Option<f64>,
+    /// Estimate of what came after that word.
+    since: f64,
+    since_messages: bool,
+    ms: u64,
+    model: Option<String>,
+    /// By message id: records of one message repeat its usage, and a forked session repeats
+    /// messages of the one before.
+    counted: HashMap<String, Counted>,
+}
+
+impl Totals {
+    /// Goes on from totals that were told before.
+    pub(super) fn new(prices: ModelSettings, baseline: &Usage) -> Self {
+        Self {
+            prices,
+            source_before: baseline.cost_source,
+            earlier: tokens_of(baseline),
+            earlier_cost: baseline.cost_usd,
+            earlier_reported: baseline.cost_source == Some(CostSource::Reported),
+            earlier_ms: baseline.duration_ms,
+            session: 0,
+            tokens: [0; 4],
+            reported: None,
+            since: 0.0,
+            since_messages: false,
+            ms: 0,
+            model: baseline.model.clone(),
+            counted: HashMap::new(),
+        }
+    }
+
+    /// The price table.
+    pub(super) const fn prices(&self) -> &ModelSettings {
+        &self.prices
+    }
+
+    /// Says that the session read so far is a part of `baseline`, which was told before: only what
+    /// is beyond it counts as earlier.
+    pub(super) fn contained_in(&mut self, baseline: &Usage) {
+        self.earlier = minus(tokens_of(baseline), self.tokens);
+        self.earlier_cost = (baseline.cost_usd - self.session_cost()).max(0.0);
+        self.earlier_reported = baseline.cost_source == Some(CostSource::Reported);
+        self.earlier_ms = baseline.duration_ms.saturating_sub(self.ms);
+        if self.model.is_none() {
+            self.model.clone_from(&baseline.model);
+        }
+    }
+
+    /// The present session is over; what follows is another one.
+    pub(super) fn next_session(&mut self) {
+        let reported = self.is_reported();
+        self.earlier = plus(self.earlier, self.tokens);
+        self.earlier_cost += self.session_cost();
+        self.earlier_reported = reported;
+        self.earlier_ms += self.ms;
+        self.session += 1;
+        (self.tokens, self.reported, self.since, self.ms) = ([0; 4], None, 0.0, 0);
+        self.since_messages = false;
+    }
+
+    /// Counts a message. Told again, its last word counts.
+    pub(super) fn count(&mut self, id: &str, model: Option<&str>, tokens: Tokens) {
+        let price = model.and_then(|model| self.prices.price(model, tokens)).unwrap_or(0.0);
+        let before = self.counted.get(id);
+        if before.is_some_and(|one| one.session != self.session || one.tokens == tokens) {
+            return;
+        }
+        let (old, old_price) = before.map_or(([0; 4], 0.0), |one| (one.tokens, one.price));
+        self.tokens = plus(minus(self.tokens, old), tokens);
+        self.since += price - old_price;
+        self.since_messages = true;
+        let session = self.session;
+        self.counted.insert(id.to_owned(), Counted { tokens, session, price });
+    }
+
+    /// True when the message was counted.
+    pub(super) fn knows(&self, id: &str) -> bool {
+        self.counted.contains_key(id)
+    }
+
+    /// The model that answered last.
+    pub(super) fn answered_by(&mut self, model: &str) {
+        if self.model.as_deref() != Some(model) {
+            self.model = Some(model.to_owned());
+        }
+    }
+
+    /// A turn took that long, in milliseconds.
+    pub(super) const fn took(&mut self, ms: u64) {
+        self.ms = self.ms.saturating_add(ms);
+    }
+
+    /// The CLI's own word on the cost of the present session so far, in dollars.
+    pub(super) const fn reported(&mut self, dollars: f64) {
+        self.reported = Some(dollars);
+        self.since = 0.0;
+        self.since_messages = false;
+    }
+
+    /// The CLI's own word on the cost of the whole run so far.
+    pub(super) const fn reported_run(&mut self, dollars: f64) {
+        self.earlier_cost = 0.0;
+        self.reported(dollars);
+    }
+
+    /// No bucket of the present session can be less than the CLI's own sum.
+    pub(super) fn at_least(&mut self, tokens: Tokens) {
+        for (mine, theirs) in self.tokens.iter_mut().zip(tokens) {
+            *mine = theirs.max(*mine);
+        }
+    }
+
+    /// Tokens of the present session, and of all before it.
+    pub(super) fn sums(&self) -> (u64, u64) {
+        (self.tokens.iter().sum(), self.earlier.iter().sum())
+    }
+
+    /// The totals, read up to `transcript_offset`.
+    pub(super) fn usage(&self, transcript_offset: u64) -> Usage {
+        let [tokens_in, tokens_out, tokens_cache_read, tokens_cache_write] =
+            plus(self.earlier, self.tokens);
+        let cost = self.earlier_cost + self.session_cost();
+        Usage {
+            tokens_in,
+            tokens_out,
+            tokens_cache_read,
+            tokens_cache_write,
+            cost_usd: (cost * PER_DOLLAR).round() / PER_DOLLAR,
+            cost_source: self.source(),
+            model: self.model.clone(),
+            duration_ms: self.earlier_ms.saturating_add(self.ms),
+            transcript_offset,
+        }
+    }
+
+    /// Where the cost comes from; what was said before while there is nothing new.
+    fn source(&self) -> Option<CostSource> {
+        if self.counted.is_empty() && self.reported.is_none() {
+            return self.source_before;
+        }
+        let reported = self.is_reported();
+        Some(if reported { CostSource::Reported } else { CostSource::Estimated })
+    }
+
+    fn session_cost(&self) -> f64 {
+        (self.reported.unwrap_or(0.0) + self.since).max(0.0)
+    }
+
+    /// The cost is the CLI's own word, all of it.
+    fn is_reported(&self) -> bool {
+        let earlier = self.earlier_reported || self.earlier_cost < 1.0 / PER_DOLLAR;
+        let present = self.reported.is_some() || self.tokens == [0; 4] && self.earlier_reported;
+        earlier && present && !self.since_messages
+    }
+}
+
+fn tokens_of(usage: &Usage) -> Tokens {
+    [usage.tokens_in, usage.tokens_out, usage.tokens_cache_read, usage.tokens_cache_write]
+}
+
+fn plus(mut one: Tokens, other: Tokens) -> Tokens {
+    for (mine, theirs) in one.iter_mut().zip(other) {
+        *mine = mine.saturating_add(theirs);
+    }
+    one
+}
+
+fn minus(mut one: Tokens, other: Tokens) -> Tokens {
+    for (mine, theirs) in one.iter_mut().zip(other) {
+        *mine = mine.saturating_sub(theirs);
+    }
+    one
+}

@@ -1,0 +1,171 @@
+//! The demo agent: the adapter `demo`, and the program that it starts, `abbado demo-agent`.
+//!
+//! For people without an account, and for tests: a scripted agent that does what a real CLI does
+//! on its terminal, through hooks and in a transcript, with real edits in the worktree. It calls
+//! no network.
+
+mod script;
+mod session;
+mod terminal;
+
+use super::{
+    Adapter, CliError, LaunchContext, LaunchPlan, Transcript, TranscriptContext, hook_files, hooks,
+    launch, transcript::ClaudeTranscript,
+};
+use crate::domain::run::command::Hook;
+use serde_json::Value;
+use session::Session;
+use std::ffi::OsString;
+use std::io::Write;
+use std::time::Duration;
+use terminal::{Ending, Terminal};
+
+/// Subcommand of our binary that is the agent.
+pub const SUBCOMMAND: &str = "demo-agent";
+
+/// Time between two steps: about thirty make three seconds.
+const PACE_DEFAULT: Duration = Duration::from_millis(100);
+
+/// The adapter.
+pub struct Demo;
+
+impl Adapter for Demo {
+    fn name(&self) -> &'static str {
+        "demo"
+    }
+
+    fn install_hint(&self) -> &'static str {
+        "it is a part of abbado itself; start the server from its installed place"
+    }
+
+    fn works_at_once(&self) -> bool {
+        false
+    }
+
+    fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError> {
+        hook_files::ensure(context.run_dir, context.abbado)?;
+        let binary = context.abbado.to_str().ok_or(CliError::PathNotUtf8)?;
+        let program = context.agent.bin().unwrap_or(binary).to_owned();
+        let mut argv = vec![program, SUBCOMMAND.to_owned()];
+        match context.resume {
+            Some(session) => argv.extend(["--resume".to_owned(), session.to_owned()]),
+            None => argv.extend(["--session-id".to_owned(), context.new_session_id.to_string()]),
+        }
+        argv.extend(context.agent.args());
+        argv.extend(["--".to_owned(), context.task.to_owned()]);
+        launch::finish(context, argv, launch::environment(context, &[]), self.install_hint())
+    }
+
+    fn hook(&self, payload: Value) -> Result<Hook, CliError> {
+        hooks::translate(payload, "The demo agent")
+    }
+
+    fn transcript(&self, context: TranscriptContext) -> Option<Box<dyn Transcript>> {
+        Some(Box::new(ClaudeTranscript::new(context)))
+    }
+}
+
+/// What the agent was started with.
+#[derive(Debug, PartialEq, Eq)]
+struct Options {
+    session_id: String,
+    resumed: bool,
+    /// End after the first turn, instead of waiting for more.
+    exit: bool,
+    pace: Duration,
+    task: String,
+}
+
+/// Runs the agent on the terminal; answers its exit code. Arguments: `--session-id ID` or
+/// `--resume ID`, `--exit`, `--pace MILLISECONDS`, then the task.
+#[must_use]
+pub fn run() -> i32 {
+    let options = match options(std::env::args_os().skip(2)) {
+        Ok(options) => options,
+        Err(error) => {
+            let _nobody_reads = writeln!(std::io::stderr(), "abbado {SUBCOMMAND}: {error}");
+            return 2;
+        }
+    };
+    match play(&options) {
+        Ok(ending) => ending.exit_code(),
+        Err(error) => {
+            let _nobody_reads = writeln!(std::io::stderr(), "abbado {SUBCOMMAND}: {error}");
+            1
+        }
+    }
+}
+
+fn options(args: impl Iterator<Item = OsString>) -> Result<Options, lexopt::Error> {
+    use lexopt::prelude::*;
+    let mut options = Options {
+        session_id: String::new(),
+        resumed: false,
+        exit: false,
+        pace: PACE_DEFAULT,
+        task: String::new(),
+    };
+    let mut parser = lexopt::Parser::from_args(args);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("session-id") => options.session_id = parser.value()?.string()?,
+            Long("resume") => {
+                options.session_id = parser.value()?.string()?;
+                options.resumed = true;
+            }
+            Long("exit") => options.exit = true,
+            Long("pace") => options.pace = Duration::from_millis(parser.value()?.parse()?),
+            Value(task) => options.task = task.string()?,
+            Long(_) | Short(_) => return Err(argument.unexpected()),
+        }
+    }
+    if options.session_id.is_empty() {
+        options.session_id = session::fresh();
+    }
+    Ok(options)
+}
+
+/// Plays turns until somebody or something ends the session.
+fn play(options: &Options) -> std::io::Result<Ending> {
+    let mut terminal = Terminal::open(options.pace)?;
+    let mut session = Session::open(options)?;
+    let ending = turns(options, &mut terminal, &mut session);
+    let reason = match &ending {
+        Ok(Ending::Left) => "prompt_input_exit",
+        Ok(Ending::Done | Ending::Signal(_)) | Err(_) => "other",
+    };
+    session.end(reason);
+    terminal.close();
+    ending
+}
+
+fn turns(
+    options: &Options,
+    terminal: &mut Terminal,
+    session: &mut Session,
+) -> std::io::Result<Ending> {
+    session.start(options.resumed);
+    terminal.banner(&options.session_id)?;
+    let mut prompt = options.task.clone();
+    loop {
+        if !prompt.trim().is_empty() {
+            match script::turn(terminal, session, &prompt) {
+                Ok(()) => {}
+                Err(script::Stop::Interrupted) => session.interrupted()?,
+                Err(script::Stop::Signal(signal)) => return Ok(Ending::Signal(signal)),
+                Err(script::Stop::Failed(error)) => return Err(error),
+            }
+        }
+        if options.exit {
+            return Ok(Ending::Done);
+        }
+        match terminal.prompt()? {
+            Ok(line) if line.trim() == "/exit" => return Ok(Ending::Left),
+            Ok(line) => prompt = line,
+            Err(ending) => return Ok(ending),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

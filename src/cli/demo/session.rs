@@ -1,0 +1,182 @@
+//! The demo agent's session: hooks fired, and a transcript in the form that Claude writes.
+
+use super::Options;
+use serde_json::{Map, Value, json};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+use uuid::Uuid;
+
+/// The model that the agent says it is. No price table knows it: the demo costs nothing.
+const MODEL: &str = "abbado-demo";
+
+/// An id of a turn, a message or a tool call.
+pub(super) fn fresh() -> String {
+    #[expect(clippy::disallowed_methods, reason = "a program of its own, outside the runtime")]
+    let id = Uuid::new_v4();
+    id.to_string()
+}
+
+pub(super) struct Session {
+    id: String,
+    cwd: PathBuf,
+    /// Program that takes hooks; none when started by hand.
+    hook: Option<PathBuf>,
+    transcript: PathBuf,
+    prompt_id: Option<String>,
+    began: Instant,
+}
+
+impl Session {
+    /// Opens the session's transcript in the run folder, or in the temporary folder when the agent
+    /// was started by hand.
+    ///
+    /// # Errors
+    /// When the working folder or the transcript's folder cannot be had.
+    pub(super) fn open(options: &Options) -> io::Result<Self> {
+        // The environment is this program's interface, as it is for every CLI that abbado starts.
+        let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+        let folder = variable("ABBADO_RUN_DIR").unwrap_or_else(std::env::temp_dir);
+        let folder = folder.join("demo-transcripts");
+        std::fs::create_dir_all(&folder)?;
+        let name: String = options.session_id.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        Ok(Self {
+            id: options.session_id.clone(),
+            cwd: std::env::current_dir()?,
+            hook: variable("ABBADO_HOOK"),
+            transcript: folder.join(format!("{name}.jsonl")),
+            prompt_id: None,
+            began: Instant::now(),
+        })
+    }
+
+    pub(super) fn cwd(&self) -> &std::path::Path {
+        &self.cwd
+    }
+
+    pub(super) fn start(&self, resumed: bool) {
+        let source = if resumed { "resume" } else { "startup" };
+        self.hook("SessionStart", json!({"source": source, "model": MODEL}));
+    }
+
+    /// A prompt begins a turn.
+    pub(super) fn prompt(&mut self, text: &str) -> io::Result<()> {
+        self.prompt_id = Some(fresh());
+        self.began = Instant::now();
+        self.row(json!({"type": "user", "message": {"role": "user", "content": text},
+            "origin": {"kind": "human"}}))?;
+        self.hook("UserPromptSubmit", json!({"prompt": text}));
+        Ok(())
+    }
+
+    /// A piece of text as it streams.
+    pub(super) fn token(&self, message_id: &str, index: usize, last: bool, text: &str) {
+        let fields = json!({"turn_id": self.prompt_id, "message_id": message_id, "index": index,
+            "final": last, "delta": text});
+        self.hook("MessageDisplay", fields);
+    }
+
+    /// A whole message, with made-up but plausible token counts.
+    pub(super) fn message(&self, message_id: &str, text: &str) -> io::Result<()> {
+        let output = text.split_whitespace().count() + 4;
+        let usage = json!({"input_tokens": 12, "output_tokens": output,
+            "cache_read_input_tokens": 900, "cache_creation_input_tokens": 60});
+        self.row(json!({"type": "assistant", "isSidechain": false, "message": {
+            "id": message_id, "type": "message", "role": "assistant", "model": MODEL,
+            "content": [{"type": "text", "text": text}], "usage": usage}}))
+    }
+
+    /// A tool is called; answers the call's id.
+    pub(super) fn call(&self, tool: &str, input: &Value) -> String {
+        let id = format!("toolu_{}", fresh());
+        self.hook("PreToolUse", json!({"tool_name": tool, "tool_input": input, "tool_use_id": id}));
+        id
+    }
+
+    /// It answered, or failed.
+    pub(super) fn result(&self, tool: &str, input: &Value, id: &str, outcome: Result<Value, String>) {
+        let mut fields = json!({"tool_name": tool, "tool_input": input, "tool_use_id": id});
+        let name = match outcome {
+            Ok(response) => {
+                fields["tool_response"] = response;
+                "PostToolUse"
+            }
+            Err(error) => {
+                fields["error"] = error.into();
+                "PostToolUseFailure"
+            }
+        };
+        self.hook(name, fields);
+    }
+
+    /// A person would be asked here.
+    pub(super) fn permission(&self, tool: &str, input: &Value) {
+        self.hook("PermissionRequest", json!({"tool_name": tool, "tool_input": input}));
+    }
+
+    /// The turn is over.
+    pub(super) fn stop(&self, last_message: &str) -> io::Result<()> {
+        let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.row(json!({"type": "system", "subtype": "turn_duration", "durationMs": ms}))?;
+        self.hook("Stop", json!({"stop_hook_active": false, "last_assistant_message": last_message,
+            "background_tasks": []}));
+        Ok(())
+    }
+
+    /// Somebody pressed Esc: like Claude, the agent tells no hook, only its transcript.
+    pub(super) fn interrupted(&self) -> io::Result<()> {
+        let content = json!([{"type": "text", "text": "[Request interrupted by user]"}]);
+        self.row(json!({"type": "user", "message": {"role": "user", "content": content}}))
+    }
+
+    /// The session is over.
+    pub(super) fn end(&mut self, reason: &str) {
+        if let Err(error) = self.row(json!({"type": "cost-state", "totalCostUSD": 0.0})) {
+            log::debug!(error:% = error; "The demo agent could not end its transcript.");
+        }
+        self.prompt_id = None;
+        self.hook("SessionEnd", json!({"reason": reason}));
+    }
+
+    /// Fires a hook and waits for it, as CLIs do. One that fails changes nothing.
+    fn hook(&self, name: &str, fields: Value) {
+        let Some(program) = &self.hook else { return };
+        let mut payload = Map::new();
+        payload.insert("session_id".into(), self.id.clone().into());
+        payload.insert("transcript_path".into(), self.transcript.to_string_lossy().into());
+        payload.insert("cwd".into(), self.cwd.to_string_lossy().into());
+        if let Some(prompt_id) = &self.prompt_id {
+            payload.insert("prompt_id".into(), prompt_id.clone().into());
+        }
+        payload.insert("hook_event_name".into(), name.into());
+        if let Value::Object(fields) = fields {
+            payload.extend(fields);
+        }
+        let told = Command::new(program)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .and_then(|mut child| {
+                let written = child.stdin.take().map(|mut input| {
+                    input.write_all(Value::Object(payload).to_string().as_bytes())
+                });
+                child.wait()?;
+                written.unwrap_or(Ok(()))
+            });
+        if let Err(error) = told {
+            log::debug!(hook = name, error:% = error; "A hook of the demo agent failed.");
+        }
+    }
+
+    fn row(&self, mut row: Value) -> io::Result<()> {
+        row["uuid"] = fresh().into();
+        row["sessionId"] = self.id.clone().into();
+        let mut file: File =
+            OpenOptions::new().create(true).append(true).mode(0o600).open(&self.transcript)?;
+        file.write_all(format!("{row}\n").as_bytes())
+    }
+}

@@ -14,7 +14,6 @@ pub mod hook_files;
 pub mod hook_program;
 pub mod hooks;
 mod launch;
-mod programs;
 pub mod transcript;
 
 #[cfg(test)]
@@ -28,7 +27,6 @@ use crate::domain::{
     },
     settings::ModelSettings,
 };
-pub use programs::{ephemeral_argv, find_program};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use uuid::Uuid;

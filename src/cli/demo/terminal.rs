@@ -232,10 +232,9 @@ impl Editor {
                 ("^C\n".to_owned(), Key::None)
             }
             0x7f | 0x08 => {
-                let gone = self.line.pop().is_some();
-                while self.line.last().is_some_and(|last| last & 0xc0 == 0xc0) {
-                    self.line.pop();
-                }
+                let gone = !self.line.is_empty();
+                // A whole character: its last bytes begin with the bits 10.
+                while self.line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
                 (if gone { "\x08 \x08".to_owned() } else { String::new() }, Key::None)
             }
             b'\r' => self.add(b'\n'),
@@ -291,7 +290,7 @@ mod tests {
         assert_eq!(typed("h\u{e9}llo\r".as_bytes()), lines(&["h\u{e9}llo"]));
         assert_eq!(typed(b"\x1b[200~a\nb\rc\x1b[201~\r"), lines(&["a\nb\nc"]));
         assert_eq!(typed(b"ax\x7fb\r"), lines(&["ab"]));
-        assert_eq!(typed("a\u{e9}\u{7f}b\r".as_bytes()), lines(&["ab"]));
+        assert_eq!(typed("a\u{20ac}\u{7f}b\r".as_bytes()), lines(&["ab"]));
         assert_eq!(typed(b"a\x1b[Ab\x1bOPc\r"), lines(&["abc"]));
         assert_eq!(typed(b"ab\x03c\r"), lines(&["c"]));
         let long = "x".repeat(20_000);

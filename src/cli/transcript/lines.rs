@@ -194,7 +194,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t");
         let mut tail = Tail::new(&path, 0);
-        let mut read = |tail: &mut Tail, limit| {
+        let read = |tail: &mut Tail, limit| {
             let mut out = Vec::new();
             tail.read(limit, |line| out.push(String::from_utf8_lossy(line).into_owned())).unwrap();
             out

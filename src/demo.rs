@@ -66,7 +66,9 @@ async fn play(folder: &Path) -> Result<(), String> {
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = actix::spawn(app::serve(
         config,
-        |address| drop(tell.send(address)),
+        |address| {
+            tell.send(address).ok();
+        },
         async { drop(stopped.await) },
     ));
     let outcome = match told.await {

@@ -77,7 +77,7 @@ fn passable(what: String, text: &str, more: usize) -> Result<(), CliError> {
 
 /// The program's absolute path. Relative entries of PATH are passed over: they would run what a
 /// repository put into its own folder.
-fn find(program: &str, path: &str, cwd: &Path) -> Option<PathBuf> {
+pub(super) fn find(program: &str, path: &str, cwd: &Path) -> Option<PathBuf> {
     if program.contains('/') {
         let at = cwd.join(program);
         return executable(&at).then_some(at);

@@ -14,10 +14,13 @@ pub mod hook_files;
 pub mod hook_program;
 pub mod hooks;
 mod launch;
+mod programs;
 pub mod transcript;
 
 #[cfg(test)]
 mod testing;
+
+pub use programs::{ephemeral_argv, find_program};
 
 use crate::domain::{
     Agent, AgentMode, RunId,

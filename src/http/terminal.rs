@@ -333,11 +333,11 @@ async fn relay(mut reader: ViewerReader, socket: actix::Addr<Socket>, flow: Arc<
         }
     }
     // A socket that is gone needs no end.
-    drop(socket.send(Over).await);
+    socket.send(Over).await.ok();
 }
 
 /// Hands keystrokes on, in order.
-async fn type_on(mut writer: ViewerWriter, mut input: mpsc::Receiver<ToHolder>) {
+async fn type_on(writer: ViewerWriter, mut input: mpsc::Receiver<ToHolder>) {
     while let Some(what) = input.recv().await {
         let done = match what {
             ToHolder::Keys(bytes) => writer.input(bytes).await,

@@ -42,6 +42,7 @@ pub mod session;
 pub mod snapshot;
 pub mod viewer;
 
+pub use process_tree::end_leftovers;
 pub use run_files::{LastScreen, last_screen};
 pub use session::{LaunchError, Probe, Session, SessionHandle, launch, probe};
 pub use viewer::{ToViewer, Viewer, ViewerReader, ViewerWriter, attach};
@@ -104,6 +105,10 @@ pub struct Hello {
     pub attempt: u32,
     /// The process id of the CLI.
     pub pid: u32,
+    /// Its arguments.
+    pub argv: Vec<String>,
+    /// Where this launch's output begins, in bytes since the run's first launch.
+    pub start: u64,
     /// The end of the output so far, in bytes since the run's first launch.
     pub offset: u64,
     /// Columns of the terminal.

@@ -81,6 +81,7 @@ async fn set_up(
 ) -> Result<Option<(Vec<WorktreeAt>, u64)>, Fault> {
     let begun = Instant::now();
     let run = &beside.run;
+    make_run_folder(&beside.shared.run_dir(run.id))?;
     let there = !run.worktrees.is_empty() && run.worktrees.iter().all(|at| at.worktree.is_dir());
     if there {
         return Ok(None);
@@ -98,6 +99,14 @@ async fn set_up(
     let all = kept.cloned().chain(worktrees.iter().cloned()).collect();
     let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(Some((all, millis)))
+}
+
+/// The run's own folder, its owner's alone, with the spool that hooks fall back to.
+fn make_run_folder(run_dir: &Path) -> Result<(), Fault> {
+    use std::os::unix::fs::DirBuilderExt;
+    let folder = super::spool::folder(run_dir);
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| Fault::setup(format!("the run folder cannot be made: {error}"), String::new()))
 }
 
 async fn add_worktrees(
@@ -299,6 +308,12 @@ pub(super) async fn launch_spec(beside: &Beside, attempt: u32) -> Result<LaunchS
     beside.blocking(move || plan(&run, &shared, attempt)).await?
 }
 
+/// An error with its causes, in one sentence.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 fn plan(run: &Run, shared: &super::Shared, attempt: u32) -> Result<LaunchSpec, String> {
     let agent = &run.created.agent;
     let adapter = cli::adapter(&agent.cli_name)
@@ -320,7 +335,7 @@ fn plan(run: &Run, shared: &super::Shared, attempt: u32) -> Result<LaunchSpec, S
         abbado: &shared.config.program,
         server_env: &shared.config.server_env,
     };
-    let planned = adapter.plan(&context).map_err(|error| error.to_string())?;
+    let planned = adapter.plan(&context).map_err(|error| chain(&error))?;
     log::debug!(run_id:% = run.id, attempt; "Run {} launches at {}.", run.id, clock::now());
     Ok(LaunchSpec {
         run_id: run.id.0,

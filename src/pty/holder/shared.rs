@@ -106,6 +106,9 @@ pub struct Shared {
     run_id: Uuid,
     attempt: u32,
     pid: u32,
+    argv: Vec<String>,
+    /// Where this launch's output begins.
+    start: u64,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -132,6 +135,8 @@ impl Shared {
             run_id: spec.run_id,
             attempt: spec.attempt,
             pid,
+            argv: spec.argv.clone(),
+            start: extent.end,
             state: Mutex::new(state),
             changed: Condvar::new(),
         }
@@ -196,6 +201,8 @@ impl Shared {
             run_id: self.run_id,
             attempt: self.attempt,
             pid: self.pid,
+            argv: self.argv.clone(),
+            start: self.start,
             offset: state.extent.end,
             cols: state.size.cols,
             rows: state.size.rows,

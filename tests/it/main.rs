@@ -5,5 +5,8 @@
     reason = "helpers of tests, too, may fail loudly"
 )]
 
+mod errors;
 mod gate;
 mod pty;
+mod runs;
+mod support;

@@ -1,0 +1,312 @@
+//! A real server in a world of its own: scratch home, scratch data folder, scratch repository.
+
+use serde_json::{Value, json};
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// How long anything may take before a test gives up, with what it was waiting for.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A scratch world: folders that outlive a server, so that it can be killed and started again.
+pub struct World {
+    pub folder: tempfile::TempDir,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("home")).unwrap();
+        let world = Self { folder };
+        world.repository("repo");
+        world
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.path("data")
+    }
+
+    /// A repository with one commit.
+    pub fn repository(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir(&path).unwrap();
+        git(&path, &["init", "-q", "-b", "main"]);
+        std::fs::write(path.join("README.md"), "# scratch\n").unwrap();
+        git(&path, &["add", "-A"]);
+        let who = ["-c", "user.name=t", "-c", "user.email=t@localhost"];
+        git(&path, &[&who[..], &["commit", "-q", "-m", "begin"]].concat());
+        path
+    }
+
+    pub fn serve(&self) -> Server {
+        self.serve_with(&[])
+    }
+
+    pub fn serve_with(&self, env: &[(&str, &str)]) -> Server {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_abbado"))
+            .args(["serve", "--bind", "127.0.0.1:0", "--data-dir"])
+            .arg(self.data())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.path("home"))
+            .env("LANG", "C.UTF-8")
+            .envs(env.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::options().create(true).append(true).open(self.path("log")).unwrap())
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let address = first.trim().strip_prefix("listening on http://");
+        let address = address.unwrap_or_else(|| panic!("{first:?}\n{}", self.log())).to_owned();
+        Server { child, address }
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+}
+
+pub fn git(folder: &Path, args: &[&str]) -> String {
+    let output = Command::new("git")
+        .current_dir(folder)
+        .args(args)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// A running server; ended by SIGKILL when dropped, with the holders of its runs.
+pub struct Server {
+    child: Child,
+    pub address: String,
+}
+
+/// An answer: status, content type, body.
+#[derive(Debug)]
+#[must_use]
+pub struct Reply {
+    pub status: u16,
+    pub kind: String,
+    pub text: String,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Asserts the status and gives the JSON.
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{self:?}");
+        if self.text.is_empty() { Value::Null } else { self.json() }
+    }
+}
+
+impl Server {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// kill -9.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; gives the exit code.
+    pub fn terminate(mut self) -> Option<i32> {
+        let pid = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        self.child.wait().unwrap().code()
+    }
+
+    /// True when the server has ended by itself.
+    pub fn gone(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}/api/{path}", self.address)
+    }
+
+    pub fn get(&self, path: &str) -> Reply {
+        reply(agent().get(self.url(path)).call())
+    }
+
+    pub fn delete(&self, path: &str) -> Reply {
+        reply(agent().delete(self.url(path)).call())
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> Reply {
+        reply(agent().post(self.url(path)).send_json(body))
+    }
+
+    pub fn put(&self, path: &str, body: &Value) -> Reply {
+        reply(agent().put(self.url(path)).send_json(body))
+    }
+
+    pub fn post_empty(&self, path: &str) -> Reply {
+        reply(agent().post(self.url(path)).send_empty())
+    }
+
+    pub fn post_with(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        let mut request = agent().post(self.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        reply(request.send(body))
+    }
+
+    /// A project with one repo and an agent of these fields; gives the agent's id.
+    pub fn agent(&self, world: &World, fields: Value) -> String {
+        let project = self.post("projects", &json!({"name": "p"})).expect(201);
+        let id = project["id"].as_str().unwrap();
+        let repo = json!({"name": "repo", "repo_path": world.path("repo")});
+        self.post(&format!("projects/{id}/repos"), &repo).expect(201);
+        let mut agent = json!({"project_id": id, "name": "a"});
+        agent.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        text(&self.post("agents", &agent).expect(201), "id")
+    }
+
+    /// Starts a run; gives its id.
+    pub fn run(&self, agent_id: &str, task: &str) -> String {
+        text(&self.post("runs", &json!({"agent_id": agent_id, "task": task})).expect(201), "id")
+    }
+
+    pub fn view(&self, run: &str) -> Value {
+        self.get(&format!("runs/{run}")).expect(200)
+    }
+
+    pub fn events(&self, run: &str) -> Vec<Value> {
+        self.get(&format!("runs/{run}/events")).expect(200).as_array().unwrap().clone()
+    }
+
+    pub fn types(&self, run: &str) -> Vec<String> {
+        self.events(run).iter().map(|event| text(event, "event_type")).collect()
+    }
+
+    /// Waits until the run is in this state.
+    pub fn wait_status(&self, run: &str, status: &str) -> Value {
+        self.wait(run, &format!("run is {status}"), |view| view["status"] == status)
+    }
+
+    /// Waits for a sentence to become true of the run.
+    pub fn wait(&self, run: &str, sentence: &str, is: impl Fn(&Value) -> bool) -> Value {
+        let begun = Instant::now();
+        loop {
+            let view = self.view(run);
+            if is(&view) {
+                return view;
+            }
+            assert!(begun.elapsed() < PATIENCE, "not so: {sentence}\n{view:#}\n{:#?}", self.events(run));
+            pause();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// A moment between two looks at a fact that nothing announces.
+#[expect(clippy::disallowed_methods, reason = "the one wait between two looks")]
+pub fn pause() {
+    std::thread::sleep(Duration::from_millis(20));
+}
+
+pub fn wait_for(sentence: &str, is: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is() {
+        assert!(begun.elapsed() < PATIENCE, "not so: {sentence}");
+        pause();
+    }
+}
+
+pub fn text(value: &Value, key: &str) -> String {
+    value[key].as_str().unwrap_or_else(|| panic!("no {key} in {value}")).to_owned()
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(PATIENCE))
+        .build()
+        .into()
+}
+
+fn reply(outcome: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Reply {
+    let mut answer = outcome.unwrap();
+    let kind = answer.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
+    let status = answer.status().as_u16();
+    let body = answer.body_mut().with_config().limit(100_000_000).read_to_vec().unwrap();
+    Reply { status, kind: kind.unwrap_or_default(), text: String::from_utf8_lossy(&body).into_owned() }
+}
+
+/// A reader of an event stream, over a plain socket, which can go away at any byte.
+pub struct Sse {
+    lines: BufReader<TcpStream>,
+}
+
+impl Sse {
+    pub fn open(address: &str, path: &str, last: i64) -> std::io::Result<Self> {
+        let mut socket = TcpStream::connect(address)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        write!(socket, "GET /api/{path} HTTP/1.1\r\nHost: {address}\r\nLast-Event-ID: {last}\r\n\r\n")?;
+        let mut lines = BufReader::new(socket);
+        let mut line = String::new();
+        lines.read_line(&mut line)?;
+        if !line.starts_with("HTTP/1.1 200") {
+            return Err(std::io::Error::other(line));
+        }
+        Ok(Self { lines })
+    }
+
+    /// The next event: its id and its JSON.
+    pub fn next(&mut self) -> std::io::Result<(i64, Value)> {
+        let mut id = None;
+        loop {
+            let mut line = String::new();
+            if self.lines.read_line(&mut line)? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+            let line = line.trim_end();
+            if let Some(text) = line.strip_prefix("id: ") {
+                id = text.parse().ok();
+            } else if let Some(data) = line.strip_prefix("data: ") {
+                let id = id.take().ok_or(std::io::ErrorKind::InvalidData)?;
+                return Ok((id, serde_json::from_str(data).map_err(std::io::Error::other)?));
+            }
+        }
+    }
+}
+
+/// Sends raw bytes, gives the raw answer up to the end or a quiet second.
+pub fn raw(address: &str, request: &str) -> String {
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    let mut piece = [0; 4096];
+    while let Ok(read) = socket.read(&mut piece) {
+        if read == 0 {
+            break;
+        }
+        answer.extend_from_slice(&piece[..read]);
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}

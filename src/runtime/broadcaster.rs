@@ -43,6 +43,8 @@ struct Frame {
 }
 
 struct Subscriber {
+    /// The place it had when it joined.
+    after: EventId,
     queue: mpsc::Sender<Bytes>,
     waiting: std::sync::Arc<std::sync::atomic::AtomicUsize>,
 }
@@ -114,45 +116,67 @@ impl Broadcaster {
     }
 
     fn publish(&mut self, batch: &[StoredEvent]) {
-        let mut all = BytesMut::new();
-        let mut runs: HashMap<RunId, BytesMut> = HashMap::new();
-        let mut deleted = Vec::new();
-        for event in batch {
-            let bytes = frame(event);
-            if !self.everything.is_empty() {
-                all.extend_from_slice(&bytes);
+        let frames: Vec<Frame> = batch
+            .iter()
+            .map(|event| Frame { id: event.id, run_id: event.run_id, bytes: frame(event) })
+            .collect();
+        give(&mut self.everything, &frames.iter().collect::<Vec<_>>());
+        let mut runs: HashMap<RunId, Vec<&Frame>> = HashMap::new();
+        for frame in &frames {
+            if self.by_run.contains_key(&frame.run_id) {
+                runs.entry(frame.run_id).or_default().push(frame);
             }
-            if self.by_run.contains_key(&event.run_id) {
-                runs.entry(event.run_id).or_default().extend_from_slice(&bytes);
-            }
-            if event.event_type == "run.deleted" {
-                deleted.push(event.run_id);
-            }
-            self.remember(Frame { id: event.id, run_id: event.run_id, bytes });
         }
-        give(&mut self.everything, &all.freeze());
-        for (run_id, bytes) in runs {
+        for (run_id, frames) in runs {
             if let Some(subscribers) = self.by_run.get_mut(&run_id) {
-                give(subscribers, &bytes.freeze());
+                give(subscribers, &frames);
                 if subscribers.is_empty() {
                     self.by_run.remove(&run_id);
                 }
             }
         }
-        for run_id in deleted {
+        for event in batch.iter().filter(|event| event.event_type == "run.deleted") {
             // Dropping the senders ends the streams after what is queued.
-            self.by_run.remove(&run_id);
+            self.by_run.remove(&event.run_id);
         }
+        frames.into_iter().for_each(|frame| self.remember(frame));
     }
 }
 
-/// Hands bytes to all, and drops those who cannot take them or are gone.
-fn give(subscribers: &mut Vec<Subscriber>, bytes: &Bytes) {
+/// Hands frames to all, in one piece each, and drops those who cannot take them or are gone.
+///
+/// A batch becomes visible in the log a moment before it comes here: who joined in between has
+/// read some of it already, and gets only what lies after its place.
+fn give(subscribers: &mut Vec<Subscriber>, frames: &[&Frame]) {
     use std::sync::atomic::Ordering;
+    let Some(first) = frames.first().map(|frame| frame.id) else { return };
+    if subscribers.is_empty() {
+        return;
+    }
+    let all = joined(frames);
     subscribers.retain(|subscriber| {
+        let bytes = if subscriber.after < first {
+            all.clone()
+        } else {
+            let later: Vec<&Frame> =
+                frames.iter().filter(|frame| frame.id > subscriber.after).copied().collect();
+            joined(&later)
+        };
+        if bytes.is_empty() {
+            return true;
+        }
         let before = subscriber.waiting.fetch_add(bytes.len(), Ordering::Relaxed);
-        before < READER_BYTES_MAX && subscriber.queue.try_send(bytes.clone()).is_ok()
+        before < READER_BYTES_MAX && subscriber.queue.try_send(bytes).is_ok()
     });
+}
+
+fn joined(frames: &[&Frame]) -> Bytes {
+    if let [only] = frames {
+        return only.bytes.clone();
+    }
+    let mut bytes = BytesMut::with_capacity(frames.iter().map(|frame| frame.bytes.len()).sum());
+    frames.iter().for_each(|frame| bytes.extend_from_slice(&frame.bytes));
+    bytes.freeze()
 }
 
 /// The frame of an event: its id, and its JSON on one line.
@@ -197,7 +221,7 @@ impl Handler<Subscribe> for Broadcaster {
             .collect();
         let (queue, live) = mpsc::channel(READER_QUEUE_LEN_MAX);
         let waiting = std::sync::Arc::default();
-        let subscriber = Subscriber { queue, waiting: std::sync::Arc::clone(&waiting) };
+        let subscriber = Subscriber { after: ask.after, queue, waiting: std::sync::Arc::clone(&waiting) };
         match ask.run_id {
             Some(run_id) => self.by_run.entry(run_id).or_default().push(subscriber),
             None => self.everything.push(subscriber),

@@ -180,7 +180,9 @@ fn readers_see_every_event_once_across_kills() {
     let numbers = server.types(&run).iter().filter(|kind| *kind == "hook.received").count();
     assert_eq!(numbers, acknowledged);
     for reader in readers {
-        assert_eq!(reader.join().unwrap(), log);
+        let seen = reader.join().unwrap();
+        let odd = seen.iter().zip(&log).find(|(a, b)| a != b);
+        assert_eq!((seen.len(), odd), (log.len(), None), "{:#?}", server.events(&run).last());
     }
 }
 

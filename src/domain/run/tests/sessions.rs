@@ -380,6 +380,7 @@ fn an_adapter_without_prompt_hook_works_as_its_process_does() {
         argv: vec!["claude".into()],
         cols: 80,
         rows: 24,
+        output_offset: 0,
         works_at_once: true,
     };
     let started = RunStarted {

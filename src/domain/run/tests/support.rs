@@ -180,6 +180,7 @@ pub fn spawned(attempt: u32) -> Event {
         argv: vec!["claude".into()],
         cols: 80,
         rows: 24,
+        output_offset: 0,
     }
     .into()
 }
@@ -387,6 +388,7 @@ pub fn runs(attempt: u32) -> Command {
         argv: vec!["claude".into()],
         cols: 80,
         rows: 24,
+        output_offset: 0,
         works_at_once: false,
     }
 }

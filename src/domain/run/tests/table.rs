@@ -107,6 +107,7 @@ fn works(command: Command) -> Command {
         argv,
         cols,
         rows,
+        output_offset: 0,
         ..
     } = command
     else {
@@ -118,6 +119,7 @@ fn works(command: Command) -> Command {
         argv,
         cols,
         rows,
+        output_offset: 0,
         works_at_once: true,
     }
 }
@@ -132,6 +134,7 @@ fn for_attempt(command: Command, now: u32) -> Command {
             argv,
             cols,
             rows,
+        output_offset: 0,
             works_at_once,
             ..
         } => Command::Spawned {
@@ -140,6 +143,7 @@ fn for_attempt(command: Command, now: u32) -> Command {
             argv,
             cols,
             rows,
+        output_offset: 0,
             works_at_once,
         },
         other => other,

@@ -2,10 +2,10 @@
 //!
 //! Called by the runtime, on blocking threads; every function opens its own `Repository`. git2
 //! reads and resolves; the `git` program checks out, stages and moves refs, started in one place
-//! ([`program`]). What must stay true:
+//! (`program`). What must stay true:
 //!
 //! - a repository is hostile: nothing that its own configuration names is run because we looked
-//!   at it, added a worktree or took a checkpoint ([`place`]);
+//!   at it, added a worktree or took a checkpoint (`place`);
 //! - a worktree or branch is removed only when it is provably ours;
 //! - no file that git tracks, or would track, is dropped by a function here that is not named
 //!   for it; checkpoints live under `refs/abbado/` and touch no branch and no index of the user.

@@ -12,12 +12,7 @@ use crate::{
 };
 use nix::fcntl::{Flock, FlockArg};
 use std::{
-    fs::File,
-    io::Write,
-    net::SocketAddr,
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-    time::Duration,
+    fs::File, io::Write, net::SocketAddr, os::unix::fs::OpenOptionsExt, path::Path, time::Duration,
 };
 use tokio::sync::mpsc;
 
@@ -43,9 +38,14 @@ impl FolderLock {
             .mode(0o600)
             .open(&path)
             .map_err(|error| format!("{} cannot be opened: {error}", path.display()))?;
-        Flock::lock(file, FlockArg::LockExclusiveNonblock).map(Self).map_err(|_| {
-            format!("another abbado server uses the data folder {}", data_dir.display())
-        })
+        Flock::lock(file, FlockArg::LockExclusiveNonblock)
+            .map(Self)
+            .map_err(|_| {
+                format!(
+                    "another abbado server uses the data folder {}",
+                    data_dir.display()
+                )
+            })
     }
 }
 
@@ -68,7 +68,11 @@ pub async fn serve(
     let runtime = Runtime::start(config.clone(), writer, reader, committed)
         .map_err(|error| error.to_string())?;
     let reachable = reachable(address);
-    runtime.shared.base_url.set(format!("http://{reachable}")).ok();
+    runtime
+        .shared
+        .base_url
+        .set(format!("http://{reachable}"))
+        .ok();
     write_server_file(&config, reachable)?;
     let live = runtime.recover().await.map_err(|error| error.to_string())?;
     log::info!(live; "abbado {} listens on {address}; {live} runs are looked after.", env!("CARGO_PKG_VERSION"));

@@ -67,7 +67,10 @@ impl Config {
     /// # Errors
     /// One sentence for the person who started the server.
     pub fn read(flags: Flags) -> Result<Self, String> {
-        let bind = flags.bind.or_else(|| text("ABBADO_BIND")).unwrap_or(BIND_DEFAULT.into());
+        let bind = flags
+            .bind
+            .or_else(|| text("ABBADO_BIND"))
+            .unwrap_or(BIND_DEFAULT.into());
         let bind: SocketAddr = bind.parse().map_err(|_| {
             format!("ABBADO_BIND must be an address and a port like 127.0.0.1:3000, not '{bind}'")
         })?;
@@ -76,8 +79,12 @@ impl Config {
             .data_dir
             .or_else(|| path("ABBADO_DATA_DIR"))
             .unwrap_or_else(|| data_dir_default(&home));
-        let data_dir = std::path::absolute(&data_dir)
-            .map_err(|error| format!("the data folder {} is unusable: {error}", data_dir.display()))?;
+        let data_dir = std::path::absolute(&data_dir).map_err(|error| {
+            format!(
+                "the data folder {} is unusable: {error}",
+                data_dir.display()
+            )
+        })?;
         let idle = text("ABBADO_IDLE_MINUTES").map_or(Ok(IDLE_MINUTES_DEFAULT), |minutes| {
             minutes
                 .parse()
@@ -118,12 +125,18 @@ impl Config {
 
     fn make_folders(&self) -> Result<(), String> {
         let unusable = |error: std::io::Error| {
-            format!("the data folder {} is unusable: {error}", self.data_dir.display())
+            format!(
+                "the data folder {} is unusable: {error}",
+                self.data_dir.display()
+            )
         };
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true).mode(0o700);
-        for folder in [&self.data_dir, &self.data_dir.join("runs"), &self.data_dir.join("worktrees")]
-        {
+        for folder in [
+            &self.data_dir,
+            &self.data_dir.join("runs"),
+            &self.data_dir.join("worktrees"),
+        ] {
             builder.create(folder).map_err(unusable)?;
         }
         let mode = std::fs::Permissions::from_mode(0o700);
@@ -135,16 +148,23 @@ fn data_dir_default(home: &std::path::Path) -> PathBuf {
     if cfg!(target_os = "macos") {
         return home.join("Library/Application Support/abbado");
     }
-    path("XDG_DATA_HOME").unwrap_or_else(|| home.join(".local/share")).join("abbado")
+    path("XDG_DATA_HOME")
+        .unwrap_or_else(|| home.join(".local/share"))
+        .join("abbado")
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the place the lint points to")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the place the lint points to"
+)]
 fn text(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn path(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+    std::env::var_os(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
 }
 
 /// Variables that are not UTF-8 are left out: they cannot travel in the holder's order.
@@ -152,5 +172,8 @@ fn inherited() -> Vec<(String, String)> {
     let utf8 = |(key, value): (OsString, OsString)| {
         Some((key.into_string().ok()?, value.into_string().ok()?))
     };
-    std::env::vars_os().filter_map(utf8).filter(|(key, _)| !key.starts_with("ABBADO_")).collect()
+    std::env::vars_os()
+        .filter_map(utf8)
+        .filter(|(key, _)| !key.starts_with("ABBADO_"))
+        .collect()
 }

@@ -84,11 +84,15 @@ async fn play(folder: &Path) -> Result<(), String> {
 }
 
 async fn watch_one_run(address: SocketAddr, repo: &Path) -> Result<(), String> {
-    let api = Api { base: format!("http://{address}/api"), client: awc::Client::default() };
+    let api = Api {
+        base: format!("http://{address}/api"),
+        client: awc::Client::default(),
+    };
     let project = api.post("projects", json!({"name": "demo"})).await?;
     let project_id = text(&project, "id")?;
     let body = json!({"name": "hello", "repo_path": repo});
-    api.post(&format!("projects/{project_id}/repos"), body).await?;
+    api.post(&format!("projects/{project_id}/repos"), body)
+        .await?;
     let agent = json!({
         "project_id": project_id, "name": "demo agent", "cli_name": "demo",
         "provider_config": {"args": ["--exit"]},
@@ -97,14 +101,25 @@ async fn watch_one_run(address: SocketAddr, repo: &Path) -> Result<(), String> {
     let body = json!({"agent_id": text(&agent, "id")?, "task": "Say hello in a file"});
     let run = api.post("runs", body).await?;
     let run_id = text(&run, "id")?;
-    say(&format!("run      {run_id} on branch {}", text(&run, "run_branch")?));
+    say(&format!(
+        "run      {run_id} on branch {}",
+        text(&run, "run_branch")?
+    ));
     let outcome = api.follow(&run_id).await?;
     let tasks = api.get(&format!("runs/{run_id}/tasks")).await?;
     for task in tasks.as_array().into_iter().flatten() {
-        say(&format!("task     [{}] {}", text(task, "status")?, text(task, "subject")?));
+        say(&format!(
+            "task     [{}] {}",
+            text(task, "status")?,
+            text(task, "subject")?
+        ));
     }
     say(&format!("outcome  {outcome}"));
-    if outcome == "completed" { Ok(()) } else { Err(format!("the demo run ended {outcome}")) }
+    if outcome == "completed" {
+        Ok(())
+    } else {
+        Err(format!("the demo run ended {outcome}"))
+    }
 }
 
 struct Api {
@@ -115,7 +130,12 @@ struct Api {
 impl Api {
     async fn post(&self, path: &str, body: Value) -> Result<Value, String> {
         let url = format!("{}/{path}", self.base);
-        let mut answer = self.client.post(url).send_json(&body).await.map_err(|e| e.to_string())?;
+        let mut answer = self
+            .client
+            .post(url)
+            .send_json(&body)
+            .await
+            .map_err(|e| e.to_string())?;
         if !answer.status().is_success() {
             let said = answer.body().await.map_err(|error| error.to_string())?;
             return Err(format!("POST {path}: {}", String::from_utf8_lossy(&said)));
@@ -125,7 +145,12 @@ impl Api {
 
     async fn get(&self, path: &str) -> Result<Value, String> {
         let url = format!("{}/{path}", self.base);
-        let mut answer = self.client.get(url).send().await.map_err(|error| error.to_string())?;
+        let mut answer = self
+            .client
+            .get(url)
+            .send()
+            .await
+            .map_err(|error| error.to_string())?;
         answer.json().await.map_err(|error| error.to_string())
     }
 
@@ -139,7 +164,10 @@ impl Api {
             let bytes = bytes.map_err(|error| error.to_string())?;
             text.push_str(&String::from_utf8_lossy(&bytes));
             while let Some((frame, rest)) = text.split_once("\n\n") {
-                let ended = frame.lines().find_map(|line| line.strip_prefix("data: ")).and_then(show);
+                let ended = frame
+                    .lines()
+                    .find_map(|line| line.strip_prefix("data: "))
+                    .and_then(show);
                 let rest = rest.to_owned();
                 if let Some(state) = ended {
                     return Ok(state);
@@ -157,14 +185,26 @@ fn show(data: &str) -> Option<String> {
     let kind = event["event_type"].as_str()?;
     let payload = event["payload"].to_string();
     let short: String = payload.chars().take(100).collect();
-    let dots = if short.len() < payload.len() { " …" } else { "" };
-    say(&format!("{:>5}    {kind:<22} {short}{dots}", event["sequence"].as_u64()?));
+    let dots = if short.len() < payload.len() {
+        " …"
+    } else {
+        ""
+    };
+    say(&format!(
+        "{:>5}    {kind:<22} {short}{dots}",
+        event["sequence"].as_u64()?
+    ));
     let state = kind.strip_prefix("run.")?;
-    ["completed", "failed", "cancelled"].contains(&state).then(|| state.to_owned())
+    ["completed", "failed", "cancelled"]
+        .contains(&state)
+        .then(|| state.to_owned())
 }
 
 fn text(value: &Value, key: &str) -> Result<String, String> {
-    value[key].as_str().map(str::to_owned).ok_or_else(|| format!("an answer has no {key}"))
+    value[key]
+        .as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| format!("an answer has no {key}"))
 }
 
 fn scratch_repository(path: &Path) -> Result<(), Box<dyn std::error::Error>> {

@@ -45,22 +45,46 @@ fn folder(config: &Config, report: Report<'_>) {
             let own = found.uid() == nix::unistd::getuid().as_raw();
             report(
                 own && mode == 0o700,
-                format!("data folder {} is yours alone (mode {mode:o})", data_dir.display()),
+                format!(
+                    "data folder {} is yours alone (mode {mode:o})",
+                    data_dir.display()
+                ),
             );
         }
-        Err(error) => report(false, format!("data folder {}: {error}", data_dir.display())),
+        Err(error) => report(
+            false,
+            format!("data folder {}: {error}", data_dir.display()),
+        ),
     }
-    report(true, format!("disk used by runs: {} KiB", size(&data_dir.join("runs")) / 1024));
-    report(true, format!("disk used by worktrees: {} KiB", size(&data_dir.join("worktrees")) / 1024));
+    report(
+        true,
+        format!(
+            "disk used by runs: {} KiB",
+            size(&data_dir.join("runs")) / 1024
+        ),
+    );
+    report(
+        true,
+        format!(
+            "disk used by worktrees: {} KiB",
+            size(&data_dir.join("worktrees")) / 1024
+        ),
+    );
 }
 
 fn programs(config: &Config, report: Report<'_>) {
     let git = Command::new("git").arg("--version").output();
     match git {
         Ok(said) if said.status.success() => {
-            report(true, String::from_utf8_lossy(&said.stdout).trim().to_owned());
+            report(
+                true,
+                String::from_utf8_lossy(&said.stdout).trim().to_owned(),
+            );
         }
-        _ => report(false, "git does not run: install it, version 2.30 or newer".into()),
+        _ => report(
+            false,
+            "git does not run: install it, version 2.30 or newer".into(),
+        ),
     }
     for provider in ModelSettings::defaults().providers {
         let found = cli::find_program(&provider.bin, &config.server_env);
@@ -85,16 +109,27 @@ fn database(config: &Config, report: Report<'_>) {
         Err(error) => return report(false, format!("database: {error}")),
     };
     match reader.live_runs() {
-        Ok(live) => report(true, format!("database opens; {} runs are live", live.len())),
+        Ok(live) => report(
+            true,
+            format!("database opens; {} runs are live", live.len()),
+        ),
         Err(error) => report(false, format!("database: {error}")),
     }
     for (folder, what) in [("runs", "files"), ("worktrees", "worktrees")] {
-        let Ok(entries) = std::fs::read_dir(config.data_dir.join(folder)) else { continue };
+        let Ok(entries) = std::fs::read_dir(config.data_dir.join(folder)) else {
+            continue;
+        };
         for entry in entries.flatten() {
-            let id = entry.file_name().to_str().and_then(|name| name.parse::<RunId>().ok());
+            let id = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse::<RunId>().ok());
             let known = id.is_some_and(|id| reader.run_exists(id).unwrap_or(true));
             if !known {
-                let line = format!("{what} of no run: {}; look and remove", entry.path().display());
+                let line = format!(
+                    "{what} of no run: {}; look and remove",
+                    entry.path().display()
+                );
                 report(false, line);
             }
         }
@@ -103,7 +138,9 @@ fn database(config: &Config, report: Report<'_>) {
 
 /// Bytes on disk below a folder; what cannot be read counts nothing.
 fn size(folder: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return 0;
+    };
     entries
         .flatten()
         .map(|entry| match entry.metadata() {

@@ -19,7 +19,10 @@ usage: abbado [serve] [--bind ADDR:PORT] [--data-dir DIR]   run the server (defa
 
 fn main() -> ExitCode {
     // The run folder's `hook` is a link to this program.
-    if std::env::args_os().next().is_some_and(|name| cli::hook_program::called_as_hook(&name)) {
+    if std::env::args_os()
+        .next()
+        .is_some_and(|name| cli::hook_program::called_as_hook(&name))
+    {
         return code(cli::hook_program::run());
     }
     let mut args = lexopt::Parser::from_env();
@@ -91,9 +94,17 @@ fn parse(args: &mut lexopt::Parser) -> Result<(Subcommand, Flags), lexopt::Error
 }
 
 fn with_config(subcommand: Subcommand, flags: Flags) -> Result<(), String> {
-    let quiet = if matches!(subcommand, Subcommand::Demo) { "warn" } else { "info" };
-    let env = env_logger::Env::new().filter_or("ABBADO_LOG", quiet).write_style("ABBADO_LOG_STYLE");
-    env_logger::Builder::from_env(env).format_timestamp_millis().init();
+    let quiet = if matches!(subcommand, Subcommand::Demo) {
+        "warn"
+    } else {
+        "info"
+    };
+    let env = env_logger::Env::new()
+        .filter_or("ABBADO_LOG", quiet)
+        .write_style("ABBADO_LOG_STYLE");
+    env_logger::Builder::from_env(env)
+        .format_timestamp_millis()
+        .init();
     match subcommand {
         Subcommand::Demo => demo::run(),
         Subcommand::Rebuild => rebuild(&Config::read(flags)?),

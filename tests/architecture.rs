@@ -1,1 +1,166 @@
-//! Rules about the shape of the code.
+//! Rules about the shape of the code: who may use whom, how long a file is, what is registered.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests, too, may fail loudly")]
+
+use abbado::{domain::run::Event, http::routes::ROUTES};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Folder, and which of ours it may use. Everything may use `fault`, the tests' crash points.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("store", &["domain"]),
+    ("pty", &["domain"]),
+    ("git", &["domain"]),
+    ("cli", &["domain"]),
+    (
+        "runtime",
+        &["domain", "store", "pty", "git", "cli", "config"],
+    ),
+    (
+        "http",
+        &["domain", "store", "runtime", "git", "pty", "cli", "config"],
+    ),
+];
+/// No file is longer; lists of cases in tests may be a little.
+const LINES_MAX: usize = 500;
+const TEST_LINES_MAX: usize = 600;
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Rooms that a file names by `crate::`, also inside a group.
+fn used(text: &str) -> BTreeSet<String> {
+    let mut rooms = BTreeSet::new();
+    let word = |text: &str| {
+        text.chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect::<String>()
+    };
+    for (at, _) in text.match_indices("crate::") {
+        let rest = &text[at + "crate::".len()..];
+        let Some(group) = rest.strip_prefix('{') else {
+            rooms.insert(word(rest));
+            continue;
+        };
+        let mut depth = 0;
+        let mut fresh = true;
+        for (at, letter) in group.char_indices() {
+            match letter {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' => fresh = fresh || depth == 0,
+                _ if depth == 0 && fresh && letter.is_alphabetic() => {
+                    rooms.insert(word(&group[at..]));
+                    fresh = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    rooms
+}
+
+#[test]
+fn no_room_uses_one_it_may_not() {
+    let mut wrong = Vec::new();
+    for (room, allowed) in MAY_USE {
+        for path in sources(&root().join("src").join(room)) {
+            for other in used(&fs::read_to_string(&path).unwrap()) {
+                let fine = other == *room || other == "fault" || allowed.contains(&other.as_str());
+                let ours = root().join("src").join(&other).is_dir()
+                    || root().join("src").join(format!("{other}.rs")).is_file();
+                if ours && !fine {
+                    wrong.push(format!("{} uses {other}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_reader_of_uses_reads_them() {
+    let text = "use crate::{domain::{a, b}, store::X};\nuse crate::pty; crate::git::inspect()";
+    let rooms: Vec<String> = used(text).into_iter().collect();
+    assert_eq!(rooms, ["domain", "git", "pty", "store"]);
+}
+
+#[test]
+fn files_stay_short() {
+    let long: Vec<String> = sources(&root().join("src"))
+        .into_iter()
+        .map(|path| (fs::read_to_string(&path).unwrap().lines().count(), path))
+        .filter(|(lines, path)| {
+            let test = path.components().any(|part| part.as_os_str() == "tests");
+            *lines > if test { TEST_LINES_MAX } else { LINES_MAX }
+        })
+        .map(|(lines, path)| format!("{} has {lines} lines", path.display()))
+        .collect();
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+#[test]
+fn every_registered_route_is_in_the_gates_table_and_the_reverse() {
+    let text = fs::read_to_string(root().join("src/http/server.rs")).unwrap();
+    let mut registered = BTreeSet::new();
+    for (at, _) in text.match_indices(".route(") {
+        let rest = &text[at..];
+        let path = rest.split('"').nth(1).unwrap();
+        let method = rest
+            .split("web::")
+            .nth(1)
+            .unwrap()
+            .split('(')
+            .next()
+            .unwrap();
+        registered.insert(format!("{} {path}", method.to_uppercase()));
+    }
+    let table = ROUTES.iter().filter(|row| !row.planned);
+    let table: BTreeSet<String> = table
+        .map(|row| format!("{} {}", row.method, row.path_pattern))
+        .collect();
+    assert_eq!(registered, table);
+}
+
+#[test]
+fn every_event_type_has_a_golden_sample() {
+    for name in Event::TYPES {
+        let sample = root().join(format!("schema/events/{name}.v1.json"));
+        assert!(sample.is_file(), "{}", sample.display());
+    }
+}
+
+/// The checked-in document is the one the code makes; `make openapi` writes it anew.
+#[test]
+fn openapi_is_current() {
+    let path = root().join("schema/openapi.json");
+    let made = abbado::http::openapi::text();
+    if std::env::var_os("ABBADO_WRITE_OPENAPI").is_some() {
+        fs::write(&path, &made).unwrap();
+    }
+    assert!(made.len() > 10_000, "the document was made");
+    assert_eq!(
+        fs::read_to_string(&path).unwrap_or_default(),
+        made,
+        "run make openapi"
+    );
+}

@@ -44,8 +44,10 @@ const PERMISSION_MODE_DEFAULT: &str = "acceptEdits";
 
 /// Task tools exist for newer models only with the first; the binary of a running agent must not
 /// change under it.
-const ENVIRONMENT: [(&str, &str); 2] =
-    [("CLAUDE_CODE_ENABLE_TODO_TOOLS", "1"), ("DISABLE_AUTOUPDATER", "1")];
+const ENVIRONMENT: [(&str, &str); 2] = [
+    ("CLAUDE_CODE_ENABLE_TODO_TOOLS", "1"),
+    ("DISABLE_AUTOUPDATER", "1"),
+];
 
 /// Marks of a Claude around the server, when it was started from inside one. A CLI that sees them
 /// takes itself for a part of that session.
@@ -74,8 +76,12 @@ impl Adapter for ClaudeCode {
     fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError> {
         hook_files::ensure(context.run_dir, context.abbado)?;
         let settings = settings(context)?;
-        hook_files::write_private(context.run_dir, SETTINGS, &settings)
-            .map_err(|source| CliError::File { name: SETTINGS, source })?;
+        hook_files::write_private(context.run_dir, SETTINGS, &settings).map_err(|source| {
+            CliError::File {
+                name: SETTINGS,
+                source,
+            }
+        })?;
         let mut env = launch::environment(context, &ENVIRONMENT);
         let chosen = context.agent.env();
         env.retain(|name, _| {
@@ -103,7 +109,13 @@ fn argv(context: &LaunchContext<'_>) -> Result<Vec<String>, CliError> {
     let mut argv: Vec<String> = vec![agent.bin().unwrap_or("claude").to_owned()];
     let mut push = |items: &[&str]| argv.extend(items.iter().map(|item| (*item).to_owned()));
     if agent.mode() == AgentMode::Headless {
-        push(&["-p", "--output-format", "stream-json", "--verbose", "--include-partial-messages"]);
+        push(&[
+            "-p",
+            "--output-format",
+            "stream-json",
+            "--verbose",
+            "--include-partial-messages",
+        ]);
         push(&["--max-turns", &agent.max_turns.to_string()]);
     }
     push(&["--settings", settings]);
@@ -114,7 +126,10 @@ fn argv(context: &LaunchContext<'_>) -> Result<Vec<String>, CliError> {
     if let Some(model) = agent.model.as_deref().filter(|model| !model.is_empty()) {
         push(&["--model", model]);
     }
-    let mode = agent.provider_config.get("permission_mode").and_then(Value::as_str);
+    let mode = agent
+        .provider_config
+        .get("permission_mode")
+        .and_then(Value::as_str);
     push(&["--permission-mode", mode.unwrap_or(PERMISSION_MODE_DEFAULT)]);
     let tools = tools(&agent.allowed_tools);
     if !tools.is_empty() {
@@ -141,7 +156,11 @@ fn tools(list: &str) -> String {
         }
         c == ',' && depth == 0
     });
-    items.map(str::trim).filter(|item| !item.is_empty()).collect::<Vec<_>>().join(",")
+    items
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 fn settings(context: &LaunchContext<'_>) -> Result<Vec<u8>, CliError> {
@@ -153,7 +172,9 @@ fn settings(context: &LaunchContext<'_>) -> Result<Vec<u8>, CliError> {
     });
     // Headless, the same text comes with the output stream.
     let headless = context.agent.mode() == AgentMode::Headless;
-    let events = HOOKS.iter().filter(|event| !headless || **event != "MessageDisplay");
+    let events = HOOKS
+        .iter()
+        .filter(|event| !headless || **event != "MessageDisplay");
     let hooks: Map<String, Value> = events
         .map(|event| ((*event).to_owned(), json!([{"hooks": [command.clone()]}])))
         .collect();
@@ -185,9 +206,17 @@ mod tests {
         assert_eq!(
             launch.argv(),
             [
-                "ROOT/bin/claude", "--settings", SETTINGS_AT, "--session-id", SESSION,
-                "--permission-mode", "acceptEdits", "--allowedTools",
-                "Read,Edit,Write,Bash,Glob,Grep", "--", "do it",
+                "ROOT/bin/claude",
+                "--settings",
+                SETTINGS_AT,
+                "--session-id",
+                SESSION,
+                "--permission-mode",
+                "acceptEdits",
+                "--allowedTools",
+                "Read,Edit,Write,Bash,Glob,Grep",
+                "--",
+                "do it",
             ]
         );
         let plan = launch.plan().unwrap();
@@ -210,9 +239,23 @@ mod tests {
         assert_eq!(
             launch.argv(),
             [
-                "ROOT/bin/claude", "--settings", SETTINGS_AT, "--resume", "s-1", "--model", "opus",
-                "--permission-mode", "plan", "--allowedTools", "Read,Bash(git log:*, git diff)",
-                "--append-system-prompt", "Be brief.", "--add-dir", "/x", "--", "--help",
+                "ROOT/bin/claude",
+                "--settings",
+                SETTINGS_AT,
+                "--resume",
+                "s-1",
+                "--model",
+                "opus",
+                "--permission-mode",
+                "plan",
+                "--allowedTools",
+                "Read,Bash(git log:*, git diff)",
+                "--append-system-prompt",
+                "Be brief.",
+                "--add-dir",
+                "/x",
+                "--",
+                "--help",
             ]
         );
     }
@@ -226,9 +269,22 @@ mod tests {
         assert_eq!(
             launch.argv(),
             [
-                "ROOT/bin/claude", "-p", "--output-format", "stream-json", "--verbose",
-                "--include-partial-messages", "--max-turns", "7", "--settings", SETTINGS_AT,
-                "--session-id", SESSION, "--permission-mode", "acceptEdits", "--", "do it",
+                "ROOT/bin/claude",
+                "-p",
+                "--output-format",
+                "stream-json",
+                "--verbose",
+                "--include-partial-messages",
+                "--max-turns",
+                "7",
+                "--settings",
+                SETTINGS_AT,
+                "--session-id",
+                SESSION,
+                "--permission-mode",
+                "acceptEdits",
+                "--",
+                "do it",
             ]
         );
         let settings = std::fs::read_to_string(launch.run_dir().join(SETTINGS)).unwrap();
@@ -246,7 +302,10 @@ mod tests {
         assert_eq!(hooks.len(), HOOKS.len());
         assert!(!hooks.contains_key("WorktreeCreate"));
         let stop = &hooks["Stop"][0]["hooks"][0];
-        assert_eq!(stop["command"], launch.run_dir().join("hook").to_str().unwrap());
+        assert_eq!(
+            stop["command"],
+            launch.run_dir().join("hook").to_str().unwrap()
+        );
         assert_eq!((&stop["args"], &stop["timeout"]), (&json!([]), &json!(5)));
         assert!(launch.run_dir().join("hook").exists());
     }
@@ -274,6 +333,9 @@ mod tests {
         let mut launch = launch();
         launch.server_env("PATH", "/nowhere");
         let error = launch.plan().unwrap_err().to_string();
-        assert!(error.starts_with("program 'claude' was not found; install it with `npm"), "{error}");
+        assert!(
+            error.starts_with("program 'claude' was not found; install it with `npm"),
+            "{error}"
+        );
     }
 }

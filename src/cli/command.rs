@@ -44,8 +44,16 @@ impl Adapter for AnyCommand {
             ("worktree", worktree),
             ("model", agent.model.as_deref().unwrap_or_default()),
         ];
-        let argv = template.iter().map(|item| launch::fill(item, &values)).collect();
-        launch::finish(context, argv, launch::environment(context, &[]), self.install_hint())
+        let argv = template
+            .iter()
+            .map(|item| launch::fill(item, &values))
+            .collect();
+        launch::finish(
+            context,
+            argv,
+            launch::environment(context, &[]),
+            self.install_hint(),
+        )
     }
 
     fn hook(&self, payload: Value) -> Result<Hook, CliError> {
@@ -73,7 +81,12 @@ mod tests {
         assert_eq!(
             launch.argv()[1..],
             [
-                "-c", "exec true", "$(touch x); `y` {model} \"z\"", "--in=ROOT/work tree", "", "m1",
+                "-c",
+                "exec true",
+                "$(touch x); `y` {model} \"z\"",
+                "--in=ROOT/work tree",
+                "",
+                "m1",
                 "--more=m1",
             ]
         );
@@ -96,6 +109,10 @@ mod tests {
         use crate::domain::{AgentMode, run::command::Usage};
         let context = TranscriptContext::new(AgentMode::Interactive, Usage::default());
         assert!(AnyCommand.transcript(context).is_none());
-        assert!(AnyCommand.hook(serde_json::json!({"hook_event_name": "Stop"})).is_ok());
+        assert!(
+            AnyCommand
+                .hook(serde_json::json!({"hook_event_name": "Stop"}))
+                .is_ok()
+        );
     }
 }

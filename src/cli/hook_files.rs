@@ -54,7 +54,11 @@ pub fn token(run_dir: &Path) -> io::Result<Option<String>> {
 pub(super) fn write_private(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let aside = folder.join(format!(".{name}.new"));
     remove(&aside)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&aside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&aside, folder.join(name))?;
@@ -88,12 +92,22 @@ mod tests {
         ensure(run_dir, Path::new("/opt/one/abbado")).unwrap();
         let secret = token(run_dir).unwrap().unwrap();
         assert_eq!(secret.len(), TOKEN_CHARS);
-        let mode = fs::metadata(run_dir.join(TOKEN)).unwrap().permissions().mode();
+        let mode = fs::metadata(run_dir.join(TOKEN))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
         ensure(run_dir, Path::new("/opt/two/abbado")).unwrap();
         assert_eq!(token(run_dir).unwrap(), Some(secret));
-        assert_eq!(fs::read_link(run_dir.join(HOOK)).unwrap(), Path::new("/opt/two/abbado"));
-        assert_eq!(fs::read_dir(run_dir).unwrap().count(), 2, "nothing is left aside");
+        assert_eq!(
+            fs::read_link(run_dir.join(HOOK)).unwrap(),
+            Path::new("/opt/two/abbado")
+        );
+        assert_eq!(
+            fs::read_dir(run_dir).unwrap().count(),
+            2,
+            "nothing is left aside"
+        );
     }
 
     #[test]

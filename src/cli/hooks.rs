@@ -25,7 +25,9 @@ const MACHINE_PROMPT: &str = "<task-notification>";
 /// When the payload has no event name.
 pub fn translate(payload: Value, speaker: &str) -> Result<Hook, CliError> {
     let named = NAME_KEYS.iter().find_map(|key| payload.get(*key));
-    let name = named.and_then(Value::as_str).filter(|name| !name.is_empty());
+    let name = named
+        .and_then(Value::as_str)
+        .filter(|name| !name.is_empty());
     let name = name.ok_or(CliError::NoEventName)?.to_owned();
     // MessageDisplay has a turn_id of its own that no other event of the turn repeats.
     let turn_id = text(&payload, "prompt_id")
@@ -70,18 +72,25 @@ fn signal(name: &str, payload: &Value, speaker: &str) -> Signal {
             last_message: text(payload, "last_assistant_message"),
         }),
         "MessageDisplay" => match text(payload, "delta").filter(|delta| !delta.is_empty()) {
-            Some(delta) => Signal::Token { text: delta, message_id: text(payload, "message_id") },
+            Some(delta) => Signal::Token {
+                text: delta,
+                message_id: text(payload, "message_id"),
+            },
             None => Signal::Other,
         },
         "Stop" => Signal::TurnEnded {
             last_message: text(payload, "last_assistant_message"),
             background: background(payload),
         },
-        "StopFailure" => Signal::TurnFailed { reason: failure(payload, speaker) },
+        "StopFailure" => Signal::TurnFailed {
+            reason: failure(payload, speaker),
+        },
         "Interrupt" => Signal::Interrupted,
         "SessionEnd" => {
             let reason = payload.get("reason").and_then(Value::as_str);
-            Signal::SessionEnded { goes_on: matches!(reason, Some("clear" | "resume")) }
+            Signal::SessionEnded {
+                goes_on: matches!(reason, Some("clear" | "resume")),
+            }
         }
         _ => Signal::Other,
     }
@@ -109,26 +118,51 @@ fn notification(payload: &Value, speaker: &str) -> Signal {
     }
     let message = text(payload, "message").filter(|message| !message.trim().is_empty());
     let message = message.unwrap_or_else(|| format!("{speaker} waits for a person"));
-    Signal::NeedsAttention(NeedsAttention { kind, message, tool_name: None, tool_input: None })
+    Signal::NeedsAttention(NeedsAttention {
+        kind,
+        message,
+        tool_name: None,
+        tool_input: None,
+    })
 }
 
 fn permission(payload: &Value, speaker: &str) -> NeedsAttention {
     let tool_name = text(payload, "tool_name");
     let tool_input = payload.get("tool_input").cloned();
     let tool = tool_name.as_deref().unwrap_or("a tool");
-    let question = tool_input.as_ref().and_then(|input| input.pointer("/questions/0/question"));
-    let message = match (question.and_then(Value::as_str), tool_input.as_ref().and_then(gist)) {
+    let question = tool_input
+        .as_ref()
+        .and_then(|input| input.pointer("/questions/0/question"));
+    let message = match (
+        question.and_then(Value::as_str),
+        tool_input.as_ref().and_then(gist),
+    ) {
         (Some(question), _) => format!("{speaker} asks: {}", shortened(question)),
         (None, Some(gist)) => format!("{speaker} asks for permission to use {tool}: {gist}"),
         (None, None) => format!("{speaker} asks for permission to use {tool}"),
     };
-    NeedsAttention { kind: "permission_prompt".into(), message, tool_name, tool_input }
+    NeedsAttention {
+        kind: "permission_prompt".into(),
+        message,
+        tool_name,
+        tool_input,
+    }
 }
 
 /// The part of a tool's input that tells a person most.
 fn gist(input: &Value) -> Option<String> {
-    let keys = ["command", "file_path", "path", "url", "query", "pattern", "description"];
-    keys.iter().find_map(|key| input.get(*key)?.as_str()).map(shortened)
+    let keys = [
+        "command",
+        "file_path",
+        "path",
+        "url",
+        "query",
+        "pattern",
+        "description",
+    ];
+    keys.iter()
+        .find_map(|key| input.get(*key)?.as_str())
+        .map(shortened)
 }
 
 fn shortened(text: &str) -> String {
@@ -141,8 +175,12 @@ fn shortened(text: &str) -> String {
 }
 
 fn background(payload: &Value) -> bool {
-    let Some(Value::Array(tasks)) = payload.get("background_tasks") else { return false };
-    tasks.iter().any(|task| task.get("status").and_then(Value::as_str) == Some("running"))
+    let Some(Value::Array(tasks)) = payload.get("background_tasks") else {
+        return false;
+    };
+    tasks
+        .iter()
+        .any(|task| task.get("status").and_then(Value::as_str) == Some("running"))
 }
 
 fn failure(payload: &Value, speaker: &str) -> String {

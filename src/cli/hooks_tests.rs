@@ -20,7 +20,11 @@ fn word(signal: &Signal) -> String {
         Signal::Prompt { machine, .. } => format!("prompt machine={machine}"),
         Signal::ToolCall(call) => format!("call {}", call.tool_name),
         Signal::ToolResult(result) => {
-            let outcome = if result.error.is_some() { "error" } else { "response" };
+            let outcome = if result.error.is_some() {
+                "error"
+            } else {
+                "response"
+            };
             format!("result {} {outcome}", result.tool_name)
         }
         Signal::NeedsAttention(needs) => format!("attention {}: {}", needs.kind, needs.message),
@@ -39,9 +43,18 @@ const MEANINGS: &[(&str, &str)] = &[
     ("InstructionsLoaded", "other"),
     ("MessageDisplay", "token I will plan this first."),
     ("Notification.auth_success", "other"),
-    ("Notification.idle_prompt", "attention idle_prompt: Claude is waiting for your input"),
-    ("Notification.permission_prompt", "attention permission_prompt: Claude needs your permission"),
-    ("PermissionRequest.AskUserQuestion", "attention permission_prompt: Claude asks: Which color?"),
+    (
+        "Notification.idle_prompt",
+        "attention idle_prompt: Claude is waiting for your input",
+    ),
+    (
+        "Notification.permission_prompt",
+        "attention permission_prompt: Claude needs your permission",
+    ),
+    (
+        "PermissionRequest.AskUserQuestion",
+        "attention permission_prompt: Claude asks: Which color?",
+    ),
     (
         "PermissionRequest.Bash",
         "attention permission_prompt: Claude asks for permission to use Bash: touch /home/dev/run/x",
@@ -54,13 +67,19 @@ const MEANINGS: &[(&str, &str)] = &[
     ("PostModelSwitch", "other"),
     ("PostToolBatch", "other"),
     ("PostToolUse.Agent", "result Agent response"),
-    ("PostToolUse.AskUserQuestion", "result AskUserQuestion response"),
+    (
+        "PostToolUse.AskUserQuestion",
+        "result AskUserQuestion response",
+    ),
     ("PostToolUse.Bash", "result Bash response"),
     ("PostToolUse.Bash.in-subagent", "result Bash response"),
     ("PostToolUse.TaskCreate", "result TaskCreate response"),
     ("PostToolUse.TaskUpdate", "result TaskUpdate response"),
     ("PostToolUse.Write", "result Write response"),
-    ("PostToolUse.run_shell_command", "result run_shell_command response"),
+    (
+        "PostToolUse.run_shell_command",
+        "result run_shell_command response",
+    ),
     ("PostToolUseFailure.Bash", "result Bash error"),
     ("PreCompact.manual", "other"),
     ("PreToolUse.Agent", "call Agent"),
@@ -83,8 +102,14 @@ const MEANINGS: &[(&str, &str)] = &[
     ("SessionStart.startup", "session"),
     ("Stop", "stop background=false"),
     ("Stop.background", "stop background=true"),
-    ("StopFailure.authentication_failed", "failed Not logged in · Please run /login"),
-    ("StopFailure.rate_limit", "failed API Error: Request rejected (429) · limit"),
+    (
+        "StopFailure.authentication_failed",
+        "failed Not logged in · Please run /login",
+    ),
+    (
+        "StopFailure.rate_limit",
+        "failed API Error: Request rejected (429) · limit",
+    ),
     ("StopFailure.unknown", "failed API Error: 400 bad thing"),
     ("SubagentStart", "subagent general-purpose"),
     ("SubagentStop", "subagent done Some(\"sub done\")"),
@@ -118,16 +143,26 @@ fn every_recorded_payload_means_what_the_contract_says() {
 
 #[test]
 fn the_payload_rides_along_whole() {
-    let text = std::fs::read_to_string(fixture("2.1.330/hooks/PermissionRequest.Bash.json")).unwrap();
+    let text =
+        std::fs::read_to_string(fixture("2.1.330/hooks/PermissionRequest.Bash.json")).unwrap();
     let payload: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(translate(payload.clone(), "Claude").unwrap().payload, payload);
+    assert_eq!(
+        translate(payload.clone(), "Claude").unwrap().payload,
+        payload
+    );
 }
 
 #[test]
 fn the_first_present_name_counts() {
     for (payload, name) in [
-        (json!({"hook_event_name": "Stop", "event_name": "X"}), Some("Stop")),
-        (json!({"event_name": "Stop", "hookEventName": "X"}), Some("Stop")),
+        (
+            json!({"hook_event_name": "Stop", "event_name": "X"}),
+            Some("Stop"),
+        ),
+        (
+            json!({"event_name": "Stop", "hookEventName": "X"}),
+            Some("Stop"),
+        ),
         (json!({"hookEventName": "Stop"}), Some("Stop")),
         (json!({"hook_event_name": 1, "event_name": "X"}), None),
         (json!({"hook_event_name": ""}), None),
@@ -135,17 +170,35 @@ fn the_first_present_name_counts() {
         (json!([]), None),
     ] {
         let hook = translate(payload.clone(), "Claude").ok();
-        assert_eq!(hook.as_ref().map(|hook| hook.name.as_str()), name, "{payload}");
+        assert_eq!(
+            hook.as_ref().map(|hook| hook.name.as_str()),
+            name,
+            "{payload}"
+        );
     }
 }
 
 #[test]
 fn payloads_with_fields_missing_or_of_another_type_are_still_taken() {
-    for name in MEANINGS.iter().map(|(name, _)| name.split('.').next().unwrap()) {
+    for name in MEANINGS
+        .iter()
+        .map(|(name, _)| name.split('.').next().unwrap())
+    {
         for odd in [json!(null), json!(7), json!([{}]), json!({"a": 1})] {
             let mut payload = json!({"hook_event_name": name});
-            for key in ["session_id", "prompt", "tool_name", "tool_input", "delta", "reason", "error",
-                "background_tasks", "notification_type", "transcript_path", "agent_id"] {
+            for key in [
+                "session_id",
+                "prompt",
+                "tool_name",
+                "tool_input",
+                "delta",
+                "reason",
+                "error",
+                "background_tasks",
+                "notification_type",
+                "transcript_path",
+                "agent_id",
+            ] {
                 payload[key] = odd.clone();
             }
             assert!(translate(payload, "Claude").is_ok(), "{name} {odd}");
@@ -174,11 +227,23 @@ fn failures_are_sentences() {
 
 #[test]
 fn other_clis_words_are_known_too() {
-    assert_eq!(word(&signal_of(json!({"hook_event_name": "Interrupt"}))), "interrupted");
-    let hook = translate(json!({"hook_event_name": "Stop", "turn_id": "t", "model": "m"}), "X").unwrap();
-    assert_eq!((hook.turn_id.as_deref(), hook.model.as_deref()), (Some("t"), Some("m")));
+    assert_eq!(
+        word(&signal_of(json!({"hook_event_name": "Interrupt"}))),
+        "interrupted"
+    );
+    let hook = translate(
+        json!({"hook_event_name": "Stop", "turn_id": "t", "model": "m"}),
+        "X",
+    )
+    .unwrap();
+    assert_eq!(
+        (hook.turn_id.as_deref(), hook.model.as_deref()),
+        (Some("t"), Some("m"))
+    );
     let long = "é".repeat(500);
-    let asked = signal_of(json!({"hook_event_name": "PermissionRequest", "tool_name": "Bash",
-        "tool_input": {"command": long}}));
+    let asked = signal_of(
+        json!({"hook_event_name": "PermissionRequest", "tool_name": "Bash",
+        "tool_input": {"command": long}}),
+    );
     assert!(word(&asked).ends_with('…'));
 }

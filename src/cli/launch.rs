@@ -17,7 +17,10 @@ pub(super) fn environment(
     context: &LaunchContext<'_>,
     adapter_env: &[(&str, &str)],
 ) -> BTreeMap<String, String> {
-    let theirs = context.server_env.iter().filter(|(name, _)| !name.starts_with("ABBADO_"));
+    let theirs = context
+        .server_env
+        .iter()
+        .filter(|(name, _)| !name.starts_with("ABBADO_"));
     let mut env: BTreeMap<String, String> = theirs.cloned().collect();
     let mut set = |name: &str, value: &str| {
         env.insert(name.to_owned(), value.to_owned());
@@ -32,7 +35,10 @@ pub(super) fn environment(
     }
     set("ABBADO_RUN_ID", &context.run_id.to_string());
     set("ABBADO_URL", context.base_url);
-    set("ABBADO_HOOK", &context.run_dir.join("hook").to_string_lossy());
+    set(
+        "ABBADO_HOOK",
+        &context.run_dir.join("hook").to_string_lossy(),
+    );
     set("ABBADO_TASK", context.task);
     set("ABBADO_RUN_DIR", &context.run_dir.to_string_lossy());
     if let Some(session) = context.resume {
@@ -52,19 +58,28 @@ pub(super) fn finish(
         return Err(CliError::NoProgram);
     };
     let path = env.get("PATH").map_or(PATH_DEFAULT, String::as_str);
-    let found = find(program, path, context.cwd).and_then(|found| found.to_str().map(str::to_owned));
+    let found =
+        find(program, path, context.cwd).and_then(|found| found.to_str().map(str::to_owned));
     *program = found.ok_or_else(|| CliError::NotFound {
         program: program.clone(),
         hint: hint.to_owned(),
     })?;
     for (at, argument) in argv.iter().enumerate() {
-        let what = if argument == context.task { "the task".to_owned() } else { format!("argument {at}") };
+        let what = if argument == context.task {
+            "the task".to_owned()
+        } else {
+            format!("argument {at}")
+        };
         passable(what, argument, 0)?;
     }
     for (name, value) in &env {
         passable(format!("variable {name}"), value, name.len() + 1)?;
     }
-    Ok(LaunchPlan { argv, env: env.into_iter().collect(), cwd: context.cwd.to_owned() })
+    Ok(LaunchPlan {
+        argv,
+        env: env.into_iter().collect(),
+        cwd: context.cwd.to_owned(),
+    })
 }
 
 fn passable(what: String, text: &str, more: usize) -> Result<(), CliError> {
@@ -72,7 +87,11 @@ fn passable(what: String, text: &str, more: usize) -> Result<(), CliError> {
         return Err(CliError::Nul { what });
     }
     let bytes = text.len() + more;
-    if bytes > ARGUMENT_BYTES_MAX { Err(CliError::TooLong { what, bytes }) } else { Ok(()) }
+    if bytes > ARGUMENT_BYTES_MAX {
+        Err(CliError::TooLong { what, bytes })
+    } else {
+        Ok(())
+    }
 }
 
 /// The program's absolute path. Relative entries of PATH are passed over: they would run what a
@@ -89,7 +108,8 @@ pub(super) fn find(program: &str, path: &str, cwd: &Path) -> Option<PathBuf> {
 }
 
 fn executable(path: &Path) -> bool {
-    path.metadata().is_ok_and(|at| at.is_file() && at.permissions().mode() & 0o111 != 0)
+    path.metadata()
+        .is_ok_and(|at| at.is_file() && at.permissions().mode() & 0o111 != 0)
 }
 
 /// Replaces `{name}` in one pass: text that comes in with a value is not looked at again, so a
@@ -127,7 +147,11 @@ mod tests {
 
     #[test]
     fn values_are_filled_in_once_whole_or_in_part() {
-        let values = [("task", "use {model} {task}"), ("model", "m"), ("session_id", "")];
+        let values = [
+            ("task", "use {model} {task}"),
+            ("model", "m"),
+            ("session_id", ""),
+        ];
         for (template, filled) in [
             ("{task}", "use {model} {task}"),
             ("--model={model}!", "--model=m!"),
@@ -156,7 +180,10 @@ mod tests {
         assert_eq!(env["ONE"], "1");
         assert_eq!(env["ABBADO_URL"], "http://127.0.0.1:3000");
         assert_eq!(env["ABBADO_TASK"], "do it");
-        assert_eq!(env["ABBADO_HOOK"], format!("{}/hook", launch.run_dir().display()));
+        assert_eq!(
+            env["ABBADO_HOOK"],
+            format!("{}/hook", launch.run_dir().display())
+        );
         assert!(!env.contains_key("ABBADO_SESSION_ID"));
         launch.resume("s-1");
         let resumed = environment(&launch.context(), &[]);
@@ -172,16 +199,33 @@ mod tests {
         launch.program(&bin.join("tool"));
         launch.program(&launch.cwd().join("local"));
         fs::write(bin.join("data"), "").unwrap();
-        launch.config(&format!(r#"{{"command": ["x"], "env": {{"PATH": ".:/nowhere:{}"}}}}"#, bin.display()));
+        launch.config(&format!(
+            r#"{{"command": ["x"], "env": {{"PATH": ".:/nowhere:{}"}}}}"#,
+            bin.display()
+        ));
         let plan = |program: &str| {
             let context = launch.context();
-            finish(&context, vec![program.to_owned()], environment(&context, &[]), "install it")
+            finish(
+                &context,
+                vec![program.to_owned()],
+                environment(&context, &[]),
+                "install it",
+            )
         };
-        assert_eq!(plan("tool").unwrap().argv, [bin.join("tool").to_str().unwrap()]);
-        assert_eq!(plan("./local").unwrap().argv, [launch.cwd().join("./local").to_str().unwrap()]);
+        assert_eq!(
+            plan("tool").unwrap().argv,
+            [bin.join("tool").to_str().unwrap()]
+        );
+        assert_eq!(
+            plan("./local").unwrap().argv,
+            [launch.cwd().join("./local").to_str().unwrap()]
+        );
         for absent in ["local", "data", "sh", "/nowhere/tool"] {
             let error = plan(absent).unwrap_err();
-            assert_eq!(error.to_string(), format!("program '{absent}' was not found; install it"));
+            assert_eq!(
+                error.to_string(),
+                format!("program '{absent}' was not found; install it")
+            );
         }
         assert!(matches!(plan(""), Err(CliError::NoProgram)));
     }
@@ -191,11 +235,21 @@ mod tests {
         let launch = Launch::new("command");
         let plan = |argument: String| {
             let context = launch.context();
-            finish(&context, vec!["/bin/sh".into(), argument], environment(&context, &[]), "")
+            finish(
+                &context,
+                vec!["/bin/sh".into(), argument],
+                environment(&context, &[]),
+                "",
+            )
         };
         assert!(plan("x".repeat(ARGUMENT_BYTES_MAX)).is_ok());
-        let error = plan("x".repeat(ARGUMENT_BYTES_MAX + 1)).unwrap_err().to_string();
-        assert_eq!(error, "argument 1 has 131072 bytes; a program can be given at most 131071");
+        let error = plan("x".repeat(ARGUMENT_BYTES_MAX + 1))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "argument 1 has 131072 bytes; a program can be given at most 131071"
+        );
         assert!(matches!(plan("a\0b".into()), Err(CliError::Nul { .. })));
     }
 }

@@ -49,7 +49,10 @@ pub enum CliError {
     #[error("provider_config.command names no program")]
     NoProgram,
     /// An argument or variable that the system would refuse.
-    #[error("{what} has {bytes} bytes; a program can be given at most {}", launch::ARGUMENT_BYTES_MAX)]
+    #[error(
+        "{what} has {bytes} bytes; a program can be given at most {}",
+        launch::ARGUMENT_BYTES_MAX
+    )]
     TooLong {
         /// Which one.
         what: String,
@@ -139,7 +142,12 @@ impl TranscriptContext {
     #[must_use]
     pub fn new(mode: AgentMode, baseline: Usage) -> Self {
         let offset = baseline.transcript_offset;
-        Self { mode, offset, baseline, prices: ModelSettings::defaults() }
+        Self {
+            mode,
+            offset,
+            baseline,
+            prices: ModelSettings::defaults(),
+        }
     }
 }
 

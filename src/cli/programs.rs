@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 /// Finds a program in the absolute folders of the environment's PATH.
 #[must_use]
 pub fn find_program(program: &str, env: &[(String, String)]) -> Option<PathBuf> {
-    let path = env.iter().find(|(key, _)| key == "PATH").map_or("", |(_, path)| path);
+    let path = env
+        .iter()
+        .find(|(key, _)| key == "PATH")
+        .map_or("", |(_, path)| path);
     launch::find(program, path, Path::new("/"))
 }
 
@@ -24,7 +27,10 @@ pub fn ephemeral_argv(
     let task = task.filter(|task| !task.trim().is_empty());
     let mut argv = match (name, task) {
         ("shell", None) => {
-            let shell = env.iter().find(|(key, _)| key == "SHELL").map(|(_, shell)| shell);
+            let shell = env
+                .iter()
+                .find(|(key, _)| key == "SHELL")
+                .map(|(_, shell)| shell);
             vec![shell.cloned().unwrap_or_else(|| "/bin/sh".to_owned())]
         }
         ("shell", Some(_)) => return Err("'shell' takes no task".to_owned()),
@@ -33,7 +39,11 @@ pub fn ephemeral_argv(
         ("codex", Some(task)) => ["codex", "exec", "--", task].map(str::to_owned).to_vec(),
         _ => return Err(format!("'{name}' is no known CLI: claude, codex or shell")),
     };
-    let program = find_program(&argv[0], env).ok_or_else(|| format!("'{}' is not installed", argv[0]))?;
-    argv[0] = program.to_str().ok_or("the program's path is not UTF-8")?.to_owned();
+    let program =
+        find_program(&argv[0], env).ok_or_else(|| format!("'{}' is not installed", argv[0]))?;
+    argv[0] = program
+        .to_str()
+        .ok_or("the program's path is not UTF-8")?
+        .to_owned();
     Ok(argv)
 }

@@ -25,7 +25,9 @@ pub(super) struct Launch {
 impl Launch {
     pub(super) fn new(cli_name: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let run_dir = root.path().join("data/runs/00000000-0000-0000-0000-000000000001");
+        let run_dir = root
+            .path()
+            .join("data/runs/00000000-0000-0000-0000-000000000001");
         let cwd = root.path().join("work tree");
         std::fs::create_dir_all(&run_dir).unwrap();
         std::fs::create_dir_all(&cwd).unwrap();
@@ -47,7 +49,16 @@ impl Launch {
         };
         let env = vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())];
         let task = "do it".to_owned();
-        let launch = Self { root, agent, task, run_dir, cwd, resume: None, env, abbado };
+        let launch = Self {
+            root,
+            agent,
+            task,
+            run_dir,
+            cwd,
+            resume: None,
+            env,
+            abbado,
+        };
         launch.program(&launch.abbado);
         launch
     }
@@ -73,7 +84,9 @@ impl Launch {
     }
 
     pub(super) fn config(&mut self, json: &str) {
-        let Ok(Value::Object(map)) = serde_json::from_str(json) else { panic!("no object: {json}") };
+        let Ok(Value::Object(map)) = serde_json::from_str(json) else {
+            panic!("no object: {json}")
+        };
         self.agent.provider_config = map;
     }
 
@@ -101,21 +114,33 @@ impl Launch {
 
     /// The plan of the agent's own adapter.
     pub(super) fn plan(&self) -> Result<LaunchPlan, super::CliError> {
-        super::adapter(&self.agent.cli_name).unwrap().plan(&self.context())
+        super::adapter(&self.agent.cli_name)
+            .unwrap()
+            .plan(&self.context())
     }
 
     /// Arguments of a plan, with the temporary folder written as `ROOT`.
     pub(super) fn argv(&self) -> Vec<String> {
         let root = self.root.path().to_str().unwrap();
-        self.plan().unwrap().argv.iter().map(|item| item.replace(root, "ROOT")).collect()
+        self.plan()
+            .unwrap()
+            .argv
+            .iter()
+            .map(|item| item.replace(root, "ROOT"))
+            .collect()
     }
 }
 
 pub(super) fn names<'a>(env: &'a BTreeMap<String, String>, prefix: &str) -> Vec<&'a str> {
-    env.keys().map(String::as_str).filter(|name| name.starts_with(prefix)).collect()
+    env.keys()
+        .map(String::as_str)
+        .filter(|name| name.starts_with(prefix))
+        .collect()
 }
 
 /// A recorded file of the real CLI.
 pub(super) fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/claude").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/claude")
+        .join(name)
 }

@@ -50,7 +50,10 @@ pub(super) struct AgentFields {
 }
 
 /// Tells a null apart from an absent field.
-#[expect(clippy::option_option, reason = "absent, null and a value are three things here")]
+#[expect(
+    clippy::option_option,
+    reason = "absent, null and a value are three things here"
+)]
 fn given<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where
     T: Deserialize<'de>,
@@ -68,10 +71,14 @@ impl AgentFields {
         }
         // A name has no default: null is as wrong as an empty one.
         set(&mut agent.name, self.name, String::new);
-        set(&mut agent.cli_name, self.cli_name, || CLI_NAME_DEFAULT.into());
+        set(&mut agent.cli_name, self.cli_name, || {
+            CLI_NAME_DEFAULT.into()
+        });
         set(&mut agent.model, self.model.map(Some), || None);
         set(&mut agent.instructions, self.instructions, String::new);
-        set(&mut agent.allowed_tools, self.allowed_tools, || ALLOWED_TOOLS_DEFAULT.into());
+        set(&mut agent.allowed_tools, self.allowed_tools, || {
+            ALLOWED_TOOLS_DEFAULT.into()
+        });
         set(&mut agent.max_turns, self.max_turns, || MAX_TURNS_DEFAULT);
         set(&mut agent.provider_config, self.provider_config, Map::new);
         set(&mut agent.role, self.role, || ROLE_DEFAULT.into());
@@ -80,7 +87,9 @@ impl AgentFields {
 
 fn check(agent: &Agent) -> Result<(), ApiError> {
     let fault = agent.fault(|name| cli::adapter(name).is_some());
-    fault.map_or(Ok(()), |why| Err(ApiError::malformed(format!("The {why}."))))
+    fault.map_or(Ok(()), |why| {
+        Err(ApiError::malformed(format!("The {why}.")))
+    })
 }
 
 /// POST agents
@@ -96,12 +105,17 @@ pub(super) async fn create(
         Key::Fresh(idempotent) => idempotent,
     };
     let fields: AgentFields = decode(body.0)?;
-    let given = fields.project_id.as_deref().ok_or_else(|| {
-        ApiError::invalid("project_id", "is missing")
-    })?;
-    let project_id: ProjectId =
-        given.parse().map_err(|_| ApiError::invalid("project_id", "must be a UUID"))?;
-    if read(&runtime, move |reader| reader.project(project_id)).await?.is_none() {
+    let given = fields
+        .project_id
+        .as_deref()
+        .ok_or_else(|| ApiError::invalid("project_id", "is missing"))?;
+    let project_id: ProjectId = given
+        .parse()
+        .map_err(|_| ApiError::invalid("project_id", "must be a UUID"))?;
+    if read(&runtime, move |reader| reader.project(project_id))
+        .await?
+        .is_none()
+    {
         return Err(unknown("project"));
     }
     let now = clock::now();
@@ -129,7 +143,9 @@ pub(super) async fn create(
 
 async fn agent(runtime: &Runtime, path: &str) -> Result<Agent, ApiError> {
     let id: AgentId = id(path, "agent")?;
-    read(runtime, move |reader| reader.agent(id)).await?.ok_or_else(|| unknown("agent"))
+    read(runtime, move |reader| reader.agent(id))
+        .await?
+        .ok_or_else(|| unknown("agent"))
 }
 
 /// GET agents/{id}
@@ -168,8 +184,14 @@ pub(super) async fn remove(
     path: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let id = agent(&runtime, &path).await?.id;
-    if read(&runtime, move |reader| reader.has_live_process(None, Some(id))).await? {
-        return Err(ApiError::conflict("A run of this agent has a live process; cancel it first."));
+    if read(&runtime, move |reader| {
+        reader.has_live_process(None, Some(id))
+    })
+    .await?
+    {
+        return Err(ApiError::conflict(
+            "A run of this agent has a live process; cancel it first.",
+        ));
     }
     runtime.shared.writer.remove_agent(id).await?;
     Ok(HttpResponse::NoContent().finish())
@@ -195,5 +217,8 @@ pub(super) async fn list(
 #[utoipa::path(get, path = "/api/agent-templates", tag = "agents",
     responses((status = 200, body = [super::schema::TemplateView])))]
 pub(super) async fn templates() -> HttpResponse {
-    json(StatusCode::OK, include_str!("agent_templates.json").to_owned())
+    json(
+        StatusCode::OK,
+        include_str!("agent_templates.json").to_owned(),
+    )
 }

@@ -38,7 +38,9 @@ pub fn unknown(what: &str) -> ApiError {
 
 /// A JSON answer from JSON text.
 pub fn json(status: StatusCode, body: String) -> HttpResponse {
-    HttpResponse::build(status).content_type("application/json").body(body)
+    HttpResponse::build(status)
+        .content_type("application/json")
+        .body(body)
 }
 
 /// 200 with a serialisable body.
@@ -58,7 +60,8 @@ pub fn array(items: &[String]) -> HttpResponse {
 
 /// Decodes a body that was read as a value, so that its fingerprint does not depend on spaces.
 pub fn decode<T: DeserializeOwned>(body: Value) -> Result<T, ApiError> {
-    serde_json::from_value(body).map_err(|error| ApiError::malformed(format!("The body is wrong: {error}.")))
+    serde_json::from_value(body)
+        .map_err(|error| ApiError::malformed(format!("The body is wrong: {error}.")))
 }
 
 /// What an Idempotency-Key means for this request.
@@ -77,17 +80,28 @@ pub async fn key(
     status: StatusCode,
 ) -> Result<Key, ApiError> {
     let mut given = request.headers().get_all("Idempotency-Key");
-    let Some(key) = given.next() else { return Ok(Key::Fresh(None)) };
+    let Some(key) = given.next() else {
+        return Ok(Key::Fresh(None));
+    };
     let fine = |key: &&str| (1..=KEY_CHARS_MAX).contains(&key.len()) && key.is_ascii();
-    let key = key.to_str().ok().filter(fine).filter(|_| given.next().is_none()).ok_or_else(|| {
-        ApiError::invalid("Idempotency-Key", "must be one header of 1 to 255 ASCII characters")
-    })?;
+    let key = key
+        .to_str()
+        .ok()
+        .filter(fine)
+        .filter(|_| given.next().is_none())
+        .ok_or_else(|| {
+            ApiError::invalid(
+                "Idempotency-Key",
+                "must be one header of 1 to 255 ASCII characters",
+            )
+        })?;
     let scope = format!("{} {}", request.method(), request.path());
     let fingerprint = Sha256::digest(body.to_string()).to_vec();
     let (asked_scope, asked_key) = (scope.clone(), key.to_owned());
-    let known =
-        read(runtime, move |reader| reader.remembered(&asked_scope, &asked_key, clock::now()))
-            .await?;
+    let known = read(runtime, move |reader| {
+        reader.remembered(&asked_scope, &asked_key, clock::now())
+    })
+    .await?;
     match known {
         Some(first) if first.fingerprint != fingerprint => Err(ApiError::conflict(
             "This Idempotency-Key was used with another body; use a new one.",
@@ -98,7 +112,12 @@ pub async fn key(
         }
         None => {
             let (key, status) = (key.to_owned(), status.as_u16());
-            Ok(Key::Fresh(Some(Box::new(Idempotency { scope, key, fingerprint, status }))))
+            Ok(Key::Fresh(Some(Box::new(Idempotency {
+                scope,
+                key,
+                fingerprint,
+                status,
+            }))))
         }
     }
 }
@@ -115,9 +134,10 @@ pub async fn remember(runtime: &Runtime, key: Option<Box<Idempotency>>, answer: 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Full => {
-                Self::unavailable("The disk is full; nothing was recorded. Make room and try again.", 5)
-            }
+            StoreError::Full => Self::unavailable(
+                "The disk is full; nothing was recorded. Make room and try again.",
+                5,
+            ),
             StoreError::Closed => Self::unavailable("The server is shutting down.", 5),
             StoreError::Taken(what) if what.contains("idempotency") => {
                 Self::conflict("A request with this Idempotency-Key is under way.")
@@ -139,9 +159,9 @@ impl From<AskError> for ApiError {
             AskError::UnknownRun => unknown("run"),
             AskError::Busy { .. } | AskError::TooManyRuns { .. } => Self::busy(sentence(&error), 1),
             AskError::Rejected(rejection) => refused(rejection),
-            AskError::NoEventName => Self::malformed(
-                "The hook payload names no event: hook_event_name is missing.",
-            ),
+            AskError::NoEventName => {
+                Self::malformed("The hook payload names no event: hook_event_name is missing.")
+            }
             AskError::Store(error) => error.into(),
             AskError::World(why) => Self::fault(why),
             AskError::ActorEnded => Self::fault(error),
@@ -168,6 +188,9 @@ fn refused(rejection: Rejection) -> ApiError {
 fn sentence(error: &impl std::fmt::Display) -> String {
     let text = error.to_string();
     let mut letters = text.chars();
-    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    let first = letters
+        .next()
+        .map(|first| first.to_uppercase().to_string())
+        .unwrap_or_default();
     format!("{first}{}.", letters.as_str())
 }

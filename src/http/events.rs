@@ -62,21 +62,32 @@ pub(super) async fn page(
     query: Query<PageQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let id: RunId = id(&path, "run")?;
-    let PageQuery { after_sequence, limit, event_type } = query.0;
+    let PageQuery {
+        after_sequence,
+        limit,
+        event_type,
+    } = query.0;
     if let Some(name) = &event_type
         && !Event::TYPES.contains(&name.as_str())
     {
-        return Err(ApiError::invalid("type", format!("'{name}' is no event type")));
+        return Err(ApiError::invalid(
+            "type",
+            format!("'{name}' is no event type"),
+        ));
     }
     let events = read(&runtime, move |reader| {
         if !reader.run_exists(id)? {
             return Ok(None);
         }
-        reader.events_of_run(id, after_sequence, limit, event_type.as_deref()).map(Some)
+        reader
+            .events_of_run(id, after_sequence, limit, event_type.as_deref())
+            .map(Some)
     })
     .await?
     .ok_or_else(|| unknown("run"))?;
-    Ok(array(&events.iter().map(StoredEvent::wire).collect::<Vec<_>>()))
+    Ok(array(
+        &events.iter().map(StoredEvent::wire).collect::<Vec<_>>(),
+    ))
 }
 
 /// GET runs/{id}/events/stream
@@ -119,9 +130,14 @@ fn place(request: &HttpRequest, query: Option<&str>) -> Result<EventId, ApiError
         Some(value) => Some(value.to_str().unwrap_or("?")),
         None => query,
     };
-    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(0) };
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(0);
+    };
     text.parse().ok().filter(|id| *id >= 0).ok_or_else(|| {
-        ApiError::invalid("last_event_id", "must be the number of an event, 0 or greater")
+        ApiError::invalid(
+            "last_event_id",
+            "must be the number of an event, 0 or greater",
+        )
     })
 }
 
@@ -147,8 +163,13 @@ fn stream(
         let why = format!("{limit} readers follow event streams already.");
         return Err(ApiError::busy(why, 5));
     }
-    let follower =
-        Follower { runtime: runtime.clone(), run_id, after, place: Place::Opening, _guard: guard };
+    let follower = Follower {
+        runtime: runtime.clone(),
+        run_id,
+        after,
+        place: Place::Opening,
+        _guard: guard,
+    };
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/event-stream"))
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -251,7 +272,11 @@ impl Follower {
                 Joined::Closed => {}
             }
         }
-        if bytes.is_empty() { Ok(Step::Again) } else { Ok(Step::Bytes(bytes.freeze())) }
+        if bytes.is_empty() {
+            Ok(Step::Again)
+        } else {
+            Ok(Step::Bytes(bytes.freeze()))
+        }
     }
 }
 
@@ -264,7 +289,11 @@ enum Step {
 /// A live stream that is over.
 fn ended() -> Subscription {
     let (_, live) = tokio::sync::mpsc::channel(1);
-    Subscription { backlog: Vec::new(), live, waiting: Arc::default() }
+    Subscription {
+        backlog: Vec::new(),
+        live,
+        waiting: Arc::default(),
+    }
 }
 
 /// The next write: all frames that wait, or a comment after a quiet while.

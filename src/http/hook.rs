@@ -1,7 +1,15 @@
 //! The way in for CLI hooks.
 
-use super::{answer::{id, json}, error::ApiError, extract::RawJson, metrics::Metrics};
-use crate::{domain::RunId, runtime::{Request, Runtime}};
+use super::{
+    answer::{id, json},
+    error::ApiError,
+    extract::RawJson,
+    metrics::Metrics,
+};
+use crate::{
+    domain::RunId,
+    runtime::{Request, Runtime},
+};
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde_json::Value;
 use std::sync::Arc;
@@ -23,7 +31,10 @@ pub(super) async fn receive(
     let delivery = match request.headers().get("X-Abbado-Delivery") {
         None => None,
         Some(value) => {
-            let id = value.to_str().ok().and_then(|text| Uuid::try_parse(text).ok());
+            let id = value
+                .to_str()
+                .ok()
+                .and_then(|text| Uuid::try_parse(text).ok());
             Some(id.ok_or_else(|| ApiError::invalid("X-Abbado-Delivery", "must be a UUID"))?)
         }
     };

@@ -6,18 +6,45 @@ use utoipa::OpenApi;
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "abbado", description = "Runs of AI coding CLIs as append-only event logs. \
-        Errors are a status code with one plain-text sentence."),
+    info(
+        title = "abbado",
+        description = "Runs of AI coding CLIs as append-only event logs. \
+        Errors are a status code with one plain-text sentence."
+    ),
     paths(
-        projects::create, projects::list, projects::get, projects::change, projects::remove,
-        projects::add_repo, projects::remove_repo,
-        agents::create, agents::get, agents::change, agents::remove, agents::list,
+        projects::create,
+        projects::list,
+        projects::get,
+        projects::change,
+        projects::remove,
+        projects::add_repo,
+        projects::remove_repo,
+        agents::create,
+        agents::get,
+        agents::change,
+        agents::remove,
+        agents::list,
         agents::templates,
-        runs::create, runs::list, runs::get, runs::remove, runs::cancel, runs::pause,
-        runs::go_on, runs::notify, runs::tasks, runs::logs,
-        events::page, events::of_run, events::of_all, hook::receive,
-        settings::get_models, settings::put_models, settings::get_notifications,
-        settings::put_notifications, terminal::open, document,
+        runs::create,
+        runs::list,
+        runs::get,
+        runs::remove,
+        runs::cancel,
+        runs::pause,
+        runs::go_on,
+        runs::notify,
+        runs::tasks,
+        runs::logs,
+        events::page,
+        events::of_run,
+        events::of_all,
+        hook::receive,
+        settings::get_models,
+        settings::put_models,
+        settings::get_notifications,
+        settings::put_notifications,
+        terminal::open,
+        document,
     )
 )]
 struct Document;

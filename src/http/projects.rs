@@ -49,7 +49,9 @@ pub(super) struct NewRepo {
 }
 
 fn name_fault(fault: Option<&'static str>) -> Result<(), ApiError> {
-    fault.map_or(Ok(()), |why| Err(ApiError::malformed(format!("The {why}."))))
+    fault.map_or(Ok(()), |why| {
+        Err(ApiError::malformed(format!("The {why}.")))
+    })
 }
 
 /// POST projects
@@ -88,7 +90,9 @@ pub(super) async fn list(runtime: web::Data<Runtime>) -> Result<HttpResponse, Ap
 
 async fn project(runtime: &Runtime, path: &str) -> Result<Project, ApiError> {
     let id: ProjectId = id(path, "project")?;
-    read(runtime, move |reader| reader.project(id)).await?.ok_or_else(|| unknown("project"))
+    read(runtime, move |reader| reader.project(id))
+        .await?
+        .ok_or_else(|| unknown("project"))
 }
 
 /// GET projects/{id}
@@ -119,8 +123,16 @@ pub(super) async fn change(
     }
     let set_up = &mut project.set_up;
     for (field, given, kept) in [
-        ("setup_script", change.setup_script, &mut set_up.setup_script),
-        ("cleanup_script", change.cleanup_script, &mut set_up.cleanup_script),
+        (
+            "setup_script",
+            change.setup_script,
+            &mut set_up.setup_script,
+        ),
+        (
+            "cleanup_script",
+            change.cleanup_script,
+            &mut set_up.cleanup_script,
+        ),
     ] {
         let Some(script) = given else { continue };
         if script.len() > SCRIPT_BYTES_MAX || script.contains('\0') {
@@ -139,7 +151,11 @@ pub(super) async fn change(
         }
         set_up.copy_files = globs;
     }
-    runtime.shared.writer.change_project(project.clone()).await?;
+    runtime
+        .shared
+        .writer
+        .change_project(project.clone())
+        .await?;
     ok(&project)
 }
 
@@ -152,7 +168,11 @@ pub(super) async fn remove(
     path: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let id = project(&runtime, &path).await?.id;
-    if read(&runtime, move |reader| reader.has_live_process(Some(id), None)).await? {
+    if read(&runtime, move |reader| {
+        reader.has_live_process(Some(id), None)
+    })
+    .await?
+    {
         let why = "A run of this project has a live process; cancel it first.";
         return Err(ApiError::conflict(why));
     }
@@ -186,19 +206,25 @@ pub(super) async fn add_repo(
         .await
         .map_err(ApiError::fault)?
         .map_err(|error| ApiError::invalid("repo_path", repo_fault(&error)))?;
-    let repo =
-        Repo { id: ids::repo(), name: new.name, repo_path: PathBuf::from(new.repo_path) };
+    let repo = Repo {
+        id: ids::repo(),
+        name: new.name,
+        repo_path: PathBuf::from(new.repo_path),
+    };
     let answer = text(&repo)?;
     let record = idempotent.map(|key| key.answered(&answer));
     let writer = &runtime.shared.writer;
-    match writer.add_repo(project.id, repo, inspected.git_dir, clock::now(), record).await {
+    match writer
+        .add_repo(project.id, repo, inspected.git_dir, clock::now(), record)
+        .await
+    {
         Ok(()) => Ok(json(StatusCode::CREATED, answer)),
-        Err(StoreError::Taken(what)) if what.contains("repos.git_dir") => {
-            Err(ApiError::conflict("This repository is in the project already."))
-        }
-        Err(StoreError::Taken(what)) if what.contains("repos.name") => {
-            Err(ApiError::conflict("A repo of that name is in the project already."))
-        }
+        Err(StoreError::Taken(what)) if what.contains("repos.git_dir") => Err(ApiError::conflict(
+            "This repository is in the project already.",
+        )),
+        Err(StoreError::Taken(what)) if what.contains("repos.name") => Err(ApiError::conflict(
+            "A repo of that name is in the project already.",
+        )),
         Err(error) => Err(error.into()),
     }
 }

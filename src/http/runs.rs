@@ -8,7 +8,11 @@ use super::{
 use crate::{
     domain::{
         Agent, AgentId, Project, ProjectId, RunId,
-        run::{Status, command::NewRun, event::{RepoBase, StopBy}},
+        run::{
+            Status,
+            command::NewRun,
+            event::{RepoBase, StopBy},
+        },
     },
     git::{self, GitError},
     pty,
@@ -67,7 +71,10 @@ fn not_blank(field: &str, text: &str) -> Result<(), ApiError> {
         return Err(ApiError::invalid(field, "must not be blank"));
     }
     if text.len() > TASK_BYTES_MAX || text.contains('\0') {
-        return Err(ApiError::invalid(field, "must be text of at most 512 KiB without NUL"));
+        return Err(ApiError::invalid(
+            field,
+            "must be text of at most 512 KiB without NUL",
+        ));
     }
     Ok(())
 }
@@ -90,7 +97,9 @@ pub(super) async fn create(
     let agent_id = AgentId(fields.agent_id);
     let parent = fields.parent_run_id.map(RunId);
     let (agent, project) = read(&runtime, move |reader| {
-        let Some(agent) = reader.agent(agent_id)? else { return Ok((None, None)) };
+        let Some(agent) = reader.agent(agent_id)? else {
+            return Ok((None, None));
+        };
         let project = reader.project(agent.project_id)?;
         Ok((Some(agent), project))
     })
@@ -105,7 +114,10 @@ pub(super) async fn create(
     let run_id = ids::run();
     let checked = web::block(move || check(run_id, fields, agent, project));
     let new = checked.await.map_err(ApiError::fault)??;
-    let request = Request::Create { new: Box::new(new), idempotent };
+    let request = Request::Create {
+        new: Box::new(new),
+        idempotent,
+    };
     let view = runtime.ask(run_id, request).await?;
     Ok(json(StatusCode::CREATED, view))
 }
@@ -127,8 +139,7 @@ fn check(
         let fault = |error: GitError| repo_fault(&repo.name, &error);
         git::inspect(&repo.repo_path).map_err(fault)?;
         let base_commit =
-            git::resolve_commit(&repo.repo_path, &fields.source_branch)
-                .map_err(fault)?;
+            git::resolve_commit(&repo.repo_path, &fields.source_branch).map_err(fault)?;
         git::check_branch_free(&repo.repo_path, &run_branch).map_err(fault)?;
         repos.push(RepoBase {
             repo_id: repo.id,
@@ -181,7 +192,9 @@ pub(super) async fn list(
         limit: query.limit,
         before: query.before.map(RunId),
     };
-    Ok(array(&read(&runtime, move |reader| reader.runs(&filter)).await?))
+    Ok(array(
+        &read(&runtime, move |reader| reader.runs(&filter)).await?,
+    ))
 }
 
 /// GET runs/{id}
@@ -267,7 +280,15 @@ pub(super) async fn go_on(
     };
     let Message { message } = decode(body.0)?;
     not_blank("message", &message)?;
-    let view = runtime.ask(id, Request::Continue { message, idempotent }).await?;
+    let view = runtime
+        .ask(
+            id,
+            Request::Continue {
+                message,
+                idempotent,
+            },
+        )
+        .await?;
     Ok(json(StatusCode::OK, view))
 }
 
@@ -281,7 +302,9 @@ pub(super) async fn notify(
     body: JsonBody<Notify>,
 ) -> Result<HttpResponse, ApiError> {
     let notify = body.0.notify;
-    let view = runtime.ask(id(&path, "run")?, Request::SetNotify { notify }).await?;
+    let view = runtime
+        .ask(id(&path, "run")?, Request::SetNotify { notify })
+        .await?;
     Ok(json(StatusCode::OK, view))
 }
 
@@ -319,7 +342,9 @@ pub(super) async fn logs(
     let extent = web::block(move || pty::output_log::extent(&folder)).await;
     let extent = extent.map_err(ApiError::fault)?.map_err(ApiError::fault)?;
     let Some(extent) = extent else {
-        return Err(ApiError::not_found("This run has no output: its CLI was never started."));
+        return Err(ApiError::not_found(
+            "This run has no output: its CLI was never started.",
+        ));
     };
     let (from, to, status) = match wanted(&request, extent.base, extent.end) {
         Wanted::All => (extent.base, extent.end, StatusCode::OK),
@@ -335,7 +360,9 @@ pub(super) async fn logs(
     let bytes = web::block(move || pty::output_log::read_at(&run_dir, from, length)).await;
     let bytes = bytes.map_err(ApiError::fault)?.map_err(ApiError::fault)?;
     let mut answer = HttpResponse::build(status);
-    answer.content_type("text/plain; charset=utf-8").insert_header(("Accept-Ranges", "bytes"));
+    answer
+        .content_type("text/plain; charset=utf-8")
+        .insert_header(("Accept-Ranges", "bytes"));
     if status == StatusCode::PARTIAL_CONTENT {
         let last = (from + bytes.len() as u64).saturating_sub(1);
         let range = format!("bytes {from}-{last}/{}", extent.end);
@@ -353,11 +380,16 @@ enum Wanted {
 /// The one range asked for, in absolute offsets. Several ranges, or one that is not understood,
 /// are answered with the whole, as RFC 9110 allows.
 fn wanted(request: &HttpRequest, base: u64, end: u64) -> Wanted {
-    let header = request.headers().get("Range").and_then(|value| value.to_str().ok());
+    let header = request
+        .headers()
+        .get("Range")
+        .and_then(|value| value.to_str().ok());
     let Some(range) = header.and_then(|value| value.strip_prefix("bytes=")) else {
         return Wanted::All;
     };
-    let Some((first, last)) = range.split_once('-') else { return Wanted::All };
+    let Some((first, last)) = range.split_once('-') else {
+        return Wanted::All;
+    };
     let (from, to) = match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
         (Ok(from), Ok(last)) if last >= from => (from, last.saturating_add(1).min(end)),
         (Ok(from), Err(_)) if last.trim().is_empty() => (from, end),
@@ -365,5 +397,9 @@ fn wanted(request: &HttpRequest, base: u64, end: u64) -> Wanted {
         _ => return Wanted::All,
     };
     let from = from.max(base);
-    if from < to { Wanted::Part(from, to) } else { Wanted::Nothing }
+    if from < to {
+        Wanted::Part(from, to)
+    } else {
+        Wanted::Nothing
+    }
 }

@@ -43,7 +43,9 @@ pub fn gate_config(config: &Config) -> Result<GateConfig, String> {
 pub fn listen(address: SocketAddr) -> Result<TcpListener, String> {
     TcpListener::bind(address).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => {
-            format!("{address} is taken by another program; choose another with --bind or ABBADO_BIND")
+            format!(
+                "{address} is taken by another program; choose another with --bind or ABBADO_BIND"
+            )
         }
         _ => format!("{address} cannot be listened on: {error}"),
     })
@@ -60,7 +62,9 @@ pub fn server(
 ) -> Result<Server, String> {
     gate.bound = listener.local_addr().map_err(|error| error.to_string())?;
     let metrics = Arc::new(Metrics::default());
-    let secrets = RunFolderSecrets { data_dir: runtime.shared.config.data_dir.clone() };
+    let secrets = RunFolderSecrets {
+        data_dir: runtime.shared.config.data_dir.clone(),
+    };
     let gate = Gate::new(gate, secrets, Arc::clone(&metrics));
     let home = web::Data::new(HomeDir(runtime.shared.config.home.clone()));
     let metrics = web::Data::new(metrics);
@@ -105,13 +109,22 @@ pub fn routes(app: &mut web::ServiceConfig) {
         .route("/api/projects/{id}", web::get().to(projects::get))
         .route("/api/projects/{id}", web::put().to(projects::change))
         .route("/api/projects/{id}", web::delete().to(projects::remove))
-        .route("/api/projects/{id}/repos", web::post().to(projects::add_repo))
-        .route("/api/projects/{project_id}/repos/{repo_id}", web::delete().to(projects::remove_repo))
+        .route(
+            "/api/projects/{id}/repos",
+            web::post().to(projects::add_repo),
+        )
+        .route(
+            "/api/projects/{project_id}/repos/{repo_id}",
+            web::delete().to(projects::remove_repo),
+        )
         .route("/api/agents", web::post().to(agents::create))
         .route("/api/agents/{id}", web::get().to(agents::get))
         .route("/api/agents/{id}", web::put().to(agents::change))
         .route("/api/agents/{id}", web::delete().to(agents::remove))
-        .route("/api/projects/{project_id}/agents", web::get().to(agents::list))
+        .route(
+            "/api/projects/{project_id}/agents",
+            web::get().to(agents::list),
+        )
         .route("/api/agent-templates", web::get().to(agents::templates))
         .route("/api/runs", web::post().to(runs::create))
         .route("/api/runs", web::get().to(runs::list))
@@ -125,11 +138,20 @@ pub fn routes(app: &mut web::ServiceConfig) {
         .route("/api/runs/{id}/tasks", web::get().to(runs::tasks))
         .route("/api/runs/{id}/hook", web::post().to(hook::receive))
         .route("/api/runs/{id}/events", web::get().to(events::page))
-        .route("/api/runs/{id}/events/stream", web::get().to(events::of_run))
+        .route(
+            "/api/runs/{id}/events/stream",
+            web::get().to(events::of_run),
+        )
         .route("/api/events/stream", web::get().to(events::of_all))
         .route("/api/settings/models", web::get().to(settings::get_models))
         .route("/api/settings/models", web::put().to(settings::put_models))
-        .route("/api/settings/notifications", web::get().to(settings::get_notifications))
-        .route("/api/settings/notifications", web::put().to(settings::put_notifications))
+        .route(
+            "/api/settings/notifications",
+            web::get().to(settings::get_notifications),
+        )
+        .route(
+            "/api/settings/notifications",
+            web::put().to(settings::put_notifications),
+        )
         .route("/api/terminal", web::get().to(terminal::open));
 }

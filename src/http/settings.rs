@@ -1,6 +1,10 @@
 //! Settings documents, and what is installed here.
 
-use super::{answer::{ok, read}, error::ApiError, extract::JsonBody};
+use super::{
+    answer::{ok, read},
+    error::ApiError,
+    extract::JsonBody,
+};
 use crate::{
     cli,
     domain::settings::{ModelSettings, NotificationSettings},
@@ -37,13 +41,19 @@ pub(super) struct NotificationChange {
 
 async fn models(runtime: &Runtime) -> Result<ModelSettings, ApiError> {
     let stored = read(runtime, |reader| reader.setting(MODELS)).await?;
-    let stored = stored.map(|document| serde_json::from_str(&document)).transpose();
-    Ok(stored.map_err(ApiError::fault)?.unwrap_or_else(ModelSettings::defaults))
+    let stored = stored
+        .map(|document| serde_json::from_str(&document))
+        .transpose();
+    Ok(stored
+        .map_err(ApiError::fault)?
+        .unwrap_or_else(ModelSettings::defaults))
 }
 
 async fn notifications(runtime: &Runtime) -> Result<NotificationSettings, ApiError> {
     let stored = read(runtime, |reader| reader.setting(NOTIFICATIONS)).await?;
-    let stored = stored.map(|document| serde_json::from_str(&document)).transpose();
+    let stored = stored
+        .map(|document| serde_json::from_str(&document))
+        .transpose();
     Ok(stored.map_err(ApiError::fault)?.unwrap_or_default())
 }
 
@@ -54,8 +64,10 @@ async fn with_installed(
     settings: &ModelSettings,
 ) -> Result<HttpResponse, ApiError> {
     let mut document = serde_json::to_value(settings).map_err(ApiError::fault)?;
-    for (provider, shown) in
-        settings.providers.iter().zip(document["providers"].as_array_mut().into_iter().flatten())
+    for (provider, shown) in settings
+        .providers
+        .iter()
+        .zip(document["providers"].as_array_mut().into_iter().flatten())
     {
         let (found, version) = look(runtime, installed, &provider.id, &provider.bin).await;
         shown["installed"] = Value::Bool(found);
@@ -78,7 +90,10 @@ async fn look(
     }
     let known = {
         let cache = installed.0.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.get(bin).filter(|(at, ..)| at.elapsed() < VERSION_AGE).cloned()
+        cache
+            .get(bin)
+            .filter(|(at, ..)| at.elapsed() < VERSION_AGE)
+            .cloned()
     };
     if let Some((_, found, version)) = known {
         return (found, version);
@@ -91,7 +106,10 @@ async fn look(
         Some(_) | None => None,
     };
     let mut cache = installed.0.lock().unwrap_or_else(PoisonError::into_inner);
-    cache.insert(bin.to_owned(), (Instant::now(), program.is_some(), version.clone()));
+    cache.insert(
+        bin.to_owned(),
+        (Instant::now(), program.is_some(), version.clone()),
+    );
     (program.is_some(), version)
 }
 
@@ -104,7 +122,10 @@ async fn ask_version(program: &std::path::Path, env: &[(String, String)]) -> Opt
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let output = tokio::time::timeout(VERSION_WAIT, output).await.ok()?.ok()?;
+    let output = tokio::time::timeout(VERSION_WAIT, output)
+        .await
+        .ok()?
+        .ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().next()?.trim();
     (!line.is_empty()).then(|| line.chars().take(100).collect())
@@ -132,7 +153,9 @@ pub(super) async fn put_models(
 ) -> Result<HttpResponse, ApiError> {
     let settings = body.0;
     if let Some(why) = settings.fault() {
-        return Err(ApiError::malformed(format!("The document is wrong: {why}.")));
+        return Err(ApiError::malformed(format!(
+            "The document is wrong: {why}."
+        )));
     }
     let document = serde_json::to_string(&settings).map_err(ApiError::fault)?;
     runtime.shared.writer.put_setting(MODELS, document).await?;
@@ -161,9 +184,18 @@ pub(super) async fn put_notifications(
         settings.discord_webhook_url = url;
     }
     for (given, kept) in [
-        (change.notify_on_pipeline_complete, &mut settings.notify_on_pipeline_complete),
-        (change.notify_on_run_failed, &mut settings.notify_on_run_failed),
-        (change.notify_on_attention, &mut settings.notify_on_attention),
+        (
+            change.notify_on_pipeline_complete,
+            &mut settings.notify_on_pipeline_complete,
+        ),
+        (
+            change.notify_on_run_failed,
+            &mut settings.notify_on_run_failed,
+        ),
+        (
+            change.notify_on_attention,
+            &mut settings.notify_on_attention,
+        ),
     ] {
         *kept = given.unwrap_or(*kept);
     }
@@ -171,6 +203,10 @@ pub(super) async fn put_notifications(
         return Err(ApiError::malformed(format!("The {why}.")));
     }
     let document = serde_json::to_string(&settings).map_err(ApiError::fault)?;
-    runtime.shared.writer.put_setting(NOTIFICATIONS, document).await?;
+    runtime
+        .shared
+        .writer
+        .put_setting(NOTIFICATIONS, document)
+        .await?;
     ok(&settings)
 }

@@ -27,7 +27,11 @@ use actix_web_actors::ws;
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 use serde_json::json;
-use std::{path::PathBuf, sync::Arc, time::{Duration, Instant}};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::{Notify, mpsc};
 
 /// A Ping follows each so many bytes; the Pong says how far the viewer has read.
@@ -67,7 +71,10 @@ pub(super) async fn open(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     let query = query.0;
-    let size = (side("cols", query.cols, 120)?, side("rows", query.rows, 30)?);
+    let size = (
+        side("cols", query.cols, 120)?,
+        side("rows", query.rows, 30)?,
+    );
     let socket = match &query.run_id {
         Some(run_id) => attach(&runtime, id(run_id, "run")?).await?,
         None => ephemeral(&runtime, &query, size).await?,
@@ -79,10 +86,13 @@ pub(super) async fn open(
 }
 
 fn side(field: &str, given: Option<u32>, default: u16) -> Result<u16, ApiError> {
-    let Some(given) = given else { return Ok(default) };
-    u16::try_from(given).ok().filter(|side| (1..=1000).contains(side)).ok_or_else(|| {
-        ApiError::invalid(field, "must be 1 to 1000")
-    })
+    let Some(given) = given else {
+        return Ok(default);
+    };
+    u16::try_from(given)
+        .ok()
+        .filter(|side| (1..=1000).contains(side))
+        .ok_or_else(|| ApiError::invalid(field, "must be 1 to 1000"))
 }
 
 async fn attach(runtime: &Runtime, run_id: RunId) -> Result<Socket, ApiError> {
@@ -91,7 +101,10 @@ async fn attach(runtime: &Runtime, run_id: RunId) -> Result<Socket, ApiError> {
     }
     let limit = runtime.shared.config.viewers_max;
     let guard = runtime.viewer(run_id).ok_or_else(|| {
-        ApiError::busy(format!("{limit} viewers are attached to this terminal already."), 5)
+        ApiError::busy(
+            format!("{limit} viewers are attached to this terminal already."),
+            5,
+        )
     })?;
     let run_dir = runtime.shared.run_dir(run_id);
     let source = match pty::attach(&run_dir, run_id.0).await {
@@ -115,15 +128,24 @@ async fn ephemeral(
     (cols, rows): (u16, u16),
 ) -> Result<Socket, ApiError> {
     let config = &runtime.shared.config;
-    let cwd = query.cwd.as_ref().map_or_else(|| config.home.clone(), PathBuf::from);
+    let cwd = query
+        .cwd
+        .as_ref()
+        .map_or_else(|| config.home.clone(), PathBuf::from);
     if !cwd.is_absolute() || !cwd.is_dir() {
-        return Err(ApiError::invalid("cwd", "must be the absolute path of a folder"));
+        return Err(ApiError::invalid(
+            "cwd",
+            "must be the absolute path of a folder",
+        ));
     }
     let name = query.cli.as_deref().unwrap_or("claude");
     let argv = cli::ephemeral_argv(name, query.task.as_deref(), &config.server_env)
         .map_err(|why| ApiError::invalid("cli", why))?;
     let terminal_id = ids::random();
-    let run_dir = config.data_dir.join("terminals").join(terminal_id.to_string());
+    let run_dir = config
+        .data_dir
+        .join("terminals")
+        .join(terminal_id.to_string());
     let mut env = config.server_env.clone();
     env.retain(|(key, _)| key != "TERM");
     env.push(("TERM".into(), "xterm-256color".into()));
@@ -140,17 +162,29 @@ async fn ephemeral(
         ephemeral: true,
     };
     make_private(&run_dir).map_err(ApiError::fault)?;
-    let session = pty::launch(&config.program, &spec).await.map_err(|error| {
-        ApiError::malformed(format!("The terminal did not start: {error}."))
-    })?;
-    let viewer = pty::attach(&run_dir, terminal_id).await.map_err(ApiError::fault)?;
-    let ephemeral = Ephemeral { _session: session, run_dir };
-    Ok(Socket::new(Source::Live(Box::new(viewer)), Some(ephemeral), None))
+    let session = pty::launch(&config.program, &spec)
+        .await
+        .map_err(|error| ApiError::malformed(format!("The terminal did not start: {error}.")))?;
+    let viewer = pty::attach(&run_dir, terminal_id)
+        .await
+        .map_err(ApiError::fault)?;
+    let ephemeral = Ephemeral {
+        _session: session,
+        run_dir,
+    };
+    Ok(Socket::new(
+        Source::Live(Box::new(viewer)),
+        Some(ephemeral),
+        None,
+    ))
 }
 
 fn make_private(folder: &std::path::Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
 }
 
 /// The launching connection of an ephemeral terminal: when it closes, all of it ends.
@@ -263,13 +297,17 @@ impl Socket {
 
     /// Hands something to the holder in order; a full queue holds this socket alone.
     fn give(&self, what: ToHolder, context: &mut ws::WebsocketContext<Self>) {
-        let Some(input) = self.input.clone() else { return };
+        let Some(input) = self.input.clone() else {
+            return;
+        };
         let sent = async move { input.send(what).await }.into_actor(self);
-        context.wait(sent.map(|outcome, _, context: &mut ws::WebsocketContext<Self>| {
-            if outcome.is_err() {
-                context.stop();
-            }
-        }));
+        context.wait(
+            sent.map(|outcome, _, context: &mut ws::WebsocketContext<Self>| {
+                if outcome.is_err() {
+                    context.stop();
+                }
+            }),
+        );
     }
 
     fn text(&mut self, text: &str, context: &mut ws::WebsocketContext<Self>) {
@@ -317,7 +355,10 @@ impl Socket {
 }
 
 fn complain(why: &str, context: &mut ws::WebsocketContext<Socket>) {
-    let reason = ws::CloseReason { code: ws::CloseCode::Policy, description: Some(why.into()) };
+    let reason = ws::CloseReason {
+        code: ws::CloseCode::Policy,
+        description: Some(why.into()),
+    };
     context.close(Some(reason));
     context.stop();
 }
@@ -326,7 +367,9 @@ fn complain(why: &str, context: &mut ws::WebsocketContext<Socket>) {
 async fn relay(mut reader: ViewerReader, socket: actix::Addr<Socket>, flow: Arc<Flow>) {
     loop {
         flow.room().await;
-        let Ok(Some(said)) = reader.next().await else { break };
+        let Ok(Some(said)) = reader.next().await else {
+            break;
+        };
         let over = matches!(said, ToViewer::Exit(_));
         if socket.send(Relay(said)).await.is_err() || over {
             return;

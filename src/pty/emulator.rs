@@ -89,7 +89,10 @@ impl Emulator {
         let (rows, cols) = grid_size(size);
         let parser =
             Parser::new_with_callbacks(rows, cols, SCROLLBACK_LINES_MAX, Extras::default());
-        Self { parser, tracker: SequenceTracker::default() }
+        Self {
+            parser,
+            tracker: SequenceTracker::default(),
+        }
     }
 
     /// Takes output in, cut anywhere.
@@ -138,7 +141,10 @@ impl Emulator {
     #[must_use]
     pub fn size(&self) -> Size {
         let (rows, cols) = self.parser.screen().size();
-        Size { cols: cols.get(), rows: rows.get() }
+        Size {
+            cols: cols.get(),
+            rows: rows.get(),
+        }
     }
 
     /// Tells whether the program asked for pastes in brackets.

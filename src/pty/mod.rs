@@ -138,7 +138,9 @@ pub enum PtyError {
     #[error("the holder sent a frame that cannot be read")]
     Body(#[from] serde_json::Error),
     /// A holder of a version that this server does not speak.
-    #[error("the holder speaks protocol {theirs}, this server speaks {PROTOCOL} and the one before")]
+    #[error(
+        "the holder speaks protocol {theirs}, this server speaks {PROTOCOL} and the one before"
+    )]
     Protocol {
         /// What the holder speaks.
         theirs: u32,

@@ -63,7 +63,10 @@ pub fn read_at(run_dir: &Path, offset: u64, len: usize) -> io::Result<Vec<u8>> {
     let filled = read_full(&file, &mut bytes, offset)?;
     bytes.truncate(filled);
     if read_base(run_dir)? > offset {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "this output is no longer kept"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "this output is no longer kept",
+        ));
     }
     Ok(bytes)
 }
@@ -128,7 +131,13 @@ impl OutputLog {
         let end = file.metadata()?.len();
         let base = read_base(run_dir)?.min(end);
         let extent = Extent { base, end };
-        Ok(Self { run_dir: run_dir.to_owned(), file, extent, len_max, grows: false })
+        Ok(Self {
+            run_dir: run_dir.to_owned(),
+            file,
+            extent,
+            len_max,
+            grows: false,
+        })
     }
 
     /// Tells what is kept.
@@ -148,7 +157,9 @@ impl OutputLog {
     /// # Errors
     /// When no descriptor is left.
     pub fn reader(&self) -> io::Result<LogReader> {
-        Ok(LogReader { file: self.file.try_clone()? })
+        Ok(LogReader {
+            file: self.file.try_clone()?,
+        })
     }
 
     /// Appends output, then drops the oldest half when the log is over its bound. On a full disk
@@ -173,7 +184,10 @@ impl OutputLog {
             self.grows = true;
             grows = true;
         }
-        Ok(Appended { extent: self.extent, grows })
+        Ok(Appended {
+            extent: self.extent,
+            grows,
+        })
     }
 
     /// Cuts a half-written piece off: readers take the file's length for the end of the output.
@@ -192,7 +206,12 @@ impl OutputLog {
         write_atomic(&self.run_dir.join(BASE), base.to_string().as_bytes())?;
         let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
         self.extent.base = base;
-        fallocate(&self.file, flags, old.cast_signed(), (base - old).cast_signed())?;
+        fallocate(
+            &self.file,
+            flags,
+            old.cast_signed(),
+            (base - old).cast_signed(),
+        )?;
         Ok(())
     }
 
@@ -225,7 +244,9 @@ impl LogReader {
     /// # Errors
     /// When no descriptor is left.
     pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self { file: self.file.try_clone()? })
+        Ok(Self {
+            file: self.file.try_clone()?,
+        })
     }
 }
 
@@ -261,14 +282,20 @@ mod tests {
         assert_eq!(gone.kind(), io::ErrorKind::InvalidInput);
         assert!(read_at(dir.path(), seen.end, 10).unwrap().is_empty());
         let on_disk = fs::metadata(dir.path().join(LOG)).unwrap().blocks() * 512;
-        assert!(on_disk <= bound + 2 * BLOCK_LEN, "{on_disk} bytes are still on disk");
+        assert!(
+            on_disk <= bound + 2 * BLOCK_LEN,
+            "{on_disk} bytes are still on disk"
+        );
     }
 
     #[test]
     fn a_second_attempt_goes_on_where_the_first_ended() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(extent(dir.path()).unwrap(), None);
-        OutputLog::open(dir.path(), LOG_LEN_MAX).unwrap().append(b"first ").unwrap();
+        OutputLog::open(dir.path(), LOG_LEN_MAX)
+            .unwrap()
+            .append(b"first ")
+            .unwrap();
         let mut log = OutputLog::open(dir.path(), LOG_LEN_MAX).unwrap();
         assert_eq!(log.extent(), Extent { base: 0, end: 6 });
         log.append(b"second").unwrap();

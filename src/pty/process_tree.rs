@@ -80,7 +80,10 @@ pub fn carrying(run_id: Uuid) -> io::Result<Vec<Process>> {
     let roots: Vec<u32> = found.iter().map(|process| process.pid).collect();
     let seen: HashSet<Process> = found.iter().copied().collect();
     let more = below(&rows, &roots);
-    found.extend(more.into_iter().filter(|it| it.pid != own && !seen.contains(it)));
+    found.extend(
+        more.into_iter()
+            .filter(|it| it.pid != own && !seen.contains(it)),
+    );
     Ok(found)
 }
 
@@ -114,7 +117,11 @@ fn table() -> io::Result<Vec<Row>> {
     let mut rows = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let name = entry?.file_name();
-        if let Some(row) = name.to_str().and_then(|name| name.parse().ok()).and_then(read_row) {
+        if let Some(row) = name
+            .to_str()
+            .and_then(|name| name.parse().ok())
+            .and_then(read_row)
+        {
             rows.push(row);
         }
     }
@@ -134,7 +141,10 @@ fn read_row(pid: u32) -> Option<Row> {
     let parent = fields.next()?.parse().ok()?;
     // The start is field 22 of the line; state and parent, 3 and 4, are taken.
     let started = fields.nth(17)?.parse().ok()?;
-    Some(Row { process: Process { pid, started }, parent })
+    Some(Row {
+        process: Process { pid, started },
+        parent,
+    })
 }
 
 /// Sends a signal, unless the process id went to another process meanwhile.
@@ -160,7 +170,10 @@ pub fn terminate(processes: &[Process]) {
 pub fn kill_all(find: impl Fn() -> io::Result<Vec<Process>>) -> io::Result<usize> {
     let mut stopped = HashSet::new();
     for _ in 0..FREEZE_ROUNDS_MAX {
-        let fresh: Vec<_> = find()?.into_iter().filter(|it| stopped.insert(*it)).collect();
+        let fresh: Vec<_> = find()?
+            .into_iter()
+            .filter(|it| stopped.insert(*it))
+            .collect();
         if fresh.is_empty() {
             break;
         }
@@ -168,7 +181,10 @@ pub fn kill_all(find: impl Fn() -> io::Result<Vec<Process>>) -> io::Result<usize
             send(process, Signal::SIGSTOP);
         }
     }
-    Ok(stopped.into_iter().filter(|process| send(*process, Signal::SIGKILL)).count())
+    Ok(stopped
+        .into_iter()
+        .filter(|process| send(*process, Signal::SIGKILL))
+        .count())
 }
 
 /// Ends what a killed holder left: every process of this user whose environment carries the run's
@@ -205,7 +221,10 @@ fn end(find: impl Fn() -> io::Result<Vec<Process>>) -> io::Result<usize> {
         terminate(&fresh);
         let waited = begin.elapsed();
         if waited > GRACE + KILL_WAIT {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "a process cannot be killed"));
+            return Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "a process cannot be killed",
+            ));
         }
         if waited > GRACE {
             kill_all(&find)?;

@@ -159,8 +159,13 @@ impl Frame {
         Ok(match kind {
             HELLO => Self::Hello(serde_json::from_slice(&body)?),
             OUTPUT => {
-                let offset = body.try_get_u64_le().map_err(|_| PtyError::Malformed("short output"))?;
-                Self::Output { offset, bytes: body }
+                let offset = body
+                    .try_get_u64_le()
+                    .map_err(|_| PtyError::Malformed("short output"))?;
+                Self::Output {
+                    offset,
+                    bytes: body,
+                }
             }
             SNAPSHOT => Self::Snapshot(decode_snapshot(body)?),
             RESIZED => Self::Resized(serde_json::from_slice(&body)?),
@@ -168,7 +173,8 @@ impl Frame {
             ATTACH => Self::Attach(serde_json::from_slice(&body)?),
             INPUT => Self::Input(body),
             PASTE => Self::Paste(
-                String::from_utf8(body.into()).map_err(|_| PtyError::Malformed("paste not UTF-8"))?,
+                String::from_utf8(body.into())
+                    .map_err(|_| PtyError::Malformed("paste not UTF-8"))?,
             ),
             RESIZE => Self::Resize(serde_json::from_slice(&body)?),
             STOP => Self::Stop(serde_json::from_slice(&body)?),
@@ -220,7 +226,10 @@ fn json(kind: u8, value: &impl Serialize, body: &mut BytesMut) -> Result<u8, Pty
 
 fn assemble(kind: u8, body: &[u8]) -> Result<Bytes, PtyError> {
     if body.len() > BODY_LEN_MAX {
-        return Err(PtyError::TooLong { len: body.len(), limit: BODY_LEN_MAX });
+        return Err(PtyError::TooLong {
+            len: body.len(),
+            limit: BODY_LEN_MAX,
+        });
     }
     let mut frame = BytesMut::with_capacity(HEAD_LEN + body.len());
     // The length counts the body: a reader knows how much to wait for after the type byte.
@@ -334,9 +343,18 @@ mod tests {
         let mut buffer = BytesMut::new();
         buffer.put_u32_le(FRAME_LEN_MAX as u32);
         buffer.put_u8(INPUT);
-        assert!(matches!(Frame::take(&mut buffer), Err(PtyError::Malformed(_))));
+        assert!(matches!(
+            Frame::take(&mut buffer),
+            Err(PtyError::Malformed(_))
+        ));
         let long = Frame::Input(vec![0; BODY_LEN_MAX + 1].into());
         assert!(matches!(long.encode(), Err(PtyError::TooLong { .. })));
-        assert_eq!(Frame::Input(vec![0; BODY_LEN_MAX].into()).encode().unwrap().len(), FRAME_LEN_MAX);
+        assert_eq!(
+            Frame::Input(vec![0; BODY_LEN_MAX].into())
+                .encode()
+                .unwrap()
+                .len(),
+            FRAME_LEN_MAX
+        );
     }
 }

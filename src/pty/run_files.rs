@@ -73,8 +73,15 @@ pub fn last_screen(run_dir: &Path) -> io::Result<Option<LastScreen>> {
         Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(err) => return Err(err),
     };
-    let ScreenHead { cols, rows, exit, .. } = head;
-    Ok(Some(LastScreen { cols, rows, bytes, exit }))
+    let ScreenHead {
+        cols, rows, exit, ..
+    } = head;
+    Ok(Some(LastScreen {
+        cols,
+        rows,
+        bytes,
+        exit,
+    }))
 }
 
 /// Writes the last screen, head last.
@@ -251,7 +258,11 @@ pub fn lock_state(run_dir: &Path) -> io::Result<LockState> {
     match file.try_lock_shared() {
         Ok(()) => {
             let recorded = read_attempt(&mut file)?;
-            Ok(if recorded == 0 { LockState::Never } else { LockState::Free { recorded } })
+            Ok(if recorded == 0 {
+                LockState::Never
+            } else {
+                LockState::Free { recorded }
+            })
         }
         Err(fs::TryLockError::WouldBlock) => Ok(LockState::Held),
         Err(fs::TryLockError::Error(err)) => Err(err),
@@ -297,7 +308,10 @@ pub fn find_socket(run_dir: &Path) -> io::Result<Option<PathBuf>> {
     };
     match fs::symlink_metadata(&path) {
         Ok(meta) if meta.file_type().is_socket() && meta.uid() == own_uid() => Ok(Some(path)),
-        Ok(_) => Err(io::Error::new(io::ErrorKind::PermissionDenied, "not a socket of ours")),
+        Ok(_) => Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "not a socket of ours",
+        )),
         Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(err) => Err(err),
     }
@@ -342,22 +356,41 @@ mod tests {
         assert_eq!(lock_state(dir.path()).unwrap(), LockState::Never);
         let lock = RunLock::acquire(dir.path(), 9).unwrap();
         assert_eq!(lock_state(dir.path()).unwrap(), LockState::Held);
-        assert!(matches!(RunLock::acquire(dir.path(), 10), Err(LockRefusal::Busy)));
+        assert!(matches!(
+            RunLock::acquire(dir.path(), 10),
+            Err(LockRefusal::Busy)
+        ));
         drop(lock);
-        assert_eq!(lock_state(dir.path()).unwrap(), LockState::Free { recorded: 9 });
+        assert_eq!(
+            lock_state(dir.path()).unwrap(),
+            LockState::Free { recorded: 9 }
+        );
         for used in [1, 9] {
             let refused = RunLock::acquire(dir.path(), used);
             assert!(matches!(refused, Err(LockRefusal::Attempt { recorded: 9 })));
         }
         drop(RunLock::acquire(dir.path(), 10).unwrap());
-        assert_eq!(lock_state(dir.path()).unwrap(), LockState::Free { recorded: 10 });
+        assert_eq!(
+            lock_state(dir.path()).unwrap(),
+            LockState::Free { recorded: 10 }
+        );
     }
 
     #[test]
     fn a_last_screen_whose_halves_do_not_belong_together_counts_as_none() {
         let dir = tempfile::tempdir().unwrap();
-        let exit = ExitReport { attempt: 1, pid: 7, code: Some(0), signal: None };
-        let screen = LastScreen { cols: 80, rows: 24, bytes: b"\x1bchello".to_vec(), exit };
+        let exit = ExitReport {
+            attempt: 1,
+            pid: 7,
+            code: Some(0),
+            signal: None,
+        };
+        let screen = LastScreen {
+            cols: 80,
+            rows: 24,
+            bytes: b"\x1bchello".to_vec(),
+            exit,
+        };
         assert_eq!(last_screen(dir.path()).unwrap(), None);
         write_last_screen(dir.path(), &screen).unwrap();
         assert_eq!(last_screen(dir.path()).unwrap(), Some(screen));
@@ -371,7 +404,11 @@ mod tests {
         let deep = dir.path().join("d".repeat(120));
         fs::create_dir(&deep).unwrap();
         let path = prepare_socket(&deep, Uuid::from_u128(7)).unwrap();
-        assert!(path.as_os_str().len() < SOCKET_PATH_LEN_MAX, "{}", path.display());
+        assert!(
+            path.as_os_str().len() < SOCKET_PATH_LEN_MAX,
+            "{}",
+            path.display()
+        );
         assert_eq!(find_socket(&deep).unwrap(), None);
         let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
         assert_eq!(find_socket(&deep).unwrap(), Some(path.clone()));

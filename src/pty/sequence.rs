@@ -45,7 +45,10 @@ impl SequenceTracker {
         while at < bytes.len() {
             let rest = &bytes[at..];
             if self.state == State::Ground {
-                let plain = rest.iter().position(|&byte| byte == ESC).unwrap_or(rest.len());
+                let plain = rest
+                    .iter()
+                    .position(|&byte| byte == ESC)
+                    .unwrap_or(rest.len());
                 self.remember_text(&rest[..plain]);
                 at += plain;
                 if plain < rest.len() {
@@ -165,7 +168,11 @@ mod tests {
         for byte in bytes {
             single.advance(std::slice::from_ref(byte));
         }
-        assert_eq!(whole.pending(), single.pending(), "chunking must not matter");
+        assert_eq!(
+            whole.pending(),
+            single.pending(),
+            "chunking must not matter"
+        );
         whole.pending().to_vec()
     }
 
@@ -190,7 +197,12 @@ mod tests {
             (b"x\xe4\xb8", b"\xe4\xb8"),
         ];
         for (bytes, pending) in cases {
-            assert_eq!(pending_after(bytes), pending, "after {:?}", bytes.escape_ascii().to_string());
+            assert_eq!(
+                pending_after(bytes),
+                pending,
+                "after {:?}",
+                bytes.escape_ascii().to_string()
+            );
         }
     }
 

@@ -97,9 +97,10 @@ pub async fn launch(program: &Path, spec: &LaunchSpec) -> Result<Session, Launch
     // Only a waited-for child leaves no zombie, and it may live for weeks.
     tokio::spawn(async move { child.wait().await.ok() });
     match outcome.map_err(|_| LaunchError::Timeout)?? {
-        Outcome::Ready { .. } => {
-            connect(&spec.run_dir, spec.run_id).await.map(Session::new).map_err(LaunchError::Connect)
-        }
+        Outcome::Ready { .. } => connect(&spec.run_dir, spec.run_id)
+            .await
+            .map(Session::new)
+            .map_err(LaunchError::Connect),
         Outcome::Refused { recorded_attempt } => Err(LaunchError::Refused { recorded_attempt }),
         Outcome::Busy => Err(LaunchError::Busy),
         Outcome::Spawn { sentence } => Err(LaunchError::Spawn(sentence)),
@@ -109,7 +110,11 @@ pub async fn launch(program: &Path, spec: &LaunchSpec) -> Result<Session, Launch
 
 fn holder_log(run_dir: &Path) -> io::Result<Stdio> {
     let path = run_dir.join(run_files::LOG);
-    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)?;
     if file.metadata()?.len() > HOLDER_LOG_LEN_MAX {
         file.set_len(0)?;
     }
@@ -124,9 +129,15 @@ async fn converse(child: &mut Child, spec: &LaunchSpec) -> io::Result<Outcome> {
     stdin.write_all(&document).await?;
     drop(stdin);
     let mut answer = Vec::new();
-    stdout.take(OUTCOME_LEN_MAX).read_to_end(&mut answer).await?;
+    stdout
+        .take(OUTCOME_LEN_MAX)
+        .read_to_end(&mut answer)
+        .await?;
     if answer.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the holder ended without a word"));
+        return Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "the holder ended without a word",
+        ));
     }
     Ok(serde_json::from_slice(&answer)?)
 }
@@ -147,10 +158,16 @@ pub async fn probe(run_dir: &Path, run_id: Uuid) -> Result<Probe, PtyError> {
         match run_files::lock_state(run_dir)? {
             LockState::Held if waited >= PROBE_WAIT => return Err(problem),
             LockState::Held => {}
-            LockState::Never => return Ok(Probe::Gone { recorded_attempt: None }),
+            LockState::Never => {
+                return Ok(Probe::Gone {
+                    recorded_attempt: None,
+                });
+            }
             LockState::Free { recorded } => {
                 let exit = run_files::read_exit(run_dir)?.filter(|it| it.attempt == recorded);
-                let gone = Probe::Gone { recorded_attempt: Some(recorded) };
+                let gone = Probe::Gone {
+                    recorded_attempt: Some(recorded),
+                };
                 return Ok(exit.map_or(gone, Probe::Exited));
             }
         }
@@ -170,7 +187,11 @@ pub struct Session {
 
 impl Session {
     fn new((hello, reader, writer): (Hello, FrameReader, FrameWriter)) -> Self {
-        Self { hello, reader, handle: SessionHandle { writer } }
+        Self {
+            hello,
+            reader,
+            handle: SessionHandle { writer },
+        }
     }
 
     /// Tells what the holder said first.

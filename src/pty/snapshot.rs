@@ -41,7 +41,11 @@ pub fn write(screen: &Screen) -> Vec<u8> {
     }
     pen.style(Style::of_screen(screen));
     pen.raw(screen.input_mode_formatted().as_bytes());
-    pen.raw(if screen.hide_cursor() { b"\x1b[?25l" } else { b"\x1b[?25h" });
+    pen.raw(if screen.hide_cursor() {
+        b"\x1b[?25l"
+    } else {
+        b"\x1b[?25h"
+    });
     pen.into_bytes()
 }
 
@@ -50,7 +54,11 @@ pub fn write(screen: &Screen) -> Vec<u8> {
 fn write_grid_state(pen: &mut Pen, screen: &Screen, state: &GridState) {
     let Region { top, bottom } = state.region;
     let (rows, _) = screen.size();
-    let mut cursor = Cursor { screen, region: state.region, origin: false };
+    let mut cursor = Cursor {
+        screen,
+        region: state.region,
+        origin: false,
+    };
     if top != 0 || bottom + 1 != rows.get() {
         pen.print(format_args!("\x1b[{};{}r", top + 1, bottom + 1));
     }
@@ -138,7 +146,11 @@ impl Cursor<'_> {
             Some(cell) if cell.has_contents() && !cell.is_wide() => last,
             Some(_) | None => return false,
         };
-        let Some(cell) = self.screen.cell(row, start).filter(|cell| cell.has_contents()) else {
+        let Some(cell) = self
+            .screen
+            .cell(row, start)
+            .filter(|cell| cell.has_contents())
+        else {
             return false;
         };
         self.place(pen, row, start);
@@ -168,7 +180,10 @@ impl Cursor<'_> {
     }
 
     fn style_at(&self, row: u16, col: u16) -> Style {
-        self.screen.cell(row, col).map(Style::of_cell).unwrap_or_default()
+        self.screen
+            .cell(row, col)
+            .map(Style::of_cell)
+            .unwrap_or_default()
     }
 
     fn last_col(&self) -> u16 {
@@ -178,5 +193,7 @@ impl Cursor<'_> {
 
 /// Writes into memory, which cannot fail.
 fn put(bytes: &mut Vec<u8>, args: std::fmt::Arguments<'_>) {
-    bytes.write_fmt(args).expect("writing into a vector cannot fail");
+    bytes
+        .write_fmt(args)
+        .expect("writing into a vector cannot fail");
 }

@@ -71,7 +71,11 @@ pub async fn attach_from(
 ) -> Result<Viewer, PtyError> {
     let (hello, frames, writer) = connect(run_dir, run_id).await?;
     writer.send(&Frame::Attach(Attach { from })).await?;
-    Ok(Viewer { hello, frames, writer })
+    Ok(Viewer {
+        hello,
+        frames,
+        writer,
+    })
 }
 
 /// An attached viewer.
@@ -92,9 +96,17 @@ impl Viewer {
     /// Splits it. The connection closes when the writer is dropped.
     #[must_use]
     pub fn split(self) -> (ViewerReader, ViewerWriter) {
-        let reader =
-            ViewerReader { frames: self.frames, snapshot: BytesMut::new(), begun: false };
-        (reader, ViewerWriter { writer: self.writer })
+        let reader = ViewerReader {
+            frames: self.frames,
+            snapshot: BytesMut::new(),
+            begun: false,
+        };
+        (
+            reader,
+            ViewerWriter {
+                writer: self.writer,
+            },
+        )
     }
 }
 
@@ -145,7 +157,10 @@ impl ViewerReader {
     fn gather(&mut self, piece: SnapshotPiece) -> Result<Option<ToViewer>, PtyError> {
         let len = self.snapshot.len() + piece.bytes.len();
         if len > SNAPSHOT_LEN_MAX {
-            return Err(PtyError::TooLong { len, limit: SNAPSHOT_LEN_MAX });
+            return Err(PtyError::TooLong {
+                len,
+                limit: SNAPSHOT_LEN_MAX,
+            });
         }
         self.begun = true;
         if piece.more {

@@ -109,7 +109,9 @@ impl Broadcaster {
         self.ring_bytes += frame.bytes.len();
         self.ring.push_back(frame);
         while self.ring.len() > RING_LEN_MAX || self.ring_bytes > RING_BYTES_MAX {
-            let Some(old) = self.ring.pop_front() else { break };
+            let Some(old) = self.ring.pop_front() else {
+                break;
+            };
             self.ring_bytes -= old.bytes.len();
             self.floor = old.id;
         }
@@ -118,7 +120,11 @@ impl Broadcaster {
     fn publish(&mut self, batch: &[StoredEvent]) {
         let frames: Vec<Frame> = batch
             .iter()
-            .map(|event| Frame { id: event.id, run_id: event.run_id, bytes: frame(event) })
+            .map(|event| Frame {
+                id: event.id,
+                run_id: event.run_id,
+                bytes: frame(event),
+            })
             .collect();
         give(&mut self.everything, &frames.iter().collect::<Vec<_>>());
         let mut runs: HashMap<RunId, Vec<&Frame>> = HashMap::new();
@@ -135,7 +141,10 @@ impl Broadcaster {
                 }
             }
         }
-        for event in batch.iter().filter(|event| event.event_type == "run.deleted") {
+        for event in batch
+            .iter()
+            .filter(|event| event.event_type == "run.deleted")
+        {
             // Dropping the senders ends the streams after what is queued.
             self.by_run.remove(&event.run_id);
         }
@@ -149,7 +158,9 @@ impl Broadcaster {
 /// read some of it already, and gets only what lies after its place.
 fn give(subscribers: &mut Vec<Subscriber>, frames: &[&Frame]) {
     use std::sync::atomic::Ordering;
-    let Some(first) = frames.first().map(|frame| frame.id) else { return };
+    let Some(first) = frames.first().map(|frame| frame.id) else {
+        return;
+    };
     if subscribers.is_empty() {
         return;
     }
@@ -158,8 +169,11 @@ fn give(subscribers: &mut Vec<Subscriber>, frames: &[&Frame]) {
         let bytes = if subscriber.after < first {
             all.clone()
         } else {
-            let later: Vec<&Frame> =
-                frames.iter().filter(|frame| frame.id > subscriber.after).copied().collect();
+            let later: Vec<&Frame> = frames
+                .iter()
+                .filter(|frame| frame.id > subscriber.after)
+                .copied()
+                .collect();
             joined(&later)
         };
         if bytes.is_empty() {
@@ -175,7 +189,9 @@ fn joined(frames: &[&Frame]) -> Bytes {
         return only.bytes.clone();
     }
     let mut bytes = BytesMut::with_capacity(frames.iter().map(|frame| frame.bytes.len()).sum());
-    frames.iter().for_each(|frame| bytes.extend_from_slice(&frame.bytes));
+    frames
+        .iter()
+        .for_each(|frame| bytes.extend_from_slice(&frame.bytes));
     bytes.freeze()
 }
 
@@ -221,12 +237,20 @@ impl Handler<Subscribe> for Broadcaster {
             .collect();
         let (queue, live) = mpsc::channel(READER_QUEUE_LEN_MAX);
         let waiting = std::sync::Arc::default();
-        let subscriber = Subscriber { after: ask.after, queue, waiting: std::sync::Arc::clone(&waiting) };
+        let subscriber = Subscriber {
+            after: ask.after,
+            queue,
+            waiting: std::sync::Arc::clone(&waiting),
+        };
         match ask.run_id {
             Some(run_id) => self.by_run.entry(run_id).or_default().push(subscriber),
             None => self.everything.push(subscriber),
         }
-        MessageResult(Joined::Live(Subscription { backlog, live, waiting }))
+        MessageResult(Joined::Live(Subscription {
+            backlog,
+            live,
+            waiting,
+        }))
     }
 }
 

@@ -23,7 +23,11 @@ use crate::{
     pty::{self, LaunchError, Probe, Session},
 };
 use actix::{Addr, AsyncContext, Context, WrapFuture};
-use std::{sync::Arc, sync::atomic::{AtomicBool, Ordering}, time::Duration};
+use std::{
+    sync::Arc,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 /// How long a process has to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
@@ -73,7 +77,13 @@ impl RunActor {
                 let stopping = self.run.as_ref().is_some_and(|run| run.stop.is_some());
                 if stopping {
                     let attempt = self.run.as_ref().map_or(0, |run| run.attempt);
-                    self.hear(News::Exited { report: None, attempt }, context);
+                    self.hear(
+                        News::Exited {
+                            report: None,
+                            attempt,
+                        },
+                        context,
+                    );
                 } else {
                     self.execute(Command::Relaunch, Along::default(), context);
                 }
@@ -147,7 +157,9 @@ impl RunActor {
     }
 
     fn end_process(&mut self, context: &mut Context<Self>) {
-        let Some(session) = self.session.clone() else { return };
+        let Some(session) = self.session.clone() else {
+            return;
+        };
         self.beside(context, |beside| async move {
             if let Err(error) = session.stop(GRACE).await {
                 let id = beside.run.id;
@@ -157,7 +169,9 @@ impl RunActor {
     }
 
     fn type_in(&mut self, text: String, context: &mut Context<Self>) {
-        let Some(session) = self.session.clone() else { return };
+        let Some(session) = self.session.clone() else {
+            return;
+        };
         self.beside(context, |beside| async move {
             if let Err(error) = session.paste(&text).await {
                 let id = beside.run.id;
@@ -168,7 +182,9 @@ impl RunActor {
 
     fn acknowledge(&mut self, context: &mut Context<Self>) {
         self.transcript = None;
-        let Some(session) = self.session.take() else { return };
+        let Some(session) = self.session.take() else {
+            return;
+        };
         self.beside(context, |beside| async move {
             if let Err(error) = session.ack_exit().await {
                 let id = beside.run.id;
@@ -180,7 +196,9 @@ impl RunActor {
     fn attached(&mut self, mut session: Session, context: &mut Context<Self>) {
         let hello = session.hello().clone();
         self.session = Some(session.handle());
-        let works_at_once = self.adapter().is_some_and(|adapter| adapter.works_at_once());
+        let works_at_once = self
+            .adapter()
+            .is_some_and(|adapter| adapter.works_at_once());
         let Some(run) = &self.run else { return };
         let (process, stop) = (run.process.clone(), run.stop);
         match process {
@@ -201,13 +219,21 @@ impl RunActor {
             // Its exit is in the log: the holder waits only for our word.
             Process::None | Process::Exited { .. } => return self.acknowledge(context),
         }
-        self.shared.watch.add(self.id, &super::spool::folder(&self.shared.run_dir(self.id)));
+        self.shared.watch.add(
+            self.id,
+            &super::spool::folder(&self.shared.run_dir(self.id)),
+        );
         self.watch_output();
         self.beside(context, move |beside| async move {
             match session.wait_exit().await {
                 Ok(report) => {
                     let attempt = report.attempt;
-                    beside.tell(News::Exited { report: Some(report), attempt }).await;
+                    beside
+                        .tell(News::Exited {
+                            report: Some(report),
+                            attempt,
+                        })
+                        .await;
                 }
                 Err(error) => {
                     let id = beside.run.id;
@@ -228,7 +254,13 @@ impl RunActor {
         let minutes = self.shared.config.idle_minutes;
         if minutes > 0 && matches!(run.process, Process::Alive { .. }) {
             let wait = Duration::from_secs(minutes * 60);
-            self.after(wait, Timer::Idle { sequence: run.last_sequence }, context);
+            self.after(
+                wait,
+                Timer::Idle {
+                    sequence: run.last_sequence,
+                },
+                context,
+            );
         }
     }
 
@@ -297,14 +329,20 @@ impl Beside {
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, String> {
-        tokio::task::spawn_blocking(job).await.map_err(|error| error.to_string())
+        tokio::task::spawn_blocking(job)
+            .await
+            .map_err(|error| error.to_string())
     }
 }
 
 async fn launch(beside: Beside, attempt: u32) {
     let failed = |reason: String| {
         let (stage, detail) = (Stage::Launch, String::new());
-        News::Fact(Command::SetUpFailed { stage, reason, detail })
+        News::Fact(Command::SetUpFailed {
+            stage,
+            reason,
+            detail,
+        })
     };
     let spec = match set_up::launch_spec(&beside, attempt).await {
         Ok(spec) => spec,
@@ -329,16 +367,20 @@ pub(super) async fn reach(beside: &Beside, attempt: u32) {
     let run_dir = beside.shared.run_dir(run_id);
     let news = match pty::probe(&run_dir, run_id.0).await {
         Ok(Probe::Live(session)) => News::Attached(Box::new(session)),
-        Ok(Probe::Exited(report)) if report.attempt >= attempt => {
-            News::Exited { report: Some(report), attempt }
-        }
+        Ok(Probe::Exited(report)) if report.attempt >= attempt => News::Exited {
+            report: Some(report),
+            attempt,
+        },
         Ok(Probe::Gone { recorded_attempt }) if recorded_attempt.unwrap_or(0) < attempt => {
             News::NeverLaunched
         }
         Ok(Probe::Exited(report)) if report.attempt + 1 == attempt => News::NeverLaunched,
         Ok(Probe::Exited(_) | Probe::Gone { .. }) => {
             end_leftovers(beside).await;
-            News::Exited { report: None, attempt }
+            News::Exited {
+                report: None,
+                attempt,
+            }
         }
         Err(error) => {
             log::error!(run_id:%; "The holder of run {run_id} cannot be looked for: {error}.");

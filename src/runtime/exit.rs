@@ -57,7 +57,11 @@ impl RunActor {
             }
             self.spool_under_way.insert(spooled.path.clone());
             let (delivery, from) = (spooled.delivery, From::Spool(spooled.path));
-            self.jobs.push_back(Job::Hook { payload, delivery, from });
+            self.jobs.push_back(Job::Hook {
+                payload,
+                delivery,
+                from,
+            });
         }
     }
 
@@ -67,7 +71,11 @@ impl RunActor {
             && let Some(job) = self.jobs.pop_front()
         {
             match job {
-                Job::Hook { payload, delivery, from } => {
+                Job::Hook {
+                    payload,
+                    delivery,
+                    from,
+                } => {
                     self.hook(payload, delivery, from, context);
                 }
                 Job::Look => self.read_transcript(None, context, |observed, actor, context| {
@@ -78,7 +86,9 @@ impl RunActor {
                 }),
                 Job::Exit { report, attempt } => {
                     self.read_transcript(None, context, move |observed, actor, context| {
-                        actor.beside(context, move |beside| ended(beside, report, attempt, observed));
+                        actor.beside(context, move |beside| {
+                            ended(beside, report, attempt, observed)
+                        });
                     });
                 }
             }
@@ -109,7 +119,12 @@ impl RunActor {
             }
             return answer(reply, Ok(String::new()));
         }
-        let along = Along { reply, delivery, spooled, idempotent: None };
+        let along = Along {
+            reply,
+            delivery,
+            spooled,
+            idempotent: None,
+        };
         if reads_transcript(&hook.signal) {
             let path = hook.transcript_path.clone();
             self.read_transcript(path, context, move |observed, actor, context| {
@@ -131,13 +146,17 @@ impl RunActor {
 
     /// True for a CLI whose output is its transcript.
     fn reads_output(&self) -> bool {
-        self.run.as_ref().is_some_and(|run| run.created.agent.mode() == AgentMode::Headless)
+        self.run
+            .as_ref()
+            .is_some_and(|run| run.created.agent.mode() == AgentMode::Headless)
     }
 
     /// Follows the output of such a CLI.
     pub(super) fn watch_output(&self) {
         if self.reads_output() {
-            self.shared.watch.add(self.id, &self.shared.run_dir(self.id).join("output.log"));
+            self.shared
+                .watch
+                .add(self.id, &self.shared.run_dir(self.id).join("output.log"));
         }
     }
 
@@ -153,7 +172,9 @@ impl RunActor {
         let Some((session, mut reader)) = self.transcript_reader() else {
             return then(Vec::new(), self, context);
         };
-        let output = self.reads_output().then(|| (self.shared.run_dir(self.id), self.output_read));
+        let output = self
+            .reads_output()
+            .then(|| (self.shared.run_dir(self.id), self.output_read));
         self.working = true;
         let read = tokio::task::spawn_blocking(move || {
             let outcome = match output {
@@ -162,26 +183,29 @@ impl RunActor {
             };
             (reader, outcome)
         });
-        context.spawn(read.into_actor(self).map(move |outcome, actor: &mut Self, context| {
-            actor.working = false;
-            let id = actor.id;
-            let observed = match outcome {
-                Ok((reader, outcome)) => {
-                    actor.transcript = Some((session, reader));
-                    outcome.map(|(observed, read)| {
-                        actor.output_read = actor.output_read.max(read);
-                        observed
-                    })
-                }
-                Err(error) => Err(std::io::Error::other(error)),
-            };
-            let observed = observed.unwrap_or_else(|error| {
+        context.spawn(
+            read.into_actor(self)
+                .map(move |outcome, actor: &mut Self, context| {
+                    actor.working = false;
+                    let id = actor.id;
+                    let observed = match outcome {
+                        Ok((reader, outcome)) => {
+                            actor.transcript = Some((session, reader));
+                            outcome.map(|(observed, read)| {
+                                actor.output_read = actor.output_read.max(read);
+                                observed
+                            })
+                        }
+                        Err(error) => Err(std::io::Error::other(error)),
+                    };
+                    let observed = observed.unwrap_or_else(|error| {
                 log::warn!(run_id:% = id; "The transcript of run {id} is unreadable: {error}.");
                 Vec::new()
             });
-            then(observed, actor, context);
-            actor.work(context);
-        }));
+                    then(observed, actor, context);
+                    actor.work(context);
+                }),
+        );
     }
 
     /// The reader of the present session's transcript, taken out of the actor.
@@ -219,10 +243,14 @@ fn read_output(
     reader: &mut dyn crate::cli::Transcript,
 ) -> std::io::Result<(Vec<Observation>, u64)> {
     let mut observed = Vec::new();
-    let Some(extent) = pty::output_log::extent(run_dir)? else { return Ok((observed, from)) };
+    let Some(extent) = pty::output_log::extent(run_dir)? else {
+        return Ok((observed, from));
+    };
     let mut at = from.max(extent.base);
     while at < extent.end {
-        let length = usize::try_from(extent.end - at).unwrap_or(OUTPUT_PIECE).min(OUTPUT_PIECE);
+        let length = usize::try_from(extent.end - at)
+            .unwrap_or(OUTPUT_PIECE)
+            .min(OUTPUT_PIECE);
         let bytes = pty::output_log::read_at(run_dir, at, length)?;
         if bytes.is_empty() {
             break;
@@ -261,13 +289,24 @@ async fn ended(
     let run_dir = beside.shared.run_dir(beside.run.id);
     let failed = report.as_ref().is_none_or(|report| report.code != Some(0));
     let detail = if failed {
-        beside.blocking(move || last_lines(&run_dir)).await.unwrap_or_default()
+        beside
+            .blocking(move || last_lines(&run_dir))
+            .await
+            .unwrap_or_default()
     } else {
         String::new()
     };
     let lost = report.is_none();
     let (code, signal) = report.map_or((None, None), |report| (report.code, report.signal));
-    let exit = Exit { attempt, code, signal, lost, detail, observed, checkpoint };
+    let exit = Exit {
+        attempt,
+        code,
+        signal,
+        lost,
+        detail,
+        observed,
+        checkpoint,
+    };
     beside.tell(News::Fact(Command::Exited(exit))).await;
 }
 
@@ -278,7 +317,9 @@ async fn take_checkpoint(beside: &Beside, reason: &'static str) -> Option<Checkp
     if run.worktrees.is_empty() {
         return None;
     }
-    let Ok(_permit) = beside.shared.heavy_jobs.acquire().await else { return None };
+    let Ok(_permit) = beside.shared.heavy_jobs.acquire().await else {
+        return None;
+    };
     match beside.blocking(move || checkpoint_now(&run, reason)).await {
         Ok(checkpoint) => checkpoint,
         Err(error) => {
@@ -294,10 +335,18 @@ fn checkpoint_now(run: &Run, reason: &str) -> Option<Checkpoint> {
     let mut repos: Vec<CheckpointAt> = Vec::new();
     let mut changed = false;
     for at in &run.worktrees {
-        let Some(base) = run.created.repos.iter().find(|base| base.repo_id == at.repo_id) else {
+        let Some(base) = run
+            .created
+            .repos
+            .iter()
+            .find(|base| base.repo_id == at.repo_id)
+        else {
             continue;
         };
-        let previous = run.checkpoint.iter().find(|kept| kept.repo_id == at.repo_id);
+        let previous = run
+            .checkpoint
+            .iter()
+            .find(|kept| kept.repo_id == at.repo_id);
         let tree = previous.map(|kept| kept.tree.as_str());
         match git::take(at, &base.repo_path, run.id, number, reason, tree) {
             Ok(Some(taken)) => {
@@ -312,20 +361,32 @@ fn checkpoint_now(run: &Run, reason: &str) -> Option<Checkpoint> {
             }
         }
     }
-    changed.then(|| Checkpoint { number, reason: reason.to_owned(), repos })
+    changed.then(|| Checkpoint {
+        number,
+        reason: reason.to_owned(),
+        repos,
+    })
 }
 
 /// The last lines that the screen of the CLI showed.
 fn last_lines(run_dir: &std::path::Path) -> String {
-    let Ok(Some(extent)) = pty::output_log::extent(run_dir) else { return String::new() };
+    let Ok(Some(extent)) = pty::output_log::extent(run_dir) else {
+        return String::new();
+    };
     let from = extent.end.saturating_sub(DETAIL_BYTES).max(extent.base);
     let length = usize::try_from(extent.end - from).unwrap_or_default();
-    let Ok(bytes) = pty::output_log::read_at(run_dir, from, length) else { return String::new() };
+    let Ok(bytes) = pty::output_log::read_at(run_dir, from, length) else {
+        return String::new();
+    };
     let side = std::num::NonZero::new(200).expect("200 is not 0");
     let mut screen = vt100::Parser::new(side, side, 0);
     screen.process(&bytes);
     let text = screen.screen().contents();
-    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|l| !l.is_empty()).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim_end)
+        .filter(|l| !l.is_empty())
+        .collect();
     lines[lines.len().saturating_sub(DETAIL_LINES)..].join("\n")
 }
 
@@ -357,13 +418,23 @@ async fn take_checkpoint_for_delete(beside: &Beside) -> Result<Option<Checkpoint
     beside
         .blocking(move || {
             for at in &run.worktrees {
-                let base = run.created.repos.iter().find(|base| base.repo_id == at.repo_id);
-                let Some(base) = base.filter(|_| at.worktree.exists()) else { continue };
-                let previous = run.checkpoint.iter().find(|kept| kept.repo_id == at.repo_id);
+                let base = run
+                    .created
+                    .repos
+                    .iter()
+                    .find(|base| base.repo_id == at.repo_id);
+                let Some(base) = base.filter(|_| at.worktree.exists()) else {
+                    continue;
+                };
+                let previous = run
+                    .checkpoint
+                    .iter()
+                    .find(|kept| kept.repo_id == at.repo_id);
                 let tree = previous.map(|kept| kept.tree.as_str());
                 let number = run.checkpoint_number + 1;
-                git::take(at, &base.repo_path, run.id, number, "delete", tree)
-                    .map_err(|error| format!("the work in {} could not be kept: {error}", at.name))?;
+                git::take(at, &base.repo_path, run.id, number, "delete", tree).map_err(
+                    |error| format!("the work in {} could not be kept: {error}", at.name),
+                )?;
             }
             Ok(checkpoint_now(&run, "delete"))
         })
@@ -380,10 +451,14 @@ fn remove_all(
     let mut removed = Vec::new();
     for base in &run.created.repos {
         // The repository itself may be gone: then there is nothing of ours to remove in it.
-        let Ok(inspected) = git::inspect(&base.repo_path) else { continue };
+        let Ok(inspected) = git::inspect(&base.repo_path) else {
+            continue;
+        };
         let at = run.worktrees.iter().find(|at| at.repo_id == base.repo_id);
-        let commit =
-            kept.iter().find(|kept| kept.repo_id == base.repo_id).map(|kept| kept.commit.as_str());
+        let commit = kept
+            .iter()
+            .find(|kept| kept.repo_id == base.repo_id)
+            .map(|kept| kept.commit.as_str());
         let job = || remove_one(run, base, at, commit, &shared.config.data_dir);
         let gone = shared.repo_locks.with(&[inspected.git_dir], job);
         let gone = gone.map_err(|error| format!("repo '{}': {error}", base.name))?;

@@ -29,7 +29,10 @@ pub fn agent() -> AgentId {
 
 /// A random id, for sessions and ephemeral terminals.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "this is the place the lint points to")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the place the lint points to"
+)]
 pub fn random() -> Uuid {
     Uuid::new_v4()
 }

@@ -24,7 +24,9 @@ impl RunActor {
         let attempt = run.attempt;
         match run.process {
             Process::Launching | Process::Alive { .. } => {
-                self.beside(context, move |beside| async move { reach(&beside, attempt).await });
+                self.beside(context, move |beside| async move {
+                    reach(&beside, attempt).await
+                });
             }
             Process::None | Process::Exited { .. } => match run.stop {
                 Some(StopBy::Delete) => self.carry_out(Effect::Delete, context),
@@ -47,9 +49,14 @@ async fn release_holder(beside: Beside) {
 /// Has the actors of ended runs built whose holder still waits.
 pub(super) async fn release_holders(shared: &Shared, registry: &Addr<Registry>) {
     let runs = shared.config.data_dir.join("runs");
-    let Ok(entries) = std::fs::read_dir(runs) else { return };
+    let Ok(entries) = std::fs::read_dir(runs) else {
+        return;
+    };
     for entry in entries.flatten() {
-        let run_id = entry.file_name().to_str().and_then(|name| name.parse::<RunId>().ok());
+        let run_id = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<RunId>().ok());
         let Some(run_id) = run_id else { continue };
         if entry.path().join("holder.sock").exists()
             && let Err(error) = registry.send(Recover { run_id }).await

@@ -64,12 +64,19 @@ impl Registry {
     /// Starts it; runs whose files changed come from `changed`.
     #[must_use]
     pub fn start(shared: Arc<Shared>, mut changed: mpsc::Receiver<RunId>) -> Addr<Self> {
-        let registry = Self { shared, slots: HashMap::new(), draining: false };
+        let registry = Self {
+            shared,
+            slots: HashMap::new(),
+            draining: false,
+        };
         let address = Actor::start(registry);
         let look = address.clone();
         actix::spawn(async move {
             while let Some(run_id) = changed.recv().await {
-                let tell = Tell { run_id, news: News::Look };
+                let tell = Tell {
+                    run_id,
+                    news: News::Look,
+                };
                 if let Err(error) = look.send(tell).await {
                     log::debug!("Changes are no longer looked at: {error}.");
                     break;
@@ -81,7 +88,10 @@ impl Registry {
 
     /// The run's slot, built when it is not there or its actor has ended.
     fn slot(&mut self, run_id: RunId, context: &Context<Self>) -> Option<&Slot> {
-        let ended = self.slots.get(&run_id).is_some_and(|slot| !slot.actor.connected());
+        let ended = self
+            .slots
+            .get(&run_id)
+            .is_some_and(|slot| !slot.actor.connected());
         if ended {
             log::warn!(run_id:%; "The actor of run {run_id} had ended and is built again.");
             self.slots.remove(&run_id);
@@ -104,11 +114,22 @@ impl Registry {
 
     fn insert(&mut self, run_id: RunId, actor: Addr<RunActor>, live: Arc<AtomicBool>) {
         let admission = Arc::new(Semaphore::new(self.shared.config.commands_max));
-        self.slots.insert(run_id, Slot { actor, admission, telling: Arc::new(()), live });
+        self.slots.insert(
+            run_id,
+            Slot {
+                actor,
+                admission,
+                telling: Arc::new(()),
+                live,
+            },
+        );
     }
 
     fn live_count(&self) -> usize {
-        self.slots.values().filter(|slot| slot.live.load(Ordering::Relaxed)).count()
+        self.slots
+            .values()
+            .filter(|slot| slot.live.load(Ordering::Relaxed))
+            .count()
     }
 
     /// Routes a request, or says at once why not.
@@ -121,7 +142,10 @@ impl Registry {
             return Err(AskError::ShuttingDown);
         }
         let limit = self.shared.config.live_runs_max;
-        let starts = matches!(ask.request, Request::Create { .. } | Request::Continue { .. });
+        let starts = matches!(
+            ask.request,
+            Request::Create { .. } | Request::Continue { .. }
+        );
         if starts && self.live_count() >= limit {
             return Err(AskError::TooManyRuns { limit });
         }
@@ -216,7 +240,11 @@ impl Handler<Drain> for Registry {
     fn handle(&mut self, _: Drain, _: &mut Self::Context) -> Self::Result {
         self.draining = true;
         let permits = u32::try_from(self.shared.config.commands_max).unwrap_or(u32::MAX);
-        let waits: Vec<_> = self.slots.values().map(|slot| Arc::clone(&slot.admission)).collect();
+        let waits: Vec<_> = self
+            .slots
+            .values()
+            .map(|slot| Arc::clone(&slot.admission))
+            .collect();
         Box::pin(async move {
             for admission in waits {
                 // All permits back means that nothing is under way.

@@ -85,11 +85,18 @@ pub struct RunActor {
 /// Something that must keep its order.
 pub(super) enum Job {
     /// A hook.
-    Hook { payload: serde_json::Value, delivery: Option<Uuid>, from: From },
+    Hook {
+        payload: serde_json::Value,
+        delivery: Option<Uuid>,
+        from: From,
+    },
     /// The transcript may have grown.
     Look,
     /// The process is gone.
-    Exit { report: Option<crate::pty::ExitReport>, attempt: u32 },
+    Exit {
+        report: Option<crate::pty::ExitReport>,
+        attempt: u32,
+    },
 }
 
 /// Where a hook came from.
@@ -153,7 +160,10 @@ impl RunActor {
         registry: Addr<Registry>,
         live: Arc<AtomicBool>,
     ) -> Self {
-        Self { run: Some(run.clone()), ..Self::new(run.id, shared, registry, live) }
+        Self {
+            run: Some(run.clone()),
+            ..Self::new(run.id, shared, registry, live)
+        }
     }
 
     /// The adapter of the run's CLI; none for one that this build no longer has.
@@ -180,12 +190,7 @@ impl RunActor {
     }
 
     /// Applies events, has them stored, and acts after the commit.
-    pub(super) fn append(
-        &mut self,
-        events: Vec<Event>,
-        along: Along,
-        context: &mut Context<Self>,
-    ) {
+    pub(super) fn append(&mut self, events: Vec<Event>, along: Along, context: &mut Context<Self>) {
         let at = clock::now();
         let expected_sequence = self.run.as_ref().map_or(0, |run| run.last_sequence);
         let mut payloads = Vec::with_capacity(events.len());
@@ -208,7 +213,11 @@ impl RunActor {
         let stopped = run.stop.is_none();
         let row = RunRow::of(run);
         let wanted = along.reply.is_some() || (stopped && !self.stop_waiters.is_empty());
-        let view = if wanted { row.view().to_owned() } else { String::new() };
+        let view = if wanted {
+            row.view().to_owned()
+        } else {
+            String::new()
+        };
         let idempotent = along.idempotent.map(|key| key.answered(&view));
         self.live.store(run.is_live(), Ordering::Relaxed);
         let append = Append {
@@ -221,7 +230,13 @@ impl RunActor {
             idempotent,
         };
         self.pending += 1;
-        let done = Done { effects, stopped, view, reply: along.reply, spooled: along.spooled };
+        let done = Done {
+            effects,
+            stopped,
+            view,
+            reply: along.reply,
+            spooled: along.spooled,
+        };
         self.send(append, done, context);
     }
 
@@ -296,7 +311,10 @@ impl RunActor {
     }
 
     fn answer_waiters(&mut self, error: &AskError) {
-        let waiters = self.stop_waiters.drain(..).chain(self.delete_waiters.drain(..));
+        let waiters = self
+            .stop_waiters
+            .drain(..)
+            .chain(self.delete_waiters.drain(..));
         for waiter in waiters {
             answer(Some(waiter), Err(error.clone()));
         }
@@ -304,7 +322,9 @@ impl RunActor {
 
     /// True for a delivery that came before; remembers it otherwise.
     pub(super) fn delivered(&mut self, delivery: Option<Uuid>) -> bool {
-        let Some(delivery) = delivery else { return false };
+        let Some(delivery) = delivery else {
+            return false;
+        };
         if self.deliveries.contains(&delivery) {
             return true;
         }
@@ -397,25 +417,45 @@ impl Handler<Ask> for RunActor {
 
     fn handle(&mut self, ask: Ask, context: &mut Self::Context) -> Self::Result {
         let (reply, answer_of) = oneshot::channel();
-        let along = |idempotent| Along { reply: None, idempotent, ..Along::default() };
+        let along = |idempotent| Along {
+            reply: None,
+            idempotent,
+            ..Along::default()
+        };
         match ask.request {
             Request::Create { new, idempotent } => {
-                let along = Along { reply: Some(reply), ..along(idempotent) };
+                let along = Along {
+                    reply: Some(reply),
+                    ..along(idempotent)
+                };
                 self.append(vec![(*new).into()], along, context);
             }
-            Request::Continue { message, idempotent } => {
-                let along = Along { reply: Some(reply), ..along(idempotent) };
+            Request::Continue {
+                message,
+                idempotent,
+            } => {
+                let along = Along {
+                    reply: Some(reply),
+                    ..along(idempotent)
+                };
                 self.execute(Command::Continue { message }, along, context);
             }
             Request::Stop { by } => self.stop(by, reply, context),
             Request::Delete => self.stop(StopBy::Delete, reply, context),
             Request::SetNotify { notify } => {
-                let along = Along { reply: Some(reply), ..along(None) };
+                let along = Along {
+                    reply: Some(reply),
+                    ..along(None)
+                };
                 self.execute(Command::SetNotify { notify }, along, context);
             }
             Request::Hook { payload, delivery } => {
                 self.take_spool();
-                self.jobs.push_back(Job::Hook { payload, delivery, from: From::Caller(reply) });
+                self.jobs.push_back(Job::Hook {
+                    payload,
+                    delivery,
+                    from: From::Caller(reply),
+                });
                 self.work(context);
             }
         }

@@ -38,17 +38,29 @@ enum Fault {
     /// It was asked to.
     Stopped,
     /// It failed.
-    Failed { stage: Stage, reason: String, detail: String },
+    Failed {
+        stage: Stage,
+        reason: String,
+        detail: String,
+    },
 }
 
 impl Fault {
     fn worktree(error: &GitError) -> Self {
         let (stage, detail) = (Stage::Worktree, String::new());
-        Self::Failed { stage, reason: error.to_string(), detail }
+        Self::Failed {
+            stage,
+            reason: error.to_string(),
+            detail,
+        }
     }
 
     const fn setup(reason: String, detail: String) -> Self {
-        Self::Failed { stage: Stage::Setup, reason, detail }
+        Self::Failed {
+            stage: Stage::Setup,
+            reason,
+            detail,
+        }
     }
 }
 
@@ -63,14 +75,22 @@ pub(super) async fn run(beside: Beside, stop: Arc<AtomicBool>) {
         // The worktrees are written down all the same: they are there, and belong to the run.
         Ok(created) => {
             if made {
-                beside.tell(News::Fact(Command::WorktreesReady { created })).await;
+                beside
+                    .tell(News::Fact(Command::WorktreesReady { created }))
+                    .await;
             }
             News::SetUpStopped
         }
         Err(Fault::Stopped) => News::SetUpStopped,
-        Err(Fault::Failed { stage, reason, detail }) => {
-            News::Fact(Command::SetUpFailed { stage, reason, detail })
-        }
+        Err(Fault::Failed {
+            stage,
+            reason,
+            detail,
+        }) => News::Fact(Command::SetUpFailed {
+            stage,
+            reason,
+            detail,
+        }),
     };
     beside.tell(news).await;
 }
@@ -95,7 +115,10 @@ async fn set_up(
     for at in &worktrees {
         script(beside, at, &run.created.set_up.setup_script, stop).await?;
     }
-    let kept = run.worktrees.iter().filter(|at| worktrees.iter().all(|w| w.repo_id != at.repo_id));
+    let kept = run
+        .worktrees
+        .iter()
+        .filter(|at| worktrees.iter().all(|w| w.repo_id != at.repo_id));
     let all = kept.cloned().chain(worktrees.iter().cloned()).collect();
     let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(Some((all, millis)))
@@ -105,14 +128,19 @@ async fn set_up(
 fn make_run_folder(run_dir: &Path) -> Result<(), Fault> {
     use std::os::unix::fs::DirBuilderExt;
     let folder = super::spool::folder(run_dir);
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|error| Fault::setup(format!("the run folder cannot be made: {error}"), String::new()))
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder);
+    made.map_err(|error| {
+        Fault::setup(
+            format!("the run folder cannot be made: {error}"),
+            String::new(),
+        )
+    })
 }
 
-async fn add_worktrees(
-    beside: &Beside,
-    stop: &Arc<AtomicBool>,
-) -> Result<Vec<WorktreeAt>, Fault> {
+async fn add_worktrees(beside: &Beside, stop: &Arc<AtomicBool>) -> Result<Vec<WorktreeAt>, Fault> {
     let specs: Vec<WorktreeSpec> = missing(beside);
     let (stop, shared) = (Arc::clone(stop), Arc::clone(&beside.shared));
     let added = beside
@@ -141,9 +169,16 @@ async fn add_worktrees(
 /// worktree that is there holds work and is not touched.
 fn missing(beside: &Beside) -> Vec<WorktreeSpec> {
     let there = |spec: &WorktreeSpec| {
-        beside.run.worktrees.iter().any(|at| at.repo_id == spec.repo_id && at.worktree.is_dir())
+        beside
+            .run
+            .worktrees
+            .iter()
+            .any(|at| at.repo_id == spec.repo_id && at.worktree.is_dir())
     };
-    specs(beside).into_iter().filter(|spec| !there(spec)).collect()
+    specs(beside)
+        .into_iter()
+        .filter(|spec| !there(spec))
+        .collect()
 }
 
 fn specs(beside: &Beside) -> Vec<WorktreeSpec> {
@@ -166,14 +201,28 @@ async fn copy_files(beside: &Beside, worktrees: &[WorktreeAt]) -> Result<(), Fau
         return Ok(());
     }
     for at in worktrees {
-        let base = beside.run.created.repos.iter().find(|base| base.repo_id == at.repo_id);
-        let Some(from) = base.map(|base| base.repo_path.clone()) else { continue };
-        let (to, globs) = (at.worktree.clone(), globs.clone());
-        let copied = beside.blocking(move || git::copy_files(&from, &to, &globs)).await;
-        let failed = |why: String| {
-            Fault::setup(format!("copy_files into {} failed: {why}", at.name), String::new())
+        let base = beside
+            .run
+            .created
+            .repos
+            .iter()
+            .find(|base| base.repo_id == at.repo_id);
+        let Some(from) = base.map(|base| base.repo_path.clone()) else {
+            continue;
         };
-        copied.map_err(failed)?.map_err(|error| failed(error.to_string()))?;
+        let (to, globs) = (at.worktree.clone(), globs.clone());
+        let copied = beside
+            .blocking(move || git::copy_files(&from, &to, &globs))
+            .await;
+        let failed = |why: String| {
+            Fault::setup(
+                format!("copy_files into {} failed: {why}", at.name),
+                String::new(),
+            )
+        };
+        copied
+            .map_err(failed)?
+            .map_err(|error| failed(error.to_string()))?;
     }
     Ok(())
 }
@@ -182,18 +231,33 @@ async fn copy_files(beside: &Beside, worktrees: &[WorktreeAt]) -> Result<(), Fau
 async fn restore(beside: &Beside, worktrees: &[WorktreeAt]) -> Result<(), Fault> {
     for at in worktrees {
         let run = &beside.run;
-        let kept = run.checkpoint.iter().find(|kept| kept.repo_id == at.repo_id);
-        let base = run.created.repos.iter().find(|base| base.repo_id == at.repo_id);
-        let (Some(kept), Some(base)) = (kept, base) else { continue };
+        let kept = run
+            .checkpoint
+            .iter()
+            .find(|kept| kept.repo_id == at.repo_id);
+        let base = run
+            .created
+            .repos
+            .iter()
+            .find(|base| base.repo_id == at.repo_id);
+        let (Some(kept), Some(base)) = (kept, base) else {
+            continue;
+        };
         let (at, repo_path, commit) = (at.clone(), base.repo_path.clone(), kept.commit.clone());
         let name = at.name.clone();
         let job = move || git::restore(&at, &repo_path, &commit);
         let failed = |why: String| {
             let reason = format!("the last checkpoint of {name} could not be restored: {why}");
-            Fault::Failed { stage: Stage::Worktree, reason, detail: String::new() }
+            Fault::Failed {
+                stage: Stage::Worktree,
+                reason,
+                detail: String::new(),
+            }
         };
         let restored = beside.blocking(job).await;
-        restored.map_err(failed)?.map_err(|error| failed(error.to_string()))?;
+        restored
+            .map_err(failed)?
+            .map_err(|error| failed(error.to_string()))?;
     }
     Ok(())
 }
@@ -211,7 +275,10 @@ async fn script(
     let run_dir = beside.shared.run_dir(beside.run.id);
     let log_path = run_dir.join("setup.log");
     let failed = |why: String, detail: String| {
-        Fault::setup(format!("the set-up script failed in {}: {why}", at.name), detail)
+        Fault::setup(
+            format!("the set-up script failed in {}: {why}", at.name),
+            detail,
+        )
     };
     let fault = |error: std::io::Error| failed(error.to_string(), String::new());
     let log = std::fs::File::options()
@@ -268,7 +335,9 @@ pub(super) async fn remove_half_made(beside: Beside) {
     let removed = beside
         .blocking(move || {
             for spec in specs {
-                let Ok(inspected) = git::inspect(&spec.repo_path) else { continue };
+                let Ok(inspected) = git::inspect(&spec.repo_path) else {
+                    continue;
+                };
                 let job = || remove_one(&spec, &shared.config.data_dir);
                 if let Err(error) = shared.repo_locks.with(&[inspected.git_dir], job) {
                     log::warn!(run_id:% = id; "A half-made worktree stays: {error}.");
@@ -305,7 +374,9 @@ fn working_folder(run: &Run, all: &Path) -> PathBuf {
 /// The holder's order: hook files written, program found, environment complete.
 pub(super) async fn launch_spec(beside: &Beside, attempt: u32) -> Result<LaunchSpec, String> {
     let (run, shared) = (beside.run.clone(), Arc::clone(&beside.shared));
-    beside.blocking(move || plan(&run, &shared, attempt)).await?
+    beside
+        .blocking(move || plan(&run, &shared, attempt))
+        .await?
 }
 
 /// An error with its causes, in one sentence.

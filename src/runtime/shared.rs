@@ -51,7 +51,11 @@ pub struct ViewerGuard {
 
 impl Drop for ViewerGuard {
     fn drop(&mut self) {
-        let mut viewers = self.shared.viewers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut viewers = self
+            .shared
+            .viewers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = viewers.get_mut(&self.run_id) {
             *count -= 1;
             if *count == 0 {
@@ -71,7 +75,10 @@ impl Shared {
     /// Folder that holds a run's worktrees, one a repo.
     #[must_use]
     pub fn worktrees_dir(&self, run_id: RunId) -> PathBuf {
-        self.config.data_dir.join("worktrees").join(run_id.to_string())
+        self.config
+            .data_dir
+            .join("worktrees")
+            .join(run_id.to_string())
     }
 
     /// Viewers of a run.
@@ -116,7 +123,11 @@ impl Runtime {
             viewers: Mutex::default(),
         });
         let registry = Registry::start(Arc::clone(&shared), changed);
-        Ok(Self { shared, registry, broadcaster })
+        Ok(Self {
+            shared,
+            registry,
+            broadcaster,
+        })
     }
 
     /// Looks after every run that had a process or an open request when the last server ended.
@@ -127,7 +138,10 @@ impl Runtime {
         let runs = self.shared.reader.live_runs()?;
         let count = runs.len();
         for run_id in runs {
-            self.registry.send(Recover { run_id }).await.map_err(|_| AskError::ShuttingDown)?;
+            self.registry
+                .send(Recover { run_id })
+                .await
+                .map_err(|_| AskError::ShuttingDown)?;
         }
         super::recovery::release_holders(&self.shared, &self.registry).await;
         Ok(count)
@@ -149,19 +163,29 @@ impl Runtime {
 
     /// Joins the live stream after a place.
     pub async fn subscribe(&self, run_id: Option<RunId>, after: EventId) -> Joined {
-        self.broadcaster.send(Subscribe { run_id, after }).await.unwrap_or(Joined::Closed)
+        self.broadcaster
+            .send(Subscribe { run_id, after })
+            .await
+            .unwrap_or(Joined::Closed)
     }
 
     /// Counts a viewer of a run, or refuses: the bound is reached.
     #[must_use]
     pub fn viewer(&self, run_id: RunId) -> Option<ViewerGuard> {
-        let mut viewers = self.shared.viewers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut viewers = self
+            .shared
+            .viewers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let count = viewers.entry(run_id).or_default();
         if *count >= self.shared.config.viewers_max {
             return None;
         }
         *count += 1;
-        Some(ViewerGuard { shared: Arc::clone(&self.shared), run_id })
+        Some(ViewerGuard {
+            shared: Arc::clone(&self.shared),
+            run_id,
+        })
     }
 
     /// Ends all event streams.

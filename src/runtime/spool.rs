@@ -4,7 +4,10 @@
 //! identity survive. A file goes only after its events are durable.
 
 use serde_json::Value;
-use std::{fs, io, path::{Path, PathBuf}};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 use uuid::Uuid;
 
 /// Most files taken in at one look; the rest follows at the next.
@@ -33,7 +36,10 @@ pub(super) fn waiting(run_dir: &Path) -> io::Result<Vec<Spooled>> {
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
             paths.push(path);
         }
     }
@@ -52,7 +58,11 @@ fn read(path: PathBuf) -> Spooled {
         .ok()
         .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
         .filter(Value::is_object);
-    Spooled { path, delivery, payload }
+    Spooled {
+        path,
+        delivery,
+        payload,
+    }
 }
 
 /// Takes away a file whose events are durable.

@@ -45,7 +45,11 @@ impl Watch {
             for path in &event.paths {
                 let mut table = lock(&seen);
                 let folder = path.parent();
-                let known = table.runs.get(path).or_else(|| table.runs.get(folder?)).copied();
+                let known = table
+                    .runs
+                    .get(path)
+                    .or_else(|| table.runs.get(folder?))
+                    .copied();
                 if let Some(run_id) = known
                     && table.told.insert(run_id)
                     && changed.try_send(run_id).is_err()
@@ -54,7 +58,13 @@ impl Watch {
                 }
             }
         })?;
-        Ok((Self { watcher: Mutex::new(watcher), table }, runs))
+        Ok((
+            Self {
+                watcher: Mutex::new(watcher),
+                table,
+            },
+            runs,
+        ))
     }
 
     /// Watches a file or folder (not what lies below its folders) for a run. Returns false when
@@ -75,8 +85,11 @@ impl Watch {
     pub fn remove(&self, run_id: RunId) {
         let paths: Vec<PathBuf> = {
             let mut table = lock(&self.table);
-            let paths =
-                table.runs.iter().filter(|(_, of)| **of == run_id).map(|(path, _)| path.clone());
+            let paths = table
+                .runs
+                .iter()
+                .filter(|(_, of)| **of == run_id)
+                .map(|(path, _)| path.clone());
             let paths = paths.collect::<Vec<_>>();
             for path in &paths {
                 table.runs.remove(path);

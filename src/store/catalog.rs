@@ -208,7 +208,8 @@ impl Writer {
     /// # Errors
     /// `Taken` when the key was used meanwhile.
     pub async fn remember(&self, record: Idempotent, at: Time) -> Result<(), StoreError> {
-        self.run(move |connection| remember(connection, &record, at)).await
+        self.run(move |connection| remember(connection, &record, at))
+            .await
     }
 
     /// Stores a settings document.

@@ -26,14 +26,20 @@ fn a_program_runs_to_its_end_and_its_holder_goes_after_the_acknowledgement() {
         assert_eq!((exit.attempt, exit.pid, exit.code), (1, hello.pid, Some(3)));
         assert_eq!(exit.signal, None);
         let written = std::fs::read(run.path().join("exit.json")).unwrap();
-        assert_eq!(serde_json::from_slice::<abbado::pty::ExitReport>(&written).unwrap(), exit);
+        assert_eq!(
+            serde_json::from_slice::<abbado::pty::ExitReport>(&written).unwrap(),
+            exit
+        );
         assert_eq!(run.output(), b"hello world");
         let screen = last_screen(run.path()).unwrap().unwrap();
         assert_eq!((screen.cols, screen.rows, &screen.exit), (80, 24, &exit));
         assert_eq!(run.shown(&screen.bytes), run.shown(b"hello world"));
         let holder = run.holder_pid();
         session.handle().ack_exit().await.unwrap();
-        until("the holder is gone and waited for", || !support::exists(holder)).await;
+        until("the holder is gone and waited for", || {
+            !support::exists(holder)
+        })
+        .await;
         assert!(!run.path().join("holder.sock").exists());
         assert!(matches!(run.probe().await, Probe::Exited(it) if it == exit));
     });
@@ -46,12 +52,24 @@ fn an_attempt_is_launched_once_and_never_beside_another() {
         let mut session = run.launch("echo up; read line; exit 0").await;
         let busy = run.try_launch(2, "true").await.unwrap_err();
         assert!(matches!(busy, LaunchError::Busy), "{busy:?}");
-        session.handle().input(Bytes::from_static(b"\r")).await.unwrap();
+        session
+            .handle()
+            .input(Bytes::from_static(b"\r"))
+            .await
+            .unwrap();
         within("the exit", session.wait_exit()).await.unwrap();
         session.handle().ack_exit().await.unwrap();
         until("the lock is free", || !run.is_locked()).await;
         let refused = run.try_launch(1, "true").await.unwrap_err();
-        assert!(matches!(refused, LaunchError::Refused { recorded_attempt: 1 }), "{refused:?}");
+        assert!(
+            matches!(
+                refused,
+                LaunchError::Refused {
+                    recorded_attempt: 1
+                }
+            ),
+            "{refused:?}"
+        );
         assert!(matches!(run.probe().await, Probe::Exited(exit) if exit.attempt == 1));
         let before = extent(run.path()).unwrap().unwrap().end;
         let mut second = run.try_launch(2, "echo again; exit 4").await.unwrap();
@@ -70,7 +88,9 @@ fn a_program_that_is_missing_is_named() {
             let mut spec = run.spec(run.next_attempt(), "");
             spec.argv = vec![program.to_owned(), "x".to_owned()];
             match run.launch_spec(&spec).await {
-                Err(LaunchError::Spawn(sentence)) => assert!(sentence.contains(program), "{sentence}"),
+                Err(LaunchError::Spawn(sentence)) => {
+                    assert!(sentence.contains(program), "{sentence}")
+                }
                 other => panic!("{program}: {other:?}"),
             }
         }
@@ -79,7 +99,15 @@ fn a_program_that_is_missing_is_named() {
         let missing = run.launch_spec(&spec).await.unwrap_err().to_string();
         assert!(missing.contains("/no/such/folder"), "{missing}");
         let gone = run.probe().await;
-        assert!(matches!(gone, Probe::Gone { recorded_attempt: Some(4) }), "{gone:?}");
+        assert!(
+            matches!(
+                gone,
+                Probe::Gone {
+                    recorded_attempt: Some(4)
+                }
+            ),
+            "{gone:?}"
+        );
         assert!(!run.path().join("holder.sock").exists());
     });
 }
@@ -88,19 +116,39 @@ fn a_program_that_is_missing_is_named() {
 fn a_run_goes_on_without_a_server_and_is_found_again() {
     block_on(async {
         let run = Run::new();
-        assert!(matches!(run.probe().await, Probe::Gone { recorded_attempt: None }));
-        let session = run.launch("echo one; read line; echo two; read line; exit 5").await;
+        assert!(matches!(
+            run.probe().await,
+            Probe::Gone {
+                recorded_attempt: None
+            }
+        ));
+        let session = run
+            .launch("echo one; read line; echo two; read line; exit 5")
+            .await;
         let pid = session.hello().pid;
         run.wait_output("one").await;
         drop(session);
-        let Probe::Live(session) = run.probe().await else { panic!("not live") };
+        let Probe::Live(session) = run.probe().await else {
+            panic!("not live")
+        };
         assert_eq!(session.hello().pid, pid);
         assert_eq!(session.hello().exit, None);
-        session.handle().input(Bytes::from_static(b"\r")).await.unwrap();
+        session
+            .handle()
+            .input(Bytes::from_static(b"\r"))
+            .await
+            .unwrap();
         run.wait_output("two").await;
-        session.handle().input(Bytes::from_static(b"\r")).await.unwrap();
+        session
+            .handle()
+            .input(Bytes::from_static(b"\r"))
+            .await
+            .unwrap();
         drop(session);
-        until("the exit is on disk", || run.path().join("exit.json").exists()).await;
+        until("the exit is on disk", || {
+            run.path().join("exit.json").exists()
+        })
+        .await;
         // Nobody acknowledged: the holder stays and tells the next server.
         let mut last = None;
         until("the holder tells the exit", || {
@@ -108,13 +156,20 @@ fn a_run_goes_on_without_a_server_and_is_found_again() {
             last.is_some()
         })
         .await;
-        let Probe::Live(mut session) = run.probe().await else { panic!("not live") };
+        let Probe::Live(mut session) = run.probe().await else {
+            panic!("not live")
+        };
         let exit = within("the exit", session.wait_exit()).await.unwrap();
         assert_eq!((exit.pid, exit.code), (pid, Some(5)));
-        let viewer = within("a late viewer", attach(run.path(), run.id())).await.unwrap();
+        let viewer = within("a late viewer", attach(run.path(), run.id()))
+            .await
+            .unwrap();
         let (mut reader, _writer) = viewer.split();
         let first = within("the screen", reader.next()).await.unwrap().unwrap();
-        assert!(matches!(first, ToViewer::Snapshot { resync: false, .. }), "{first:?}");
+        assert!(
+            matches!(first, ToViewer::Snapshot { resync: false, .. }),
+            "{first:?}"
+        );
         let second = within("the exit", reader.next()).await.unwrap();
         assert_eq!(second, Some(ToViewer::Exit(exit)));
         session.handle().ack_exit().await.unwrap();
@@ -147,12 +202,25 @@ fn a_killed_holder_is_noticed_and_what_it_left_is_ended() {
         run.wait_output("up").await;
         let cli = session.hello().pid;
         support::kill(run.holder_pid());
-        within("the end of the session", session.wait_exit()).await.unwrap_err();
+        within("the end of the session", session.wait_exit())
+            .await
+            .unwrap_err();
         let gone = run.probe().await;
-        assert!(matches!(gone, Probe::Gone { recorded_attempt: Some(1) }), "{gone:?}");
+        assert!(
+            matches!(
+                gone,
+                Probe::Gone {
+                    recorded_attempt: Some(1)
+                }
+            ),
+            "{gone:?}"
+        );
         assert!(support::exists(cli), "it ignores SIGHUP");
         let id = run.id();
-        let ended = tokio::task::spawn_blocking(move || end_leftovers(id)).await.unwrap().unwrap();
+        let ended = tokio::task::spawn_blocking(move || end_leftovers(id))
+            .await
+            .unwrap()
+            .unwrap();
         assert!(ended >= 1);
         assert!(run.processes().is_empty(), "{:?}", run.processes());
     });
@@ -162,8 +230,9 @@ fn a_killed_holder_is_noticed_and_what_it_left_is_ended() {
 fn resize_reaches_the_program_and_the_viewers() {
     block_on(async {
         let run = Run::new();
-        let session =
-            run.launch("trap 'stty size' WINCH; echo up; while :; do sleep 0.05; done").await;
+        let session = run
+            .launch("trap 'stty size' WINCH; echo up; while :; do sleep 0.05; done")
+            .await;
         run.wait_output("up").await;
         let viewer = attach(run.path(), run.id()).await.unwrap();
         let (mut reader, writer) = viewer.split();
@@ -190,7 +259,10 @@ fn resize_reaches_the_program_and_the_viewers() {
 #[test]
 fn a_message_is_typed_as_the_program_wants_it() {
     block_on(async {
-        for (mode, typed) in [("h", "\u{1b}[200~two\nlines\u{1b}[201~\r"), ("l", "two\nlines\r")] {
+        for (mode, typed) in [
+            ("h", "\u{1b}[200~two\nlines\u{1b}[201~\r"),
+            ("l", "two\nlines\r"),
+        ] {
             let run = Run::new();
             let count = typed.len();
             let script = format!(
@@ -202,7 +274,10 @@ fn a_message_is_typed_as_the_program_wants_it() {
             within("the exit", session.wait_exit()).await.unwrap();
             let hex: String = typed.bytes().map(|byte| format!("{byte:02x}")).collect();
             let output = String::from_utf8(run.output()).unwrap();
-            assert!(output.contains(&format!("{hex}done")), "{output:?} has no {hex}");
+            assert!(
+                output.contains(&format!("{hex}done")),
+                "{output:?} has no {hex}"
+            );
         }
     });
 }
@@ -211,14 +286,19 @@ fn a_message_is_typed_as_the_program_wants_it() {
 fn a_program_that_reads_nothing_holds_up_nothing_but_its_input() {
     block_on(async {
         let run = Run::new();
-        let script = "stty raw -echo; trap 'echo resized' WINCH; echo up; while :; do sleep 0.05; done";
+        let script =
+            "stty raw -echo; trap 'echo resized' WINCH; echo up; while :; do sleep 0.05; done";
         let mut session = run.launch(script).await;
         run.wait_output("up").await;
         let megabytes = Bytes::from(vec![b'x'; 8 * 1024 * 1024]);
-        within("the input is taken", session.handle().input(megabytes)).await.unwrap();
+        within("the input is taken", session.handle().input(megabytes))
+            .await
+            .unwrap();
         session.handle().resize(90, 30).await.unwrap();
         run.wait_output("resized").await;
-        let viewer = within("a viewer", attach(run.path(), run.id())).await.unwrap();
+        let viewer = within("a viewer", attach(run.path(), run.id()))
+            .await
+            .unwrap();
         let (mut reader, _writer) = viewer.split();
         within("its screen", reader.next()).await.unwrap().unwrap();
         end(&session.handle()).await;
@@ -233,17 +313,25 @@ fn the_output_log_stays_bounded_and_its_offsets_absolute() {
         let run = Run::with_log_bound(bound);
         let mut session = run.launch("stty -opost; seq 1 1000000").await;
         within("the exit", session.wait_exit()).await.unwrap();
-        let truth: Vec<u8> =
-            (1..=1_000_000).flat_map(|n| format!("{n}\n").into_bytes()).collect();
+        let truth: Vec<u8> = (1..=1_000_000)
+            .flat_map(|n| format!("{n}\n").into_bytes())
+            .collect();
         let kept = extent(run.path()).unwrap().unwrap();
         assert_eq!(kept.end, truth.len() as u64);
         assert!(kept.end - kept.base <= bound, "{kept:?}");
         let bytes = read_at(run.path(), kept.base, truth.len()).unwrap();
-        assert!(bytes == truth[kept.base as usize..], "what is kept is not what was written");
+        assert!(
+            bytes == truth[kept.base as usize..],
+            "what is kept is not what was written"
+        );
         let blocks = std::os::unix::fs::MetadataExt::blocks(
             &std::fs::metadata(run.path().join("output.log")).unwrap(),
         );
-        assert!(blocks * 512 < 2 * bound, "{} bytes are on disk", blocks * 512);
+        assert!(
+            blocks * 512 < 2 * bound,
+            "{} bytes are on disk",
+            blocks * 512
+        );
     });
 }
 
@@ -254,8 +342,13 @@ fn a_broken_frame_closes_its_own_connection_only() {
         let run = Run::new();
         let mut session = run.launch("echo up; read line; exit 6").await;
         run.wait_output("up").await;
-        for noise in [&b"\xff\xff\xff\xff\x10"[..], b"\x02\x00\x00\x00\x10no", b"\x00\x00\x00\x00\x63"] {
-            let mut raw = std::os::unix::net::UnixStream::connect(run.path().join("holder.sock")).unwrap();
+        for noise in [
+            &b"\xff\xff\xff\xff\x10"[..],
+            b"\x02\x00\x00\x00\x10no",
+            b"\x00\x00\x00\x00\x63",
+        ] {
+            let mut raw =
+                std::os::unix::net::UnixStream::connect(run.path().join("holder.sock")).unwrap();
             raw.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
             raw.write_all(noise).unwrap();
             let mut hello = Vec::new();
@@ -263,8 +356,15 @@ fn a_broken_frame_closes_its_own_connection_only() {
             raw.read_to_end(&mut hello).ok();
             assert!(hello.windows(8).any(|it| it == b"protocol"));
         }
-        session.handle().input(Bytes::from_static(b"\r")).await.unwrap();
-        assert_eq!(within("the exit", session.wait_exit()).await.unwrap().code, Some(6));
+        session
+            .handle()
+            .input(Bytes::from_static(b"\r"))
+            .await
+            .unwrap();
+        assert_eq!(
+            within("the exit", session.wait_exit()).await.unwrap().code,
+            Some(6)
+        );
     });
 }
 

@@ -18,20 +18,39 @@ fn a_command_runs_in_its_worktree_and_completes() {
     let view = server.wait_status(&run, "completed");
     assert_eq!(view["process"]["exit_code"], 0);
     let worktree = PathBuf::from(view["repos"][0]["worktree"].as_str().unwrap());
-    assert_eq!(std::fs::read_to_string(worktree.join("out.txt")).unwrap(), "hello 'there'");
+    assert_eq!(
+        std::fs::read_to_string(worktree.join("out.txt")).unwrap(),
+        "hello 'there'"
+    );
     let logs = server.get(&format!("runs/{run}/logs"));
     assert!(logs.text.contains(worktree.to_str().unwrap()), "{logs:?}");
     assert!(logs.text.contains(view["run_branch"].as_str().unwrap()));
-    assert_eq!(server.types(&run)[..5], [
-        "run.created", "worktree.created", "process.launching", "process.spawned", "run.started",
-    ]);
+    assert_eq!(
+        server.types(&run)[..5],
+        [
+            "run.created",
+            "worktree.created",
+            "process.launching",
+            "process.spawned",
+            "run.started",
+        ]
+    );
     assert!(git(&world.path("repo"), &["status", "--porcelain"]).is_empty());
     assert_eq!(server.delete(&format!("runs/{run}")).status, 204);
     assert!(!worktree.exists());
-    assert_eq!(git(&world.path("repo"), &["branch", "--list", "abbado/*"]), "");
+    assert_eq!(
+        git(&world.path("repo"), &["branch", "--list", "abbado/*"]),
+        ""
+    );
     // The work is kept: unmerged and uncommitted, under a hidden ref.
-    let kept = git(&world.path("repo"), &["for-each-ref", "--format=%(refname)", "refs/abbado/deleted"]);
-    let file = git(&world.path("repo"), &["show", &format!("{}:out.txt", kept.lines().next().unwrap())]);
+    let kept = git(
+        &world.path("repo"),
+        &["for-each-ref", "--format=%(refname)", "refs/abbado/deleted"],
+    );
+    let file = git(
+        &world.path("repo"),
+        &["show", &format!("{}:out.txt", kept.lines().next().unwrap())],
+    );
     assert_eq!(file, "hello 'there'");
     assert_eq!(server.get(&format!("runs/{run}")).status, 404);
 }
@@ -42,7 +61,10 @@ fn a_failing_program_fails_the_run_and_says_how() {
     let server = world.serve();
     let agent = server.agent(&world, command(&["sh", "-c", "echo no luck; exit 3"]));
     let view = server.wait_status(&server.run(&agent, "x"), "failed");
-    assert!(text(&view, "reason").contains("exited with code 3"), "{view}");
+    assert!(
+        text(&view, "reason").contains("exited with code 3"),
+        "{view}"
+    );
     let agent = server.agent(&world, command(&["no-such-program"]));
     let run = server.run(&agent, "x");
     let view = server.wait_status(&run, "failed");
@@ -69,7 +91,9 @@ fn sleepers(run: &str) -> usize {
     let marker = format!("ABBADO_RUN_ID={run}");
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     let environments = entries.filter_map(|entry| std::fs::read(entry.path().join("environ")).ok());
-    environments.filter(|env| env.split(|b| *b == 0).any(|v| v == marker.as_bytes())).count()
+    environments
+        .filter(|env| env.split(|b| *b == 0).any(|v| v == marker.as_bytes()))
+        .count()
 }
 
 #[test]
@@ -81,18 +105,39 @@ fn the_demo_agent_pauses_continues_and_is_paused_by_hand() {
     let view = server.wait_status(&run, "paused");
     assert!(view["session_id"].is_string());
     let tasks = server.get(&format!("runs/{run}/tasks")).expect(200);
-    assert!(tasks.as_array().unwrap().iter().all(|task| task["status"] == "completed"), "{tasks}");
+    assert!(
+        tasks
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|task| task["status"] == "completed"),
+        "{tasks}"
+    );
     let message = json!({"message": "and once more"});
-    let view = server.post(&format!("runs/{run}/continue"), &message).expect(200);
+    let view = server
+        .post(&format!("runs/{run}/continue"), &message)
+        .expect(200);
     assert_eq!(view["status"], "running");
     server.wait_status(&run, "paused");
     let view = server.post_empty(&format!("runs/{run}/pause")).expect(200);
-    assert_eq!((&view["status"], &view["process"]["alive"]), (&json!("paused"), &json!(false)));
-    let view = server.post(&format!("runs/{run}/continue"), &message).expect(200);
+    assert_eq!(
+        (&view["status"], &view["process"]["alive"]),
+        (&json!("paused"), &json!(false))
+    );
+    let view = server
+        .post(&format!("runs/{run}/continue"), &message)
+        .expect(200);
     assert_eq!(view["status"], "running");
     server.wait_status(&run, "paused");
-    assert_eq!(server.post_empty(&format!("runs/{run}/cancel")).expect(200)["status"], "cancelled");
-    let said: Vec<_> = server.events(&run).into_iter().filter(|e| e["event_type"] == "user.message").collect();
+    assert_eq!(
+        server.post_empty(&format!("runs/{run}/cancel")).expect(200)["status"],
+        "cancelled"
+    );
+    let said: Vec<_> = server
+        .events(&run)
+        .into_iter()
+        .filter(|e| e["event_type"] == "user.message")
+        .collect();
     assert_eq!(said.len(), 2, "{said:#?}");
     assert_eq!(said[0]["payload"]["delivered_by"], "typed");
     assert_eq!(said[1]["payload"]["delivered_by"], "resume");
@@ -105,7 +150,9 @@ fn the_cli_outlives_a_killed_server_and_ends_normally() {
     let script = "echo up; while [ ! -e go ]; do sleep 0.05; done; echo done";
     let agent = server.agent(&world, command(&["sh", "-c", script]));
     let run = server.run(&agent, "x");
-    let view = server.wait(&run, "its process lives", |view| view["process"]["alive"] == true);
+    let view = server.wait(&run, "its process lives", |view| {
+        view["process"]["alive"] == true
+    });
     let pid = view["process"]["pid"].clone();
     let worktree = PathBuf::from(view["repos"][0]["worktree"].as_str().unwrap());
     server.kill();
@@ -113,33 +160,55 @@ fn the_cli_outlives_a_killed_server_and_ends_normally() {
     assert_eq!(server.view(&run)["process"]["pid"], pid);
     std::fs::write(worktree.join("go"), "").unwrap();
     server.wait_status(&run, "completed");
-    assert_eq!(server.types(&run).iter().filter(|kind| *kind == "process.launching").count(), 1);
+    assert_eq!(
+        server
+            .types(&run)
+            .iter()
+            .filter(|kind| *kind == "process.launching")
+            .count(),
+        1
+    );
     assert_eq!(server.terminate(), Some(0));
 }
 
 #[test]
 fn killed_around_the_launch_there_is_exactly_one_cli() {
-    for point in ["launch.before_spawn", "launch.after_spawn", "set_up.after_worktrees"] {
+    for point in [
+        "launch.before_spawn",
+        "launch.after_spawn",
+        "set_up.after_worktrees",
+    ] {
         let world = World::new();
         let fault = format!("{point}:kill@1");
         let mut server = world.serve_with(&[("ABBADO_FAULT", &fault)]);
         let count = world.path("count");
-        let script = format!("echo x >> {}; while [ ! -e go ]; do sleep 0.05; done", count.display());
+        let script = format!(
+            "echo x >> {}; while [ ! -e go ]; do sleep 0.05; done",
+            count.display()
+        );
         let agent = server.agent(&world, command(&["sh", "-c", &script]));
         // The answer may be cut off by the end of the server: the run is looked for afterwards.
         let body = json!({"agent_id": agent, "task": "x"}).to_string();
         let head = format!("POST /api/runs HTTP/1.1\r\nHost: {}\r\n", server.address);
-        let rest = format!("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let rest = format!(
+            "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
         crate::support::raw(&server.address, &(head + &rest));
         let begun = std::time::Instant::now();
         while !server.gone() {
-            assert!(begun.elapsed() < crate::support::PATIENCE, "{point} was not passed");
+            assert!(
+                begun.elapsed() < crate::support::PATIENCE,
+                "{point} was not passed"
+            );
             crate::support::pause();
         }
         let server = world.serve();
         let runs = server.get("runs").expect(200);
         let run = text(&runs[0], "id");
-        let view = server.wait(&run, "its process lives", |view| view["process"]["alive"] == true);
+        let view = server.wait(&run, "its process lives", |view| {
+            view["process"]["alive"] == true
+        });
         let worktree = PathBuf::from(view["repos"][0]["worktree"].as_str().unwrap());
         std::fs::write(worktree.join("go"), "").unwrap();
         server.wait_status(&run, "completed");
@@ -151,11 +220,20 @@ fn killed_around_the_launch_there_is_exactly_one_cli() {
 fn readers_see_every_event_once_across_kills() {
     let world = World::new();
     let mut server = world.serve();
-    let agent = server.agent(&world, command(&["sh", "-c", "while [ ! -e go ]; do sleep 0.05; done"]));
+    let agent = server.agent(
+        &world,
+        command(&["sh", "-c", "while [ ! -e go ]; do sleep 0.05; done"]),
+    );
     let run = server.run(&agent, "x");
-    let view = server.wait(&run, "its process lives", |view| view["process"]["alive"] == true);
+    let view = server.wait(&run, "its process lives", |view| {
+        view["process"]["alive"] == true
+    });
     let worktree = PathBuf::from(view["repos"][0]["worktree"].as_str().unwrap());
-    let total = if std::env::var_os("ABBADO_PROVE").is_some() { 3000 } else { 300 };
+    let total = if std::env::var_os("ABBADO_PROVE").is_some() {
+        3000
+    } else {
+        300
+    };
     let address = std::sync::Arc::new(std::sync::Mutex::new(server.address.clone()));
     let readers: Vec<_> = (0..20)
         .map(|seed| {
@@ -176,27 +254,40 @@ fn readers_see_every_event_once_across_kills() {
     }
     std::fs::write(worktree.join("go"), "").unwrap();
     server.wait_status(&run, "completed");
-    let log: Vec<i64> = server.events(&run).iter().map(|event| event["id"].as_i64().unwrap()).collect();
-    let numbers = server.types(&run).iter().filter(|kind| *kind == "hook.received").count();
+    let log: Vec<i64> = server
+        .events(&run)
+        .iter()
+        .map(|event| event["id"].as_i64().unwrap())
+        .collect();
+    let numbers = server
+        .types(&run)
+        .iter()
+        .filter(|kind| *kind == "hook.received")
+        .count();
     assert_eq!(numbers, acknowledged);
     for reader in readers {
         let seen = reader.join().unwrap();
         let odd = seen.iter().zip(&log).find(|(a, b)| a != b);
-        assert_eq!((seen.len(), odd), (log.len(), None), "{:#?}", server.events(&run).last());
+        assert_eq!(
+            (seen.len(), odd),
+            (log.len(), None),
+            "{:#?}",
+            server.events(&run).last()
+        );
     }
 }
 
 /// Reads until `run.completed`, going away at random; gives the ids in the order seen.
-fn read_with_disconnects(
-    address: &std::sync::Mutex<String>,
-    run: &str,
-    seed: u64,
-) -> Vec<i64> {
+fn read_with_disconnects(address: &std::sync::Mutex<String>, run: &str, seed: u64) -> Vec<i64> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut seen = Vec::new();
     let begun = std::time::Instant::now();
     loop {
-        assert!(begun.elapsed() < crate::support::PATIENCE * 4, "reader {seed} saw {}", seen.len());
+        assert!(
+            begun.elapsed() < crate::support::PATIENCE * 4,
+            "reader {seed} saw {}",
+            seen.len()
+        );
         let at = address.lock().unwrap().clone();
         let last = seen.last().copied().unwrap_or(0);
         let Ok(mut stream) = Sse::open(&at, &format!("runs/{run}/events/stream"), last) else {
@@ -204,7 +295,9 @@ fn read_with_disconnects(
             continue;
         };
         for _ in 0..random.usize(1..200) {
-            let Ok((id, event)) = stream.next() else { break };
+            let Ok((id, event)) = stream.next() else {
+                break;
+            };
             seen.push(id);
             if event["event_type"] == "run.completed" {
                 return seen;

@@ -42,7 +42,10 @@ impl World {
         std::fs::write(path.join("README.md"), "# scratch\n").unwrap();
         git(&path, &["add", "-A"]);
         let who = ["-c", "user.name=t", "-c", "user.email=t@localhost"];
-        git(&path, &[&who[..], &["commit", "-q", "-m", "begin"]].concat());
+        git(
+            &path,
+            &[&who[..], &["commit", "-q", "-m", "begin"]].concat(),
+        );
         path
     }
 
@@ -60,13 +63,23 @@ impl World {
             .env("LANG", "C.UTF-8")
             .envs(env.iter().copied())
             .stdout(Stdio::piped())
-            .stderr(std::fs::File::options().create(true).append(true).open(self.path("log")).unwrap())
+            .stderr(
+                std::fs::File::options()
+                    .create(true)
+                    .append(true)
+                    .open(self.path("log"))
+                    .unwrap(),
+            )
             .spawn()
             .unwrap();
         let mut first = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut first)
+            .unwrap();
         let address = first.trim().strip_prefix("listening on http://");
-        let address = address.unwrap_or_else(|| panic!("{first:?}\n{}", self.log())).to_owned();
+        let address = address
+            .unwrap_or_else(|| panic!("{first:?}\n{}", self.log()))
+            .to_owned();
         Server { child, address }
     }
 
@@ -83,7 +96,11 @@ pub fn git(folder: &Path, args: &[&str]) -> String {
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .output()
         .unwrap();
-    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "git {args:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
@@ -110,7 +127,11 @@ impl Reply {
     /// Asserts the status and gives the JSON.
     pub fn expect(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{self:?}");
-        if self.text.is_empty() { Value::Null } else { self.json() }
+        if self.text.is_empty() {
+            Value::Null
+        } else {
+            self.json()
+        }
     }
 }
 
@@ -174,15 +195,24 @@ impl Server {
         let project = self.post("projects", &json!({"name": "p"})).expect(201);
         let id = project["id"].as_str().unwrap();
         let repo = json!({"name": "repo", "repo_path": world.path("repo")});
-        self.post(&format!("projects/{id}/repos"), &repo).expect(201);
+        self.post(&format!("projects/{id}/repos"), &repo)
+            .expect(201);
         let mut agent = json!({"project_id": id, "name": "a"});
-        agent.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        agent
+            .as_object_mut()
+            .unwrap()
+            .extend(fields.as_object().unwrap().clone());
         text(&self.post("agents", &agent).expect(201), "id")
     }
 
     /// Starts a run; gives its id.
     pub fn run(&self, agent_id: &str, task: &str) -> String {
-        text(&self.post("runs", &json!({"agent_id": agent_id, "task": task})).expect(201), "id")
+        text(
+            &self
+                .post("runs", &json!({"agent_id": agent_id, "task": task}))
+                .expect(201),
+            "id",
+        )
     }
 
     pub fn view(&self, run: &str) -> Value {
@@ -190,16 +220,25 @@ impl Server {
     }
 
     pub fn events(&self, run: &str) -> Vec<Value> {
-        self.get(&format!("runs/{run}/events")).expect(200).as_array().unwrap().clone()
+        self.get(&format!("runs/{run}/events"))
+            .expect(200)
+            .as_array()
+            .unwrap()
+            .clone()
     }
 
     pub fn types(&self, run: &str) -> Vec<String> {
-        self.events(run).iter().map(|event| text(event, "event_type")).collect()
+        self.events(run)
+            .iter()
+            .map(|event| text(event, "event_type"))
+            .collect()
     }
 
     /// Waits until the run is in this state.
     pub fn wait_status(&self, run: &str, status: &str) -> Value {
-        self.wait(run, &format!("run is {status}"), |view| view["status"] == status)
+        self.wait(run, &format!("run is {status}"), |view| {
+            view["status"] == status
+        })
     }
 
     /// Waits for a sentence to become true of the run.
@@ -210,7 +249,11 @@ impl Server {
             if is(&view) {
                 return view;
             }
-            assert!(begun.elapsed() < PATIENCE, "not so: {sentence}\n{view:#}\n{:#?}", self.events(run));
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "not so: {sentence}\n{view:#}\n{:#?}",
+                self.events(run)
+            );
             pause();
         }
     }
@@ -238,7 +281,10 @@ pub fn wait_for(sentence: &str, is: impl Fn() -> bool) {
 }
 
 pub fn text(value: &Value, key: &str) -> String {
-    value[key].as_str().unwrap_or_else(|| panic!("no {key} in {value}")).to_owned()
+    value[key]
+        .as_str()
+        .unwrap_or_else(|| panic!("no {key} in {value}"))
+        .to_owned()
 }
 
 fn agent() -> ureq::Agent {
@@ -251,10 +297,22 @@ fn agent() -> ureq::Agent {
 
 fn reply(outcome: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Reply {
     let mut answer = outcome.unwrap();
-    let kind = answer.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
+    let kind = answer
+        .headers()
+        .get("content-type")
+        .map(|kind| kind.to_str().unwrap().to_owned());
     let status = answer.status().as_u16();
-    let body = answer.body_mut().with_config().limit(100_000_000).read_to_vec().unwrap();
-    Reply { status, kind: kind.unwrap_or_default(), text: String::from_utf8_lossy(&body).into_owned() }
+    let body = answer
+        .body_mut()
+        .with_config()
+        .limit(100_000_000)
+        .read_to_vec()
+        .unwrap();
+    Reply {
+        status,
+        kind: kind.unwrap_or_default(),
+        text: String::from_utf8_lossy(&body).into_owned(),
+    }
 }
 
 /// A reader of an event stream, over a plain socket, which can go away at any byte.
@@ -266,7 +324,10 @@ impl Sse {
     pub fn open(address: &str, path: &str, last: i64) -> std::io::Result<Self> {
         let mut socket = TcpStream::connect(address)?;
         socket.set_read_timeout(Some(PATIENCE))?;
-        write!(socket, "GET /api/{path} HTTP/1.1\r\nHost: {address}\r\nLast-Event-ID: {last}\r\n\r\n")?;
+        write!(
+            socket,
+            "GET /api/{path} HTTP/1.1\r\nHost: {address}\r\nLast-Event-ID: {last}\r\n\r\n"
+        )?;
         let mut lines = BufReader::new(socket);
         let mut line = String::new();
         lines.read_line(&mut line)?;
@@ -289,7 +350,10 @@ impl Sse {
                 id = text.parse().ok();
             } else if let Some(data) = line.strip_prefix("data: ") {
                 let id = id.take().ok_or(std::io::ErrorKind::InvalidData)?;
-                return Ok((id, serde_json::from_str(data).map_err(std::io::Error::other)?));
+                return Ok((
+                    id,
+                    serde_json::from_str(data).map_err(std::io::Error::other)?,
+                ));
             }
         }
     }
@@ -298,7 +362,9 @@ impl Sse {
 /// Sends raw bytes, gives the raw answer up to the end or a quiet second.
 pub fn raw(address: &str, request: &str) -> String {
     let mut socket = TcpStream::connect(address).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(2)))
+        .unwrap();
     socket.write_all(request.as_bytes()).unwrap();
     let mut answer = Vec::new();
     let mut piece = [0; 4096];

@@ -49,11 +49,19 @@ impl Adapter for Demo {
         let mut argv = vec![program, SUBCOMMAND.to_owned()];
         match context.resume {
             Some(session) => argv.extend(["--resume".to_owned(), session.to_owned()]),
-            None => argv.extend(["--session-id".to_owned(), context.new_session_id.to_string()]),
+            None => argv.extend([
+                "--session-id".to_owned(),
+                context.new_session_id.to_string(),
+            ]),
         }
         argv.extend(context.agent.args());
         argv.extend(["--".to_owned(), context.task.to_owned()]);
-        launch::finish(context, argv, launch::environment(context, &[]), self.install_hint())
+        launch::finish(
+            context,
+            argv,
+            launch::environment(context, &[]),
+            self.install_hint(),
+        )
     }
 
     fn hook(&self, payload: Value) -> Result<Hook, CliError> {

@@ -38,9 +38,17 @@ impl From<Disturbed> for Stop {
 const PROMPT_CHARS_SHOWN: usize = 60;
 
 /// Plays one turn: plan, write, look, ask, finish.
-pub(super) fn turn(terminal: &mut Terminal, session: &mut Session, prompt: &str) -> Result<(), Stop> {
+pub(super) fn turn(
+    terminal: &mut Terminal,
+    session: &mut Session,
+    prompt: &str,
+) -> Result<(), Stop> {
     session.prompt(prompt)?;
-    let line: String = prompt.chars().take(PROMPT_CHARS_SHOWN).map(visible).collect();
+    let line: String = prompt
+        .chars()
+        .take(PROMPT_CHARS_SHOWN)
+        .map(visible)
+        .collect();
     terminal.say(&format!("\n\x1b[1m› {line}\x1b[0m\n"))?;
     let mut stage = Stage { terminal, session };
     stage.speak("I will plan this first, then write a greeting and look at the result.")?;
@@ -48,7 +56,10 @@ pub(super) fn turn(terminal: &mut Terminal, session: &mut Session, prompt: &str)
     let second = stage.create_task("Check the files", "Checking the files")?;
     stage.update_task(&first, "in_progress")?;
     let root = root(stage.session.cwd());
-    stage.write(&root.join("HELLO.md"), &format!("Hello from the demo agent: {line}\n"))?;
+    stage.write(
+        &root.join("HELLO.md"),
+        &format!("Hello from the demo agent: {line}\n"),
+    )?;
     if plain_file(&root.join("README.md")) {
         stage.write(&root.join("README.md"), "\nThe demo agent was here.\n")?;
     }
@@ -77,7 +88,8 @@ impl Stage<'_> {
         let pieces: Vec<String> = words.chunks(3).map(<[&str]>::concat).collect();
         for (index, piece) in pieces.iter().enumerate() {
             self.terminal.say(piece)?;
-            self.session.token(&message_id, index, index + 1 == pieces.len(), piece);
+            self.session
+                .token(&message_id, index, index + 1 == pieces.len(), piece);
             self.terminal.pause(1)?;
         }
         self.terminal.say("\n")?;
@@ -93,11 +105,16 @@ impl Stage<'_> {
         shown: &str,
         work: impl FnOnce(&mut Self) -> Result<Result<Value, String>, Stop>,
     ) -> Result<Option<Value>, Stop> {
-        self.terminal.say(&format!("  \x1b[33m{tool}\x1b[0m {shown}"))?;
+        self.terminal
+            .say(&format!("  \x1b[33m{tool}\x1b[0m {shown}"))?;
         let id = self.session.call(tool, input);
         self.terminal.pause(1)?;
         let outcome = work(self)?;
-        let mark = if outcome.is_ok() { "\x1b[32m✓" } else { "\x1b[31m✗" };
+        let mark = if outcome.is_ok() {
+            "\x1b[32m✓"
+        } else {
+            "\x1b[31m✗"
+        };
         self.terminal.say(&format!(" {mark}\x1b[0m\n"))?;
         let response = outcome.as_ref().ok().cloned();
         self.session.result(tool, input, &id, outcome);
@@ -117,15 +134,23 @@ impl Stage<'_> {
     fn update_task(&mut self, id: &str, status: &str) -> Result<(), Stop> {
         let input = json!({"taskId": id, "status": status});
         let response = json!({"success": true, "taskId": id, "updatedFields": ["status"]});
-        self.tool("TaskUpdate", &input, &format!("#{id} {status}"), |_| Ok(Ok(response)))?;
+        self.tool("TaskUpdate", &input, &format!("#{id} {status}"), |_| {
+            Ok(Ok(response))
+        })?;
         Ok(())
     }
 
     /// Appends to a file of the worktree.
     fn write(&mut self, path: &Path, text: &str) -> Result<(), Stop> {
         let input = json!({"file_path": path.to_string_lossy(), "content": text});
-        let shown = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        self.tool("Write", &input, &shown, |_| Ok(append(path, text).map_err(|e| e.to_string())))?;
+        let shown = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        self.tool("Write", &input, &shown, |_| {
+            Ok(append(path, text).map_err(|e| e.to_string()))
+        })?;
         Ok(())
     }
 
@@ -133,12 +158,14 @@ impl Stage<'_> {
     fn list(&mut self, root: &Path) -> Result<(), Stop> {
         let input = json!({"command": "ls", "description": "List the files"});
         self.tool("Bash", &input, "ls", |stage| {
-            stage.terminal.say(" \x1b[35m(asks for permission)\x1b[0m")?;
+            stage
+                .terminal
+                .say(" \x1b[35m(asks for permission)\x1b[0m")?;
             stage.session.permission("Bash", &input);
             stage.terminal.pause(5)?;
-            let listed = names(root).map(|names| {
-                json!({"stdout": names.join("\n"), "stderr": "", "interrupted": false})
-            });
+            let listed = names(root).map(
+                |names| json!({"stdout": names.join("\n"), "stderr": "", "interrupted": false}),
+            );
             Ok(listed.map_err(|error| error.to_string()))
         })?;
         Ok(())
@@ -173,7 +200,9 @@ fn root(cwd: &Path) -> PathBuf {
     }
     let worktrees = names(cwd).unwrap_or_default();
     let mut worktrees = worktrees.into_iter().map(|name| cwd.join(name));
-    worktrees.find(|folder| folder.join(".git").exists()).unwrap_or_else(|| cwd.to_owned())
+    worktrees
+        .find(|folder| folder.join(".git").exists())
+        .unwrap_or_else(|| cwd.to_owned())
 }
 
 fn plain_file(path: &Path) -> bool {

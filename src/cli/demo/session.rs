@@ -15,7 +15,10 @@ const MODEL: &str = "abbado-demo";
 
 /// An id of a turn, a message or a tool call.
 pub(super) fn fresh() -> String {
-    #[expect(clippy::disallowed_methods, reason = "a program of its own, outside the runtime")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a program of its own, outside the runtime"
+    )]
     let id = Uuid::new_v4();
     id.to_string()
 }
@@ -42,7 +45,11 @@ impl Session {
         let folder = variable("ABBADO_RUN_DIR").unwrap_or_else(std::env::temp_dir);
         let folder = folder.join("demo-transcripts");
         std::fs::create_dir_all(&folder)?;
-        let name: String = options.session_id.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        let name: String = options
+            .session_id
+            .chars()
+            .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+            .collect();
         Ok(Self {
             id: options.session_id.clone(),
             cwd: std::env::current_dir()?,
@@ -66,8 +73,10 @@ impl Session {
     pub(super) fn prompt(&mut self, text: &str) -> io::Result<()> {
         self.prompt_id = Some(fresh());
         self.began = Instant::now();
-        self.row(json!({"type": "user", "message": {"role": "user", "content": text},
-            "origin": {"kind": "human"}}))?;
+        self.row(
+            json!({"type": "user", "message": {"role": "user", "content": text},
+            "origin": {"kind": "human"}}),
+        )?;
         self.hook("UserPromptSubmit", json!({"prompt": text}));
         Ok(())
     }
@@ -84,20 +93,31 @@ impl Session {
         let output = text.split_whitespace().count() + 4;
         let usage = json!({"input_tokens": 12, "output_tokens": output,
             "cache_read_input_tokens": 900, "cache_creation_input_tokens": 60});
-        self.row(json!({"type": "assistant", "isSidechain": false, "message": {
+        self.row(
+            json!({"type": "assistant", "isSidechain": false, "message": {
             "id": message_id, "type": "message", "role": "assistant", "model": MODEL,
-            "content": [{"type": "text", "text": text}], "usage": usage}}))
+            "content": [{"type": "text", "text": text}], "usage": usage}}),
+        )
     }
 
     /// A tool is called; answers the call's id.
     pub(super) fn call(&self, tool: &str, input: &Value) -> String {
         let id = format!("toolu_{}", fresh());
-        self.hook("PreToolUse", json!({"tool_name": tool, "tool_input": input, "tool_use_id": id}));
+        self.hook(
+            "PreToolUse",
+            json!({"tool_name": tool, "tool_input": input, "tool_use_id": id}),
+        );
         id
     }
 
     /// It answered, or failed.
-    pub(super) fn result(&self, tool: &str, input: &Value, id: &str, outcome: Result<Value, String>) {
+    pub(super) fn result(
+        &self,
+        tool: &str,
+        input: &Value,
+        id: &str,
+        outcome: Result<Value, String>,
+    ) {
         let mut fields = json!({"tool_name": tool, "tool_input": input, "tool_use_id": id});
         let name = match outcome {
             Ok(response) => {
@@ -114,15 +134,21 @@ impl Session {
 
     /// A person would be asked here.
     pub(super) fn permission(&self, tool: &str, input: &Value) {
-        self.hook("PermissionRequest", json!({"tool_name": tool, "tool_input": input}));
+        self.hook(
+            "PermissionRequest",
+            json!({"tool_name": tool, "tool_input": input}),
+        );
     }
 
     /// The turn is over.
     pub(super) fn stop(&self, last_message: &str) -> io::Result<()> {
         let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.row(json!({"type": "system", "subtype": "turn_duration", "durationMs": ms}))?;
-        self.hook("Stop", json!({"stop_hook_active": false, "last_assistant_message": last_message,
-            "background_tasks": []}));
+        self.hook(
+            "Stop",
+            json!({"stop_hook_active": false, "last_assistant_message": last_message,
+            "background_tasks": []}),
+        );
         Ok(())
     }
 
@@ -146,7 +172,10 @@ impl Session {
         let Some(program) = &self.hook else { return };
         let mut payload = Map::new();
         payload.insert("session_id".into(), self.id.clone().into());
-        payload.insert("transcript_path".into(), self.transcript.to_string_lossy().into());
+        payload.insert(
+            "transcript_path".into(),
+            self.transcript.to_string_lossy().into(),
+        );
         payload.insert("cwd".into(), self.cwd.to_string_lossy().into());
         if let Some(prompt_id) = &self.prompt_id {
             payload.insert("prompt_id".into(), prompt_id.clone().into());
@@ -175,8 +204,11 @@ impl Session {
     fn row(&self, mut row: Value) -> io::Result<()> {
         row["uuid"] = fresh().into();
         row["sessionId"] = self.id.clone().into();
-        let mut file: File =
-            OpenOptions::new().create(true).append(true).mode(0o600).open(&self.transcript)?;
+        let mut file: File = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&self.transcript)?;
         file.write_all(format!("{row}\n").as_bytes())
     }
 }

@@ -78,17 +78,32 @@ impl Terminal {
         signals.thread_block()?;
         let (tell, incoming) = sync_channel(QUEUE_LEN_MAX);
         let tell_signals = tell.clone();
-        std::thread::Builder::new().name("signals".into()).spawn(move || {
-            while let Ok(signal) = signals.wait() {
-                if tell_signals.send(Incoming::Signal(signal)).is_err() {
-                    return;
+        std::thread::Builder::new()
+            .name("signals".into())
+            .spawn(move || {
+                while let Ok(signal) = signals.wait() {
+                    if tell_signals.send(Incoming::Signal(signal)).is_err() {
+                        return;
+                    }
                 }
-            }
-        })?;
-        std::thread::Builder::new().name("keys".into()).spawn(move || listen(&tell))?;
-        let before = if io::stdin().is_terminal() { Some(single_keys()?) } else { None };
+            })?;
+        std::thread::Builder::new()
+            .name("keys".into())
+            .spawn(move || listen(&tell))?;
+        let before = if io::stdin().is_terminal() {
+            Some(single_keys()?)
+        } else {
+            None
+        };
         let raw = before.is_some();
-        Ok(Self { pace, incoming, pending: VecDeque::new(), ended: false, raw, before })
+        Ok(Self {
+            pace,
+            incoming,
+            pending: VecDeque::new(),
+            ended: false,
+            raw,
+            before,
+        })
     }
 
     /// Gives the terminal back as it was.
@@ -168,7 +183,11 @@ impl Terminal {
     }
 
     fn leave_prompt(&mut self) -> io::Result<()> {
-        if self.raw { self.say(&format!("{PASTE_OFF}\n")) } else { Ok(()) }
+        if self.raw {
+            self.say(&format!("{PASTE_OFF}\n"))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -235,7 +254,14 @@ impl Editor {
                 let gone = !self.line.is_empty();
                 // A whole character: its last bytes begin with the bits 10.
                 while self.line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
-                (if gone { "\x08 \x08".to_owned() } else { String::new() }, Key::None)
+                (
+                    if gone {
+                        "\x08 \x08".to_owned()
+                    } else {
+                        String::new()
+                    },
+                    Key::None,
+                )
             }
             b'\r' => self.add(b'\n'),
             b'\n' | b'\t' | b' '.. => self.add(byte),
@@ -248,7 +274,11 @@ impl Editor {
             return (String::new(), Key::None);
         }
         self.line.push(byte);
-        let shown = if byte.is_ascii() { char::from(byte).to_string() } else { String::new() };
+        let shown = if byte.is_ascii() {
+            char::from(byte).to_string()
+        } else {
+            String::new()
+        };
         (shown, Key::None)
     }
 
@@ -281,7 +311,10 @@ mod tests {
     }
 
     fn lines(lines: &[&str]) -> Vec<Key> {
-        lines.iter().map(|line| Key::Line((*line).to_owned())).collect()
+        lines
+            .iter()
+            .map(|line| Key::Line((*line).to_owned()))
+            .collect()
     }
 
     #[test]
@@ -294,7 +327,10 @@ mod tests {
         assert_eq!(typed(b"a\x1b[Ab\x1bOPc\r"), lines(&["abc"]));
         assert_eq!(typed(b"ab\x03c\r"), lines(&["c"]));
         let long = "x".repeat(20_000);
-        assert_eq!(typed(format!("\x1b[200~{long}\x1b[201~\r").as_bytes()), lines(&[&long]));
+        assert_eq!(
+            typed(format!("\x1b[200~{long}\x1b[201~\r").as_bytes()),
+            lines(&[&long])
+        );
     }
 
     #[test]

@@ -52,7 +52,9 @@ pub fn run() -> i32 {
 fn forward(input: &mut dyn Read, output: &mut dyn Write) -> io::Result<()> {
     let Some(run_dir) = run_dir(std::env::args_os().next()) else {
         output.write_all(NOTHING)?;
-        return Err(io::Error::other("started outside a run: no hook.token beside it"));
+        return Err(io::Error::other(
+            "started outside a run: no hook.token beside it",
+        ));
     };
     let payload = read(input)?;
     let (answer, spooled) = deliver(&run_dir, &payload);
@@ -64,10 +66,14 @@ fn forward(input: &mut dyn Read, output: &mut dyn Write) -> io::Result<()> {
 /// The run folder: that of the link we were called by, or the one in the environment.
 fn run_dir(argv0: Option<OsString>) -> Option<PathBuf> {
     let is_run = |folder: &PathBuf| folder.join(hook_files::TOKEN).exists();
-    let beside = argv0.map(PathBuf::from).and_then(|at| Some(at.parent()?.to_owned()));
+    let beside = argv0
+        .map(PathBuf::from)
+        .and_then(|at| Some(at.parent()?.to_owned()));
     beside.filter(is_run).or_else(|| {
         // The program runs inside a CLI's tree, where the run is known by this variable alone.
-        std::env::var_os("ABBADO_RUN_DIR").map(PathBuf::from).filter(is_run)
+        std::env::var_os("ABBADO_RUN_DIR")
+            .map(PathBuf::from)
+            .filter(is_run)
     })
 }
 
@@ -85,7 +91,10 @@ fn read(input: &mut dyn Read) -> io::Result<Vec<u8>> {
 
 /// Posts the payload, or spools it. Answers what the CLI is told, and what went wrong for good.
 pub(super) fn deliver(run_dir: &Path, payload: &[u8]) -> (Vec<u8>, io::Result<()>) {
-    #[expect(clippy::disallowed_methods, reason = "a program of its own, outside the runtime")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a program of its own, outside the runtime"
+    )]
     let delivery = Uuid::new_v4();
     match post(run_dir, payload, delivery) {
         Ok(answer) if answer.is_success() => (answer.body, Ok(())),
@@ -98,8 +107,16 @@ fn post(run_dir: &Path, payload: &[u8], delivery: Uuid) -> io::Result<post::Answ
     let token = hook_files::token(run_dir)?.ok_or(io::ErrorKind::NotFound)?;
     // `..` of the path itself: the run folder may be named by a relative path or a link.
     let data_dir = run_dir.join("../..");
-    let run_id = run_dir.file_name().and_then(OsStr::to_str).ok_or(io::ErrorKind::InvalidInput)?;
-    let request = post::Request { run_id, token: &token, delivery, payload };
+    let run_id = run_dir
+        .file_name()
+        .and_then(OsStr::to_str)
+        .ok_or(io::ErrorKind::InvalidInput)?;
+    let request = post::Request {
+        run_id,
+        token: &token,
+        delivery,
+        payload,
+    };
     post::send(address(&data_dir)?, &request)
 }
 

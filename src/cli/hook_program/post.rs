@@ -51,14 +51,20 @@ pub(super) fn send(address: SocketAddr, request: &Request<'_>) -> io::Result<Ans
     let written = write(&mut stream, deadline, address, request);
     match read(&mut stream, deadline) {
         Ok(answer) if written.is_ok() || !answer.is_success() => Ok(answer),
-        Ok(_) => Err(written.err().unwrap_or_else(|| io::ErrorKind::BrokenPipe.into())),
+        Ok(_) => Err(written
+            .err()
+            .unwrap_or_else(|| io::ErrorKind::BrokenPipe.into())),
         Err(error) => Err(error),
     }
 }
 
 fn left(deadline: Instant) -> io::Result<Duration> {
     let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+    if left.is_zero() {
+        Err(io::ErrorKind::TimedOut.into())
+    } else {
+        Ok(left)
+    }
 }
 
 fn write(
@@ -67,7 +73,12 @@ fn write(
     address: SocketAddr,
     request: &Request<'_>,
 ) -> io::Result<()> {
-    let Request { run_id, token, delivery, payload } = request;
+    let Request {
+        run_id,
+        token,
+        delivery,
+        payload,
+    } = request;
     // `localhost` is a name that the server's gate knows whatever address it is bound to.
     let head = format!(
         "POST /api/runs/{run_id}/hook HTTP/1.1\r\nHost: localhost:{}\r\n\
@@ -118,17 +129,32 @@ fn parse(bytes: &[u8], ended: bool) -> io::Result<Option<Answer>> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut response = httparse::Response::new(&mut headers);
     let parsed = response.parse(bytes).map_err(io::Error::other)?;
-    let httparse::Status::Complete(head) = parsed else { return Ok(None) };
+    let httparse::Status::Complete(head) = parsed else {
+        return Ok(None);
+    };
     let status = response.code.ok_or(io::ErrorKind::InvalidData)?;
     let body = bytes.get(head..).unwrap_or_default();
-    let length = response.headers.iter().find(|h| h.name.eq_ignore_ascii_case("content-length"));
+    let length = response
+        .headers
+        .iter()
+        .find(|h| h.name.eq_ignore_ascii_case("content-length"));
     let length = length
-        .map(|h| std::str::from_utf8(h.value).ok().and_then(|text| text.trim().parse().ok()))
+        .map(|h| {
+            std::str::from_utf8(h.value)
+                .ok()
+                .and_then(|text| text.trim().parse().ok())
+        })
         .map(|length: Option<usize>| length.ok_or(io::ErrorKind::InvalidData))
         .transpose()?;
     match length {
-        Some(length) => Ok(body.get(..length).map(|body| Answer { status, body: body.to_vec() })),
-        None if ended => Ok(Some(Answer { status, body: body.to_vec() })),
+        Some(length) => Ok(body.get(..length).map(|body| Answer {
+            status,
+            body: body.to_vec(),
+        })),
+        None if ended => Ok(Some(Answer {
+            status,
+            body: body.to_vec(),
+        })),
         None => Ok(None),
     }
 }
@@ -147,7 +173,10 @@ mod tests {
         let without = b"HTTP/1.1 404 Not Found\r\n\r\nno";
         assert!(parse(without, false).unwrap().is_none());
         let answer = parse(without, true).unwrap().unwrap();
-        assert_eq!((answer.status, answer.body.as_slice()), (404, b"no".as_slice()));
+        assert_eq!(
+            (answer.status, answer.body.as_slice()),
+            (404, b"no".as_slice())
+        );
         assert!(parse(b"SSH-2.0\r\n\r\n", false).is_err());
         assert!(parse(b"HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n", false).is_err());
     }

@@ -9,7 +9,9 @@ const STRING_BYTES_MAX: usize = 256 * 1024;
 /// The payload with long strings cut, each with `<key>_truncated_bytes` beside it. If that is not
 /// enough, only the short top-level values stay. Nothing when the payload is no JSON object.
 pub(super) fn shrunk(payload: &[u8]) -> Option<Vec<u8>> {
-    let Value::Object(mut fields) = serde_json::from_slice(payload).ok()? else { return None };
+    let Value::Object(mut fields) = serde_json::from_slice(payload).ok()? else {
+        return None;
+    };
     cut_fields(&mut fields);
     let bytes = serde_json::to_vec(&fields).ok()?;
     if bytes.len() <= PAYLOAD_BYTES_MAX {
@@ -26,7 +28,10 @@ fn cut_fields(fields: &mut Map<String, Value>) {
         if let Value::String(text) = value {
             let end = text.floor_char_boundary(STRING_BYTES_MAX);
             if end < text.len() {
-                notes.push((format!("{key}_truncated_bytes"), Value::from(text.len() - end)));
+                notes.push((
+                    format!("{key}_truncated_bytes"),
+                    Value::from(text.len() - end),
+                ));
                 text.truncate(end);
             }
         } else {

@@ -25,10 +25,19 @@ pub(super) fn keep(run_dir: &Path, payload: &[u8], delivery: Uuid) -> io::Result
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error),
     }
-    #[expect(clippy::disallowed_methods, reason = "a program of its own, outside the runtime")]
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a program of its own, outside the runtime"
+    )]
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let aside = folder.join(format!(".{delivery}.new"));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&aside)?;
     let written = file.write_all(payload).and_then(|()| file.sync_all());
     if let Err(error) = written {
         // Half a payload is of no use; what the disk took is given back.

@@ -47,7 +47,9 @@ impl Run {
             while !head.ends_with("\r\n\r\n") {
                 assert!(input.read_line(&mut head).unwrap() > 0);
             }
-            let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("Content-Length: "));
             let mut body = vec![0; length.unwrap().parse().unwrap()];
             input.read_exact(&mut body).unwrap();
             stream.write_all(answer.as_bytes()).unwrap();
@@ -57,10 +59,17 @@ impl Run {
     }
 
     fn spool(&self) -> Vec<(String, Vec<u8>)> {
-        let Ok(entries) = fs::read_dir(self.dir.join(spool::SPOOL)) else { return Vec::new() };
+        let Ok(entries) = fs::read_dir(self.dir.join(spool::SPOOL)) else {
+            return Vec::new();
+        };
         let paths = entries.map(|entry| entry.unwrap().path());
         let mut files: Vec<_> = paths
-            .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(path).unwrap()))
+            .map(|path| {
+                (
+                    path.file_name().unwrap().to_str().unwrap().to_owned(),
+                    fs::read(path).unwrap(),
+                )
+            })
             .collect();
         files.sort();
         files
@@ -74,7 +83,10 @@ impl Run {
 }
 
 fn header<'a>(seen: &'a Seen, name: &str) -> &'a str {
-    let line = seen.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    let line = seen
+        .head
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     line.unwrap_or_else(|| panic!("no {name} in {}", seen.head))
 }
 
@@ -86,11 +98,22 @@ fn a_delivered_payload_is_answered_by_the_server() {
     let requests = run.answering(OK);
     assert_eq!(run.deliver(b"{\"a\":1}"), "{\"say\":\"yes\"}");
     let seen = requests.recv().unwrap();
-    assert!(seen.head.starts_with(&format!("POST /api/runs/{RUN}/hook HTTP/1.1\r\n")));
+    assert!(
+        seen.head
+            .starts_with(&format!("POST /api/runs/{RUN}/hook HTTP/1.1\r\n"))
+    );
     assert_eq!(seen.body, b"{\"a\":1}");
     assert_eq!(header(&seen, "Content-Type"), "application/json");
-    assert_eq!(header(&seen, "X-Abbado-Hook-Token"), hook_files::token(&run.dir).unwrap().unwrap());
-    assert_eq!(Uuid::parse_str(header(&seen, "X-Abbado-Delivery")).unwrap().get_version_num(), 4);
+    assert_eq!(
+        header(&seen, "X-Abbado-Hook-Token"),
+        hook_files::token(&run.dir).unwrap().unwrap()
+    );
+    assert_eq!(
+        Uuid::parse_str(header(&seen, "X-Abbado-Delivery"))
+            .unwrap()
+            .get_version_num(),
+        4
+    );
     assert!(header(&seen, "Host").starts_with("localhost:"));
     assert!(run.spool().is_empty());
 }
@@ -125,10 +148,15 @@ fn every_other_answer_spools_under_the_same_delivery() {
         assert_eq!(run.deliver(b"{\"a\":1}"), "{}");
         let seen = requests.recv().unwrap();
         let spool = run.spool();
-        let [(name, payload)] = spool.as_slice() else { panic!("{answer}: {spool:?}") };
+        let [(name, payload)] = spool.as_slice() else {
+            panic!("{answer}: {spool:?}")
+        };
         assert_eq!(payload, b"{\"a\":1}");
         let (nanos, delivery) = name.strip_suffix(".json").unwrap().split_once('-').unwrap();
-        assert_eq!((nanos.len(), delivery), (20, header(&seen, "X-Abbado-Delivery")));
+        assert_eq!(
+            (nanos.len(), delivery),
+            (20, header(&seen, "X-Abbado-Delivery"))
+        );
         assert!(nanos.bytes().all(|digit| digit.is_ascii_digit()));
     }
 }
@@ -141,16 +169,28 @@ fn a_server_that_is_not_there_costs_nothing_but_a_spool_entry() {
     assert_eq!(run.deliver(b"{\"n\":1}"), "{}", "not JSON");
     run.server_at("localhost:3000");
     assert_eq!(run.deliver(b"{\"n\":2}"), "{}", "no address");
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     run.server_at(&free.to_string());
     assert_eq!(run.deliver(b"{\"n\":3}"), "{}", "refused");
     fs::remove_file(run.dir.join(hook_files::TOKEN)).unwrap();
     assert_eq!(run.deliver(b"{\"n\":4}"), "{}", "no secret");
-    let kept: Vec<_> = run.spool().into_iter().map(|(_, payload)| payload).collect();
-    let order: Vec<Vec<u8>> = (0..5).map(|n| format!("{{\"n\":{n}}}").into_bytes()).collect();
+    let kept: Vec<_> = run
+        .spool()
+        .into_iter()
+        .map(|(_, payload)| payload)
+        .collect();
+    let order: Vec<Vec<u8>> = (0..5)
+        .map(|n| format!("{{\"n\":{n}}}").into_bytes())
+        .collect();
     assert_eq!(kept, order, "the names are in the order of delivery");
     let folder = run.dir.join(spool::SPOOL);
-    assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(
+        folder.metadata().unwrap().permissions().mode() & 0o777,
+        0o700
+    );
     let file = folder.join(&run.spool()[0].0);
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
 }
@@ -165,7 +205,10 @@ fn a_server_that_hangs_is_given_up_after_a_second() {
         let start = Instant::now();
         assert_eq!(run.deliver(&payload), "{}");
         let took = start.elapsed();
-        assert!(took >= Duration::from_millis(900) && took < Duration::from_millis(1900), "{took:?}");
+        assert!(
+            took >= Duration::from_millis(900) && took < Duration::from_millis(1900),
+            "{took:?}"
+        );
     }
     assert_eq!(run.spool().len(), 2);
 }
@@ -201,7 +244,10 @@ fn the_largest_payload_gets_through() {
     assert_eq!(run.deliver(&payload), "{\"say\":\"yes\"}");
     assert_eq!(requests.recv().unwrap().body.len(), PAYLOAD_BYTES_MAX);
     assert!(run.spool().is_empty());
-    let larger = format!(r#"{{"hook_event_name":"Stop","x":"{}"}}"#, "y".repeat(PAYLOAD_BYTES_MAX));
+    let larger = format!(
+        r#"{{"hook_event_name":"Stop","x":"{}"}}"#,
+        "y".repeat(PAYLOAD_BYTES_MAX)
+    );
     let taken = read(&mut larger.as_bytes()).unwrap();
     assert!(taken.len() < PAYLOAD_BYTES_MAX && taken.starts_with(b"{\"hook_event_name\":\"Stop\""));
 }
@@ -209,10 +255,18 @@ fn the_largest_payload_gets_through() {
 #[test]
 fn the_run_is_found_by_the_link_or_not_at_all() {
     let run = Run::new();
-    assert_eq!(run_dir(Some(run.dir.join("hook").into())), Some(run.dir.clone()));
+    assert_eq!(
+        run_dir(Some(run.dir.join("hook").into())),
+        Some(run.dir.clone())
+    );
     assert_eq!(run_dir(Some(run.data.path().join("hook").into())), None);
     assert_eq!(run_dir(Some("hook".into())), None);
-    for (argv0, is_hook) in [("/x/hook", true), ("hook", true), ("abbado-hook", true), ("/x/abbado", false)] {
+    for (argv0, is_hook) in [
+        ("/x/hook", true),
+        ("hook", true),
+        ("abbado-hook", true),
+        ("/x/abbado", false),
+    ] {
         assert_eq!(called_as_hook(OsStr::new(argv0)), is_hook, "{argv0}");
     }
 }

@@ -18,8 +18,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// What Claude writes for a user who pressed Esc, or refused a permission.
-const INTERRUPTED: [&str; 2] =
-    ["[Request interrupted by user]", "[Request interrupted by user for tool use]"];
+const INTERRUPTED: [&str; 2] = [
+    "[Request interrupted by user]",
+    "[Request interrupted by user for tool use]",
+];
 
 /// What both have in common.
 const INTERRUPTED_START: &str = "[Request interrupted by user";
@@ -48,11 +50,26 @@ impl ClaudeTranscript {
     /// Goes on where the context says.
     #[must_use]
     pub fn new(context: TranscriptContext) -> Self {
-        let TranscriptContext { offset, baseline, prices, mode: _ } = context;
+        let TranscriptContext {
+            offset,
+            baseline,
+            prices,
+            mode: _,
+        } = context;
         let totals = Totals::new(prices, &baseline);
-        let state = State { totals, observed: Vec::new(), malformed: 0 };
+        let state = State {
+            totals,
+            observed: Vec::new(),
+            malformed: 0,
+        };
         let (main, subagents, told) = (None, BTreeMap::new(), baseline.clone());
-        Self { state, main, subagents, start: (offset, baseline), told }
+        Self {
+            state,
+            main,
+            subagents,
+            start: (offset, baseline),
+            told,
+        }
     }
 
     /// Opens the first file, or the file of another session.
@@ -95,7 +112,9 @@ impl ClaudeTranscript {
         for entry in entries {
             let path = entry?.path();
             let known = self.subagents.contains_key(&path);
-            let wanted = path.extension().is_some_and(|extension| extension == "jsonl");
+            let wanted = path
+                .extension()
+                .is_some_and(|extension| extension == "jsonl");
             if wanted && !known && self.subagents.len() < SUBAGENTS_MAX {
                 self.subagents.insert(path.clone(), Tail::new(&path, 0));
             }
@@ -109,7 +128,9 @@ impl ClaudeTranscript {
 
 impl Transcript for ClaudeTranscript {
     fn read(&mut self, path: Option<&Path>) -> io::Result<Vec<Observation>> {
-        let Some(path) = path else { return Ok(Vec::new()) };
+        let Some(path) = path else {
+            return Ok(Vec::new());
+        };
         self.turn_to(path)?;
         // Subagents first: the cost that the main file reports at its end covers them.
         self.read_subagents(path)?;
@@ -119,7 +140,11 @@ impl Transcript for ClaudeTranscript {
             offset = main.consumed();
         }
         let mut observed = std::mem::take(&mut self.state.observed);
-        with_totals(&mut observed, &mut self.told, self.state.totals.usage(offset));
+        with_totals(
+            &mut observed,
+            &mut self.told,
+            self.state.totals.usage(offset),
+        );
         Ok(observed)
     }
 
@@ -143,7 +168,8 @@ impl State {
             ("assistant", _) => self.assistant(&row, side),
             ("user", _) if !side => self.user(&row),
             ("system", Some("turn_duration")) if !side => {
-                self.totals.took(milliseconds(row.duration_ms.unwrap_or(0.0)));
+                self.totals
+                    .took(milliseconds(row.duration_ms.unwrap_or(0.0)));
             }
             ("cost-state", _) if !side => {
                 if let Some(dollars) = row.total_cost_usd.filter(|dollars| *dollars >= 0.0) {
@@ -160,7 +186,8 @@ impl State {
             return;
         }
         if let (Some(id), Some(usage)) = (&message.id, message.usage) {
-            self.totals.count(id, message.model.as_deref(), usage.over([0; 4]));
+            self.totals
+                .count(id, message.model.as_deref(), usage.over([0; 4]));
         }
         if side {
             return;
@@ -169,15 +196,23 @@ impl State {
             self.totals.answered_by(model);
         }
         let texts = message.texts();
-        let said = |text| Observation::Message { text, message_id: message.id.clone() };
+        let said = |text| Observation::Message {
+            text,
+            message_id: message.id.clone(),
+        };
         self.observed.extend(texts.into_iter().map(said));
     }
 
     fn user(&mut self, row: &Row<'_>) {
-        let Some(message) = message(row).filter(|message| message.may_say(INTERRUPTED_START)) else {
+        let Some(message) = message(row).filter(|message| message.may_say(INTERRUPTED_START))
+        else {
             return;
         };
-        if message.texts().iter().any(|text| INTERRUPTED.contains(&text.trim())) {
+        if message
+            .texts()
+            .iter()
+            .any(|text| INTERRUPTED.contains(&text.trim()))
+        {
             self.observed.push(Observation::Interrupted);
         }
     }

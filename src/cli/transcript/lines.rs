@@ -30,7 +30,11 @@ pub(super) struct Lines {
 impl Lines {
     /// Starts at a place in the input, the beginning of a line.
     pub(super) fn at(offset: u64) -> Self {
-        Self { taken: offset, consumed: offset, ..Self::default() }
+        Self {
+            taken: offset,
+            consumed: offset,
+            ..Self::default()
+        }
     }
 
     /// Where the last whole line ends.
@@ -83,7 +87,10 @@ pub(super) struct Tail {
 impl Tail {
     /// Reads on from there.
     pub(super) fn new(path: &Path, offset: u64) -> Self {
-        Self { path: path.to_owned(), lines: Lines::at(offset) }
+        Self {
+            path: path.to_owned(),
+            lines: Lines::at(offset),
+        }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -173,7 +180,11 @@ mod tests {
         for _ in 0..70 {
             lines.feed(&mib, |line| seen.push(line.len()));
         }
-        assert!(lines.partial.capacity() <= KEPT_BYTES_MAX, "{}", lines.partial.capacity());
+        assert!(
+            lines.partial.capacity() <= KEPT_BYTES_MAX,
+            "{}",
+            lines.partial.capacity()
+        );
         lines.feed(b"x\nnext\n", |line| seen.push(line.len()));
         assert_eq!(seen, [4]);
         assert_eq!(lines.consumed(), 70 * 1024 * 1024 + 7);
@@ -196,7 +207,10 @@ mod tests {
         let mut tail = Tail::new(&path, 0);
         let read = |tail: &mut Tail, limit| {
             let mut out = Vec::new();
-            tail.read(limit, |line| out.push(String::from_utf8_lossy(line).into_owned())).unwrap();
+            tail.read(limit, |line| {
+                out.push(String::from_utf8_lossy(line).into_owned())
+            })
+            .unwrap();
             out
         };
         assert!(read(&mut tail, None).is_empty());

@@ -58,18 +58,24 @@ impl Message<'_> {
 
     /// Its texts, without thinking, tool calls and tool results.
     pub(super) fn texts(&self) -> Vec<String> {
-        let Some(content) = self.content.map(RawValue::get) else { return Vec::new() };
+        let Some(content) = self.content.map(RawValue::get) else {
+            return Vec::new();
+        };
         if content.starts_with('"') {
             return serde_json::from_str(content).into_iter().collect();
         }
         let blocks: Vec<Block<'_>> = serde_json::from_str(content).unwrap_or_default();
         let texts = blocks.into_iter().filter(|block| block.kind == "text");
-        texts.filter_map(|block| block.text).filter(|text| !text.is_empty()).collect()
+        texts
+            .filter_map(|block| block.text)
+            .filter(|text| !text.is_empty())
+            .collect()
     }
 
     /// Whether the raw content holds this text somewhere: a cheap look before a full one.
     pub(super) fn may_say(&self, text: &str) -> bool {
-        self.content.is_some_and(|content| content.get().contains(text))
+        self.content
+            .is_some_and(|content| content.get().contains(text))
     }
 }
 

@@ -102,10 +102,23 @@ impl ClaudeStream {
     /// Goes on where the context says.
     #[must_use]
     pub fn new(context: TranscriptContext) -> Self {
-        let TranscriptContext { offset, baseline, prices, mode: _ } = context;
+        let TranscriptContext {
+            offset,
+            baseline,
+            prices,
+            mode: _,
+        } = context;
         let totals = Totals::new(prices, &baseline);
-        let state = State { totals, observed: Vec::new(), open: HashMap::new() };
-        Self { lines: Lines::at(offset), state, told: baseline }
+        let state = State {
+            totals,
+            observed: Vec::new(),
+            open: HashMap::new(),
+        };
+        Self {
+            lines: Lines::at(offset),
+            state,
+            told: baseline,
+        }
     }
 }
 
@@ -128,7 +141,10 @@ impl State {
         // The terminal may be sent escape codes before and after a record.
         let start = line.iter().position(|byte| *byte == b'{');
         let end = line.iter().rposition(|byte| *byte == b'}');
-        let Some(record) = start.zip(end).and_then(|(start, end)| line.get(start..=end)) else {
+        let Some(record) = start
+            .zip(end)
+            .and_then(|(start, end)| line.get(start..=end))
+        else {
             return;
         };
         let Ok(line) = serde_json::from_slice::<Line<'_>>(record) else {
@@ -149,22 +165,40 @@ impl State {
     }
 
     fn session(&mut self, line: Line<'_>) {
-        let Some(session_id) = line.session_id else { return };
+        let Some(session_id) = line.session_id else {
+            return;
+        };
         if let Some(model) = &line.model {
             self.totals.answered_by(model);
         }
         let (cli_version, model) = (line.claude_code_version, line.model);
-        self.observed.push(Observation::Session { session_id, cli_version, model });
+        self.observed.push(Observation::Session {
+            session_id,
+            cli_version,
+            model,
+        });
     }
 
     fn event(&mut self, line: Line<'_>) {
-        let event = line.event.and_then(|raw| serde_json::from_str::<StreamEvent<'_>>(raw.get()).ok());
+        let event = line
+            .event
+            .and_then(|raw| serde_json::from_str::<StreamEvent<'_>>(raw.get()).ok());
         let Some(event) = event else { return };
         let of = line.parent_tool_use_id;
         match &*event.kind {
             "message_start" => {
-                let message = event.message.and_then(|raw| serde_json::from_str(raw.get()).ok());
-                let Some(Message { id: Some(id), model, usage, .. }) = message else { return };
+                let message = event
+                    .message
+                    .and_then(|raw| serde_json::from_str(raw.get()).ok());
+                let Some(Message {
+                    id: Some(id),
+                    model,
+                    usage,
+                    ..
+                }) = message
+                else {
+                    return;
+                };
                 let tokens = usage.unwrap_or_default().over([0; 4]);
                 if self.open.len() >= OPEN_MESSAGES_MAX {
                     self.open.clear();
@@ -172,7 +206,9 @@ impl State {
                 self.open.insert(of, Open { id, model, tokens });
             }
             "content_block_delta" => {
-                let delta = event.delta.filter(|delta| delta.kind == "text_delta" && of.is_none());
+                let delta = event
+                    .delta
+                    .filter(|delta| delta.kind == "text_delta" && of.is_none());
                 if let Some(text) = delta.and_then(|delta| delta.text) {
                     let message_id = self.open.get(&of).map(|open| open.id.clone());
                     self.observed.push(Observation::Token { text, message_id });
@@ -183,7 +219,8 @@ impl State {
                     return;
                 };
                 open.tokens = usage.over(open.tokens);
-                self.totals.count(&open.id, open.model.as_deref(), open.tokens);
+                self.totals
+                    .count(&open.id, open.model.as_deref(), open.tokens);
             }
             "message_stop" => {
                 self.open.remove(&of);
@@ -193,13 +230,18 @@ impl State {
     }
 
     fn assistant(&mut self, line: Line<'_>) {
-        let message = line.message.and_then(|raw| serde_json::from_str::<Message<'_>>(raw.get()).ok());
-        let Some(message) = message.filter(|message| !message.is_synthetic()) else { return };
+        let message = line
+            .message
+            .and_then(|raw| serde_json::from_str::<Message<'_>>(raw.get()).ok());
+        let Some(message) = message.filter(|message| !message.is_synthetic()) else {
+            return;
+        };
         // Here usage is that of the message's start: good enough for one that was not streamed.
         if let (Some(id), Some(usage)) = (&message.id, message.usage)
             && !self.totals.knows(id)
         {
-            self.totals.count(id, message.model.as_deref(), usage.over([0; 4]));
+            self.totals
+                .count(id, message.model.as_deref(), usage.over([0; 4]));
         }
         if line.parent_tool_use_id.is_some() {
             return;
@@ -207,12 +249,16 @@ impl State {
         if let Some(model) = &message.model {
             self.totals.answered_by(model);
         }
-        let said = |text| Observation::Message { text, message_id: message.id.clone() };
+        let said = |text| Observation::Message {
+            text,
+            message_id: message.id.clone(),
+        };
         self.observed.extend(message.texts().into_iter().map(said));
     }
 
     fn result(&mut self, outcome: Outcome) {
-        self.totals.at_least(outcome.usage.unwrap_or_default().over([0; 4]));
+        self.totals
+            .at_least(outcome.usage.unwrap_or_default().over([0; 4]));
         if let Some(dollars) = outcome.total_cost_usd.filter(|dollars| *dollars >= 0.0) {
             // Newer versions report the cost over all resumes, older ones that of this process;
             // the tokens beside it tell which.
@@ -224,8 +270,12 @@ impl State {
                 self.totals.reported(dollars);
             }
         }
-        self.totals.took(milliseconds(outcome.duration_ms.unwrap_or(0.0)));
-        let failure = outcome.is_error.unwrap_or(false).then(|| outcome.sentence());
+        self.totals
+            .took(milliseconds(outcome.duration_ms.unwrap_or(0.0)));
+        let failure = outcome
+            .is_error
+            .unwrap_or(false)
+            .then(|| outcome.sentence());
         self.observed.push(Observation::Ended { failure });
     }
 }
@@ -238,7 +288,11 @@ impl Outcome {
         if !self.errors.is_empty() {
             return self.errors.join("; ");
         }
-        let kind = self.subtype.as_deref().unwrap_or("unknown error").replace('_', " ");
+        let kind = self
+            .subtype
+            .as_deref()
+            .unwrap_or("unknown error")
+            .replace('_', " ");
         format!("Claude could not go on: {kind}")
     }
 }

@@ -42,7 +42,10 @@ fn totals(observed: &[Observation]) -> Option<Usage> {
 }
 
 fn told(observed: Vec<Observation>) -> Vec<Observation> {
-    observed.into_iter().filter(|one| !matches!(one, Observation::Usage(_))).collect()
+    observed
+        .into_iter()
+        .filter(|one| !matches!(one, Observation::Usage(_)))
+        .collect()
 }
 
 fn texts(observed: &[Observation]) -> Vec<&str> {
@@ -54,7 +57,12 @@ fn texts(observed: &[Observation]) -> Vec<&str> {
 }
 
 fn tokens(usage: &Usage) -> [u64; 4] {
-    [usage.tokens_in, usage.tokens_out, usage.tokens_cache_read, usage.tokens_cache_write]
+    [
+        usage.tokens_in,
+        usage.tokens_out,
+        usage.tokens_cache_read,
+        usage.tokens_cache_write,
+    ]
 }
 
 /// Counts a transcript in another way: whole values, the last of each message, then the sum.
@@ -64,8 +72,12 @@ fn independent(path: &Path) -> [u64; 4] {
         let row: Value = serde_json::from_str(line).unwrap();
         if row["type"] == "assistant" {
             let usage = &row["message"]["usage"];
-            let keys = ["input_tokens", "output_tokens", "cache_read_input_tokens",
-                "cache_creation_input_tokens"];
+            let keys = [
+                "input_tokens",
+                "output_tokens",
+                "cache_read_input_tokens",
+                "cache_creation_input_tokens",
+            ];
             let id = row["message"]["id"].as_str().unwrap().to_owned();
             last.insert(id, keys.map(|key| usage[key].as_u64().unwrap()));
         }
@@ -89,7 +101,11 @@ impl Session {
     }
 
     fn append(&self, path: &Path, rows: &[Value]) {
-        let mut file = fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .unwrap();
         for row in rows {
             writeln!(file, "{row}").unwrap();
         }
@@ -115,8 +131,15 @@ fn recorded_transcripts_are_counted_as_by_hand() {
         let usage = totals(&observed).unwrap();
         assert_eq!(tokens(&usage), independent(&path), "{name}");
         assert!(tokens(&usage)[0] > 1000, "{name}");
-        assert_eq!(usage.transcript_offset, fs::metadata(&path).unwrap().len(), "{name}");
-        assert!(usage.model.as_deref().unwrap().starts_with("claude-"), "{name}");
+        assert_eq!(
+            usage.transcript_offset,
+            fs::metadata(&path).unwrap().len(),
+            "{name}"
+        );
+        assert!(
+            usage.model.as_deref().unwrap().starts_with("claude-"),
+            "{name}"
+        );
     }
 }
 
@@ -124,15 +147,24 @@ fn recorded_transcripts_are_counted_as_by_hand() {
 fn recorded_messages_cost_and_duration() {
     let path = fixture("2.1.330/transcript.interactive.jsonl");
     let observed = reader(Usage::default()).read(Some(&path)).unwrap();
-    let said =
-        ["I will plan this first.", "Writing the file.", "Done: hello.txt is written and listed."];
+    let said = [
+        "I will plan this first.",
+        "Writing the file.",
+        "Done: hello.txt is written and listed.",
+    ];
     assert_eq!(texts(&observed), said);
     let usage = totals(&observed).unwrap();
-    assert_eq!((usage.cost_usd, usage.cost_source), (0.432_114, Some(CostSource::Reported)));
+    assert_eq!(
+        (usage.cost_usd, usage.cost_source),
+        (0.432_114, Some(CostSource::Reported))
+    );
     assert_eq!(usage.duration_ms, 2366);
     let path = fixture("2.1.330/transcript.resumed.jsonl");
     let usage = totals(&reader(Usage::default()).read(Some(&path)).unwrap()).unwrap();
-    assert_eq!((usage.cost_usd, usage.cost_source), (0.076_53, Some(CostSource::Reported)));
+    assert_eq!(
+        (usage.cost_usd, usage.cost_source),
+        (0.076_53, Some(CostSource::Reported))
+    );
     let path = fixture("2.1.197/transcript.print.jsonl");
     let usage = totals(&reader(Usage::default()).read(Some(&path)).unwrap()).unwrap();
     assert_eq!(usage.cost_source, Some(CostSource::Estimated));
@@ -144,12 +176,17 @@ fn an_estimate_follows_the_price_table_until_the_cli_reports() {
     let mut reader = reader(Usage::default());
     session.add(&[answer("m1", "a", 100), answer("m1", "b", 200)]);
     let usage = totals(&reader.read(Some(&session.path)).unwrap()).unwrap();
-    let price = ModelSettings::defaults().price("claude-sonnet-4-5", [10, 200, 5, 1]).unwrap();
+    let price = ModelSettings::defaults()
+        .price("claude-sonnet-4-5", [10, 200, 5, 1])
+        .unwrap();
     assert!((usage.cost_usd - price).abs() < 1e-7);
     assert_eq!(usage.cost_source, Some(CostSource::Estimated));
     session.add(&[json!({"type": "cost-state", "totalCostUSD": 0.5})]);
     let usage = totals(&reader.read(Some(&session.path)).unwrap()).unwrap();
-    assert_eq!((usage.cost_usd, usage.cost_source), (0.5, Some(CostSource::Reported)));
+    assert_eq!(
+        (usage.cost_usd, usage.cost_source),
+        (0.5, Some(CostSource::Reported))
+    );
     session.add(&[answer("m2", "c", 200)]);
     let usage = totals(&reader.read(Some(&session.path)).unwrap()).unwrap();
     assert!((usage.cost_usd - 0.5 - price).abs() < 1e-7);
@@ -158,9 +195,16 @@ fn an_estimate_follows_the_price_table_until_the_cli_reports() {
 
 /// Cuts a recording at any places; returns byte offsets in order.
 fn cuts(length: usize, at: &[f64]) -> Vec<usize> {
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation,
-        clippy::cast_sign_loss, reason = "a part of a small length")]
-    let mut cuts: Vec<usize> = at.iter().map(|part| (length as f64 * part) as usize).collect();
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a part of a small length"
+    )]
+    let mut cuts: Vec<usize> = at
+        .iter()
+        .map(|part| (length as f64 * part) as usize)
+        .collect();
     cuts.push(length);
     cuts.sort_unstable();
     cuts
@@ -222,14 +266,21 @@ fn a_message_on_both_sides_of_a_restart_counts_once() {
     assert_eq!(texts(&observed), ["b"]);
     assert_eq!(tokens(&totals(&observed).unwrap()), [10, 7, 5, 1]);
     let usage = totals(&observed).unwrap();
-    assert_eq!(reader(usage).read(Some(&session.path)).unwrap(), [], "nothing new, nothing told");
+    assert_eq!(
+        reader(usage).read(Some(&session.path)).unwrap(),
+        [],
+        "nothing new, nothing told"
+    );
 }
 
 #[test]
 fn another_session_adds_to_the_totals_and_repeated_messages_do_not() {
     let session = Session::new();
     let other = session.folder.path().join("s2.jsonl");
-    session.add(&[answer("m1", "a", 1), json!({"type": "cost-state", "totalCostUSD": 0.25})]);
+    session.add(&[
+        answer("m1", "a", 1),
+        json!({"type": "cost-state", "totalCostUSD": 0.25}),
+    ]);
     let mut live = reader(Usage::default());
     let first = totals(&live.read(Some(&session.path)).unwrap()).unwrap();
     // A fork repeats m1.
@@ -237,12 +288,24 @@ fn another_session_adds_to_the_totals_and_repeated_messages_do_not() {
     let second = totals(&live.read(Some(&other)).unwrap()).unwrap();
     assert_eq!(tokens(&second), [20, 3, 10, 2]);
     assert!(second.cost_usd > 0.25);
-    assert_eq!(second.transcript_offset, fs::metadata(&other).unwrap().len());
+    assert_eq!(
+        second.transcript_offset,
+        fs::metadata(&other).unwrap().len()
+    );
     // A restart in between begins the other file anew, with the first totals.
-    session.append(&other, &[json!({"type": "cost-state", "totalCostUSD": 0.5})]);
+    session.append(
+        &other,
+        &[json!({"type": "cost-state", "totalCostUSD": 0.5})],
+    );
     let third = totals(&live.read(Some(&other)).unwrap()).unwrap();
-    assert_eq!((third.cost_usd, third.cost_source), (0.75, Some(CostSource::Reported)));
-    let baseline = Usage { transcript_offset: 0, ..first };
+    assert_eq!(
+        (third.cost_usd, third.cost_source),
+        (0.75, Some(CostSource::Reported))
+    );
+    let baseline = Usage {
+        transcript_offset: 0,
+        ..first
+    };
     fs::write(&other, format!("{}\n", answer("m3", "c", 3))).unwrap();
     let after = totals(&reader(baseline).read(Some(&other)).unwrap()).unwrap();
     assert_eq!(tokens(&after), [20, 4, 10, 2]);
@@ -278,7 +341,8 @@ fn subagents_count_but_do_not_speak() {
 #[test]
 fn an_interrupt_is_seen_once_and_only_as_claude_writes_it() {
     let session = Session::new();
-    let user = |content: Value| json!({"type": "user", "message": {"role": "user", "content": content}});
+    let user =
+        |content: Value| json!({"type": "user", "message": {"role": "user", "content": content}});
     let mark = "[Request interrupted by user]";
     session.add(&[
         user(json!(format!("Why did it say {mark}?"))),
@@ -290,9 +354,18 @@ fn an_interrupt_is_seen_once_and_only_as_claude_writes_it() {
     let observed = live.read(Some(&session.path)).unwrap();
     assert_eq!(told(observed.clone()), [Observation::Interrupted]);
     let usage = totals(&observed).unwrap();
-    assert_eq!(reader(usage).read(Some(&session.path)).unwrap(), [], "a restart tells it no more");
-    session.add(&[user(json!([{"type": "text", "text": "[Request interrupted by user for tool use]"}]))]);
-    assert_eq!(told(live.read(Some(&session.path)).unwrap()), [Observation::Interrupted]);
+    assert_eq!(
+        reader(usage).read(Some(&session.path)).unwrap(),
+        [],
+        "a restart tells it no more"
+    );
+    session.add(&[user(
+        json!([{"type": "text", "text": "[Request interrupted by user for tool use]"}]),
+    )]);
+    assert_eq!(
+        told(live.read(Some(&session.path)).unwrap()),
+        [Observation::Interrupted]
+    );
 }
 
 #[test]
@@ -301,9 +374,14 @@ fn what_is_no_record_is_passed_over() {
     fs::write(&session.path, b"not json\n\n{\"type\": 7}\n[]\n{\"type\":\"assistant\",\"message\":{\"id\":1}}\n\xff\xfe\n").unwrap();
     let mut synthetic = answer("m0", "No response requested.", 0);
     synthetic["message"]["model"] = json!("<synthetic>");
-    let huge = json!({"type": "user", "toolUseResult": "x".repeat(5 << 20), "message": {"content": []}});
-    session.add(&[synthetic, huge, json!({"type": "system", "subtype": "turn_duration", "durationMs": -3}),
-        answer("m1", "a", 1)]);
+    let huge =
+        json!({"type": "user", "toolUseResult": "x".repeat(5 << 20), "message": {"content": []}});
+    session.add(&[
+        synthetic,
+        huge,
+        json!({"type": "system", "subtype": "turn_duration", "durationMs": -3}),
+        answer("m1", "a", 1),
+    ]);
     let mut live = reader(Usage::default());
     let observed = live.read(Some(&session.path)).unwrap();
     assert_eq!(texts(&observed), ["a"]);
@@ -319,7 +397,10 @@ fn no_file_yet_is_no_error() {
     assert_eq!(live.read(Some(&session.path)).unwrap(), []);
     session.add(&[answer("m1", "a", 1)]);
     assert_eq!(texts(&live.read(Some(&session.path)).unwrap()), ["a"]);
-    assert!(live.read(Some(session.folder.path())).is_err(), "a folder cannot be read");
+    assert!(
+        live.read(Some(session.folder.path())).is_err(),
+        "a folder cannot be read"
+    );
 }
 
 #[test]
@@ -328,31 +409,56 @@ fn recorded_streams_tell_the_whole_turn() {
         let text = fs::read_to_string(fixture(name)).unwrap();
         let result: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
         let observed = stream(Usage::default()).feed(text.as_bytes());
-        assert!(matches!(&observed[0], Observation::Session { session_id, cli_version: Some(version),
-            model: Some(_) } if result["session_id"] == **session_id && name.starts_with(version)));
+        assert!(
+            matches!(&observed[0], Observation::Session { session_id, cli_version: Some(version),
+            model: Some(_) } if result["session_id"] == **session_id && name.starts_with(version))
+        );
         let usage = totals(&observed).unwrap();
-        assert_eq!(usage.tokens_in, result["usage"]["input_tokens"].as_u64().unwrap(), "{name}");
-        assert_eq!(usage.tokens_out, result["usage"]["output_tokens"].as_u64().unwrap(), "{name}");
+        assert_eq!(
+            usage.tokens_in,
+            result["usage"]["input_tokens"].as_u64().unwrap(),
+            "{name}"
+        );
+        assert_eq!(
+            usage.tokens_out,
+            result["usage"]["output_tokens"].as_u64().unwrap(),
+            "{name}"
+        );
         let cost = result["total_cost_usd"].as_f64().unwrap();
         assert!((usage.cost_usd - cost).abs() < 1e-7, "{name}");
         assert_eq!(usage.cost_source, Some(CostSource::Reported));
         assert_eq!(usage.duration_ms, result["duration_ms"].as_u64().unwrap());
-        let streamed: String = observed.iter().filter_map(|one| match one {
-            &Observation::Token { ref text, message_id: Some(_) } => Some(text.as_str()),
-            _ => None,
-        }).collect();
+        let streamed: String = observed
+            .iter()
+            .filter_map(|one| match one {
+                &Observation::Token {
+                    ref text,
+                    message_id: Some(_),
+                } => Some(text.as_str()),
+                _ => None,
+            })
+            .collect();
         assert_eq!(streamed, texts(&observed).concat(), "{name}");
-        assert!(observed.contains(&Observation::Ended { failure: None }), "{name}");
+        assert!(
+            observed.contains(&Observation::Ended { failure: None }),
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn results_are_judged_by_is_error() {
     for (name, failure) in [
-        ("badresume", Some("No conversation found with session ID: 99999999-2222-4333-8444-555555555555")),
+        (
+            "badresume",
+            Some("No conversation found with session ID: 99999999-2222-4333-8444-555555555555"),
+        ),
         ("budget", Some("Reached maximum budget ($0.0001)")),
         ("e400", Some("API Error: 400 scripted failure")),
-        ("e529", Some("API Error: 529 scripted failure. This is a server-side issue")),
+        (
+            "e529",
+            Some("API Error: 529 scripted failure. This is a server-side issue"),
+        ),
         ("maxturns", Some("Reached maximum number of turns (1)")),
         ("upblock", None),
     ] {
@@ -367,7 +473,11 @@ fn results_are_judged_by_is_error() {
         });
         let said = ended.unwrap_or_else(|| panic!("{name} did not end"));
         assert_eq!(said.is_some(), failure.is_some(), "{name}");
-        assert!(said.unwrap_or_default().starts_with(failure.unwrap_or_default()), "{name}");
+        assert!(
+            said.unwrap_or_default()
+                .starts_with(failure.unwrap_or_default()),
+            "{name}"
+        );
     }
 }
 
@@ -391,9 +501,13 @@ fn a_resumed_stream_adds_its_tokens_and_knows_which_cost_it_is_told() {
         ..Usage::default()
     };
     for (told, dollars, cost) in [(1160, 2.5, 2.5), (110, 0.5, 2.5)] {
-        let usage = totals(&stream(baseline.clone()).feed(lines(told, dollars).as_bytes())).unwrap();
+        let usage =
+            totals(&stream(baseline.clone()).feed(lines(told, dollars).as_bytes())).unwrap();
         assert_eq!(tokens(&usage), [1100, 60, 0, 0]);
-        assert_eq!((usage.cost_usd, usage.cost_source), (cost, Some(CostSource::Reported)));
+        assert_eq!(
+            (usage.cost_usd, usage.cost_source),
+            (cost, Some(CostSource::Reported))
+        );
     }
 }
 
@@ -404,6 +518,9 @@ fn tokens_alone_tell_no_totals() {
     let delta = json!({"type": "stream_event", "event": {"type": "content_block_delta",
         "delta": {"type": "text_delta", "text": "hi"}}});
     let observed = live.feed(format!("{start}\r\n{delta}\r\n").as_bytes());
-    let token = Observation::Token { text: "hi".into(), message_id: Some("m1".into()) };
+    let token = Observation::Token {
+        text: "hi".into(),
+        message_id: Some("m1".into()),
+    };
     assert_eq!(observed, [token]);
 }

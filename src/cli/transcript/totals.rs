@@ -95,7 +95,9 @@ impl Totals {
 
     /// Counts a message. Told again, its last word counts.
     pub(super) fn count(&mut self, id: &str, model: Option<&str>, tokens: Tokens) {
-        let price = model.and_then(|model| self.prices.price(model, tokens)).unwrap_or(0.0);
+        let price = model
+            .and_then(|model| self.prices.price(model, tokens))
+            .unwrap_or(0.0);
         let before = self.counted.get(id);
         if before.is_some_and(|one| one.session != self.session || one.tokens == tokens) {
             return;
@@ -105,7 +107,14 @@ impl Totals {
         self.since += price - old_price;
         self.since_messages = true;
         let session = self.session;
-        self.counted.insert(id.to_owned(), Counted { tokens, session, price });
+        self.counted.insert(
+            id.to_owned(),
+            Counted {
+                tokens,
+                session,
+                price,
+            },
+        );
     }
 
     /// True when the message was counted.
@@ -174,7 +183,11 @@ impl Totals {
             return self.source_before;
         }
         let reported = self.is_reported();
-        Some(if reported { CostSource::Reported } else { CostSource::Estimated })
+        Some(if reported {
+            CostSource::Reported
+        } else {
+            CostSource::Estimated
+        })
     }
 
     fn session_cost(&self) -> f64 {
@@ -190,7 +203,12 @@ impl Totals {
 }
 
 fn tokens_of(usage: &Usage) -> Tokens {
-    [usage.tokens_in, usage.tokens_out, usage.tokens_cache_read, usage.tokens_cache_write]
+    [
+        usage.tokens_in,
+        usage.tokens_out,
+        usage.tokens_cache_read,
+        usage.tokens_cache_write,
+    ]
 }
 
 fn plus(mut one: Tokens, other: Tokens) -> Tokens {

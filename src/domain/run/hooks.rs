@@ -97,9 +97,9 @@ fn record(run: &Run, observed: &[Observation], events: &mut Vec<Event>) {
                 cli_version,
                 model,
             } => {
-                let told = events
-                    .iter()
-                    .any(|event| matches!(event, Event::SessionInit(i) if i.session_id == *session_id));
+                let told = events.iter().any(
+                    |event| matches!(event, Event::SessionInit(i) if i.session_id == *session_id),
+                );
                 if !told && !run.sessions_seen.contains(session_id) {
                     let init = SessionInit {
                         session_id: session_id.clone(),

@@ -231,10 +231,7 @@ impl Run {
     pub fn takes_typing(&self) -> bool {
         matches!(self.process, Process::Alive { .. })
             && self.created.agent.mode() == AgentMode::Interactive
-            && self
-                .session
-                .as_ref()
-                .is_some_and(|session| !session.ended)
+            && self.session.as_ref().is_some_and(|session| !session.ended)
     }
 
     /// The CLI's session id.

@@ -153,7 +153,9 @@ impl TaskList {
         let open = |update: &Update| update.tool_use_id.as_deref() == Some(use_id);
         let Some(at) = self.updates.iter().position(open) else {
             // It overtook its call: an error is not tried any more.
-            return if failed { self.settle(use_id) };
+            return if failed {
+                self.settle(use_id)
+            };
         };
         self.settle(use_id);
         if failed {

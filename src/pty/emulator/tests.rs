@@ -106,7 +106,10 @@ fn describe<C: Callbacks>(parser: &mut Parser<C>, scrollback: bool) -> Vec<Strin
         screen.set_scrollback(back);
         let visible = if back == 0 { rows.get() } else { 1 };
         for row in 0..visible {
-            seen.push(format!("{back}/{row} {}", describe_line(screen, row, cols.get())));
+            seen.push(format!(
+                "{back}/{row} {}",
+                describe_line(screen, row, cols.get())
+            ));
         }
     }
     seen
@@ -121,7 +124,11 @@ fn describe_line(screen: &Screen, row: u16, cols: u16) -> String {
         let kind = (cell.is_wide(), cell.is_wide_continuation());
         line.push_str(&format!("[{:?}{style:?}{more:?}{kind:?}]", cell.contents()));
     }
-    line + if screen.row_wrapped(row) { " wrapped" } else { "" }
+    line + if screen.row_wrapped(row) {
+        " wrapped"
+    } else {
+        ""
+    }
 }
 
 /// A terminal of the emulator's size that shows its snapshot.
@@ -139,7 +146,8 @@ fn cursor_waits_behind_nothing(emulator: &Emulator) -> bool {
         let (rows, cols) = bare.size();
         let (row, col) = bare.cursor_position();
         let last = bare.cell(row.min(rows.get() - 1), cols.get() - 1);
-        if col >= cols.get() && last.is_some_and(|c| !c.has_contents() && !c.is_wide_continuation()) {
+        if col >= cols.get() && last.is_some_and(|c| !c.has_contents() && !c.is_wide_continuation())
+        {
             return true;
         }
         if !bare.alternate_screen() {
@@ -229,7 +237,10 @@ fn ten_thousand_lines_are_kept_and_shown() {
     copy.parser.screen_mut().set_scrollback(usize::MAX);
     assert_eq!(real.parser.screen().scrollback(), SCROLLBACK_LINES_MAX);
     assert_eq!(copy.parser.screen().scrollback(), SCROLLBACK_LINES_MAX);
-    assert_eq!(real.parser.screen().contents(), copy.parser.screen().contents());
+    assert_eq!(
+        real.parser.screen().contents(),
+        copy.parser.screen().contents()
+    );
     assert!(copy.parser.screen().contents().starts_with("line 1995\n"));
 }
 

@@ -89,7 +89,10 @@ impl Desk {
     fn act(&self, connection: &Connection, frame: Frame) -> Result<(), PtyError> {
         match frame {
             Frame::Attach(attach) => {
-                let mut wanted = connection.attach.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut wanted = connection
+                    .attach
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
                 *wanted = Some(attach);
                 drop(wanted);
                 self.shared.update(|_| ());
@@ -106,7 +109,9 @@ impl Desk {
             }
             Frame::Resize(size) if size.cols > 0 && size.rows > 0 => self.resize(size),
             Frame::Resize(_) => return Err(PtyError::Malformed("no size")),
-            Frame::Stop(stop) => self.tell(Event::Stop { grace: Duration::from_millis(stop.grace_ms) }),
+            Frame::Stop(stop) => self.tell(Event::Stop {
+                grace: Duration::from_millis(stop.grace_ms),
+            }),
             Frame::Ack => self.tell(Event::Acknowledged),
             Frame::Hello(_)
             | Frame::Output { .. }
@@ -129,7 +134,9 @@ impl Desk {
 /// When there can be no thread.
 pub fn spawn(desk: Desk, listener: UnixListener) -> io::Result<()> {
     let desk = Arc::new(desk);
-    thread::Builder::new().name("listener".into()).spawn(move || listen(&desk, &listener))?;
+    thread::Builder::new()
+        .name("listener".into())
+        .spawn(move || listen(&desk, &listener))?;
     Ok(())
 }
 
@@ -160,7 +167,10 @@ fn listen(desk: &Arc<Desk>, listener: &UnixListener) {
                 own.tell(Event::LauncherGone);
             }
         };
-        let spawned = thread::Builder::new().stack_size(STACK_LEN).name("connection".into()).spawn(reader);
+        let spawned = thread::Builder::new()
+            .stack_size(STACK_LEN)
+            .name("connection".into())
+            .spawn(reader);
         if spawned.is_err() {
             desk.open.fetch_sub(1, Ordering::Relaxed);
         }
@@ -174,7 +184,9 @@ fn is_ours(stream: &UnixStream) -> bool {
 
 /// Reads frames until the peer goes or breaks the rules.
 fn serve(desk: &Arc<Desk>, stream: UnixStream) {
-    let Ok(reading) = stream.try_clone() else { return };
+    let Ok(reading) = stream.try_clone() else {
+        return;
+    };
     let connection = Arc::new(Connection {
         stream,
         attach: Mutex::new(None),
@@ -206,7 +218,10 @@ fn spawn_sender(desk: &Arc<Desk>, connection: &Arc<Connection>) -> io::Result<()
         viewer::send(&desk, &connection).ok();
         desk.shared.update(|state| state.senders -= 1);
     };
-    let spawned = thread::Builder::new().stack_size(STACK_LEN).name("sender".into()).spawn(sender);
+    let spawned = thread::Builder::new()
+        .stack_size(STACK_LEN)
+        .name("sender".into())
+        .spawn(sender);
     if let Err(err) = spawned {
         shared.update(|state| state.senders -= 1);
         return Err(err);

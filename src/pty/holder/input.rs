@@ -47,10 +47,16 @@ pub struct Input {
 /// When there can be no thread.
 pub fn spawn(shared: &Arc<Shared>, writer: Box<dyn Write + Send>) -> io::Result<Arc<Input>> {
     let (pastes, waiting) = sync_channel(PASTES_LEN_MAX);
-    let input = Input { queue: Mutex::default(), changed: Condvar::new(), pastes };
+    let input = Input {
+        queue: Mutex::default(),
+        changed: Condvar::new(),
+        pastes,
+    };
     let input = Arc::new(input);
     let source = Arc::clone(&input);
-    thread::Builder::new().name("writer".into()).spawn(move || source.write(writer))?;
+    thread::Builder::new()
+        .name("writer".into())
+        .spawn(move || source.write(writer))?;
     let target = Arc::clone(&input);
     let shared = Arc::clone(shared);
     thread::Builder::new()
@@ -102,7 +108,10 @@ impl Input {
                 queue.writing = true;
                 return chunk;
             }
-            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = self
+                .changed
+                .wait(queue)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -123,7 +132,9 @@ impl Input {
         while let Ok(text) = waiting.recv() {
             let end = shared.lock().extent.end;
             // The mode counts as of all output before the message.
-            shared.wait_timeout(PASTE_WAIT, |state| (state.screen_offset >= end).then_some(()));
+            shared.wait_timeout(PASTE_WAIT, |state| {
+                (state.screen_offset >= end).then_some(())
+            });
             let bracketed = shared.lock().bracketed_paste;
             if !self.keys(typed(text, bracketed)) {
                 eprintln!("A message was dropped: the program reads no input.");
@@ -148,7 +159,9 @@ fn typed(text: String, bracketed: bool) -> Bytes {
     while text.contains(PASTE_END) {
         text = text.replace(PASTE_END, "");
     }
-    [PASTE_BEGIN, text.as_bytes(), PASTE_END.as_bytes()].concat().into()
+    [PASTE_BEGIN, text.as_bytes(), PASTE_END.as_bytes()]
+        .concat()
+        .into()
 }
 
 #[cfg(test)]
@@ -158,7 +171,10 @@ mod tests {
     #[test]
     fn a_message_cannot_leave_its_brackets() {
         let text = "a\x1b[20\x1b[201~1~b".to_owned();
-        assert_eq!(typed(text, true), Bytes::from_static(b"\x1b[200~ab\x1b[201~"));
+        assert_eq!(
+            typed(text, true),
+            Bytes::from_static(b"\x1b[200~ab\x1b[201~")
+        );
         assert_eq!(typed("a\nb".to_owned(), false), Bytes::from_static(b"a\nb"));
     }
 }

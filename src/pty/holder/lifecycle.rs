@@ -128,10 +128,13 @@ impl Lifecycle {
     fn until_tree_gone(&mut self) {
         loop {
             let event = match self.wait_until() {
-                None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(at) => {
-                    self.inbox.recv_timeout(at.saturating_duration_since(Instant::now()))
-                }
+                None => self
+                    .inbox
+                    .recv()
+                    .map_err(|_| RecvTimeoutError::Disconnected),
+                Some(at) => self
+                    .inbox
+                    .recv_timeout(at.saturating_duration_since(Instant::now())),
             };
             match event {
                 Ok(Event::TreeGone) => return,
@@ -179,7 +182,9 @@ impl Lifecycle {
             return self.end_within(GRACE);
         }
         let found = self.living();
-        let Some((deadline, asked)) = &mut self.ending else { return };
+        let Some((deadline, asked)) = &mut self.ending else {
+            return;
+        };
         let result = match found {
             Ok(found) => {
                 let fresh: Vec<_> = found.into_iter().filter(|it| asked.insert(*it)).collect();
@@ -188,7 +193,11 @@ impl Lifecycle {
             }
             Err(err) => Err(err),
         };
-        let result = if Instant::now() >= *deadline { result.and(self.kill()) } else { result };
+        let result = if Instant::now() >= *deadline {
+            result.and(self.kill())
+        } else {
+            result
+        };
         if let Err(err) = result {
             eprintln!("The run's processes cannot be listed: {err}");
         }
@@ -206,7 +215,11 @@ impl Lifecycle {
     fn living(&self) -> io::Result<Vec<Process>> {
         let mut found = descendants(std::process::id())?;
         let seen: HashSet<_> = found.iter().copied().collect();
-        found.extend(carrying(self.spec.run_id)?.into_iter().filter(|it| !seen.contains(it)));
+        found.extend(
+            carrying(self.spec.run_id)?
+                .into_iter()
+                .filter(|it| !seen.contains(it)),
+        );
         Ok(found)
     }
 
@@ -215,12 +228,18 @@ impl Lifecycle {
             group.remove();
         }
         let Status { code, signal } = self.status.clone().unwrap_or_default();
-        ExitReport { attempt: self.spec.attempt, pid: self.shared.hello().pid, code, signal }
+        ExitReport {
+            attempt: self.spec.attempt,
+            pid: self.shared.hello().pid,
+            code,
+            signal,
+        }
     }
 
     /// Waits for the last output. Someone outside who holds the terminal open cannot add to it.
     fn drain(&self) {
-        self.shared.wait_timeout(DRAIN_WAIT, |state| state.output_ended.then_some(()));
+        self.shared
+            .wait_timeout(DRAIN_WAIT, |state| state.output_ended.then_some(()));
         self.shared.update(|state| state.output_ended = true);
     }
 
@@ -234,8 +253,11 @@ impl Lifecycle {
             }
             std::thread::park_timeout(WRITE_AGAIN);
         }
-        self.shared.wait_timeout(SCREEN_WAIT, |state| state.screen_is_current().then_some(()));
-        let Some(snapshot) = self.shared.snapshot(SCREEN_WAIT) else { return };
+        self.shared
+            .wait_timeout(SCREEN_WAIT, |state| state.screen_is_current().then_some(()));
+        let Some(snapshot) = self.shared.snapshot(SCREEN_WAIT) else {
+            return;
+        };
         let screen = LastScreen {
             cols: snapshot.size.cols,
             rows: snapshot.size.rows,

@@ -16,9 +16,13 @@ use super::lifecycle::{Event, Status};
 /// When there can be no thread.
 pub fn spawn(cli: u32, events: &SyncSender<Event>) -> io::Result<()> {
     let target = events.clone();
-    thread::Builder::new().name("reaper".into()).spawn(move || reap(cli, &target))?;
+    thread::Builder::new()
+        .name("reaper".into())
+        .spawn(move || reap(cli, &target))?;
     let target = events.clone();
-    thread::Builder::new().name("signals".into()).spawn(move || wait_for_sigterm(&target))?;
+    thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || wait_for_sigterm(&target))?;
     Ok(())
 }
 
@@ -28,10 +32,14 @@ fn reap(cli: u32, events: &SyncSender<Event>) {
     let is_cli = |pid: nix::unistd::Pid| u32::try_from(pid.as_raw()) == Ok(cli);
     loop {
         let status = match waitpid(None, None) {
-            Ok(WaitStatus::Exited(pid, code)) if is_cli(pid) => Status { code: Some(code), signal: None },
-            Ok(WaitStatus::Signaled(pid, signal, _)) if is_cli(pid) => {
-                Status { code: None, signal: Some(signal.as_str().to_owned()) }
-            }
+            Ok(WaitStatus::Exited(pid, code)) if is_cli(pid) => Status {
+                code: Some(code),
+                signal: None,
+            },
+            Ok(WaitStatus::Signaled(pid, signal, _)) if is_cli(pid) => Status {
+                code: None,
+                signal: Some(signal.as_str().to_owned()),
+            },
             Err(Errno::ECHILD) => {
                 events.send(Event::TreeGone).ok();
                 return;

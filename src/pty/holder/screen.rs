@@ -29,7 +29,9 @@ enum Step {
 /// When there can be no thread.
 pub fn spawn(shared: &Arc<Shared>, log: LogReader) -> io::Result<()> {
     let shared = Arc::clone(shared);
-    thread::Builder::new().name("screen".into()).spawn(move || follow(&shared, &log))?;
+    thread::Builder::new()
+        .name("screen".into())
+        .spawn(move || follow(&shared, &log))?;
     Ok(())
 }
 
@@ -46,8 +48,8 @@ fn follow(shared: &Shared, log: &LogReader) {
     loop {
         match shared.wait(|state| next_step(state, offset, next_resize)) {
             Step::Answer(waiters) => {
-                let snapshot = latest
-                    .get_or_insert_with(|| Arc::new(take(&emulator, offset, next_resize)));
+                let snapshot =
+                    latest.get_or_insert_with(|| Arc::new(take(&emulator, offset, next_resize)));
                 for waiter in waiters {
                     // Room for one is always there; whoever gave up has dropped its end.
                     waiter.try_send(Arc::clone(snapshot)).ok();
@@ -61,7 +63,9 @@ fn follow(shared: &Shared, log: &LogReader) {
             // The log dropped what was not taken in yet: the screen goes on with a hole.
             Step::Skip(base) => offset = base,
             Step::Process(len) => {
-                let read = log.read_at(&mut buffer[..len as usize], offset).unwrap_or_default();
+                let read = log
+                    .read_at(&mut buffer[..len as usize], offset)
+                    .unwrap_or_default();
                 emulator.process(&buffer[..read]);
                 // A log that cannot be read is passed over, or this thread would spin on it.
                 offset += if read == 0 { len } else { read as u64 };
@@ -96,5 +100,10 @@ fn next_step(state: &mut State, offset: u64, next_resize: u64) -> Option<Step> {
 
 fn take(emulator: &Emulator, offset: u64, next_resize: u64) -> Snapshot {
     let size: Size = emulator.size();
-    Snapshot { offset, next_resize, size, bytes: emulator.snapshot() }
+    Snapshot {
+        offset,
+        next_resize,
+        size,
+        bytes: emulator.snapshot(),
+    }
 }

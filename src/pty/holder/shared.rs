@@ -91,7 +91,11 @@ impl State {
     /// Records a change of size at the present end of the output.
     pub fn resize(&mut self, size: Size) {
         self.size = size;
-        let mark = ResizeMark { seq: self.next_resize, offset: self.extent.end, size };
+        let mark = ResizeMark {
+            seq: self.next_resize,
+            offset: self.extent.end,
+            size,
+        };
         self.resizes.push_back(mark);
         self.next_resize += 1;
         if self.resizes.len() > RESIZES_LEN_MAX {
@@ -119,7 +123,10 @@ impl Shared {
     pub fn new(spec: &LaunchSpec, pid: u32, extent: Extent) -> Self {
         let state = State {
             extent,
-            size: Size { cols: spec.cols, rows: spec.rows },
+            size: Size {
+                cols: spec.cols,
+                rows: spec.rows,
+            },
             resizes: VecDeque::new(),
             next_resize: 0,
             screen_offset: extent.end,
@@ -161,7 +168,10 @@ impl Shared {
             if let Some(found) = look(&mut state) {
                 return found;
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 

@@ -50,7 +50,9 @@ pub fn start() -> Result<Started, Outcome> {
     detach(&spec.run_dir).map_err(failed("the holder cannot leave the server's session"))?;
     let lock = RunLock::acquire(&spec.run_dir, spec.attempt).map_err(|refusal| match refusal {
         LockRefusal::Busy => Outcome::Busy,
-        LockRefusal::Attempt { recorded } => Outcome::Refused { recorded_attempt: recorded },
+        LockRefusal::Attempt { recorded } => Outcome::Refused {
+            recorded_attempt: recorded,
+        },
         LockRefusal::Io(err) => failed("the run's lock cannot be taken")(err),
     })?;
     run_files::remove_stale(&spec.run_dir).map_err(failed("the last exit cannot be removed"))?;
@@ -68,7 +70,15 @@ pub fn start() -> Result<Started, Outcome> {
         remove_socket(&socket_path);
         Outcome::Spawn { sentence }
     })?;
-    Ok(Started { spec, lock, listener, socket_path, terminal, log, cgroup })
+    Ok(Started {
+        spec,
+        lock,
+        listener,
+        socket_path,
+        terminal,
+        log,
+        cgroup,
+    })
 }
 
 /// The bound of the output log. The variable is for tests, which cannot wait for 64 MiB.
@@ -79,12 +89,17 @@ fn log_len_max() -> u64 {
 }
 
 fn failed(what: &'static str) -> impl Fn(io::Error) -> Outcome {
-    move |err| Outcome::Failed { sentence: format!("{what}: {err}") }
+    move |err| Outcome::Failed {
+        sentence: format!("{what}: {err}"),
+    }
 }
 
 fn read_spec() -> io::Result<LaunchSpec> {
     let mut document = Vec::new();
-    io::stdin().lock().take(SPEC_LEN_MAX).read_to_end(&mut document)?;
+    io::stdin()
+        .lock()
+        .take(SPEC_LEN_MAX)
+        .read_to_end(&mut document)?;
     Ok(serde_json::from_slice(&document)?)
 }
 
@@ -95,8 +110,13 @@ fn detach(run_dir: &Path) -> io::Result<()> {
     // Blocked rather than ignored: only SIGTERM is for us, and a thread waits for it. The CLI gets
     // an empty mask; SIGPIPE is ignored by the standard library and given back to the CLI.
     let mut signals = SigSet::empty();
-    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGTSTP]
-    {
+    for signal in [
+        Signal::SIGHUP,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+        Signal::SIGTERM,
+        Signal::SIGTSTP,
+    ] {
         signals.add(signal);
     }
     signals.thread_block()?;
@@ -104,7 +124,10 @@ fn detach(run_dir: &Path) -> io::Result<()> {
     dup2_stdin(File::open("/dev/null")?)?;
     // A relative path would break below, and our folder must not keep a mount busy.
     if !run_dir.is_absolute() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the run folder is not absolute"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the run folder is not absolute",
+        ));
     }
     std::env::set_current_dir("/")
 }
@@ -113,7 +136,11 @@ fn detach(run_dir: &Path) -> io::Result<()> {
 fn close_inherited() -> io::Result<()> {
     let mut inherited = Vec::new();
     for entry in fs::read_dir("/proc/self/fd")? {
-        if let Some(fd) = entry?.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) {
+        if let Some(fd) = entry?
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok())
+        {
             inherited.push(fd);
         }
     }

@@ -43,7 +43,9 @@ impl Terminal {
         };
         if !spec.cwd.is_dir() {
             let cwd = spec.cwd.display();
-            return Err(format!("`{program}` could not be started: the folder {cwd} is missing."));
+            return Err(format!(
+                "`{program}` could not be started: the folder {cwd} is missing."
+            ));
         }
         find_program(program, spec)?;
         let mut command = CommandBuilder::new(program);
@@ -59,16 +61,33 @@ impl Terminal {
 
     /// Errors are the kernel's own words: the causes before it repeat paths.
     fn spawn(spec: &LaunchSpec, command: CommandBuilder) -> Result<Self, String> {
-        let size = pty_size(Size { cols: spec.cols, rows: spec.rows });
-        let pair = native_pty_system().openpty(size).map_err(|err| err.root_cause().to_string())?;
-        let reader =
-            pair.master.try_clone_reader().map_err(|err| err.root_cause().to_string())?;
-        let writer = pair.master.take_writer().map_err(|err| err.root_cause().to_string())?;
+        let size = pty_size(Size {
+            cols: spec.cols,
+            rows: spec.rows,
+        });
+        let pair = native_pty_system()
+            .openpty(size)
+            .map_err(|err| err.root_cause().to_string())?;
+        let reader = pair
+            .master
+            .try_clone_reader()
+            .map_err(|err| err.root_cause().to_string())?;
+        let writer = pair
+            .master
+            .take_writer()
+            .map_err(|err| err.root_cause().to_string())?;
         // The child is waited for by the reaper, which takes all children; this handle never is.
-        let child =
-            pair.slave.spawn_command(command).map_err(|err| err.root_cause().to_string())?;
+        let child = pair
+            .slave
+            .spawn_command(command)
+            .map_err(|err| err.root_cause().to_string())?;
         let pid = child.process_id().ok_or("it has no process id")?;
-        Ok(Self { pid, master: pair.master, writer, reader })
+        Ok(Self {
+            pid,
+            master: pair.master,
+            writer,
+            reader,
+        })
     }
 }
 
@@ -77,12 +96,19 @@ impl Terminal {
 /// # Errors
 /// A sentence for the log.
 pub fn resize(master: &dyn MasterPty, size: Size) -> Result<(), String> {
-    master.resize(pty_size(size)).map_err(|err| err.root_cause().to_string())
+    master
+        .resize(pty_size(size))
+        .map_err(|err| err.root_cause().to_string())
 }
 
 fn pty_size(size: Size) -> PtySize {
     let clamp = |value: u16| value.clamp(1, SIZE_MAX);
-    PtySize { rows: clamp(size.rows), cols: clamp(size.cols), pixel_width: 0, pixel_height: 0 }
+    PtySize {
+        rows: clamp(size.rows),
+        cols: clamp(size.cols),
+        pixel_width: 0,
+        pixel_height: 0,
+    }
 }
 
 /// Looks the program up as the kernel and a shell would, for an error that a person understands.
@@ -92,18 +118,28 @@ fn find_program(program: &str, spec: &LaunchSpec) -> Result<(), String> {
         let path = spec.cwd.join(program);
         return match path.try_exists() {
             Ok(true) if runnable(&path) => Ok(()),
-            Ok(true) => Err(format!("`{program}` could not be started: it is not executable.")),
-            Ok(false) | Err(_) => {
-                Err(format!("`{program}` could not be started: there is no such file."))
-            }
+            Ok(true) => Err(format!(
+                "`{program}` could not be started: it is not executable."
+            )),
+            Ok(false) | Err(_) => Err(format!(
+                "`{program}` could not be started: there is no such file."
+            )),
         };
     }
     let search = spec.env.iter().rev().find(|(name, _)| name == "PATH");
-    let folders = search.map(|(_, value)| std::env::split_paths(value)).into_iter().flatten();
-    if folders.map(|folder| spec.cwd.join(folder).join(program)).any(|path| runnable(&path)) {
+    let folders = search
+        .map(|(_, value)| std::env::split_paths(value))
+        .into_iter()
+        .flatten();
+    if folders
+        .map(|folder| spec.cwd.join(folder).join(program))
+        .any(|path| runnable(&path))
+    {
         return Ok(());
     }
-    Err(format!("`{program}` could not be started: it is not installed, or not in PATH."))
+    Err(format!(
+        "`{program}` could not be started: it is not installed, or not in PATH."
+    ))
 }
 
 /// Output that was read and not yet appended.
@@ -124,14 +160,20 @@ impl Gathering {
     fn put(&self, bytes: &[u8]) {
         let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
         while gathered.bytes.len() >= GATHERED_LEN_MAX {
-            gathered = self.changed.wait(gathered).unwrap_or_else(PoisonError::into_inner);
+            gathered = self
+                .changed
+                .wait(gathered)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         gathered.bytes.extend_from_slice(bytes);
         self.changed.notify_all();
     }
 
     fn end(&self) {
-        self.gathered.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
+        self.gathered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .ended = true;
         self.changed.notify_all();
     }
 
@@ -139,7 +181,10 @@ impl Gathering {
     fn take(&self, bytes: &mut Vec<u8>) -> bool {
         let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
         while gathered.bytes.is_empty() && !gathered.ended {
-            gathered = self.changed.wait(gathered).unwrap_or_else(PoisonError::into_inner);
+            gathered = self
+                .changed
+                .wait(gathered)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         std::mem::swap(&mut gathered.bytes, bytes);
         self.changed.notify_all();
@@ -159,9 +204,13 @@ pub fn spawn(
     let log_reader = log.reader()?;
     let gathering = Arc::new(Gathering::default());
     let target = Arc::clone(&gathering);
-    thread::Builder::new().name("reader".into()).spawn(move || read(reader, &target))?;
+    thread::Builder::new()
+        .name("reader".into())
+        .spawn(move || read(reader, &target))?;
     let shared = Arc::clone(shared);
-    thread::Builder::new().name("log".into()).spawn(move || append(&shared, &gathering, log))?;
+    thread::Builder::new()
+        .name("log".into())
+        .spawn(move || append(&shared, &gathering, log))?;
     Ok(log_reader)
 }
 

@@ -29,7 +29,13 @@ pub(super) fn send(desk: &Desk, connection: &Connection) -> Result<(), PtyError>
     connection.write(&Frame::Hello(hello))?;
     loop {
         let begin = desk.shared.wait(|state| {
-            let attach = || connection.attach.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let attach = || {
+                connection
+                    .attach
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .take()
+            };
             if connection.closed.load(Ordering::Relaxed) {
                 Some(Begin::Closed)
             } else if let Some(attach) = attach() {
@@ -81,9 +87,9 @@ impl<'a> Sender<'a> {
     fn begin(desk: &'a Desk, connection: &'a Connection, attach: Attach) -> Result<Self, PtyError> {
         let (kept, next_resize, size) = {
             let state = desk.shared.lock();
-            let kept = attach.from.filter(|from| {
-                (state.extent.base..=state.extent.end).contains(from)
-            });
+            let kept = attach
+                .from
+                .filter(|from| (state.extent.base..=state.extent.end).contains(from));
             (kept, state.next_resize(), state.size)
         };
         let mut sender = Self {
@@ -151,14 +157,21 @@ impl<'a> Sender<'a> {
         }
         let bytes = Bytes::copy_from_slice(&self.buffer[..read]);
         let begin = Instant::now();
-        self.connection.write(&Frame::Output { offset: self.offset, bytes })?;
+        self.connection.write(&Frame::Output {
+            offset: self.offset,
+            bytes,
+        })?;
         self.slow = begin.elapsed() >= SLOW;
         self.offset += read as u64;
         Ok(())
     }
 
     fn show_screen(&mut self, resync: bool) -> Result<(), PtyError> {
-        let snapshot = self.desk.shared.snapshot(SNAPSHOT_WAIT).ok_or(PtyError::Timeout)?;
+        let snapshot = self
+            .desk
+            .shared
+            .snapshot(SNAPSHOT_WAIT)
+            .ok_or(PtyError::Timeout)?;
         let mut pieces = snapshot.bytes.chunks(SNAPSHOT_PIECE_LEN_MAX).peekable();
         while let Some(piece) = pieces.next() {
             self.connection.write(&Frame::Snapshot(SnapshotPiece {

@@ -23,7 +23,9 @@ impl RunCgroup {
     /// there. `None` where that is not possible.
     #[must_use]
     pub fn enter(run_id: Uuid, attempt: u32) -> Option<Self> {
-        let group = Self { folder: own_folder()?.join(format!("{}{attempt}", prefix(run_id))) };
+        let group = Self {
+            folder: own_folder()?.join(format!("{}{attempt}", prefix(run_id))),
+        };
         fs::create_dir(&group.folder).ok()?;
         let usable = group.folder.join("cgroup.kill").exists()
             && fs::write(group.folder.join("cgroup.procs"), "0").is_ok();
@@ -46,7 +48,9 @@ impl RunCgroup {
     /// Finds the groups that holders of a run left.
     #[must_use]
     pub fn find(run_id: Uuid) -> Vec<Self> {
-        let Some((mount, _)) = mount_point() else { return Vec::new() };
+        let Some((mount, _)) = mount_point() else {
+            return Vec::new();
+        };
         let prefix = prefix(run_id);
         let mut found = Vec::new();
         let mut folders = vec![mount];
@@ -59,7 +63,9 @@ impl RunCgroup {
             let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
             for entry in entries.filter(|entry| entry.file_type().is_ok_and(|it| it.is_dir())) {
                 if entry.file_name().to_string_lossy().starts_with(&prefix) {
-                    found.push(Self { folder: entry.path() });
+                    found.push(Self {
+                        folder: entry.path(),
+                    });
                 } else {
                     folders.push(entry.path());
                 }

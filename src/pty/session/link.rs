@@ -31,23 +31,32 @@ pub async fn connect(
     run_id: Uuid,
 ) -> Result<(Hello, FrameReader, FrameWriter), PtyError> {
     let path = find_socket(run_dir)?.ok_or(PtyError::NotListening)?;
-    let stream = UnixStream::connect(path).await.map_err(|err| match err.kind() {
-        // The file is there and its holder is not; or it went just now.
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => PtyError::NotListening,
-        _ => PtyError::Io(err),
-    })?;
+    let stream = UnixStream::connect(path)
+        .await
+        .map_err(|err| match err.kind() {
+            // The file is there and its holder is not; or it went just now.
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => PtyError::NotListening,
+            _ => PtyError::Io(err),
+        })?;
     if stream.peer_cred()?.uid() != own_uid() {
         return Err(PtyError::Foreign);
     }
     let (reading, writing) = stream.into_split();
-    let mut reader = FrameReader { stream: reading, buffer: BytesMut::with_capacity(READ_LEN) };
-    let first = timeout(HELLO_WAIT, reader.next()).await.map_err(|_| PtyError::Timeout)??;
+    let mut reader = FrameReader {
+        stream: reading,
+        buffer: BytesMut::with_capacity(READ_LEN),
+    };
+    let first = timeout(HELLO_WAIT, reader.next())
+        .await
+        .map_err(|_| PtyError::Timeout)??;
     let hello = match first.ok_or(PtyError::Closed)? {
         Frame::Hello(hello) => hello,
         _ => return Err(PtyError::Malformed("no Hello")),
     };
     if hello.protocol != PROTOCOL && hello.protocol + 1 != PROTOCOL {
-        return Err(PtyError::Protocol { theirs: hello.protocol });
+        return Err(PtyError::Protocol {
+            theirs: hello.protocol,
+        });
     }
     if hello.run_id != run_id {
         return Err(PtyError::Foreign);

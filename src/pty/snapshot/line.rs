@@ -18,7 +18,12 @@ pub(super) struct Pen {
 impl Pen {
     pub fn new((rows, cols): (NonZeroU16, NonZeroU16)) -> Self {
         let bytes = Vec::with_capacity(16 * 1024);
-        Self { bytes, style: Style::default(), rows: rows.get(), cols: cols.get() }
+        Self {
+            bytes,
+            style: Style::default(),
+            rows: rows.get(),
+            cols: cols.get(),
+        }
     }
 
     pub fn into_bytes(self) -> Vec<u8> {
@@ -104,7 +109,9 @@ impl Pen {
         let mut cursor = 0;
         let mut col = 0;
         while col < self.cols {
-            let Some(cell) = screen.cell(row, col) else { break };
+            let Some(cell) = screen.cell(row, col) else {
+                break;
+            };
             let width = if cell.is_wide() { 2 } else { 1 };
             let style = Style::of_cell(cell);
             if cell.has_contents() && col + width <= self.cols {

@@ -91,7 +91,10 @@ impl GridState {
 fn origin_mode(screen: &Screen) -> bool {
     let mut tall = screen.clone();
     let (rows, cols) = tall.size();
-    tall.set_size(rows.max(const { NonZeroU16::new(3).expect("3 is not 0") }), cols);
+    tall.set_size(
+        rows.max(const { NonZeroU16::new(3).expect("3 is not 0") }),
+        cols,
+    );
     driven(&tall, b"\x1b[2;3r\x1b[H").cursor_position().0 == 1
 }
 

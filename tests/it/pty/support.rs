@@ -48,7 +48,8 @@ pub fn exists(pid: u32) -> bool {
 
 pub fn alive(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
 pub fn kill(pid: u32) {
@@ -70,7 +71,14 @@ impl Run {
         let path = dir.path().to_owned();
         let program = env!("CARGO_BIN_EXE_abbado").into();
         let id = Uuid::from_u128(fastrand::u128(..));
-        Self { dir, path, id, program, attempt: Cell::new(0), holders: Cell::default() }
+        Self {
+            dir,
+            path,
+            id,
+            program,
+            attempt: Cell::new(0),
+            holders: Cell::default(),
+        }
     }
 
     pub fn in_deep_folder() -> Self {
@@ -145,7 +153,9 @@ impl Run {
     }
 
     pub async fn probe(&self) -> Probe {
-        within("the probe", probe(&self.path, self.id)).await.unwrap()
+        within("the probe", probe(&self.path, self.id))
+            .await
+            .unwrap()
     }
 
     /// The holder of the last launch.
@@ -166,7 +176,11 @@ impl Run {
 
     pub async fn wait_output(&self, text: &str) {
         let what = format!("{text:?} in the output");
-        let holds = || self.output().windows(text.len()).any(|it| it == text.as_bytes());
+        let holds = || {
+            self.output()
+                .windows(text.len())
+                .any(|it| it == text.as_bytes())
+        };
         until(&what, holds).await;
     }
 
@@ -177,7 +191,11 @@ impl Run {
 
     /// Living processes that carry the run's id.
     pub fn processes(&self) -> Vec<u32> {
-        carrying(self.id).unwrap().into_iter().map(|process| process.pid).collect()
+        carrying(self.id)
+            .unwrap()
+            .into_iter()
+            .map(|process| process.pid)
+            .collect()
     }
 }
 
@@ -202,8 +220,13 @@ impl Drop for Run {
 fn lock_owner(run_dir: &Path) -> Option<u32> {
     let lock = run_dir.join("holder.lock");
     let pids = fs::read_dir("/proc").unwrap().flatten();
-    pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).find(|pid| {
-        let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-        fds.filter_map(|fd| fs::read_link(fd.path()).ok()).any(|target| target == lock)
-    })
+    pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        .find(|pid| {
+            let fds = fs::read_dir(format!("/proc/{pid}/fd"))
+                .into_iter()
+                .flatten()
+                .flatten();
+            fds.filter_map(|fd| fs::read_link(fd.path()).ok())
+                .any(|target| target == lock)
+        })
 }

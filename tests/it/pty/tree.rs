@@ -18,7 +18,13 @@ sh -c 'echo $$ > polite; while :; do sleep 0.05; done' &
 const NAMES: [&str; 6] = ["plain", "session", "forked", "bare", "stopped", "polite"];
 
 fn pids(run: &Run) -> Option<Vec<u32>> {
-    let read = |name| fs::read_to_string(run.path().join(name)).ok()?.trim().parse().ok();
+    let read = |name| {
+        fs::read_to_string(run.path().join(name))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
+    };
     NAMES.into_iter().map(read).collect()
 }
 
@@ -43,10 +49,17 @@ fn the_end_of_the_program_takes_the_whole_tree_along() {
         let mut session = run.launch(&format!("{ESCAPERS}read line; exit 7")).await;
         let pids = all_up(&run).await;
         let begin = Instant::now();
-        session.handle().input(bytes::Bytes::from_static(b"\r")).await.unwrap();
+        session
+            .handle()
+            .input(bytes::Bytes::from_static(b"\r"))
+            .await
+            .unwrap();
         let exit = within("the exit", session.wait_exit()).await.unwrap();
         assert_eq!(exit.code, Some(7));
-        assert!(begin.elapsed() >= Duration::from_secs(5), "the grace was not given");
+        assert!(
+            begin.elapsed() >= Duration::from_secs(5),
+            "the grace was not given"
+        );
         assert_all_gone(&run, &pids);
     });
 }
@@ -59,10 +72,18 @@ fn stop_ends_the_whole_tree_after_the_grace() {
         let mut session = run.launch(&script).await;
         let pids = all_up(&run).await;
         let polite = pids[5];
-        session.handle().stop(Duration::from_secs(60)).await.unwrap();
+        session
+            .handle()
+            .stop(Duration::from_secs(60))
+            .await
+            .unwrap();
         until("the polite one is gone", || !support::alive(polite)).await;
         assert!(support::alive(session.hello().pid), "it has a minute");
-        session.handle().stop(Duration::from_millis(200)).await.unwrap();
+        session
+            .handle()
+            .stop(Duration::from_millis(200))
+            .await
+            .unwrap();
         let exit = within("the exit", session.wait_exit()).await.unwrap();
         assert_eq!((exit.code, exit.signal.as_deref()), (None, Some("SIGKILL")));
         assert_all_gone(&run, &pids);
@@ -78,7 +99,11 @@ fn a_tree_that_keeps_forking_is_ended() {
                       for n in 1 2 3 4; do sh ./again & done; echo up; sleep 0.3; exit 0";
         let mut session = run.launch(script).await;
         run.wait_output("up").await;
-        session.handle().stop(Duration::from_millis(300)).await.unwrap();
+        session
+            .handle()
+            .stop(Duration::from_millis(300))
+            .await
+            .unwrap();
         within("the exit", session.wait_exit()).await.unwrap();
         assert!(run.processes().is_empty(), "{:?}", run.processes());
     });

@@ -20,11 +20,28 @@ async fn read_all(mut reader: ViewerReader) -> Seen {
     let mut seen = Seen::default();
     let mut next = None;
     loop {
-        match within("more", reader.next()).await.unwrap().expect("an exit comes first") {
-            ToViewer::Snapshot { offset, bytes, resync, cols, rows } => {
+        match within("more", reader.next())
+            .await
+            .unwrap()
+            .expect("an exit comes first")
+        {
+            ToViewer::Snapshot {
+                offset,
+                bytes,
+                resync,
+                cols,
+                rows,
+            } => {
                 assert_eq!((cols, rows), (SIZE.cols, SIZE.rows));
-                assert_eq!(resync, next.is_some(), "only the first snapshot is no resync");
-                assert!(next.is_none_or(|next| offset > next), "a resync never goes back");
+                assert_eq!(
+                    resync,
+                    next.is_some(),
+                    "only the first snapshot is no resync"
+                );
+                assert!(
+                    next.is_none_or(|next| offset > next),
+                    "a resync never goes back"
+                );
                 seen.resyncs += usize::from(resync);
                 seen.begin = offset;
                 seen.snapshot = bytes.to_vec();
@@ -43,13 +60,18 @@ async fn read_all(mut reader: ViewerReader) -> Seen {
 }
 
 fn assert_true(run: &Run, seen: &Seen, truth: &[u8]) {
-    assert!(seen.output == truth[seen.begin as usize..], "the output is not what was written");
+    assert!(
+        seen.output == truth[seen.begin as usize..],
+        "the output is not what was written"
+    );
     let mine = screen_of(SIZE, &[&seen.snapshot, &seen.output]);
     assert!(mine == run.shown(truth), "the screen is not the program's");
 }
 
 async fn viewer(run: &Run) -> Viewer {
-    within("a viewer", attach(run.path(), run.id())).await.unwrap()
+    within("a viewer", attach(run.path(), run.id()))
+        .await
+        .unwrap()
 }
 
 /// 20 MB, coloured, in numbered lines.
@@ -61,7 +83,8 @@ fn flooded() -> Vec<u8> {
     let mut truth = b"up\n\r".to_vec();
     truth.extend((1..=500_000).flat_map(|n| {
         let line = format!("{n:012} abcdefghijklmnopqrstuvwxyz\n");
-        line.replacen("1 ", "1\u{1b}[1;3;4m \u{1b}[m", 1).into_bytes()
+        line.replacen("1 ", "1\u{1b}[1;3;4m \u{1b}[m", 1)
+            .into_bytes()
     }));
     truth
 }
@@ -81,7 +104,10 @@ fn a_viewer_that_does_not_read_takes_nothing_from_the_others() {
         }
         let lazy = readers.pop().unwrap();
         writers[0].input(Bytes::from_static(b"\r")).await.unwrap();
-        let tasks: Vec<_> = readers.into_iter().map(|it| actix::spawn(read_all(it))).collect();
+        let tasks: Vec<_> = readers
+            .into_iter()
+            .map(|it| actix::spawn(read_all(it)))
+            .collect();
         let mut seen = Vec::new();
         for task in tasks {
             seen.push(within("a reader", task).await.unwrap());
@@ -95,7 +121,10 @@ fn a_viewer_that_does_not_read_takes_nothing_from_the_others() {
             assert_true(&run, seen, &truth);
         }
         let late = read_all(lazy).await;
-        assert_eq!(late.resyncs, 1, "whoever does not is shown the screen instead");
+        assert_eq!(
+            late.resyncs, 1,
+            "whoever does not is shown the screen instead"
+        );
         assert!(late.output.len() < 2_000_000);
         assert_true(&run, &late, &truth);
     });
@@ -107,7 +136,11 @@ fn a_viewer_may_come_in_the_middle_of_a_flood() {
         let run = Run::new();
         let session = run.launch(FLOOD).await;
         run.wait_output("up").await;
-        session.handle().input(Bytes::from_static(b"\r")).await.unwrap();
+        session
+            .handle()
+            .input(Bytes::from_static(b"\r"))
+            .await
+            .unwrap();
         let mut tasks = Vec::new();
         for step in 1..=6 {
             let wanted = step * 2_000_000;

@@ -17,7 +17,10 @@ fn samples() -> Vec<(String, Value)> {
     let mut samples: Vec<(String, Value)> = fs::read_dir(folder())
         .expect("the samples")
         .map(|entry| entry.expect("a readable folder").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        })
         .map(|path| {
             let text = fs::read_to_string(&path).expect("a text");
             let name = path.file_name().expect("a file").to_string_lossy();
@@ -94,7 +97,12 @@ fn a_payload_as_deep_as_the_door_lets_in_is_read_again() {
 
 #[test]
 fn costs_come_back_to_the_last_bit() {
-    for cost in [0.1_f64 + 0.2, 5e-324, 1.797_693_134_862_315_7e308, 0.318_600_000_000_000_03] {
+    for cost in [
+        0.1_f64 + 0.2,
+        5e-324,
+        1.797_693_134_862_315_7e308,
+        0.318_600_000_000_000_03,
+    ] {
         let text = serde_json::to_string(&cost).expect("a number");
         let read: f64 = serde_json::from_str(&text).expect("a number");
         assert_eq!(read.to_bits(), cost.to_bits());

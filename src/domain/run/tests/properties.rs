@@ -51,7 +51,10 @@ fn observations() -> impl Strategy<Value = Vec<Observation>> {
 }
 
 fn signals() -> impl Strategy<Value = Signal> {
-    let (texts, tools) = ([TASK, "more", "again", "hello"], ["Bash", "TaskCreate", "TaskUpdate"]);
+    let (texts, tools) = (
+        [TASK, "more", "again", "hello"],
+        ["Bash", "TaskCreate", "TaskUpdate"],
+    );
     let input = json!({"subject": "a", "taskId": "1", "status": "completed", "price": 0.1});
     let response = json!({"task": {"id": "1"}});
     prop_oneof![
@@ -161,7 +164,7 @@ fn histories() -> impl Strategy<Value = Vec<Command>> {
 /// What is decided of a run: everything a late fact must leave alone.
 fn decided(run: &Run) -> impl PartialEq + std::fmt::Debug + use<> {
     (
-        (run.status, run.reason.clone(), run.attention.clone()),
+        (run.status, run.reason.clone()),
         (run.stop, run.process.clone(), run.attempt),
         (run.launch_wanted, run.resume_with.clone(), run.num_turns),
     )
@@ -192,7 +195,10 @@ fn replayed(log: &[Event]) -> Run {
             Event::decode(event.event_type(), &payload).expect("and comes back")
         })
         .collect();
-    let timed = stored.iter().enumerate().map(|(n, event)| (event, at(n + 1)));
+    let timed = stored
+        .iter()
+        .enumerate()
+        .map(|(n, event)| (event, at(n + 1)));
     Run::fold(given([]).run.id, timed).expect("it begins with its creation")
 }
 
@@ -204,8 +210,13 @@ fn holds_together(before: &Run, command: &Command, live: &Live, new: &[Event]) {
     // A request is open only while something of it is outstanding.
     let deleting = run.stop == Some(StopBy::Delete);
     assert!(run.stop.is_none() || run.is_live() || deleting, "{run:#?}");
-    assert!(run.status != Status::Cancelled || !run.is_live(), "{run:#?}");
-    assert!(run.resume_with.is_none() || works, "{run:#?}");
+    assert!(
+        run.status != Status::Cancelled || !run.is_live(),
+        "{run:#?}"
+    );
+    // While it launches, the message may have been heard of before the process was.
+    let launching = run.process == Process::Launching;
+    assert!(run.resume_with.is_none() || works || launching, "{run:#?}");
     assert!(!run.launch_wanted || works, "{run:#?}");
     assert!(run.attention.is_none() || run.has_process(), "{run:#?}");
     assert!(run.prompts_expected.len() <= 16 && run.turns_ended.len() <= 64);
@@ -230,6 +241,9 @@ fn alive(run: &Run) -> Process {
 }
 
 proptest! {
+    // Histories are drawn at random; few of them end in the rarer states.
+    #![proptest_config(ProptestConfig { max_global_rejects: 100_000, ..ProptestConfig::default() })]
+
     #[test]
     fn a_run_is_the_fold_of_its_log(history in histories()) {
         let live = lived(&history);

@@ -85,7 +85,12 @@ fn a_prompt_that_the_cli_made_is_evidence_and_no_message() {
     let live = given(resting()).after([machine_prompt(Some("t2"))]);
     let live = live.is(Status::Running);
     let messages = live.log.iter();
-    assert_eq!(messages.filter(|e| matches!(e, Event::UserMessage(_))).count(), 0);
+    assert_eq!(
+        messages
+            .filter(|e| matches!(e, Event::UserMessage(_)))
+            .count(),
+        0
+    );
     assert_eq!(live.run.turn.as_deref(), Some("t2"));
 }
 
@@ -155,7 +160,11 @@ fn after_a_failed_turn_only_a_new_prompt_goes_on() {
     let live = live.is(Status::Failed);
     // The prompt of the turn that failed arrives after its failure.
     let live = live
-        .after([prompt(TASK, Some("t1")), tool_call(Some("t1")), tool_call(None)])
+        .after([
+            prompt(TASK, Some("t1")),
+            tool_call(Some("t1")),
+            tool_call(None),
+        ])
         .is(Status::Failed);
     let live = live.after([prompt("again", Some("t2"))]);
     let live = live.is(Status::Running);
@@ -189,10 +198,8 @@ fn an_interrupt_seen_with_the_next_prompt_ends_only_the_turn_before() {
     given(running())
         .after([seeing(tool_call(Some("t2")), &[Observation::Interrupted])])
         .is(Status::Running);
-    let live = given(running()).after([seeing(
-        turn_ended(Some("t2")),
-        &[Observation::Interrupted],
-    )]);
+    let live =
+        given(running()).after([seeing(turn_ended(Some("t2")), &[Observation::Interrupted])]);
     assert_eq!(live.log.last(), Some(&paused(PausedBy::Stop, Some("t2"))));
 }
 
@@ -214,7 +221,12 @@ fn a_failure_seen_with_a_hook_is_not_forgotten() {
 fn continue_types_into_an_open_session_and_resumes_a_closed_one() {
     let typed = given(resting()).when(go_on("more"));
     let typed = typed.then([said("more", DeliveredBy::Typed), continued()]);
-    assert_eq!(typed.effects, [Effect::Type { text: "more".into() }]);
+    assert_eq!(
+        typed.effects,
+        [Effect::Type {
+            text: "more".into()
+        }]
+    );
     let resumed = given(over()).when(go_on("more"));
     let resumed = resumed.then([said("more", DeliveredBy::Resume), continued()]);
     assert_eq!(resumed.effects, [Effect::SetUp]);
@@ -348,7 +360,13 @@ fn the_session_is_learned_also_from_a_cli_that_is_being_ended_or_has_gone() {
         .is(Status::Failed);
     // A later one of a process that has gone is news of nothing.
     given(over())
-        .when(hook_of(S2, "SessionStart", None, Signal::SessionStarted, &[]))
+        .when(hook_of(
+            S2,
+            "SessionStart",
+            None,
+            Signal::SessionStarted,
+            &[],
+        ))
         .then([kept("SessionStart", false)]);
 }
 
@@ -462,14 +480,38 @@ fn one_reading_tells_each_message_and_session_once() {
 fn the_view_has_every_field_of_the_contract() {
     let view = crate::domain::run::view::run(&given(running()).run);
     for field in [
-        "id", "project_id", "agent_id", "task", "status", "source_branch", "run_branch",
-        "cli_name", "created_at", "updated_at", "tokens_in", "tokens_out", "cost_usd",
-        "parent_run_id", "notify", "session_id", "model", "reason", "attention", "activity",
-        "process", "tokens_cache_read", "tokens_cache_write", "repos", "last_sequence",
+        "id",
+        "project_id",
+        "agent_id",
+        "task",
+        "status",
+        "source_branch",
+        "run_branch",
+        "cli_name",
+        "created_at",
+        "updated_at",
+        "tokens_in",
+        "tokens_out",
+        "cost_usd",
+        "parent_run_id",
+        "notify",
+        "session_id",
+        "model",
+        "reason",
+        "attention",
+        "activity",
+        "process",
+        "tokens_cache_read",
+        "tokens_cache_write",
+        "repos",
+        "last_sequence",
     ] {
         assert!(view.get(field).is_some(), "{field}");
     }
-    assert_eq!(view["process"], json!({"alive": true, "pid": 101, "exit_code": null}));
+    assert_eq!(
+        view["process"],
+        json!({"alive": true, "pid": 101, "exit_code": null})
+    );
     assert_eq!(view["status"], "running");
     assert_eq!(view["created_at"], "1970-01-01T00:00:01.000Z");
 }

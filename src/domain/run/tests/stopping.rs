@@ -96,21 +96,15 @@ fn a_stop_in_set_up_ends_without_a_process() {
             ready(),
             set_up_failed(Stage::Worktree),
         ] {
-            let live = given([])
-                .when(stop(by))
-                .then([stop_requested(by)]);
+            let live = given([]).when(stop(by)).then([stop_requested(by)]);
             assert_eq!(live.effects, [Effect::StopSetUp]);
             let live = live.when(end).then([outcome.clone()]);
             assert_eq!(live.run.process, Process::None);
             assert!(!live.run.needs_recovery());
             // The other news of the same set-up come late.
-            live.after([
-                Command::SetUpStopped,
-                ready(),
-                set_up_failed(Stage::Setup),
-            ])
-            .when(ready())
-            .then_nothing();
+            live.after([Command::SetUpStopped, ready(), set_up_failed(Stage::Setup)])
+                .when(ready())
+                .then_nothing();
         }
     }
 }
@@ -140,7 +134,8 @@ fn a_launch_that_never_happened_is_tried_again_unless_somebody_asked_to_stop() {
     // News of the first attempt are not news of the second.
     let live = live.when(runs(1)).then_nothing();
     let live = live.when(killed(1)).then_nothing();
-    live.after([runs(2), prompt(TASK, None)]).is(Status::Running);
+    live.after([runs(2), prompt(TASK, None)])
+        .is(Status::Running);
     given(queued()).when(Command::Relaunch).then_nothing();
 }
 
@@ -228,13 +223,10 @@ fn the_idle_limit_ends_only_what_rests() {
     let live = given(resting())
         .when(stop(StopBy::Idle))
         .then([stop_requested(StopBy::Idle)]);
-    let live = live
-        .after([session_ended()])
-        .when(gone(1, 0))
-        .then([
-            exited(1, Some(0), ExitedBy::Idle),
-            paused(PausedBy::Idle, None),
-        ]);
+    let live = live.after([session_ended()]).when(gone(1, 0)).then([
+        exited(1, Some(0), ExitedBy::Idle),
+        paused(PausedBy::Idle, None),
+    ]);
     live.when(go_on("more"))
         .then([said("more", DeliveredBy::Resume), continued()]);
     // A prompt was faster than the limit.
@@ -247,10 +239,7 @@ fn the_idle_limit_ends_only_what_rests() {
 #[test]
 fn an_exit_decides_by_its_code_once() {
     let after = |code| given(running()).when(gone(1, code));
-    let done = after(0).then([
-        exited(1, Some(0), ExitedBy::Itself),
-        completed_by_exit(),
-    ]);
+    let done = after(0).then([exited(1, Some(0), ExitedBy::Itself), completed_by_exit()]);
     let done = done.when(gone(1, 1)).then_nothing();
     done.when(lost(1)).then_nothing().is(Status::Completed);
     after(1)

@@ -53,8 +53,7 @@ impl Live {
     pub fn append(&mut self, event: Event) {
         self.log.push(event);
         let time = at(self.log.len());
-        self.run
-            .apply(self.log.last().expect("just pushed"), time);
+        self.run.apply(self.log.last().expect("just pushed"), time);
     }
 
     /// Decides, and applies what was chosen.

@@ -29,7 +29,8 @@ macro_rules! signal {
     ($signal:pat) => {
         Command::Hook {
             hook: Hook {
-                signal: $signal, ..
+                signal: $signal,
+                ..
             },
             ..
         }
@@ -134,7 +135,7 @@ fn for_attempt(command: Command, now: u32) -> Command {
             argv,
             cols,
             rows,
-        output_offset: 0,
+            output_offset: 0,
             works_at_once,
             ..
         } => Command::Spawned {
@@ -143,7 +144,7 @@ fn for_attempt(command: Command, now: u32) -> Command {
             argv,
             cols,
             rows,
-        output_offset: 0,
+            output_offset: 0,
             works_at_once,
         },
         other => other,
@@ -174,9 +175,17 @@ fn places() -> Vec<(&'static str, Status, Vec<Event>)> {
         // failed: never launched, at its prompt, exited
         ("fn", Failed, vec![failed(Stage::Setup, None)]),
         ("fa", Failed, failed_at_prompt()),
-        ("fx", Failed, with(failed_at_prompt(), [exited(1, Some(1), by)])),
+        (
+            "fx",
+            Failed,
+            with(failed_at_prompt(), [exited(1, Some(1), by)]),
+        ),
         // cancelled: never launched, exited
-        ("xn", Cancelled, vec![stop_requested(StopBy::Cancel), cancelled()]),
+        (
+            "xn",
+            Cancelled,
+            vec![stop_requested(StopBy::Cancel), cancelled()],
+        ),
         (
             "xx",
             Cancelled,
@@ -269,7 +278,9 @@ fn actual() -> String {
     for (name, ..) in &places {
         write!(text, "{name:<3}").expect("a string takes all");
     }
-    let named = samples().into_iter().map(|command| (name(&command), command));
+    let named = samples()
+        .into_iter()
+        .map(|command| (name(&command), command));
     for (row, command) in named.chain(more_samples()) {
         write!(text, "\n{row:<17}").expect("a string takes all");
         for (_, _, log) in &places {
@@ -326,7 +337,11 @@ fn every_status_and_every_process_is_among_the_columns() {
 fn each_row_is_of_another_kind() {
     let mut names: Vec<&str> = samples().iter().map(name).collect();
     names.extend(more_samples().iter().map(|(name, _)| *name));
-    let rows: Vec<&str> = TABLE.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
+    let rows: Vec<&str> = TABLE
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(' ').next())
+        .collect();
     assert_eq!(names, rows);
     names.sort_unstable();
     names.dedup();

@@ -35,11 +35,19 @@ fn create(use_id: &str, subject: &str) -> Command {
 }
 
 fn created_as(use_id: &str, id: &str) -> Command {
-    answered("TaskCreate", use_id, json!({"task": {"id": id, "subject": "x"}}))
+    answered(
+        "TaskCreate",
+        use_id,
+        json!({"task": {"id": id, "subject": "x"}}),
+    )
 }
 
 fn update(use_id: &str, id: &str, status: &str) -> Command {
-    called("TaskUpdate", use_id, json!({"taskId": id, "status": status}))
+    called(
+        "TaskUpdate",
+        use_id,
+        json!({"taskId": id, "status": status}),
+    )
 }
 
 fn updated(use_id: &str, id: &str) -> Command {
@@ -54,7 +62,11 @@ fn tasks(commands: impl IntoIterator<Item = Command>) -> Vec<(String, String, St
     let list = shown.as_array().expect("a list").iter();
     list.map(|task| {
         assert!(task["description"].is_string());
-        (field(task, "id"), field(task, "subject"), field(task, "status"))
+        (
+            field(task, "id"),
+            field(task, "subject"),
+            field(task, "status"),
+        )
     })
     .collect()
 }
@@ -71,20 +83,37 @@ fn a_create_is_paired_with_its_result() {
         created_as("u2", "2"),
         created_as("u1", "1"),
     ]);
-    assert_eq!(list, [task("1", "build", "pending"), task("2", "test", "pending")]);
+    assert_eq!(
+        list,
+        [task("1", "build", "pending"), task("2", "test", "pending")]
+    );
 }
 
 #[test]
 fn a_create_without_result_is_shown_by_its_use_and_a_refused_one_is_not() {
-    assert_eq!(tasks([create("u1", "build")]), [task("u1", "build", "pending")]);
-    assert_eq!(tasks([create("u1", "build"), refused("TaskCreate", "u1")]), []);
-    assert_eq!(tasks([refused("TaskCreate", "u1"), create("u1", "build")]), []);
+    assert_eq!(
+        tasks([create("u1", "build")]),
+        [task("u1", "build", "pending")]
+    );
+    assert_eq!(
+        tasks([create("u1", "build"), refused("TaskCreate", "u1")]),
+        []
+    );
+    assert_eq!(
+        tasks([refused("TaskCreate", "u1"), create("u1", "build")]),
+        []
+    );
 }
 
 #[test]
 fn an_update_changes_status_subject_and_description() {
-    let change = json!({"taskId": "1", "status": "in_progress", "subject": "b", "description": "d"});
-    let list = [create("u1", "a"), created_as("u1", "1"), called("TaskUpdate", "u2", change)];
+    let change =
+        json!({"taskId": "1", "status": "in_progress", "subject": "b", "description": "d"});
+    let list = [
+        create("u1", "a"),
+        created_as("u1", "1"),
+        called("TaskUpdate", "u2", change),
+    ];
     assert_eq!(tasks(list.clone()), [task("1", "b", "in_progress")]);
     let list = list.into_iter().chain([updated("u2", "1")]);
     assert_eq!(tasks(list), [task("1", "b", "in_progress")]);
@@ -176,7 +205,11 @@ fn numbers_are_ids_too() {
     let list = tasks([
         create("u1", "a"),
         answered("TaskCreate", "u1", json!({"task": {"id": 1}})),
-        called("TaskUpdate", "u2", json!({"taskId": 1, "status": "completed"})),
+        called(
+            "TaskUpdate",
+            "u2",
+            json!({"taskId": 1, "status": "completed"}),
+        ),
     ]);
     assert_eq!(list, [task("1", "a", "completed")]);
 }
@@ -196,7 +229,9 @@ fn todo_write_and_update_plan_replace_the_list() {
         task("3", "c", "pending"),
     ];
     assert_eq!(tasks(written.clone()), list);
-    let planned = written.into_iter().chain([called("update_plan", "u3", plan)]);
+    let planned = written
+        .into_iter()
+        .chain([called("update_plan", "u3", plan)]);
     assert_eq!(tasks(planned), [task("1", "x", "in_progress")]);
 }
 
@@ -207,7 +242,11 @@ fn what_is_no_task_tool_or_has_no_shape_changes_nothing() {
         called("Bash", "u2", json!({"command": "ls"})),
         called("TodoWrite", "u3", json!({"todos": "none"})),
         called("TaskUpdate", "u4", json!("1")),
-        called("TaskUpdate", "u5", json!({"taskId": "99", "status": "completed"})),
+        called(
+            "TaskUpdate",
+            "u5",
+            json!({"taskId": "99", "status": "completed"}),
+        ),
         answered("TaskCreate", "u1", json!("made it")),
         answered("TaskUpdate", "u9", json!(null)),
         called("update_plan", "u6", json!(null)),

@@ -361,7 +361,13 @@ fn a_large_body_is_told_its_limit() {
 fn a_refused_upload_still_gets_its_answer() {
     let server = Server::start("", None);
     let large = "x".repeat(4 * 1024 * 1024);
-    check(&server, "POST /api/runs", &["Content-Type: text/plain"], &large, 415);
+    check(
+        &server,
+        "POST /api/runs",
+        &["Content-Type: text/plain"],
+        &large,
+        415,
+    );
     check(&server, "POST /api/runs", &[JSON], &large, 413);
 }
 

@@ -6,7 +6,7 @@ use abbado::pty::emulator::Emulator;
 use abbado::pty::output_log::{extent, read_at};
 use abbado::pty::process_tree::end_leftovers;
 use abbado::pty::protocol::Size;
-use abbado::pty::{LaunchError, Probe, SessionHandle, ToViewer, attach, last_screen, probe};
+use abbado::pty::{LaunchError, Probe, SessionHandle, ToViewer, attach, last_screen};
 use bytes::Bytes;
 
 mod support;
@@ -150,15 +150,7 @@ fn a_run_goes_on_without_a_server_and_is_found_again() {
         })
         .await;
         // Nobody acknowledged: the holder stays and tells the next server.
-        let mut last = None;
-        until("the holder tells the exit", || {
-            last = Some(futures_util::FutureExt::now_or_never(async {}));
-            last.is_some()
-        })
-        .await;
-        let Probe::Live(mut session) = run.probe().await else {
-            panic!("not live")
-        };
+        let Probe::Live(mut session) = run.probe().await else { panic!("not live") };
         let exit = within("the exit", session.wait_exit()).await.unwrap();
         assert_eq!((exit.pid, exit.code), (pid, Some(5)));
         let viewer = within("a late viewer", attach(run.path(), run.id()))

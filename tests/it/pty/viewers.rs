@@ -76,11 +76,10 @@ async fn viewer(run: &Run) -> Viewer {
 
 /// 20 MB, coloured, in numbered lines.
 const FLOOD: &str = "stty -opost; echo up; read line; \
-                     seq -f '\x1b[3%.0fm\x1b[2Kline %.0f' 1 1 | head -c 0; \
                      seq -f '%012.0f abcdefghijklmnopqrstuvwxyz' 1 500000 | sed 's/1 /1\x1b[1;3;4m \x1b[m/'; exit 0";
 
 fn flooded() -> Vec<u8> {
-    let mut truth = b"up\n\r".to_vec();
+    let mut truth = b"up\n\n".to_vec();
     truth.extend((1..=500_000).flat_map(|n| {
         let line = format!("{n:012} abcdefghijklmnopqrstuvwxyz\n");
         line.replacen("1 ", "1\u{1b}[1;3;4m \u{1b}[m", 1)

@@ -84,7 +84,7 @@ fn an_attempt_is_launched_once_and_never_beside_another() {
 fn a_program_that_is_missing_is_named() {
     block_on(async {
         let run = Run::new();
-        for program in ["no-such-cli", "./no-such-cli", "/etc/hostname"] {
+        for program in ["no-such-cli", "./no-such-cli", "/etc/passwd"] {
             let mut spec = run.spec(run.next_attempt(), "");
             spec.argv = vec![program.to_owned(), "x".to_owned()];
             match run.launch_spec(&spec).await {

@@ -68,7 +68,7 @@ fn the_end_of_the_program_takes_the_whole_tree_along() {
 fn stop_ends_the_whole_tree_after_the_grace() {
     block_on(async {
         let run = Run::new();
-        let script = format!("trap '' TERM; {ESCAPERS}while :; do sleep 0.05; done");
+        let script = format!("{ESCAPERS}trap '' TERM; while :; do sleep 0.05; done");
         let mut session = run.launch(&script).await;
         let pids = all_up(&run).await;
         let polite = pids[5];

@@ -14,9 +14,9 @@ run: tools
 demo: tools
 	$(CARGO) run --locked -- demo
 
-## test: everything that must hold
+## test: everything that must hold; one test at a time, since each starts processes of its own
 test: tools
-	$(CARGO) test --locked --features test-faults
+	$(CARGO) test --locked --features test-faults -- --test-threads=1
 
 ## check: formatting, lints, the shape of the code
 check: tools

@@ -358,6 +358,10 @@ impl Run {
             code: exited.exit_code,
             by: exited.by,
         };
+        if !self.launch_wanted {
+            // It was given its message, and no other process waits for one.
+            self.resume_with = None;
+        }
         self.attention = None;
         self.tasks.process_ended();
     }

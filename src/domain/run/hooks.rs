@@ -17,7 +17,10 @@ use crate::domain::AgentMode;
 pub(super) fn heard(run: &Run, hook: Hook, observed: &[Observation]) -> Vec<Event> {
     let mut events: Vec<Event> = session(run, &hook).into_iter().collect();
     let began = !events.is_empty();
+    // A prompt in another session is one to an open session.
+    let then = run.with(&events);
     record(run, observed, &mut events);
+    let run = &*then;
     match turn_end(run, observed) {
         // The end that the hook itself tells is the newer one.
         Some(_) if tells_end(run, &hook) => events.extend(meaning(run, hook, began)),

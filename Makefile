@@ -3,8 +3,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 CARGO ?= cargo
 BIND ?= 127.0.0.1:3000
+# The real CLIs that tests drive, kept outside the clone
+export ABBADO_TEST_PROGRAMS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/abbado-test-programs
 
-.PHONY: run demo test check prove bench audit openapi tools
+.PHONY: run demo test check prove bench audit openapi tools programs
 
 ## run: builds and starts the server with its page
 run: tools
@@ -15,7 +17,7 @@ demo: tools
 	$(CARGO) run --locked -- demo
 
 ## test: everything that must hold; one test at a time, since each starts processes of its own
-test: tools
+test: tools programs
 	$(CARGO) test --locked --features test-faults -- --test-threads=1
 
 ## check: formatting, lints, the shape of the code
@@ -25,7 +27,7 @@ check: tools
 	$(CARGO) test --locked --features test-faults --test architecture
 
 ## prove: the long counts
-prove: tools
+prove: tools programs
 	ABBADO_PROVE=1 PROPTEST_CASES=10000 $(CARGO) test --locked --release --features test-faults
 
 ## bench: nothing to compare with yet; the parts' benches come with the speed work
@@ -45,3 +47,17 @@ openapi: tools
 tools:
 	@command -v cc >/dev/null && command -v git >/dev/null || { \
 	  echo "installing gcc and git (Debian packages)"; apt-get update -q && apt-get install -y -q gcc git; }
+
+## programs: the real CLIs for the tests, at the versions of tests/programs/package-lock.json
+programs:
+	@command -v python3 >/dev/null && command -v npm >/dev/null || { \
+	  echo "installing python3, nodejs and npm (Debian packages)"; \
+	  apt-get update -q && apt-get install -y -q python3 nodejs npm; }
+	@cmp -s tests/programs/package-lock.json "$$ABBADO_TEST_PROGRAMS/installed.json" || { \
+	  echo "installing the CLIs of tests/programs/package.json into $$ABBADO_TEST_PROGRAMS"; \
+	  mkdir -p "$$ABBADO_TEST_PROGRAMS"; \
+	  cp tests/programs/package.json tests/programs/package-lock.json "$$ABBADO_TEST_PROGRAMS/"; \
+	  cd "$$ABBADO_TEST_PROGRAMS"; npm ci --no-audit --no-fund --ignore-scripts; \
+	  node node_modules/@anthropic-ai/claude-code/install.cjs; \
+	  node_modules/.bin/claude --version; \
+	  cp package-lock.json installed.json; }

@@ -5,8 +5,10 @@
     reason = "helpers of tests, too, may fail loudly"
 )]
 
+mod claude;
 mod errors;
 mod gate;
+mod programs;
 mod pty;
 mod runs;
 mod support;

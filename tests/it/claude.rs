@@ -1,0 +1,248 @@
+//! The real Claude Code in runs of ours, against a scripted model.
+
+use crate::{
+    programs::{Model, claude},
+    support::{Server, World, text},
+};
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// Payloads of the run's events of one type, oldest first.
+fn payloads(server: &Server, run: &str, kind: &str) -> Vec<Value> {
+    let events = server.events(run).into_iter();
+    events
+        .filter(|event| event["event_type"] == kind)
+        .map(|event| event["payload"].clone())
+        .collect()
+}
+
+/// Types into the run's terminal, as a person at the page does.
+fn type_in(server: &Server, run: &str, keys: &[u8]) {
+    let url = format!("ws://{}/api/terminal?run_id={run}", server.address);
+    let (mut socket, _) = tungstenite::connect(url).unwrap();
+    let keys = tungstenite::Message::binary(keys.to_vec());
+    socket.send(keys).unwrap();
+    // Whoever reads on sees the key's echo: it has arrived.
+    while !socket.read().unwrap().is_binary() {}
+    socket.close(None).unwrap();
+    while socket.read().is_ok() {}
+}
+
+const LONG: &str =
+    "Wait #steps:[{\"call\":{\"tool\":\"Bash\",\"input\":{\"command\":\"tail -f /dev/null\"}}}]";
+
+const STEP: &str = "Once more #steps:[{\"say\":\"That is all.\"}]";
+
+#[test]
+fn a_whole_run_of_the_real_claude() {
+    let world = World::new();
+    let model = Model::start(&world);
+    let server = world.serve();
+    let agent = server.agent(&world, claude(&world, &model, "interactive"));
+    let run = server.run(&agent, "Write hello.txt and list the files");
+    let view = server.wait_status(&run, "paused");
+
+    let init = payloads(&server, &run, "session.init");
+    assert_eq!(init.len(), 1, "{init:#?}");
+    assert_eq!(init[0]["session_id"], view["session_id"]);
+    let called = payloads(&server, &run, "agent.tool_call");
+    let names: Vec<_> = called.iter().map(|call| text(call, "tool_name")).collect();
+    assert_eq!(
+        names,
+        [
+            "TaskCreate",
+            "TaskCreate",
+            "TaskUpdate",
+            "Write",
+            "Bash",
+            "TaskUpdate",
+            "TaskUpdate"
+        ]
+    );
+    assert_eq!(
+        payloads(&server, &run, "agent.tool_result").len(),
+        called.len()
+    );
+    let tasks = server.get(&format!("runs/{run}/tasks")).expect(200);
+    let tasks = tasks.as_array().unwrap();
+    assert_eq!(
+        tasks.iter().map(|t| text(t, "subject")).collect::<Vec<_>>(),
+        ["Write hello.txt", "List files"]
+    );
+    assert!(
+        tasks.iter().all(|task| task["status"] == "completed"),
+        "{tasks:#?}"
+    );
+    let worktree = PathBuf::from(text(&view["repos"][0], "worktree"));
+    assert_eq!(
+        std::fs::read_to_string(worktree.join("hello.txt")).unwrap(),
+        "hello\n"
+    );
+    assert!(
+        !world.path("repo/hello.txt").exists(),
+        "the user's checkout was touched"
+    );
+    let result = payloads(&server, &run, "run.result");
+    let last = result.last().unwrap();
+    assert!(last["tokens_in"].as_u64() > Some(0) && last["tokens_out"].as_u64() > Some(0));
+    let paused = payloads(&server, &run, "run.paused");
+    assert_eq!(
+        paused[0]["last_message"],
+        "Done: hello.txt is written and listed."
+    );
+
+    let more = serde_json::json!({"message": STEP});
+    server
+        .post(&format!("runs/{run}/continue"), &more)
+        .expect(200);
+    // Claude writes its transcript, and so its tokens, a moment after it says that it is done.
+    server.wait(&run, "the second turn is over and counted", |view| {
+        view["status"] == "paused"
+            && payloads(&server, &run, "run.paused").len() == 2
+            && view["tokens_in"].as_u64() > last["tokens_in"].as_u64()
+    });
+    let said = payloads(&server, &run, "user.message");
+    assert_eq!(
+        said.len(),
+        1,
+        "the task is no message of a person: {said:#?}"
+    );
+    assert_eq!(
+        (said[0]["text"].as_str(), &said[0]["delivered_by"]),
+        (Some(STEP), &"typed".into())
+    );
+    let paused = payloads(&server, &run, "run.paused");
+    assert_eq!(paused[1]["last_message"], "That is all.");
+
+    type_in(&server, &run, b"/exit");
+    server.wait(&run, "it was typed", |_| {
+        server
+            .get(&format!("runs/{run}/logs"))
+            .text
+            .contains("/exit")
+    });
+    type_in(&server, &run, b"\r");
+    let view = server.wait(&run, "it is over and its process gone", |view| {
+        view["status"] == "completed" && view["process"]["alive"] == false
+    });
+    assert_eq!(view["process"]["exit_code"], 0);
+    assert_eq!(payloads(&server, &run, "run.completed").len(), 1);
+    let turns = model.requests();
+    let turns = turns.iter().filter(|request| request["note"] == "step");
+    assert_eq!(
+        turns.count(),
+        7,
+        "six steps of the task, one of the message"
+    );
+}
+
+/// Pids of the user's processes that carry this run's id in their environment.
+fn processes(run: &str) -> Vec<String> {
+    let mark = format!("ABBADO_RUN_ID={run}");
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    all.map(|entry| entry.path())
+        .filter(|path| {
+            let env = std::fs::read(path.join("environ")).unwrap_or_default();
+            env.split(|byte| *byte == 0)
+                .any(|item| item == mark.as_bytes())
+        })
+        .map(|path| path.display().to_string())
+        .collect()
+}
+
+/// Claude fires SessionEnd when it is ended, which is no completion.
+fn ended_in_mid_turn(how: &str, outcome: &str) {
+    let world = World::new();
+    let model = Model::start(&world);
+    let server = world.serve();
+    let agent = server.agent(&world, claude(&world, &model, "interactive"));
+    let run = server.run(&agent, LONG);
+    server.wait(&run, "a tool works", |view| {
+        view["activity"]["what"] == "tool Bash"
+    });
+    let view = server.post_empty(&format!("runs/{run}/{how}")).expect(200);
+    assert_eq!(
+        (&view["status"], &view["process"]["alive"]),
+        (&outcome.into(), &false.into())
+    );
+    assert_eq!(processes(&run), [""; 0]);
+    if how == "cancel" {
+        assert_eq!(server.delete(&format!("runs/{run}")).status, 204);
+        assert_eq!(server.get(&format!("runs/{run}")).status, 404);
+        return;
+    }
+    // What the dying CLI said has arrived, or lies in the spool which the next start takes in.
+    server.kill();
+    let server = world.serve();
+    assert_eq!(server.view(&run)["status"], outcome);
+    let hooks = payloads(&server, &run, "hook.received");
+    let told = hooks
+        .iter()
+        .any(|hook| hook["hook_event_name"] == "SessionEnd");
+    assert!(told, "{hooks:#?}");
+    assert_eq!(payloads(&server, &run, "run.completed"), [Value::Null; 0]);
+    let more = serde_json::json!({"message": STEP});
+    server
+        .post(&format!("runs/{run}/continue"), &more)
+        .expect(200);
+    server.wait(&run, "the resumed session took the message", |view| {
+        view["status"] == "paused" && payloads(&server, &run, "run.paused").len() == 2
+    });
+    let inits = payloads(&server, &run, "session.init");
+    assert_eq!(inits[0]["session_id"], inits.last().unwrap()["session_id"]);
+    let spawned = payloads(&server, &run, "process.spawned");
+    assert_eq!(spawned.len(), 2);
+    let argv = spawned[1]["argv"].as_array().unwrap();
+    assert!(argv.contains(&"--resume".into()), "{argv:?}");
+    server.post_empty(&format!("runs/{run}/cancel")).expect(200);
+    assert_eq!(server.view(&run)["status"], "cancelled");
+    assert_eq!(processes(&run), [""; 0]);
+}
+
+#[test]
+fn a_cancelled_claude_is_cancelled_and_can_be_deleted_at_once() {
+    ended_in_mid_turn("cancel", "cancelled");
+}
+
+#[test]
+fn a_paused_claude_is_paused_and_resumed_by_a_message() {
+    ended_in_mid_turn("pause", "paused");
+}
+
+#[test]
+fn an_idle_claude_is_cancelled_as_well() {
+    let world = World::new();
+    let model = Model::start(&world);
+    let server = world.serve();
+    let agent = server.agent(&world, claude(&world, &model, "interactive"));
+    let run = server.run(&agent, STEP);
+    server.wait_status(&run, "paused");
+    let view = server.post_empty(&format!("runs/{run}/cancel")).expect(200);
+    assert_eq!(view["status"], "cancelled");
+    assert_eq!(payloads(&server, &run, "run.completed"), [Value::Null; 0]);
+    assert_eq!(server.delete(&format!("runs/{run}")).status, 204);
+    assert_eq!(processes(&run), [""; 0]);
+}
+
+#[test]
+fn a_headless_claude_completes_and_tells_its_own_cost() {
+    let world = World::new();
+    let model = Model::start(&world);
+    let server = world.serve();
+    let agent = server.agent(&world, claude(&world, &model, "headless"));
+    let run = server.run(&agent, "Write hello.txt and list the files");
+    let view = server.wait(&run, "it is over and its process gone", |view| {
+        view["status"] == "completed" && view["process"]["alive"] == false
+    });
+    let worktree = PathBuf::from(text(&view["repos"][0], "worktree"));
+    assert!(worktree.join("hello.txt").exists());
+    assert_eq!(payloads(&server, &run, "agent.tool_call").len(), 7);
+    let result = payloads(&server, &run, "run.result");
+    assert_eq!(result.last().unwrap()["cost_source"], "reported");
+    let said = payloads(&server, &run, "agent.message");
+    assert_eq!(
+        said.last().unwrap()["text"],
+        "Done: hello.txt is written and listed."
+    );
+    assert!(!payloads(&server, &run, "agent.token").is_empty());
+}

@@ -1,0 +1,117 @@
+//! The real CLIs, and the scripted model that they talk to.
+
+use crate::support::{PATIENCE, World, git, pause};
+use serde_json::{Value, json};
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Instant,
+};
+
+/// A real program of tests/programs, at its pinned version.
+///
+/// # Panics
+/// When it is not installed: a real CLI is never left out silently.
+pub fn program(name: &str) -> PathBuf {
+    let folder = std::env::var_os("ABBADO_TEST_PROGRAMS").map_or_else(
+        || {
+            let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(
+                || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache"),
+                PathBuf::from,
+            );
+            cache.join("abbado-test-programs")
+        },
+        PathBuf::from,
+    );
+    let pinned = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/package-lock.json");
+    let installed = std::fs::read(folder.join("installed.json")).unwrap_or_default();
+    let program = folder.join("node_modules/.bin").join(name);
+    assert!(
+        program.exists() && installed == std::fs::read(pinned).unwrap(),
+        "{} is not the pinned one: run `make programs`",
+        program.display()
+    );
+    program
+}
+
+/// A model behind an HTTP API on loopback, which answers by a script.
+pub struct Model {
+    child: Child,
+    log: PathBuf,
+    pub url: String,
+}
+
+impl Model {
+    pub fn start(world: &World) -> Self {
+        let (port, log) = (world.path("model.port"), world.path("model.jsonl"));
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/model_server.py");
+        let child = Command::new("python3")
+            .arg(script)
+            .arg("--port-file")
+            .arg(&port)
+            .arg("--log")
+            .arg(&log)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        let port = loop {
+            let text = std::fs::read_to_string(&port).unwrap_or_default();
+            if !text.is_empty() {
+                break text;
+            }
+            assert!(begun.elapsed() < PATIENCE, "the model does not listen");
+            pause();
+        };
+        let url = format!("http://127.0.0.1:{port}");
+        Self { child, log, url }
+    }
+
+    /// Requests so far, each with its `path`, `note` and `body`.
+    pub fn requests(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        text.lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
+    }
+}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Agent fields for the real Claude Code: a configuration of its own, in which the world's
+/// repository is trusted, the model of `model`, and any other address out of reach.
+pub fn claude(world: &World, model: &Model, mode: &str) -> Value {
+    let state = world.path("claude");
+    std::fs::create_dir_all(&state).unwrap();
+    let repository = world.path("repo").canonicalize().unwrap();
+    let seen = json!({
+        "hasCompletedOnboarding": true,
+        "projects": {repository.to_str().unwrap(): {"hasTrustDialogAccepted": true}},
+    });
+    std::fs::write(state.join(".claude.json"), seen.to_string()).unwrap();
+    // What a commit of the agent would be signed with, were there no configuration.
+    git(&repository, &["config", "user.name", "t"]);
+    git(&repository, &["config", "user.email", "t@localhost"]);
+    json!({
+        "cli_name": "claude-code",
+        "model": "claude-sonnet-4-5",
+        "provider_config": {
+            "bin": program("claude"),
+            "mode": mode,
+            "env": {
+                "CLAUDE_CONFIG_DIR": state,
+                "ANTHROPIC_BASE_URL": model.url,
+                "ANTHROPIC_AUTH_TOKEN": "dummy",
+                "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+                "HTTPS_PROXY": "http://127.0.0.1:9",
+                "HTTP_PROXY": "http://127.0.0.1:9",
+                "NO_PROXY": "127.0.0.1",
+            },
+        },
+    })
+}

@@ -157,8 +157,9 @@ fn ended_in_mid_turn(how: &str, outcome: &str) {
     let server = world.serve();
     let agent = server.agent(&world, claude(&world, &model, "interactive"));
     let run = server.run(&agent, LONG);
-    server.wait(&run, "a tool works", |view| {
-        view["activity"]["what"] == "tool Bash"
+    // Its transcript is there: a session is resumable only from then on.
+    server.wait(&run, "a tool works, and the transcript says so", |view| {
+        view["activity"]["what"] == "tool Bash" && view["tokens_in"].as_u64() > Some(0)
     });
     let view = server.post_empty(&format!("runs/{run}/{how}")).expect(200);
     assert_eq!(

@@ -13,6 +13,7 @@ mod shrink;
 mod spool;
 
 use super::hook_files;
+use nix::sys::signal::{SigSet, Signal};
 use serde::Deserialize;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
@@ -42,11 +43,24 @@ pub fn called_as_hook(argv0: &OsStr) -> bool {
 /// Runs the hook program on standard input and output. Answers the exit code, always 0.
 #[must_use]
 pub fn run() -> i32 {
+    see_it_through();
     // Unread, an interrupted CLI may close the pipes at any time: nobody is left to be told.
     if let Err(error) = forward(&mut io::stdin().lock(), &mut io::stdout().lock()) {
         let _nobody_reads = writeln!(io::stderr(), "abbado hook: {error}");
     }
     0
+}
+
+/// A CLI that is being ended still tells things, and the signal that ends it reaches us as well.
+/// We are done in a second, and SIGKILL ends us all the same.
+fn see_it_through() {
+    let mut put_off = SigSet::empty();
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
+        put_off.add(signal);
+    }
+    if let Err(error) = put_off.thread_block() {
+        let _nobody_reads = writeln!(io::stderr(), "abbado hook: {error}");
+    }
 }
 
 fn forward(input: &mut dyn Read, output: &mut dyn Write) -> io::Result<()> {

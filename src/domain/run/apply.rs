@@ -17,6 +17,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Activity from the launch until the process is known to run.
 const STARTING: &str = "starting the CLI";
+const BEFORE_FIRST_PROMPT: &str = "waiting for the first prompt";
 /// Most ended turns whose late hooks are told apart; hooks come seconds late, not turns.
 const TURNS_REMEMBERED_MAX: usize = 64;
 /// Most delivered prompts that are waited for; a CLI that tells none must not fill the memory.
@@ -151,7 +152,7 @@ impl Run {
                 self.resume_with = None;
                 // A hook may have been faster, and then it already works.
                 if self.activity.what == STARTING {
-                    self.doing("waiting for the first prompt", at);
+                    self.doing(BEFORE_FIRST_PROMPT, at);
                 }
             }
             Event::ProcessExited(exited) => self.exited(exited),
@@ -162,7 +163,7 @@ impl Run {
                 self.checkpoint.clone_from(&checkpoint.repos);
             }
             Event::NotifyChanged(change) => self.notify = change.notify,
-            Event::HookReceived(hook) => self.heard(hook),
+            Event::HookReceived(hook) => self.heard(hook, at),
         }
     }
 
@@ -366,7 +367,7 @@ impl Run {
         self.tasks.process_ended();
     }
 
-    fn heard(&mut self, hook: &HookReceived) {
+    fn heard(&mut self, hook: &HookReceived, at: Time) {
         match hook.hook_event_name.as_str() {
             "UserPromptSubmit" => {
                 let prompt = hook.payload.get("prompt").and_then(Value::as_str);
@@ -379,12 +380,22 @@ impl Run {
                 if !hook.ignored {
                     self.attention = None;
                 }
+                if self.facts_move() {
+                    self.doing("thinking", at);
+                }
             }
             // A turn whose background work goes on; the question before it is answered.
             "Stop" if !hook.ignored => self.attention = None,
             "SessionEnd" if !hook.ignored => self.session_ended(),
             _ => {}
         }
+    }
+
+    /// True while a CLI that was started to go on has not shown that it took its message.
+    #[must_use]
+    pub(super) fn waits_for_its_message(&self) -> bool {
+        let waits = [STARTING, BEFORE_FIRST_PROMPT].contains(&self.activity.what.as_str());
+        self.status == Status::Running && waits
     }
 
     /// Which of the prompts that we delivered this is. CLIs trim what they are given.

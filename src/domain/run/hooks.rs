@@ -223,6 +223,8 @@ fn meaning(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
                 return kept(true);
             }
             match run.status {
+                // A resume that the CLI refused: how it ends, its exit tells.
+                Status::Running if run.waits_for_its_message() => kept(false),
                 Status::Queued | Status::Running | Status::Paused => {
                     let completed = RunCompleted {
                         reason: CompletedBy::SessionEnd,

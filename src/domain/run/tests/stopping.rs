@@ -362,3 +362,19 @@ fn a_session_end_that_overtakes_the_launch_leaves_no_lingering_process() {
     let live = live.then([kept("SessionEnd", false)]).is(Status::Failed);
     assert_eq!(live.effects, [Effect::EndLingering { attempt: 1 }]);
 }
+
+#[test]
+fn a_resume_that_the_cli_refuses_is_no_completion() {
+    let resumed = || with(resuming(), [launching(2), spawned(2)]);
+    let live = given(resumed())
+        .when(session_ended())
+        .then([kept("SessionEnd", false)]);
+    assert_eq!(live.effects, [Effect::EndLingering { attempt: 2 }]);
+    live.is(Status::Running)
+        .after([gone(2, 1)])
+        .is(Status::Failed);
+    // Once it took the message, its end is one.
+    given(resumed())
+        .after([prompt("more", None), session_ended()])
+        .is(Status::Completed);
+}

@@ -87,7 +87,9 @@ fn parse(args: &mut lexopt::Parser) -> Result<(Subcommand, Flags), lexopt::Error
                 };
                 subcommand = Some(known);
             }
-            other => return Err(other.unexpected()),
+            other @ (lexopt::Arg::Short(_) | lexopt::Arg::Long(_) | lexopt::Arg::Value(_)) => {
+                return Err(other.unexpected());
+            }
         }
     }
     Ok((subcommand.unwrap_or(Subcommand::Serve), flags))

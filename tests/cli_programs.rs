@@ -1,5 +1,11 @@
 //! The two programs that run inside a CLI's tree, as processes: the hook program and the demo agent.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "helpers of tests may fail loudly, and look for one variant"
+)]
+
 use abbado::cli::{self, TranscriptContext, hook_files};
 use abbado::domain::{
     AgentMode,

@@ -208,7 +208,7 @@ pub(super) async fn list(
     let id: ProjectId = id(&path, "project")?;
     let found = read(&runtime, move |reader| {
         let known = reader.project(id)?.is_some();
-        Ok(known.then(|| reader.agents(id)).transpose()?)
+        known.then(|| reader.agents(id)).transpose()
     });
     ok(&found.await?.ok_or_else(|| unknown("project"))?)
 }

@@ -169,7 +169,15 @@ fn repo_fault(name: &str, error: &GitError) -> ApiError {
         GitError::UnknownRevision { .. } | GitError::InvalidName { .. } => {
             ApiError::malformed(format!("source_branch is wrong. {why}"))
         }
-        _ => ApiError::malformed(why),
+        GitError::NotARepository { .. }
+        | GitError::FolderInTheWay { .. }
+        | GitError::WorktreeGone { .. }
+        | GitError::TooMuch { .. }
+        | GitError::Cancelled
+        | GitError::Failed { .. }
+        | GitError::TimedOut { .. }
+        | GitError::Io { .. }
+        | GitError::Library { .. } => ApiError::malformed(why),
     }
 }
 

@@ -41,13 +41,14 @@ pub fn gate_config(config: &Config) -> Result<GateConfig, String> {
 /// # Errors
 /// One sentence that names the address.
 pub fn listen(address: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
+    TcpListener::bind(address).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::AddrInUse {
             format!(
                 "{address} is taken by another program; choose another with --bind or ABBADO_BIND"
             )
+        } else {
+            format!("{address} cannot be listened on: {error}")
         }
-        _ => format!("{address} cannot be listened on: {error}"),
     })
 }
 

@@ -27,9 +27,12 @@ const VERSION_AGE: Duration = Duration::from_secs(60);
 /// And has so long to answer.
 const VERSION_WAIT: Duration = Duration::from_secs(5);
 
+/// When a program was looked for, whether it was there, and the version it told.
+type Found = (Instant, bool, Option<String>);
+
 /// What was found, by program.
 #[derive(Default)]
-pub(super) struct Installed(Mutex<HashMap<String, (Instant, bool, Option<String>)>>);
+pub(super) struct Installed(Mutex<HashMap<String, Found>>);
 
 #[derive(Deserialize, utoipa::ToSchema)]
 pub(super) struct NotificationChange {

@@ -132,7 +132,7 @@ impl RunActor {
         };
         self.busy += 1;
         let running = actix::spawn(job(beside));
-        let ended = async move { running.await }.into_actor(self);
+        let ended = running.into_actor(self);
         context.spawn(actix::ActorFutureExt::map(ended, |outcome, actor: &mut Self, _| {
             actor.busy -= 1;
             if let Err(error) = outcome {

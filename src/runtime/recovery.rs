@@ -25,7 +25,7 @@ impl RunActor {
         match run.process {
             Process::Launching | Process::Alive { .. } => {
                 self.beside(context, move |beside| async move {
-                    reach(&beside, attempt).await
+                    reach(&beside, attempt).await;
                 });
             }
             Process::None | Process::Exited { .. } => match run.stop {

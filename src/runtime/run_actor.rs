@@ -261,13 +261,17 @@ impl RunActor {
             }
             Err(append) => {
                 let writer = self.shared.writer.clone();
-                let sent = async move { writer.append_waiting(*append).await }.into_actor(self);
-                context.wait(sent.map(move |committed, actor: &mut Self, context| {
-                    let outcome = committed.into_actor(actor);
-                    context.spawn(outcome.map(move |outcome, actor: &mut Self, context| {
-                        actor.committed(outcome.unwrap_or(Err(StoreError::Closed)), done, context);
-                    }));
-                }));
+                // The queue holds up the mailbox; the commit, waited for after it, does not.
+                let queued = async move { (writer.append_waiting(*append).await,) };
+                context.wait(queued.into_actor(self).map(
+                    move |(commit,), actor: &mut Self, context| {
+                        let outcome = commit.into_actor(actor);
+                        context.spawn(outcome.map(move |outcome, actor: &mut Self, context| {
+                            let outcome = outcome.unwrap_or(Err(StoreError::Closed));
+                            actor.committed(outcome, done, context);
+                        }));
+                    },
+                ));
             }
         }
     }
@@ -467,9 +471,10 @@ impl Handler<Tell> for RunActor {
     type Result = Answer;
 
     fn handle(&mut self, tell: Tell, context: &mut Self::Context) -> Self::Result {
-        match tell.news {
-            News::Fact(command) => self.execute(command, Along::default(), context),
-            other => self.hear(other, context),
+        if let News::Fact(command) = tell.news {
+            self.execute(command, Along::default(), context);
+        } else {
+            self.hear(tell.news, context);
         }
         Ok(String::new())
     }

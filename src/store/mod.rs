@@ -66,21 +66,20 @@ pub enum StoreError {
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode;
-        match &error {
-            rusqlite::Error::QueryReturnedNoRows => Self::Missing,
-            rusqlite::Error::SqliteFailure(code, text) => match code.code {
-                ErrorCode::DiskFull => Self::Full,
-                ErrorCode::ConstraintViolation => {
-                    let text = text.clone().unwrap_or_default();
-                    if text.contains("events.delivery") {
-                        Self::Duplicate
-                    } else {
-                        Self::Taken(text)
-                    }
+        if matches!(error, rusqlite::Error::QueryReturnedNoRows) {
+            return Self::Missing;
+        }
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::ConstraintViolation) => {
+                let text = error.to_string();
+                if text.contains("events.delivery") {
+                    Self::Duplicate
+                } else {
+                    Self::Taken(text)
                 }
-                _ => Self::Database(error.to_string()),
-            },
-            _ => Self::Database(error.to_string()),
+            }
+            Some(_) | None => Self::Database(error.to_string()),
         }
     }
 }

@@ -40,12 +40,25 @@ fn a_whole_run_of_the_real_claude() {
     let server = world.serve();
     let agent = server.agent(&world, claude(&world, &model, "interactive"));
     let run = server.run(&agent, "Write hello.txt and list the files");
-    let view = server.wait_status(&run, "paused");
+    let tokens_in = the_task_is_done(&world, &server, &run);
+    a_message_is_answered(&server, &run, tokens_in);
+    a_person_leaves(&server, &run);
+    let turns = model.requests();
+    let turns = turns.iter().filter(|request| request["note"] == "step");
+    assert_eq!(
+        turns.count(),
+        7,
+        "six steps of the task, one of the message"
+    );
+}
 
-    let init = payloads(&server, &run, "session.init");
+/// Gives the tokens that it took.
+fn the_task_is_done(world: &World, server: &Server, run: &str) -> Option<u64> {
+    let view = server.wait_status(run, "paused");
+    let init = payloads(server, run, "session.init");
     assert_eq!(init.len(), 1, "{init:#?}");
     assert_eq!(init[0]["session_id"], view["session_id"]);
-    let called = payloads(&server, &run, "agent.tool_call");
+    let called = payloads(server, run, "agent.tool_call");
     let names: Vec<_> = called.iter().map(|call| text(call, "tool_name")).collect();
     assert_eq!(
         names,
@@ -60,7 +73,7 @@ fn a_whole_run_of_the_real_claude() {
         ]
     );
     assert_eq!(
-        payloads(&server, &run, "agent.tool_result").len(),
+        payloads(server, run, "agent.tool_result").len(),
         called.len()
     );
     let tasks = server.get(&format!("runs/{run}/tasks")).expect(200);
@@ -82,26 +95,30 @@ fn a_whole_run_of_the_real_claude() {
         !world.path("repo/hello.txt").exists(),
         "the user's checkout was touched"
     );
-    let result = payloads(&server, &run, "run.result");
+    let result = payloads(server, run, "run.result");
     let last = result.last().unwrap();
     assert!(last["tokens_in"].as_u64() > Some(0) && last["tokens_out"].as_u64() > Some(0));
-    let paused = payloads(&server, &run, "run.paused");
+    let paused = payloads(server, run, "run.paused");
     assert_eq!(
         paused[0]["last_message"],
         "Done: hello.txt is written and listed."
     );
 
+    last["tokens_in"].as_u64()
+}
+
+fn a_message_is_answered(server: &Server, run: &str, tokens_in: Option<u64>) {
     let more = serde_json::json!({"message": STEP});
     server
         .post(&format!("runs/{run}/continue"), &more)
         .expect(200);
     // Claude writes its transcript, and so its tokens, a moment after it says that it is done.
-    server.wait(&run, "the second turn is over and counted", |view| {
+    server.wait(run, "the second turn is over and counted", |view| {
         view["status"] == "paused"
-            && payloads(&server, &run, "run.paused").len() == 2
-            && view["tokens_in"].as_u64() > last["tokens_in"].as_u64()
+            && payloads(server, run, "run.paused").len() == 2
+            && view["tokens_in"].as_u64() > tokens_in
     });
-    let said = payloads(&server, &run, "user.message");
+    let said = payloads(server, run, "user.message");
     assert_eq!(
         said.len(),
         1,
@@ -111,29 +128,24 @@ fn a_whole_run_of_the_real_claude() {
         (said[0]["text"].as_str(), &said[0]["delivered_by"]),
         (Some(STEP), &"typed".into())
     );
-    let paused = payloads(&server, &run, "run.paused");
+    let paused = payloads(server, run, "run.paused");
     assert_eq!(paused[1]["last_message"], "That is all.");
+}
 
-    type_in(&server, &run, b"/exit");
-    server.wait(&run, "it was typed", |_| {
+fn a_person_leaves(server: &Server, run: &str) {
+    type_in(server, run, b"/exit");
+    server.wait(run, "it was typed", |_| {
         server
             .get(&format!("runs/{run}/logs"))
             .text
             .contains("/exit")
     });
-    type_in(&server, &run, b"\r");
-    let view = server.wait(&run, "it is over and its process gone", |view| {
+    type_in(server, run, b"\r");
+    let view = server.wait(run, "it is over and its process gone", |view| {
         view["status"] == "completed" && view["process"]["alive"] == false
     });
     assert_eq!(view["process"]["exit_code"], 0);
-    assert_eq!(payloads(&server, &run, "run.completed").len(), 1);
-    let turns = model.requests();
-    let turns = turns.iter().filter(|request| request["note"] == "step");
-    assert_eq!(
-        turns.count(),
-        7,
-        "six steps of the task, one of the message"
-    );
+    assert_eq!(payloads(server, run, "run.completed").len(), 1);
 }
 
 /// Pids of the user's processes that carry this run's id in their environment.

@@ -1,6 +1,7 @@
 //! Black-box tests: real sockets, raw bytes.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::print_stdout,
     reason = "helpers of tests, too, may fail loudly"
 )]

@@ -89,7 +89,7 @@ fn a_program_that_is_missing_is_named() {
             spec.argv = vec![program.to_owned(), "x".to_owned()];
             match run.launch_spec(&spec).await {
                 Err(LaunchError::Spawn(sentence)) => {
-                    assert!(sentence.contains(program), "{sentence}")
+                    assert!(sentence.contains(program), "{sentence}");
                 }
                 other => panic!("{program}: {other:?}"),
             }

@@ -287,10 +287,8 @@ impl Editor {
         self.escape.push(byte);
         match self.escape.as_slice() {
             [0x1b] | [0x1b, b'[' | b'O'] => return,
-            [0x1b, b'[', .., last] if !(b'@'..=b'~').contains(last) => {
-                if self.escape.len() < 16 {
-                    return;
-                }
+            [0x1b, b'[', .., last] if !(b'@'..=b'~').contains(last) && self.escape.len() < 16 => {
+                return;
             }
             PASTE_BEGIN => self.pasting = true,
             PASTE_END => self.pasting = false,

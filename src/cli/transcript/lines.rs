@@ -208,7 +208,7 @@ mod tests {
         let read = |tail: &mut Tail, limit| {
             let mut out = Vec::new();
             tail.read(limit, |line| {
-                out.push(String::from_utf8_lossy(line).into_owned())
+                out.push(String::from_utf8_lossy(line).into_owned());
             })
             .unwrap();
             out

@@ -49,11 +49,11 @@ fn told(observed: Vec<Observation>) -> Vec<Observation> {
 }
 
 fn texts(observed: &[Observation]) -> Vec<&str> {
-    let text = |one| match one {
-        &Observation::Message { ref text, .. } => Some(text.as_str()),
+    let texts = observed.iter().filter_map(|one| match one {
+        Observation::Message { text, .. } => Some(text.as_str()),
         _ => None,
-    };
-    observed.iter().filter_map(text).collect()
+    });
+    texts.collect()
 }
 
 fn tokens(usage: &Usage) -> [u64; 4] {

@@ -3,9 +3,9 @@
 use super::{
     command::Usage,
     event::{
-        CompletedBy, CostSource, DeliveredBy, Event, HookReceived, MessageBy, NeedsAttention,
-        PausedBy, ProcessExited, ProcessLaunching, RunCreated, RunPaused, RunResult, RunStarted,
-        SessionInit, Stage, UserMessage,
+        AgentMessage, CompletedBy, CostSource, DeliveredBy, Event, HookReceived, MessageBy,
+        NeedsAttention, PausedBy, ProcessExited, ProcessLaunching, ProcessSpawned, RunCreated,
+        RunPaused, RunResult, RunStarted, SessionInit, Stage, UserMessage,
     },
     state::{Activity, Attention, Process, Run, Session, Status},
     tasks::TaskList,
@@ -111,14 +111,7 @@ impl Run {
             Event::RunResult(result) => self.totals(result),
             Event::SessionInit(init) => self.session_began(init),
             Event::AgentToken(_) => self.doing("writing", at),
-            Event::AgentMessage(message) => {
-                let print = fingerprint(&message.text);
-                self.messages_recent
-                    .push((message.message_id.clone(), print));
-                if self.messages_recent.len() > MESSAGES_RECENT_MAX {
-                    self.messages_recent.remove(0);
-                }
-            }
+            Event::AgentMessage(message) => self.remember(message),
             Event::ToolCall(call) => {
                 self.tasks.called(call);
                 self.doing(&format!("tool {}", call.tool_name), at);
@@ -141,20 +134,7 @@ impl Run {
                 self.launch_wanted = false;
             }
             Event::ProcessLaunching(launch) => self.launching(launch, at),
-            Event::ProcessSpawned(spawned) => {
-                self.attempt = spawned.attempt;
-                self.process = Process::Alive { pid: spawned.pid };
-                self.output_offset = spawned.output_offset;
-                if self.created.agent.mode() == AgentMode::Headless {
-                    // Another process is another stream, read from its beginning.
-                    self.usage.transcript_offset = 0;
-                }
-                self.resume_with = None;
-                // A hook may have been faster, and then it already works.
-                if self.activity.what == STARTING {
-                    self.doing(BEFORE_FIRST_PROMPT, at);
-                }
-            }
+            Event::ProcessSpawned(process) => self.spawned(process, at),
             Event::ProcessExited(exited) => self.exited(exited),
             Event::WorktreeCreated(made) => self.worktrees.clone_from(&made.repos),
             Event::WorktreeRemoved(_) => self.worktrees.clear(),
@@ -205,6 +185,30 @@ impl Run {
             self.prompts_expected = vec![text.clone()];
         }
         self.doing(STARTING, at);
+    }
+
+    fn spawned(&mut self, process: &ProcessSpawned, at: Time) {
+        self.attempt = process.attempt;
+        self.process = Process::Alive { pid: process.pid };
+        self.output_offset = process.output_offset;
+        if self.created.agent.mode() == AgentMode::Headless {
+            // Another process is another stream, read from its beginning.
+            self.usage.transcript_offset = 0;
+        }
+        self.resume_with = None;
+        // A hook may have been faster, and then it already works.
+        if self.activity.what == STARTING {
+            self.doing(BEFORE_FIRST_PROMPT, at);
+        }
+    }
+
+    fn remember(&mut self, message: &AgentMessage) {
+        let print = fingerprint(&message.text);
+        self.messages_recent
+            .push((message.message_id.clone(), print));
+        if self.messages_recent.len() > MESSAGES_RECENT_MAX {
+            self.messages_recent.remove(0);
+        }
     }
 
     /// Only a person at a living CLI can do anything about it; said late, it calls nobody.

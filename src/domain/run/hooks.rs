@@ -117,7 +117,8 @@ fn record(run: &Run, observed: &[Observation], events: &mut Vec<Event>) {
                 let (text, message_id) = (text.clone(), message_id.clone());
                 let known = run.knows_message(message_id.as_deref(), &text);
                 let event = AgentMessage { text, message_id }.into();
-                if !known && !(is_named_message(&event) && events.contains(&event)) {
+                let known = known || (is_named_message(&event) && events.contains(&event));
+                if !known {
                     events.push(event);
                 }
             }
@@ -219,25 +220,29 @@ fn meaning(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
         Signal::Interrupted => kept(true),
         Signal::SessionEnded { goes_on: true } => kept(true),
         Signal::SessionEnded { goes_on: false } => {
-            if !run.facts_move() || of_old_session {
-                return kept(true);
-            }
-            match run.status {
-                // A resume that the CLI refused: how it ends, its exit tells.
-                Status::Running if run.waits_for_its_message() => kept(false),
-                Status::Queued | Status::Running | Status::Paused => {
-                    let completed = RunCompleted {
-                        reason: CompletedBy::SessionEnd,
-                        exit_code: None,
-                    };
-                    vec![completed.into()]
-                }
-                // The session is over all the same: nothing can be typed into it.
-                Status::Failed => kept(false),
-                Status::Completed | Status::Cancelled => kept(true),
-            }
+            let counts = run.facts_move() && !of_old_session;
+            session_ended(run, counts, &kept)
         }
         Signal::Other => kept(false),
+    }
+}
+
+/// The end of a session; it `counts` when it is that of the session which is open now.
+fn session_ended(run: &Run, counts: bool, kept: &dyn Fn(bool) -> Vec<Event>) -> Vec<Event> {
+    match run.status {
+        _ if !counts => kept(true),
+        // A resume that the CLI refused: how it ends, its exit tells.
+        Status::Running if run.waits_for_its_message() => kept(false),
+        Status::Queued | Status::Running | Status::Paused => {
+            let completed = RunCompleted {
+                reason: CompletedBy::SessionEnd,
+                exit_code: None,
+            };
+            vec![completed.into()]
+        }
+        // The session is over all the same: nothing can be typed into it.
+        Status::Failed => kept(false),
+        Status::Completed | Status::Cancelled => kept(true),
     }
 }
 
@@ -257,7 +262,7 @@ fn prompt(
     };
     let starts = moves && rests;
     let mut events = match expected {
-        _ if machine => kept(!starts && !(moves && run.status == Status::Running)),
+        _ if machine => kept(!(starts || (moves && run.status == Status::Running))),
         Some(0) if starts => Vec::new(),
         Some(_) => kept(!starts),
         None => {

@@ -154,7 +154,7 @@ impl TaskList {
         let Some(at) = self.updates.iter().position(open) else {
             // It overtook its call: an error is not tried any more.
             return if failed {
-                self.settle(use_id)
+                self.settle(use_id);
             };
         };
         self.settle(use_id);

@@ -143,12 +143,9 @@ pub fn spawn(desk: Desk, listener: UnixListener) -> io::Result<()> {
 fn listen(desk: &Arc<Desk>, listener: &UnixListener) {
     let mut launcher = true;
     loop {
-        let stream = match listener.accept() {
-            Ok((stream, _)) => stream,
-            Err(_) => {
-                thread::park_timeout(ACCEPT_AGAIN);
-                continue;
-            }
+        let Ok((stream, _)) = listener.accept() else {
+            thread::park_timeout(ACCEPT_AGAIN);
+            continue;
         };
         if !is_ours(&stream) || desk.open.load(Ordering::Relaxed) >= CONNECTIONS_MAX {
             continue;

@@ -31,13 +31,15 @@ pub async fn connect(
     run_id: Uuid,
 ) -> Result<(Hello, FrameReader, FrameWriter), PtyError> {
     let path = find_socket(run_dir)?.ok_or(PtyError::NotListening)?;
-    let stream = UnixStream::connect(path)
-        .await
-        .map_err(|err| match err.kind() {
-            // The file is there and its holder is not; or it went just now.
-            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => PtyError::NotListening,
-            _ => PtyError::Io(err),
-        })?;
+    // The file is there and its holder is not; or it went just now.
+    let nobody = [io::ErrorKind::ConnectionRefused, io::ErrorKind::NotFound];
+    let stream = UnixStream::connect(path).await.map_err(|error| {
+        if nobody.contains(&error.kind()) {
+            PtyError::NotListening
+        } else {
+            PtyError::Io(error)
+        }
+    })?;
     if stream.peer_cred()?.uid() != own_uid() {
         return Err(PtyError::Foreign);
     }
@@ -49,9 +51,8 @@ pub async fn connect(
     let first = timeout(HELLO_WAIT, reader.next())
         .await
         .map_err(|_| PtyError::Timeout)??;
-    let hello = match first.ok_or(PtyError::Closed)? {
-        Frame::Hello(hello) => hello,
-        _ => return Err(PtyError::Malformed("no Hello")),
+    let Frame::Hello(hello) = first.ok_or(PtyError::Closed)? else {
+        return Err(PtyError::Malformed("no Hello"));
     };
     if hello.protocol != PROTOCOL && hello.protocol + 1 != PROTOCOL {
         return Err(PtyError::Protocol {

@@ -94,6 +94,7 @@ impl RunActor {
             }
             News::Look => {
                 self.shared.watch.looked(self.id);
+                self.watch_transcript(None);
                 self.take_spool();
                 self.jobs.push_back(Job::Look);
                 self.work(context);
@@ -224,6 +225,7 @@ impl RunActor {
             &super::spool::folder(&self.shared.run_dir(self.id)),
         );
         self.watch_output();
+        self.watch_transcript(None);
         self.beside(context, move |beside| async move {
             match session.wait_exit().await {
                 Ok(report) => {

@@ -12,14 +12,17 @@ use crate::{
     domain::AgentMode,
     domain::run::{
         Command, Run,
-        command::{Checkpoint, Exit, Hook, Observation, Signal},
+        command::{Checkpoint, Exit, Observation, Signal},
         event::{CheckpointAt, RepoBase, StopBy, WorktreeAt},
     },
     git,
     pty::{self, ExitReport},
 };
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
-use std::{path::PathBuf, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 /// Bytes of output that a failure's detail is taken from, and its lines.
 const DETAIL_BYTES: u64 = 8 * 1024;
@@ -131,15 +134,17 @@ impl RunActor {
                 actor.execute(Command::Hook { hook, observed }, along, context);
             });
         } else {
-            self.watch_transcript(&hook);
+            self.watch_transcript(hook.transcript_path.as_deref());
             let observed = Vec::new();
             self.execute(Command::Hook { hook, observed }, along, context);
         }
     }
 
-    /// Follows the session's transcript by file notification, once its file is there.
-    fn watch_transcript(&self, hook: &Hook) {
-        if let Some(path) = &hook.transcript_path {
+    /// Follows a transcript by file notification: that of a hook, or else of the session.
+    pub(super) fn watch_transcript(&self, told: Option<&Path>) {
+        let session = self.run.as_ref().and_then(|run| run.session.as_ref());
+        let known = session.and_then(|session| session.transcript_path.as_deref());
+        if let Some(path) = told.or(known) {
             self.shared.watch.add(self.id, path);
         }
     }

@@ -22,9 +22,24 @@ pub(super) struct Watch {
 
 #[derive(Default)]
 struct Table {
-    runs: HashMap<PathBuf, RunId>,
+    /// Folders above a file that is not there yet may be several runs'.
+    runs: HashMap<PathBuf, HashSet<RunId>>,
     /// Told already and not looked at yet.
     told: HashSet<RunId>,
+}
+
+impl Table {
+    /// Runs that a change concerns: of the path itself, or of its folder.
+    fn concerned(&self, event: &notify::Event) -> HashSet<RunId> {
+        // The kernel dropped changes: anything may have.
+        if event.need_rescan() {
+            return self.runs.values().flatten().copied().collect();
+        }
+        let paths = event.paths.iter();
+        let known = paths.flat_map(|path| [Some(path.as_path()), path.parent()]);
+        let runs = known.filter_map(|path| self.runs.get(path?));
+        runs.flatten().copied().collect()
+    }
 }
 
 fn lock(table: &Mutex<Table>) -> std::sync::MutexGuard<'_, Table> {
@@ -42,63 +57,70 @@ impl Watch {
             if event.kind.is_access() {
                 return;
             }
-            for path in &event.paths {
-                let mut table = lock(&seen);
-                let folder = path.parent();
-                let known = table
-                    .runs
-                    .get(path)
-                    .or_else(|| table.runs.get(folder?))
-                    .copied();
-                if let Some(run_id) = known
-                    && table.told.insert(run_id)
-                    && changed.try_send(run_id).is_err()
-                {
+            let mut table = lock(&seen);
+            for run_id in table.concerned(&event) {
+                if table.told.insert(run_id) && changed.try_send(run_id).is_err() {
                     table.told.remove(&run_id);
                 }
             }
         })?;
-        Ok((
-            Self {
-                watcher: Mutex::new(watcher),
-                table,
-            },
-            runs,
-        ))
+        let watcher = Mutex::new(watcher);
+        Ok((Self { watcher, table }, runs))
     }
 
-    /// Watches a file or folder (not what lies below its folders) for a run. Returns false when
-    /// it is not there yet.
-    pub fn add(&self, run_id: RunId, path: &Path) -> bool {
-        if lock(&self.table).runs.contains_key(path) {
+    /// Watches a file or folder (not what lies below its folders) for a run. Of one that is not
+    /// there yet the nearest folder above it is watched: to be called again when that changed.
+    pub fn add(&self, run_id: RunId, path: &Path) {
+        let mut reached: Option<&Path> = None;
+        loop {
+            let wanted = path.ancestors().take_while(|at| Some(*at) != reached);
+            let Some(nearest) = wanted.into_iter().find(|at| self.watch(run_id, at)) else {
+                return;
+            };
+            if nearest == path {
+                return;
+            }
+            // What is below it may have come before it was watched.
+            reached = Some(nearest);
+        }
+    }
+
+    /// False when it is not there.
+    fn watch(&self, run_id: RunId, path: &Path) -> bool {
+        // In this order, so that no change between the two is lost.
+        let first = {
+            let mut table = lock(&self.table);
+            let runs = table.runs.entry(path.to_owned()).or_default();
+            let first = runs.is_empty();
+            runs.insert(run_id);
+            first
+        };
+        if !first {
             return true;
         }
         let mut watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
-        if watcher.watch(path, RecursiveMode::NonRecursive).is_err() {
-            return false;
+        let watched = watcher.watch(path, RecursiveMode::NonRecursive).is_ok();
+        if !watched {
+            lock(&self.table).runs.remove(path);
         }
-        lock(&self.table).runs.insert(path.to_owned(), run_id);
-        true
+        watched
     }
 
     /// Watches nothing more for a run.
     pub fn remove(&self, run_id: RunId) {
-        let paths: Vec<PathBuf> = {
+        let mut free = Vec::new();
+        {
             let mut table = lock(&self.table);
-            let paths = table
-                .runs
-                .iter()
-                .filter(|(_, of)| **of == run_id)
-                .map(|(path, _)| path.clone());
-            let paths = paths.collect::<Vec<_>>();
-            for path in &paths {
-                table.runs.remove(path);
-            }
+            table.runs.retain(|path, runs| {
+                if runs.remove(&run_id) && runs.is_empty() {
+                    free.push(path.clone());
+                }
+                !runs.is_empty()
+            });
             table.told.remove(&run_id);
-            paths
-        };
+        }
         let mut watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
-        for path in paths {
+        for path in free {
             // A path that vanished is no longer watched either.
             drop(watcher.unwatch(&path));
         }
@@ -107,5 +129,45 @@ impl Watch {
     /// The run is being looked at: a change from now on is told again.
     pub fn looked(&self, run_id: RunId) {
         lock(&self.table).told.remove(&run_id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, time::Duration};
+
+    async fn told(runs: &mut mpsc::Receiver<RunId>) -> Option<RunId> {
+        let wait = Duration::from_secs(10);
+        tokio::time::timeout(wait, runs.recv()).await.ok().flatten()
+    }
+
+    #[tokio::test]
+    async fn a_file_is_followed_from_before_its_folders_are_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let (watch, mut runs) = Watch::start().unwrap();
+        let (mine, other) = (
+            RunId(uuid::Uuid::from_u128(1)),
+            RunId(uuid::Uuid::from_u128(2)),
+        );
+        let path = folder.path().join("a/b/session.jsonl");
+        watch.add(mine, &path);
+        watch.add(other, &folder.path().join("c/d"));
+        // Two runs wait in one folder: both are told, and look again.
+        fs::create_dir(folder.path().join("a")).unwrap();
+        let both = HashSet::from([told(&mut runs).await, told(&mut runs).await]);
+        assert_eq!(both, HashSet::from([Some(mine), Some(other)]));
+        watch.remove(other);
+        fs::create_dir(folder.path().join("a/b")).unwrap();
+        watch.looked(mine);
+        watch.add(mine, &path);
+        for text in ["one", "two", "three"] {
+            fs::write(&path, text).unwrap();
+            assert_eq!(told(&mut runs).await, Some(mine), "{text}");
+            watch.looked(mine);
+            watch.add(mine, &path);
+        }
+        watch.remove(mine);
+        assert!(lock(&watch.table).runs.is_empty());
     }
 }

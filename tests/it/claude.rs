@@ -222,6 +222,24 @@ fn a_paused_claude_is_paused_and_resumed_by_a_message() {
     ended_in_mid_turn("pause", "paused");
 }
 
+/// No hook tells of it: the transcript does, which is followed from before it is there.
+#[test]
+fn an_interrupt_of_the_first_tool_is_seen() {
+    let world = World::new();
+    let model = Model::start(&world);
+    let server = world.serve();
+    let agent = server.agent(&world, claude(&world, &model, "interactive"));
+    let run = server.run(&agent, LONG);
+    server.wait(&run, "a tool works", |view| {
+        view["activity"]["what"] == "tool Bash"
+    });
+    type_in(&server, &run, b"\x1b");
+    let view = server.wait_status(&run, "paused");
+    assert_eq!(view["reason"], "the turn was interrupted");
+    server.post_empty(&format!("runs/{run}/cancel")).expect(200);
+    assert_eq!(processes(&run), [""; 0]);
+}
+
 #[test]
 fn an_idle_claude_is_cancelled_as_well() {
     let world = World::new();

@@ -179,6 +179,8 @@ fn refused(rejection: Rejection) -> ApiError {
         Rejection::NoSession { .. } => "run_without_session",
         Rejection::Stopping { .. } => "run_stopping",
         Rejection::CancelFirst { .. } => "run_must_be_cancelled",
+        Rejection::NoWorktree { .. } => "run_without_worktree",
+        Rejection::PauseFirst { .. } => "run_must_be_paused",
         Rejection::Deleted => return unknown("run"),
     };
     ApiError::conflict(sentence(&rejection)).with_code(code)

@@ -3,9 +3,9 @@
 use super::{
     command::Usage,
     event::{
-        AgentMessage, CompletedBy, CostSource, DeliveredBy, Event, HookReceived, MessageBy,
-        NeedsAttention, PausedBy, ProcessExited, ProcessLaunching, ProcessSpawned, RunCreated,
-        RunPaused, RunResult, RunStarted, SessionInit, Stage, UserMessage,
+        AgentMessage, BranchRenamed, CompletedBy, CostSource, DeliveredBy, Event, HookReceived,
+        MessageBy, NeedsAttention, PausedBy, ProcessExited, ProcessLaunching, ProcessSpawned,
+        RunCreated, RunPaused, RunResult, RunStarted, SessionInit, Stage, UserMessage,
     },
     state::{Activity, Attention, Process, Run, Session, Status},
     tasks::TaskList,
@@ -142,8 +142,22 @@ impl Run {
                 self.checkpoint_number = checkpoint.number;
                 self.checkpoint.clone_from(&checkpoint.repos);
             }
+            Event::BranchRenamed(renamed) => self.renamed(renamed),
+            Event::RunRestored(_)
+            | Event::RunCommitted(_)
+            | Event::RunPushed(_)
+            | Event::RunPullRequest(_)
+            | Event::RunReverted(_)
+            | Event::RunAccepted(_) => {}
             Event::NotifyChanged(change) => self.notify = change.notify,
             Event::HookReceived(hook) => self.heard(hook, at),
+        }
+    }
+
+    fn renamed(&mut self, renamed: &BranchRenamed) {
+        self.run_branch.clone_from(&renamed.to);
+        for at in &mut self.worktrees {
+            at.branch.clone_from(&renamed.to);
         }
     }
 

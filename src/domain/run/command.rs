@@ -5,6 +5,8 @@ use super::event::{
     CheckpointAt, CostSource, NeedsAttention, RunCreated, Stage, StopBy, SubagentStart,
     SubagentStop, ToolCall, ToolResult, WorktreeAt,
 };
+use super::work::Work;
+
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -74,6 +76,8 @@ pub enum Command {
     Observed(Vec<Observation>),
     /// The present work was kept.
     Checkpointed(Checkpoint),
+    /// A piece of work was done.
+    Worked(Vec<Work>),
     /// Worktrees, branches and files are gone: only the last event is missing.
     Deleted {
         /// What was removed.

@@ -63,6 +63,7 @@ pub fn decide(run: &Run, command: Command) -> Decision {
         Command::Hook { hook, observed } => Ok(hooks::heard(run, hook, &observed)),
         Command::Observed(observed) => Ok(hooks::observed(run, &observed)),
         Command::Checkpointed(checkpoint) => Ok(vec![checkpointed(checkpoint)]),
+        Command::Worked(work) => Ok(work.into_iter().map(Event::from).collect()),
         Command::Deleted { removed, millis } => Ok(deleted(run, removed, millis)),
     }
 }
@@ -85,6 +86,7 @@ fn after_deletion(command: &Command) -> Decision {
         | Command::Hook { .. }
         | Command::Observed(_)
         | Command::Checkpointed(_)
+        | Command::Worked(_)
         | Command::Deleted { .. } => Ok(Vec::new()),
     }
 }

@@ -115,6 +115,13 @@ fn of(run: &Run, event: &Event) -> Option<Effect> {
         | Event::WorktreeCreated(_)
         | Event::WorktreeRemoved(_)
         | Event::RunCheckpointed(_)
+        | Event::RunRestored(_)
+        | Event::BranchRenamed(_)
+        | Event::RunCommitted(_)
+        | Event::RunPushed(_)
+        | Event::RunPullRequest(_)
+        | Event::RunReverted(_)
+        | Event::RunAccepted(_)
         | Event::NotifyChanged(_)
         | Event::HookReceived(_) => None,
     }

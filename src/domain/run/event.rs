@@ -6,8 +6,9 @@
 mod words;
 
 pub use words::{
-    CheckpointAt, CompletedBy, CostSource, DeliveredBy, ExitedBy, MessageBy, PausedBy, RepoBase,
-    Stage, StartedBy, StopBy, WorktreeAt,
+    CheckpointAt, CommittedAt, CompletedBy, CostSource, DeliveredBy, ExitedBy, MessageBy, PausedBy,
+    PullRequestAt, PushedAt, RepoBase, RepoBranch, RevertedAt, Stage, StartedBy, StopBy,
+    WorktreeAt,
 };
 
 use crate::domain::{Agent, AgentId, ProjectId, RunId, project::SetUp};
@@ -108,6 +109,13 @@ events! {
     "worktree.created" => WorktreeCreated,
     "worktree.removed" => WorktreeRemoved,
     "run.checkpointed" => RunCheckpointed,
+    "run.restored" => RunRestored,
+    "run.branch_renamed" => BranchRenamed,
+    "run.committed" => RunCommitted,
+    "run.pushed" => RunPushed,
+    "run.pull_request" => RunPullRequest,
+    "run.reverted" => RunReverted,
+    "run.accepted" => RunAccepted,
     "run.notify_changed" => NotifyChanged,
     "hook.received" => HookReceived,
 }
@@ -376,6 +384,55 @@ payloads! {
         reason: String,
         /// One a repository.
         repos: Vec<CheckpointAt>,
+    }
+    /// The contents of a checkpoint are back in the worktrees.
+    RunRestored {
+        /// The checkpoint's number.
+        number: u32,
+        /// Why that checkpoint had been taken.
+        reason: String,
+        /// One a repository.
+        repos: Vec<CheckpointAt>,
+    }
+    /// The run branch has another name, in all repositories.
+    BranchRenamed {
+        /// The former name.
+        from: String,
+        /// The name now.
+        to: String,
+        /// One a repository.
+        repos: Vec<RepoBranch>,
+    }
+    /// The work was committed, where there was any.
+    RunCommitted {
+        /// The commit message.
+        message: String,
+        /// One a repository that had changes.
+        repos: Vec<CommittedAt>,
+    }
+    /// The run branch was pushed, or was tried to.
+    RunPushed {
+        /// One a repository.
+        repos: Vec<PushedAt>,
+    }
+    /// Pull requests were opened, or were tried to.
+    RunPullRequest {
+        /// The title.
+        title: String,
+        /// One a repository.
+        repos: Vec<PullRequestAt>,
+    }
+    /// Branch and worktrees are back at the base commits.
+    RunReverted {
+        /// The checkpoint that holds what was there.
+        checkpoint: u32,
+        /// One a repository.
+        repos: Vec<RevertedAt>,
+    }
+    /// A person accepted the work.
+    RunAccepted {
+        /// What was pushed with it.
+        repos: Vec<PushedAt>,
     }
     /// The wish to be told changed.
     NotifyChanged {

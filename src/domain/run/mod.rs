@@ -12,6 +12,7 @@ pub mod rejection;
 pub mod state;
 pub mod tasks;
 pub mod view;
+pub mod work;
 
 mod apply;
 

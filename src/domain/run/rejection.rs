@@ -43,6 +43,22 @@ pub enum Rejection {
         /// The state.
         status: Status,
     },
+    /// commit, revert or restore without worktrees.
+    #[error(
+        "the run is {status} and its worktree is gone; continue it, and the worktree is made again"
+    )]
+    NoWorktree {
+        /// The state.
+        status: Status,
+    },
+    /// revert or restore under an agent at work.
+    #[error(
+        "the run is {status}; pause it first, so that nothing is replaced under a working agent"
+    )]
+    PauseFirst {
+        /// The state.
+        status: Status,
+    },
     /// The run is gone.
     #[error("the run was deleted")]
     Deleted,

@@ -152,3 +152,74 @@ pub struct CheckpointAt {
     /// Its tree, in hex: equal trees need no second checkpoint.
     pub tree: String,
 }
+
+/// The run branch of one repo.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepoBranch {
+    /// The repo.
+    pub repo_id: RepoId,
+    /// Its name.
+    pub repo_name: String,
+    /// The branch.
+    pub branch: String,
+}
+
+/// A commit that was made in one repo, or why none was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommittedAt {
+    /// The repo.
+    pub repo_id: RepoId,
+    /// Its name.
+    pub repo_name: String,
+    /// The branch committed to.
+    pub branch: String,
+    /// The commit, in hex.
+    pub commit: Option<String>,
+    /// Why there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// A branch that was pushed, or why it was not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushedAt {
+    /// The repo.
+    pub repo_id: RepoId,
+    /// Its name.
+    pub repo_name: String,
+    /// The branch.
+    pub branch: String,
+    /// Where to, without user and password.
+    pub remote_url: Option<String>,
+    /// It is there.
+    pub pushed: bool,
+    /// Why it is not.
+    pub error: Option<String>,
+}
+
+/// A pull request of one repo, or why there is none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullRequestAt {
+    /// The repo.
+    pub repo_id: RepoId,
+    /// Its name.
+    pub repo_name: String,
+    /// Its number at the forge.
+    pub number: Option<u64>,
+    /// Its page.
+    pub url: Option<String>,
+    /// Why there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// A repo that was taken back to its base commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevertedAt {
+    /// The repo.
+    pub repo_id: RepoId,
+    /// Its name.
+    pub repo_name: String,
+    /// The base commit, in hex.
+    pub commit: String,
+}

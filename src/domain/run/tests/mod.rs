@@ -8,3 +8,4 @@ mod stopping;
 mod support;
 mod table;
 mod tasks;
+mod work;

@@ -427,6 +427,13 @@ pub fn deleted() -> Command {
     }
 }
 
+/// The work was committed.
+pub fn worked() -> Command {
+    let (message, repos) = ("Fix it".to_owned(), Vec::new());
+    let done = crate::domain::run::work::Work::Committed(RunCommitted { message, repos });
+    Command::Worked(vec![done])
+}
+
 /// A hook of session 1.
 pub fn hook(name: &str, turn: Option<&str>, signal: Signal) -> Command {
     hook_of(S1, name, turn, signal, &[])

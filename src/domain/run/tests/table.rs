@@ -86,6 +86,7 @@ rows! {
     "checkpointed": Command::Checkpointed(_) => Command::Checkpointed(Checkpoint {
         number: 1, reason: "stop".into(), repos: Vec::new(),
     }),
+    "worked": Command::Worked(_) => worked(),
     "deleted": Command::Deleted { .. } => deleted(),
 }
 
@@ -269,6 +270,7 @@ fn refusal(rejection: Rejection) -> char {
         Rejection::Stopping { .. } => 's',
         Rejection::CancelFirst { .. } => 'c',
         Rejection::Deleted => 'd',
+        Rejection::NoWorktree { .. } | Rejection::PauseFirst { .. } => 'g',
     }
 }
 

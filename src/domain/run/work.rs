@@ -1,0 +1,80 @@
+//! What people have done with a run's work: keep, ship, undo. Each is done first and recorded after,
+//! so that recovery never does one again.
+
+use super::{
+    event::{
+        BranchRenamed, Event, RunAccepted, RunCommitted, RunPullRequest, RunPushed, RunRestored,
+        RunReverted,
+    },
+    rejection::Rejection,
+    state::{Run, Status},
+};
+
+/// A piece of work that somebody may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkKind {
+    /// Commit what is in the worktrees.
+    Commit,
+    /// Push the run branch, open a pull request, accept: from the branch alone.
+    Ship,
+    /// Give the run branch another name.
+    Rename,
+    /// Revert, restore: the files of the worktrees are replaced.
+    Replace,
+}
+
+/// A piece of work that was done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Work {
+    /// Contents of a checkpoint are back.
+    Restored(RunRestored),
+    /// The run branch has another name.
+    Renamed(BranchRenamed),
+    /// The work was committed.
+    Committed(RunCommitted),
+    /// The run branch was pushed.
+    Pushed(RunPushed),
+    /// Pull requests were opened.
+    PullRequest(RunPullRequest),
+    /// The work was taken back.
+    Reverted(RunReverted),
+    /// The work was accepted.
+    Accepted(RunAccepted),
+}
+
+impl From<Work> for Event {
+    fn from(work: Work) -> Self {
+        match work {
+            Work::Restored(done) => done.into(),
+            Work::Renamed(done) => done.into(),
+            Work::Committed(done) => done.into(),
+            Work::Pushed(done) => done.into(),
+            Work::PullRequest(done) => done.into(),
+            Work::Reverted(done) => done.into(),
+            Work::Accepted(done) => done.into(),
+        }
+    }
+}
+
+/// Says whether the state allows a piece of work.
+///
+/// # Errors
+/// A [`Rejection`] that names the state.
+pub fn admit(run: &Run, kind: WorkKind) -> Result<(), Rejection> {
+    let status = run.status;
+    if run.deleted {
+        return Err(Rejection::Deleted);
+    }
+    if let Some(by) = run.stop {
+        return Err(Rejection::Stopping { status, by });
+    }
+    let needs_worktree = matches!(kind, WorkKind::Commit | WorkKind::Replace);
+    if needs_worktree && run.worktrees.len() < run.created.repos.len() {
+        return Err(Rejection::NoWorktree { status });
+    }
+    // An agent at work would write into what is just being replaced.
+    if kind == WorkKind::Replace && matches!(status, Status::Queued | Status::Running) {
+        return Err(Rejection::PauseFirst { status });
+    }
+    Ok(())
+}

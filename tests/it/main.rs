@@ -13,3 +13,4 @@ mod programs;
 mod pty;
 mod runs;
 mod support;
+mod terminal;

@@ -83,9 +83,44 @@ impl World {
         Server { child, address }
     }
 
+    /// Ends what is left of the world's runs: also a test that fails leaves nothing behind.
+    fn end_leftovers(&self) {
+        let runs = std::fs::read_dir(self.data().join("runs"));
+        for run in runs.into_iter().flatten().flatten() {
+            let id = run.file_name().to_string_lossy().parse();
+            if let Ok(id) = id {
+                abbado::pty::end_leftovers(id).ok();
+            }
+            if let Some(holder) = lock_owner(&run.path()) {
+                let holder = nix::unistd::Pid::from_raw(holder);
+                nix::sys::signal::kill(holder, nix::sys::signal::Signal::SIGKILL).ok();
+            }
+        }
+    }
+
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.end_leftovers();
+    }
+}
+
+/// The process that has the run folder's `holder.lock` open.
+fn lock_owner(run_dir: &Path) -> Option<i32> {
+    let lock = run_dir.join("holder.lock");
+    let pids = std::fs::read_dir("/proc").ok()?.flatten();
+    let mut pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.find(|pid: &i32| {
+        let files = std::fs::read_dir(format!("/proc/{pid}/fd"));
+        let files = files.into_iter().flatten().flatten();
+        files
+            .filter_map(|file| std::fs::read_link(file.path()).ok())
+            .any(|target| target == lock)
+    })
 }
 
 pub fn git(folder: &Path, args: &[&str]) -> String {
@@ -164,6 +199,22 @@ impl Server {
 
     pub fn get(&self, path: &str) -> Reply {
         reply(agent().get(self.url(path)).call())
+    }
+
+    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        let mut request = agent().get(self.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        reply(request.call())
+    }
+
+    /// The body of a 200, as it came.
+    pub fn bytes(&self, path: &str) -> Vec<u8> {
+        let mut answer = agent().get(self.url(path)).call().unwrap();
+        assert_eq!(answer.status(), 200);
+        let body = answer.body_mut().with_config().limit(100_000_000);
+        body.read_to_vec().unwrap()
     }
 
     pub fn delete(&self, path: &str) -> Reply {

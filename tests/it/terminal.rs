@@ -54,6 +54,7 @@ impl Viewer {
             }
             Ok(Message::Close(frame)) => {
                 self.close = frame.map(|frame| (frame.code.into(), frame.reason.to_string()));
+                return false;
             }
             Ok(_) => {}
             Err(Error::ConnectionClosed | Error::AlreadyClosed) => return false,

@@ -75,8 +75,68 @@ async fn viewer(run: &Run) -> Viewer {
 }
 
 /// 20 MB, coloured, in numbered lines.
-const FLOOD: &str = "stty -opost; echo up; read line; \
+const FLOOD: &str = "echo up; read line; \
                      seq -f '%012.0f abcdefghijklmnopqrstuvwxyz' 1 500000 | sed 's/1 /1\x1b[1;3;4m \x1b[m/'; exit 0";
+
+fn flooded() -> Vec<u8> {
+    let mut truth = b"up\r\n\r\n".to_vec();
+    truth.extend((1..=500_000).flat_map(|n| {
+        let line = format!("{n:012} abcdefghijklmnopqrstuvwxyz\r\n");
+        line.replacen("1 ", "1\u{1b}[1;3;4m \u{1b}[m", 1)
+            .into_bytes()
+    }));
+    truth
+}
+
+#[test]
+fn a_viewer_that_does_not_read_takes_nothing_from_the_others() {
+    block_on(async {
+        let run = Run::new();
+        let mut session = run.launch(FLOOD).await;
+        run.wait_output("up").await;
+        let mut readers = Vec::new();
+        let mut writers = Vec::new();
+        for _ in 0..5 {
+            let (reader, writer) = viewer(&run).await.split();
+            readers.push(reader);
+            writers.push(writer);
+        }
+        let lazy = readers.pop().unwrap();
+        writers[0].input(Bytes::from_static(b"\r")).await.unwrap();
+        let tasks: Vec<_> = readers
+            .into_iter()
+            .map(|it| actix::spawn(read_all(it)))
+            .collect();
+        let mut seen = Vec::new();
+        for task in tasks {
+            seen.push(within("a reader", task).await.unwrap());
+        }
+        within("the exit", session.wait_exit()).await.unwrap();
+        let truth = run.output();
+        assert!(truth.len() > 20_000_000);
+        let wanted = flooded();
+        let odd = truth.iter().zip(&wanted).position(|(a, b)| a != b);
+        let from = odd.unwrap_or(0).saturating_sub(60);
+        let near =
+            String::from_utf8_lossy(&truth[from..(from + 240).min(truth.len())]).into_owned();
+        let end = String::from_utf8_lossy(&truth[truth.len() - 200..]).into_owned();
+        assert_eq!(
+            (truth.len(), odd),
+            (wanted.len(), None),
+            "{near:?} … {end:?}"
+        );
+        for seen in &seen {
+            assert_true(&run, seen, &truth);
+        }
+        let late = read_all(lazy).await;
+        assert_eq!(
+            late.resyncs, 1,
+            "whoever does not is shown the screen instead"
+        );
+        assert!(late.output.len() < 2_000_000);
+        assert_true(&run, &late, &truth);
+    });
+}
 
 #[test]
 fn a_viewer_may_come_in_the_middle_of_a_flood() {

@@ -8,6 +8,8 @@ mod codec;
 mod migrate;
 mod projection;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use catalog::Idempotent;
@@ -22,7 +24,7 @@ use std::path::{Path, PathBuf};
 pub const DATABASE: &str = "abbado.db";
 
 /// Why the store could not do it.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The disk or the database is full; it works again when there is space.
     #[error("the disk is full")]

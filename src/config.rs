@@ -14,7 +14,7 @@ pub const BIND_DEFAULT: &str = "127.0.0.1:3000";
 pub const IDLE_MINUTES_DEFAULT: u64 = 120;
 /// Commands of one run under way at once; more are answered 429.
 pub const COMMANDS_MAX: usize = 64;
-/// Live runs at once.
+/// Default of `ABBADO_LIVE_RUNS_MAX`: live runs at once.
 pub const LIVE_RUNS_MAX: usize = 256;
 /// Readers of event streams at once.
 pub const SSE_READERS_MAX: usize = 1024;
@@ -85,11 +85,7 @@ impl Config {
                 data_dir.display()
             )
         })?;
-        let idle = text("ABBADO_IDLE_MINUTES").map_or(Ok(IDLE_MINUTES_DEFAULT), |minutes| {
-            minutes
-                .parse()
-                .map_err(|_| format!("ABBADO_IDLE_MINUTES must be a number, not '{minutes}'"))
-        })?;
+        let idle = number("ABBADO_IDLE_MINUTES", IDLE_MINUTES_DEFAULT)?;
         let program = std::env::current_exe()
             .map_err(|error| format!("this program's own path is unknown: {error}"))?;
         let config = Self {
@@ -100,7 +96,7 @@ impl Config {
             idle_minutes: idle,
             loopback_webhook: text("ABBADO_ALLOW_LOOPBACK_WEBHOOK").as_deref() == Some("1"),
             commands_max: COMMANDS_MAX,
-            live_runs_max: LIVE_RUNS_MAX,
+            live_runs_max: number("ABBADO_LIVE_RUNS_MAX", LIVE_RUNS_MAX)?,
             sse_readers_max: SSE_READERS_MAX,
             viewers_max: VIEWERS_MAX,
             home,
@@ -159,6 +155,13 @@ fn data_dir_default(home: &std::path::Path) -> PathBuf {
 )]
 fn text(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn number<T: std::str::FromStr>(name: &str, default: T) -> Result<T, String> {
+    text(name).map_or(Ok(default), |value| {
+        let wrong = |_| format!("{name} must be a number, not '{value}'");
+        value.parse().map_err(wrong)
+    })
 }
 
 fn path(name: &str) -> Option<PathBuf> {

@@ -111,12 +111,21 @@ pub struct Metrics {
     refusals: [Counter; Rule::ALL.len()],
     /// Readers of event streams, connected now. The stream's guard holds it.
     pub sse_readers: Gauge,
-    /// Events that the store committed since start.
-    pub events_appended: Counter,
     /// Hook payloads that were recorded since start, spooled ones included.
     pub hooks_received: Counter,
+}
+
+/// Numbers that others know, read when the page is asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Elsewhere {
+    /// Events that the store committed since start.
+    pub events_appended: u64,
     /// Runs with a process, now.
-    pub live_runs: Gauge,
+    pub live_runs: usize,
+    /// Runs whose actor is awake, now.
+    pub awake_runs: usize,
+    /// Runs folded from their log since start.
+    pub folded_runs: u64,
 }
 
 impl Metrics {
@@ -145,7 +154,7 @@ impl Metrics {
 
     /// Renders all numbers in the Prometheus text format 0.0.4.
     #[must_use]
-    pub fn render(&self) -> String {
+    pub fn render(&self, elsewhere: Elsewhere) -> String {
         let mut page = Page(String::with_capacity(4096));
         page.head(
             "abbado_http_requests_total",
@@ -173,12 +182,11 @@ impl Metrics {
             "Event readers.",
             self.sse_readers.value(),
         );
-        let appended = self.events_appended.value();
         page.single(
             "abbado_events_appended_total",
             "counter",
             "Events committed.",
-            appended,
+            elsewhere.events_appended,
         );
         let hooks = self.hooks_received.value();
         page.single(
@@ -191,7 +199,19 @@ impl Metrics {
             "abbado_live_runs",
             "gauge",
             "Runs with a process.",
-            self.live_runs.value(),
+            elsewhere.live_runs,
+        );
+        page.single(
+            "abbado_awake_runs",
+            "gauge",
+            "Runs whose actor is in memory.",
+            elsewhere.awake_runs,
+        );
+        page.single(
+            "abbado_folded_runs_total",
+            "counter",
+            "Runs folded from their log.",
+            elsewhere.folded_runs,
         );
         page.0
     }
@@ -226,16 +246,20 @@ mod tests {
         metrics.answered(RouteClass::Write, StatusCode::OK);
         metrics.refused(Rule::HookSecret);
         metrics.sse_readers.increment();
-        metrics.live_runs.set(3);
-        metrics.live_runs.decrement();
-        metrics.events_appended.add(9);
-        let text = metrics.render();
+        let text = metrics.render(Elsewhere {
+            events_appended: 9,
+            live_runs: 2,
+            awake_runs: 3,
+            folded_runs: 1,
+        });
         for line in [
             "abbado_http_requests_total{class=\"write\",status=\"2xx\"} 2",
             "abbado_gate_refusals_total{rule=\"hook_secret\"} 1",
             "abbado_sse_readers 1",
             "abbado_live_runs 2",
             "abbado_events_appended_total 9",
+            "abbado_awake_runs 3",
+            "abbado_folded_runs_total 1",
         ] {
             assert!(
                 text.lines().any(|found| found == line),

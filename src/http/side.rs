@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use super::error::ApiError;
 use super::extract::Query;
-use super::metrics::Metrics;
+use super::metrics::{Elsewhere, Metrics};
+use crate::runtime::Runtime;
 
 /// The commit that was built, or `unknown` outside a repository.
 pub const COMMIT: &str = match option_env!("ABBADO_COMMIT") {
@@ -53,13 +54,30 @@ pub async fn version() -> web::Json<Version> {
 }
 
 /// `GET /api/metrics`: Prometheus text.
-pub async fn metrics(metrics: web::Data<Arc<Metrics>>) -> HttpResponse {
-    HttpResponse::Ok()
+///
+/// # Errors
+/// When the log cannot be read.
+pub async fn metrics(
+    runtime: web::Data<Runtime>,
+    metrics: web::Data<Arc<Metrics>>,
+) -> Result<HttpResponse, ApiError> {
+    let counts = runtime.counts().await;
+    let asked = runtime.clone();
+    let appended = web::block(move || asked.events_appended()).await;
+    let elsewhere = Elsewhere {
+        events_appended: appended
+            .map_err(ApiError::fault)?
+            .map_err(ApiError::fault)?,
+        live_runs: counts.map_or(0, |counts| counts.live),
+        awake_runs: counts.map_or(0, |counts| counts.awake),
+        folded_runs: counts.map_or(0, |counts| counts.folded),
+    };
+    Ok(HttpResponse::Ok()
         .insert_header((
             header::CONTENT_TYPE,
             "text/plain; version=0.0.4; charset=utf-8",
         ))
-        .body(metrics.render())
+        .body(metrics.render(elsewhere)))
 }
 
 /// The query of `GET /api/fs/dirs`.

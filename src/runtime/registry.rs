@@ -27,6 +27,8 @@ use tokio::sync::{Semaphore, mpsc};
 pub struct Registry {
     shared: Arc<Shared>,
     slots: HashMap<RunId, Slot>,
+    /// Runs folded from their log since the start.
+    folded: u64,
     draining: bool,
 }
 
@@ -60,6 +62,22 @@ pub(super) struct Passivate {
 #[rtype(result = "()")]
 pub struct Drain;
 
+/// Asks how many runs it holds.
+#[derive(Message)]
+#[rtype(result = "Counts")]
+pub struct Count;
+
+/// What the registry holds, and did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, actix::MessageResponse)]
+pub struct Counts {
+    /// Runs with a process, or about to have one.
+    pub live: usize,
+    /// Runs whose actor is awake.
+    pub awake: usize,
+    /// Runs folded from their log since the start.
+    pub folded: u64,
+}
+
 impl Registry {
     /// Starts it; runs whose files changed come from `changed`.
     #[must_use]
@@ -67,6 +85,7 @@ impl Registry {
         let registry = Self {
             shared,
             slots: HashMap::new(),
+            folded: 0,
             draining: false,
         };
         let address = Actor::start(registry);
@@ -104,6 +123,7 @@ impl Registry {
                     return None;
                 }
             };
+            self.folded += 1;
             let live = Arc::new(AtomicBool::new(run.is_live()));
             let shared = Arc::clone(&self.shared);
             let actor = RunActor::rebuilt(run, shared, context.address(), Arc::clone(&live));
@@ -205,6 +225,18 @@ impl Handler<Tell> for Registry {
             drop(awake);
             answer
         })
+    }
+}
+
+impl Handler<Count> for Registry {
+    type Result = Counts;
+
+    fn handle(&mut self, _: Count, _: &mut Self::Context) -> Self::Result {
+        Counts {
+            live: self.live_count(),
+            awake: self.slots.len(),
+            folded: self.folded,
+        }
     }
 }
 

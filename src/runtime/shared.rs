@@ -3,14 +3,14 @@
 use super::{
     broadcaster::{Broadcaster, Close, Joined, Subscribe},
     messages::{Answer, Ask, AskError, Request},
-    registry::{Drain, Recover, Registry},
+    registry::{Count, Counts, Drain, Recover, Registry},
     watch::Watch,
 };
 use crate::{
     config::Config,
     domain::{EventId, RunId},
     git::RepoLocks,
-    store::{Batch, Reader, Writer},
+    store::{Batch, Reader, StoreError, Writer},
 };
 use actix::Addr;
 use std::{
@@ -96,6 +96,8 @@ pub struct Runtime {
     pub shared: Arc<Shared>,
     registry: Addr<Registry>,
     broadcaster: Addr<Broadcaster>,
+    /// The log's head when the server started.
+    floor: EventId,
 }
 
 impl Runtime {
@@ -127,6 +129,7 @@ impl Runtime {
             shared,
             registry,
             broadcaster,
+            floor,
         })
     }
 
@@ -186,6 +189,20 @@ impl Runtime {
             shared: Arc::clone(&self.shared),
             run_id,
         })
+    }
+
+    /// What the registry holds; nothing when it is gone.
+    pub async fn counts(&self) -> Option<Counts> {
+        self.registry.send(Count).await.ok()
+    }
+
+    /// Events committed since the server started.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn events_appended(&self) -> Result<u64, StoreError> {
+        let head = self.shared.reader.head()?;
+        Ok(u64::try_from(head - self.floor).unwrap_or(0))
     }
 
     /// Ends all event streams.

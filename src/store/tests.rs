@@ -209,7 +209,10 @@ async fn an_answer_is_remembered_with_its_event_or_not_at_all() {
         .await;
     assert!(refused.is_err(), "{refused:?}");
     assert!(store.log(second.id).is_empty());
-    let kept = store.reader.remembered("POST /api/runs", "k", at(10)).unwrap();
+    let kept = store
+        .reader
+        .remembered("POST /api/runs", "k", at(10))
+        .unwrap();
     assert_eq!(kept.unwrap().answer, "one");
 }
 

@@ -71,6 +71,25 @@ fn bad_input_is_refused_with_its_cause() {
 }
 
 #[test]
+fn settings_are_refused_by_their_field() {
+    let world = World::new();
+    let server = world.serve();
+    let url = json!({"discord_webhook_url": "https://evil.test/api/webhooks/1"});
+    refused(
+        &server.put("settings/notifications", &url),
+        400,
+        "discord_webhook_url",
+    );
+    let kept = server.get("settings/notifications").expect(200);
+    assert_eq!(kept["discord_webhook_url"], "");
+    refused(
+        &server.put("settings/models", &json!({"providers": [{}]})),
+        400,
+        "provider",
+    );
+}
+
+#[test]
 fn the_state_forbids_with_its_name() {
     let world = World::new();
     let server = world.serve();

@@ -9,8 +9,10 @@
 mod claude;
 mod errors;
 mod gate;
+mod limits;
 mod programs;
 mod pty;
 mod runs;
+mod scale;
 mod support;
 mod terminal;

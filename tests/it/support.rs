@@ -151,6 +151,7 @@ pub struct Server {
 pub struct Reply {
     pub status: u16,
     pub kind: String,
+    pub retry_after: Option<String>,
     pub text: String,
 }
 
@@ -348,10 +349,11 @@ fn agent() -> ureq::Agent {
 
 fn reply(outcome: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Reply {
     let mut answer = outcome.unwrap();
-    let kind = answer
-        .headers()
-        .get("content-type")
-        .map(|kind| kind.to_str().unwrap().to_owned());
+    let header = |name: &str| {
+        let value = answer.headers().get(name);
+        value.map(|value| value.to_str().unwrap().to_owned())
+    };
+    let (kind, retry_after) = (header("content-type"), header("retry-after"));
     let status = answer.status().as_u16();
     let body = answer
         .body_mut()
@@ -362,6 +364,7 @@ fn reply(outcome: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Repl
     Reply {
         status,
         kind: kind.unwrap_or_default(),
+        retry_after,
         text: String::from_utf8_lossy(&body).into_owned(),
     }
 }

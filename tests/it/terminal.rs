@@ -84,7 +84,7 @@ impl Viewer {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
-    fn to_the_end(&mut self) {
+    fn read_to_end(&mut self) {
         while self.take() {}
     }
 
@@ -175,7 +175,7 @@ fn a_hundred_detaches_later_a_fresh_attach_shows_the_screen() {
         // Some say goodbye, others are gone in the middle of a frame.
         if cycle % 2 == 0 {
             viewer.socket.close(None).unwrap();
-            viewer.to_the_end();
+            viewer.read_to_end();
         }
     }
     std::fs::write(worktree.join("stop"), "").unwrap();
@@ -230,7 +230,7 @@ fn what_one_types_all_see() {
     }
     viewers[2].keys("\x04");
     for viewer in &mut viewers {
-        viewer.to_the_end();
+        viewer.read_to_end();
         assert_eq!(
             viewer.said.last(),
             Some(&json!({"type": "exit", "code": 7}))
@@ -256,7 +256,7 @@ fn one_resizes_and_the_program_knows() {
     let ready = &Viewer::attach(&server, &run).said[0];
     assert_eq!((&ready["cols"], &ready["rows"]), (&json!(93), &json!(17)));
     viewer.send(&json!({"type": "resize", "cols": 0, "rows": 17}));
-    viewer.to_the_end();
+    viewer.read_to_end();
     let (code, why) = viewer.close.unwrap();
     assert_eq!(code, 1008);
     assert!(why.contains("cols"), "{why}");
@@ -273,7 +273,7 @@ fn an_ended_run_shows_its_last_screen() {
         view["status"] == "failed" && view["process"]["alive"] == false
     });
     let mut viewer = Viewer::attach(&server, &run);
-    viewer.to_the_end();
+    viewer.read_to_end();
     assert_eq!(viewer.said[0]["alive"], false);
     assert_eq!(viewer.said[1], json!({"type": "exit", "code": 3}));
     assert!(
@@ -301,18 +301,9 @@ fn an_ephemeral_terminal_ends_with_its_socket() {
         status.is_err() || status.is_ok_and(|text| text.contains(") Z"))
     });
     wait_for("its folder is gone", || {
-        std::fs::read_dir(world.data().join("terminals")).is_none_or_empty()
+        let terminals = std::fs::read_dir(world.data().join("terminals"));
+        terminals.is_ok_and(|mut entries| entries.next().is_none())
     });
-}
-
-trait NoneOrEmpty {
-    fn is_none_or_empty(self) -> bool;
-}
-
-impl NoneOrEmpty for std::io::Result<std::fs::ReadDir> {
-    fn is_none_or_empty(self) -> bool {
-        self.is_ok_and(|mut entries| entries.next().is_none())
-    }
 }
 
 fn child(viewer: &Viewer) -> Option<u32> {
@@ -342,7 +333,7 @@ fn who_does_not_read_costs_bounded_memory_and_holds_up_nobody() {
     let lazy = Viewer::attach(&server, &run);
     let before = resident_kib(&server);
     reader.keys("\r");
-    reader.to_the_end();
+    reader.read_to_end();
     assert_eq!(
         reader.said.last(),
         Some(&json!({"type": "exit", "code": 0}))

@@ -1,0 +1,121 @@
+//! 429: each bound, reached over real HTTP, says which it is and when to come again.
+
+use crate::support::{PATIENCE, Reply, Server, Sse, World, pause};
+use serde_json::{Value, json};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::Instant,
+};
+
+fn busy(reply: &Reply, bound: &str) {
+    assert_eq!(reply.status, 429, "{reply:?}");
+    assert_eq!(reply.kind, "text/plain; charset=utf-8", "{reply:?}");
+    assert!(reply.text.contains(bound), "'{bound}' is not in {reply:?}");
+    let wait: u32 = reply.retry_after.as_ref().unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{reply:?}");
+}
+
+fn sleeper() -> Value {
+    json!({"cli_name": "command", "provider_config": {"command": ["sh", "-c", "trap '' TERM; echo ready; sleep 100"]}})
+}
+
+/// Sends a request and leaves its answer unread.
+fn send(server: &Server, path: &str) -> TcpStream {
+    let mut socket = TcpStream::connect(&server.address).unwrap();
+    let address = &server.address;
+    write!(
+        socket,
+        "POST /api/{path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\n\r\n"
+    )
+    .unwrap();
+    socket
+}
+
+#[test]
+fn sixty_four_commands_of_one_run_are_enough() {
+    let world = World::new();
+    let server = world.serve();
+    let run = server.run(&server.agent(&world, sleeper()), "x");
+    server.wait(&run, "it takes no SIGTERM", |_| {
+        server
+            .get(&format!("runs/{run}/logs"))
+            .text
+            .contains("ready")
+    });
+    // It takes the process five seconds to be ended: so long all these wait for the outcome.
+    let mut waiting: Vec<_> = (0..64)
+        .map(|_| send(&server, &format!("runs/{run}/cancel")))
+        .collect();
+    let begun = Instant::now();
+    let refused = loop {
+        let reply = server.post(&format!("runs/{run}/notify"), &json!({"notify": true}));
+        if reply.status == 429 {
+            break reply;
+        }
+        assert!(begun.elapsed() < PATIENCE, "never busy");
+        pause();
+    };
+    busy(&refused, "64");
+    for socket in &mut waiting {
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut head = [0; 12];
+        socket.read_exact(&mut head).unwrap();
+        assert_eq!(&head, b"HTTP/1.1 200");
+    }
+    server
+        .post(&format!("runs/{run}/notify"), &json!({"notify": true}))
+        .expect(200);
+}
+
+#[test]
+fn live_runs_are_bounded() {
+    let world = World::new();
+    let server = world.serve_with(&[("ABBADO_LIVE_RUNS_MAX", "3")]);
+    let agent = server.agent(
+        &world,
+        json!({"cli_name": "command", "provider_config": {"command": ["sleep", "100"]}}),
+    );
+    let runs: Vec<_> = (0..3).map(|_| server.run(&agent, "x")).collect();
+    let one_more = json!({"agent_id": agent, "task": "x"});
+    let refused = server.post("runs", &one_more);
+    busy(&refused, "3 runs");
+    assert_eq!(server.get("runs").expect(200).as_array().unwrap().len(), 3);
+    for run in &runs {
+        server.wait(run, "its process lives", |view| {
+            view["process"]["alive"] == true
+        });
+        server.post_empty(&format!("runs/{run}/cancel")).expect(200);
+    }
+    let run = server.run(&agent, "x");
+    server.wait(&run, "its process lives", |view| {
+        view["process"]["alive"] == true
+    });
+    server.post_empty(&format!("runs/{run}/cancel")).expect(200);
+}
+
+#[test]
+fn readers_of_streams_are_bounded() {
+    let world = World::new();
+    let server = world.serve();
+    let readers: Vec<_> = (0..1024)
+        .map(|_| Sse::open(&server.address, "events/stream", 0).unwrap())
+        .collect();
+    busy(&server.get("events/stream"), "1024");
+    drop(readers);
+    // Who went away is noticed when there is something to tell.
+    let fields = json!({"cli_name": "command", "provider_config": {"command": ["true"]}});
+    let run = server.run(&server.agent(&world, fields), "x");
+    server.wait_status(&run, "completed");
+    let begun = Instant::now();
+    let mut notify = true;
+    while Sse::open(&server.address, "events/stream", 0).is_err() {
+        notify = !notify;
+        let wish = json!({"notify": notify});
+        server
+            .post(&format!("runs/{run}/notify"), &wish)
+            .expect(200);
+        assert!(begun.elapsed() < PATIENCE, "places do not become free");
+        pause();
+    }
+}

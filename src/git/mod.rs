@@ -19,7 +19,9 @@
 //! - `locks`: one lock a repository.
 //! - `worktree`, `removal`, `copy`: a run's folders.
 //! - `staging`, `checkpoint`, `keep`: a run's work, kept.
+//! - `changes`: a run's work, compared with what it began with.
 
+mod changes;
 mod checkpoint;
 mod copy;
 mod entries;
@@ -36,6 +38,7 @@ mod worktree;
 #[cfg(test)]
 mod tests;
 
+pub use changes::{ChangesOf, DiffStats, FileChange, FileStatus, changes, diff_stats};
 pub use checkpoint::{restore, take, take_always};
 pub use copy::{COPY_BYTES_MAX, COPY_FILES_MAX, copy_files};
 pub use error::GitError;

@@ -27,6 +27,9 @@ pub(super) const QUICK: Duration = Duration::from_secs(60);
 pub(super) const HEAVY: Duration = Duration::from_secs(900);
 /// Most bytes of output kept: a million paths of a `ls-files` fit.
 const STDOUT_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Output read at once, and pieces of it that may wait.
+const PIECE_LEN: usize = 64 * 1024;
+const PIECES_MAX: usize = 16;
 /// Most bytes of complaints kept; only the first lines are shown.
 const STDERR_BYTES_MAX: usize = 16 * 1024;
 /// Lines of complaints shown to the user.
@@ -190,7 +193,28 @@ impl<'a> Program<'a> {
     /// # Errors
     /// `Failed` when it says so, `TimedOut`, `Cancelled`, `TooMuch` output, or `Io` when it
     /// cannot be started.
-    pub(super) fn run(mut self) -> Result<Vec<u8>, GitError> {
+    pub(super) fn run(self) -> Result<Vec<u8>, GitError> {
+        let name = self.name;
+        let mut output = Vec::new();
+        self.run_into(&mut |piece| {
+            if output.len() + piece.len() > STDOUT_BYTES_MAX {
+                let what = format!("{name} answers more than {STDOUT_BYTES_MAX} bytes");
+                return Err(GitError::TooMuch { what });
+            }
+            output.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(output)
+    }
+
+    /// Runs it to its end and hands on its output as it comes. When `sink` fails it is ended.
+    ///
+    /// # Errors
+    /// Those of [`Program::run`], and those of `sink`.
+    pub(super) fn run_into(
+        mut self,
+        sink: &mut dyn FnMut(&[u8]) -> Result<(), GitError>,
+    ) -> Result<(), GitError> {
         let started = Instant::now();
         self.command
             .stdin(if self.input.is_some() {
@@ -204,13 +228,12 @@ impl<'a> Program<'a> {
             "starting git (is it installed and on the PATH?)",
         ))?;
         let wired = self.wire(&mut child);
-        let outcome = wired.and_then(|pipes| self.follow(&pipes, started));
-        if outcome.is_err() || matches!(outcome, Ok((_, None))) {
+        let outcome = wired.and_then(|pipes| self.follow(&pipes, started, sink));
+        if outcome.is_err() || matches!(outcome, Ok(None)) {
             end_group(&child);
         }
         let status = child.wait().map_err(GitError::io("waiting for git"))?;
-        let (stdout, stderr) = outcome?;
-        self.judge(status, stdout, stderr.unwrap_or_default())
+        self.judge(status, &outcome?.unwrap_or_default())
     }
 
     /// Starts the threads that feed it and read from it.
@@ -228,17 +251,19 @@ impl<'a> Program<'a> {
             ));
         };
         Ok(Pipes {
-            stdout: drain("git-stdout", stdout, STDOUT_BYTES_MAX)?,
-            stderr: drain("git-stderr", stderr, STDERR_BYTES_MAX)?,
+            stdout: pump(stdout)?,
+            stderr: drain(stderr)?,
         })
     }
 
-    /// Waits until it closed its output; complaints are `None` when a helper keeps them open.
+    /// Hands its output on until it closed it; complaints are `None` when a helper keeps them
+    /// open.
     fn follow(
         &self,
         pipes: &Pipes,
         started: Instant,
-    ) -> Result<(Captured, Option<Captured>), GitError> {
+        sink: &mut dyn FnMut(&[u8]) -> Result<(), GitError>,
+    ) -> Result<Option<Vec<u8>>, GitError> {
         loop {
             if self.cancelled.is_some_and(|cancelled| cancelled()) {
                 return Err(GitError::Cancelled);
@@ -251,53 +276,37 @@ impl<'a> Program<'a> {
                 });
             }
             match pipes.stdout.recv_timeout(left.min(CANCEL_POLL)) {
-                Ok(stdout) => return Ok((stdout, pipes.stderr.recv_timeout(STDERR_GRACE).ok())),
+                Ok(piece) => sink(&piece)?,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(GitError::io("reading from git")(
-                        io::ErrorKind::BrokenPipe.into(),
-                    ));
+                    return Ok(pipes.stderr.recv_timeout(STDERR_GRACE).ok());
                 }
             }
         }
     }
 
-    fn judge(
-        &self,
-        status: ExitStatus,
-        stdout: Captured,
-        stderr: Captured,
-    ) -> Result<Vec<u8>, GitError> {
-        if !status.success() {
-            let said = shown(&stderr.bytes);
-            let stderr = if said.is_empty() {
-                status.to_string()
-            } else {
-                said
-            };
-            return Err(GitError::Failed {
-                program: self.name,
-                stderr,
-            });
+    fn judge(&self, status: ExitStatus, stderr: &[u8]) -> Result<(), GitError> {
+        if status.success() {
+            return Ok(());
         }
-        if stdout.cut {
-            let what = format!("{} answers more than {STDOUT_BYTES_MAX} bytes", self.name);
-            return Err(GitError::TooMuch { what });
-        }
-        Ok(stdout.bytes)
+        let said = shown(stderr);
+        let stderr = if said.is_empty() {
+            status.to_string()
+        } else {
+            said
+        };
+        Err(GitError::Failed {
+            program: self.name,
+            stderr,
+        })
     }
 }
 
 struct Pipes {
-    stdout: Receiver<Captured>,
-    stderr: Receiver<Captured>,
-}
-
-#[derive(Default)]
-struct Captured {
-    bytes: Vec<u8>,
-    /// There was more.
-    cut: bool,
+    /// Its output, piece by piece; closed when it closed it.
+    stdout: Receiver<Vec<u8>>,
+    /// Its first complaints, once it closed them.
+    stderr: Receiver<Vec<u8>>,
 }
 
 /// Kills the program and what it started. Its leader has not been waited for, so that the
@@ -316,32 +325,46 @@ fn spawn_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), 
     thread.map(drop).map_err(GitError::io("starting a thread"))
 }
 
-/// Reads a pipe to its end on a thread of its own, keeping the first `bytes_max` bytes.
-fn drain(
-    name: &str,
-    mut pipe: impl Read + Send + 'static,
-    bytes_max: usize,
-) -> Result<Receiver<Captured>, GitError> {
-    let (sender, receiver) = sync_channel(1);
-    spawn_thread(name, move || {
-        let mut captured = Captured::default();
-        let mut piece = [0; 16 * 1024];
-        loop {
-            match pipe.read(&mut piece) {
-                Ok(0) => break,
-                Ok(read) => {
-                    let kept = read.min(bytes_max - captured.bytes.len());
-                    captured.bytes.extend(piece.iter().take(kept));
-                    captured.cut |= kept < read;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => break,
-            }
-        }
-        // The waiter may have given up on us.
-        drop(sender.send(captured));
+/// Reads a pipe to its end on a thread of its own, handing on its pieces. Who waits for them no
+/// longer ends it.
+fn pump(pipe: impl Read + Send + 'static) -> Result<Receiver<Vec<u8>>, GitError> {
+    let (sender, receiver) = sync_channel(PIECES_MAX);
+    spawn_thread("git-stdout", move || {
+        pieces(pipe, |piece| sender.send(piece.to_vec()).is_ok());
     })?;
     Ok(receiver)
+}
+
+/// Reads a pipe to its end on a thread of its own, keeping its first bytes.
+fn drain(pipe: impl Read + Send + 'static) -> Result<Receiver<Vec<u8>>, GitError> {
+    let (sender, receiver) = sync_channel(1);
+    spawn_thread("git-stderr", move || {
+        let mut kept = Vec::new();
+        pieces(pipe, |piece| {
+            let room = STDERR_BYTES_MAX - kept.len();
+            kept.extend(piece.iter().take(room));
+            true
+        });
+        // The waiter may have given up on us.
+        drop(sender.send(kept));
+    })?;
+    Ok(receiver)
+}
+
+fn pieces(mut pipe: impl Read, mut each: impl FnMut(&[u8]) -> bool) {
+    let mut piece = vec![0; PIECE_LEN];
+    loop {
+        match pipe.read(&mut piece) {
+            Ok(0) => break,
+            Ok(read) => {
+                if !each(&piece[..read]) {
+                    break;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
 }
 
 /// First lines of what a program said, credentials in URLs blanked.

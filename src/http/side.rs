@@ -64,20 +64,28 @@ pub async fn metrics(
     let counts = runtime.counts().await;
     let asked = runtime.clone();
     let appended = web::block(move || asked.events_appended()).await;
-    let elsewhere = Elsewhere {
-        events_appended: appended
-            .map_err(ApiError::fault)?
-            .map_err(ApiError::fault)?,
-        live_runs: counts.map_or(0, |counts| counts.live),
-        awake_runs: counts.map_or(0, |counts| counts.awake),
-        folded_runs: counts.map_or(0, |counts| counts.folded),
-    };
-    Ok(HttpResponse::Ok()
+    Ok(metrics_page(
+        &metrics,
+        Elsewhere {
+            events_appended: appended
+                .map_err(ApiError::fault)?
+                .map_err(ApiError::fault)?,
+            live_runs: counts.map_or(0, |counts| counts.live),
+            awake_runs: counts.map_or(0, |counts| counts.awake),
+            folded_runs: counts.map_or(0, |counts| counts.folded),
+        },
+    ))
+}
+
+/// The page of these numbers.
+#[must_use]
+pub fn metrics_page(metrics: &Metrics, elsewhere: Elsewhere) -> HttpResponse {
+    HttpResponse::Ok()
         .insert_header((
             header::CONTENT_TYPE,
             "text/plain; version=0.0.4; charset=utf-8",
         ))
-        .body(metrics.render(elsewhere)))
+        .body(metrics.render(elsewhere))
 }
 
 /// The query of `GET /api/fs/dirs`.

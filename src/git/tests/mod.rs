@@ -1,5 +1,6 @@
 //! Tests of the room: real repositories and the real `git`, in folders that go afterwards.
 
+mod changes;
 mod checkpoints;
 mod copying;
 mod hostile;

@@ -16,12 +16,12 @@ use std::{
 
 /// What a path holds. Git knows of permissions only whether a file can be run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Node {
+pub(super) enum Node {
     File { contents: Vec<u8>, runs: bool },
     Link(Vec<u8>),
 }
 
-type Tree = BTreeMap<PathBuf, Node>;
+pub(super) type Tree = BTreeMap<PathBuf, Node>;
 
 /// Few names, so that files, links and folders take each other's places.
 fn name() -> impl Strategy<Value = Vec<u8>> {
@@ -41,10 +41,20 @@ fn name() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn node() -> impl Strategy<Value = Node> {
+    // A few lines more or less in one long text, so that there is something to be renamed.
+    let story = prop::collection::vec(0..30_usize, 0..6).prop_map(|gone| {
+        let lines = (0..30).filter(|line| !gone.contains(line));
+        let text: String = lines
+            .map(|line| format!("line {line} of a story\n"))
+            .collect();
+        text.into_bytes()
+    });
     let contents = prop_oneof![
-        Just(Vec::new()),
-        Just(b"lines\r\nof\nboth\r\n".to_vec()),
-        prop::collection::vec(any::<u8>(), 0..200),
+        3 => story,
+        1 => Just(b"no end of line".to_vec()),
+        1 => Just(Vec::new()),
+        1 => Just(b"lines\r\nof\nboth\r\n".to_vec()),
+        1 => prop::collection::vec(any::<u8>(), 0..200),
     ];
     prop_oneof![
         4 => (contents, any::<bool>()).prop_map(|(contents, runs)| Node::File { contents, runs }),
@@ -53,7 +63,7 @@ fn node() -> impl Strategy<Value = Node> {
     ]
 }
 
-fn tree() -> impl Strategy<Value = Tree> {
+pub(super) fn tree() -> impl Strategy<Value = Tree> {
     let path = prop::collection::vec(name(), 1..4);
     prop::collection::vec((path, node()), 0..12).prop_map(|items| {
         let mut tree = Tree::new();
@@ -67,7 +77,7 @@ fn tree() -> impl Strategy<Value = Tree> {
     })
 }
 
-fn write_tree(root: &Path, tree: &Tree) {
+pub(super) fn write_tree(root: &Path, tree: &Tree) {
     for item in fs::read_dir(root).unwrap().map(Result::unwrap) {
         match item.file_name().to_str() {
             Some(".git" | "kept.ignored") => {}
@@ -90,7 +100,7 @@ fn write_tree(root: &Path, tree: &Tree) {
     }
 }
 
-fn read_tree(root: &Path) -> Tree {
+pub(super) fn read_tree(root: &Path) -> Tree {
     let mut tree = Tree::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {

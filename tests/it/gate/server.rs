@@ -2,7 +2,7 @@
 
 use abbado::http::extract::{JsonBody, RawJson};
 use abbado::http::gate::{Gate, GateConfig};
-use abbado::http::metrics::Metrics;
+use abbado::http::metrics::{Elsewhere, Metrics};
 use abbado::http::{error, peer, side};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use actix_web_actors::ws;
@@ -62,7 +62,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/assets/app.js", web::get().to(text))
         .route("/api/health", web::get().to(side::health))
         .route("/api/version", web::get().to(side::version))
-        .route("/api/metrics", web::get().to(side::metrics))
+        .route("/api/metrics", web::get().to(metrics))
         .route("/api/runs", web::get().to(text))
         .route("/api/runs", web::post().to(make))
         .route("/api/runs/{id}/cancel", web::post().to(text))
@@ -219,4 +219,8 @@ pub fn fresh_address() -> Ipv4Addr {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     Ipv4Addr::from_bits(u32::from(Ipv4Addr::new(127, 1, 0, 0)) + number)
+}
+
+async fn metrics(metrics: web::Data<Arc<Metrics>>) -> HttpResponse {
+    side::metrics_page(&metrics, Elsewhere::default())
 }

@@ -1,0 +1,297 @@
+//! What a run changed: everything since its base commit, committed or not, untracked included.
+//!
+//! One mechanism for all: two trees are compared. Of a worktree that is there, the tree is that of
+//! its present contents, staged in an index of our own; of one that is gone, that of the last
+//! checkpoint, or of the branch. `git diff-tree` compares them, so that renames and counts are
+//! those that people know from `git diff -M`; as plumbing it heeds no user's taste in diffs.
+//!
+//! Files come one by one, so that ten thousand of them need no more memory than one.
+
+mod listing;
+mod patches;
+
+use super::{GitError, place::Place, program::HEAVY, repository, staging::Staging};
+use crate::domain::run::event::WorktreeAt;
+use git2::{Oid, Repository};
+use listing::Entry;
+use std::path::Path;
+
+/// Largest text that is shown, in bytes.
+pub const TEXT_BYTES_MAX: u64 = 1024 * 1024;
+/// Most files left out of the patches by name; they travel in the arguments of `git`.
+const LEFT_OUT_MAX: usize = 500;
+
+/// Where a repo's changes are looked for.
+#[derive(Debug, Clone, Copy)]
+pub struct ChangesOf<'a> {
+    /// The worktree, which may be gone.
+    pub at: &'a WorktreeAt,
+    /// The user's checkout.
+    pub repo_path: &'a Path,
+    /// The commit that the run began with, in hex.
+    pub base_commit: &'a str,
+    /// The last checkpoint, in hex.
+    pub checkpoint: Option<&'a str>,
+}
+
+/// How much was changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DiffStats {
+    /// Files; a renamed one counts once.
+    pub files_changed: u64,
+    /// Lines added; none for binary files.
+    pub insertions: u64,
+    /// Lines taken away.
+    pub deletions: u64,
+}
+
+impl DiffStats {
+    /// Adds those of another repo.
+    pub const fn add(&mut self, other: Self) {
+        self.files_changed += other.files_changed;
+        self.insertions += other.insertions;
+        self.deletions += other.deletions;
+    }
+}
+
+/// How a file was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileStatus {
+    /// It is new.
+    Added,
+    /// Its contents, mode or kind changed.
+    Modified,
+    /// It is gone.
+    Deleted,
+    /// It has another name, and perhaps other contents.
+    Renamed,
+}
+
+/// A changed file. Names and texts are bytes, as they stand there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileChange {
+    /// Its path in the repo; of a deleted one, the path it had.
+    pub path: Vec<u8>,
+    /// The path it had, when it was renamed.
+    pub old_path: Option<Vec<u8>>,
+    /// What happened.
+    pub status: FileStatus,
+    /// Git takes it for no text.
+    pub binary: bool,
+    /// Lines added.
+    pub insertions: u64,
+    /// Lines taken away.
+    pub deletions: u64,
+    /// What `git apply` takes; empty when `truncated`.
+    pub diff: Vec<u8>,
+    /// Text before, if there was one.
+    pub old_content: Option<Vec<u8>>,
+    /// Text after, if there is one.
+    pub new_content: Option<Vec<u8>>,
+    /// It is over [`TEXT_BYTES_MAX`], before or after, and its contents are left out.
+    pub truncated: bool,
+}
+
+/// Counts what was changed.
+///
+/// # Errors
+/// `NotARepository`, `UnknownRevision`, and those of starting `git`.
+pub fn diff_stats(of: ChangesOf<'_>) -> Result<DiffStats, GitError> {
+    let compared = Compared::open(of)?;
+    Ok(listing::total(&compared.entries()?))
+}
+
+/// Tells each changed file, in the order of the paths, and how much it was in all.
+///
+/// # Errors
+/// Those of [`diff_stats`], and those of `each`, which end it.
+pub fn changes(
+    of: ChangesOf<'_>,
+    each: &mut dyn FnMut(FileChange) -> Result<(), GitError>,
+) -> Result<DiffStats, GitError> {
+    let compared = Compared::open(of)?;
+    let entries = compared.entries()?;
+    let total = listing::total(&entries);
+    let large = entries.iter().filter(|entry| entry.large).count();
+    // Too many of them cannot be left out by name: they have a patch of a line each then.
+    let many_large = large > LEFT_OUT_MAX;
+    let left_out = |entry: &Entry| entry.large && !many_large;
+    let mut waiting = entries.iter().peekable();
+    // Patches so far of the first that waits, and of all.
+    let (mut parts, mut diff, mut told) = (0, Vec::new(), 0);
+    compared.patches(&entries, many_large, &mut |part| {
+        // Those without a patch come in their own places.
+        while let Some(entry) = waiting.next_if(|entry| left_out(entry)) {
+            each(compared.change(entry, Vec::new())?)?;
+        }
+        (parts, told) = (parts + 1, told + 1);
+        diff.extend(part);
+        match waiting.next_if(|entry| entry.parts == parts) {
+            Some(entry) => {
+                parts = 0;
+                each(compared.change(entry, std::mem::take(&mut diff))?)
+            }
+            None => Ok(()),
+        }
+    })?;
+    let patched = entries.iter().filter(|entry| !left_out(entry));
+    let wanted: usize = patched.map(|entry| entry.parts).sum();
+    if told != wanted {
+        return Err(GitError::Failed {
+            program: "git diff-tree",
+            stderr: format!("it told {told} patches, not {wanted}"),
+        });
+    }
+    for entry in waiting {
+        each(compared.change(entry, Vec::new())?)?;
+    }
+    Ok(total)
+}
+
+/// Two trees of a repository.
+struct Compared {
+    repository: Repository,
+    place: Place,
+    base: String,
+    present: String,
+}
+
+impl Compared {
+    fn open(of: ChangesOf<'_>) -> Result<Self, GitError> {
+        let repository = repository::open(of.repo_path)?;
+        let base = tree_of(&repository, of.repo_path, of.base_commit)?;
+        let (place, present) = match Staging::open(of.at, of.repo_path) {
+            Ok(staging) => {
+                staging.stage()?;
+                let present = staging.write_tree()?;
+                (staging.place, present)
+            }
+            Err(GitError::WorktreeGone { .. }) => {
+                let present = left_behind(&repository, of)?;
+                let work_tree = repository.workdir().unwrap_or(of.repo_path);
+                (Place::open(repository.path(), work_tree)?, present)
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Self {
+            repository,
+            place,
+            base,
+            present,
+        })
+    }
+
+    fn entries(&self) -> Result<Vec<Entry>, GitError> {
+        let told = self
+            .place
+            .git("git diff-tree")
+            .args([
+                "diff-tree",
+                "-r",
+                "-z",
+                "-M",
+                "--raw",
+                "--numstat",
+                "--no-abbrev",
+            ])
+            .args(["--no-ext-diff", "--no-textconv", "--ignore-submodules=none"])
+            .args([&self.base, &self.present])
+            .limit(HEAVY)
+            .run()?;
+        let mut entries = listing::parse(&told)?;
+        for entry in &mut entries {
+            let sizes = [entry.old, entry.new].map(|side| self.size(side.blob()));
+            entry.large = sizes.into_iter().any(|size| size > TEXT_BYTES_MAX);
+        }
+        Ok(entries)
+    }
+
+    fn patches(
+        &self,
+        entries: &[Entry],
+        many_large: bool,
+        each: &mut dyn FnMut(Vec<u8>) -> Result<(), GitError>,
+    ) -> Result<(), GitError> {
+        let mut program = self.place.git("git diff-tree");
+        if many_large {
+            // They are binary to git then, and told in a line each.
+            program = program.args(["-c", "core.bigFileThreshold=1m"]);
+        }
+        program = program
+            .args(["diff-tree", "-r", "-p", "-M", "--full-index"])
+            .args(["--no-ext-diff", "--no-textconv", "--ignore-submodules=none"]);
+        if !many_large {
+            program = program.arg("--binary");
+        }
+        program = program.args([&self.base, &self.present]).arg("--").arg(".");
+        let left_out = entries.iter().filter(|entry| entry.large && !many_large);
+        for path in left_out.flat_map(Entry::paths) {
+            let mut pattern = b":(exclude,top,literal)".to_vec();
+            pattern.extend_from_slice(path);
+            program = program.arg(super::program::os_string(&pattern));
+        }
+        let mut splitter = patches::Splitter::new();
+        program
+            .limit(HEAVY)
+            .run_into(&mut |piece| splitter.take(piece, each))?;
+        splitter.end(each)
+    }
+
+    fn size(&self, blob: Option<Oid>) -> u64 {
+        let Some((Ok(odb), blob)) = blob.map(|blob| (self.repository.odb(), blob)) else {
+            return 0;
+        };
+        odb.read_header(blob).map_or(0, |(size, _)| size as u64)
+    }
+
+    fn text(&self, blob: Option<Oid>) -> Result<Option<Vec<u8>>, GitError> {
+        let Some(blob) = blob else { return Ok(None) };
+        let blob = self.repository.find_blob(blob);
+        let blob = blob.map_err(GitError::library("reading a file of the diff"))?;
+        Ok(Some(blob.content().to_vec()))
+    }
+
+    fn change(&self, entry: &Entry, diff: Vec<u8>) -> Result<FileChange, GitError> {
+        let texts = !entry.large && !entry.binary;
+        let text = |blob| if texts { self.text(blob) } else { Ok(None) };
+        let diff = if entry.large { Vec::new() } else { diff };
+        Ok(FileChange {
+            path: entry.path.clone(),
+            old_path: entry.old_path.clone(),
+            status: entry.status,
+            binary: entry.binary,
+            insertions: entry.insertions,
+            deletions: entry.deletions,
+            diff,
+            old_content: text(entry.old.blob())?,
+            new_content: text(entry.new.blob())?,
+            truncated: entry.large,
+        })
+    }
+}
+
+/// The tree of what a worktree that is gone left behind.
+fn left_behind(repository: &Repository, of: ChangesOf<'_>) -> Result<String, GitError> {
+    if let Some(checkpoint) = of.checkpoint
+        && let Ok(tree) = tree_of(repository, of.repo_path, checkpoint)
+    {
+        return Ok(tree);
+    }
+    let branch = format!("refs/heads/{}", of.at.branch);
+    tree_of(repository, of.repo_path, &branch)
+}
+
+fn tree_of(repository: &Repository, repo_path: &Path, revision: &str) -> Result<String, GitError> {
+    let found = match Oid::from_str(revision) {
+        Ok(commit) => repository.find_commit(commit),
+        Err(_) => repository
+            .find_reference(revision)
+            .and_then(|reference| reference.peel_to_commit()),
+    };
+    let tree = found.map(|commit| commit.tree_id().to_string());
+    tree.map_err(|_| GitError::UnknownRevision {
+        repo: repo_path.to_owned(),
+        revision: revision.to_owned(),
+        note: String::new(),
+    })
+}

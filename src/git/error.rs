@@ -61,6 +61,24 @@ pub enum GitError {
         /// Name of the repo.
         name: String,
     },
+    /// The repository's own hooks, or git, refused a commit.
+    #[error("the commit was refused: {said}")]
+    CommitRefused {
+        /// First lines of what was said.
+        said: String,
+    },
+    /// The repository has no remote to push to.
+    #[error("'{name}' has no remote to push to")]
+    NoRemote {
+        /// Name of the repo.
+        name: String,
+    },
+    /// Files changed between the checkpoint and what was to follow it.
+    #[error("files of '{name}' changed meanwhile; try again")]
+    ChangedMeanwhile {
+        /// Name of the repo.
+        name: String,
+    },
     /// More than we take on.
     #[error("too much: {what}")]
     TooMuch {

@@ -19,10 +19,12 @@
 //! - `locks`: one lock a repository.
 //! - `worktree`, `removal`, `copy`: a run's folders.
 //! - `staging`, `checkpoint`, `keep`: a run's work, kept.
+//! - `commit`, `push`, `rename`, `revert`: what people do with a run's work.
 //! - `changes`: a run's work, compared with what it began with.
 
 mod changes;
 mod checkpoint;
+mod commit;
 mod copy;
 mod entries;
 mod error;
@@ -30,8 +32,11 @@ mod keep;
 mod locks;
 mod place;
 mod program;
+mod push;
 mod removal;
+mod rename;
 mod repository;
+mod revert;
 mod staging;
 mod worktree;
 
@@ -40,10 +45,14 @@ mod tests;
 
 pub use changes::{ChangesOf, DiffStats, FileChange, FileStatus, changes, diff_stats};
 pub use checkpoint::{restore, take, take_always};
+pub use commit::commit;
 pub use copy::{COPY_BYTES_MAX, COPY_FILES_MAX, copy_files};
 pub use error::GitError;
 pub use keep::{drop_checkpoints, keep_deleted};
 pub use locks::RepoLocks;
+pub use push::{Pushed, push, remote_of};
 pub use removal::{delete_branch, remove};
+pub use rename::{rename_branch, rename_everywhere};
 pub use repository::{Inspected, check_branch_free, inspect, resolve_commit};
+pub use revert::revert;
 pub use worktree::{WorktreeSpec, add_all};

@@ -60,7 +60,28 @@ impl Place {
 
     /// Prepares a start of `git` here.
     pub(super) fn git<'a>(&self, name: &'static str) -> Program<'a> {
-        let mut program = Program::new(name, &self.git_dir)
+        self.disarmed(Program::new(name, &self.git_dir))
+    }
+
+    /// The same with the hooks of the repository: for a commit or push that somebody asked for.
+    pub(super) fn git_with_hooks<'a>(&self, name: &'static str) -> Program<'a> {
+        self.disarmed(Program::with_hooks(name, &self.git_dir))
+    }
+
+    /// Whether a key has a value here.
+    ///
+    /// # Errors
+    /// Those of starting `git`.
+    pub(super) fn is_configured(&self, key: &str) -> Result<bool, GitError> {
+        match self.git("git config").args(["config", "--get", key]).run() {
+            Ok(value) => Ok(value.iter().any(|byte| !byte.is_ascii_whitespace())),
+            Err(GitError::Failed { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn disarmed<'a>(&self, program: Program<'a>) -> Program<'a> {
+        let mut program = program
             .env("GIT_WORK_TREE", &self.work_tree)
             .env("GIT_CONFIG_COUNT", self.overrides.len().to_string())
             .in_folder(&self.work_tree);

@@ -43,7 +43,6 @@ const STDERR_GRACE: Duration = Duration::from_secs(5);
 /// one flush a command keeps that cheap. Relative worktree paths would lock out older readers.
 const SETTINGS: &[&str] = &[
     "core.fsmonitor=false",
-    "core.hooksPath=/dev/null",
     "protocol.ext.allow=never",
     "submodule.recurse=false",
     "core.safecrlf=false",
@@ -57,6 +56,9 @@ const SETTINGS: &[&str] = &[
     "gc.auto=0",
     "maintenance.auto=false",
 ];
+
+/// Also on every command line but those of a commit or push that somebody asked for.
+const NO_HOOKS: &str = "core.hooksPath=/dev/null";
 
 /// Variables of our own environment that would lead `git` elsewhere or change its answers.
 /// Those that say how the user reaches remotes (`GIT_SSH_COMMAND`, `GIT_SSL_…`) stay.
@@ -120,11 +122,21 @@ pub(super) struct Program<'a> {
 impl<'a> Program<'a> {
     /// Prepares `git` with `name` (`"git reset"`) for errors; the subcommand is an argument.
     pub(super) fn new(name: &'static str, git_dir: &Path) -> Self {
+        Self::prepared(name, git_dir, &["-c", NO_HOOKS])
+    }
+
+    /// The same with the hooks of the repository: for a commit or push that somebody asked for.
+    pub(super) fn with_hooks(name: &'static str, git_dir: &Path) -> Self {
+        Self::prepared(name, git_dir, &[])
+    }
+
+    fn prepared(name: &'static str, git_dir: &Path, more: &[&str]) -> Self {
         let mut command = Command::new("git");
         command.arg("--no-optional-locks").arg("--no-pager");
         for setting in SETTINGS {
             command.args(["-c", setting]);
         }
+        command.args(more);
         for variable in FORGOTTEN {
             command.env_remove(variable);
         }
@@ -134,6 +146,7 @@ impl<'a> Program<'a> {
             .env("GIT_DIR", git_dir)
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_ASKPASS", "")
+            .env("GIT_EDITOR", "false")
             .env("SSH_ASKPASS_REQUIRE", "never")
             .env("LC_ALL", "C")
             .process_group(0);

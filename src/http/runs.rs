@@ -174,6 +174,9 @@ fn repo_fault(name: &str, error: &GitError) -> ApiError {
         | GitError::WorktreeGone { .. }
         | GitError::TooMuch { .. }
         | GitError::Cancelled
+        | GitError::CommitRefused { .. }
+        | GitError::NoRemote { .. }
+        | GitError::ChangedMeanwhile { .. }
         | GitError::Failed { .. }
         | GitError::TimedOut { .. }
         | GitError::Io { .. }

@@ -7,7 +7,9 @@ mod hostile;
 mod keeping;
 mod random_trees;
 mod repositories;
+mod shipping;
 mod support;
+mod undoing;
 mod worktrees;
 
 pub(super) use support::hermetic_environment;

@@ -1,0 +1,49 @@
+//! A run branch gets another name: in all repositories or in none.
+
+use super::{GitError, place::Place, repository};
+use std::path::Path;
+
+/// Renames a branch, also where it is checked out. Its upstream stays what it was.
+///
+/// # Errors
+/// `InvalidName`, `BranchTaken`, `BranchInTheWay`, `UnknownRevision` when it is not there, and
+/// those of starting `git`.
+pub fn rename_branch(repo_path: &Path, from: &str, to: &str) -> Result<(), GitError> {
+    repository::check_branch_free(repo_path, to)?;
+    let repository = repository::open(repo_path)?;
+    if repository::branch_tip(&repository, from)?.is_none() {
+        return Err(GitError::UnknownRevision {
+            repo: repo_path.to_owned(),
+            revision: from.to_owned(),
+            note: String::new(),
+        });
+    }
+    let work_tree = repository.workdir().unwrap_or(repo_path);
+    let place = Place::open(repository.path(), work_tree)?;
+    let renamed = place
+        .git("git branch")
+        .args(["branch", "-m", "--", from, to]);
+    renamed.run().map(drop)
+}
+
+/// Renames it in each of `repos` (name and path); when one refuses, all go back.
+///
+/// # Errors
+/// The name of the repo that refused, and why.
+pub fn rename_everywhere(
+    repos: &[(&str, &Path)],
+    from: &str,
+    to: &str,
+) -> Result<(), (String, GitError)> {
+    for (at, (name, repo_path)) in repos.iter().enumerate() {
+        if let Err(error) = rename_branch(repo_path, from, to) {
+            for (name, repo_path) in &repos[..at] {
+                if let Err(error) = rename_branch(repo_path, to, from) {
+                    log::error!("Branch {to} of {name} could not be named {from} again: {error}.");
+                }
+            }
+            return Err(((*name).to_owned(), error));
+        }
+    }
+    Ok(())
+}

@@ -19,7 +19,7 @@ use std::path::Path;
 /// Largest text that is shown, in bytes.
 pub const TEXT_BYTES_MAX: u64 = 1024 * 1024;
 /// Most files left out of the patches by name; they travel in the arguments of `git`.
-const LEFT_OUT_MAX: usize = 500;
+const LEFT_OUT_MAX: usize = if cfg!(test) { 20 } else { 500 };
 
 /// Where a repo's changes are looked for.
 #[derive(Debug, Clone, Copy)]

@@ -54,5 +54,5 @@ pub use push::{Pushed, push, remote_of};
 pub use removal::{delete_branch, remove};
 pub use rename::{rename_branch, rename_everywhere};
 pub use repository::{Inspected, check_branch_free, inspect, resolve_commit};
-pub use revert::revert;
+pub use revert::{revert, take_up_again};
 pub use worktree::{WorktreeSpec, add_all};

@@ -61,3 +61,27 @@ fn holds_head(staging: &Staging, kept: &CheckpointAt) -> bool {
     let commit = commit.and_then(|id| staging.repository.find_commit(id));
     commit.is_ok_and(|commit| commit.parent_ids().any(|parent| parent == head))
 }
+
+/// Undoes a revert: branch and files are again those that `kept` holds.
+///
+/// # Errors
+/// `WorktreeGone`, `UnknownRevision`, and those of starting `git`.
+pub fn take_up_again(
+    at: &WorktreeAt,
+    repo_path: &Path,
+    kept: &CheckpointAt,
+) -> Result<(), GitError> {
+    let staging = Staging::open(at, repo_path)?;
+    let commit = git2::Oid::from_str(&kept.commit);
+    let commit = commit.and_then(|id| staging.repository.find_commit(id));
+    if let Some(tip) = commit.ok().and_then(|commit| commit.parent_ids().next()) {
+        let branch = staging.place.git("git symbolic-ref");
+        let branch = line(&branch.args(["symbolic-ref", "-q", "HEAD"]).run()?);
+        let update = staging.place.git("git update-ref");
+        update
+            .args(["update-ref", "-m", "abbado: revert undone", "--", &branch])
+            .arg(tip.to_string())
+            .run()?;
+    }
+    checkpoint::restore(at, repo_path, &kept.commit)
+}

@@ -4,7 +4,7 @@
 use super::error::ApiError;
 use crate::{
     domain::run::Rejection,
-    runtime::{AskError, Runtime, clock, messages::Idempotency},
+    runtime::{AskError, Runtime, clock, messages::Idempotency, work::WorkFault},
     store::{Reader, StoreError},
 };
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
@@ -163,6 +163,13 @@ impl From<AskError> for ApiError {
                 Self::malformed("The hook payload names no event: hook_event_name is missing.")
             }
             AskError::Store(error) => error.into(),
+            AskError::Work(fault) => match fault {
+                WorkFault::Invalid(why) => Self::malformed(why),
+                WorkFault::Missing(why) => Self::not_found(why),
+                WorkFault::Conflict(why) => Self::conflict(why),
+                WorkFault::Remote(why) => Self::remote(why),
+                WorkFault::Fault(why) => Self::fault(why),
+            },
             AskError::World(why) => Self::fault(why),
             AskError::ActorEnded => Self::fault(error),
             AskError::ShuttingDown => Self::unavailable("The server is shutting down.", 5),

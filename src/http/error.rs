@@ -155,6 +155,12 @@ impl ApiError {
         )
     }
 
+    /// 502: somebody else's server refused or failed, in whole sentences.
+    #[must_use]
+    pub fn remote(why: impl fmt::Display) -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, "remote_failed", why.to_string())
+    }
+
     /// 503: shutting down, or the store takes nothing; try again after that many seconds.
     #[must_use]
     pub fn unavailable(why: impl fmt::Display, retry_after_s: u32) -> Self {

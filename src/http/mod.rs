@@ -16,6 +16,7 @@ pub mod token;
 
 mod agents;
 mod answer;
+mod changes;
 mod events;
 mod hook;
 pub mod openapi;
@@ -26,5 +27,6 @@ mod server;
 mod settings;
 mod terminal;
 mod ui;
+mod work;
 
 pub use server::{gate_config, listen, server};

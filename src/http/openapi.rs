@@ -1,6 +1,6 @@
 //! `openapi.json`: generated from the handlers, checked in under schema/, kept current by a test.
 
-use super::{agents, events, hook, projects, runs, settings, terminal};
+use super::{agents, changes, events, hook, projects, runs, settings, terminal, work};
 use actix_web::{HttpResponse, http::StatusCode};
 use utoipa::OpenApi;
 
@@ -35,6 +35,15 @@ use utoipa::OpenApi;
         runs::notify,
         runs::tasks,
         runs::logs,
+        changes::changes,
+        changes::diff_stats,
+        changes::list_checkpoints,
+        work::commit,
+        work::push,
+        work::accept,
+        work::rename_branch,
+        work::revert,
+        work::restore,
         events::page,
         events::of_run,
         events::of_all,

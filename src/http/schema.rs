@@ -140,6 +140,99 @@ pub(super) struct RunRepoView {
 }
 
 #[derive(ToSchema)]
+pub(super) struct DiffStatsView {
+    files_changed: u64,
+    insertions: u64,
+    deletions: u64,
+}
+
+/// Everything since the base commit, committed or not.
+#[derive(ToSchema)]
+pub(super) struct ChangesView {
+    repos: Vec<RepoChangesView>,
+    files_changed: u64,
+    insertions: u64,
+    deletions: u64,
+}
+
+#[derive(ToSchema)]
+pub(super) struct RepoChangesView {
+    repo_id: Uuid,
+    repo_name: String,
+    branch: String,
+    base_commit: String,
+    files: Vec<FileChangeView>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct FileChangeView {
+    path: String,
+    /// In base64; only of a path that is not UTF-8.
+    path_bytes: Option<String>,
+    #[schema(required)]
+    old_path: Option<String>,
+    /// In base64; only of a path that is not UTF-8.
+    old_path_bytes: Option<String>,
+    status: FileStatusView,
+    binary: bool,
+    insertions: u64,
+    deletions: u64,
+    /// What `git apply` takes; empty when truncated.
+    diff: String,
+    #[schema(required)]
+    old_content: Option<String>,
+    #[schema(required)]
+    new_content: Option<String>,
+    /// Over 1 MiB: no contents.
+    truncated: bool,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum FileStatusView {
+    Added,
+    Modified,
+    Deleted,
+    Renamed,
+}
+
+#[derive(ToSchema)]
+pub(super) struct CheckpointView {
+    number: u32,
+    #[schema(format = DateTime)]
+    created_at: String,
+    reason: String,
+    repos: Vec<CheckpointRepoView>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct CheckpointRepoView {
+    repo_name: String,
+    commit: String,
+}
+
+#[derive(ToSchema)]
+pub(super) struct CommittedView {
+    repo_name: String,
+    branch: String,
+    #[schema(required)]
+    commit: Option<String>,
+    /// Why there is none.
+    error: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct PushedView {
+    repo_name: String,
+    branch: String,
+    #[schema(required)]
+    remote_url: Option<String>,
+    pushed: bool,
+    #[schema(required)]
+    error: Option<String>,
+}
+
+#[derive(ToSchema)]
 pub(super) struct EventView {
     /// Place in the whole log.
     id: i64,

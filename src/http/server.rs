@@ -1,13 +1,13 @@
 //! The listening socket, the workers, and every route with its handler.
 
 use super::{
-    agents, error, events,
+    agents, changes, error, events,
     gate::{Gate, GateConfig, RunFolderSecrets},
     hook,
     metrics::Metrics,
     openapi, peer, projects, runs, settings,
     side::{self, HomeDir},
-    terminal, ui,
+    terminal, ui, work,
 };
 use crate::{config::Config, runtime::Runtime};
 use actix_web::{App, HttpServer, dev::Server, web};
@@ -155,4 +155,30 @@ pub fn routes(app: &mut web::ServiceConfig) {
             web::put().to(settings::put_notifications),
         )
         .route("/api/terminal", web::get().to(terminal::open));
+    work_routes(app);
+}
+
+/// Changes and git.
+fn work_routes(app: &mut web::ServiceConfig) {
+    app.route("/api/runs/{id}/changes", web::get().to(changes::changes))
+        .route(
+            "/api/runs/{id}/diff-stats",
+            web::get().to(changes::diff_stats),
+        )
+        .route(
+            "/api/runs/{id}/checkpoints",
+            web::get().to(changes::list_checkpoints),
+        )
+        .route(
+            "/api/runs/{id}/checkpoints/{number}/restore",
+            web::post().to(work::restore),
+        )
+        .route("/api/runs/{id}/commit", web::post().to(work::commit))
+        .route("/api/runs/{id}/push", web::post().to(work::push))
+        .route("/api/runs/{id}/accept", web::post().to(work::accept))
+        .route("/api/runs/{id}/revert", web::post().to(work::revert))
+        .route(
+            "/api/runs/{id}/rename-branch",
+            web::post().to(work::rename_branch),
+        );
 }

@@ -109,6 +109,7 @@ impl RunActor {
                 let command = Command::Deleted { removed, millis };
                 self.execute(command, Along::default(), context);
             }
+            News::Worked(done) => self.worked(*done, context),
             News::NotRemoved { why } => {
                 self.deleting = false;
                 for waiter in self.delete_waiters.drain(..) {
@@ -130,6 +131,8 @@ impl RunActor {
             run: run.clone(),
             shared: Arc::clone(&self.shared),
             registry: self.registry.clone(),
+            actor: context.address(),
+            world: Arc::clone(&self.world),
         };
         self.busy += 1;
         let running = actix::spawn(job(beside));
@@ -311,6 +314,8 @@ pub(super) struct Beside {
     pub run: crate::domain::run::Run,
     pub shared: Arc<super::shared::Shared>,
     pub registry: Addr<Registry>,
+    pub actor: Addr<RunActor>,
+    pub world: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Beside {
@@ -324,6 +329,17 @@ impl Beside {
             }
             Err(error) => log::debug!(run_id:%; "News of run {run_id} came too late: {error}."),
         }
+    }
+
+    /// Waits until nobody else replaces files of the worktrees or numbers a checkpoint, and looks
+    /// at the run anew.
+    pub async fn alone(&mut self) -> tokio::sync::OwnedMutexGuard<()> {
+        let guard = Arc::clone(&self.world).lock_owned().await;
+        // An actor that has ended changes nothing any more.
+        if let Ok(Some(run)) = self.actor.send(super::run_actor::Now).await {
+            self.run = *run;
+        }
+        guard
     }
 
     /// Runs a blocking job; a panic in it is an error of ours and is told as one.

@@ -127,6 +127,7 @@ impl RunActor {
             delivery,
             spooled,
             idempotent: None,
+            answer: None,
         };
         if reads_transcript(&hook.signal) {
             let path = hook.transcript_path.clone();
@@ -234,7 +235,8 @@ impl RunActor {
 
     /// Takes a checkpoint beside the actor.
     pub(super) fn start_checkpoint(&mut self, reason: &'static str, context: &mut Context<Self>) {
-        self.beside(context, move |beside| async move {
+        self.beside(context, move |mut beside| async move {
+            let _alone = beside.alone().await;
             let taken = take_checkpoint(&beside, reason).await;
             beside.tell(News::CheckpointTaken(taken)).await;
         });
@@ -279,11 +281,12 @@ const fn reads_transcript(signal: &Signal) -> bool {
 
 /// The process is gone: what it leaves is kept, then its end is told.
 async fn ended(
-    beside: Beside,
+    mut beside: Beside,
     report: Option<ExitReport>,
     attempt: u32,
     observed: Vec<Observation>,
 ) {
+    let _alone = beside.alone().await;
     let checkpoint = match beside.run.stop {
         Some(StopBy::Cancel) => take_checkpoint(&beside, "cancel").await,
         Some(StopBy::Pause) => take_checkpoint(&beside, "pause").await,
@@ -396,7 +399,8 @@ fn last_lines(run_dir: &std::path::Path) -> String {
 }
 
 /// Keeps unmerged work, then removes worktrees, branches and checkpoints.
-pub(super) async fn delete(beside: Beside) {
+pub(super) async fn delete(mut beside: Beside) {
+    let _alone = beside.alone().await;
     let begun = Instant::now();
     // Keeping comes first and must succeed: nothing is removed that is not kept.
     let kept = take_checkpoint_for_delete(&beside).await;

@@ -45,6 +45,9 @@ pub enum AskError {
     /// The store could not.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What was to be done with the run's work came to nothing.
+    #[error("{0:?}")]
+    Work(super::work::WorkFault),
     /// A job on the world failed.
     #[error("{0}")]
     World(String),
@@ -82,6 +85,13 @@ pub enum Request {
     SetNotify {
         /// The wish.
         notify: bool,
+    },
+    /// Have something done with the run's work: answered when it is done and recorded.
+    Order {
+        /// What.
+        order: super::work::Order,
+        /// The answer to remember.
+        idempotent: Option<Box<Idempotency>>,
     },
     /// Delete: answered when it is gone.
     Delete,
@@ -162,6 +172,8 @@ pub enum News {
     Look,
     /// A checkpoint job ended.
     CheckpointTaken(Option<Checkpoint>),
+    /// An order was carried out.
+    Worked(Box<super::work::Done>),
     /// Worktrees, branches and files of the run are gone.
     Removed {
         /// The worktrees that were removed.

@@ -8,6 +8,7 @@
 //! Invariants, as absences: nothing is visible before its commit; no run has two actors; no queue
 //! is without a bound; nobody but a run's own actor decides for it.
 
+mod asked;
 pub mod broadcaster;
 pub mod clock;
 mod effects;
@@ -21,6 +22,7 @@ mod set_up;
 pub mod shared;
 mod spool;
 mod watch;
+pub mod work;
 
 pub use messages::{Answer, AskError, Request};
 pub use shared::{Runtime, Shared};

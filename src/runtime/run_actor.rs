@@ -8,7 +8,7 @@
 
 use super::{
     clock,
-    messages::{Answer, Ask, AskError, Idempotency, News, Request, Tell},
+    messages::{Answer, AskError, Idempotency, News, Tell},
     registry::{Passivate, Registry},
     shared::Shared,
 };
@@ -22,8 +22,7 @@ use crate::{
     store::{self, Append, RunRow, StoreError},
 };
 use actix::{
-    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message,
-    ResponseFuture, WrapFuture,
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture,
 };
 use std::{
     collections::{HashSet, VecDeque},
@@ -79,6 +78,8 @@ pub struct RunActor {
     pending: usize,
     /// Effects under way.
     pub(super) busy: usize,
+    /// Held by whoever replaces files of the worktrees, or numbers a checkpoint.
+    pub(super) world: Arc<tokio::sync::Mutex<()>>,
     failed: Option<StoreError>,
 }
 
@@ -113,9 +114,16 @@ pub(super) struct Along {
     pub reply: Option<Reply>,
     pub delivery: Option<Uuid>,
     pub idempotent: Option<Box<Idempotency>>,
+    /// What the caller is answered; without it, the run.
+    pub answer: Option<Answer>,
     /// A spool file to take away after the commit.
     pub spooled: Option<PathBuf>,
 }
+
+/// Asks for the run as it is now.
+#[derive(Message)]
+#[rtype(result = "Option<Box<Run>>")]
+pub(super) struct Now;
 
 /// The registry has forgotten this actor.
 #[derive(Message)]
@@ -149,6 +157,7 @@ impl RunActor {
             deliveries: VecDeque::new(),
             pending: 0,
             busy: 0,
+            world: Arc::default(),
             failed: None,
         }
     }
@@ -182,8 +191,8 @@ impl RunActor {
                 if let Some(path) = &along.spooled {
                     super::spool::taken(path);
                 }
-                let view = RunRow::of(run).view().to_owned();
-                answer(along.reply, Ok(view));
+                let view = || Ok(RunRow::of(run).view().to_owned());
+                answer(along.reply, along.answer.unwrap_or_else(view));
             }
             Ok(events) => self.append(events, along, context),
         }
@@ -218,7 +227,12 @@ impl RunActor {
         } else {
             String::new()
         };
-        let idempotent = along.idempotent.map(|key| key.answered(&view));
+        let answered = along.answer.unwrap_or_else(|| Ok(view.clone()));
+        let fine = answered.as_ref().ok();
+        let idempotent = along
+            .idempotent
+            .zip(fine)
+            .map(|(key, text)| key.answered(text));
         self.live.store(run.is_live(), Ordering::Relaxed);
         let append = Append {
             run_id: self.id,
@@ -234,6 +248,7 @@ impl RunActor {
             effects,
             stopped,
             view,
+            answered,
             reply: along.reply,
             spooled: along.spooled,
         };
@@ -299,7 +314,7 @@ impl RunActor {
                 answer(Some(waiter), Ok(done.view.clone()));
             }
         }
-        answer(done.reply, Ok(done.view));
+        answer(done.reply, done.answered);
         for effect in done.effects {
             self.carry_out(effect, context);
         }
@@ -339,7 +354,7 @@ impl RunActor {
         false
     }
 
-    fn stop(&mut self, by: StopBy, reply: Reply, context: &mut Context<Self>) {
+    pub(super) fn stop(&mut self, by: StopBy, reply: Reply, context: &mut Context<Self>) {
         let Some(run) = &self.run else {
             return answer(Some(reply), Err(AskError::UnknownRun));
         };
@@ -387,6 +402,7 @@ struct Done {
     /// No stop is outstanding any more.
     stopped: bool,
     view: String,
+    answered: Answer,
     reply: Option<Reply>,
     spooled: Option<PathBuf>,
 }
@@ -416,57 +432,6 @@ impl Actor for RunActor {
     }
 }
 
-impl Handler<Ask> for RunActor {
-    type Result = ResponseFuture<Answer>;
-
-    fn handle(&mut self, ask: Ask, context: &mut Self::Context) -> Self::Result {
-        let (reply, answer_of) = oneshot::channel();
-        let along = |idempotent| Along {
-            reply: None,
-            idempotent,
-            ..Along::default()
-        };
-        match ask.request {
-            Request::Create { new, idempotent } => {
-                let along = Along {
-                    reply: Some(reply),
-                    ..along(idempotent)
-                };
-                self.append(vec![(*new).into()], along, context);
-            }
-            Request::Continue {
-                message,
-                idempotent,
-            } => {
-                let along = Along {
-                    reply: Some(reply),
-                    ..along(idempotent)
-                };
-                self.execute(Command::Continue { message }, along, context);
-            }
-            Request::Stop { by } => self.stop(by, reply, context),
-            Request::Delete => self.stop(StopBy::Delete, reply, context),
-            Request::SetNotify { notify } => {
-                let along = Along {
-                    reply: Some(reply),
-                    ..along(None)
-                };
-                self.execute(Command::SetNotify { notify }, along, context);
-            }
-            Request::Hook { payload, delivery } => {
-                self.take_spool();
-                self.jobs.push_back(Job::Hook {
-                    payload,
-                    delivery,
-                    from: From::Caller(reply),
-                });
-                self.work(context);
-            }
-        }
-        Box::pin(async move { answer_of.await.unwrap_or(Err(AskError::ActorEnded)) })
-    }
-}
-
 impl Handler<Tell> for RunActor {
     type Result = Answer;
 
@@ -477,6 +442,14 @@ impl Handler<Tell> for RunActor {
             self.hear(tell.news, context);
         }
         Ok(String::new())
+    }
+}
+
+impl Handler<Now> for RunActor {
+    type Result = Option<Box<Run>>;
+
+    fn handle(&mut self, _: Now, _: &mut Self::Context) -> Self::Result {
+        self.run.clone().map(Box::new)
     }
 }
 

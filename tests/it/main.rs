@@ -16,3 +16,4 @@ mod runs;
 mod scale;
 mod support;
 mod terminal;
+mod work;

@@ -1,0 +1,327 @@
+//! What a run changed: the diff, its size, and the checkpoints.
+
+use super::{
+    answer::{id, json, ok, read, unknown},
+    error::ApiError,
+};
+use crate::{
+    domain::{
+        RepoId, RunId,
+        run::{
+            Event,
+            event::{CheckpointAt, WorktreeAt},
+        },
+        time,
+    },
+    git::{self, ChangesOf, DiffStats, FileChange, FileStatus, GitError},
+    runtime::Runtime,
+    store::{Reader, StoreError},
+};
+use actix_web::{HttpResponse, http::StatusCode, web};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::path::PathBuf;
+use tokio::sync::mpsc;
+
+/// Bytes of an answer that are gathered before they leave.
+const PIECE_LEN: usize = 256 * 1024;
+/// Pieces that may wait for a slow reader.
+const PIECES_MAX: usize = 4;
+
+/// A repo of a run, as its row tells.
+#[derive(Deserialize)]
+struct RepoRow {
+    repo_id: RepoId,
+    name: String,
+    repo_path: PathBuf,
+    worktree: Option<PathBuf>,
+    branch: String,
+    base_commit: String,
+    #[serde(skip)]
+    checkpoint: Option<String>,
+}
+
+impl RepoRow {
+    fn at(&self) -> WorktreeAt {
+        WorktreeAt {
+            repo_id: self.repo_id,
+            name: self.name.clone(),
+            worktree: self.worktree.clone().unwrap_or_default(),
+            branch: self.branch.clone(),
+        }
+    }
+
+    fn of<'a>(&'a self, at: &'a WorktreeAt) -> ChangesOf<'a> {
+        ChangesOf {
+            at,
+            repo_path: &self.repo_path,
+            base_commit: &self.base_commit,
+            checkpoint: self.checkpoint.as_deref(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct RunRow {
+    repos: Vec<RepoRow>,
+}
+
+/// The repos of a run, each with its last checkpoint; nothing for an unknown run.
+fn repos(reader: &Reader, id: RunId) -> Result<Option<Vec<RepoRow>>, StoreError> {
+    let Some(view) = reader.run_view(id)? else {
+        return Ok(None);
+    };
+    let row: RunRow =
+        serde_json::from_str(&view).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    let mut repos = row.repos;
+    for (_, _, kept) in checkpoints(reader, id)? {
+        for repo in &mut repos {
+            let of_repo = kept.iter().find(|kept| kept.repo_id == repo.repo_id);
+            if let Some(kept) = of_repo {
+                repo.checkpoint = Some(kept.commit.clone());
+            }
+        }
+    }
+    Ok(Some(repos))
+}
+
+type Kept = ((u32, String), crate::domain::Time, Vec<CheckpointAt>);
+
+/// Checkpoints of a run, oldest first: number and reason, time, commits.
+fn checkpoints(reader: &Reader, id: RunId) -> Result<Vec<Kept>, StoreError> {
+    let mut all = Vec::new();
+    for stored in reader.events_of_run(id, 0, None, Some("run.checkpointed"))? {
+        if let Event::RunCheckpointed(kept) = stored.event()? {
+            all.push(((kept.number, kept.reason), stored.created_at, kept.repos));
+        }
+    }
+    Ok(all)
+}
+
+fn fault(name: &str, error: GitError) -> ApiError {
+    let gone = matches!(
+        error,
+        GitError::NotARepository { .. } | GitError::UnknownRevision { .. }
+    );
+    if gone {
+        ApiError::conflict(format!("Repo '{name}': {error}."))
+    } else {
+        ApiError::fault(error)
+    }
+}
+
+/// GET runs/{id}/diff-stats
+#[utoipa::path(get, path = "/api/runs/{id}/diff-stats", tag = "changes",
+    params(("id" = uuid::Uuid, Path)),
+    responses((status = 200, body = super::schema::DiffStatsView), (status = 404), (status = 409)))]
+pub(super) async fn diff_stats(
+    runtime: web::Data<Runtime>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let id: RunId = id(&path, "run")?;
+    let repos = read(&runtime, move |reader| repos(reader, id)).await?;
+    let repos = repos.ok_or_else(|| unknown("run"))?;
+    let counted = web::block(move || {
+        let mut total = DiffStats::default();
+        for repo in &repos {
+            let stats = git::diff_stats(repo.of(&repo.at()));
+            total.add(stats.map_err(|error| fault(&repo.name, error))?);
+        }
+        Ok::<_, ApiError>(total)
+    });
+    let total = counted.await.map_err(ApiError::fault)??;
+    ok(&json!({
+        "files_changed": total.files_changed,
+        "insertions": total.insertions,
+        "deletions": total.deletions,
+    }))
+}
+
+/// GET runs/{id}/changes
+#[utoipa::path(get, path = "/api/runs/{id}/changes", tag = "changes",
+    params(("id" = uuid::Uuid, Path)),
+    responses((status = 200, body = super::schema::ChangesView), (status = 404), (status = 409)))]
+pub(super) async fn changes(
+    runtime: web::Data<Runtime>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let id: RunId = id(&path, "run")?;
+    let repos = read(&runtime, move |reader| repos(reader, id)).await?;
+    let repos = repos.ok_or_else(|| unknown("run"))?;
+    let (sender, mut pieces) = mpsc::channel(PIECES_MAX);
+    let job = tokio::task::spawn_blocking(move || {
+        let mut out = Out {
+            sender,
+            piece: Vec::new(),
+        };
+        let told = tell(&repos, &mut out);
+        told.and_then(|()| out.leave().map_err(ApiError::fault))
+    });
+    // Until the first piece has left, a failure is an answer of its own.
+    let Some(first) = pieces.recv().await else {
+        job.await.map_err(ApiError::fault)??;
+        return Err(ApiError::fault("an answer without a byte"));
+    };
+    let rest = futures_util::stream::unfold((pieces, Some(job)), |(mut pieces, job)| async move {
+        if let Some(piece) = pieces.recv().await {
+            return Some((Ok(piece), (pieces, job)));
+        }
+        // Cut off rather than completed: the reader sees that it is not all.
+        match job?.await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some((Err(std::io::Error::other(error)), (pieces, None))),
+            Err(error) => Some((Err(std::io::Error::other(error)), (pieces, None))),
+        }
+    });
+    let all = futures_util::stream::once(async { Ok(first) }).chain(rest);
+    Ok(HttpResponse::Ok()
+        .content_type("application/json")
+        .streaming(Box::pin(all)))
+}
+
+/// The way to a reader, piece by piece.
+struct Out {
+    sender: mpsc::Sender<Bytes>,
+    piece: Vec<u8>,
+}
+
+impl Out {
+    fn text(&mut self, text: &str) {
+        self.piece.extend_from_slice(text.as_bytes());
+    }
+
+    fn value(&mut self, value: &impl Serialize) -> Result<(), GitError> {
+        serde_json::to_writer(&mut self.piece, value).map_err(|error| GitError::Io {
+            doing: "writing a change as JSON",
+            source: error.into(),
+        })?;
+        if self.piece.len() >= PIECE_LEN {
+            self.leave()?;
+        }
+        Ok(())
+    }
+
+    /// Sends what was gathered; fails when the reader went away.
+    fn leave(&mut self) -> Result<(), GitError> {
+        let piece = Bytes::from(std::mem::take(&mut self.piece));
+        let sent = self.sender.blocking_send(piece);
+        sent.map_err(|_| GitError::Cancelled)
+    }
+}
+
+fn tell(repos: &[RepoRow], out: &mut Out) -> Result<(), ApiError> {
+    let mut total = DiffStats::default();
+    out.text("{\"repos\":[");
+    for (number, repo) in repos.iter().enumerate() {
+        let told = |error| fault(&repo.name, error);
+        if number > 0 {
+            out.text(",");
+        }
+        let mut head = json!({
+            "repo_id": repo.repo_id, "repo_name": repo.name,
+            "branch": repo.branch, "base_commit": repo.base_commit,
+        })
+        .to_string();
+        head.pop();
+        out.text(&head);
+        out.text(",\"files\":[");
+        let mut between = "";
+        let stats = git::changes(repo.of(&repo.at()), &mut |file| {
+            out.text(std::mem::replace(&mut between, ","));
+            out.value(&FileView::of(&file))
+        });
+        total.add(stats.map_err(told)?);
+        out.text("]}");
+    }
+    let DiffStats {
+        files_changed,
+        insertions,
+        deletions,
+    } = total;
+    out.text(&format!(
+        "],\"files_changed\":{files_changed},\"insertions\":{insertions},\"deletions\":{deletions}}}"
+    ));
+    Ok(())
+}
+
+/// A changed file on the wire. Bytes that are no text are shown as well as they can be.
+#[derive(Serialize)]
+struct FileView<'a> {
+    path: std::borrow::Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_bytes: Option<String>,
+    old_path: Option<std::borrow::Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_path_bytes: Option<String>,
+    status: &'static str,
+    binary: bool,
+    insertions: u64,
+    deletions: u64,
+    diff: std::borrow::Cow<'a, str>,
+    old_content: Option<std::borrow::Cow<'a, str>>,
+    new_content: Option<std::borrow::Cow<'a, str>>,
+    truncated: bool,
+}
+
+impl<'a> FileView<'a> {
+    fn of(file: &'a FileChange) -> Self {
+        let lossy = String::from_utf8_lossy;
+        Self {
+            path: lossy(&file.path),
+            path_bytes: odd(&file.path),
+            old_path: file.old_path.as_deref().map(lossy),
+            old_path_bytes: file.old_path.as_deref().and_then(odd),
+            status: match file.status {
+                FileStatus::Added => "added",
+                FileStatus::Modified => "modified",
+                FileStatus::Deleted => "deleted",
+                FileStatus::Renamed => "renamed",
+            },
+            binary: file.binary,
+            insertions: file.insertions,
+            deletions: file.deletions,
+            diff: lossy(&file.diff),
+            old_content: file.old_content.as_deref().map(lossy),
+            new_content: file.new_content.as_deref().map(lossy),
+            truncated: file.truncated,
+        }
+    }
+}
+
+/// A path that is not UTF-8, in base64.
+fn odd(path: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(path);
+    text.is_err().then(|| data_encoding::BASE64.encode(path))
+}
+
+/// GET runs/{id}/checkpoints
+#[utoipa::path(get, path = "/api/runs/{id}/checkpoints", tag = "changes",
+    params(("id" = uuid::Uuid, Path)),
+    responses((status = 200, body = [super::schema::CheckpointView]), (status = 404)))]
+pub(super) async fn list_checkpoints(
+    runtime: web::Data<Runtime>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let id: RunId = id(&path, "run")?;
+    let kept = read(&runtime, move |reader| {
+        let known = reader.run_exists(id)?;
+        known.then(|| checkpoints(reader, id)).transpose()
+    });
+    let kept = kept.await?.ok_or_else(|| unknown("run"))?;
+    let shown: Vec<_> = kept
+        .into_iter()
+        .map(|((number, reason), at, repos)| {
+            let repos: Vec<_> = repos
+                .iter()
+                .map(|kept| json!({"repo_name": kept.repo_name, "commit": kept.commit}))
+                .collect();
+            json!({
+                "number": number, "created_at": time::format(&at),
+                "reason": reason, "repos": repos,
+            })
+        })
+        .collect();
+    Ok(json(StatusCode::OK, json!(shown).to_string()))
+}

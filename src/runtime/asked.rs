@@ -1,0 +1,61 @@
+//! What callers ask of a run's actor.
+
+use super::{
+    messages::{Answer, Ask, AskError, Request},
+    run_actor::{Along, From, Job, RunActor},
+};
+use crate::domain::run::{Command, event::StopBy};
+use actix::{Handler, ResponseFuture};
+use tokio::sync::oneshot;
+
+impl Handler<Ask> for RunActor {
+    type Result = ResponseFuture<Answer>;
+
+    fn handle(&mut self, ask: Ask, context: &mut Self::Context) -> Self::Result {
+        let (reply, answer_of) = oneshot::channel();
+        let along = |idempotent| Along {
+            reply: None,
+            idempotent,
+            ..Along::default()
+        };
+        match ask.request {
+            Request::Create { new, idempotent } => {
+                let along = Along {
+                    reply: Some(reply),
+                    ..along(idempotent)
+                };
+                self.append(vec![(*new).into()], along, context);
+            }
+            Request::Continue {
+                message,
+                idempotent,
+            } => {
+                let along = Along {
+                    reply: Some(reply),
+                    ..along(idempotent)
+                };
+                self.execute(Command::Continue { message }, along, context);
+            }
+            Request::Stop { by } => self.stop(by, reply, context),
+            Request::Delete => self.stop(StopBy::Delete, reply, context),
+            Request::SetNotify { notify } => {
+                let along = Along {
+                    reply: Some(reply),
+                    ..along(None)
+                };
+                self.execute(Command::SetNotify { notify }, along, context);
+            }
+            Request::Order { order, idempotent } => self.order(order, idempotent, reply, context),
+            Request::Hook { payload, delivery } => {
+                self.take_spool();
+                self.jobs.push_back(Job::Hook {
+                    payload,
+                    delivery,
+                    from: From::Caller(reply),
+                });
+                self.work(context);
+            }
+        }
+        Box::pin(async move { answer_of.await.unwrap_or(Err(AskError::ActorEnded)) })
+    }
+}

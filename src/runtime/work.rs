@@ -1,0 +1,484 @@
+//! Carries out what people want done with a run's work. Done first, recorded after, never again:
+//! a crash in between leaves the work done and its record missing.
+
+use super::{
+    effects::Beside,
+    messages::{AskError, Idempotency, News},
+    run_actor::{Along, Reply, RunActor, answer},
+};
+use crate::{
+    domain::run::{
+        Command, Event, Run,
+        command::Checkpoint,
+        event::{
+            BranchRenamed, CheckpointAt, CommittedAt, PushedAt, RepoBase, RepoBranch, RevertedAt,
+            RunAccepted, RunCommitted, RunPushed, RunRestored, RunReverted, WorktreeAt,
+        },
+        work::{Work, WorkKind, admit},
+    },
+    git::{self, GitError},
+};
+use actix::{Context, Handler, Message};
+use serde_json::json;
+use std::path::Path;
+
+/// What somebody wants done.
+#[derive(Debug, Clone)]
+pub enum Order {
+    /// Commit everything in the worktrees.
+    Commit {
+        /// The message; not blank.
+        message: String,
+    },
+    /// Push the run branch.
+    Push,
+    /// Push it, and record that the work was accepted.
+    Accept,
+    /// Give the run branch another name.
+    Rename {
+        /// The name.
+        name: String,
+    },
+    /// Take branch and files back to the base commits.
+    Revert,
+    /// Bring back the contents of a checkpoint.
+    Restore {
+        /// Its number.
+        number: u32,
+    },
+}
+
+impl Order {
+    const fn kind(&self) -> WorkKind {
+        match self {
+            Self::Commit { .. } => WorkKind::Commit,
+            Self::Push | Self::Accept => WorkKind::Ship,
+            Self::Rename { .. } => WorkKind::Rename,
+            Self::Revert | Self::Restore { .. } => WorkKind::Replace,
+        }
+    }
+
+    /// Whether nothing else may touch the worktrees meanwhile.
+    const fn alone(&self) -> bool {
+        matches!(self.kind(), WorkKind::Rename | WorkKind::Replace)
+    }
+}
+
+/// Why an order came to nothing, as the caller is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorkFault {
+    /// What was asked for makes no sense.
+    Invalid(String),
+    /// It is not there.
+    Missing(String),
+    /// The present state of a repository forbids it.
+    Conflict(String),
+    /// Somebody else's server refused or failed.
+    Remote(String),
+    /// Ours.
+    Fault(String),
+}
+
+impl WorkFault {
+    fn of(name: &str, error: &GitError) -> Self {
+        let why = format!("Repo '{name}': {error}.");
+        match error {
+            GitError::InvalidName { .. } => Self::Invalid(why),
+            GitError::BranchTaken { .. }
+            | GitError::BranchInTheWay { .. }
+            | GitError::CommitRefused { .. }
+            | GitError::NoRemote { .. }
+            | GitError::ChangedMeanwhile { .. }
+            | GitError::WorktreeGone { .. }
+            | GitError::NotARepository { .. }
+            | GitError::UnknownRevision { .. }
+            | GitError::TimedOut { .. } => Self::Conflict(why),
+            GitError::FolderInTheWay { .. }
+            | GitError::TooMuch { .. }
+            | GitError::Cancelled
+            | GitError::Failed { .. }
+            | GitError::Io { .. }
+            | GitError::Library { .. } => Self::Fault(why),
+        }
+    }
+}
+
+/// What came of an order.
+pub struct Done {
+    /// Taken before it.
+    checkpoint: Option<Checkpoint>,
+    /// To be recorded.
+    work: Vec<Work>,
+    /// JSON for the caller; without one, the run as it is then.
+    answer: Result<Option<String>, WorkFault>,
+    reply: Option<Reply>,
+    idempotent: Option<Box<Idempotency>>,
+}
+
+impl Done {
+    fn new(work: Vec<Work>, answer: Result<Option<String>, WorkFault>) -> Self {
+        Self {
+            checkpoint: None,
+            work,
+            answer,
+            reply: None,
+            idempotent: None,
+        }
+    }
+
+    fn failed(fault: WorkFault) -> Self {
+        Self::new(Vec::new(), Err(fault))
+    }
+}
+
+/// Asks an actor for the run as it is now, if it admits this kind of work.
+#[derive(Message)]
+#[rtype(result = "Result<Box<Run>, AskError>")]
+pub(super) struct Admit(WorkKind);
+
+impl Handler<Admit> for RunActor {
+    type Result = Result<Box<Run>, AskError>;
+
+    fn handle(&mut self, Admit(kind): Admit, _: &mut Self::Context) -> Self::Result {
+        let run = self.run.as_ref().ok_or(AskError::UnknownRun)?;
+        admit(run, kind)?;
+        Ok(Box::new(run.clone()))
+    }
+}
+
+impl RunActor {
+    /// Takes an order; it is carried out beside the actor.
+    pub(super) fn order(
+        &mut self,
+        order: Order,
+        idempotent: Option<Box<Idempotency>>,
+        reply: Reply,
+        context: &mut Context<Self>,
+    ) {
+        let Some(run) = &self.run else {
+            return answer(Some(reply), Err(AskError::UnknownRun));
+        };
+        if let Err(rejection) = admit(run, order.kind()) {
+            return answer(Some(reply), Err(rejection.into()));
+        }
+        self.beside(context, move |mut beside| async move {
+            let lock = std::sync::Arc::clone(&beside.world);
+            let _alone = if order.alone() {
+                Some(lock.lock().await)
+            } else {
+                None
+            };
+            // It may have changed while others were at work.
+            match beside.actor.send(Admit(order.kind())).await {
+                Ok(Ok(run)) => beside.run = *run,
+                Ok(Err(error)) => return answer(Some(reply), Err(error)),
+                Err(_) => return answer(Some(reply), Err(AskError::ActorEnded)),
+            }
+            let mut done = carry_out(&beside, order).await;
+            (done.reply, done.idempotent) = (Some(reply), idempotent);
+            beside.tell(News::Worked(Box::new(done))).await;
+        });
+    }
+
+    /// Records what was done, then answers.
+    pub(super) fn worked(&mut self, done: Done, context: &mut Context<Self>) {
+        if let Some(checkpoint) = done.checkpoint {
+            self.execute(Command::Checkpointed(checkpoint), Along::default(), context);
+        }
+        let along = Along {
+            reply: done.reply,
+            answer: done.answer.map_err(AskError::Work).transpose(),
+            idempotent: done.idempotent,
+            ..Along::default()
+        };
+        self.execute(Command::Worked(done.work), along, context);
+    }
+}
+
+async fn carry_out(beside: &Beside, order: Order) -> Done {
+    let (run, shared) = (beside.run.clone(), std::sync::Arc::clone(&beside.shared));
+    let done = beside.blocking(move || match order {
+        Order::Commit { message } => commit(&run, message),
+        Order::Push => push(&run, false),
+        Order::Accept => push(&run, true),
+        Order::Rename { name } => rename(&run, &shared, name),
+        Order::Revert => revert(&run),
+        Order::Restore { number } => restore(&run, &shared, number),
+    });
+    done.await
+        .unwrap_or_else(|error| Done::failed(WorkFault::Fault(error)))
+}
+
+fn base_of<'r>(run: &'r Run, at: &WorktreeAt) -> Option<&'r RepoBase> {
+    let bases = &run.created.repos;
+    bases.iter().find(|base| base.repo_id == at.repo_id)
+}
+
+/// Worktrees with the repositories they belong to.
+fn placed(run: &Run) -> Vec<(&WorktreeAt, &RepoBase)> {
+    let all = run.worktrees.iter();
+    all.filter_map(|at| Some((at, base_of(run, at)?))).collect()
+}
+
+fn commit(run: &Run, message: String) -> Done {
+    let mut repos = Vec::new();
+    let mut first = None;
+    for (at, base) in placed(run) {
+        let (commit, error) = match git::commit(at, &base.repo_path, &message) {
+            Ok(None) => continue,
+            Ok(Some(commit)) => (Some(commit), None),
+            Err(error) => {
+                first.get_or_insert_with(|| WorkFault::of(&at.name, &error));
+                (None, Some(error.to_string()))
+            }
+        };
+        repos.push(CommittedAt {
+            repo_id: at.repo_id,
+            repo_name: at.name.clone(),
+            branch: at.branch.clone(),
+            commit,
+            error,
+        });
+    }
+    if repos.is_empty() {
+        let why = "There is nothing to commit: no repo has changes.".to_owned();
+        return Done::failed(WorkFault::Invalid(why));
+    }
+    let shown: Vec<_> = repos
+        .iter()
+        .map(|at| {
+            let mut shown = json!({
+                "repo_name": at.repo_name, "branch": at.branch, "commit": at.commit,
+            });
+            if let Some(error) = &at.error {
+                shown["error"] = json!(error);
+            }
+            shown
+        })
+        .collect();
+    let answer = match first {
+        Some(fault) if repos.iter().all(|at| at.commit.is_none()) => Err(fault),
+        Some(_) | None => Ok(Some(json!(shown).to_string())),
+    };
+    Done::new(
+        vec![Work::Committed(RunCommitted { message, repos })],
+        answer,
+    )
+}
+
+fn push(run: &Run, accept: bool) -> Done {
+    let branch = &run.run_branch;
+    let mut without_remote = 0;
+    let mut repos = Vec::new();
+    for base in &run.created.repos {
+        let (remote_url, error) = match git::push(&base.repo_path, &base.name, branch) {
+            Ok(pushed) => (Some(pushed.remote_url), pushed.error),
+            Err(error) => {
+                without_remote += usize::from(matches!(error, GitError::NoRemote { .. }));
+                (None, Some(error.to_string()))
+            }
+        };
+        repos.push(PushedAt {
+            repo_id: base.repo_id,
+            repo_name: base.name.clone(),
+            branch: branch.clone(),
+            remote_url,
+            pushed: error.is_none(),
+            error,
+        });
+    }
+    if without_remote == repos.len() {
+        let why = "No repo of this run has a remote to push to; add one with `git remote add`.";
+        return Done::failed(WorkFault::Conflict(why.to_owned()));
+    }
+    let shown: Vec<_> = repos
+        .iter()
+        .map(|at| {
+            json!({
+                "repo_name": at.repo_name, "branch": at.branch, "remote_url": at.remote_url,
+                "pushed": at.pushed, "error": at.error,
+            })
+        })
+        .collect();
+    let went_through = repos.iter().any(|at| at.pushed);
+    let answer = if went_through {
+        Ok(Some(json!(shown).to_string()))
+    } else {
+        let said: Vec<_> = repos
+            .iter()
+            .filter_map(|at| Some(format!("Repo '{}': {}.", at.repo_name, at.error.as_ref()?)))
+            .collect();
+        Err(WorkFault::Remote(format!(
+            "Nothing was pushed. {}",
+            said.join(" ")
+        )))
+    };
+    let pushed = RunPushed {
+        repos: repos.clone(),
+    };
+    let mut work = vec![Work::Pushed(pushed)];
+    if accept && went_through {
+        work.push(Work::Accepted(RunAccepted { repos }));
+    }
+    Done::new(work, answer)
+}
+
+fn rename(run: &Run, shared: &super::shared::Shared, name: String) -> Done {
+    let bases = &run.created.repos;
+    let repos: Vec<(&str, &Path)> = bases
+        .iter()
+        .map(|base| (base.name.as_str(), base.repo_path.as_path()))
+        .collect();
+    let found = bases
+        .iter()
+        .filter_map(|base| git::inspect(&base.repo_path).ok());
+    let git_dirs: Vec<_> = found.map(|found| found.git_dir).collect();
+    let job = || git::rename_everywhere(&repos, &run.run_branch, &name);
+    if let Err((repo, error)) = shared.repo_locks.with(&git_dirs, job) {
+        return Done::failed(WorkFault::of(&repo, &error));
+    }
+    let repos = bases.iter().map(|base| RepoBranch {
+        repo_id: base.repo_id,
+        repo_name: base.name.clone(),
+        branch: name.clone(),
+    });
+    let renamed = BranchRenamed {
+        from: run.run_branch.clone(),
+        repos: repos.collect(),
+        to: name,
+    };
+    Done::new(vec![Work::Renamed(renamed)], Ok(None))
+}
+
+/// Keeps the present work of all repos, also where nothing changed.
+fn keep(run: &Run, reason: &str) -> Result<Checkpoint, WorkFault> {
+    let number = run.checkpoint_number + 1;
+    let mut repos = Vec::new();
+    for (at, base) in placed(run) {
+        let kept = git::take_always(at, &base.repo_path, run.id, number, reason);
+        repos.push(kept.map_err(|error| WorkFault::of(&at.name, &error))?);
+    }
+    let reason = reason.to_owned();
+    Ok(Checkpoint {
+        number,
+        reason,
+        repos,
+    })
+}
+
+fn of_repo<'c>(kept: &'c [CheckpointAt], at: &WorktreeAt) -> Option<&'c CheckpointAt> {
+    kept.iter().find(|kept| kept.repo_id == at.repo_id)
+}
+
+fn revert(run: &Run) -> Done {
+    let checkpoint = match keep(run, "revert") {
+        Ok(checkpoint) => checkpoint,
+        Err(fault) => return Done::failed(fault),
+    };
+    let mut repos: Vec<RevertedAt> = Vec::new();
+    let mut fault = None;
+    let all = placed(run);
+    for (at, base) in &all {
+        let Some(kept) = of_repo(&checkpoint.repos, at) else {
+            continue;
+        };
+        match git::revert(at, &base.repo_path, &base.base_commit, kept) {
+            Ok(()) => repos.push(RevertedAt {
+                repo_id: at.repo_id,
+                repo_name: at.name.clone(),
+                commit: base.base_commit.clone(),
+            }),
+            Err(error) => {
+                fault = Some(WorkFault::of(&at.name, &error));
+                break;
+            }
+        }
+    }
+    let Some(fault) = fault else {
+        let number = checkpoint.number;
+        let reverted = RunReverted {
+            checkpoint: number,
+            repos,
+        };
+        let mut done = Done::new(vec![Work::Reverted(reverted)], Ok(None));
+        done.checkpoint = Some(checkpoint);
+        return done;
+    };
+    // All or none: those that went back come forward again.
+    for (at, base) in all.iter().take(repos.len()) {
+        if let Some(kept) = of_repo(&checkpoint.repos, at)
+            && let Err(error) = git::take_up_again(at, &base.repo_path, kept)
+        {
+            log::error!(run_id:% = run.id; "Repo {} stays reverted: {error}.", at.name);
+        }
+    }
+    let mut done = Done::failed(fault);
+    done.checkpoint = Some(checkpoint);
+    done
+}
+
+fn restore(run: &Run, shared: &super::shared::Shared, number: u32) -> Done {
+    let wanted = match checkpoint(run, shared, number) {
+        Ok(Some(wanted)) => wanted,
+        Ok(None) => {
+            let why = format!("This run has no checkpoint {number}.");
+            return Done::failed(WorkFault::Missing(why));
+        }
+        Err(error) => return Done::failed(WorkFault::Fault(error.to_string())),
+    };
+    let before = match keep(run, "restore") {
+        Ok(before) => before,
+        Err(fault) => return Done::failed(fault),
+    };
+    let to = |kept: &Checkpoint| {
+        for (at, base) in placed(run) {
+            let Some(kept) = of_repo(&kept.repos, at) else {
+                continue;
+            };
+            git::restore(at, &base.repo_path, &kept.commit)
+                .map_err(|error| WorkFault::of(&at.name, &error))?;
+        }
+        Ok(())
+    };
+    let mut done = match to(&wanted) {
+        Ok(()) => {
+            let restored = RunRestored {
+                number,
+                reason: wanted.reason,
+                repos: wanted.repos,
+            };
+            Done::new(vec![Work::Restored(restored)], Ok(None))
+        }
+        Err(fault) => {
+            if let Err(again) = to(&before) {
+                let id = run.id;
+                log::error!(run_id:% = id; "Run {id} stays half restored: {again:?}.");
+            }
+            Done::failed(fault)
+        }
+    };
+    done.checkpoint = Some(before);
+    done
+}
+
+/// A checkpoint of the run, as its log tells.
+fn checkpoint(
+    run: &Run,
+    shared: &super::shared::Shared,
+    number: u32,
+) -> Result<Option<Checkpoint>, crate::store::StoreError> {
+    let name = Some("run.checkpointed");
+    let stored = shared.reader.events_of_run(run.id, 0, None, name)?;
+    for event in stored.iter().rev() {
+        if let Event::RunCheckpointed(kept) = event.event()?
+            && kept.number == number
+        {
+            return Ok(Some(Checkpoint {
+                number,
+                reason: kept.reason,
+                repos: kept.repos,
+            }));
+        }
+    }
+    Ok(None)
+}

@@ -28,7 +28,7 @@ check: tools
 
 ## prove: the long counts
 prove: tools programs
-	ABBADO_PROVE=1 PROPTEST_CASES=10000 $(CARGO) test --locked --release --features test-faults
+	ABBADO_PROVE=1 $(CARGO) test --locked --release --features test-faults
 
 ## bench: nothing to compare with yet; the parts' benches come with the speed work
 bench:

@@ -247,7 +247,9 @@ fn config() -> ProptestConfig {
         max_global_rejects: 1_000_000,
         ..ProptestConfig::default()
     };
-    if std::env::var_os("ABBADO_PROVE").is_none() {
+    if std::env::var_os("ABBADO_PROVE").is_some() {
+        config.cases = 10_000;
+    } else {
         config.rng_seed = proptest::test_runner::RngSeed::Fixed(20_261_124);
     }
     config

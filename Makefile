@@ -30,9 +30,9 @@ check: tools
 prove: tools programs
 	ABBADO_PROVE=1 $(CARGO) test --locked --release --features test-faults
 
-## bench: nothing to compare with yet; the parts' benches come with the speed work
-bench:
-	@echo "no benches yet"
+## bench: ratios, each measured beside its limit in one run
+bench: tools
+	$(CARGO) bench --locked --bench hooks
 
 ## audit: licences, bans and sources of dependencies (needs cargo-deny, installed on first use)
 audit:

@@ -309,12 +309,18 @@ pub(super) async fn go_on(
     responses((status = 200, body = super::schema::RunView), (status = 400), (status = 404)))]
 pub(super) async fn notify(
     runtime: web::Data<Runtime>,
+    request: HttpRequest,
     path: web::Path<String>,
-    body: JsonBody<Notify>,
+    body: JsonBody<Value>,
 ) -> Result<HttpResponse, ApiError> {
-    let notify = body.0.notify;
+    let id: RunId = id(&path, "run")?;
+    let idempotent = match key(&runtime, &request, &body.0, StatusCode::OK).await? {
+        Key::Replayed(answer) => return Ok(answer),
+        Key::Fresh(idempotent) => idempotent,
+    };
+    let Notify { notify } = decode(body.0)?;
     let view = runtime
-        .ask(id(&path, "run")?, Request::SetNotify { notify })
+        .ask(id, Request::SetNotify { notify, idempotent })
         .await?;
     Ok(json(StatusCode::OK, view))
 }

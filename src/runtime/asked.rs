@@ -38,10 +38,10 @@ impl Handler<Ask> for RunActor {
             }
             Request::Stop { by } => self.stop(by, reply, context),
             Request::Delete => self.stop(StopBy::Delete, reply, context),
-            Request::SetNotify { notify } => {
+            Request::SetNotify { notify, idempotent } => {
                 let along = Along {
                     reply: Some(reply),
-                    ..along(None)
+                    ..along(idempotent)
                 };
                 self.execute(Command::SetNotify { notify }, along, context);
             }

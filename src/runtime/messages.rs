@@ -85,6 +85,8 @@ pub enum Request {
     SetNotify {
         /// The wish.
         notify: bool,
+        /// The answer to remember.
+        idempotent: Option<Box<Idempotency>>,
     },
     /// Have something done with the run's work: answered when it is done and recorded.
     Order {

@@ -19,15 +19,26 @@
 //! - `locks`: one lock a repository.
 //! - `worktree`, `removal`, `copy`: a run's folders.
 //! - `staging`, `checkpoint`, `keep`: a run's work, kept.
+//! - `branches`, `checkouts`: what branches there are, and where they are checked out.
+//! - `merge`, `rebase`, `delete`: what a user does with them; `draft` thinks in memory, `advance`
+//!   moves a branch with its checkout, `put_back` undoes that half way.
 
+mod advance;
+mod branches;
+mod checkouts;
 mod checkpoint;
 mod copy;
+mod delete;
+mod draft;
 mod entries;
 mod error;
 mod keep;
 mod locks;
+mod merge;
 mod place;
 mod program;
+mod put_back;
+mod rebase;
 mod removal;
 mod repository;
 mod staging;
@@ -36,11 +47,15 @@ mod worktree;
 #[cfg(test)]
 mod tests;
 
+pub use branches::{Branch, branches};
 pub use checkpoint::{restore, take, take_always};
 pub use copy::{COPY_BYTES_MAX, COPY_FILES_MAX, copy_files};
+pub use delete::delete_user_branch;
 pub use error::GitError;
 pub use keep::{drop_checkpoints, keep_deleted};
 pub use locks::RepoLocks;
+pub use merge::{Merged, merge};
+pub use rebase::{REBASE_COMMITS_MAX, Rebased, rebase};
 pub use removal::{delete_branch, remove};
 pub use repository::{Inspected, check_branch_free, inspect, resolve_commit};
 pub use worktree::{WorktreeSpec, add_all};

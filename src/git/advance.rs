@@ -93,11 +93,15 @@ impl Step<'_> {
             other => other?,
         }
         let saved = Saved::new(&place, &changes)?;
-        if let Err(error) = self.read_tree(&place, &[], self.from, self.to) {
+        // A second link changes one of the times that git looks at.
+        refresh(&place)?;
+        let updated = self.read_tree(&place, &[], self.from, self.to);
+        if updated.is_err() {
             saved.put_back(repository, &place, &changes);
             refresh(&place)?;
-            return Err(error);
+            return updated;
         }
+        drop(saved);
         let moved = self.move_checked_out(repository, &place);
         if moved.is_err() {
             self.read_tree(&place, &[], self.to, self.from)?;

@@ -220,7 +220,7 @@ fn parsed(said: &str) -> HashMap<String, (u64, u64)> {
 }
 
 /// The same without a recent `git`.
-pub(super) fn one_by_one(
+pub(in crate::git) fn one_by_one(
     repository: &Repository,
     tips: &BTreeMap<String, Oid>,
     base: Oid,

@@ -43,7 +43,7 @@ impl Saved {
 
     /// Takes back what an update wrote. Contents that it cannot have written stay as they are:
     /// somebody saved a file in this very moment.
-    pub(super) fn put_back(&self, repository: &Repository, place: &Place, changes: &[Change]) {
+    pub(super) fn put_back(self, repository: &Repository, place: &Place, changes: &[Change]) {
         let root = place.work_tree();
         let written = |change: &Change| {
             let after = change.after;

@@ -26,9 +26,9 @@ check: tools
 	$(CARGO) clippy --locked --all-targets --features test-faults -- -D warnings
 	$(CARGO) test --locked --features test-faults --test architecture
 
-## prove: the long counts
+## prove: the long counts; one test at a time, as in `test`
 prove: tools programs
-	ABBADO_PROVE=1 $(CARGO) test --locked --release --features test-faults
+	ABBADO_PROVE=1 $(CARGO) test --locked --release --features test-faults -- --test-threads=1
 
 ## bench: ratios, each measured beside its limit in one run
 bench: tools

@@ -124,7 +124,8 @@ fn lexical(path: &Path) -> PathBuf {
     plain
 }
 
-fn branch_of_head(head: &Path) -> Option<String> {
+/// The branch that a HEAD file names.
+pub(super) fn branch_of_head(head: &Path) -> Option<String> {
     let text = fs::read_to_string(head).ok()?;
     Some(text.strip_prefix("ref: refs/heads/")?.trim_end().to_owned())
 }

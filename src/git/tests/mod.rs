@@ -1,11 +1,16 @@
 //! Tests of the room: real repositories and the real `git`, in folders that go afterwards.
 
+mod branching;
 mod changes;
 mod checkpoints;
 mod copying;
+mod deleting;
+mod histories;
 mod hostile;
 mod keeping;
+mod merging;
 mod random_trees;
+mod rebasing;
 mod repositories;
 mod shipping;
 mod support;

@@ -1,0 +1,277 @@
+//! Moves a branch to another commit, with the files where it is checked out.
+//!
+//! What must stay true: the branch moves only from the commit that the caller saw; a checkout is
+//! touched only when it is clean, and no untracked or ignored file in it is written over.
+//!
+//! # Order
+//! Files and index first, the ref last: then a crash in between shows the new contents as staged
+//! changes. The other way round they would show as a staged reversal, and the next commit would
+//! take the merge back. A failure puts the files back.
+//!
+//! Not handled: a `git checkout` of the user's that begins after our last look at HEAD.
+
+use super::{
+    GitError,
+    checkouts::{self, Checkout},
+    entries,
+    place::Place,
+    program::{HEAVY, os_string},
+    put_back::Saved,
+    repository,
+};
+use git2::{Delta, Oid, Repository, Signature};
+use std::{
+    collections::HashSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// One move of a branch.
+pub(super) struct Step<'a> {
+    /// The branch, no symbolic one.
+    pub branch: &'a str,
+    /// Where it points, as far as we know.
+    pub from: Oid,
+    /// Where it has to point.
+    pub to: Oid,
+    /// For the reflog.
+    pub why: &'a str,
+    /// Who moves it.
+    pub user: &'a Signature<'a>,
+    /// Called right before the ref moves. For tests that hold the moment.
+    pub before_ref: &'a dyn Fn(),
+}
+
+/// A path that a step changes.
+pub(super) struct Change {
+    /// Relative to the checkout.
+    pub path: PathBuf,
+    /// It is there before.
+    pub before: bool,
+    /// What it is afterwards, when it is a file or a link then.
+    pub after: Option<Oid>,
+}
+
+impl Step<'_> {
+    /// Moves the branch, and updates the checkout that has it.
+    ///
+    /// # Errors
+    /// `BranchMoved` when it does not point at `from`; `TargetDirty` when its checkout has
+    /// changes, or files in the way; those of starting `git`. Nothing is changed then.
+    pub(super) fn take(&self, repository: &Repository) -> Result<(), GitError> {
+        if repository::branch_tip(repository, self.branch)? != Some(self.from) {
+            return Err(self.moved());
+        }
+        match checkouts::of_branch(repository, self.branch)?.as_slice() {
+            [] => {
+                let folder = repository.workdir().unwrap_or_else(|| repository.path());
+                let place = Place::open(repository.path(), folder)?;
+                self.move_ref(repository, &place)
+            }
+            [checkout] => self.in_checkout(repository, checkout),
+            [checkout, ..] => Err(self.dirty(checkout, "it is checked out in two folders")),
+        }
+    }
+
+    fn in_checkout(&self, repository: &Repository, checkout: &Checkout) -> Result<(), GitError> {
+        // An agent could put a link in the place of its worktree.
+        if !fs::symlink_metadata(&checkout.folder).is_ok_and(|found| found.is_dir()) {
+            return Err(self.dirty(checkout, "its folder is not there"));
+        }
+        if checkout.busy {
+            return Err(self.dirty(checkout, "a merge, rebase or the like is under way"));
+        }
+        let place = Place::open(&checkout.git_dir, &checkout.folder)?;
+        let changes = changes(repository, self.from, self.to)?;
+        if let Some(why) = obstacle(&place, &changes)? {
+            return Err(self.dirty(checkout, &why));
+        }
+        // Fills in what git knows about files whose times alone changed.
+        refresh(&place)?;
+        match self.read_tree(&place, &["-n"], self.from, self.to) {
+            Err(GitError::Failed { stderr, .. }) => return Err(self.dirty(checkout, &stderr)),
+            other => other?,
+        }
+        let saved = Saved::new(&place, &changes)?;
+        // A second link changes one of the times that git looks at.
+        refresh(&place)?;
+        let updated = self.read_tree(&place, &[], self.from, self.to);
+        if updated.is_err() {
+            saved.put_back(repository, &place, &changes);
+            refresh(&place)?;
+            return updated;
+        }
+        drop(saved);
+        let moved = self.move_checked_out(repository, &place);
+        if moved.is_err() {
+            self.read_tree(&place, &[], self.to, self.from)?;
+        }
+        moved
+    }
+
+    fn move_checked_out(&self, repository: &Repository, place: &Place) -> Result<(), GitError> {
+        let head = entries::branch_of_head(&place.git_dir().join("HEAD"));
+        if head.as_deref() != Some(self.branch) {
+            return Err(self.moved());
+        }
+        self.move_ref(repository, place)
+    }
+
+    /// Gives index and files the contents of `to`, where they were those of `from`.
+    fn read_tree(&self, place: &Place, flags: &[&str], from: Oid, to: Oid) -> Result<(), GitError> {
+        place
+            .git("git read-tree")
+            .args(["-c", "checkout.workers=0"])
+            .args(["read-tree", "-m", "-u", "--no-recurse-submodules"])
+            .args(flags)
+            .args([from.to_string(), to.to_string()])
+            .limit(HEAVY)
+            .run()
+            .map(drop)
+    }
+
+    fn move_ref(&self, repository: &Repository, place: &Place) -> Result<(), GitError> {
+        (self.before_ref)();
+        let update = place
+            .git("git update-ref")
+            .args(["update-ref", "--no-deref", "-m", self.why, "--"])
+            .arg(format!("refs/heads/{}", self.branch))
+            .args([self.to.to_string(), self.from.to_string()])
+            .env("GIT_COMMITTER_NAME", os_string(self.user.name_bytes()))
+            .env("GIT_COMMITTER_EMAIL", os_string(self.user.email_bytes()));
+        let Err(error) = update.run() else {
+            return Ok(());
+        };
+        match repository::branch_tip(repository, self.branch) {
+            Ok(Some(tip)) if tip == self.from => Err(error),
+            _ => Err(self.moved()),
+        }
+    }
+
+    fn moved(&self) -> GitError {
+        GitError::BranchMoved {
+            branch: self.branch.to_owned(),
+        }
+    }
+
+    fn dirty(&self, checkout: &Checkout, why: &str) -> GitError {
+        GitError::TargetDirty {
+            branch: self.branch.to_owned(),
+            checkout: checkout.folder.clone(),
+            reason: why.to_owned(),
+        }
+    }
+}
+
+/// What differs between the trees of two commits.
+fn changes(repository: &Repository, from: Oid, to: Oid) -> Result<Vec<Change>, GitError> {
+    let failed = || GitError::library("comparing two commits");
+    let tree = |commit| {
+        repository
+            .find_commit(commit)
+            .and_then(|found| found.tree())
+    };
+    let (from, to) = (tree(from).map_err(failed())?, tree(to).map_err(failed())?);
+    let diff = repository
+        .diff_tree_to_tree(Some(&from), Some(&to), None)
+        .map_err(failed())?;
+    let change = |delta: git2::DiffDelta<'_>| {
+        let blob = matches!(
+            delta.new_file().mode(),
+            git2::FileMode::Blob | git2::FileMode::BlobExecutable | git2::FileMode::Link
+        );
+        // Both sides have the name of a file that is on one side only.
+        let path = delta.new_file().path_bytes().unwrap_or_default();
+        Change {
+            path: PathBuf::from(os_string(path)),
+            before: delta.status() != Delta::Added,
+            after: blob.then(|| delta.new_file().id()),
+        }
+    };
+    Ok(diff.deltas().map(change).collect())
+}
+
+/// Why a checkout must not be updated, if there is a reason.
+fn obstacle(place: &Place, changes: &[Change]) -> Result<Option<String>, GitError> {
+    let status = place
+        .git("git status")
+        .args(["status", "--porcelain", "-z", "--no-renames"])
+        .args(["--untracked-files=no", "--ignore-submodules=dirty"])
+        .limit(HEAVY)
+        .run()?;
+    if !status.is_empty() {
+        return Ok(Some("it has uncommitted changes".into()));
+    }
+    if let Some(path) = hidden(place, changes)? {
+        let why = format!("git was told to look away from '{}'", path.display());
+        return Ok(Some(why));
+    }
+    let in_the_way = in_the_way(place.work_tree(), changes);
+    Ok(in_the_way.map(|path| format!("the untracked '{}' is in the way", path.display())))
+}
+
+/// A changed path that is marked (`--assume-unchanged`, `--skip-worktree`) and there: git would
+/// not see that it was edited.
+fn hidden(place: &Place, changes: &[Change]) -> Result<Option<PathBuf>, GitError> {
+    let changed: HashSet<&Path> = changes.iter().map(|change| change.path.as_path()).collect();
+    let listed = place.git("git ls-files").args(["ls-files", "-v", "-z"]);
+    for entry in listed.run()?.split(|byte| *byte == 0) {
+        let [tag, b' ', path @ ..] = entry else {
+            continue;
+        };
+        let path = PathBuf::from(os_string(path));
+        if (tag.is_ascii_lowercase() || *tag == b'S')
+            && changed.contains(path.as_path())
+            && fs::symlink_metadata(place.work_tree().join(&path)).is_ok()
+        {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+/// A file that is there and not git's, where one would be written. git itself would write over
+/// ignored ones.
+fn in_the_way(root: &Path, changes: &[Change]) -> Option<PathBuf> {
+    let before: HashSet<&Path> = changes
+        .iter()
+        .filter(|change| change.before)
+        .map(|change| change.path.as_path())
+        .collect();
+    for change in changes.iter().filter(|change| !change.before) {
+        for above in change.path.ancestors().skip(1) {
+            let is_file = fs::symlink_metadata(root.join(above)).is_ok_and(|found| !found.is_dir());
+            if is_file && !before.contains(above) {
+                return Some(above.to_owned());
+            }
+        }
+        if let Some(found) = foreign(root, &change.path, &before) {
+            return Some(found);
+        }
+    }
+    None
+}
+
+/// The first file at or below a path that is not among those known.
+fn foreign(root: &Path, path: &Path, known: &HashSet<&Path>) -> Option<PathBuf> {
+    let found = fs::symlink_metadata(root.join(path)).ok()?;
+    if !found.is_dir() {
+        return (!known.contains(path)).then(|| path.to_owned());
+    }
+    let items = fs::read_dir(root.join(path)).ok()?;
+    items
+        .filter_map(Result::ok)
+        .find_map(|item| foreign(root, &path.join(item.file_name()), known))
+}
+
+/// Brings what the index knows about the times of files up to date; differences are no failure.
+fn refresh(place: &Place) -> Result<(), GitError> {
+    let refresh = place
+        .git("git update-index")
+        .args(["update-index", "-q", "--refresh"])
+        .limit(HEAVY);
+    match refresh.run() {
+        Err(GitError::Failed { .. }) | Ok(_) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

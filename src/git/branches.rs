@@ -1,0 +1,240 @@
+//! The local branches of a repository, and how far each is from the default branch.
+//!
+//! Distances come from one `git for-each-ref` for all branches: it walks the history once, and
+//! uses the commit graph. libgit2, asked branch by branch, walks it again for each (see
+//! `benches/branches.rs`) and is asked only where `git` is older than 2.41.
+
+use super::{
+    GitError, checkouts,
+    place::Place,
+    program::HEAVY,
+    repository::{self, Tip},
+};
+use crate::domain::Time;
+use chrono::DateTime;
+use git2::{BranchType, Oid, Repository};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::{Path, PathBuf},
+};
+
+/// A local branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branch {
+    /// Its name, without `refs/heads/`.
+    pub name: String,
+    /// It is the default branch.
+    pub is_default: bool,
+    /// The checkout that was asked about has it.
+    pub is_head: bool,
+    /// The commit it points at, in hex.
+    pub commit: String,
+    /// First paragraph of that commit's message, on one line.
+    pub subject: String,
+    /// When that commit was made.
+    pub committed_at: Time,
+    /// The default branch; `None` for itself.
+    pub base: Option<String>,
+    /// Commits that the default branch does not have.
+    pub ahead: u64,
+    /// Commits of the default branch that it does not have.
+    pub behind: u64,
+    /// Its remote-tracking branch (`origin/x`), when there is one: that of its configuration,
+    /// else the one of its own name at `origin`.
+    pub upstream: Option<String>,
+    /// The upstream has all its commits; false without one.
+    pub pushed: bool,
+    /// Commits that the upstream does not have; `None` without one.
+    pub unpushed: Option<u64>,
+    /// The folder it is checked out in, which may be the user's own.
+    pub worktree: Option<PathBuf>,
+}
+
+/// All local branches by name, those aside that point at no commit.
+///
+/// The default branch is the one that `origin/HEAD` names, if there is a local branch of that
+/// name; else `main`, `master`, or `init.defaultBranch`; else the one checked out; else the first.
+///
+/// # Errors
+/// `NotARepository`, `Library` when the history cannot be read, and those of starting `git`.
+pub fn branches(repo_path: &Path) -> Result<Vec<Branch>, GitError> {
+    let repository = repository::open(repo_path)?;
+    let tips = tips(&repository)?;
+    let default = default_of(&repository, &tips);
+    let Some((default, base)) = default.and_then(|name| tips.get_key_value(&name)) else {
+        return Ok(Vec::new());
+    };
+    let mut folders: HashMap<String, PathBuf> = HashMap::new();
+    for checkout in checkouts::checkouts(&repository)? {
+        folders.entry(checkout.branch).or_insert(checkout.folder);
+    }
+    let distances = distances(&repository, repo_path, &tips, *base)?;
+    let head = head_branch(&repository);
+    let mut found = Vec::with_capacity(tips.len());
+    for (name, tip) in &tips {
+        let commit = repository
+            .find_commit(*tip)
+            .map_err(GitError::library("reading a branch"))?;
+        let upstream = upstream(&repository, name);
+        let unpushed = match &upstream {
+            Some((_, there)) => Some(distance(&repository, *tip, *there)?.0),
+            None => None,
+        };
+        let (ahead, behind) = distances.get(name).copied().unwrap_or_default();
+        found.push(Branch {
+            is_default: name == default,
+            is_head: head.as_ref() == Some(name),
+            commit: tip.to_string(),
+            subject: String::from_utf8_lossy(commit.summary_bytes().unwrap_or_default())
+                .into_owned(),
+            committed_at: DateTime::from_timestamp(commit.time().seconds(), 0).unwrap_or_default(),
+            base: (name != default).then(|| default.clone()),
+            ahead,
+            behind,
+            upstream: upstream.map(|(name, _)| name),
+            pushed: unpushed == Some(0),
+            unpushed,
+            worktree: folders.remove(name),
+            name: name.clone(),
+        });
+    }
+    Ok(found)
+}
+
+/// The branch that was named, else the default branch.
+///
+/// # Errors
+/// `UnknownRevision` when there is none.
+pub(super) fn named_or_default(
+    repository: &Repository,
+    repo_path: &Path,
+    name: Option<&str>,
+) -> Result<Tip, GitError> {
+    let default = match name {
+        Some(_) => None,
+        None => default_of(repository, &tips(repository)?),
+    };
+    Tip::find(
+        repository,
+        repo_path,
+        name.or(default.as_deref()).unwrap_or("main"),
+    )
+}
+
+/// The commits that local branches point at.
+fn tips(repository: &Repository) -> Result<BTreeMap<String, Oid>, GitError> {
+    let failed = || GitError::library("listing branches");
+    let mut tips = BTreeMap::new();
+    for found in repository
+        .branches(Some(BranchType::Local))
+        .map_err(failed())?
+    {
+        let (branch, _) = found.map_err(failed())?;
+        // A name that is not UTF-8 could not be asked for; a broken branch has nothing to show.
+        if let (Ok(Some(name)), Ok(commit)) = (branch.name(), branch.get().peel_to_commit()) {
+            tips.insert(name.to_owned(), commit.id());
+        }
+    }
+    Ok(tips)
+}
+
+fn default_of(repository: &Repository, tips: &BTreeMap<String, Oid>) -> Option<String> {
+    let at_origin = || {
+        let head = repository.find_reference("refs/remotes/origin/HEAD").ok()?;
+        let target = head.symbolic_target().ok()??;
+        target
+            .strip_prefix("refs/remotes/origin/")
+            .map(str::to_owned)
+    };
+    let configured = || {
+        let config = repository.config().ok()?;
+        config.get_string("init.defaultBranch").ok()
+    };
+    let known = |name: &String| tips.contains_key(name);
+    at_origin()
+        .filter(known)
+        .or_else(|| Some("main".to_owned()).filter(known))
+        .or_else(|| Some("master".to_owned()).filter(known))
+        .or_else(|| configured().filter(known))
+        .or_else(|| head_branch(repository).filter(known))
+        .or_else(|| tips.keys().next().cloned())
+}
+
+fn head_branch(repository: &Repository) -> Option<String> {
+    let head = repository.find_reference("HEAD").ok()?;
+    let target = head.symbolic_target().ok()??;
+    target.strip_prefix("refs/heads/").map(str::to_owned)
+}
+
+/// A branch's remote-tracking branch and the commit it points at.
+fn upstream(repository: &Repository, name: &str) -> Option<(String, Oid)> {
+    let reference = format!("refs/heads/{name}");
+    let configured = repository.branch_upstream_name(&reference).ok();
+    let configured = configured.and_then(|name| name.as_str().ok().map(str::to_owned));
+    let own = format!("refs/remotes/origin/{name}");
+    let found = [configured, Some(own)].into_iter().flatten();
+    found.into_iter().find_map(|full| {
+        let commit = repository
+            .find_reference(&full)
+            .ok()?
+            .peel_to_commit()
+            .ok()?;
+        let short = full
+            .strip_prefix("refs/remotes/")
+            .or_else(|| full.strip_prefix("refs/heads/"));
+        Some((short.unwrap_or(&full).to_owned(), commit.id()))
+    })
+}
+
+/// Commits ahead and behind of `base`, by branch.
+fn distances(
+    repository: &Repository,
+    repo_path: &Path,
+    tips: &BTreeMap<String, Oid>,
+    base: Oid,
+) -> Result<HashMap<String, (u64, u64)>, GitError> {
+    let folder = repository.workdir().unwrap_or(repo_path);
+    let asked = Place::open(repository.path(), folder)?
+        .git("git for-each-ref")
+        .arg("for-each-ref")
+        .arg(format!("--format=%(refname)%00%(ahead-behind:{base})"))
+        .arg("refs/heads/")
+        .limit(HEAVY)
+        .run();
+    match asked {
+        Ok(said) => Ok(parsed(&String::from_utf8_lossy(&said))),
+        Err(GitError::Failed { .. }) => one_by_one(repository, tips, base),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads lines of `refs/heads/x`, NUL, `ahead behind`.
+fn parsed(said: &str) -> HashMap<String, (u64, u64)> {
+    let one = |line: &str| {
+        let (name, counts) = line.split_once('\0')?;
+        let (ahead, behind) = counts.split_once(' ')?;
+        let name = name.strip_prefix("refs/heads/")?.to_owned();
+        Some((name, (ahead.parse().ok()?, behind.parse().ok()?)))
+    };
+    said.lines().filter_map(one).collect()
+}
+
+/// The same without a recent `git`.
+pub(in crate::git) fn one_by_one(
+    repository: &Repository,
+    tips: &BTreeMap<String, Oid>,
+    base: Oid,
+) -> Result<HashMap<String, (u64, u64)>, GitError> {
+    let one = |(name, tip): (&String, &Oid)| Ok((name.clone(), distance(repository, *tip, base)?));
+    tips.iter().map(one).collect()
+}
+
+fn distance(repository: &Repository, of: Oid, from: Oid) -> Result<(u64, u64), GitError> {
+    if of == from {
+        return Ok((0, 0));
+    }
+    let (ahead, behind) = repository
+        .graph_ahead_behind(of, from)
+        .map_err(GitError::library("counting commits"))?;
+    Ok((ahead as u64, behind as u64))
+}

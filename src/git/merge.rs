@@ -1,0 +1,121 @@
+//! Merges a branch into another, in memory.
+//!
+//! Called under the repository's lock. Renames are followed and several merge bases are merged
+//! first, as `git merge` does. Merge drivers of the user's configuration are not run: libgit2
+//! knows only the built-in ones, and takes any other for `text`.
+
+use super::{
+    GitError,
+    advance::Step,
+    branches, draft,
+    place::Place,
+    repository::{self, Tip},
+};
+use git2::{ErrorCode, Oid, Repository, Signature};
+use std::path::Path;
+
+/// What a merge did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merged {
+    /// The branch merged into.
+    pub into: String,
+    /// The commit it points at now, in hex.
+    pub commit: String,
+    /// No merge commit was needed: the branch was moved forward, or already had all of it.
+    pub fast_forward: bool,
+}
+
+/// Merges `branch` into `into`, by default the default branch ([`super::branches`]).
+///
+/// Where that is checked out, a clean checkout is updated too. Author of a merge commit is the
+/// repository's configured user, else abbado; no hook runs and nothing is signed.
+///
+/// # Errors
+/// `UnknownRevision` when there is no such branch, `InvalidName`, `Conflict`, `TargetDirty`,
+/// `Unrelated`, `BranchMoved` when somebody else moved the target meanwhile, and those of
+/// starting `git`. Nothing is changed then.
+pub fn merge(repo_path: &Path, branch: &str, into: Option<&str>) -> Result<Merged, GitError> {
+    merge_held(repo_path, branch, into, &|| {})
+}
+
+/// [`merge`], with a moment right before the ref moves.
+pub(super) fn merge_held(
+    repo_path: &Path,
+    branch: &str,
+    into: Option<&str>,
+    before_ref: &dyn Fn(),
+) -> Result<Merged, GitError> {
+    let repository = repository::open(repo_path)?;
+    let theirs = Tip::find(&repository, repo_path, branch)?;
+    let ours = branches::named_or_default(&repository, repo_path, into)?;
+    let base = common_base(&repository, &ours, &theirs)?;
+    let merged = |commit: Oid, fast_forward| Merged {
+        into: ours.branch.clone(),
+        commit: commit.to_string(),
+        fast_forward,
+    };
+    if base == theirs.commit {
+        return Ok(merged(ours.commit, true));
+    }
+    let folder = repository.workdir().unwrap_or(repo_path);
+    let place = Place::open(repository.path(), folder)?;
+    let user = draft::identity(&place)?;
+    let fast_forward = base == ours.commit;
+    let to = if fast_forward {
+        theirs.commit
+    } else {
+        let commit = draft_merge(&repository, &ours, &theirs, &user)?;
+        draft::publish(&repository, &place, commit, &[ours.commit, theirs.commit])?;
+        commit
+    };
+    let step = Step {
+        branch: &ours.branch,
+        from: ours.commit,
+        to,
+        why: &format!("abbado: merge {}", theirs.branch),
+        user: &user,
+        before_ref,
+    };
+    step.take(&repository)?;
+    Ok(merged(to, fast_forward))
+}
+
+/// The best common ancestor of two branches; of several, any.
+///
+/// # Errors
+/// `Unrelated` when there is none.
+pub(super) fn common_base(
+    repository: &Repository,
+    ours: &Tip,
+    theirs: &Tip,
+) -> Result<Oid, GitError> {
+    match repository.merge_base(ours.commit, theirs.commit) {
+        Err(error) if error.code() == ErrorCode::NotFound => Err(GitError::Unrelated {
+            branch: theirs.branch.clone(),
+            other: ours.branch.clone(),
+        }),
+        other => other.map_err(GitError::library("looking for a common ancestor")),
+    }
+}
+
+fn draft_merge(
+    repository: &Repository,
+    ours: &Tip,
+    theirs: &Tip,
+    user: &Signature<'_>,
+) -> Result<Oid, GitError> {
+    const DOING: &str = "merging";
+    let failed = || GitError::library(DOING);
+    draft::begin(repository)?;
+    let one = repository.find_commit(ours.commit).map_err(failed())?;
+    let other = repository.find_commit(theirs.commit).map_err(failed())?;
+    let index = repository
+        .merge_commits(&one, &other, None)
+        .map_err(failed())?;
+    let tree = draft::tree_of(repository, index, DOING)?;
+    let tree = repository.find_tree(tree).map_err(failed())?;
+    let message = format!("Merge branch '{}' into {}\n", theirs.branch, ours.branch);
+    repository
+        .commit(None, user, user, &message, &tree, &[&one, &other])
+        .map_err(failed())
+}

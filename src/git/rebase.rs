@@ -1,0 +1,185 @@
+//! Rebases a branch, in memory.
+//!
+//! Called under the repository's lock. As `git rebase` does by default: merges are left out, so
+//! are commits that the other side has already (the same change, or nothing left of it), and
+//! commits that were empty from the start stay.
+//!
+//! # Crash
+//! The former tip is kept under a ref of its own before the branch moves.
+
+use super::{
+    GitError,
+    advance::Step,
+    branches, draft, keep, merge,
+    place::Place,
+    repository::{self, Tip},
+};
+use git2::{Commit, Diff, Oid, Repository, Signature, Sort};
+use std::{collections::HashSet, path::Path};
+
+/// Most commits rebased at once.
+pub const REBASE_COMMITS_MAX: usize = 10_000;
+const DOING: &str = "rebasing";
+
+/// What a rebase did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rebased {
+    /// The branch rebased onto.
+    pub onto: String,
+    /// The commit that the rebased branch points at now, in hex.
+    pub commit: String,
+}
+
+/// Rebases `branch` onto `onto`, by default the default branch ([`super::branches`]).
+///
+/// Authors and their dates stay; committer is the repository's configured user, else abbado.
+/// Where the branch is checked out, a clean checkout is updated too. The former tip is kept as
+/// `refs/abbado/rebased/<branch>/<commit>`. No hook runs and nothing is signed.
+///
+/// # Errors
+/// Those of [`super::merge`], and `TooMuch` over [`REBASE_COMMITS_MAX`].
+pub fn rebase(repo_path: &Path, branch: &str, onto: Option<&str>) -> Result<Rebased, GitError> {
+    rebase_held(repo_path, branch, onto, &|| {})
+}
+
+/// [`rebase`], with a moment right before the ref moves.
+pub(super) fn rebase_held(
+    repo_path: &Path,
+    branch: &str,
+    onto: Option<&str>,
+    before_ref: &dyn Fn(),
+) -> Result<Rebased, GitError> {
+    let repository = repository::open(repo_path)?;
+    let own = Tip::find(&repository, repo_path, branch)?;
+    let onto = branches::named_or_default(&repository, repo_path, onto)?;
+    merge::common_base(&repository, &own, &onto)?;
+    let folder = repository.workdir().unwrap_or(repo_path);
+    let place = Place::open(repository.path(), folder)?;
+    let user = draft::identity(&place)?;
+    draft::begin(&repository)?;
+    let to = replay(&repository, &own, &onto, &user)?;
+    if to != own.commit {
+        draft::publish(&repository, &place, to, &[own.commit, onto.commit])?;
+        let kept = format!("refs/abbado/rebased/{}/{}", own.branch, own.commit);
+        keep::set_ref(&place, &kept, &own.commit.to_string())?;
+        let step = Step {
+            branch: &own.branch,
+            from: own.commit,
+            to,
+            why: &format!("abbado: rebase onto {}", onto.branch),
+            user: &user,
+            before_ref,
+        };
+        step.take(&repository)?;
+    }
+    Ok(Rebased {
+        onto: onto.branch,
+        commit: to.to_string(),
+    })
+}
+
+/// Drafts the commits of a branch anew on top of another, and answers the last.
+fn replay(
+    repository: &Repository,
+    own: &Tip,
+    onto: &Tip,
+    user: &Signature<'_>,
+) -> Result<Oid, GitError> {
+    let failed = || GitError::library(DOING);
+    let picks = commits(repository, own.commit, onto.commit)?;
+    let there = changes_there(repository, &picks, own.commit, onto.commit).map_err(failed())?;
+    let mut last = repository.find_commit(onto.commit).map_err(failed())?;
+    for pick in picks {
+        if pick.parent_ids().eq([last.id()]) {
+            last = pick;
+            continue;
+        }
+        let diff = diff_of(repository, &pick).map_err(failed())?;
+        let is_empty = diff.deltas().len() == 0;
+        if !is_empty && !there.is_empty() && there.contains(&diff.patchid(None).map_err(failed())?)
+        {
+            continue;
+        }
+        let index = repository
+            .cherrypick_commit(&pick, &last, 0, None)
+            .map_err(failed())?;
+        let tree = draft::tree_of(repository, index, DOING)?;
+        if tree == last.tree_id() && !is_empty {
+            continue;
+        }
+        let tree = repository.find_tree(tree).map_err(failed())?;
+        let message = String::from_utf8_lossy(pick.message_raw_bytes());
+        let commit = repository
+            .commit(None, &pick.author(), user, &message, &tree, &[&last])
+            .map_err(failed())?;
+        last = repository.find_commit(commit).map_err(failed())?;
+    }
+    Ok(last.id())
+}
+
+/// The commits of one side that the other does not have, oldest first, merges left out.
+fn commits(repository: &Repository, of: Oid, without: Oid) -> Result<Vec<Commit<'_>>, GitError> {
+    let failed = || GitError::library(DOING);
+    let mut walk = repository.revwalk().map_err(failed())?;
+    walk.set_sorting(Sort::TOPOLOGICAL | Sort::REVERSE)
+        .map_err(failed())?;
+    walk.push(of).map_err(failed())?;
+    walk.hide(without).map_err(failed())?;
+    let mut found = Vec::new();
+    for id in walk {
+        let commit = id.and_then(|id| repository.find_commit(id));
+        let commit = commit.map_err(failed())?;
+        if commit.parent_count() <= 1 {
+            found.push(commit);
+        }
+        if found.len() > REBASE_COMMITS_MAX {
+            return Err(GitError::TooMuch {
+                what: format!("the branch has more than {REBASE_COMMITS_MAX} commits of its own"),
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// The changes of the other side's own commits, as far as one of `picks` could be the same: only
+/// then the contents are compared.
+fn changes_there(
+    repository: &Repository,
+    picks: &[Commit<'_>],
+    own: Oid,
+    onto: Oid,
+) -> Result<HashSet<Oid>, git2::Error> {
+    let mut paths_here = HashSet::new();
+    for pick in picks {
+        paths_here.insert(paths(&diff_of(repository, pick)?));
+    }
+    let mut found = HashSet::new();
+    let mut walk = repository.revwalk()?;
+    walk.push(onto)?;
+    walk.hide(own)?;
+    for id in walk {
+        let commit = repository.find_commit(id?)?;
+        if commit.parent_count() > 1 {
+            continue;
+        }
+        let diff = diff_of(repository, &commit)?;
+        if paths_here.contains(&paths(&diff)) {
+            found.insert(diff.patchid(None)?);
+        }
+    }
+    Ok(found)
+}
+
+fn diff_of<'a>(repository: &'a Repository, commit: &Commit<'_>) -> Result<Diff<'a>, git2::Error> {
+    let before = match commit.parents().next() {
+        Some(parent) => Some(parent.tree()?),
+        None => None,
+    };
+    repository.diff_tree_to_tree(before.as_ref(), Some(&commit.tree()?), None)
+}
+
+fn paths(diff: &Diff<'_>) -> Vec<Vec<u8>> {
+    diff.deltas()
+        .map(|delta| delta.new_file().path_bytes().unwrap_or_default().to_vec())
+        .collect()
+}

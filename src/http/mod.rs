@@ -16,6 +16,7 @@ pub mod token;
 
 mod agents;
 mod answer;
+mod branches;
 mod changes;
 mod events;
 mod hook;

@@ -1,6 +1,6 @@
 //! `openapi.json`: generated from the handlers, checked in under schema/, kept current by a test.
 
-use super::{agents, changes, events, hook, projects, runs, settings, terminal, work};
+use super::{agents, branches, changes, events, hook, projects, runs, settings, terminal, work};
 use actix_web::{HttpResponse, http::StatusCode};
 use utoipa::OpenApi;
 
@@ -35,6 +35,10 @@ use utoipa::OpenApi;
         runs::notify,
         runs::tasks,
         runs::logs,
+        branches::list,
+        branches::remove,
+        branches::merge,
+        branches::rebase,
         changes::changes,
         changes::diff_stats,
         changes::list_checkpoints,

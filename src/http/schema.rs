@@ -197,6 +197,51 @@ pub(super) enum FileStatusView {
 }
 
 #[derive(ToSchema)]
+pub(super) struct BranchView {
+    repo_id: Uuid,
+    repo_name: String,
+    name: String,
+    is_default: bool,
+    /// The user's checkout has it.
+    is_head: bool,
+    commit: String,
+    subject: String,
+    #[schema(format = DateTime)]
+    committed_at: String,
+    /// The default branch; null for itself.
+    #[schema(required)]
+    base: Option<String>,
+    ahead: u64,
+    behind: u64,
+    /// Like `origin/x`.
+    #[schema(required)]
+    upstream: Option<String>,
+    pushed: bool,
+    /// Null without upstream.
+    #[schema(required)]
+    unpushed: Option<u64>,
+    /// The run whose branch it is.
+    #[schema(required)]
+    run_id: Option<Uuid>,
+    /// Where it is checked out.
+    #[schema(required)]
+    worktree: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct MergedView {
+    into: String,
+    commit: String,
+    fast_forward: bool,
+}
+
+#[derive(ToSchema)]
+pub(super) struct RebasedView {
+    onto: String,
+    commit: String,
+}
+
+#[derive(ToSchema)]
 pub(super) struct CheckpointView {
     number: u32,
     #[schema(format = DateTime)]

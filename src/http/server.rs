@@ -1,7 +1,7 @@
 //! The listening socket, the workers, and every route with its handler.
 
 use super::{
-    agents, changes, error, events,
+    agents, branches, changes, error, events,
     gate::{Gate, GateConfig, RunFolderSecrets},
     hook,
     metrics::Metrics,
@@ -160,7 +160,20 @@ pub fn routes(app: &mut web::ServiceConfig) {
 
 /// Changes and git.
 fn work_routes(app: &mut web::ServiceConfig) {
-    app.route("/api/runs/{id}/changes", web::get().to(changes::changes))
+    app.route("/api/projects/{id}/branches", web::get().to(branches::list))
+        .route(
+            "/api/projects/{id}/branches",
+            web::delete().to(branches::remove),
+        )
+        .route(
+            "/api/projects/{id}/branches/merge",
+            web::post().to(branches::merge),
+        )
+        .route(
+            "/api/projects/{id}/branches/rebase",
+            web::post().to(branches::rebase),
+        )
+        .route("/api/runs/{id}/changes", web::get().to(changes::changes))
         .route(
             "/api/runs/{id}/diff-stats",
             web::get().to(changes::diff_stats),

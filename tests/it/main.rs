@@ -6,6 +6,7 @@
     reason = "helpers of tests, too, may fail loudly"
 )]
 
+mod branches;
 mod claude;
 mod errors;
 mod gate;

@@ -1,0 +1,257 @@
+//! The branches of a project: listed over all its repos, deleted, merged, rebased.
+
+use super::{
+    answer::{Key, id, json, key, ok, read, remember, unknown},
+    error::ApiError,
+    extract::{NoBody, Query},
+};
+use crate::{
+    domain::{ProjectId, RepoId, project::Repo, time},
+    git::{self, GitError},
+    runtime::Runtime,
+    store::{Reader, RunFilter, StoreError},
+};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct BranchQuery {
+    /// The branch, without `refs/heads/`.
+    branch: String,
+    /// Its repo; may be left out when the project has one.
+    repo_id: Option<uuid::Uuid>,
+    /// DELETE: also when it is not merged; its commits are kept under a hidden ref.
+    #[serde(default)]
+    force: bool,
+    /// Merge: into this one, not into the default branch.
+    into: Option<String>,
+    /// Rebase: onto this one, not onto the default branch.
+    onto: Option<String>,
+}
+
+/// Which run made a branch, by repo and name.
+type Makers = HashMap<(uuid::Uuid, String), String>;
+
+#[derive(Deserialize)]
+struct RunRow {
+    id: String,
+    run_branch: String,
+    repos: Vec<RunRepo>,
+}
+
+#[derive(Deserialize)]
+struct RunRepo {
+    repo_id: uuid::Uuid,
+}
+
+fn makers(reader: &Reader, project: ProjectId) -> Result<Makers, StoreError> {
+    let filter = RunFilter {
+        project_id: Some(project),
+        ..RunFilter::default()
+    };
+    let mut makers = Makers::new();
+    for view in reader.runs(&filter)? {
+        let row: RunRow =
+            serde_json::from_str(&view).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        for repo in row.repos {
+            makers.insert((repo.repo_id, row.run_branch.clone()), row.id.clone());
+        }
+    }
+    Ok(makers)
+}
+
+fn fault(name: &str, error: GitError) -> ApiError {
+    let why = format!("Repo '{name}': {error}.");
+    match error {
+        GitError::UnknownRevision { .. } => ApiError::not_found(why),
+        GitError::InvalidName { .. } | GitError::NotARepository { .. } => ApiError::malformed(why),
+        GitError::BranchTaken { .. }
+        | GitError::BranchInTheWay { .. }
+        | GitError::Conflict { .. }
+        | GitError::TargetDirty { .. }
+        | GitError::BranchMoved { .. }
+        | GitError::CheckedOut { .. }
+        | GitError::DefaultBranch { .. }
+        | GitError::NotMerged { .. }
+        | GitError::Unrelated { .. }
+        | GitError::CommitRefused { .. }
+        | GitError::NoRemote { .. }
+        | GitError::ChangedMeanwhile { .. }
+        | GitError::WorktreeGone { .. }
+        | GitError::TooMuch { .. } => ApiError::conflict(why),
+        GitError::FolderInTheWay { .. }
+        | GitError::Cancelled
+        | GitError::Failed { .. }
+        | GitError::TimedOut { .. }
+        | GitError::Io { .. }
+        | GitError::Library { .. } => ApiError::fault(error),
+    }
+}
+
+async fn repos(runtime: &Runtime, path: &str) -> Result<(ProjectId, Vec<Repo>), ApiError> {
+    let id: ProjectId = id(path, "project")?;
+    let project = read(runtime, move |reader| reader.project(id)).await?;
+    Ok((id, project.ok_or_else(|| unknown("project"))?.repos))
+}
+
+/// GET projects/{id}/branches
+#[utoipa::path(get, path = "/api/projects/{id}/branches", tag = "branches",
+    params(("id" = uuid::Uuid, Path)),
+    responses((status = 200, body = [super::schema::BranchView]), (status = 400), (status = 404)))]
+pub(super) async fn list(
+    runtime: web::Data<Runtime>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let (id, repos) = repos(&runtime, &path).await?;
+    let makers = read(&runtime, move |reader| makers(reader, id)).await?;
+    let listed = web::block(move || {
+        let mut all = Vec::new();
+        for repo in &repos {
+            let branches = git::branches(&repo.repo_path).map_err(|why| fault(&repo.name, why))?;
+            let of_repo = branches
+                .into_iter()
+                .map(|branch| shown(repo, branch, &makers));
+            all.extend(of_repo);
+        }
+        Ok::<_, ApiError>(all)
+    });
+    ok(&listed.await.map_err(ApiError::fault)??)
+}
+
+fn shown(repo: &Repo, branch: git::Branch, makers: &Makers) -> Value {
+    let run_id = makers.get(&(repo.id.0, branch.name.clone()));
+    json!({
+        "repo_id": repo.id,
+        "repo_name": repo.name,
+        "name": branch.name,
+        "is_default": branch.is_default,
+        "is_head": branch.is_head,
+        "commit": branch.commit,
+        "subject": branch.subject,
+        "committed_at": time::format(&branch.committed_at),
+        "base": branch.base,
+        "ahead": branch.ahead,
+        "behind": branch.behind,
+        "upstream": branch.upstream,
+        "pushed": branch.pushed,
+        "unpushed": branch.unpushed,
+        "run_id": run_id,
+        "worktree": branch.worktree,
+    })
+}
+
+/// The repo that a query means.
+fn chosen(repos: Vec<Repo>, query: &BranchQuery) -> Result<Repo, ApiError> {
+    let wanted = query.repo_id.map(RepoId);
+    let count = repos.len();
+    let mut fitting = repos
+        .into_iter()
+        .filter(|repo| wanted.is_none_or(|id| repo.id == id));
+    match fitting.next() {
+        Some(_) if wanted.is_none() && count > 1 => Err(ApiError::invalid(
+            "repo_id",
+            "is needed: this project has several repos",
+        )),
+        Some(repo) => Ok(repo),
+        None if wanted.is_some() => Err(unknown("repo")),
+        None => Err(ApiError::conflict("This project has no repo yet.")),
+    }
+}
+
+/// Does something with a branch under its repository's lock, on a blocking thread.
+async fn locked<T: Send + 'static>(
+    runtime: &Runtime,
+    repo: Repo,
+    work: impl FnOnce(&Repo) -> Result<T, GitError> + Send + 'static,
+) -> Result<T, ApiError> {
+    let shared = std::sync::Arc::clone(&runtime.shared);
+    let done = web::block(move || {
+        let inspected = git::inspect(&repo.repo_path).map_err(|why| fault(&repo.name, why))?;
+        let done = shared.repo_locks.with(&[inspected.git_dir], || work(&repo));
+        done.map_err(|why| fault(&repo.name, why))
+    });
+    done.await.map_err(ApiError::fault)?
+}
+
+/// DELETE projects/{id}/branches
+#[utoipa::path(delete, path = "/api/projects/{id}/branches", tag = "branches",
+    params(("id" = uuid::Uuid, Path), BranchQuery),
+    responses((status = 204), (status = 400), (status = 404), (status = 409)))]
+pub(super) async fn remove(
+    runtime: web::Data<Runtime>,
+    path: web::Path<String>,
+    query: Query<BranchQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let (_, repos) = repos(&runtime, &path).await?;
+    let query = query.0;
+    let repo = chosen(repos, &query)?;
+    locked(&runtime, repo, move |repo| {
+        git::delete_user_branch(&repo.repo_path, &query.branch, query.force)
+    })
+    .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Moves a branch, once a key.
+async fn moved(
+    runtime: &Runtime,
+    request: &HttpRequest,
+    path: &str,
+    query: BranchQuery,
+    work: impl FnOnce(&Repo, &BranchQuery) -> Result<Value, GitError> + Send + 'static,
+) -> Result<HttpResponse, ApiError> {
+    let body = Value::String(request.query_string().to_owned());
+    let idempotent = match key(runtime, request, &body, StatusCode::OK).await? {
+        Key::Replayed(answer) => return Ok(answer),
+        Key::Fresh(idempotent) => idempotent,
+    };
+    let (_, repos) = repos(runtime, path).await?;
+    let repo = chosen(repos, &query)?;
+    let answer = locked(runtime, repo, move |repo| work(repo, &query)).await?;
+    let answer = answer.to_string();
+    remember(runtime, idempotent, &answer).await;
+    Ok(json(StatusCode::OK, answer))
+}
+
+/// POST projects/{id}/branches/merge
+#[utoipa::path(post, path = "/api/projects/{id}/branches/merge", tag = "branches",
+    params(("id" = uuid::Uuid, Path), BranchQuery),
+    responses((status = 200, body = super::schema::MergedView), (status = 400), (status = 404),
+              (status = 409)))]
+pub(super) async fn merge(
+    runtime: web::Data<Runtime>,
+    request: HttpRequest,
+    path: web::Path<String>,
+    query: Query<BranchQuery>,
+    _: NoBody,
+) -> Result<HttpResponse, ApiError> {
+    moved(&runtime, &request, &path, query.0, |repo, query| {
+        let merged = git::merge(&repo.repo_path, &query.branch, query.into.as_deref())?;
+        Ok(json!({
+            "into": merged.into, "commit": merged.commit, "fast_forward": merged.fast_forward,
+        }))
+    })
+    .await
+}
+
+/// POST projects/{id}/branches/rebase
+#[utoipa::path(post, path = "/api/projects/{id}/branches/rebase", tag = "branches",
+    params(("id" = uuid::Uuid, Path), BranchQuery),
+    responses((status = 200, body = super::schema::RebasedView), (status = 400), (status = 404),
+              (status = 409)))]
+pub(super) async fn rebase(
+    runtime: web::Data<Runtime>,
+    request: HttpRequest,
+    path: web::Path<String>,
+    query: Query<BranchQuery>,
+    _: NoBody,
+) -> Result<HttpResponse, ApiError> {
+    moved(&runtime, &request, &path, query.0, |repo, query| {
+        let rebased = git::rebase(&repo.repo_path, &query.branch, query.onto.as_deref())?;
+        Ok(json!({"onto": rebased.onto, "commit": rebased.commit}))
+    })
+    .await
+}

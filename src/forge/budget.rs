@@ -200,8 +200,14 @@ mod tests {
             panic!("{error}");
         };
         assert_eq!(until, at(600));
-        assert!(budgets.admit("h", at(0)).is_ok(), "what the user asks for goes on");
-        assert!(budgets.admit_unbidden("h", "core", at(0)).is_ok(), "another budget");
+        assert!(
+            budgets.admit("h", at(0)).is_ok(),
+            "what the user asks for goes on"
+        );
+        assert!(
+            budgets.admit_unbidden("h", "core", at(0)).is_ok(),
+            "another budget"
+        );
         assert!(budgets.admit_unbidden("other", "graphql", at(0)).is_ok());
         assert!(budgets.admit_unbidden("h", "graphql", at(600)).is_ok());
     }
@@ -228,11 +234,27 @@ mod tests {
             (vec![("retry-after", "-5")], 0),
             (vec![("retry-after", "soon")], 60),
             (vec![], 60),
-            (vec![("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1800000090")], 90),
-            (vec![("x-ratelimit-remaining", "9"), ("x-ratelimit-reset", "1800000090")], 60),
+            (
+                vec![
+                    ("x-ratelimit-remaining", "0"),
+                    ("x-ratelimit-reset", "1800000090"),
+                ],
+                90,
+            ),
+            (
+                vec![
+                    ("x-ratelimit-remaining", "9"),
+                    ("x-ratelimit-reset", "1800000090"),
+                ],
+                60,
+            ),
         ] {
             let budgets = Budgets::default();
-            assert_eq!(budgets.pause("h", &headers(&pairs), at(0)), at(until), "{pairs:?}");
+            assert_eq!(
+                budgets.pause("h", &headers(&pairs), at(0)),
+                at(until),
+                "{pairs:?}"
+            );
             assert!(until == 0 || budgets.admit("h", at(until - 1)).is_err());
             assert!(budgets.admit("h", at(until)).is_ok());
         }
@@ -242,7 +264,10 @@ mod tests {
     fn nonsense_in_headers_is_left_aside() {
         let budgets = Budgets::default();
         for (limit, remaining) in [("x", "1"), ("-1", "1"), ("1", "99999999999999999999")] {
-            let said = headers(&[("x-ratelimit-limit", limit), ("x-ratelimit-remaining", remaining)]);
+            let said = headers(&[
+                ("x-ratelimit-limit", limit),
+                ("x-ratelimit-remaining", remaining),
+            ]);
             budgets.observe("h", "core", &said, at(0));
         }
         assert!(budgets.admit_unbidden("h", "core", at(0)).is_ok());

@@ -102,10 +102,16 @@ mod tests {
     #[test]
     fn a_message_is_one_short_line_without_the_token() {
         assert_eq!(clean("a\n\tb\u{1b}[31m  c", ""), "a b [31m c");
-        assert_eq!(clean("Bad token s3cret here s3cret", "s3cret"), "Bad token *** here ***");
+        assert_eq!(
+            clean("Bad token s3cret here s3cret", "s3cret"),
+            "Bad token *** here ***"
+        );
         let long = clean(&"ä".repeat(5000), "s");
         assert_eq!(long.chars().count(), MESSAGE_CHARS_MAX);
         assert!(long.ends_with("ä…"));
-        assert_eq!(clean(&"x".repeat(MESSAGE_CHARS_MAX), "").len(), MESSAGE_CHARS_MAX);
+        assert_eq!(
+            clean(&"x".repeat(MESSAGE_CHARS_MAX), "").len(),
+            MESSAGE_CHARS_MAX
+        );
     }
 }

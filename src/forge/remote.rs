@@ -66,10 +66,8 @@ impl Remote {
 
     /// Host and port of the web server.
     pub(super) fn web_authority(&self) -> String {
-        self.web_port.map_or_else(
-            || self.host.clone(),
-            |port| format!("{}:{port}", self.host),
-        )
+        self.web_port
+            .map_or_else(|| self.host.clone(), |port| format!("{}:{port}", self.host))
     }
 }
 
@@ -98,7 +96,11 @@ fn host_and_port(authority: &str) -> Option<(String, Option<u16>)> {
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
         let (address, port) = rest.split_once(']')?;
         let address: Ipv6Addr = address.parse().ok()?;
-        (format!("[{address}]"), port.strip_prefix(':').or(Some(port).filter(|p| p.is_empty()))?)
+        (
+            format!("[{address}]"),
+            port.strip_prefix(':')
+                .or(Some(port).filter(|p| p.is_empty()))?,
+        )
     } else {
         let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
         (host_name(host)?, port)
@@ -130,7 +132,8 @@ fn repository(path: &str) -> Option<(String, String)> {
     let mut parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let last = parts.pop()?;
     let repo = last.strip_suffix(".git").unwrap_or(last);
-    let plain = |part: &&str| part.bytes().all(fine) && !part.is_empty() && !matches!(*part, "." | "..");
+    let plain =
+        |part: &&str| part.bytes().all(fine) && !part.is_empty() && !matches!(*part, "." | "..");
     let all_plain = parts.iter().all(|part| plain(part)) && plain(&repo);
     (all_plain && !parts.is_empty()).then(|| (parts.join("/"), repo.to_owned()))
 }
@@ -151,7 +154,12 @@ mod tests {
             ("https://github.com/o/r.git", "github.com", "o", "r"),
             ("https://github.com/o/r.git/", "github.com", "o", "r"),
             ("HTTPS://GitHub.com./o/r/", "github.com", "o", "r"),
-            ("https://user:pass%40@github.com/o/r", "github.com", "o", "r"),
+            (
+                "https://user:pass%40@github.com/o/r",
+                "github.com",
+                "o",
+                "r",
+            ),
             ("https://x@y:z@github.com/o/r", "github.com", "o", "r"),
             ("https://github.com:443/o/r", "github.com", "o", "r"),
             ("https://ghe.corp:8443/o/r", "ghe.corp:8443", "o", "r"),
@@ -159,7 +167,12 @@ mod tests {
             ("https://h.example//o//r", "h.example", "o", "r"),
             ("ssh://git@github.com/o/r.git", "github.com", "o", "r"),
             ("ssh://git@h.example:2222/o/r.git", "h.example", "o", "r"),
-            ("ssh://git@ssh.github.com:443/o/r.git", "github.com", "o", "r"),
+            (
+                "ssh://git@ssh.github.com:443/o/r.git",
+                "github.com",
+                "o",
+                "r",
+            ),
             ("git@github.com:o/r.git", "github.com", "o", "r"),
             ("github.com:o/r.git", "github.com", "o", "r"),
             ("git@gitlab.com:a/b/c.git", "gitlab.com", "a/b", "c"),
@@ -167,10 +180,20 @@ mod tests {
             ("[git@h.example:2222]:o/r.git", "h.example", "o", "r"),
             ("git@[::1]:o/r.git", "[::1]", "o", "r"),
             ("[::1]:o/r.git", "[::1]", "o", "r"),
-            ("https://[2001:DB8::1]:8080/o/r.git", "[2001:db8::1]:8080", "o", "r"),
+            (
+                "https://[2001:DB8::1]:8080/o/r.git",
+                "[2001:db8::1]:8080",
+                "o",
+                "r",
+            ),
             ("ssh://git@[::1]:22/o/r", "[::1]", "o", "r"),
             ("git://h.example/o/r.git.git", "h.example", "o", "r.git"),
-            (" https://github.com/o/my.repo-x_y \n", "github.com", "o", "my.repo-x_y"),
+            (
+                " https://github.com/o/my.repo-x_y \n",
+                "github.com",
+                "o",
+                "my.repo-x_y",
+            ),
         ] {
             let wanted = Some((host.to_owned(), owner.to_owned(), repo.to_owned()));
             assert_eq!(read(url), wanted, "{url}");
@@ -180,12 +203,34 @@ mod tests {
     #[test]
     fn what_is_no_repository_of_a_forge_is_none() {
         for url in [
-            "", "/srv/git/r.git", "../r", "./a:b/c", "file:///srv/o/r", "c:\\o\\r", "C:/o/r",
-            "https://github.com", "https://github.com/", "https://github.com/r", "git@h:r.git",
-            "https:///o/r", "https://:80/o/r", "https://h:port/o/r", "https://h:99999/o/r",
-            "https://h/o/.git", "https://h/../r", "https://h/o/r?x=1", "https://h/o/r%2fx",
-            "https://h/o/r r", "https://[::1/o/r", "https://[h]/o/r", "https://-h/o/r",
-            "ext::sh -c o/r", "https://h\0/o/r", "https://h..x/o/r", "git@h:o/ä", "ftp://h/o/r",
+            "",
+            "/srv/git/r.git",
+            "../r",
+            "./a:b/c",
+            "file:///srv/o/r",
+            "c:\\o\\r",
+            "C:/o/r",
+            "https://github.com",
+            "https://github.com/",
+            "https://github.com/r",
+            "git@h:r.git",
+            "https:///o/r",
+            "https://:80/o/r",
+            "https://h:port/o/r",
+            "https://h:99999/o/r",
+            "https://h/o/.git",
+            "https://h/../r",
+            "https://h/o/r?x=1",
+            "https://h/o/r%2fx",
+            "https://h/o/r r",
+            "https://[::1/o/r",
+            "https://[h]/o/r",
+            "https://-h/o/r",
+            "ext::sh -c o/r",
+            "https://h\0/o/r",
+            "https://h..x/o/r",
+            "git@h:o/ä",
+            "ftp://h/o/r",
         ] {
             assert_eq!(read(url), None, "{url}");
         }

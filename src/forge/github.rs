@@ -198,12 +198,10 @@ pub(super) async fn statuses(
          repository(owner: $owner, name: $name) {{ {asked}}} }} {FIELDS}"
     );
     let mut answer = session.graphql(&query, Value::Object(variables)).await?;
-    let mut found = match answer.data.get_mut("repository").map(Value::take) {
-        Some(Value::Object(found)) => found,
-        _ => {
-            let gone = || session.refused(404, "no such repository".to_owned());
-            return Err(answer.error.unwrap_or_else(gone));
-        }
+    let found = answer.data.get_mut("repository").map(Value::take);
+    let Some(Value::Object(mut found)) = found else {
+        let gone = || session.refused(404, "no such repository".to_owned());
+        return Err(answer.error.unwrap_or_else(gone));
     };
     if let Some(error) = answer.error {
         // A token that may not see checks: everything else is there.

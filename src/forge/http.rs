@@ -13,7 +13,7 @@ use awc::{
     },
 };
 use bytes::Bytes;
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 /// Longest time from asking to the last byte of the answer.
 pub const REQUEST_LIMIT: Duration = Duration::from_secs(20);
@@ -160,26 +160,32 @@ impl Http {
     }
 
     fn not_sent(&self, error: &SendRequestError) -> ForgeError {
-        match error {
-            SendRequestError::Timeout | SendRequestError::Connect(ConnectError::Timeout) => {
-                self.timed_out()
-            }
-            _ => ForgeError::Unreachable {
-                host: self.host.clone(),
-                reason: clean(&error.to_string(), self.token.expose()),
-            },
+        let late = matches!(
+            error,
+            SendRequestError::Timeout | SendRequestError::Connect(ConnectError::Timeout)
+        );
+        if late {
+            return self.timed_out();
         }
+        self.unreachable(error)
     }
 
     fn not_read(&self, error: &PayloadError) -> ForgeError {
-        match error {
-            PayloadError::Overflow => {
-                self.unusable(&format!("it is longer than {ANSWER_BYTES_MAX} bytes"))
-            }
-            _ => ForgeError::Unreachable {
-                host: self.host.clone(),
-                reason: clean(&error.to_string(), self.token.expose()),
-            },
+        if matches!(error, PayloadError::Overflow) {
+            return self.unusable(&format!("it is longer than {ANSWER_BYTES_MAX} bytes"));
+        }
+        if let PayloadError::Io(error) = error
+            && error.kind() == io::ErrorKind::TimedOut
+        {
+            return self.timed_out();
+        }
+        self.unreachable(error)
+    }
+
+    fn unreachable(&self, error: &impl ToString) -> ForgeError {
+        ForgeError::Unreachable {
+            host: self.host.clone(),
+            reason: clean(&error.to_string(), self.token.expose()),
         }
     }
 

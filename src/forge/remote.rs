@@ -134,7 +134,7 @@ fn repository(path: &str) -> Option<(String, String)> {
     let repo = last.strip_suffix(".git").unwrap_or(last);
     let plain =
         |part: &&str| part.bytes().all(fine) && !part.is_empty() && !matches!(*part, "." | "..");
-    let all_plain = parts.iter().all(|part| plain(part)) && plain(&repo);
+    let all_plain = parts.iter().all(plain) && plain(&repo);
     (all_plain && !parts.is_empty()).then(|| (parts.join("/"), repo.to_owned()))
 }
 

@@ -8,6 +8,7 @@
 
 mod claude;
 mod errors;
+mod forge;
 mod gate;
 mod programs;
 mod pty;

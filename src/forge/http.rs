@@ -8,7 +8,7 @@ use awc::{
     Client, Connector,
     error::{ConnectError, PayloadError, SendRequestError},
     http::{
-        Method, StatusCode, Uri, Version,
+        Method, StatusCode, Uri,
         header::{self, HeaderMap, HeaderValue},
     },
 };
@@ -59,9 +59,9 @@ impl Http {
         if let Some(tls) = tls {
             connector = connector.rustls_0_23(tls);
         }
+        // No `max_http_version`: it would drop `tls`, whose protocols say HTTP/1.1 anyway.
         let client = Client::builder()
             .connector(connector)
-            .max_http_version(Version::HTTP_11)
             .disable_timeout()
             .disable_redirects()
             .finish();
@@ -109,6 +109,8 @@ impl Http {
         let mut request = self
             .client
             .request(ask.method.clone(), ask.url.as_str())
+            // A kept connection may be dead when it is used again; there are few requests.
+            .force_close()
             .insert_header((header::USER_AGENT, AGENT))
             .insert_header((header::ACCEPT, "application/json"))
             .insert_header((header::AUTHORIZATION, bearer));

@@ -44,6 +44,10 @@ pub struct Config {
     pub sse_readers_max: usize,
     /// See [`VIEWERS_MAX`].
     pub viewers_max: usize,
+    /// Base URL of GitHub's API, instead of the hosts' own.
+    pub github_api: Option<String>,
+    /// Base URL of GitLab's API, instead of the hosts' own.
+    pub gitlab_api: Option<String>,
     /// The user's home folder.
     pub home: PathBuf,
     /// The environment that CLIs inherit: the server's own without any `ABBADO_` variable.
@@ -99,6 +103,8 @@ impl Config {
             live_runs_max: number("ABBADO_LIVE_RUNS_MAX", LIVE_RUNS_MAX)?,
             sse_readers_max: SSE_READERS_MAX,
             viewers_max: VIEWERS_MAX,
+            github_api: text("ABBADO_GITHUB_API"),
+            gitlab_api: text("ABBADO_GITLAB_API"),
             home,
             server_env: inherited(),
             program,

@@ -15,6 +15,7 @@ pub mod demo;
 pub mod doctor;
 pub mod domain;
 pub mod fault;
+pub mod forge;
 pub mod git;
 pub mod http;
 pub mod pty;

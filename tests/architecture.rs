@@ -15,14 +15,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["domain"]),
     ("pty", &["domain"]),
     ("git", &["domain"]),
+    ("forge", &["domain"]),
     ("cli", &["domain"]),
     (
         "runtime",
-        &["domain", "store", "pty", "git", "cli", "config"],
+        &["domain", "store", "pty", "git", "forge", "cli", "config"],
     ),
     (
         "http",
-        &["domain", "store", "runtime", "git", "pty", "cli", "config"],
+        &[
+            "domain", "store", "runtime", "git", "forge", "pty", "cli", "config",
+        ],
     ),
 ];
 /// No file is longer; lists of cases in tests may be a little.

@@ -111,12 +111,17 @@ impl Store {
             .collect()
     }
 
-    /// Ids of the events that were told of, in the order told.
-    fn told(&mut self) -> Vec<i64> {
+    /// Ids of the next so many events that are told of, in the order told.
+    async fn told(&mut self, count: usize) -> Vec<i64> {
         let mut ids = Vec::new();
-        while let Ok(batch) = self.batches.try_recv() {
-            ids.extend(batch.iter().map(|event| event.id));
+        while ids.len() < count {
+            // A batch is told just after its answers.
+            let wait = std::time::Duration::from_secs(10);
+            let batch = tokio::time::timeout(wait, self.batches.recv()).await;
+            let batch = batch.unwrap_or_else(|_| panic!("{} of {count} told", ids.len()));
+            ids.extend(batch.unwrap().iter().map(|event| event.id));
         }
+        assert!(self.batches.try_recv().is_err(), "more than {count} told");
         ids
     }
 }
@@ -151,7 +156,7 @@ async fn a_wrong_sequence_writes_nothing() {
     assert_eq!(store.log(run.id).len(), 6);
     store.append(run.next(&["run.started"])).await.unwrap();
     assert_eq!(store.log(run.id).last(), Some(&(7, "run.started".into())));
-    assert_eq!(store.told(), [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(store.told(7).await, [1, 2, 3, 4, 5, 6, 7]);
 }
 
 #[tokio::test]
@@ -178,7 +183,7 @@ async fn a_delivery_is_recorded_once() {
     };
     assert_eq!(store.append(second).await, Err(StoreError::Duplicate));
     assert_eq!(store.log(run.id).len(), 7);
-    assert_eq!(store.told().len(), 7);
+    assert_eq!(store.told(7).await.len(), 7);
 }
 
 #[tokio::test]
@@ -242,7 +247,7 @@ async fn one_that_fails_takes_none_of_its_batch_with_it() {
         .filter(|run| store.log(run.id).is_empty())
         .count();
     assert_eq!((stored, empty), (43, 7));
-    let told = store.told();
+    let told = store.told(43 * 6).await;
     assert_eq!(told.len(), 43 * 6);
     assert!(told.is_sorted(), "{told:?}");
 }

@@ -9,6 +9,7 @@
 mod branches;
 mod claude;
 mod errors;
+mod forge;
 mod gate;
 mod limits;
 mod programs;

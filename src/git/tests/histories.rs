@@ -89,7 +89,8 @@ pub(super) fn graph(commits: usize) -> impl Strategy<Value = Vec<Planned>> {
     let one = (
         any::<Index>(),
         prop::option::weighted(0.3, any::<Index>()),
-        0..300_i64,
+        // Clocks that run backwards are left out: there git's own ways to count differ.
+        0..60_i64,
     );
     prop::collection::vec(one, commits).prop_map(|drawn| {
         let mut planned: Vec<Planned> = Vec::with_capacity(drawn.len());

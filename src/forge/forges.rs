@@ -1,0 +1,448 @@
+//! Which forge is behind a remote, and what a forge can do.
+
+use super::{
+    budget::Budgets,
+    config::{ForgeConfig, Kind},
+    error::ForgeError,
+    github, gitlab,
+    http::{self, Http},
+    related::with_cross_reference,
+    remote::Remote,
+    session::{Kept, Session},
+    status::{BRANCHES_A_REQUEST_MAX, BRANCHES_MAX, Known, PrStatus, PrStatuses, Statuses, choose},
+    token::{Search, Token},
+};
+use crate::domain::Time;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// How long a token that `gh` or `glab` gave is used without asking again, seconds.
+const TOKEN_SECS: i64 = 300;
+/// Letters of a branch name that are sent to a forge; git allows no longer ones either.
+const BRANCH_BYTES_MAX: usize = 1024;
+
+/// What all calls share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    config: ForgeConfig,
+    pub budgets: Budgets,
+    pub kept: Kept,
+    statuses: Statuses,
+    /// By host, with the time each was found.
+    tokens: Mutex<HashMap<String, (Time, Token)>>,
+    tls: tokio::sync::OnceCell<Arc<rustls::ClientConfig>>,
+}
+
+impl Shared {
+    pub(super) fn now(&self) -> Time {
+        (self.config.clock)()
+    }
+
+    pub(super) fn forget_token(&self, host: &str) {
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.remove(host);
+    }
+
+    fn kept_token(&self, host: &str) -> Option<Token> {
+        let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        let (found_at, token) = tokens.get(host)?;
+        let age = (self.now() - found_at).num_seconds();
+        (0..TOKEN_SECS).contains(&age).then(|| token.clone())
+    }
+
+    async fn token(&self, kind: Kind, host: &str) -> Result<Token, ForgeError> {
+        if let Some(token) = self.kept_token(host) {
+            return Ok(token);
+        }
+        let search = Search {
+            kind,
+            host,
+            variables: self.config.variables(kind, host),
+            environment: &self.config.environment,
+            limit: self.config.program_limit,
+        };
+        let token = search.run().await?;
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.insert(host.to_owned(), (self.now(), token.clone()));
+        Ok(token)
+    }
+
+    async fn tls(&self, host: &str) -> Result<Arc<rustls::ClientConfig>, ForgeError> {
+        let unreachable = |reason| ForgeError::Unreachable {
+            host: host.to_owned(),
+            reason,
+        };
+        let made = self.tls.get_or_try_init(|| async {
+            let made = tokio::task::spawn_blocking(http::tls).await;
+            made.unwrap_or_else(|_| Err("reading root certificates failed".to_owned()))
+        });
+        made.await.cloned().map_err(unreachable)
+    }
+}
+
+/// The forges behind all remotes. Clones share caches and budgets.
+#[derive(Debug, Clone)]
+pub struct Forges(Arc<Shared>);
+
+impl Forges {
+    /// Asks nobody yet.
+    #[must_use]
+    pub fn new(config: ForgeConfig) -> Self {
+        Self(Arc::new(Shared {
+            config,
+            budgets: Budgets::default(),
+            kept: Kept::default(),
+            statuses: Statuses::default(),
+            tokens: Mutex::default(),
+            tls: tokio::sync::OnceCell::new(),
+        }))
+    }
+
+    /// The forge behind a remote: github.com, `*.ghe.com`, a host of `GH_HOST`, a host that
+    /// starts with `gitlab.` or one of `GITLAB_HOST`. Asks nobody.
+    ///
+    /// # Errors
+    /// [`ForgeError::UnknownForge`].
+    pub fn for_remote(&self, remote: &Remote) -> Result<Forge, ForgeError> {
+        let unknown = || ForgeError::UnknownForge {
+            host: remote.host.clone(),
+        };
+        let kind = self.0.config.kind(&remote.host).ok_or_else(unknown)?;
+        Ok(Forge {
+            shared: self.0.clone(),
+            kind,
+            host: remote.host.clone(),
+            api: self.0.config.api(kind, remote),
+        })
+    }
+}
+
+/// A pull request, or GitLab's merge request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullRequest {
+    /// Its number; GitLab's `iid`.
+    pub number: u64,
+    /// Its page.
+    pub url: String,
+    /// It was open before.
+    pub existed: bool,
+}
+
+/// What a new pull request is made of.
+pub(super) struct NewPullRequest<'a> {
+    pub head: &'a str,
+    pub base: &'a str,
+    pub title: &'a str,
+    pub body: &'a str,
+    pub draft: bool,
+}
+
+/// The forge of one host. Its futures stay on the thread they were made on (actix).
+#[derive(Debug, Clone)]
+pub struct Forge {
+    shared: Arc<Shared>,
+    kind: Kind,
+    host: String,
+    api: String,
+}
+
+impl Forge {
+    /// Looks for a token, as every other function does first: to be called before a push.
+    ///
+    /// # Errors
+    /// [`ForgeError::NoToken`].
+    pub async fn check_token(&self) -> Result<(), ForgeError> {
+        self.shared.token(self.kind, &self.host).await.map(drop)
+    }
+
+    /// Opens a pull request from the pushed branch `head` into `base`, or into the default
+    /// branch. When one of that head is open already, it is returned as it is.
+    ///
+    /// # Errors
+    /// Every kind but [`ForgeError::UnknownForge`].
+    pub async fn open_pull_request(
+        &self,
+        remote: &Remote,
+        head: &str,
+        base: Option<&str>,
+        title: &str,
+        body: &str,
+        draft: bool,
+    ) -> Result<PullRequest, ForgeError> {
+        let session = self.session().await?;
+        if let Some(open) = self.find_open(&session, remote, head).await? {
+            return Ok(open);
+        }
+        let default;
+        let base = match (base, self.kind) {
+            (Some(base), _) => base,
+            (None, Kind::GitHub) => {
+                default = github::default_branch(&session, remote).await?;
+                &default
+            }
+            (None, Kind::GitLab) => {
+                default = gitlab::default_branch(&session, remote).await?;
+                &default
+            }
+        };
+        let new = NewPullRequest {
+            head,
+            base,
+            title,
+            body,
+            draft,
+        };
+        let created = match self.kind {
+            Kind::GitHub => github::create(&session, remote, &new).await,
+            Kind::GitLab => gitlab::create(&session, remote, &new).await,
+        };
+        // Somebody may have opened one meanwhile: GitHub answers 422, GitLab 409.
+        if let Err(ForgeError::Refused {
+            status: 409 | 422, ..
+        }) = &created
+            && let Ok(Some(open)) = self.find_open(&session, remote, head).await
+        {
+            return Ok(open);
+        }
+        created
+    }
+
+    /// Replaces the text of a pull request.
+    ///
+    /// # Errors
+    /// Every kind but [`ForgeError::UnknownForge`].
+    pub async fn update_body(
+        &self,
+        remote: &Remote,
+        number: u64,
+        body: &str,
+    ) -> Result<(), ForgeError> {
+        let session = self.session().await?;
+        match self.kind {
+            Kind::GitHub => github::set_body(&session, remote, number, body).await,
+            Kind::GitLab => gitlab::set_body(&session, remote, number, body).await,
+        }
+    }
+
+    /// Puts the block of [`super::cross_reference`] into the text that the pull request has now,
+    /// in place of an older block. Writes only if that changes the text.
+    ///
+    /// # Errors
+    /// Every kind but [`ForgeError::UnknownForge`].
+    pub async fn add_cross_reference(
+        &self,
+        remote: &Remote,
+        number: u64,
+        block: &str,
+    ) -> Result<(), ForgeError> {
+        let session = self.session().await?;
+        let body = match self.kind {
+            Kind::GitHub => github::body(&session, remote, number).await?,
+            Kind::GitLab => gitlab::body(&session, remote, number).await?,
+        };
+        // A text that was edited on the forge's page has the line ends of forms.
+        let body = body.replace("\r\n", "\n");
+        let wanted = with_cross_reference(&body, block);
+        if wanted == body {
+            return Ok(());
+        }
+        match self.kind {
+            Kind::GitHub => github::set_body(&session, remote, number, &wanted).await,
+            Kind::GitLab => gitlab::set_body(&session, remote, number, &wanted).await,
+        }
+    }
+
+    /// Pull requests of `branches`, the open one or else the newest of each: one request for
+    /// each [`BRANCHES_A_REQUEST_MAX`] branches, kept for [`super::FRESH_SECS`]. When the forge
+    /// must not be asked now, what was known before is given again, and says so.
+    ///
+    /// # Errors
+    /// Every kind but [`ForgeError::UnknownForge`]; [`ForgeError::RateLimited`] only when nothing
+    /// was known before.
+    pub async fn pull_request_status(
+        &self,
+        remote: &Remote,
+        branches: &[String],
+    ) -> Result<PrStatuses, ForgeError> {
+        let named = branches
+            .iter()
+            .filter(|name| name.len() <= BRANCH_BYTES_MAX);
+        let wanted: BTreeSet<String> = named.take(BRANCHES_MAX).cloned().collect();
+        let slot = self.shared.statuses.slot(remote);
+        let mut known = slot.lock().await;
+        let now = self.shared.now();
+        let mut asked = wanted.clone();
+        if let Some(known) = known.as_ref().filter(|known| known.is_fresh(now)) {
+            if wanted.is_subset(&known.branches) {
+                return Ok(known.answer(&wanted, None));
+            }
+            // Two readers with different branches do not take turns in forgetting each other's.
+            let others = known.branches.iter().take(BRANCHES_MAX - wanted.len());
+            asked.extend(others.cloned());
+        }
+        match self.ask_statuses(remote, &asked).await {
+            Ok(statuses) => {
+                let fresh = Known {
+                    as_of: now,
+                    branches: asked,
+                    statuses,
+                };
+                Ok(known.insert(fresh).answer(&wanted, None))
+            }
+            Err(error) => Known::instead(known.as_ref(), &wanted, error),
+        }
+    }
+
+    async fn ask_statuses(
+        &self,
+        remote: &Remote,
+        branches: &BTreeSet<String>,
+    ) -> Result<Vec<PrStatus>, ForgeError> {
+        if branches.is_empty() {
+            return Ok(Vec::new());
+        }
+        let session = self.session().await?;
+        let branches: Vec<&String> = branches.iter().collect();
+        let mut found = Vec::new();
+        for part in branches.chunks(BRANCHES_A_REQUEST_MAX) {
+            found.extend(match self.kind {
+                Kind::GitHub => github::statuses(&session, remote, part).await?,
+                Kind::GitLab => gitlab::statuses(&session, remote, part).await?,
+            });
+        }
+        Ok(choose(found))
+    }
+
+    async fn find_open(
+        &self,
+        session: &Session<'_>,
+        remote: &Remote,
+        head: &str,
+    ) -> Result<Option<PullRequest>, ForgeError> {
+        match self.kind {
+            Kind::GitHub => github::find_open(session, remote, head).await,
+            Kind::GitLab => gitlab::find_open(session, remote, head).await,
+        }
+    }
+
+    async fn session(&self) -> Result<Session<'_>, ForgeError> {
+        let token = self.shared.token(self.kind, &self.host).await?;
+        let tls = if self.api.starts_with("http://") {
+            None
+        } else {
+            Some(self.shared.tls(&self.host).await?)
+        };
+        let limit = self.shared.config.request_limit;
+        Ok(Session {
+            shared: &self.shared,
+            kind: self.kind,
+            host: &self.host,
+            api: &self.api,
+            http: Http::new(&self.host, token.clone(), limit, tls),
+            token,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forges(environment: &[(&str, &str)]) -> Forges {
+        let pairs = environment
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        Forges::new(ForgeConfig::new(pairs.collect(), || Time::UNIX_EPOCH))
+    }
+
+    fn remote(url: &str) -> Remote {
+        Remote::parse(url).unwrap()
+    }
+
+    #[test]
+    fn the_host_decides_the_forge_and_its_api() {
+        let forges = forges(&[
+            ("GH_HOST", "ghe.corp"),
+            ("GITLAB_HOST", "https://code.corp:8443/"),
+        ]);
+        for (url, kind, api) in [
+            ("git@github.com:o/r", Kind::GitHub, "https://api.github.com"),
+            ("git@me.ghe.com:o/r", Kind::GitHub, "https://api.me.ghe.com"),
+            ("git@ghe.corp:o/r", Kind::GitHub, "https://ghe.corp/api/v3"),
+            (
+                "https://ghe.corp:8443/o/r",
+                Kind::GitHub,
+                "https://ghe.corp:8443/api/v3",
+            ),
+            (
+                "ssh://git@gitlab.com:22/a/b/c",
+                Kind::GitLab,
+                "https://gitlab.com/api/v4",
+            ),
+            (
+                "https://gitlab.x.org/o/r",
+                Kind::GitLab,
+                "https://gitlab.x.org/api/v4",
+            ),
+            (
+                "git@code.corp:o/r",
+                Kind::GitLab,
+                "https://code.corp/api/v4",
+            ),
+        ] {
+            let forge = forges.for_remote(&remote(url)).unwrap();
+            assert_eq!((forge.kind, forge.api.as_str()), (kind, api), "{url}");
+        }
+        for url in [
+            "git@bitbucket.org:o/r",
+            "git@notgithub.com:o/r",
+            "git@github.com.evil.io:o/r",
+        ] {
+            let remote = remote(url);
+            let host = remote.host.clone();
+            let error = forges.for_remote(&remote).unwrap_err();
+            assert_eq!(error, ForgeError::UnknownForge { host });
+        }
+    }
+
+    #[test]
+    fn a_token_of_the_environment_goes_to_no_host_but_its_own() {
+        let plain = forges(&[("GH_HOST", "ghe.corp")]);
+        let bound = forges(&[("GITLAB_HOST", "gitlab.corp")]);
+        for (forges, kind, host, variables) in [
+            (
+                &plain,
+                Kind::GitHub,
+                "github.com",
+                &["GITHUB_TOKEN", "GH_TOKEN"][..],
+            ),
+            (
+                &plain,
+                Kind::GitHub,
+                "ghe.corp",
+                &["GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"],
+            ),
+            (&plain, Kind::GitLab, "gitlab.com", &["GITLAB_TOKEN"]),
+            (&plain, Kind::GitLab, "gitlab.evil.io", &[]),
+            (&bound, Kind::GitLab, "gitlab.corp", &["GITLAB_TOKEN"]),
+            (&bound, Kind::GitLab, "gitlab.com", &[]),
+        ] {
+            assert_eq!(forges.0.config.variables(kind, host), variables, "{host}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn no_token_shows_in_debug() {
+        let forges = forges(&[("GITHUB_TOKEN", "ghp_secret")]);
+        let forge = forges.for_remote(&remote("git@github.com:o/r")).unwrap();
+        forge.check_token().await.unwrap();
+        assert!(forges.0.kept_token("github.com").is_some());
+        let shown = format!("{forges:?} {forge:?}");
+        assert!(
+            shown.contains("Token(***)") && !shown.contains("ghp_secret"),
+            "{shown}"
+        );
+    }
+}

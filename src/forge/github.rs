@@ -1,0 +1,248 @@
+//! GitHub's API: REST for what the user asks for, GraphQL for the state of pull requests. REST
+//! would need a request a branch for them, and one or two more for the checks of each.
+
+use super::{
+    error::ForgeError,
+    forges::{NewPullRequest, PullRequest},
+    remote::Remote,
+    session::Session,
+    status::{Checks, PrState, PrStatus, web_url},
+};
+use awc::http::Method;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
+
+/// Pull requests looked at a branch, the newest first.
+const PRS_A_BRANCH: usize = 3;
+const FIELDS: &str = "fragment pr on PullRequest { number title url state isDraft isCrossRepository \
+    commits(last: 1) { nodes { commit { statusCheckRollup { state } } } } }";
+
+#[derive(Deserialize)]
+struct Pull {
+    number: u64,
+    html_url: String,
+    body: Option<String>,
+    head: Side,
+    base: Side,
+}
+
+#[derive(Deserialize)]
+struct Side {
+    #[serde(rename = "ref")]
+    branch: String,
+    /// Null when the fork is gone.
+    repo: Option<Id>,
+}
+
+#[derive(Deserialize)]
+struct Id {
+    id: u64,
+}
+
+#[derive(Deserialize)]
+struct Repository {
+    default_branch: String,
+}
+
+fn path(remote: &Remote, rest: &str) -> String {
+    format!("/repos/{}{rest}", remote.full_name())
+}
+
+/// The open pull request of a branch of the repository itself.
+pub(super) async fn find_open(
+    session: &Session<'_>,
+    remote: &Remote,
+    head: &str,
+) -> Result<Option<PullRequest>, ForgeError> {
+    let owned = format!("{}:{head}", remote.owner_path);
+    let query = [
+        ("state", "open"),
+        ("head", owned.as_str()),
+        ("per_page", "100"),
+    ];
+    let pulls: Vec<Pull> = session.get(&path(remote, "/pulls"), &query).await?;
+    // GitHub leaves out a filter that it does not understand, and a fork can have the branch too.
+    let ours = |pull: &Pull| {
+        let (from, to) = (pull.head.repo.as_ref(), pull.base.repo.as_ref());
+        pull.head.branch == head && from.zip(to).is_some_and(|(from, to)| from.id == to.id)
+    };
+    let found = pulls.into_iter().find(ours);
+    Ok(found.map(|pull| PullRequest {
+        number: pull.number,
+        url: web_url(pull.html_url),
+        existed: true,
+    }))
+}
+
+pub(super) async fn default_branch(
+    session: &Session<'_>,
+    remote: &Remote,
+) -> Result<String, ForgeError> {
+    let repository: Repository = session.get(&path(remote, ""), &[]).await?;
+    Ok(repository.default_branch)
+}
+
+pub(super) async fn create(
+    session: &Session<'_>,
+    remote: &Remote,
+    new: &NewPullRequest<'_>,
+) -> Result<PullRequest, ForgeError> {
+    let body = json!({
+        "title": new.title,
+        "body": new.body,
+        "head": new.head,
+        "base": new.base,
+        "draft": new.draft,
+    });
+    let pull: Pull = session
+        .send(Method::POST, &path(remote, "/pulls"), &body)
+        .await?;
+    Ok(PullRequest {
+        number: pull.number,
+        url: web_url(pull.html_url),
+        existed: false,
+    })
+}
+
+pub(super) async fn body(
+    session: &Session<'_>,
+    remote: &Remote,
+    number: u64,
+) -> Result<String, ForgeError> {
+    let pull: Pull = session
+        .get(&path(remote, &format!("/pulls/{number}")), &[])
+        .await?;
+    Ok(pull.body.unwrap_or_default())
+}
+
+pub(super) async fn set_body(
+    session: &Session<'_>,
+    remote: &Remote,
+    number: u64,
+    body: &str,
+) -> Result<(), ForgeError> {
+    let path = path(remote, &format!("/pulls/{number}"));
+    let _pull: Pull = session
+        .send(Method::PATCH, &path, &json!({"body": body}))
+        .await?;
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Nodes<T> {
+    nodes: Vec<Option<T>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Node {
+    number: u64,
+    title: String,
+    url: String,
+    state: State,
+    is_draft: bool,
+    is_cross_repository: bool,
+    commits: Nodes<CommitNode>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum State {
+    Open,
+    Closed,
+    Merged,
+}
+
+#[derive(Deserialize)]
+struct CommitNode {
+    commit: Commit,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Commit {
+    /// Null without checks, and when the token may not see them.
+    status_check_rollup: Option<Rollup>,
+}
+
+#[derive(Deserialize)]
+struct Rollup {
+    state: String,
+}
+
+/// Pull requests of all `branches`, in one request; from new to old for each.
+pub(super) async fn statuses(
+    session: &Session<'_>,
+    remote: &Remote,
+    branches: &[&String],
+) -> Result<Vec<PrStatus>, ForgeError> {
+    let mut variables = Map::new();
+    variables.insert("owner".to_owned(), json!(remote.owner_path));
+    variables.insert("name".to_owned(), json!(remote.repo));
+    let (mut declared, mut asked) = (String::new(), String::new());
+    for (at, branch) in branches.iter().enumerate() {
+        variables.insert(format!("b{at}"), json!(branch));
+        // Writing to a String does not fail.
+        write!(declared, ", $b{at}: String!").ok();
+        let order = "orderBy: {field: CREATED_AT, direction: DESC}";
+        write!(
+            asked,
+            "p{at}: pullRequests(headRefName: $b{at}, first: {PRS_A_BRANCH}, {order}) \
+             {{ nodes {{ ...pr }} }} "
+        )
+        .ok();
+    }
+    let query = format!(
+        "query($owner: String!, $name: String!{declared}) {{ \
+         repository(owner: $owner, name: $name) {{ {asked}}} }} {FIELDS}"
+    );
+    let mut answer = session.graphql(&query, Value::Object(variables)).await?;
+    let found = answer.data.get_mut("repository").map(Value::take);
+    let Some(Value::Object(mut found)) = found else {
+        let gone = || session.refused(404, "no such repository".to_owned());
+        return Err(answer.error.unwrap_or_else(gone));
+    };
+    if let Some(error) = answer.error {
+        // A token that may not see checks: everything else is there.
+        log::debug!(error:% = error; "A forge left out a part of what was asked.");
+    }
+    let mut statuses = Vec::new();
+    for (at, branch) in branches.iter().enumerate() {
+        let Some(list) = found
+            .remove(&format!("p{at}"))
+            .filter(|list| !list.is_null())
+        else {
+            continue;
+        };
+        let list: Nodes<Node> = session.shape(list)?;
+        let ours = list.nodes.into_iter().flatten();
+        let ours = ours.filter(|node| !node.is_cross_repository);
+        statuses.extend(ours.map(|node| node.status(branch)));
+    }
+    Ok(statuses)
+}
+
+impl Node {
+    fn status(self, branch: &str) -> PrStatus {
+        let last = self.commits.nodes.into_iter().flatten().next_back();
+        let rollup = last.and_then(|last| last.commit.status_check_rollup);
+        PrStatus {
+            branch: branch.to_owned(),
+            number: self.number,
+            title: self.title,
+            state: match self.state {
+                State::Open if self.is_draft => PrState::Draft,
+                State::Open => PrState::Open,
+                State::Closed => PrState::Closed,
+                State::Merged => PrState::Merged,
+            },
+            url: web_url(self.url),
+            checks: rollup.map_or(Checks::None, |rollup| match rollup.state.as_str() {
+                "SUCCESS" => Checks::Success,
+                "FAILURE" | "ERROR" => Checks::Failure,
+                _ => Checks::Pending,
+            }),
+        }
+    }
+}

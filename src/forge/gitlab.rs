@@ -1,0 +1,199 @@
+//! GitLab's API: REST for what the user asks for, GraphQL for the state of merge requests, since
+//! a list over REST takes one branch only and says nothing of pipelines.
+
+use super::{
+    error::ForgeError,
+    forges::{NewPullRequest, PullRequest},
+    remote::Remote,
+    session::Session,
+    status::{Checks, PrState, PrStatus, web_url},
+};
+use awc::http::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// Sorted from new to old; GitLab gives at most 100.
+const QUERY: &str = "query($path: ID!, $branches: [String!]) { project(fullPath: $path) { \
+    mergeRequests(sourceBranches: $branches, sort: CREATED_DESC, first: 100) { nodes { \
+    iid title webUrl state draft sourceBranch sourceProjectId targetProjectId \
+    headPipeline { status } } } } }";
+
+#[derive(Deserialize)]
+struct MergeRequest {
+    iid: u64,
+    web_url: String,
+    description: Option<String>,
+    source_branch: String,
+    /// Null when the fork is gone.
+    source_project_id: Option<u64>,
+    target_project_id: u64,
+}
+
+#[derive(Deserialize)]
+struct Project {
+    /// Null in an empty repository.
+    default_branch: Option<String>,
+}
+
+/// A project is addressed by its whole path, as one part of the URL.
+fn path(remote: &Remote, rest: &str) -> String {
+    format!("/projects/{}{rest}", remote.full_name().replace('/', "%2F"))
+}
+
+/// The open merge request of a branch of the project itself.
+pub(super) async fn find_open(
+    session: &Session<'_>,
+    remote: &Remote,
+    head: &str,
+) -> Result<Option<PullRequest>, ForgeError> {
+    let query = [
+        ("state", "opened"),
+        ("source_branch", head),
+        ("per_page", "100"),
+    ];
+    let found: Vec<MergeRequest> = session
+        .get(&path(remote, "/merge_requests"), &query)
+        .await?;
+    // A fork can have the branch too.
+    let ours = |mr: &MergeRequest| {
+        mr.source_branch == head && mr.source_project_id == Some(mr.target_project_id)
+    };
+    Ok(found.into_iter().find(ours).map(|mr| PullRequest {
+        number: mr.iid,
+        url: web_url(mr.web_url),
+        existed: true,
+    }))
+}
+
+pub(super) async fn default_branch(
+    session: &Session<'_>,
+    remote: &Remote,
+) -> Result<String, ForgeError> {
+    let project: Project = session.get(&path(remote, ""), &[]).await?;
+    let empty = || session.refused(404, "the project has no default branch".to_owned());
+    project.default_branch.ok_or_else(empty)
+}
+
+pub(super) async fn create(
+    session: &Session<'_>,
+    remote: &Remote,
+    new: &NewPullRequest<'_>,
+) -> Result<PullRequest, ForgeError> {
+    let title = if new.draft {
+        format!("Draft: {}", new.title)
+    } else {
+        new.title.to_owned()
+    };
+    let body = json!({
+        "title": title,
+        "description": new.body,
+        "source_branch": new.head,
+        "target_branch": new.base,
+    });
+    let path = path(remote, "/merge_requests");
+    let mr: MergeRequest = session.send(Method::POST, &path, &body).await?;
+    Ok(PullRequest {
+        number: mr.iid,
+        url: web_url(mr.web_url),
+        existed: false,
+    })
+}
+
+pub(super) async fn body(
+    session: &Session<'_>,
+    remote: &Remote,
+    number: u64,
+) -> Result<String, ForgeError> {
+    let path = path(remote, &format!("/merge_requests/{number}"));
+    let mr: MergeRequest = session.get(&path, &[]).await?;
+    Ok(mr.description.unwrap_or_default())
+}
+
+pub(super) async fn set_body(
+    session: &Session<'_>,
+    remote: &Remote,
+    number: u64,
+    body: &str,
+) -> Result<(), ForgeError> {
+    let path = path(remote, &format!("/merge_requests/{number}"));
+    let body = json!({"description": body});
+    let _mr: MergeRequest = session.send(Method::PUT, &path, &body).await?;
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Nodes {
+    nodes: Vec<Option<Node>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Node {
+    /// A number, as text.
+    iid: String,
+    title: String,
+    web_url: String,
+    state: String,
+    draft: bool,
+    source_branch: String,
+    source_project_id: Option<u64>,
+    target_project_id: u64,
+    head_pipeline: Option<Pipeline>,
+}
+
+#[derive(Deserialize)]
+struct Pipeline {
+    status: String,
+}
+
+/// Merge requests of all `branches`, in one request, from new to old.
+pub(super) async fn statuses(
+    session: &Session<'_>,
+    remote: &Remote,
+    branches: &[&String],
+) -> Result<Vec<PrStatus>, ForgeError> {
+    let variables = json!({"path": remote.full_name(), "branches": branches});
+    let mut answer = session.graphql(QUERY, variables).await?;
+    let list = answer
+        .data
+        .pointer_mut("/project/mergeRequests")
+        .map(Value::take);
+    let Some(list) = list.filter(|list| !list.is_null()) else {
+        // GitLab says no more about what it does not show.
+        let gone = || session.refused(404, "no such project for this token".to_owned());
+        return Err(answer.error.unwrap_or_else(gone));
+    };
+    if let Some(error) = answer.error {
+        log::debug!(error:% = error; "A forge left out a part of what was asked.");
+    }
+    let list: Nodes = session.shape(list)?;
+    let ours = list.nodes.into_iter().flatten();
+    let ours = ours.filter(|node| node.source_project_id == Some(node.target_project_id));
+    Ok(ours.filter_map(Node::status).collect())
+}
+
+impl Node {
+    fn status(self) -> Option<PrStatus> {
+        Some(PrStatus {
+            number: self.iid.parse().ok()?,
+            branch: self.source_branch,
+            title: self.title,
+            state: match self.state.as_str() {
+                "merged" => PrState::Merged,
+                "closed" => PrState::Closed,
+                _ if self.draft => PrState::Draft,
+                // "opened", and "locked" while it is being merged.
+                _ => PrState::Open,
+            },
+            url: web_url(self.web_url),
+            checks: self.head_pipeline.map_or(Checks::None, |pipeline| {
+                match pipeline.status.as_str() {
+                    "SUCCESS" => Checks::Success,
+                    "FAILED" | "CANCELED" => Checks::Failure,
+                    "SKIPPED" => Checks::None,
+                    _ => Checks::Pending,
+                }
+            }),
+        })
+    }
+}

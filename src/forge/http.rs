@@ -1,0 +1,227 @@
+//! One HTTP exchange with a forge, bounded in time and size.
+
+use super::{
+    error::{ForgeError, clean},
+    token::Token,
+};
+use awc::{
+    Client, Connector,
+    error::{ConnectError, PayloadError, SendRequestError},
+    http::{
+        Method, StatusCode, Uri,
+        header::{self, HeaderMap, HeaderValue},
+    },
+};
+use bytes::Bytes;
+use std::{io, sync::Arc, time::Duration};
+
+/// Longest time from asking to the last byte of the answer.
+pub const REQUEST_LIMIT: Duration = Duration::from_secs(20);
+/// Longest answer, bytes.
+pub const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Most redirects followed, all within the host.
+const REDIRECTS_MAX: usize = 3;
+const AGENT: &str = concat!("abbado/", env!("CARGO_PKG_VERSION"));
+
+/// What is asked.
+pub(super) struct Ask<'a> {
+    pub method: Method,
+    pub url: String,
+    pub body: Option<&'a serde_json::Value>,
+    /// The tag of the answer that we keep.
+    pub etag: Option<&'a str>,
+}
+
+/// What was answered, whatever the status.
+pub(super) struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// A connection to one host with one token.
+pub(super) struct Http {
+    client: Client,
+    host: String,
+    token: Token,
+    limit: Duration,
+}
+
+impl Http {
+    /// `tls` is needed for `https://` alone.
+    pub(super) fn new(
+        host: &str,
+        token: Token,
+        limit: Duration,
+        tls: Option<Arc<rustls::ClientConfig>>,
+    ) -> Self {
+        let mut connector = Connector::new().timeout(limit).handshake_timeout(limit);
+        if let Some(tls) = tls {
+            connector = connector.rustls_0_23(tls);
+        }
+        // No `max_http_version`: it would drop `tls`, whose protocols say HTTP/1.1 anyway.
+        let client = Client::builder()
+            .connector(connector)
+            .disable_timeout()
+            .disable_redirects()
+            .finish();
+        Self {
+            client,
+            host: host.to_owned(),
+            token,
+            limit,
+        }
+    }
+
+    /// The URL with its query, letters escaped.
+    pub(super) fn url(&self, base: &str, query: &[(&str, &str)]) -> Result<String, ForgeError> {
+        let request = self.client.get(base).query(&query);
+        let request = request.map_err(|error| self.unusable(&error.to_string()))?;
+        Ok(request.get_uri().to_string())
+    }
+
+    /// Asks, and reads the answer to its end. Redirects are followed within the host.
+    ///
+    /// # Errors
+    /// No connection, no answer in time, too long an answer, a redirect to another host.
+    pub(super) async fn exchange(&self, mut ask: Ask<'_>) -> Result<Answer, ForgeError> {
+        let exchange = async {
+            for _ in 0..=REDIRECTS_MAX {
+                let answer = self.once(&ask).await?;
+                match self.redirect(&ask, &answer)? {
+                    Some(url) => ask.url = url,
+                    None => return Ok(answer),
+                }
+            }
+            Err(self.unusable("it redirects without an end"))
+        };
+        match tokio::time::timeout(self.limit, exchange).await {
+            Ok(answer) => answer,
+            Err(_) => Err(self.timed_out()),
+        }
+    }
+
+    async fn once(&self, ask: &Ask<'_>) -> Result<Answer, ForgeError> {
+        let bearer = format!("Bearer {}", self.token.expose());
+        let mut bearer =
+            HeaderValue::from_str(&bearer).map_err(|_| self.unusable("its token is no header"))?;
+        bearer.set_sensitive(true);
+        let mut request = self
+            .client
+            .request(ask.method.clone(), ask.url.as_str())
+            // A kept connection may be dead when it is used again; there are few requests.
+            .force_close()
+            .insert_header((header::USER_AGENT, AGENT))
+            .insert_header((header::ACCEPT, "application/json"))
+            .insert_header((header::AUTHORIZATION, bearer));
+        if let Some(etag) = ask.etag {
+            request = request.insert_header((header::IF_NONE_MATCH, etag));
+        }
+        let sent = match ask.body {
+            Some(body) => request.send_json(body),
+            None => request.send(),
+        };
+        let mut response = sent
+            .await
+            .map_err(|error| self.not_sent(&error))?
+            .timeout(self.limit);
+        let body = response.body().limit(ANSWER_BYTES_MAX).await;
+        Ok(Answer {
+            status: response.status(),
+            headers: response.headers().clone(),
+            body: body.map_err(|error| self.not_read(&error))?,
+        })
+    }
+
+    /// Where an answer sends us: only ever to another page of the same host and port.
+    fn redirect(&self, ask: &Ask<'_>, answer: &Answer) -> Result<Option<String>, ForgeError> {
+        let repeatable = matches!(answer.status.as_u16(), 307 | 308)
+            || (matches!(answer.status.as_u16(), 301 | 302) && ask.method == Method::GET);
+        let target = answer.headers.get(header::LOCATION);
+        let Some(target) = target
+            .and_then(|to| to.to_str().ok())
+            .filter(|_| repeatable)
+        else {
+            return Ok(None);
+        };
+        let parse = |url: &str| {
+            url.parse::<Uri>()
+                .map_err(|_| self.unusable("a bad redirect"))
+        };
+        let (from, to) = (parse(&ask.url)?, parse(target)?);
+        let (Some(scheme), Some(authority)) = (from.scheme_str(), from.authority()) else {
+            return Ok(None);
+        };
+        let same = to.scheme_str().is_none_or(|other| other == scheme)
+            && to.authority().is_none_or(|other| other == authority);
+        let path = to.path_and_query().map_or("/", |path| path.as_str());
+        if !same || !path.starts_with('/') {
+            return Err(self.unusable("it redirects to another host, which is not followed"));
+        }
+        Ok(Some(format!("{scheme}://{authority}{path}")))
+    }
+
+    fn not_sent(&self, error: &SendRequestError) -> ForgeError {
+        let late = matches!(
+            error,
+            SendRequestError::Timeout | SendRequestError::Connect(ConnectError::Timeout)
+        );
+        if late {
+            return self.timed_out();
+        }
+        self.unreachable(error)
+    }
+
+    fn not_read(&self, error: &PayloadError) -> ForgeError {
+        if matches!(error, PayloadError::Overflow) {
+            return self.unusable(&format!("it is longer than {ANSWER_BYTES_MAX} bytes"));
+        }
+        if let PayloadError::Io(error) = error
+            && error.kind() == io::ErrorKind::TimedOut
+        {
+            return self.timed_out();
+        }
+        self.unreachable(error)
+    }
+
+    fn unreachable(&self, error: &impl ToString) -> ForgeError {
+        ForgeError::Unreachable {
+            host: self.host.clone(),
+            reason: clean(&error.to_string(), self.token.expose()),
+        }
+    }
+
+    fn timed_out(&self) -> ForgeError {
+        ForgeError::TimedOut {
+            host: self.host.clone(),
+            limit: self.limit,
+        }
+    }
+
+    fn unusable(&self, what: &str) -> ForgeError {
+        ForgeError::Unusable {
+            host: self.host.clone(),
+            what: clean(what, self.token.expose()),
+        }
+    }
+}
+
+/// TLS that trusts what this machine trusts. Reads files.
+///
+/// # Errors
+/// Why no host can be trusted.
+pub(super) fn tls() -> Result<Arc<rustls::ClientConfig>, String> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        return Err("no root certificates are installed here (package ca-certificates)".to_owned());
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}

@@ -1,0 +1,45 @@
+//! Pull requests of GitHub (also Enterprise) and merge requests of GitLab, over their HTTP APIs.
+//!
+//! Called by routes and the runtime; all functions are async and stay on the thread they were
+//! called on. What must stay true:
+//!
+//! - a token goes only to the host it is for, and never into a log, an error or `Debug` (`token`);
+//! - whatever a forge answers is bounded in time and size, and redirects do not leave it (`http`);
+//! - the budget of requests is the user's own: looking at pull requests stops by itself long
+//!   before it is used up (`budget`).
+//!
+//! # Layout
+//! - `remote`: the URL of a git remote, taken apart.
+//! - `error`: what can go wrong.
+//! - `config`: what they need to know from outside.
+//! - `forges`: which forge is behind a remote; what a forge can do.
+//! - `token`: where tokens come from.
+//! - `session`, `http`, `budget`: one request, its bounds and its price.
+//! - `github`, `gitlab`: the two APIs.
+//! - `status`: what is known of a repository's pull requests, kept for a minute.
+//! - `related`: pull requests of one run that name each other.
+
+mod budget;
+mod config;
+mod error;
+mod forges;
+mod github;
+mod gitlab;
+mod http;
+mod related;
+mod remote;
+mod session;
+mod status;
+mod token;
+
+pub use budget::{BUDGET_PERCENT_MAX, PAUSE_SECS_MAX};
+pub use config::ForgeConfig;
+pub use error::ForgeError;
+pub use forges::{Forge, Forges, PullRequest};
+pub use http::{ANSWER_BYTES_MAX, REQUEST_LIMIT};
+pub use related::{cross_reference, with_cross_reference};
+pub use remote::Remote;
+pub use status::{
+    BRANCHES_A_REQUEST_MAX, BRANCHES_MAX, Checks, FRESH_SECS, PrState, PrStatus, PrStatuses,
+};
+pub use token::PROGRAM_LIMIT;

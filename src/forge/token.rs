@@ -1,0 +1,190 @@
+//! Where tokens come from.
+//!
+//! A hostile repository may name any host in its remote. So a token of the environment is given
+//! only to the host that it is for, by the rules of `gh` (a token of github.com never goes to an
+//! Enterprise host) and of `GITLAB_HOST`; every other host gets only what `gh` or `glab` keeps
+//! for just that host. Both programs would answer with their own variables for any host, so
+//! they do not see them.
+
+use super::{config::Kind, error::ForgeError};
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+use std::{
+    fmt,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+use tokio::io::AsyncReadExt;
+
+/// Longest time for a program that gives a token.
+pub const PROGRAM_LIMIT: Duration = Duration::from_secs(5);
+/// Longest token, bytes.
+const TOKEN_BYTES_MAX: usize = 4096;
+/// Variables that `gh` and `glab` would answer with, whatever the host.
+const HIDDEN: &[&str] = &[
+    "GITHUB_TOKEN",
+    "GH_TOKEN",
+    "GITHUB_ENTERPRISE_TOKEN",
+    "GH_ENTERPRISE_TOKEN",
+    "GITLAB_TOKEN",
+    "GITLAB_ACCESS_TOKEN",
+    "OAUTH_TOKEN",
+    "CI_JOB_TOKEN",
+];
+
+/// A secret that shows itself nowhere but in a request.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Token(String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Token(***)")
+    }
+}
+
+impl Token {
+    /// Takes what looks like a token: one word of visible ASCII, as a header needs it.
+    fn new(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let fine = text.len() <= TOKEN_BYTES_MAX && text.bytes().all(|b| b.is_ascii_graphic());
+        (fine && !text.is_empty()).then(|| Self(text.to_owned()))
+    }
+
+    /// The secret itself.
+    pub(super) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whose token is looked for, and where.
+pub(super) struct Search<'a> {
+    pub kind: Kind,
+    pub host: &'a str,
+    /// Variables that hold a token for just this host.
+    pub variables: &'a [&'static str],
+    /// The server's environment.
+    pub environment: &'a [(String, String)],
+    /// Longest time for the program.
+    pub limit: Duration,
+}
+
+impl Search<'_> {
+    /// Looks into the variables, then asks `gh` or `glab`.
+    ///
+    /// # Errors
+    /// [`ForgeError::NoToken`], which says where it was looked for.
+    pub(super) async fn run(&self) -> Result<Token, ForgeError> {
+        let mut looked_for = Vec::new();
+        for name in self.variables {
+            match self.variable(name).filter(|value| !value.is_empty()) {
+                None => looked_for.push((*name).to_owned()),
+                Some(value) => match Token::new(value) {
+                    Some(token) => return Ok(token),
+                    None => looked_for.push(format!("{name} (is set, but holds no token)")),
+                },
+            }
+        }
+        if self.variables.is_empty() {
+            let host = self.host;
+            looked_for.push(format!(
+                "GITLAB_TOKEN (goes to '{host}' only when GITLAB_HOST names it)"
+            ));
+        }
+        let argv: &[&str] = match self.kind {
+            Kind::GitHub => &["gh", "auth", "token", "--hostname", self.host],
+            Kind::GitLab => &["glab", "config", "get", "token", "--host", self.host],
+        };
+        match self.ask(argv).await {
+            Ok(token) => Ok(token),
+            Err(why) => {
+                looked_for.push(format!("'{}' ({why})", argv.join(" ")));
+                Err(ForgeError::NoToken {
+                    host: self.host.to_owned(),
+                    looked_for,
+                })
+            }
+        }
+    }
+
+    fn variable(&self, name: &str) -> Option<&str> {
+        let found = self.environment.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// What a program prints, without a terminal, in `/` so that no repository configures it.
+    async fn ask(&self, argv: &[&str]) -> Result<Token, String> {
+        let (name, path) = (
+            argv[0].to_owned(),
+            self.variable("PATH").unwrap_or_default(),
+        );
+        let path = path.to_owned();
+        let found = tokio::task::spawn_blocking(move || on_path(&name, &path)).await;
+        let program = found.ok().flatten().ok_or("not installed")?;
+        let environment = self.environment.iter();
+        let environment = environment.filter(|(key, _)| !HIDDEN.contains(&key.as_str()));
+        let mut child = tokio::process::Command::new(program)
+            .args(&argv[1..])
+            .env_clear()
+            .envs(environment.map(|(key, value)| (key, value)))
+            .envs([
+                ("GH_PROMPT_DISABLED", "1"),
+                ("NO_PROMPT", "1"),
+                ("NO_COLOR", "1"),
+            ])
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("did not start: {error}"))?;
+        let group = child.id();
+        let stdout = child.stdout.take();
+        let mut said = Vec::new();
+        let work = async {
+            if let Some(stdout) = stdout {
+                let bytes_max = TOKEN_BYTES_MAX as u64 * 2;
+                stdout.take(bytes_max).read_to_end(&mut said).await?;
+            }
+            child.wait().await
+        };
+        match tokio::time::timeout(self.limit, work).await {
+            Ok(Ok(status)) if !status.success() => Err("gave none".to_owned()),
+            Ok(Ok(_)) => Token::new(&String::from_utf8_lossy(&said)).ok_or("gave none".to_owned()),
+            Ok(Err(error)) => Err(format!("failed: {error}")),
+            Err(_) => {
+                end_group(group);
+                Err(format!("took longer than {} s", self.limit.as_secs_f32()))
+            }
+        }
+    }
+}
+
+/// Kills the program and what it started. It has not been waited for, so that the group's number
+/// cannot have passed to somebody else.
+fn end_group(group: Option<u32>) {
+    let Some(group) = group.and_then(|id| i32::try_from(id).ok()) else {
+        return;
+    };
+    if let Err(error) = killpg(Pid::from_raw(group), Signal::SIGKILL) {
+        log::debug!(error:% = error; "A token program was gone before it was killed.");
+    }
+}
+
+/// First program of that name in the absolute folders of `path`.
+fn on_path(name: &str, path: &str) -> Option<PathBuf> {
+    let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute());
+    folders
+        .map(|folder| folder.join(name))
+        .find(|file| runs(file))
+}
+
+fn runs(file: &Path) -> bool {
+    file.metadata()
+        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}

@@ -1,0 +1,149 @@
+//! Pull requests at a forge on loopback, by the room's public functions.
+
+mod fake;
+mod status;
+mod trouble;
+
+use abbado::forge::{ForgeError, cross_reference};
+use fake::{BOTH, Fake, Kind};
+use serde_json::json;
+
+#[actix_web::test]
+async fn one_is_opened_into_the_default_branch_and_found_again() {
+    for kind in BOTH {
+        let fake = Fake::start(kind);
+        let (forge, remote) = (fake.forge(), kind.remote());
+        let open = async || {
+            let opened = forge.open_pull_request(&remote, "abbado/x y&z", None, "T", "B", false);
+            opened.await.unwrap()
+        };
+        let first = open().await;
+        assert!(!first.existed && first.number == 1, "{first:?}");
+        assert!(first.url.starts_with(&fake.url), "{first:?}");
+        let again = open().await;
+        assert!(again.existed);
+        assert_eq!((again.number, &again.url), (1, &first.url));
+        let requests = fake.requests();
+        let created: Vec<_> = requests.iter().filter(|r| r["method"] == "POST").collect();
+        assert_eq!(created.len(), 1);
+        let (body, text) = (&created[0]["body"], json!("B"));
+        match kind {
+            Kind::GitHub => {
+                assert_eq!((&body["base"], &body["body"]), (&json!("main"), &text));
+            }
+            Kind::GitLab => {
+                assert_eq!(
+                    (&body["target_branch"], &body["description"]),
+                    (&json!("main"), &text)
+                );
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_base_and_a_draft_are_what_was_asked_for() {
+    for kind in BOTH {
+        let fake = Fake::start(kind);
+        let (forge, remote) = (fake.forge(), kind.remote());
+        let opened = forge.open_pull_request(&remote, "b", Some("next"), "T", "", true);
+        assert!(!opened.await.unwrap().existed);
+        let requests = fake.requests();
+        let body = &requests.last().unwrap()["body"];
+        match kind {
+            Kind::GitHub => assert_eq!(
+                (&body["base"], &body["draft"]),
+                (&json!("next"), &json!(true))
+            ),
+            Kind::GitLab => {
+                assert_eq!(
+                    (&body["target_branch"], &body["title"]),
+                    (&json!("next"), &json!("Draft: T"))
+                );
+            }
+        }
+        assert_eq!(requests.len(), 2, "the default branch was not asked for");
+    }
+}
+
+#[actix_web::test]
+async fn what_others_opened_counts_if_it_is_open_and_no_forks() {
+    for kind in BOTH {
+        let fake = Fake::start(kind);
+        let (forge, remote) = (fake.forge(), kind.remote());
+        for more in [
+            json!({"fork": true}),
+            json!({"state": "closed"}),
+            json!({"state": "merged"}),
+        ] {
+            fake.pull("b", &more);
+        }
+        let opened = forge.open_pull_request(&remote, "b", Some("main"), "T", "", false);
+        assert_eq!(opened.await.unwrap().number, 4);
+        // Somebody is quicker than we are, after we looked.
+        fake.next(&json!([{}, {"pull": {"name": kind.name(), "head": "c"}}]));
+        let opened = forge.open_pull_request(&remote, "c", Some("main"), "T", "", false);
+        let opened = opened.await.unwrap();
+        assert_eq!((opened.number, opened.existed), (5, true));
+    }
+}
+
+#[actix_web::test]
+async fn what_did_not_change_is_not_paid_for_again() {
+    for kind in BOTH {
+        let fake = Fake::start(kind);
+        let (forge, remote) = (fake.forge(), kind.remote());
+        fake.pull("b", &json!({}));
+        let before = fake.remaining();
+        for _ in 0..5 {
+            let found = forge
+                .open_pull_request(&remote, "b", None, "T", "", false)
+                .await
+                .unwrap();
+            assert_eq!((found.number, found.existed), (1, true));
+        }
+        assert_eq!(fake.remaining(), before - 1);
+        let statuses: Vec<u64> = fake.calls().into_iter().map(|(_, status)| status).collect();
+        assert_eq!(statuses, [200, 304, 304, 304, 304]);
+    }
+}
+
+#[actix_web::test]
+async fn pull_requests_of_one_run_name_each_other_once() {
+    for kind in BOTH {
+        let fake = Fake::start(kind);
+        let (forge, remote) = (fake.forge(), kind.remote());
+        let opened = forge.open_pull_request(&remote, "b", None, "T", "Words.\r\nMore.", false);
+        let opened = opened.await.unwrap();
+        let block = cross_reference(&[("web".to_owned(), opened.clone())]);
+        for _ in 0..3 {
+            forge
+                .add_cross_reference(&remote, opened.number, &block)
+                .await
+                .unwrap();
+        }
+        let writes = |method: &str| fake.calls().iter().filter(|(m, _)| m == method).count();
+        assert_eq!(writes("PATCH") + writes("PUT"), 1);
+        let requests = fake.requests();
+        let written = requests
+            .iter()
+            .find(|r| r["method"] == "PATCH" || r["method"] == "PUT");
+        let written = &written.unwrap()["body"];
+        let text = written.get("body").or(written.get("description")).unwrap();
+        assert_eq!(text, &json!(format!("Words.\nMore.\n\n{block}")));
+        assert!(block.contains(&opened.url));
+
+        forge
+            .update_body(&remote, opened.number, "New.")
+            .await
+            .unwrap();
+        let gone = forge
+            .update_body(&kind.remote_named("gone"), 1, "x")
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(gone, ForgeError::Refused { status: 404, .. }),
+            "{gone}"
+        );
+    }
+}

@@ -137,7 +137,7 @@ fn every_registered_route_is_in_the_gates_table_and_the_reverse() {
             .unwrap();
         registered.insert(format!("{} {path}", method.to_uppercase()));
     }
-    let table = ROUTES.iter().filter(|row| !row.planned);
+    let table = ROUTES.iter();
     let table: BTreeSet<String> = table
         .map(|row| format!("{} {}", row.method, row.path_pattern))
         .collect();

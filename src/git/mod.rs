@@ -64,7 +64,7 @@ pub use error::GitError;
 pub use keep::{drop_checkpoints, keep_deleted};
 pub use locks::RepoLocks;
 pub use merge::{Merged, merge};
-pub use push::{Pushed, push, remote_of};
+pub use push::{Pushed, RemoteOf, push, remote_of};
 pub use rebase::{REBASE_COMMITS_MAX, Rebased, rebase};
 pub use removal::{delete_branch, remove};
 pub use rename::{rename_branch, rename_everywhere};

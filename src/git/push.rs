@@ -17,20 +17,34 @@ pub struct Pushed {
     pub error: Option<String>,
 }
 
+/// A remote of a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteOf {
+    /// Its name.
+    pub name: String,
+    /// Where it is fetched from, which names its forge. May hold a password.
+    pub url: String,
+    /// Where it is pushed to. May hold a password.
+    pub push_url: String,
+}
+
 /// Where a branch is pushed to: its own remote, or else `origin`, or else the only one there is.
-/// Gives its name and its URL.
 ///
 /// # Errors
 /// `NotARepository`, or `NoRemote` named by `name`.
-pub fn remote_of(repo_path: &Path, name: &str, branch: &str) -> Result<(String, String), GitError> {
+pub fn remote_of(repo_path: &Path, name: &str, branch: &str) -> Result<RemoteOf, GitError> {
     let repository = repository::open(repo_path)?;
     let no_remote = || GitError::NoRemote {
         name: name.to_owned(),
     };
     let chosen = remote_name(&repository, branch).ok_or_else(no_remote)?;
     let remote = repository.find_remote(&chosen).map_err(|_| no_remote())?;
-    let url = remote.pushurl_bytes().unwrap_or_else(|| remote.url_bytes());
-    Ok((chosen, String::from_utf8_lossy(url).into_owned()))
+    let push_url = remote.pushurl_bytes().unwrap_or_else(|| remote.url_bytes());
+    Ok(RemoteOf {
+        url: String::from_utf8_lossy(remote.url_bytes()).into_owned(),
+        push_url: String::from_utf8_lossy(push_url).into_owned(),
+        name: chosen,
+    })
 }
 
 fn remote_name(repository: &Repository, branch: &str) -> Option<String> {
@@ -58,7 +72,7 @@ pub(super) fn push_within(
     branch: &str,
     limit: Duration,
 ) -> Result<Pushed, GitError> {
-    let (remote, url) = remote_of(repo_path, name, branch)?;
+    let remote = remote_of(repo_path, name, branch)?;
     let repository = repository::open(repo_path)?;
     let work_tree = repository.workdir().unwrap_or(repo_path);
     let place = Place::open(repository.path(), work_tree)?;
@@ -77,7 +91,7 @@ pub(super) fn push_within(
             "--set-upstream",
             "--no-progress",
             "--",
-            &remote,
+            &remote.name,
         ])
         .arg(reference)
         .limit(limit)
@@ -89,7 +103,7 @@ pub(super) fn push_within(
         Err(error) => return Err(error),
     };
     Ok(Pushed {
-        remote_url: without_userinfo(&url),
+        remote_url: without_userinfo(&remote.push_url),
         error,
     })
 }

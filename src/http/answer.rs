@@ -4,7 +4,7 @@
 use super::error::ApiError;
 use crate::{
     domain::run::Rejection,
-    runtime::{AskError, Runtime, clock, messages::Idempotency, work::WorkFault},
+    runtime::{AskError, Runtime, clock, messages::Idempotency, order::WorkFault},
     store::{Reader, StoreError},
 };
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};

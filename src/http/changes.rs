@@ -32,12 +32,12 @@ const PIECES_MAX: usize = 4;
 
 /// A repo of a run, as its row tells.
 #[derive(Deserialize)]
-struct RepoRow {
-    repo_id: RepoId,
-    name: String,
-    repo_path: PathBuf,
+pub(super) struct RepoRow {
+    pub repo_id: RepoId,
+    pub name: String,
+    pub repo_path: PathBuf,
     worktree: Option<PathBuf>,
-    branch: String,
+    pub branch: String,
     base_commit: String,
     #[serde(skip)]
     checkpoint: Option<String>,
@@ -69,7 +69,7 @@ struct RunRow {
 }
 
 /// The repos of a run, each with its last checkpoint; nothing for an unknown run.
-fn repos(reader: &Reader, id: RunId) -> Result<Option<Vec<RepoRow>>, StoreError> {
+pub(super) fn repos(reader: &Reader, id: RunId) -> Result<Option<Vec<RepoRow>>, StoreError> {
     let Some(view) = reader.run_view(id)? else {
         return Ok(None);
     };

@@ -22,6 +22,7 @@ mod events;
 mod hook;
 pub mod openapi;
 mod projects;
+mod pull_requests;
 mod runs;
 mod schema;
 mod server;

@@ -1,6 +1,9 @@
 //! `openapi.json`: generated from the handlers, checked in under schema/, kept current by a test.
 
-use super::{agents, branches, changes, events, hook, projects, runs, settings, terminal, work};
+use super::{
+    agents, branches, changes, events, hook, projects, pull_requests, runs, settings, terminal,
+    work,
+};
 use actix_web::{HttpResponse, http::StatusCode};
 use utoipa::OpenApi;
 
@@ -42,6 +45,8 @@ use utoipa::OpenApi;
         changes::changes,
         changes::diff_stats,
         changes::list_checkpoints,
+        pull_requests::open,
+        pull_requests::status,
         work::commit,
         work::push,
         work::accept,

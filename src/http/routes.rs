@@ -68,8 +68,6 @@ pub struct Route {
     pub path_pattern: &'static str,
     /// What the gate asks.
     pub class: RouteClass,
-    /// True while no handler is registered for it yet.
-    pub planned: bool,
 }
 
 const fn route(method: Method, path_pattern: &'static str, class: RouteClass) -> Route {
@@ -77,7 +75,6 @@ const fn route(method: Method, path_pattern: &'static str, class: RouteClass) ->
         method,
         path_pattern,
         class,
-        planned: false,
     }
 }
 
@@ -95,16 +92,6 @@ const fn put(path_pattern: &'static str) -> Route {
 
 const fn delete(path_pattern: &'static str) -> Route {
     route(Method::DELETE, path_pattern, Write)
-}
-
-/// A row whose handler comes later.
-const fn planned(method: Method, path_pattern: &'static str, class: RouteClass) -> Route {
-    Route {
-        method,
-        path_pattern,
-        class,
-        planned: true,
-    }
 }
 
 /// Every route of the API and the web UI.
@@ -154,7 +141,7 @@ pub const ROUTES: &[Route] = &[
     get("/api/runs/{id}/diff-stats"),
     post("/api/runs/{id}/commit"),
     post("/api/runs/{id}/push"),
-    planned(Method::POST, "/api/runs/{id}/pull-request", Write),
+    post("/api/runs/{id}/pull-request"),
     post("/api/runs/{id}/rename-branch"),
     post("/api/runs/{id}/accept"),
     post("/api/runs/{id}/revert"),
@@ -164,7 +151,7 @@ pub const ROUTES: &[Route] = &[
     delete("/api/projects/{id}/branches"),
     post("/api/projects/{id}/branches/merge"),
     post("/api/projects/{id}/branches/rebase"),
-    planned(Method::GET, "/api/projects/{id}/branches/pr-status", Read),
+    get("/api/projects/{id}/branches/pr-status"),
     // Settings
     get("/api/settings/models"),
     put("/api/settings/models"),

@@ -229,6 +229,28 @@ pub(super) struct BranchView {
 }
 
 #[derive(ToSchema)]
+pub(super) struct PullRequestView {
+    repo_name: String,
+    #[schema(required)]
+    number: Option<u64>,
+    #[schema(required)]
+    url: Option<String>,
+    /// Why there is none.
+    error: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct PrStatusView {
+    repo_id: Uuid,
+    branch: String,
+    number: u64,
+    title: String,
+    state: crate::forge::PrState,
+    url: String,
+    checks: crate::forge::Checks,
+}
+
+#[derive(ToSchema)]
 pub(super) struct MergedView {
     into: String,
     commit: String,

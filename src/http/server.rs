@@ -5,11 +5,15 @@ use super::{
     gate::{Gate, GateConfig, RunFolderSecrets},
     hook,
     metrics::Metrics,
-    openapi, peer, projects, runs, settings,
+    openapi, peer, projects, pull_requests, runs, settings,
     side::{self, HomeDir},
     terminal, ui, work,
 };
-use crate::{config::Config, runtime::Runtime};
+use crate::{
+    config::Config,
+    forge::{ForgeConfig, Forges},
+    runtime::{Runtime, clock},
+};
 use actix_web::{App, HttpServer, dev::Server, web};
 use std::{
     net::{SocketAddr, TcpListener},
@@ -70,6 +74,14 @@ pub fn server(
     let home = web::Data::new(HomeDir(runtime.shared.config.home.clone()));
     let metrics = web::Data::new(metrics);
     let installed = web::Data::new(settings::Installed::default());
+    let mut at_forges = ForgeConfig::new(runtime.shared.config.server_env.clone(), clock::now);
+    at_forges
+        .github_api
+        .clone_from(&runtime.shared.config.github_api);
+    at_forges
+        .gitlab_api
+        .clone_from(&runtime.shared.config.gitlab_api);
+    let forges = web::Data::new(Forges::new(at_forges));
     let runtime = web::Data::new(runtime);
     let app = move || {
         App::new()
@@ -77,6 +89,7 @@ pub fn server(
             .app_data(web::Data::clone(&home))
             .app_data(web::Data::clone(&metrics))
             .app_data(web::Data::clone(&installed))
+            .app_data(web::Data::clone(&forges))
             .configure(error::install)
             .configure(routes)
             .default_service(web::to(error::unknown_route))
@@ -185,6 +198,14 @@ fn work_routes(app: &mut web::ServiceConfig) {
         .route(
             "/api/runs/{id}/checkpoints/{number}/restore",
             web::post().to(work::restore),
+        )
+        .route(
+            "/api/projects/{id}/branches/pr-status",
+            web::get().to(pull_requests::status),
+        )
+        .route(
+            "/api/runs/{id}/pull-request",
+            web::post().to(pull_requests::open),
         )
         .route("/api/runs/{id}/commit", web::post().to(work::commit))
         .route("/api/runs/{id}/push", web::post().to(work::push))

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     domain::RunId,
-    runtime::{Request, Runtime, messages::Idempotency, work::Order},
+    runtime::{Request, Runtime, messages::Idempotency, order::Order},
 };
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::Deserialize;

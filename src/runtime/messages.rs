@@ -47,7 +47,7 @@ pub enum AskError {
     Store(#[from] StoreError),
     /// What was to be done with the run's work came to nothing.
     #[error("{0:?}")]
-    Work(super::work::WorkFault),
+    Work(super::order::WorkFault),
     /// A job on the world failed.
     #[error("{0}")]
     World(String),
@@ -91,7 +91,7 @@ pub enum Request {
     /// Have something done with the run's work: answered when it is done and recorded.
     Order {
         /// What.
-        order: super::work::Order,
+        order: super::order::Order,
         /// The answer to remember.
         idempotent: Option<Box<Idempotency>>,
     },

@@ -15,6 +15,7 @@ mod effects;
 mod exit;
 pub mod ids;
 pub mod messages;
+pub mod order;
 mod recovery;
 pub mod registry;
 mod run_actor;
@@ -22,7 +23,7 @@ mod set_up;
 pub mod shared;
 mod spool;
 mod watch;
-pub mod work;
+mod work;
 
 pub use messages::{Answer, AskError, Request};
 pub use shared::{Runtime, Shared};

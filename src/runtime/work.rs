@@ -4,6 +4,7 @@
 use super::{
     effects::Beside,
     messages::{AskError, Idempotency, News},
+    order::{Order, WorkFault},
     run_actor::{Along, Reply, RunActor, answer},
 };
 use crate::{
@@ -12,7 +13,8 @@ use crate::{
         command::Checkpoint,
         event::{
             BranchRenamed, CheckpointAt, CommittedAt, PushedAt, RepoBase, RepoBranch, RevertedAt,
-            RunAccepted, RunCommitted, RunPushed, RunRestored, RunReverted, WorktreeAt,
+            RunAccepted, RunCommitted, RunPullRequest, RunPushed, RunRestored, RunReverted,
+            WorktreeAt,
         },
         work::{Work, WorkKind, admit},
     },
@@ -21,94 +23,6 @@ use crate::{
 use actix::{Context, Handler, Message};
 use serde_json::json;
 use std::path::Path;
-
-/// What somebody wants done.
-#[derive(Debug, Clone)]
-pub enum Order {
-    /// Commit everything in the worktrees.
-    Commit {
-        /// The message; not blank.
-        message: String,
-    },
-    /// Push the run branch.
-    Push,
-    /// Push it, and record that the work was accepted.
-    Accept,
-    /// Give the run branch another name.
-    Rename {
-        /// The name.
-        name: String,
-    },
-    /// Take branch and files back to the base commits.
-    Revert,
-    /// Bring back the contents of a checkpoint.
-    Restore {
-        /// Its number.
-        number: u32,
-    },
-}
-
-impl Order {
-    const fn kind(&self) -> WorkKind {
-        match self {
-            Self::Commit { .. } => WorkKind::Commit,
-            Self::Push | Self::Accept => WorkKind::Ship,
-            Self::Rename { .. } => WorkKind::Rename,
-            Self::Revert | Self::Restore { .. } => WorkKind::Replace,
-        }
-    }
-
-    /// Whether nothing else may touch the worktrees meanwhile.
-    const fn alone(&self) -> bool {
-        matches!(self.kind(), WorkKind::Rename | WorkKind::Replace)
-    }
-}
-
-/// Why an order came to nothing, as the caller is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WorkFault {
-    /// What was asked for makes no sense.
-    Invalid(String),
-    /// It is not there.
-    Missing(String),
-    /// The present state of a repository forbids it.
-    Conflict(String),
-    /// Somebody else's server refused or failed.
-    Remote(String),
-    /// Ours.
-    Fault(String),
-}
-
-impl WorkFault {
-    fn of(name: &str, error: &GitError) -> Self {
-        let why = format!("Repo '{name}': {error}.");
-        match error {
-            GitError::InvalidName { .. } => Self::Invalid(why),
-            GitError::BranchTaken { .. }
-            | GitError::BranchInTheWay { .. }
-            | GitError::CommitRefused { .. }
-            | GitError::NoRemote { .. }
-            | GitError::ChangedMeanwhile { .. }
-            | GitError::WorktreeGone { .. }
-            | GitError::NotARepository { .. }
-            | GitError::UnknownRevision { .. }
-            | GitError::Conflict { .. }
-            | GitError::TargetDirty { .. }
-            | GitError::BranchMoved { .. }
-            | GitError::CheckedOut { .. }
-            | GitError::DefaultBranch { .. }
-            | GitError::NotMerged { .. }
-            | GitError::Unrelated { .. }
-            | GitError::TimedOut { .. } => Self::Conflict(why),
-            GitError::FolderInTheWay { .. }
-            | GitError::TooMuch { .. }
-            | GitError::Cancelled
-            | GitError::Failed { .. }
-            | GitError::Io { .. }
-            | GitError::Library { .. } => Self::Fault(why),
-        }
-    }
-}
 
 /// What came of an order.
 pub struct Done {
@@ -208,6 +122,14 @@ async fn carry_out(beside: &Beside, order: Order) -> Done {
         Order::Commit { message } => commit(&run, message),
         Order::Push => push(&run, false),
         Order::Accept => push(&run, true),
+        Order::PullRequests {
+            title,
+            repos,
+            answer,
+        } => {
+            let opened = RunPullRequest { title, repos };
+            Done::new(vec![Work::PullRequest(opened)], Ok(Some(answer)))
+        }
         Order::Rename { name } => rename(&run, &shared, name),
         Order::Revert => revert(&run),
         Order::Restore { number } => restore(&run, &shared, number),

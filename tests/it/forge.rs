@@ -1,6 +1,6 @@
 //! Pull requests at a forge on loopback, by the room's public functions.
 
-mod fake;
+pub mod fake;
 mod status;
 mod trouble;
 

@@ -14,6 +14,7 @@ mod gate;
 mod limits;
 mod programs;
 mod pty;
+mod pulls;
 mod runs;
 mod scale;
 mod support;

@@ -150,7 +150,10 @@ fn the_only_remote_will_do() {
     let world = World::new();
     let (repo, at) = world.worktree();
     remote(&world, &repo, "somewhere");
-    assert_eq!(remote_of(&repo, "api", &at.branch).unwrap().0, "somewhere");
+    assert_eq!(
+        remote_of(&repo, "api", &at.branch).unwrap().name,
+        "somewhere"
+    );
     remote(&world, &repo, "elsewhere");
     assert!(matches!(
         remote_of(&repo, "api", &at.branch),

@@ -1,0 +1,239 @@
+//! Pull requests of a run, and those of a project's branches.
+
+use super::{
+    answer::{Key, decode, id, json, key, ok, read, unknown},
+    changes,
+    error::ApiError,
+    extract::JsonBody,
+};
+use crate::{
+    domain::{ProjectId, RunId, run::event::PullRequestAt},
+    forge::{Forge, ForgeError, Forges, PullRequest, Remote, cross_reference},
+    git,
+    runtime::{Request, Runtime, order::Order},
+};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+#[derive(Deserialize, utoipa::ToSchema)]
+pub(super) struct NewPullRequest {
+    /// Not blank.
+    title: String,
+    #[serde(default)]
+    body: String,
+    /// The branch to merge into; the forge's default branch when left out.
+    base: Option<String>,
+    #[serde(default)]
+    draft: bool,
+}
+
+/// A repo whose remote is at a forge that we can ask.
+struct AtForge {
+    name: String,
+    remote: Remote,
+    forge: Forge,
+}
+
+fn fault(error: &ForgeError) -> ApiError {
+    match error {
+        ForgeError::UnknownForge { .. } | ForgeError::NoToken { .. } => {
+            ApiError::conflict(format!("There is {error}."))
+        }
+        ForgeError::RateLimited { .. }
+        | ForgeError::Refused { .. }
+        | ForgeError::Unreachable { .. }
+        | ForgeError::TimedOut { .. }
+        | ForgeError::Unusable { .. } => ApiError::remote(format!("The forge failed: {error}.")),
+    }
+}
+
+/// Finds the forge behind a repo's remote, and that there is a token for it.
+async fn at_forge(
+    forges: &Forges,
+    name: String,
+    repo_path: PathBuf,
+    branch: String,
+) -> Result<AtForge, ApiError> {
+    let of = name.clone();
+    let found = web::block(move || git::remote_of(&repo_path, &of, &branch)).await;
+    let found = found.map_err(ApiError::fault)?;
+    let found = found.map_err(|error| ApiError::conflict(format!("Repo {error}.")))?;
+    let remote = Remote::parse(&found.url).ok_or_else(|| {
+        ApiError::conflict(format!(
+            "The remote of repo '{name}' is at no forge that is known."
+        ))
+    })?;
+    let forge = forges.for_remote(&remote).map_err(|error| fault(&error))?;
+    forge.check_token().await.map_err(|error| fault(&error))?;
+    Ok(AtForge {
+        name,
+        remote,
+        forge,
+    })
+}
+
+/// POST runs/{id}/pull-request
+#[utoipa::path(post, path = "/api/runs/{id}/pull-request", request_body = NewPullRequest,
+    tag = "changes", params(("id" = uuid::Uuid, Path)),
+    responses((status = 201, body = [super::schema::PullRequestView]), (status = 400),
+              (status = 404), (status = 409), (status = 502)))]
+pub(super) async fn open(
+    runtime: web::Data<Runtime>,
+    forges: web::Data<Forges>,
+    request: HttpRequest,
+    path: web::Path<String>,
+    body: JsonBody<Value>,
+) -> Result<HttpResponse, ApiError> {
+    let id: RunId = id(&path, "run")?;
+    let idempotent = match key(&runtime, &request, &body.0, StatusCode::CREATED).await? {
+        Key::Replayed(answer) => return Ok(answer),
+        Key::Fresh(idempotent) => idempotent,
+    };
+    let new: NewPullRequest = decode(body.0)?;
+    if new.title.trim().is_empty() {
+        return Err(ApiError::invalid("title", "must not be blank"));
+    }
+    let repos = read(&runtime, move |reader| changes::repos(reader, id)).await?;
+    let repos = repos.ok_or_else(|| unknown("run"))?;
+    // Forge and token are looked for before anything leaves this machine.
+    let mut places = Vec::new();
+    for repo in &repos {
+        let (name, branch) = (repo.name.clone(), repo.branch.clone());
+        places.push(at_forge(&forges, name, repo.repo_path.clone(), branch).await?);
+    }
+    let push = Request::Order {
+        order: Order::Push,
+        idempotent: None,
+    };
+    runtime.ask(id, push).await?;
+    let mut opened = Vec::new();
+    let mut all = Vec::new();
+    for (repo, place) in repos.iter().zip(&places) {
+        let made = place.forge.open_pull_request(
+            &place.remote,
+            &repo.branch,
+            new.base.as_deref(),
+            &new.title,
+            &new.body,
+            new.draft,
+        );
+        let made = made.await;
+        all.push(PullRequestAt {
+            repo_id: repo.repo_id,
+            repo_name: repo.name.clone(),
+            number: made.as_ref().ok().map(|made| made.number),
+            url: made.as_ref().ok().map(|made| made.url.clone()),
+            error: made.as_ref().err().map(ToString::to_string),
+        });
+        opened.push(made);
+    }
+    refer_to_each_other(&places, &opened).await;
+    let failed = opened.iter().find_map(|made| made.as_ref().err());
+    let refused = failed
+        .filter(|_| opened.iter().all(Result::is_err))
+        .map(fault);
+    let order = Order::PullRequests {
+        answer: shown(&all).to_string(),
+        title: new.title,
+        repos: all,
+    };
+    let idempotent = idempotent.filter(|_| refused.is_none());
+    let answer = runtime
+        .ask(id, Request::Order { order, idempotent })
+        .await?;
+    match refused {
+        Some(refused) => Err(refused),
+        None => Ok(json(StatusCode::CREATED, answer)),
+    }
+}
+
+fn shown(all: &[PullRequestAt]) -> Value {
+    let each = all.iter().map(|at| {
+        let mut shown = json!({"repo_name": at.repo_name, "number": at.number, "url": at.url});
+        if let Some(error) = &at.error {
+            shown["error"] = json!(error);
+        }
+        shown
+    });
+    each.collect()
+}
+
+/// Pull requests of several repos name each other; one that cannot be told of it is logged.
+async fn refer_to_each_other(places: &[AtForge], opened: &[Result<PullRequest, ForgeError>]) {
+    let made: Vec<_> = places
+        .iter()
+        .zip(opened)
+        .filter_map(|(place, made)| Some((place, made.as_ref().ok()?)))
+        .collect();
+    if made.len() < 2 {
+        return;
+    }
+    let named: Vec<_> = made
+        .iter()
+        .map(|(place, made)| (place.name.clone(), (*made).clone()))
+        .collect();
+    let block = cross_reference(&named);
+    for (place, made) in made {
+        let told = place
+            .forge
+            .add_cross_reference(&place.remote, made.number, &block);
+        if let Err(error) = told.await {
+            log::warn!(
+                "Pull request {} does not name the others: {error}.",
+                made.url
+            );
+        }
+    }
+}
+
+/// GET projects/{id}/branches/pr-status
+#[utoipa::path(get, path = "/api/projects/{id}/branches/pr-status", tag = "branches",
+    params(("id" = uuid::Uuid, Path)),
+    responses((status = 200, body = [super::schema::PrStatusView]), (status = 404), (status = 409),
+              (status = 502)))]
+pub(super) async fn status(
+    runtime: web::Data<Runtime>,
+    forges: web::Data<Forges>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let id: ProjectId = id(&path, "project")?;
+    let project = read(&runtime, move |reader| reader.project(id)).await?;
+    let project = project.ok_or_else(|| unknown("project"))?;
+    let mut shown = Vec::new();
+    let mut failed = None;
+    let mut asked = false;
+    for repo in project.repos {
+        let repo_path = repo.repo_path.clone();
+        let branches = web::block(move || git::branches(&repo_path)).await;
+        let branches = branches
+            .map_err(ApiError::fault)?
+            .map_err(ApiError::fault)?;
+        let names = branches.into_iter().filter(|branch| !branch.is_default);
+        let names: Vec<_> = names.map(|branch| branch.name).collect();
+        let first = names.first().cloned().unwrap_or_default();
+        let place = match at_forge(&forges, repo.name.clone(), repo.repo_path, first).await {
+            Ok(place) => place,
+            Err(error) => {
+                failed.get_or_insert(error);
+                continue;
+            }
+        };
+        let known = place.forge.pull_request_status(&place.remote, &names).await;
+        let known = known.map_err(|error| fault(&error))?;
+        asked = true;
+        shown.extend(known.statuses.into_iter().map(|status| {
+            json!({
+                "repo_id": repo.id, "branch": status.branch, "number": status.number,
+                "title": status.title, "state": status.state, "url": status.url,
+                "checks": status.checks,
+            })
+        }));
+    }
+    // A project with a repo elsewhere is told of the others.
+    match failed {
+        Some(error) if !asked => Err(error),
+        Some(_) | None => ok(&shown),
+    }
+}

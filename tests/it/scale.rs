@@ -110,15 +110,17 @@ fn a_thousand_finished_runs_cost_their_rows() {
         assert!(kib < 60 * 1024, "{what} is {kib} KiB");
     }
     // A run that is spoken to is folded, alone, and rests again.
-    let notify = json!({"notify": true});
+    let notify = json!({"notify": false});
     server
         .post(&format!("runs/{one}/notify"), &notify)
         .expect(200);
     assert_eq!(metric(&server, "abbado_folded_runs_total"), 1);
-    assert_eq!(metric(&server, "abbado_events_appended_total"), 1);
     server.wait(&one.to_string(), "its actor sleeps again", |_| {
         metric(&server, "abbado_awake_runs") == 0
     });
+    let after: Vec<_> = server.types(&one.to_string()).split_off(30);
+    assert_eq!(after, ["run.notify_changed"]);
+    assert_eq!(metric(&server, "abbado_events_appended_total"), 1);
     let agent = json!({"cli_name": "command", "provider_config": {"command": ["sleep", "100"]}});
     let run = server.run(&server.agent(&world, agent), "x");
     server.wait(&run, "its process lives", |view| {

@@ -80,6 +80,7 @@ impl ClaudeTranscript {
         if self.main.is_some() {
             self.state.totals.next_session();
             self.subagents.clear();
+            self.start.0 = 0;
         }
         let (offset, baseline) = self.start.clone();
         if self.main.is_some() || offset == 0 {
@@ -137,7 +138,8 @@ impl Transcript for ClaudeTranscript {
         let mut offset = 0;
         if let Some(main) = &mut self.main {
             main.read(None, |line| self.state.line(line, false))?;
-            offset = main.consumed();
+            // Of a file that is gone, or was cut, what was read before stays read.
+            offset = main.consumed().max(self.start.0);
         }
         let mut observed = std::mem::take(&mut self.state.observed);
         with_totals(

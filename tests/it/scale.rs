@@ -26,7 +26,7 @@ fn finished(id: RunId) -> Append {
     names.extend(["agent.tool_call", "agent.tool_result"].repeat(10));
     names.extend([
         "agent.message",
-        "run.result",
+        "agent.message",
         "run.completed",
         "process.exited",
     ]);

@@ -113,7 +113,7 @@ fn measure(repo: &Path, title: &str) {
     let format = "--format=%(refname) %(ahead-behind:main)";
     for round in 0..ROUNDS {
         gits.push(timed(|| {
-            drop(git(repo, &["for-each-ref", format, "refs/heads/"]))
+            drop(git(repo, &["for-each-ref", format, "refs/heads/"]));
         }));
         ours.push(timed(|| {
             let found = abbado::git::branches(repo).unwrap();

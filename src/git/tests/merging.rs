@@ -200,11 +200,11 @@ fn a_dirty_target_is_refused_untouched() {
             git(repo, &["add", "staged"]);
         }),
         ("uncommitted", |repo| {
-            fs::remove_file(repo.join("a.txt")).unwrap()
+            fs::remove_file(repo.join("a.txt")).unwrap();
         }),
         ("'added' is in the way", |repo| write(repo, "added", "mine")),
         ("'added/deep/x' is in the way", |repo| {
-            write(repo, "added/deep/x", "mine")
+            write(repo, "added/deep/x", "mine");
         }),
         ("'added' is in the way", |repo| {
             write(repo, ".git/info/exclude", "added\n");
@@ -432,22 +432,37 @@ fn an_update_that_fails_half_way_is_put_back() {
     }
 }
 
-/// Two sides of a history: edits of one base, or, crossed, of what both sides merged before.
-fn imported(world: &World, base: &Files, ours: &Files, theirs: &Files) -> PathBuf {
+/// Two sides of a history: edits of one base, or, crossed, of what each side had merged of the
+/// other before, so that there are two bases.
+fn imported(world: &World, base: &Files, ours: &[Edit], theirs: &[Edit], crossed: bool) -> PathBuf {
     let repo = world.path("repos/generated");
     fs::create_dir(&repo).unwrap();
     git(&repo, &["init", "-q", "-b", "main"]);
-    let planned = |parents: &[usize], files: &Files, at: i64| Planned {
-        parents: parents.to_vec(),
-        files: files.clone(),
-        at: 1_700_000_000 + at,
+    let mut commits: Vec<Planned> = Vec::new();
+    let mut add = |parents: &[usize], files: &Files| {
+        commits.push(Planned {
+            parents: parents.to_vec(),
+            files: files.clone(),
+            at: 1_700_000_000 + i64::try_from(commits.len()).unwrap(),
+        });
+        commits.len() - 1
     };
-    let commits = [
-        planned(&[], base, 0),
-        planned(&[0], ours, 1),
-        planned(&[0], theirs, 2),
-    ];
-    import(&repo, &commits, &[("main".into(), 1), ("theirs".into(), 2)]);
+    let root = add(&[], base);
+    let (mut below, mut starts) = (base.clone(), (root, root));
+    if crossed {
+        let (half, other) = (ours.len() / 2, theirs.len() / 2);
+        let one = add(&[root], &edited(base, &ours[..half]));
+        let two = add(&[root], &edited(base, &theirs[..other]));
+        below = edited(&edited(base, &ours[..half]), &theirs[..other]);
+        starts = (add(&[one, two], &below), add(&[two, one], &below));
+    }
+    let main = add(&[starts.0], &edited(&below, ours));
+    let theirs = add(&[starts.1], &edited(&below, theirs));
+    import(
+        &repo,
+        &commits,
+        &[("main".into(), main), ("theirs".into(), theirs)],
+    );
     git(&repo, &["symbolic-ref", "HEAD", "refs/heads/unborn"]);
     repo
 }
@@ -489,10 +504,12 @@ proptest! {
     #![proptest_config(config(40, 1_000))]
 
     #[test]
-    fn a_merge_is_the_one_that_git_makes(ours in edits(), theirs in edits()) {
+    fn a_merge_is_the_one_that_git_makes(
+        ours in edits(), theirs in edits(), crossed in any::<bool>(),
+    ) {
         let world = World::new();
         let base = some_files();
-        let repo = imported(&world, &base, &edited(&base, &ours), &edited(&base, &theirs));
+        let repo = imported(&world, &base, &ours, &theirs, crossed);
         let expected = expected(&repo);
         let refs = all_refs(&repo);
         match merge(&repo, "theirs", Some("main")) {

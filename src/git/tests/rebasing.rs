@@ -87,6 +87,9 @@ fn what_the_other_side_has_is_left_out() {
     let picked = commit_all(&at.worktree, "picked");
     write(&at.worktree, "own", "1\n");
     commit_all(&at.worktree, "own");
+    // Else it would be the very same commit.
+    write(&repo, "ours", "1\n");
+    commit_all(&repo, "ours");
     git(&repo, &["cherry-pick", &picked]);
     // Changed again since: only the comparison of changes tells that it is there.
     write(&repo, "picked", "2\n");

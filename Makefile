@@ -33,6 +33,7 @@ prove: tools programs
 ## bench: ratios, each measured beside its limit in one run
 bench: tools
 	$(CARGO) bench --locked --bench hooks
+	$(CARGO) bench --locked --bench branches
 
 ## audit: licences, bans and sources of dependencies (needs cargo-deny, installed on first use)
 audit:

@@ -57,7 +57,7 @@ fn pack(repository: &Repository, commit: Oid, known: &[Oid]) -> Result<Vec<u8>, 
     Ok(pack.to_vec())
 }
 
-/// The tree of a merged index, or the paths that conflict.
+/// The tree of a merged index, or the paths that conflict, by the names that a side has for them.
 ///
 /// # Errors
 /// `Conflict`, or `Library`.
@@ -74,13 +74,10 @@ pub(super) fn tree_of(
     let mut paths = BTreeSet::new();
     for conflict in index.conflicts().map_err(GitError::library(doing))? {
         let conflict = conflict.map_err(GitError::library(doing))?;
-        let sides = [conflict.ancestor, conflict.our, conflict.their];
-        paths.extend(
-            sides
-                .into_iter()
-                .flatten()
-                .map(|side| String::from_utf8_lossy(&side.path).into_owned()),
-        );
+        // A renamed file is told by the names that the sides have for it, git would tell the new
+        // one only; libgit2 does not say which belong together.
+        let sides = [conflict.our, conflict.their].into_iter().flatten();
+        paths.extend(sides.map(|side| String::from_utf8_lossy(&side.path).into_owned()));
     }
     let paths = paths.into_iter().collect();
     Err(GitError::Conflict { paths })

@@ -61,6 +61,7 @@ pub(super) fn rebase_held(
     if to != own.commit {
         draft::publish(&repository, &place, to, &[own.commit, onto.commit])?;
         let kept = format!("refs/abbado/rebased/{}/{}", own.branch, own.commit);
+        let was_kept = repository.find_reference(&kept).is_ok();
         keep::set_ref(&place, &kept, &own.commit.to_string())?;
         let step = Step {
             branch: &own.branch,
@@ -70,12 +71,26 @@ pub(super) fn rebase_held(
             user: &user,
             before_ref,
         };
-        step.take(&repository)?;
+        let moved = step.take(&repository);
+        if moved.is_err() && !was_kept {
+            forget(&repository, &kept);
+        }
+        moved?;
     }
     Ok(Rebased {
         onto: onto.branch,
         commit: to.to_string(),
     })
+}
+
+/// Removes the ref of a tip that the branch still has, or somebody else moved it from.
+fn forget(repository: &Repository, kept: &str) {
+    let removed = repository
+        .find_reference(kept)
+        .and_then(|mut found| found.delete());
+    if let Err(error) = removed {
+        log::warn!(error:% = error; "A hidden ref that is not needed could not be removed.");
+    }
 }
 
 /// Drafts the commits of a branch anew on top of another, and answers the last.

@@ -4,7 +4,7 @@ use super::{
     histories::{Planned, config, graph, import},
     support::{BRANCH, World, commit_all, git, write},
 };
-use crate::git::{Branch, branches, branches::one_by_one};
+use crate::git::{Branch, branches, branches::walked};
 use git2::{Oid, Repository};
 use proptest::{prelude::*, sample::Index};
 use std::{collections::BTreeMap, fs};
@@ -206,7 +206,7 @@ proptest! {
             .iter()
             .map(|branch| (branch.name.clone(), Oid::from_str(&branch.commit).unwrap()))
             .collect();
-        let without_git = one_by_one(&repository, &tips, tips["main"]).unwrap();
+        let without_git = walked(&repository, &tips, tips["main"]).unwrap();
         let mut apart = 0;
         for branch in &found {
             let expected = counted(&repo, &branch.name);

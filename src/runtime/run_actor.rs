@@ -201,6 +201,11 @@ impl RunActor {
     /// Applies events, has them stored, and acts after the commit.
     pub(super) fn append(&mut self, events: Vec<Event>, along: Along, context: &mut Context<Self>) {
         let at = clock::now();
+        // An append that was under way before somebody asked for a stop is no answer to it.
+        let stopping = self.run.as_ref().is_some_and(|run| run.stop.is_some())
+            || events
+                .iter()
+                .any(|event| matches!(event, Event::StopRequested(_)));
         let expected_sequence = self.run.as_ref().map_or(0, |run| run.last_sequence);
         let mut payloads = Vec::with_capacity(events.len());
         let mut applied = Vec::with_capacity(events.len());
@@ -219,7 +224,7 @@ impl RunActor {
         }
         let Some(run) = &self.run else { return };
         let effects = effect::after(run, &applied);
-        let stopped = run.stop.is_none();
+        let stopped = stopping && run.stop.is_none();
         let row = RunRow::of(run);
         let wanted = along.reply.is_some() || (stopped && !self.stop_waiters.is_empty());
         let view = if wanted {

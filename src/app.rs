@@ -1,8 +1,8 @@
 //! Builds the server, wires it, and takes it down, in a stated order.
 //!
 //! Up: lock the data folder → open the log → start the actors → look after live runs → listen →
-//! write down the address. Down: take no more requests → wait for those under way → end streams →
-//! stop listening → let the writer finish. Holders, and the CLIs in them, live on.
+//! write down the address. Down: take no more requests → wait for those under way, and for the
+//! message under way → end streams → stop listening → let the writer finish. Holders, and the CLIs in them, live on.
 
 use crate::{
     config::Config,
@@ -90,6 +90,7 @@ pub async fn serve(
         runtime.drain().await;
         handle.stop(true).await;
     };
+    let down = async { tokio::join!(down, runtime.shared.notifier.stop()) };
     if tokio::time::timeout(SHUTDOWN, down).await.is_err() {
         log::warn!("Some requests were still under way at shutdown.");
     }

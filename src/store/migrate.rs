@@ -8,7 +8,10 @@ use rusqlite::{Connection, OpenFlags};
 use std::os::unix::fs::PermissionsExt;
 
 /// Schema steps in order; the version of a database is how many of them it has.
-const STEPS: &[&str] = &[include_str!("../../schema/0001_initial.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../../schema/0001_initial.sql"),
+    include_str!("../../schema/0002_notified.sql"),
+];
 
 /// Opens (or makes) the database for writing.
 pub(super) fn open(location: &Location) -> Result<Connection, StoreError> {

@@ -178,7 +178,8 @@ pub(super) async fn put_notifications(
     runtime: web::Data<Runtime>,
     body: JsonBody<NotificationChange>,
 ) -> Result<HttpResponse, ApiError> {
-    let (change, mut settings) = (body.0, notifications(&runtime).await?);
+    let (change, before) = (body.0, notifications(&runtime).await?);
+    let mut settings = before.clone();
     if let Some(url) = change.discord_webhook_url {
         settings.discord_webhook_url = url;
     }
@@ -206,7 +207,9 @@ pub(super) async fn put_notifications(
         .writer
         .put_notification_settings(settings.clone())
         .await?;
-    shared.notifier.settings_changed();
+    if settings.discord_webhook_url != before.discord_webhook_url {
+        shared.notifier.webhook_changed();
+    }
     ok(&settings)
 }
 

@@ -38,10 +38,12 @@ pub struct Notifier {
 }
 
 /// What the notifier is told; it looks at the log and the settings itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default)]
 struct News {
+    /// Grows with the log.
     log: u64,
-    settings: u64,
+    /// Grows with each other webhook.
+    webhook: u64,
     stop: bool,
 }
 
@@ -72,9 +74,9 @@ impl Notifier {
         self.news.send_modify(|news| news.log += 1);
     }
 
-    /// The settings changed: a wait for the old receiver is over.
-    pub fn settings_changed(&self) {
-        self.news.send_modify(|news| news.settings += 1);
+    /// There is another webhook: a wait for the old one is over.
+    pub fn webhook_changed(&self) {
+        self.news.send_modify(|news| news.webhook += 1);
     }
 
     /// Begins no other message, and waits for the one under way.
@@ -136,7 +138,7 @@ impl Follower {
         }
     }
 
-    /// Waits for a time, or for anything new; until a time only other settings are news enough.
+    /// Waits for a time, or for anything new; until a time only another webhook is news enough.
     async fn rest(&mut self, known: News, until: Option<Instant>) {
         let time = async {
             match until {
@@ -144,16 +146,16 @@ impl Follower {
                 None => std::future::pending().await,
             }
         };
-        let other = |news: &News| {
-            let settings = news.settings != known.settings;
-            news.stop || settings || (until.is_none() && news.log != known.log)
+        let enough = |news: &News| {
+            let other = news.webhook != known.webhook;
+            news.stop || other || (until.is_none() && news.log != known.log)
         };
         tokio::select! {
             () = time => return,
             // The sender cannot be gone: this side holds it too.
-            _ = self.news.wait_for(other) => {}
+            _ = self.news.wait_for(enough) => {}
         }
-        if self.news.borrow().settings != known.settings {
+        if self.news.borrow().webhook != known.webhook {
             self.failures = 0;
         }
     }
@@ -161,7 +163,7 @@ impl Follower {
     async fn step(&mut self) -> Result<Next, StoreError> {
         let (reader, handled) = (self.reader.clone(), self.handled);
         let found = tokio::task::spawn_blocking(move || look(&reader, handled)).await;
-        let found = found.unwrap_or(Err(StoreError::Closed))?;
+        let found = found.map_err(|error| StoreError::Database(error.to_string()))??;
         let Some((notice, url)) = found.notice else {
             self.handled = found.event_id;
             if self.handled > found.remembered {

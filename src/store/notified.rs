@@ -8,7 +8,6 @@ use rusqlite::{Connection, OptionalExtension, Row};
 const SETTINGS: &str = "notifications";
 
 /// What the notifier looks at next, all of one moment.
-#[derive(Debug)]
 pub struct Untold {
     /// The settings.
     pub settings: NotificationSettings,

@@ -10,11 +10,12 @@ A test talks to it on a path that is not recorded:
 An answer may also be {"drop": true} (the connection is cut instead of an answer), {"hang": true}
 (nothing comes), {"slow": 500} (taken, and answered so many milliseconds later).
 
-usage: webhook_server.py --log F.jsonl --port-file F [--port N]
+usage: webhook_server.py --log F.jsonl --port-file F [--port N] [--tls F.pem]
 The log gets one JSON line per request: path, seconds on a clock, status (0 for none), body.
 """
 import argparse
 import json
+import ssl
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -104,7 +105,7 @@ class Server(ThreadingHTTPServer):
     allow_reuse_address = True
 
     def handle_error(self, request, client_address):
-        """A client that is killed in the middle is no news."""
+        """A client that is killed in the middle, or does not trust us, is no news."""
 
 
 def main():
@@ -112,9 +113,15 @@ def main():
     ap.add_argument("--log", required=True, help="append each request here, one JSON per line")
     ap.add_argument("--port-file", required=True, help="write the port here once it listens")
     ap.add_argument("--port", type=int, default=0, help="listen there; 0 takes a free port")
+    ap.add_argument("--tls", help="serve https with this certificate and key")
     args = ap.parse_args()
     Handler.log = args.log
     server = Server(("127.0.0.1", args.port), Handler)
+    if args.tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(args.tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True,
+                                            do_handshake_on_connect=False)
     with open(args.port_file, "w") as f:
         f.write(str(server.server_port))
     server.serve_forever()

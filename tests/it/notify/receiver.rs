@@ -26,6 +26,10 @@ impl Receiver {
     }
 
     pub fn start_at(port: u16) -> Self {
+        Self::start_with(&["--port", &port.to_string()])
+    }
+
+    pub fn start_with(more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port_file = folder.path().join("port");
         let child = Command::new("python3")
@@ -34,7 +38,7 @@ impl Receiver {
             .arg(folder.path().join("log"))
             .arg("--port-file")
             .arg(&port_file)
-            .args(["--port", &port.to_string()])
+            .args(more)
             .stdout(Stdio::null())
             .spawn()
             .unwrap();

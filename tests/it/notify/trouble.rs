@@ -4,9 +4,16 @@ use super::receiver::{
     Receiver, SECRET, fail, finish_turn, prompt, serve, serve_with, set, start, url_at, wait_until,
     waiting_agent,
 };
-use crate::support::{World, text};
+use crate::{
+    forge::fake::file,
+    support::{World, text},
+};
+use abbado::{
+    discord::{Webhook, WebhookError},
+    domain::Time,
+};
 use serde_json::{Value, json};
-use std::time::Instant;
+use std::{process::Command, time::Instant};
 
 /// Seconds between the first two requests.
 fn waited(requests: &[Value]) -> f64 {
@@ -227,4 +234,42 @@ fn the_url_reaches_no_log_and_no_refusal() {
     );
     let told = log.lines().find(|line| line.contains(SECRET));
     assert_eq!(told, None);
+}
+
+/// Set for the process in which the test certificate is one of the machine's roots.
+const TRUSTS: &str = "ABBADO_TEST_WEBHOOK";
+
+#[actix_web::test]
+async fn tls_takes_the_certificates_that_this_machine_trusts_and_no_others() {
+    let message = json!({"embeds": [{"title": "x"}], "allowed_mentions": {"parse": []}});
+    let send = async |url: &str| {
+        let webhook = Webhook::default();
+        webhook.send(url, &message, Time::UNIX_EPOCH).await
+    };
+    if let Some(url) = std::env::var_os(TRUSTS) {
+        assert_eq!(send(url.to_str().unwrap()).await, Ok(()));
+        return;
+    }
+    let pem = file("forge_tls.pem");
+    let receiver = Receiver::start_with(&["--tls", pem.to_str().unwrap()]);
+    let url = receiver.url();
+    let url = url.replace("http://127.0.0.1", "https://localhost");
+    let error = send(&url).await.unwrap_err();
+    let distrusted =
+        matches!(&error, WebhookError::Unreachable(why) if why.contains("UnknownIssuer"));
+    assert!(distrusted, "{error}");
+    assert_eq!(receiver.requests(), [] as [Value; 0]);
+    let name = "notify::trouble::tls_takes_the_certificates_that_this_machine_trusts_and_no_others";
+    let again = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name])
+        .env("SSL_CERT_FILE", pem)
+        .env(TRUSTS, url)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&again.stdout);
+    assert!(
+        again.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
+    receiver.wait_taken(1);
 }

@@ -92,13 +92,17 @@ mod tests {
     fn a_copy_is_kept_before_a_step() {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::of(folder.path());
-        drop(open(&location).unwrap());
-        keep_copy(&location, 1).unwrap();
+        let old = Connection::open(location.path()).unwrap();
+        old.execute_batch(STEPS[0]).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        drop(old);
+        let version = |connection: &Connection| -> usize {
+            let version = connection.pragma_query_value(None, "user_version", |row| row.get(0));
+            version.unwrap()
+        };
+        assert_eq!(version(&open(&location).unwrap()), STEPS.len());
         let copy = Connection::open(folder.path().join("abbado.db.v1.bak")).unwrap();
-        let version: u32 = copy
-            .pragma_query_value(None, "user_version", |r| r.get(0))
-            .unwrap();
-        assert_eq!(version, 1);
+        assert_eq!(version(&copy), 1);
     }
 
     #[test]

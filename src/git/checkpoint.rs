@@ -12,16 +12,13 @@
 //! Before the ref is written nothing refers to the objects. After it, the same number is taken
 //! again and the ref replaced.
 
-use super::{GitError, keep, program::line, staging::Staging};
+use super::{GitError, keep, staging::Staging};
 use crate::domain::{
     RunId,
     run::event::{CheckpointAt, WorktreeAt},
 };
 use git2::{ErrorCode, Oid};
 use std::path::Path;
-
-/// Author and committer of checkpoints.
-const AUTHOR: (&str, &str) = ("abbado", "abbado@localhost");
 
 /// Keeps the worktree under `refs/abbado/checkpoints/<run id>/<number>`.
 ///
@@ -136,23 +133,9 @@ fn commit(
     label: &Label<'_>,
     tree: String,
 ) -> Result<CheckpointAt, GitError> {
-    let (name, email) = AUTHOR;
     let message = format!("abbado checkpoint {}: {}\n", label.number, label.reason);
-    let mut write = staging
-        .place
-        .git("git commit-tree")
-        .args(["commit-tree", &tree]);
-    if let Some(head) = staging.head {
-        write = write.arg("-p").arg(head.to_string());
-    }
-    let commit = write
-        .env("GIT_AUTHOR_NAME", name)
-        .env("GIT_AUTHOR_EMAIL", email)
-        .env("GIT_COMMITTER_NAME", name)
-        .env("GIT_COMMITTER_EMAIL", email)
-        .input(message.into_bytes())
-        .run()?;
-    let commit = line(&commit);
+    let head = staging.head.map(|head| head.to_string());
+    let commit = keep::write_commit(&staging.place, &tree, head.as_deref(), message)?;
     let reference = format!("{}{}", keep::checkpoint_refs(label.run_id), label.number);
     keep::set_ref(&staging.place, &reference, &commit)?;
     Ok(CheckpointAt {

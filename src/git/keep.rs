@@ -3,10 +3,13 @@
 //! Called by the runtime under the repository's lock when a run is deleted: first
 //! [`keep_deleted`], then the worktree, the branch and the checkpoints go.
 
-use super::{GitError, place::Place, repository};
+use super::{GitError, place::Place, program::line, repository};
 use crate::domain::RunId;
 use git2::{Oid, Repository};
 use std::path::Path;
+
+/// Author and committer of the commits that keep something.
+const AUTHOR: (&str, &str) = ("abbado", "abbado@localhost");
 
 /// Keeps a run's work before the run is deleted, and answers the refs made:
 /// `refs/abbado/deleted/<run id>/branch` when its branch has commits that no other branch (local
@@ -83,6 +86,28 @@ pub fn drop_checkpoints(repo_path: &Path, run_id: RunId) -> Result<usize, GitErr
 /// What the names of a run's checkpoint refs begin with.
 pub(super) fn checkpoint_refs(run_id: RunId) -> String {
     format!("refs/abbado/checkpoints/{run_id}/")
+}
+
+/// Writes a commit of ours: a tree and its parent, in hex. No ref names it yet.
+pub(super) fn write_commit(
+    place: &Place,
+    tree: &str,
+    parent: Option<&str>,
+    message: String,
+) -> Result<String, GitError> {
+    let (name, email) = AUTHOR;
+    let mut write = place.git("git commit-tree").args(["commit-tree", tree]);
+    if let Some(parent) = parent {
+        write = write.args(["-p", parent]);
+    }
+    let commit = write
+        .env("GIT_AUTHOR_NAME", name)
+        .env("GIT_AUTHOR_EMAIL", email)
+        .env("GIT_COMMITTER_NAME", name)
+        .env("GIT_COMMITTER_EMAIL", email)
+        .input(message.into_bytes())
+        .run()?;
+    Ok(line(&commit))
 }
 
 /// Points a ref at a commit, flushed to disk.

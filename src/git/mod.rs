@@ -17,8 +17,8 @@
 //! - `repository`: looks at what a user gave us.
 //! - `entries`: the records that a repository keeps of its worktrees.
 //! - `locks`: one lock a repository.
-//! - `worktree`, `removal`, `copy`: a run's folders.
-//! - `staging`, `checkpoint`, `keep`: a run's work, kept.
+//! - `worktree`, `submodules`, `lfs`, `removal`, `copy`: a run's folders.
+//! - `staging`, `checkpoint`, `nested`, `keep`: a run's work, kept.
 //! - `commit`, `push`, `rename`, `revert`: what people do with a run's work.
 //! - `changes`: a run's work, compared with what it began with.
 //! - `branches`, `checkouts`: what branches there are, and where they are checked out.
@@ -37,8 +37,10 @@ mod draft;
 mod entries;
 mod error;
 mod keep;
+mod lfs;
 mod locks;
 mod merge;
+mod nested;
 mod place;
 mod program;
 mod push;
@@ -49,6 +51,7 @@ mod rename;
 mod repository;
 mod revert;
 mod staging;
+mod submodules;
 mod worktree;
 
 #[cfg(test)]
@@ -62,12 +65,15 @@ pub use copy::{COPY_BYTES_MAX, COPY_FILES_MAX, copy_files};
 pub use delete::delete_user_branch;
 pub use error::GitError;
 pub use keep::{drop_checkpoints, keep_deleted};
+pub use lfs::missing_lfs;
 pub use locks::RepoLocks;
 pub use merge::{Merged, merge};
+pub use nested::keep_nested;
 pub use push::{Pushed, RemoteOf, push, remote_of};
 pub use rebase::{REBASE_COMMITS_MAX, Rebased, rebase};
 pub use removal::{delete_branch, remove};
 pub use rename::{rename_branch, rename_everywhere};
 pub use repository::{Inspected, check_branch_free, inspect, resolve_commit};
 pub use revert::{revert, take_up_again};
+pub use submodules::fill_submodules;
 pub use worktree::{WorktreeSpec, add_all};

@@ -57,7 +57,7 @@ impl RunActor {
             Effect::RemoveHalfMade => self.beside(context, set_up::remove_half_made),
             Effect::Delete => {
                 self.deleting = true;
-                self.beside(context, super::exit::delete);
+                self.beside(context, super::keeping::delete);
             }
             Effect::Forget => self.forget(),
         }

@@ -1,8 +1,8 @@
-//! What must keep its order (hooks, spooled hooks, the end), the end of a process, checkpoints,
-//! and the deletion of a run.
+//! What must keep its order (hooks, spooled hooks, the end), and the end of a process.
 
 use super::{
     effects::Beside,
+    keeping::take_checkpoint,
     messages::{AskError, News},
     run_actor::{Along, From, Job, RunActor, answer},
     spool,
@@ -11,18 +11,14 @@ use crate::{
     cli::TranscriptContext,
     domain::AgentMode,
     domain::run::{
-        Command, Run,
-        command::{Checkpoint, Exit, Observation, Signal},
-        event::{CheckpointAt, RepoBase, StopBy, WorktreeAt},
+        Command,
+        command::{Exit, Observation, Signal},
+        event::StopBy,
     },
-    git,
     pty::{self, ExitReport},
 };
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
-use std::{
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::path::{Path, PathBuf};
 
 /// Bytes of output that a failure's detail is taken from, and its lines.
 const DETAIL_BYTES: u64 = 8 * 1024;
@@ -318,64 +314,6 @@ async fn ended(
     beside.tell(News::Fact(Command::Exited(exit))).await;
 }
 
-/// Keeps the present work of all repos under hidden refs; nothing when nothing changed.
-async fn take_checkpoint(beside: &Beside, reason: &'static str) -> Option<Checkpoint> {
-    let run = beside.run.clone();
-    let id = run.id;
-    if run.worktrees.is_empty() {
-        return None;
-    }
-    let Ok(_permit) = beside.shared.heavy_jobs.acquire().await else {
-        return None;
-    };
-    match beside.blocking(move || checkpoint_now(&run, reason)).await {
-        Ok(checkpoint) => checkpoint,
-        Err(error) => {
-            log::error!(run_id:% = id; "A checkpoint of run {id} was not taken: {error}.");
-            None
-        }
-    }
-}
-
-/// Takes the checkpoint, repo by repo; one that fails is logged and the others are still kept.
-fn checkpoint_now(run: &Run, reason: &str) -> Option<Checkpoint> {
-    let number = run.checkpoint_number + 1;
-    let mut repos: Vec<CheckpointAt> = Vec::new();
-    let mut changed = false;
-    for at in &run.worktrees {
-        let Some(base) = run
-            .created
-            .repos
-            .iter()
-            .find(|base| base.repo_id == at.repo_id)
-        else {
-            continue;
-        };
-        let previous = run
-            .checkpoint
-            .iter()
-            .find(|kept| kept.repo_id == at.repo_id);
-        let tree = previous.map(|kept| kept.tree.as_str());
-        match git::take(at, &base.repo_path, run.id, number, reason, tree) {
-            Ok(Some(taken)) => {
-                changed = true;
-                repos.push(taken);
-            }
-            // Unchanged: the former commit still holds it.
-            Ok(None) => repos.extend(previous.cloned()),
-            Err(error) => {
-                let id = run.id;
-                log::error!(run_id:% = id; "Repo {} of run {id} was not kept: {error}.", at.name);
-            }
-        }
-    }
-    changed.then(|| Checkpoint {
-        number,
-        reason: reason.to_owned(),
-        repos,
-    })
-}
-
 /// The last lines that the screen of the CLI showed.
 fn last_lines(run_dir: &std::path::Path) -> String {
     let Ok(Some(extent)) = pty::output_log::extent(run_dir) else {
@@ -396,105 +334,4 @@ fn last_lines(run_dir: &std::path::Path) -> String {
         .filter(|l| !l.is_empty())
         .collect();
     lines[lines.len().saturating_sub(DETAIL_LINES)..].join("\n")
-}
-
-/// Keeps unmerged work, then removes worktrees, branches and checkpoints.
-pub(super) async fn delete(mut beside: Beside) {
-    let _alone = beside.alone().await;
-    let begun = Instant::now();
-    // Keeping comes first and must succeed: nothing is removed that is not kept.
-    let kept = take_checkpoint_for_delete(&beside).await;
-    let outcome = match kept {
-        Ok(last) => {
-            let (run, shared) = (beside.run.clone(), std::sync::Arc::clone(&beside.shared));
-            let job = move || remove_all(&run, &shared, last.as_ref());
-            beside.blocking(job).await.and_then(|outcome| outcome)
-        }
-        Err(why) => Err(why),
-    };
-    let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    beside
-        .tell(match outcome {
-            Ok(removed) => News::Removed { removed, millis },
-            Err(why) => News::NotRemoved { why },
-        })
-        .await;
-}
-
-/// The last work of a run, kept before its worktrees go; the former checkpoint when unchanged.
-async fn take_checkpoint_for_delete(beside: &Beside) -> Result<Option<Checkpoint>, String> {
-    let run = beside.run.clone();
-    beside
-        .blocking(move || {
-            for at in &run.worktrees {
-                let base = run
-                    .created
-                    .repos
-                    .iter()
-                    .find(|base| base.repo_id == at.repo_id);
-                let Some(base) = base.filter(|_| at.worktree.exists()) else {
-                    continue;
-                };
-                let previous = run
-                    .checkpoint
-                    .iter()
-                    .find(|kept| kept.repo_id == at.repo_id);
-                let tree = previous.map(|kept| kept.tree.as_str());
-                let number = run.checkpoint_number + 1;
-                git::take(at, &base.repo_path, run.id, number, "delete", tree).map_err(
-                    |error| format!("the work in {} could not be kept: {error}", at.name),
-                )?;
-            }
-            Ok(checkpoint_now(&run, "delete"))
-        })
-        .await
-        .and_then(|outcome| outcome)
-}
-
-fn remove_all(
-    run: &Run,
-    shared: &super::shared::Shared,
-    last: Option<&Checkpoint>,
-) -> Result<Vec<WorktreeAt>, String> {
-    let kept = last.map_or(&run.checkpoint, |checkpoint| &checkpoint.repos);
-    let mut removed = Vec::new();
-    for base in &run.created.repos {
-        // The repository itself may be gone: then there is nothing of ours to remove in it.
-        let Ok(inspected) = git::inspect(&base.repo_path) else {
-            continue;
-        };
-        let at = run.worktrees.iter().find(|at| at.repo_id == base.repo_id);
-        let commit = kept
-            .iter()
-            .find(|kept| kept.repo_id == base.repo_id)
-            .map(|kept| kept.commit.as_str());
-        let job = || remove_one(run, base, at, commit, &shared.config.data_dir);
-        let gone = shared.repo_locks.with(&[inspected.git_dir], job);
-        let gone = gone.map_err(|error| format!("repo '{}': {error}", base.name))?;
-        removed.extend(at.filter(|_| gone).cloned());
-    }
-    let folder = shared.worktrees_dir(run.id);
-    // Empty by now, unless something in it is not ours: then it stays.
-    if let Err(error) = std::fs::remove_dir(&folder)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        log::warn!(run_id:% = run.id; "The worktree folder of run {} stays: {error}.", run.id);
-    }
-    Ok(removed)
-}
-
-/// Under the repository's lock. True when the worktree was removed.
-fn remove_one(
-    run: &Run,
-    base: &RepoBase,
-    at: Option<&WorktreeAt>,
-    commit: Option<&str>,
-    data_dir: &std::path::Path,
-) -> Result<bool, git::GitError> {
-    git::keep_deleted(&base.repo_path, run.id, &base.name, &run.run_branch, commit)?;
-    let Some(at) = at else { return Ok(false) };
-    let gone = git::remove(at, &base.repo_path, data_dir)?;
-    git::delete_branch(&base.repo_path, &run.run_branch)?;
-    git::drop_checkpoints(&base.repo_path, run.id)?;
-    Ok(gone)
 }

@@ -5,7 +5,13 @@
 //! Until the outcome is in the log, set-up is done again from scratch; what an earlier attempt
 //! half made is cleaned first.
 
-use super::{clock, effects::Beside, ids, messages::News};
+use super::{
+    clock,
+    effects::Beside,
+    ids,
+    messages::News,
+    script::{self, Script, ScriptFault},
+};
 use crate::{
     cli::{self, LaunchContext},
     domain::run::{
@@ -17,7 +23,6 @@ use crate::{
 };
 use std::{
     path::{Path, PathBuf},
-    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -28,10 +33,6 @@ use std::{
 /// Size of a new terminal, as the API's defaults.
 const COLS: u16 = 120;
 const ROWS: u16 = 30;
-/// Lines of a failed script that are told.
-const SCRIPT_LINES: usize = 20;
-/// How often a script is looked at for a wish to stop it.
-const SCRIPT_LOOK: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// Why set-up ended early.
 enum Fault {
@@ -60,6 +61,15 @@ impl Fault {
             stage: Stage::Setup,
             reason,
             detail,
+        }
+    }
+}
+
+impl From<ScriptFault> for Fault {
+    fn from(fault: ScriptFault) -> Self {
+        match fault {
+            ScriptFault::Stopped => Self::Stopped,
+            ScriptFault::Failed { reason, detail } => Self::setup(reason, detail),
         }
     }
 }
@@ -109,11 +119,12 @@ async fn set_up(
     let permit = beside.shared.heavy_jobs.acquire().await;
     let worktrees = add_worktrees(beside, stop).await?;
     crate::fault::point("set_up.after_worktrees");
+    complete(beside, &worktrees, stop).await?;
     copy_files(beside, &worktrees).await?;
     drop(permit);
     restore(beside, &worktrees).await?;
     for at in &worktrees {
-        script(beside, at, &run.created.set_up.setup_script, stop).await?;
+        Script::SetUp.run(beside, at, stop).await?;
     }
     let kept = run
         .worktrees
@@ -195,6 +206,41 @@ fn specs(beside: &Beside) -> Vec<WorktreeSpec> {
     specs.collect()
 }
 
+/// Fills in what `git worktree add` leaves out of a fresh clone; what cannot be had is noted in
+/// the run's log.
+async fn complete(
+    beside: &Beside,
+    worktrees: &[WorktreeAt],
+    stop: &Arc<AtomicBool>,
+) -> Result<(), Fault> {
+    for at in worktrees {
+        let bases = &beside.run.created.repos;
+        let base = bases.iter().find(|base| base.repo_id == at.repo_id);
+        let Some(repo_path) = base.map(|base| base.repo_path.clone()) else {
+            continue;
+        };
+        let (at, stop) = (at.clone(), Arc::clone(stop));
+        let job = move || {
+            let stopped = || stop.load(Ordering::Relaxed);
+            let mut notes = git::fill_submodules(&at, &repo_path, &stopped)?;
+            notes.extend(git::missing_lfs(&at, &repo_path)?);
+            Ok((at.name, notes))
+        };
+        let (name, notes) = match beside.blocking(job).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(GitError::Cancelled)) => return Err(Fault::Stopped),
+            Ok(Err(error)) => return Err(Fault::worktree(&error)),
+            Err(error) => return Err(Fault::setup(error, String::new())),
+        };
+        for sentence in notes {
+            log::info!(run_id:% = beside.run.id; "{name}: {sentence}");
+            let line = format!("[abbado] {name}: {sentence}\n");
+            script::note(&beside.shared.run_dir(beside.run.id), line.as_bytes());
+        }
+    }
+    Ok(())
+}
+
 async fn copy_files(beside: &Beside, worktrees: &[WorktreeAt]) -> Result<(), Fault> {
     let globs = beside.run.created.set_up.copy_files.clone();
     if globs.is_empty() {
@@ -260,68 +306,6 @@ async fn restore(beside: &Beside, worktrees: &[WorktreeAt]) -> Result<(), Fault>
             .map_err(|error| failed(error.to_string()))?;
     }
     Ok(())
-}
-
-/// Runs the project's set-up script in a worktree; its output goes to the run's folder.
-async fn script(
-    beside: &Beside,
-    at: &WorktreeAt,
-    script: &str,
-    stop: &AtomicBool,
-) -> Result<(), Fault> {
-    if script.trim().is_empty() {
-        return Ok(());
-    }
-    let run_dir = beside.shared.run_dir(beside.run.id);
-    let log_path = run_dir.join("setup.log");
-    let failed = |why: String, detail: String| {
-        Fault::setup(
-            format!("the set-up script failed in {}: {why}", at.name),
-            detail,
-        )
-    };
-    let fault = |error: std::io::Error| failed(error.to_string(), String::new());
-    let log = std::fs::File::options()
-        .create(true)
-        .append(true)
-        .open(&log_path)
-        .map_err(fault)?;
-    let mut child = tokio::process::Command::new("/bin/sh")
-        .args(["-c", script])
-        .current_dir(&at.worktree)
-        .env_clear()
-        .envs(beside.shared.config.server_env.iter().cloned())
-        .env("ABBADO_RUN_ID", beside.run.id.to_string())
-        .stdin(Stdio::null())
-        .stderr(log.try_clone().map_err(fault)?)
-        .stdout(log)
-        .process_group(0)
-        .spawn()
-        .map_err(fault)?;
-    let status = loop {
-        tokio::select! {
-            status = child.wait() => break status.map_err(fault)?,
-            () = tokio::time::sleep(SCRIPT_LOOK) => {}
-        }
-        if stop.load(Ordering::Relaxed) {
-            let id = beside.run.id.0;
-            // The script and what it started carry the run's id; all of it ends here.
-            let ended = beside.blocking(move || crate::pty::end_leftovers(id)).await;
-            log::info!(run_id:% = beside.run.id; "A set-up script was stopped: {ended:?}.");
-            return Err(Fault::Stopped);
-        }
-    };
-    if status.success() {
-        return Ok(());
-    }
-    Err(failed(status.to_string(), tail(&log_path)))
-}
-
-fn tail(path: &Path) -> String {
-    let text = std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    let text = text.unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(SCRIPT_LINES)..].join("\n")
 }
 
 /// Removes what a failed set-up left: worktrees and branches of this run that hold no work.

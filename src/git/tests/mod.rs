@@ -13,6 +13,7 @@ mod random_trees;
 mod rebasing;
 mod repositories;
 mod shipping;
+mod submodules;
 mod support;
 mod undoing;
 mod worktrees;

@@ -1,0 +1,47 @@
+//! Files that Git LFS keeps elsewhere: whether a worktree has their contents.
+
+use super::{GitError, entries, place::Place, program::os_string, repository};
+use crate::domain::run::event::WorktreeAt;
+use std::{fs, path::PathBuf};
+
+/// A sentence when a worktree has files of Git LFS that are pointers only, since the user's own
+/// configuration has no LFS filter (`git lfs install` makes it). A filter that the repository
+/// itself names does not count: it is never run.
+///
+/// # Errors
+/// `WorktreeGone`, `NotARepository`, and those of starting `git`.
+pub fn missing_lfs(
+    at: &WorktreeAt,
+    repo_path: &std::path::Path,
+) -> Result<Option<String>, GitError> {
+    let common_dir = repository::common_dir(&repository::open(repo_path)?)?;
+    let entry = entries::find(&common_dir, &at.worktree)?;
+    let entry = entry.ok_or_else(|| GitError::WorktreeGone {
+        name: at.name.clone(),
+    })?;
+    let place = Place::open(&entry.admin, &at.worktree)?;
+    if place.is_configured("filter.lfs.smudge")? || place.is_configured("filter.lfs.process")? {
+        return Ok(None);
+    }
+    let attributes = place
+        .git("git ls-files")
+        .args([
+            "ls-files",
+            "-z",
+            "--",
+            ".gitattributes",
+            "**/.gitattributes",
+        ])
+        .run()?;
+    let names_lfs = attributes
+        .split(|byte| *byte == 0)
+        .filter(|path| !path.is_empty())
+        .map(|path| at.worktree.join(PathBuf::from(os_string(path))))
+        .filter(|path| fs::symlink_metadata(path).is_ok_and(|found| found.is_file()))
+        .any(|path| fs::read_to_string(path).is_ok_and(|text| text.contains("filter=lfs")));
+    Ok(names_lfs.then(|| {
+        "Files of Git LFS are pointers here: Git LFS is not set up in your own git configuration. \
+         `git lfs install` sets it up; `git lfs pull` in the worktree brings the contents."
+            .to_owned()
+    }))
+}

@@ -1,0 +1,226 @@
+//! Repositories inside a worktree, submodules and clones that an agent made: a checkpoint has
+//! them as the commit that is checked out, so their own work needs keeping before they go.
+//!
+//! Called when a run is deleted, before its worktree is removed.
+
+use super::{
+    GitError, entries, keep,
+    place::Place,
+    program::{HEAVY, line, os_string},
+    repository,
+    staging::Staging,
+};
+use crate::domain::{RunId, run::event::WorktreeAt};
+use git2::Repository;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// How deep nested repositories are followed into one another.
+const DEPTH_MAX: usize = 8;
+
+/// Keeps what a worktree's nested repositories hold, and answers how many had something:
+/// `refs/abbado/deleted/<run id>/nested/<repo>/<n>/work` is a commit of all files (ignored ones
+/// aside) on top of the commit that was checked out, and `…/refs/…` are its own refs. Its message
+/// tells the path.
+///
+/// A submodule in which nothing was done needs no keeping.
+///
+/// # Errors
+/// `WorktreeGone`, `NotARepository`, and those of starting `git`: then the worktree must stay.
+pub fn keep_nested(at: &WorktreeAt, repo_path: &Path, run_id: RunId) -> Result<usize, GitError> {
+    let staging = Staging::open(at, repo_path)?;
+    staging.stage()?;
+    let mut job = Job {
+        git_dir: staging.place.git_dir().to_owned(),
+        under: format!("refs/abbado/deleted/{run_id}/nested"),
+        kept: 0,
+    };
+    let listed = staging
+        .git("git ls-files")
+        .args(["ls-files", "--stage", "-z"])
+        .run()?;
+    let others = staging
+        .git("git ls-files")
+        .args(["ls-files", "--others", "--exclude-standard", "-z"])
+        .run()?;
+    for path in nested(&listed, &others) {
+        job.keep(&at.worktree, &path, 0)?;
+    }
+    Ok(job.kept)
+}
+
+/// Paths of those in the index, and of those without a commit, which cannot be there.
+fn nested(listed: &[u8], others: &[u8]) -> Vec<PathBuf> {
+    let staged = listed.split(|byte| *byte == 0).filter_map(|entry| {
+        // `<mode> <id> <stage>\t<path>`
+        let entry = entry.strip_prefix(b"160000 ")?;
+        let tab = entry.iter().position(|byte| *byte == b'\t')?;
+        Some(PathBuf::from(os_string(&entry[tab + 1..])))
+    });
+    let unborn = others
+        .split(|byte| *byte == 0)
+        .filter_map(|path| Some(PathBuf::from(os_string(path.strip_suffix(b"/")?))));
+    staged.chain(unborn).collect()
+}
+
+struct Job {
+    /// Where all is kept: the worktree's record in the outer repository.
+    git_dir: PathBuf,
+    under: String,
+    kept: usize,
+}
+
+impl Job {
+    fn keep(&mut self, root: &Path, shown: &Path, depth: usize) -> Result<(), GitError> {
+        let folder = root.join(shown);
+        // An empty folder stands for a submodule that was never filled.
+        if depth >= DEPTH_MAX || fs::symlink_metadata(folder.join(".git")).is_err() {
+            return Ok(());
+        }
+        let head = head_of(&folder)?;
+        let only_borrowed = self.only_borrows(&folder);
+        let under = format!("{}/{}", self.under, self.kept + 1);
+        let place = Place::open(&self.git_dir, &folder)?;
+        if head.is_some() {
+            let mut refspecs = vec![format!("+HEAD:{under}/head")];
+            if !only_borrowed {
+                refspecs.push(format!("+refs/*:{under}/refs/*"));
+            }
+            place
+                .git("git fetch")
+                .args(["-c", "protocol.file.allow=always", "fetch", "--quiet"])
+                .args([
+                    "--no-tags",
+                    "--no-write-fetch-head",
+                    "--no-recurse-submodules",
+                ])
+                .arg("--")
+                .arg(&folder)
+                .args(refspecs)
+                .limit(HEAVY)
+                .run()?;
+        }
+        let index = Index::beside(&self.git_dir)?;
+        let git = |name| place.git(name).env("GIT_INDEX_FILE", &index.0).limit(HEAVY);
+        if let Some(head) = &head {
+            git("git read-tree").args(["read-tree", head]).run()?;
+        }
+        let add = || git("git add").args(["add", "--all", "--sparse", "--ignore-errors"]);
+        match add().run() {
+            // One without a commit below it, or a file that cannot be read: the rest is kept.
+            Err(GitError::Failed { .. }) | Ok(_) => {}
+            Err(error) => return Err(error),
+        }
+        let tree = line(&git("git write-tree").arg("write-tree").run()?);
+        let listed = git("git ls-files")
+            .args(["ls-files", "--stage", "-z"])
+            .run()?;
+        let others = ["ls-files", "--others", "--exclude-standard", "-z"];
+        let others = git("git ls-files").args(others).run()?;
+        let head_tree = match &head {
+            Some(head) => {
+                let parse = place.git("git rev-parse").args(["rev-parse", "--verify"]);
+                Some(line(&parse.arg(format!("{head}^{{tree}}")).run()?))
+            }
+            None => None,
+        };
+        if only_borrowed && head_tree.as_deref() == Some(&tree) {
+            drop_ref(&place, &format!("{under}/head"))?;
+        } else {
+            self.commit(&place, &under, shown, &tree, head.as_deref())?;
+        }
+        for below in nested(&listed, &others) {
+            self.keep(root, &shown.join(below), depth + 1)?;
+        }
+        Ok(())
+    }
+
+    /// Files all of it as one commit, which stands for the HEAD too.
+    fn commit(
+        &mut self,
+        place: &Place,
+        under: &str,
+        shown: &Path,
+        tree: &str,
+        head: Option<&str>,
+    ) -> Result<(), GitError> {
+        let message = format!("abbado: work in {}, kept\n", shown.display());
+        let commit = keep::write_commit(place, tree, head, message)?;
+        keep::set_ref(place, &format!("{under}/work"), &commit)?;
+        if head.is_some() {
+            drop_ref(place, &format!("{under}/head"))?;
+        }
+        self.kept += 1;
+        Ok(())
+    }
+
+    /// Whether a nested repository is one that we made for a submodule, and still has no ref and
+    /// no object of its own: then all its commits are the user's.
+    fn only_borrows(&self, folder: &Path) -> bool {
+        let Ok(repository) = Repository::open(folder) else {
+            return false;
+        };
+        let git_dir = entries::resolved(repository.path());
+        let any_ref = repository
+            .references()
+            .map_or(true, |mut all| all.next().is_some());
+        let is_empty = |folder: &Path| {
+            fs::read_dir(folder).is_ok_and(|items| {
+                items.flatten().all(|item| {
+                    let name = item.file_name();
+                    name == "info" || name == "pack" && is_vacant(&item.path())
+                })
+            })
+        };
+        git_dir.starts_with(self.git_dir.join("modules"))
+            && !any_ref
+            && is_empty(&git_dir.join("objects"))
+    }
+}
+
+fn is_vacant(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut items| items.next().is_none())
+}
+
+/// The commit that is checked out in a folder, in hex; none before the first.
+fn head_of(folder: &Path) -> Result<Option<String>, GitError> {
+    let repository = repository::open(folder)?;
+    match repository.head().and_then(|head| head.peel_to_commit()) {
+        Ok(commit) => Ok(Some(commit.id().to_string())),
+        Err(error) if error.code() == git2::ErrorCode::UnbornBranch => Ok(None),
+        Err(error) => Err(GitError::library("reading HEAD of a nested repository")(
+            error,
+        )),
+    }
+}
+
+fn drop_ref(place: &Place, reference: &str) -> Result<(), GitError> {
+    let update = place.git("git update-ref");
+    update
+        .args(["update-ref", "-d", "--", reference])
+        .run()
+        .map(drop)
+}
+
+/// An index of its own that goes with its owner.
+struct Index(PathBuf);
+
+impl Index {
+    fn beside(git_dir: &Path) -> Result<Self, GitError> {
+        let path = git_dir.join("abbado-nested-index");
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(GitError::io("removing an old index")(error))
+            }
+            Ok(()) | Err(_) => Ok(Self(path)),
+        }
+    }
+}
+
+impl Drop for Index {
+    fn drop(&mut self) {
+        drop(fs::remove_file(&self.0));
+    }
+}

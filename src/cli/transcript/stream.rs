@@ -276,7 +276,8 @@ impl State {
             .is_error
             .unwrap_or(false)
             .then(|| outcome.sentence());
-        self.observed.push(Observation::Ended { failure });
+        let turn_id = None;
+        self.observed.push(Observation::Ended { failure, turn_id });
     }
 }
 

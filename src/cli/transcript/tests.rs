@@ -36,7 +36,7 @@ fn totals(observed: &[Observation]) -> Option<Usage> {
         Observation::Session { .. }
         | Observation::Message { .. }
         | Observation::Token { .. }
-        | Observation::Interrupted
+        | Observation::Interrupted { .. }
         | Observation::Ended { .. } => None,
     })
 }
@@ -352,7 +352,10 @@ fn an_interrupt_is_seen_once_and_only_as_claude_writes_it() {
     assert_eq!(live.read(Some(&session.path)).unwrap(), []);
     session.add(&[user(json!([{"type": "text", "text": mark}]))]);
     let observed = live.read(Some(&session.path)).unwrap();
-    assert_eq!(told(observed.clone()), [Observation::Interrupted]);
+    assert_eq!(
+        told(observed.clone()),
+        [Observation::Interrupted { turn_id: None }]
+    );
     let usage = totals(&observed).unwrap();
     assert_eq!(
         reader(usage).read(Some(&session.path)).unwrap(),
@@ -364,7 +367,7 @@ fn an_interrupt_is_seen_once_and_only_as_claude_writes_it() {
     )]);
     assert_eq!(
         told(live.read(Some(&session.path)).unwrap()),
-        [Observation::Interrupted]
+        [Observation::Interrupted { turn_id: None }]
     );
 }
 
@@ -440,7 +443,10 @@ fn recorded_streams_tell_the_whole_turn() {
             .collect();
         assert_eq!(streamed, texts(&observed).concat(), "{name}");
         assert!(
-            observed.contains(&Observation::Ended { failure: None }),
+            observed.contains(&Observation::Ended {
+                failure: None,
+                turn_id: None
+            }),
             "{name}"
         );
     }
@@ -468,7 +474,7 @@ fn results_are_judged_by_is_error() {
         let line = format!("\u{1b}[?25l{result}\u{1b}[?25h\r\n");
         let observed = stream(Usage::default()).feed(line.as_bytes());
         let ended = observed.iter().find_map(|one| match one {
-            Observation::Ended { failure } => Some(failure.clone()),
+            Observation::Ended { failure, .. } => Some(failure.clone()),
             _ => None,
         });
         let said = ended.unwrap_or_else(|| panic!("{name} did not end"));

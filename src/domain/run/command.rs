@@ -217,11 +217,16 @@ pub enum Observation {
     /// Totals so far.
     Usage(Usage),
     /// The turn was stopped by a person.
-    Interrupted,
+    Interrupted {
+        /// The CLI's id of the turn, when told.
+        turn_id: Option<String>,
+    },
     /// The turn ended, by the stream's own word.
     Ended {
         /// The failure, when it was one.
         failure: Option<String>,
+        /// The CLI's id of the turn, when told.
+        turn_id: Option<String>,
     },
 }
 

@@ -71,6 +71,13 @@ impl Launch {
         &self.run_dir
     }
 
+    /// Gives the run folder another name.
+    pub(super) fn rename_run_dir(&mut self, name: &str) {
+        let to = self.root().join(name);
+        std::fs::rename(&self.run_dir, &to).unwrap();
+        self.run_dir = to;
+    }
+
     pub(super) fn cwd(&self) -> &Path {
         &self.cwd
     }
@@ -138,9 +145,10 @@ pub(super) fn names<'a>(env: &'a BTreeMap<String, String>, prefix: &str) -> Vec<
         .collect()
 }
 
-/// A recorded file of the real CLI.
-pub(super) fn fixture(name: &str) -> PathBuf {
+/// A recorded file of a real CLI.
+pub(super) fn fixture(cli: &str, name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures/claude")
+        .join("tests/fixtures")
+        .join(cli)
         .join(name)
 }

@@ -178,6 +178,9 @@ impl RunActor {
         let Some((session, mut reader)) = self.transcript_reader() else {
             return then(Vec::new(), self, context);
         };
+        if let Some(model) = self.run.as_ref().and_then(|run| run.model.as_deref()) {
+            reader.model_is(model);
+        }
         let output = self
             .reads_output()
             .then(|| (self.shared.run_dir(self.id), self.output_read));

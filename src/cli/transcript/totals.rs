@@ -117,6 +117,19 @@ impl Totals {
         );
     }
 
+    /// The CLI's own running sum of the present session. What it grew by has the model's price.
+    pub(super) fn running(&mut self, model: Option<&str>, sum: Tokens) {
+        let grown = minus(sum, self.tokens);
+        if grown == [0; 4] {
+            return;
+        }
+        self.tokens = plus(self.tokens, grown);
+        self.since += model
+            .and_then(|model| self.prices.price(model, grown))
+            .unwrap_or(0.0);
+        self.since_messages = true;
+    }
+
     /// True when the message was counted.
     pub(super) fn knows(&self, id: &str) -> bool {
         self.counted.contains_key(id)
@@ -179,7 +192,7 @@ impl Totals {
 
     /// Where the cost comes from; what was said before while there is nothing new.
     fn source(&self) -> Option<CostSource> {
-        if self.counted.is_empty() && self.reported.is_none() {
+        if !self.since_messages && self.counted.is_empty() && self.reported.is_none() {
             return self.source_before;
         }
         let reported = self.is_reported();
@@ -202,7 +215,8 @@ impl Totals {
     }
 }
 
-fn tokens_of(usage: &Usage) -> Tokens {
+/// Tokens of totals that were told.
+pub(super) const fn tokens_of(usage: &Usage) -> Tokens {
     [
         usage.tokens_in,
         usage.tokens_out,
@@ -218,7 +232,8 @@ fn plus(mut one: Tokens, other: Tokens) -> Tokens {
     one
 }
 
-fn minus(mut one: Tokens, other: Tokens) -> Tokens {
+/// Bucket by bucket, never below zero.
+pub(super) fn minus(mut one: Tokens, other: Tokens) -> Tokens {
     for (mine, theirs) in one.iter_mut().zip(other) {
         *mine = mine.saturating_sub(theirs);
     }

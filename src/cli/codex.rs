@@ -53,6 +53,15 @@ const PRIVATE: &str = "private";
 /// Name of a private state folder in the run folder.
 const STATE: &str = "codex";
 
+/// Models whose successor the interface would offer before it begins, and that successor. An agent
+/// that names its model has made the choice.
+const SUCCESSORS: [(&str, &str); 4] = [
+    ("gpt-5.5", "gpt-6-sol"),
+    ("gpt-5.6-luna", "gpt-6-luna"),
+    ("gpt-5.6-sol", "gpt-6-sol"),
+    ("gpt-5.6-terra", "gpt-6-sol"),
+];
+
 /// Told to an agent whose sandbox keeps `.git` read-only.
 const NO_COMMITS: &str = "Your sandbox keeps .git read-only: git commands that write to it, such \
     as add, commit, stash or branch, fail. Leave your changes in the working tree; they are \
@@ -229,6 +238,12 @@ fn settings(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<Vec<St
     // Without it there is no plan; and the binary of a running agent must not change under it.
     settings.push("tools.update_plan.enabled=true".into());
     settings.push("check_for_update_on_startup=false".into());
+    let model = context.agent.model.as_deref();
+    if let Some((model, successor)) = SUCCESSORS.iter().find(|(it, _)| model == Some(*it)) {
+        settings.push(format!(
+            "notice.model_migrations={{\"{model}\"=\"{successor}\"}}"
+        ));
+    }
     if options.private {
         // Nobody was asked there before, and a new state folder would ask at every run.
         let folder = toml_string(utf8(context.cwd)?);

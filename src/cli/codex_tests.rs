@@ -100,8 +100,11 @@ fn a_resumed_launch_with_everything_set() {
         "--help",
     ];
     assert_eq!(plain, expected);
-    let told = r#"developer_instructions="Say \"so\".""#;
-    assert_eq!(settings.last().map(String::as_str), Some(told));
+    let rest = [
+        r#"notice.model_migrations={"gpt-5.5"="gpt-6-sol"}"#,
+        r#"developer_instructions="Say \"so\".""#,
+    ];
+    assert_eq!(settings[settings.len() - 2..], rest);
 }
 
 #[test]
@@ -272,6 +275,17 @@ fn every_recorded_hook_has_its_meaning() {
         "UserPromptSubmit = prompt machine=false",
     ];
     assert_eq!(seen, expected);
+}
+
+#[test]
+fn what_a_subagent_does_is_not_the_turns_doing() {
+    let prompt = serde_json::json!({
+        "session_id": "s", "turn_id": "t9", "transcript_path": "/its/own", "agent_id": "a",
+        "hook_event_name": "UserPromptSubmit", "prompt": "Look around",
+    });
+    let hook = Codex.hook(prompt).unwrap();
+    assert!(hook.subagent && hook.transcript_path.is_none());
+    assert_eq!(word(&hook.signal), "prompt machine=true");
 }
 
 fn word(signal: &Signal) -> String {

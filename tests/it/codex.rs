@@ -246,6 +246,76 @@ fn a_question_calls_for_a_person_until_it_is_answered() {
     server.post_empty(&format!("runs/{run}/cancel")).expect(200);
 }
 
+#[test]
+fn a_subagent_is_no_person_and_its_tokens_count() {
+    let sub = json!([
+        {"call": {"tool": "exec_command", "input": {"cmd": "ls"}}, "usage": {"input": 50, "output": 5}},
+        {"say": "Looked.", "usage": {"input": 50, "output": 5}},
+    ]);
+    let spawn = json!({"tool": "spawn_agent", "namespace": "multi_agent_v1",
+        "input": {"message": format!("Look #steps:{sub}")}});
+    // It waits for the subagent's last word.
+    let wait = json!({"tool": "exec_command", "input": {"cmd": "sleep 2"}});
+    let steps = json!([
+        {"call": spawn, "usage": {"input": 1000, "output": 100}},
+        {"call": wait, "usage": {"input": 1000, "output": 100}},
+        {"say": "Done.", "usage": {"input": 1000, "output": 100}},
+    ]);
+    let (_world, _model, server, run) = begun("interactive", &format!("Ask #steps:{steps}"));
+    wait_turns(&server, &run, 1, "stop");
+    let types = server.types(&run);
+    for once in [
+        "session.init",
+        "agent.subagent_start",
+        "agent.subagent_stop",
+    ] {
+        let count = types.iter().filter(|kind| *kind == once).count();
+        assert_eq!(count, 1, "{once}: {types:?}");
+    }
+    assert_eq!(payloads(&server, &run, "user.message"), [Value::Null; 0]);
+    assert_eq!(payloads(&server, &run, "agent.tool_call").len(), 3);
+    let said = payloads(&server, &run, "agent.message");
+    assert_eq!((said.len(), &said[0]["text"]), (1, &"Done.".into()));
+    let view = server.wait(&run, "all five answers are counted", |view| {
+        view["tokens_out"] == 310
+    });
+    assert_eq!(view["tokens_in"], 3100);
+    server.post_empty(&format!("runs/{run}/cancel")).expect(200);
+}
+
+/// A login, a trusted repository, offers that were seen: nothing of it is there.
+#[test]
+fn a_private_state_is_all_in_the_run_folder() {
+    let world = World::new();
+    let model = Model::start(&world);
+    let server = world.serve();
+    let mut fields = codex(&world, &model, "interactive");
+    let config = &mut fields["provider_config"];
+    config["state"] = json!("private");
+    config["env"].as_object_mut().unwrap().remove("CODEX_HOME");
+    let provider = format!(
+        r#"model_providers.scripted={{name="scripted",base_url="{}/v1",wire_api="responses",env_key="SCRIPTED_KEY"}}"#,
+        model.url
+    );
+    config["args"] = json!(["-c", "model_provider=\"scripted\"", "-c", provider]);
+    let agent = server.agent(&world, fields);
+    let run = server.run(&agent, STEP);
+    wait_turns(&server, &run, 1, "stop");
+    let init = payloads(&server, &run, "session.init");
+    let rollout = PathBuf::from(text(&init[0], "transcript_path"));
+    let run_dir = world.data().join("runs").join(&run).canonicalize().unwrap();
+    assert!(
+        rollout
+            .canonicalize()
+            .unwrap()
+            .starts_with(run_dir.join("codex"))
+    );
+    assert!(!world.path("home/.codex").exists());
+    server.post_empty(&format!("runs/{run}/cancel")).expect(200);
+    assert_eq!(server.delete(&format!("runs/{run}")).status, 204);
+    assert!(!rollout.exists());
+}
+
 fn wait_ended(server: &Server, run: &str, status: &str) -> Value {
     let sentence = format!("it is {status} and its process gone");
     server.wait(run, &sentence, |view| {

@@ -119,8 +119,7 @@ pub fn claude(world: &World, model: &Model, mode: &str) -> Value {
 }
 
 /// Agent fields for the real Codex: a configuration of its own, in which the world's repository is
-/// trusted and offers of other models were seen, the model of `model`, and any other address out
-/// of reach.
+/// trusted, the model of `model`, and any other address out of reach.
 pub fn codex(world: &World, model: &Model, mode: &str) -> Value {
     let state = world.path("codex");
     std::fs::create_dir_all(&state).unwrap();
@@ -141,9 +140,6 @@ enabled = false
 
 [projects."{repository}"]
 trust_level = "trusted"
-
-[notice.model_migrations]
-"gpt-5.5" = "gpt-6-sol"
 "#,
         url = model.url,
         repository = repository.display(),

@@ -5,9 +5,9 @@
 //! model. Errors on the way are retries and warnings: only the end of the turn tells a failure.
 
 use super::{
-    codex_rollout::{Failure, TokenUsage},
+    codex_rows::{Failure, TokenUsage},
     lines::{Lines, record},
-    totals::{Tokens, Totals, minus, tokens_of},
+    totals::{Tokens, Totals, minus, plus, tokens_of},
     with_totals,
 };
 use crate::cli::{Transcript, TranscriptContext};
@@ -25,8 +25,8 @@ pub struct CodexStream {
 
 struct State {
     totals: Totals,
-    /// What of the thread's sum was told before.
-    before: Tokens,
+    /// What of the thread's sum is counted.
+    counted: Tokens,
     model: Option<String>,
     /// The thread, until it is told. That waits for the turn to be at work: by then the hook has
     /// told it, with more about it.
@@ -66,7 +66,7 @@ impl CodexStream {
         } = context;
         let state = State {
             totals: Totals::new(prices, &baseline),
-            before: tokens_of(&baseline),
+            counted: tokens_of(&baseline),
             model: baseline.model.clone(),
             thread: None,
             at_work: offset > 0,
@@ -152,8 +152,9 @@ impl State {
         if let Some(model) = model {
             self.totals.answered_by(model);
         }
-        self.totals
-            .running(model, minus(usage.buckets(), self.before));
+        let grown = minus(usage.buckets(), self.counted);
+        self.counted = plus(self.counted, grown);
+        self.totals.grew(model, grown);
     }
 
     fn ended(&mut self, failure: Option<String>) {

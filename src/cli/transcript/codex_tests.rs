@@ -49,9 +49,11 @@ fn texts(observed: &[Observation]) -> Vec<&str> {
     texts.collect()
 }
 
-/// Tokens, dollars, milliseconds and messages of each recording. gpt-5.5 costs 5 dollars a million
-/// input tokens, 0.5 when cached, and 30 a million output tokens.
-const ROLLOUTS: [(&str, [u64; 4], f64, u64, &[&str]); 4] = [
+/// A recording with its tokens, dollars, milliseconds and messages.
+type Recording = (&'static str, [u64; 4], f64, u64, &'static [&'static str]);
+
+/// gpt-5.5 costs 5 dollars a million input tokens, 0.5 when cached, and 30 a million output tokens.
+const ROLLOUTS: [Recording; 4] = [
     // 23452 × 5 + 52 × 30 = 118820
     (
         "rollout.interactive.jsonl",
@@ -210,6 +212,46 @@ fn each_thread_adds_its_own_tokens_at_the_price_of_its_model() {
     };
     let (usage, _) = parted(rollout(elsewhere).read(Some(&two)).unwrap());
     assert_eq!(usage.map(|usage| tokens(&usage)), Some(tokens(&second)));
+}
+
+#[test]
+fn tokens_of_subagents_count_and_their_texts_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let event = |payload: Value| json!({"type": "event_msg", "payload": payload});
+    let spawns = |id: &str| {
+        let item = json!({"type": "CollabAgentToolCall", "receiver_thread_ids": [id]});
+        event(json!({"type": "item_completed", "item": item}))
+    };
+    let main = [
+        context("gpt-5.5"),
+        spawns("sub-1"),
+        counted([1000, 10, 0, 0], [1000, 10, 0, 0]),
+    ];
+    let main = written(&folder, "rollout-1-main.jsonl", &main);
+    let mut live = rollout(Usage::default());
+    let (alone, _) = parted(live.read(Some(&main)).unwrap());
+    assert_eq!(tokens(&alone.unwrap()), [1000, 10, 0, 0]);
+    let said =
+        json!({"type": "AgentMessage", "id": "m", "content": [{"type": "Text", "text": "Hi"}]});
+    let sub = |spawned: Value| {
+        [
+            context("gpt-6-sol"),
+            event(json!({"type": "item_completed", "item": said.clone()})),
+            event(json!({"type": "turn_aborted", "reason": "interrupted", "duration_ms": 5})),
+            counted([2000, 20, 0, 0], [2000, 20, 0, 0]),
+            spawned,
+        ]
+    };
+    written(&folder, "rollout-2-sub-1.jsonl", &sub(spawns("sub-2")));
+    written(&folder, "rollout-3-sub-2.jsonl", &sub(spawns("sub-1")));
+    written(&folder, "rollout-4-other.jsonl", &sub(spawns("sub-1")));
+    let (all, rest) = parted(live.read(Some(&main)).unwrap());
+    let all = all.unwrap();
+    assert_eq!((tokens(&all), rest), ([5000, 50, 0, 0], Vec::new()));
+    // 1000 × 5 + 10 × 30 = 5300; twice 2000 × 2 + 20 × 10 = 4200
+    assert!((all.cost_usd - 0.0137).abs() < 1e-9, "{}", all.cost_usd);
+    assert_eq!(all.model.as_deref(), Some("gpt-5.5"));
+    assert_eq!(rollout(all).read(Some(&main)).unwrap(), []);
 }
 
 #[test]

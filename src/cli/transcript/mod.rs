@@ -6,6 +6,7 @@
 
 mod claude;
 mod codex_rollout;
+mod codex_rows;
 mod codex_stream;
 mod lines;
 mod rows;

@@ -117,15 +117,14 @@ impl Totals {
         );
     }
 
-    /// The CLI's own running sum of the present session. What it grew by has the model's price.
-    pub(super) fn running(&mut self, model: Option<&str>, sum: Tokens) {
-        let grown = minus(sum, self.tokens);
-        if grown == [0; 4] {
+    /// The CLI's own sum grew by these, which have the model's price.
+    pub(super) fn grew(&mut self, model: Option<&str>, by: Tokens) {
+        if by == [0; 4] {
             return;
         }
-        self.tokens = plus(self.tokens, grown);
+        self.tokens = plus(self.tokens, by);
         self.since += model
-            .and_then(|model| self.prices.price(model, grown))
+            .and_then(|model| self.prices.price(model, by))
             .unwrap_or(0.0);
         self.since_messages = true;
     }
@@ -225,7 +224,8 @@ pub(super) const fn tokens_of(usage: &Usage) -> Tokens {
     ]
 }
 
-fn plus(mut one: Tokens, other: Tokens) -> Tokens {
+/// Bucket by bucket.
+pub(super) fn plus(mut one: Tokens, other: Tokens) -> Tokens {
     for (mine, theirs) in one.iter_mut().zip(other) {
         *mine = mine.saturating_add(theirs);
     }

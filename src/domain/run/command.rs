@@ -130,6 +130,8 @@ pub struct Hook {
     pub transcript_path: Option<PathBuf>,
     /// Model, when told.
     pub model: Option<String>,
+    /// It comes from within a subagent: what that one does is not the turn's doing.
+    pub subagent: bool,
     /// What it means.
     pub signal: Signal,
     /// All of it.

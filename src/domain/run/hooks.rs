@@ -170,7 +170,7 @@ fn session(run: &Run, hook: &Hook) -> Option<Event> {
 }
 
 fn meaning(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
-    let moves = moves(run, hook.turn_id.as_deref());
+    let moves = moves(run, hook.turn_id.as_deref()) && !hook.subagent;
     let of_old_session = is_of_old_session(run, &hook);
     let Hook {
         name,

@@ -121,6 +121,31 @@ fn a_stop_with_background_tasks_ends_no_turn() {
 }
 
 #[test]
+fn a_subagent_that_works_on_moves_nothing() {
+    for word in [
+        tool_call(Some("s1")),
+        tool_result(Some("s1")),
+        turn_ended(Some("s1")),
+        interrupted(Some("s1")),
+        hook(
+            "UserPromptSubmit",
+            Some("s1"),
+            Signal::Prompt {
+                text: "look".into(),
+                machine: true,
+            },
+        ),
+    ] {
+        given(resting())
+            .after([of_subagent(word.clone())])
+            .is(Status::Paused);
+        let live = given(running()).after([of_subagent(word)]);
+        assert_eq!(live.run.turn.as_deref(), Some("t1"));
+        live.is(Status::Running);
+    }
+}
+
+#[test]
 fn late_hooks_of_an_ended_turn_move_nothing_also_when_later_turns_have_ended() {
     let two_turns = || {
         given(resting())

@@ -16,6 +16,7 @@ mod exit;
 pub mod ids;
 pub mod messages;
 pub mod order;
+mod output;
 mod recovery;
 pub mod registry;
 mod run_actor;

@@ -2,10 +2,13 @@
 
 use crate::{
     programs::{Model, codex, payloads, processes, type_in},
-    support::{Server, World, text},
+    support::{PATIENCE, Server, World, pause, text},
 };
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 const TASK: &str = "Write hello.txt and list the files";
 
@@ -16,6 +19,9 @@ const LONG: &str =
 const STEP: &str = r#"Once more #steps:[{"say":"That is all.","usage":{"input":1000,"output":100,"cache_read":200}}]"#;
 
 const REFUSED: &str = r#"Try #steps:[{"fail":400,"message":"no such luck","times":99}]"#;
+
+/// Between two tries of a key.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// A server with a run of this task.
 fn begun(mode: &str, task: &str) -> (World, Model, Server, String) {
@@ -240,7 +246,16 @@ fn a_question_calls_for_a_person_until_it_is_answered() {
         let screen = server.get(&format!("runs/{run}/logs")).text;
         screen.contains("Yes, proceed")
     });
-    type_in(&server, &run, b"y");
+    let begun = Instant::now();
+    while !server.view(&run)["attention"].is_null() {
+        assert!(begun.elapsed() < PATIENCE, "the question stays open");
+        // A dialog that has just come up takes no key yet.
+        type_in(&server, &run, b"y");
+        let typed = Instant::now();
+        while typed.elapsed() < AGAIN && !server.view(&run)["attention"].is_null() {
+            pause();
+        }
+    }
     let view = wait_turns(&server, &run, 1, "stop");
     assert!(view["attention"].is_null());
     server.post_empty(&format!("runs/{run}/cancel")).expect(200);

@@ -244,8 +244,9 @@ fn settings(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<Vec<St
             "notice.model_migrations={{\"{model}\"=\"{successor}\"}}"
         ));
     }
-    if options.private {
-        // Nobody was asked there before, and a new state folder would ask at every run.
+    // Nobody was asked yet in a new state folder, or about the folder above several worktrees,
+    // which is ours: Codex would ask at every run.
+    if options.private || context.worktrees.len() > 1 {
         let folder = toml_string(utf8(context.cwd)?);
         settings.push(format!("projects={{{folder}={{trust_level=\"trusted\"}}}}"));
     }

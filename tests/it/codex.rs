@@ -331,6 +331,35 @@ fn a_private_state_is_all_in_the_run_folder() {
     assert!(!rollout.exists());
 }
 
+/// Codex asks, and the run waits for a person's answer at the terminal.
+#[test]
+fn a_repository_that_is_not_trusted_waits_and_can_be_cancelled() {
+    let world = World::new();
+    let model = Model::start(&world);
+    let server = world.serve();
+    let fields = codex(&world, &model, "interactive");
+    let settings = world.path("codex/config.toml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    let (before, _) = text.split_once("[projects.").unwrap();
+    std::fs::write(&settings, before).unwrap();
+    let agent = server.agent(&world, fields);
+    let run = server.run(&agent, STEP);
+    server.wait(&run, "Codex asks", |_| {
+        let screen = server.get(&format!("runs/{run}/logs")).text;
+        screen.contains("Folder access")
+    });
+    assert_eq!(server.view(&run)["status"], "queued");
+    let view = server.post_empty(&format!("runs/{run}/cancel")).expect(200);
+    assert_eq!(view["status"], "cancelled");
+    assert_eq!(processes(&run), [""; 0]);
+    // Once more, as soon as there is a process.
+    let run = server.run(&agent, STEP);
+    server.wait(&run, "a process", |view| view["process"]["alive"] == true);
+    let view = server.post_empty(&format!("runs/{run}/cancel")).expect(200);
+    assert_eq!(view["status"], "cancelled");
+    assert_eq!(processes(&run), [""; 0]);
+}
+
 fn wait_ended(server: &Server, run: &str, status: &str) -> Value {
     let sentence = format!("it is {status} and its process gone");
     server.wait(run, &sentence, |view| {

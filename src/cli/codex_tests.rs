@@ -219,6 +219,19 @@ fn a_private_state_lies_in_the_run_folder_and_trusts_the_worktree() {
 }
 
 #[test]
+fn the_folder_above_several_worktrees_is_trusted() {
+    let mut launch = launch();
+    let trusts = |launch: &Launch| {
+        let (_, settings) = parted(&launch.argv());
+        settings.iter().any(|it| it.starts_with("projects="))
+    };
+    launch.worktree("one");
+    assert!(!trusts(&launch), "a repository is for its owner to trust");
+    launch.worktree("two");
+    assert!(trusts(&launch));
+}
+
+#[test]
 fn nothing_outside_the_run_folder_is_touched_and_an_outer_session_is_forgotten() {
     let mut launch = launch();
     launch.server_env("CODEX_THREAD_ID", "outer");

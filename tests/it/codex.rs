@@ -6,6 +6,8 @@ use crate::{
 };
 use serde_json::{Value, json};
 use std::{
+    fs::Permissions,
+    os::unix::fs::PermissionsExt,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -357,6 +359,34 @@ fn a_repository_that_is_not_trusted_waits_and_can_be_cancelled() {
     server.wait(&run, "a process", |view| view["process"]["alive"] == true);
     let view = server.post_empty(&format!("runs/{run}/cancel")).expect(200);
     assert_eq!(view["status"], "cancelled");
+    assert_eq!(processes(&run), [""; 0]);
+}
+
+/// A program that heeds no key stands in for a Codex that hangs.
+#[test]
+fn what_does_not_heed_its_keys_is_ended_by_signals() {
+    let world = World::new();
+    let server = world.serve();
+    let deaf = world.path("deaf");
+    std::fs::write(
+        &deaf,
+        "#!/bin/sh\nstty raw -echo\necho deaf\nexec tail -f /dev/null\n",
+    )
+    .unwrap();
+    std::fs::set_permissions(&deaf, Permissions::from_mode(0o755)).unwrap();
+    let fields = json!({"cli_name": "codex", "provider_config": {"bin": deaf}});
+    let agent = server.agent(&world, fields);
+    let run = server.run(&agent, "anything");
+    server.wait(&run, "it is deaf", |_| {
+        server
+            .get(&format!("runs/{run}/logs"))
+            .text
+            .contains("deaf")
+    });
+    let view = server.post_empty(&format!("runs/{run}/cancel")).expect(200);
+    assert_eq!(view["status"], "cancelled");
+    let exited = payloads(&server, &run, "process.exited");
+    assert_eq!(exited[0]["signal"], "SIGTERM", "{exited:#?}");
     assert_eq!(processes(&run), [""; 0]);
 }
 

@@ -251,16 +251,14 @@ fn settings(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<Vec<St
         settings.push(format!("projects={{{folder}={{trust_level=\"trusted\"}}}}"));
     }
     let commits = ["danger-full-access", BYPASS].contains(&options.sandbox);
-    let own = context.agent.instructions.trim();
-    let rule = if commits { "" } else { NO_COMMITS };
-    let instructions = [own, rule].map(str::to_owned);
-    let instructions: Vec<String> = instructions
+    let own = Some(context.agent.instructions.trim()).filter(|own| !own.is_empty());
+    let told: Vec<&str> = own
         .into_iter()
-        .filter(|text| !text.is_empty())
+        .chain((!commits).then_some(NO_COMMITS))
         .collect();
-    if !instructions.is_empty() {
-        let text = toml_string(&instructions.join("\n\n"));
-        settings.push(format!("developer_instructions={text}"));
+    if !told.is_empty() {
+        let told = toml_string(&told.join("\n\n"));
+        settings.push(format!("developer_instructions={told}"));
     }
     Ok(settings)
 }

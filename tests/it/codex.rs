@@ -425,6 +425,25 @@ fn a_headless_codex_completes_and_goes_on_with_its_thread() {
     assert_eq!(payloads(&server, &run, "session.init").len(), 1);
 }
 
+/// Newer models call their tools from a script; hooks and stream look the same.
+#[test]
+fn a_model_that_scripts_its_tools_does_the_same_task() {
+    let world = World::new();
+    let model = Model::start(&world);
+    let server = world.serve();
+    let mut fields = codex(&world, &model, "headless");
+    fields["model"] = json!("gpt-6-sol");
+    let agent = server.agent(&world, fields);
+    let run = server.run(&agent, TASK);
+    let view = wait_ended(&server, &run, "completed");
+    let called = payloads(&server, &run, "agent.tool_call");
+    let names: Vec<_> = called.iter().map(|call| text(call, "tool_name")).collect();
+    assert_eq!(names, ["update_plan", "apply_patch", "Bash", "update_plan"]);
+    let tasks = server.get(&format!("runs/{run}/tasks")).expect(200);
+    assert_eq!(tasks[1]["status"], "completed");
+    assert!(view["cost_usd"].as_f64() > Some(0.0));
+}
+
 #[test]
 fn a_headless_codex_that_the_model_refuses_fails() {
     let (_world, _model, server, run) = begun("headless", REFUSED);

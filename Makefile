@@ -34,6 +34,7 @@ prove: tools programs
 bench: tools
 	$(CARGO) bench --locked --bench hooks
 	$(CARGO) bench --locked --bench branches
+	$(CARGO) bench --locked --bench worktrees
 
 ## audit: licences, bans and sources of dependencies (needs cargo-deny, installed on first use)
 audit:

@@ -1,8 +1,8 @@
 //! Builds the server, wires it, and takes it down, in a stated order.
 //!
 //! Up: lock the data folder → open the log → start the actors → look after live runs → listen →
-//! write down the address. Down: take no more requests → wait for those under way → end streams →
-//! stop listening → let the writer finish. Holders, and the CLIs in them, live on.
+//! write down the address. Down: take no more requests → wait for those under way, and for the
+//! message under way → end streams → stop listening → let the writer finish. Holders, and the CLIs in them, live on.
 
 use crate::{
     config::Config,
@@ -12,12 +12,20 @@ use crate::{
 };
 use nix::fcntl::{Flock, FlockArg};
 use std::{
-    fs::File, io::Write, net::SocketAddr, os::unix::fs::OpenOptionsExt, path::Path, time::Duration,
+    fs::File,
+    io::Write,
+    net::SocketAddr,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    time::{Duration, Instant},
 };
 use tokio::sync::mpsc;
 
 /// Batches between the writer and the broadcaster; a full one holds the writer back.
 const BATCHES_MAX: usize = 64;
+/// A lock is waited for so long: a child that a killed server was just starting holds it until it
+/// has become the other program.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
 /// All of the way down takes no longer.
 const SHUTDOWN: Duration = Duration::from_secs(4);
 
@@ -31,21 +39,31 @@ impl FolderLock {
     /// One sentence when another server holds it.
     pub fn take(data_dir: &Path) -> Result<Self, String> {
         let path = data_dir.join("server.lock");
-        let file = File::options()
+        let mut file = File::options()
             .create(true)
             .truncate(false)
             .write(true)
             .mode(0o600)
             .open(&path)
             .map_err(|error| format!("{} cannot be opened: {error}", path.display()))?;
-        Flock::lock(file, FlockArg::LockExclusiveNonblock)
-            .map(Self)
-            .map_err(|_| {
-                format!(
+        let begun = Instant::now();
+        loop {
+            file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) => return Ok(Self(lock)),
+                Err((file, _)) => file,
+            };
+            if begun.elapsed() > LOCK_WAIT {
+                return Err(format!(
                     "another abbado server uses the data folder {}",
                     data_dir.display()
-                )
-            })
+                ));
+            }
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "nothing announces a lock that is free"
+            )]
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
@@ -90,6 +108,7 @@ pub async fn serve(
         runtime.drain().await;
         handle.stop(true).await;
     };
+    let down = async { tokio::join!(down, runtime.shared.notifier.stop()) };
     if tokio::time::timeout(SHUTDOWN, down).await.is_err() {
         log::warn!("Some requests were still under way at shutdown.");
     }

@@ -1,7 +1,10 @@
 //! Named crash points, for tests that kill the process exactly there.
 //!
 //! Without the feature `test-faults` a point is nothing. With it, `ABBADO_FAULT=name:kill@3` ends
-//! the process by SIGKILL when it passes the point the third time.
+//! the process by SIGKILL when it passes the point the third time, and
+//! `ABBADO_WAITS=name=20,other=300` shortens named waits to so many milliseconds.
+
+use std::time::Duration;
 
 /// Passes a named point.
 #[cfg(not(feature = "test-faults"))]
@@ -35,4 +38,26 @@ pub fn point(name: &str) {
             std::thread::park();
         }
     }
+}
+
+/// A named wait, as it is.
+#[cfg(not(feature = "test-faults"))]
+#[inline]
+#[must_use]
+pub const fn wait(_name: &str, as_it_is: Duration) -> Duration {
+    as_it_is
+}
+
+/// A named wait, or what `ABBADO_WAITS` says instead.
+#[cfg(feature = "test-faults")]
+#[must_use]
+pub fn wait(name: &str, as_it_is: Duration) -> Duration {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test's switch, absent from releases"
+    )]
+    let waits = std::env::var("ABBADO_WAITS").unwrap_or_default();
+    let mut pairs = waits.split(',').filter_map(|pair| pair.split_once('='));
+    let millis = pairs.find_map(|(known, millis)| millis.parse().ok().filter(|_| known == name));
+    millis.map_or(as_it_is, Duration::from_millis)
 }

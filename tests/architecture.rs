@@ -15,16 +15,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["domain"]),
     ("pty", &["domain"]),
     ("git", &["domain"]),
-    ("forge", &["domain"]),
+    ("forge", &["domain", "tls"]),
+    ("discord", &["domain", "tls"]),
     ("cli", &["domain"]),
     (
         "runtime",
-        &["domain", "store", "pty", "git", "forge", "cli", "config"],
+        &[
+            "domain", "store", "pty", "git", "forge", "discord", "cli", "config",
+        ],
     ),
     (
         "http",
         &[
-            "domain", "store", "runtime", "git", "forge", "pty", "cli", "config",
+            "domain", "store", "runtime", "git", "forge", "discord", "pty", "cli", "config",
         ],
     ),
 ];

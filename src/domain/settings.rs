@@ -117,7 +117,7 @@ impl ModelSettings {
 pub struct NotificationSettings {
     /// A Discord webhook, or empty.
     pub discord_webhook_url: String,
-    /// Tell when a run that asks for it ends.
+    /// Tell when the session of a run that asks for it ends.
     pub notify_on_pipeline_complete: bool,
     /// Tell when any run fails.
     pub notify_on_run_failed: bool,
@@ -155,7 +155,8 @@ impl NotificationSettings {
             && ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"]
                 .iter()
                 .any(|prefix| url.starts_with(prefix));
-        let plain = !url.contains(|c: char| c.is_whitespace() || c.is_control());
+        // Without user and password: `http://127.0.0.1:80@elsewhere` leads elsewhere.
+        let plain = url.chars().all(|c| c.is_ascii_graphic() && c != '@');
         (!(url.is_empty() || (plain && (discord || local)))).then_some(
             "discord_webhook_url must be empty or start with https://discord.com/api/webhooks/",
         )
@@ -200,5 +201,7 @@ mod tests {
         assert!(fault("http://127.0.0.1:9/x", false));
         assert!(!fault("http://127.0.0.1:9/x", true));
         assert!(fault("https://discord.com/api/webhooks/1/x y", false));
+        assert!(fault("https://discord.com/api/webhooks/1/\u{e9}", false));
+        assert!(fault("http://127.0.0.1:9@evil.test/x", true));
     }
 }

@@ -5,14 +5,14 @@ use super::{
     config::{ForgeConfig, Kind},
     error::ForgeError,
     github, gitlab,
-    http::{self, Http},
+    http::Http,
     related::with_cross_reference,
     remote::Remote,
     session::{Kept, Session},
     status::{BRANCHES_A_REQUEST_MAX, BRANCHES_MAX, Known, PrStatus, PrStatuses, Statuses, choose},
     token::{Search, Token},
 };
-use crate::domain::Time;
+use crate::{domain::Time, tls};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
@@ -75,7 +75,7 @@ impl Shared {
             reason,
         };
         let made = self.tls.get_or_try_init(|| async {
-            let made = tokio::task::spawn_blocking(http::tls).await;
+            let made = tokio::task::spawn_blocking(tls::client).await;
             made.unwrap_or_else(|_| Err("reading root certificates failed".to_owned()))
         });
         made.await.cloned().map_err(unreachable)

@@ -1,16 +1,23 @@
 //! What a run changed: everything since its base commit, committed or not, untracked included.
 //!
-//! One mechanism for all: two trees are compared. Of a worktree that is there, the tree is that of
-//! its present contents, staged in an index of our own; of one that is gone, that of the last
-//! checkpoint, or of the branch. `git diff-tree` compares them, so that renames and counts are
-//! those that people know from `git diff -M`; as plumbing it heeds no user's taste in diffs.
+//! The tree of the base commit is compared with the present state. Of a worktree that is there
+//! that is an index of our own, staged as for a checkpoint, but with objects that go afterwards;
+//! of one that is gone, the tree of the last checkpoint, or of the branch. `git` compares them and
+//! not libgit2, so that renames and counts are those that people know from `git diff -M`; as
+//! plumbing it heeds no user's taste in diffs.
 //!
 //! Files come one by one, so that ten thousand of them need no more memory than one.
 
 mod listing;
 mod patches;
 
-use super::{GitError, place::Place, program::HEAVY, repository, staging::Staging};
+use super::{
+    GitError,
+    place::Place,
+    program::{HEAVY, Program},
+    repository,
+    staging::Staging,
+};
 use crate::domain::run::event::WorktreeAt;
 use git2::{Oid, Repository};
 use listing::Entry;
@@ -20,6 +27,9 @@ use std::path::Path;
 pub const TEXT_BYTES_MAX: u64 = 1024 * 1024;
 /// Most files left out of the patches by name; they travel in the arguments of `git`.
 const LEFT_OUT_MAX: usize = if cfg!(test) { 20 } else { 500 };
+
+/// What the comparison is called when it fails.
+const COMPARISON: &str = "git diff";
 
 /// Where a repo's changes are looked for.
 #[derive(Debug, Clone, Copy)]
@@ -138,7 +148,7 @@ pub fn changes(
     let wanted: usize = patched.map(|entry| entry.parts).sum();
     if told != wanted {
         return Err(GitError::Failed {
-            program: "git diff-tree",
+            program: COMPARISON,
             stderr: format!("it told {told} patches, not {wanted}"),
         });
     }
@@ -148,57 +158,77 @@ pub fn changes(
     Ok(total)
 }
 
-/// Two trees of a repository.
+/// Two states of a repository.
 struct Compared {
-    repository: Repository,
-    place: Place,
+    /// A tree, in hex.
     base: String,
-    present: String,
+    present: Present,
+}
+
+enum Present {
+    /// The worktree is there, and staged.
+    Worktree(Staging),
+    /// It is gone, and a tree stands for it.
+    Tree {
+        repository: Repository,
+        place: Place,
+        tree: String,
+    },
 }
 
 impl Compared {
     fn open(of: ChangesOf<'_>) -> Result<Self, GitError> {
         let repository = repository::open(of.repo_path)?;
         let base = tree_of(&repository, of.repo_path, of.base_commit)?;
-        let (place, present) = match Staging::open(of.at, of.repo_path) {
+        let present = match Staging::open_apart(of.at, of.repo_path) {
             Ok(staging) => {
                 staging.stage()?;
-                let present = staging.write_tree()?;
-                (staging.place, present)
+                Present::Worktree(staging)
             }
             Err(GitError::WorktreeGone { .. }) => {
-                let present = left_behind(&repository, of)?;
+                let tree = left_behind(&repository, of)?;
                 let work_tree = repository.workdir().unwrap_or(of.repo_path);
-                (Place::open(repository.path(), work_tree)?, present)
+                Present::Tree {
+                    place: Place::open(repository.path(), work_tree)?,
+                    repository,
+                    tree,
+                }
             }
             Err(error) => return Err(error),
         };
-        Ok(Self {
-            repository,
-            place,
-            base,
-            present,
-        })
+        Ok(Self { base, present })
+    }
+
+    const fn repository(&self) -> &Repository {
+        match &self.present {
+            Present::Worktree(staging) => &staging.repository,
+            Present::Tree { repository, .. } => repository,
+        }
+    }
+
+    /// Prepares a comparison: `options` for all of git, then `form` of the answer.
+    fn compare(&self, options: &[&str], form: &[&str]) -> Program<'_> {
+        let (git, command) = match &self.present {
+            Present::Worktree(staging) => (staging.git(COMPARISON), "diff-index"),
+            Present::Tree { place, tree, .. } => (
+                // Without this, attributes would be those of the user's checkout.
+                place.git(COMPARISON).env("GIT_ATTR_SOURCE", tree),
+                "diff-tree",
+            ),
+        };
+        let git = git.limit(HEAVY).args(options).args([command, "-r", "-M"]);
+        let git = git
+            .args(["--no-ext-diff", "--no-textconv", "--ignore-submodules=none"])
+            .args(form);
+        match &self.present {
+            Present::Worktree(_) => git.args(["--cached", &self.base]),
+            Present::Tree { tree, .. } => git.args([&self.base, tree]),
+        }
     }
 
     fn entries(&self) -> Result<Vec<Entry>, GitError> {
-        let told = self
-            .place
-            .git("git diff-tree")
-            .args([
-                "diff-tree",
-                "-r",
-                "-z",
-                "-M",
-                "--raw",
-                "--numstat",
-                "--no-abbrev",
-            ])
-            .args(["--no-ext-diff", "--no-textconv", "--ignore-submodules=none"])
-            .args([&self.base, &self.present])
-            .limit(HEAVY)
-            .run()?;
-        let mut entries = listing::parse(&told)?;
+        let form = ["-z", "--raw", "--numstat", "--no-abbrev"];
+        let mut entries = listing::parse(&self.compare(&[], &form).run()?)?;
         for entry in &mut entries {
             let sizes = [entry.old, entry.new].map(|side| self.size(side.blob()));
             entry.large = sizes.into_iter().any(|size| size > TEXT_BYTES_MAX);
@@ -212,18 +242,13 @@ impl Compared {
         many_large: bool,
         each: &mut dyn FnMut(Vec<u8>) -> Result<(), GitError>,
     ) -> Result<(), GitError> {
-        let mut program = self.place.git("git diff-tree");
-        if many_large {
+        let program = if many_large {
             // They are binary to git then, and told in a line each.
-            program = program.args(["-c", "core.bigFileThreshold=1m"]);
-        }
-        program = program
-            .args(["diff-tree", "-r", "-p", "-M", "--full-index"])
-            .args(["--no-ext-diff", "--no-textconv", "--ignore-submodules=none"]);
-        if !many_large {
-            program = program.arg("--binary");
-        }
-        program = program.args([&self.base, &self.present]).arg("--").arg(".");
+            self.compare(&["-c", "core.bigFileThreshold=1m"], &["-p", "--full-index"])
+        } else {
+            self.compare(&[], &["-p", "--full-index", "--binary"])
+        };
+        let mut program = program.arg("--").arg(".");
         let left_out = entries.iter().filter(|entry| entry.large && !many_large);
         for path in left_out.flat_map(Entry::paths) {
             let mut pattern = b":(exclude,top,literal)".to_vec();
@@ -231,14 +256,12 @@ impl Compared {
             program = program.arg(super::program::os_string(&pattern));
         }
         let mut splitter = patches::Splitter::new();
-        program
-            .limit(HEAVY)
-            .run_into(&mut |piece| splitter.take(piece, each))?;
+        program.run_into(&mut |piece| splitter.take(piece, each))?;
         splitter.end(each)
     }
 
     fn size(&self, blob: Option<Oid>) -> u64 {
-        let Some((Ok(odb), blob)) = blob.map(|blob| (self.repository.odb(), blob)) else {
+        let Some((Ok(odb), blob)) = blob.map(|blob| (self.repository().odb(), blob)) else {
             return 0;
         };
         odb.read_header(blob).map_or(0, |(size, _)| size as u64)
@@ -246,7 +269,7 @@ impl Compared {
 
     fn text(&self, blob: Option<Oid>) -> Result<Option<Vec<u8>>, GitError> {
         let Some(blob) = blob else { return Ok(None) };
-        let blob = self.repository.find_blob(blob);
+        let blob = self.repository().find_blob(blob);
         let blob = blob.map_err(GitError::library("reading a file of the diff"))?;
         Ok(Some(blob.content().to_vec()))
     }

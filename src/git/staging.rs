@@ -4,6 +4,12 @@
 //! copy keeps the original's time: git takes a file for changed when it is not older than the
 //! index, and would miss an edit of the last moment under a newer time. The real index is never
 //! written, nor is its lock looked at.
+//!
+//! What is to be kept goes to the repository's own objects. What is only looked at goes to a
+//! folder that goes with the staging: else each look would leave a copy of every changed file.
+//!
+//! # Crash
+//! The index and the objects stay beside the worktree's record; the next staging removes them.
 
 use super::{
     GitError, entries,
@@ -14,6 +20,7 @@ use super::{
 use crate::domain::run::event::WorktreeAt;
 use git2::Repository;
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
     fs::{self, File, FileTimes},
     io,
@@ -27,6 +34,8 @@ pub(super) struct Staging {
     pub place: Place,
     pub repository: Repository,
     index: TemporaryIndex,
+    /// Where new objects go, when not to the repository.
+    objects: Option<TemporaryObjects>,
     /// The commit checked out; none on a branch without commits.
     pub head: Option<git2::Oid>,
 }
@@ -40,30 +49,54 @@ impl Staging {
         let gone = || GitError::WorktreeGone {
             name: at.name.clone(),
         };
+        let worktree = &at.worktree;
         let repository = repository::open(repo_path)?;
         let common_dir = repository::common_dir(&repository)?;
-        let entry = entries::find(&common_dir, &at.worktree)?.ok_or_else(gone)?;
-        let is_folder = fs::symlink_metadata(&at.worktree).is_ok_and(|found| found.is_dir());
+        let entry = entries::find(&common_dir, worktree)?.ok_or_else(gone)?;
+        let is_folder = fs::symlink_metadata(worktree).is_ok_and(|found| found.is_dir());
         if !is_folder {
             return Err(gone());
         }
         let head = head_of(&repository, &entry)?;
-        let place = Place::open(&entry.admin, &at.worktree)?;
+        let place = Place::open(&entry.admin, worktree)?;
+        remove_leftovers(&entry.admin);
         let index = TemporaryIndex::copy_of(&entry.admin)?;
         Ok(Self {
             place,
             repository,
             index,
+            objects: None,
             head,
         })
     }
 
+    /// As [`Self::open`], for one who only looks: objects made by it go when it goes, and are
+    /// never flushed to disk. [`Self::repository`] can read them.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`].
+    pub(super) fn open_apart(at: &WorktreeAt, repo_path: &Path) -> Result<Self, GitError> {
+        let mut staging = Self::open(at, repo_path)?;
+        let common_dir = repository::common_dir(&staging.repository)?;
+        let objects = TemporaryObjects::beside(staging.place.git_dir(), &common_dir)?;
+        objects.show_to(&staging.repository)?;
+        staging.objects = Some(objects);
+        Ok(staging)
+    }
+
     /// Prepares a start of `git` on our index.
     pub(super) fn git<'a>(&self, name: &'static str) -> Program<'a> {
-        self.place
+        let git = self
+            .place
             .git(name)
             .env("GIT_INDEX_FILE", &self.index.path)
-            .limit(HEAVY)
+            .limit(HEAVY);
+        match &self.objects {
+            None => git,
+            Some(objects) => git
+                .env("GIT_OBJECT_DIRECTORY", &objects.path)
+                .args(["-c", "core.fsync=none"]),
+        }
     }
 
     /// Takes in all that git tracks or would track, ignored files aside.
@@ -71,14 +104,17 @@ impl Staging {
     /// # Errors
     /// Those of `git`.
     pub(super) fn stage(&self) -> Result<(), GitError> {
-        if !self.index.copied || self.unhide().is_err() {
-            // Without an index, or with a broken one, files that are both tracked and ignored
-            // would be missed: begin with those of HEAD.
-            self.reset_index()?;
-            self.unhide()?;
-        }
-        let add = || self.git("git add").args(["add", "--all", "--sparse"]);
-        let Err(error) = add().run() else {
+        let submodules = match self.survey() {
+            Ok(submodules) if self.index.copied => submodules,
+            _ => {
+                // Without an index, or with a broken one, files that are both tracked and ignored
+                // would be missed: begin with those of HEAD.
+                self.reset_index()?;
+                self.survey()?
+            }
+        };
+        self.stage_submodules(&submodules)?;
+        let Err(error) = self.add(&submodules).run() else {
             return Ok(());
         };
         if !matches!(error, GitError::Failed { .. }) {
@@ -87,9 +123,52 @@ impl Staging {
         // A nested repository without a commit, or a file without the right to read it, stops
         // git at once. All the rest must be kept all the same.
         log::warn!(error:% = error; "A worktree could be staged in part only.");
-        match add().arg("--ignore-errors").run() {
+        match self.add(&submodules).arg("--ignore-errors").run() {
             Err(GitError::Failed { .. }) | Ok(_) => Ok(()),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Prepares to take in all but the submodules: `git add` would look for changes inside of
+    /// them, by the rules and with the filters of their own configuration.
+    fn add<'a>(&self, submodules: &BTreeSet<Vec<u8>>) -> Program<'a> {
+        let mut add = self.git("git add");
+        if self.objects.is_some() {
+            // All into one pack: a file and often a folder for each would take far longer.
+            add = add.args(["-c", "core.bigFileThreshold=0"]);
+        }
+        let add = add.args(["add", "--all", "--sparse"]);
+        if submodules.is_empty() {
+            return add;
+        }
+        let mut paths = b".\0".to_vec();
+        for path in submodules {
+            paths.extend_from_slice(b":(top,exclude,literal)");
+            paths.extend_from_slice(path);
+            paths.push(0);
+        }
+        add.args(["--pathspec-from-file=-", "--pathspec-file-nul"])
+            .input(paths)
+    }
+
+    /// Takes in which commit is checked out in each submodule.
+    fn stage_submodules(&self, submodules: &BTreeSet<Vec<u8>>) -> Result<(), GitError> {
+        if submodules.is_empty() {
+            return Ok(());
+        }
+        let mut paths = Vec::new();
+        for path in submodules {
+            paths.extend_from_slice(path);
+            paths.push(0);
+        }
+        let update = self.git("git update-index").arg("update-index");
+        let update = update.args(["--add", "--remove", "--replace", "-z", "--stdin"]);
+        match update.input(paths).run() {
+            Err(error @ GitError::Failed { .. }) => {
+                log::warn!(error:% = error; "A submodule of a worktree could not be staged.");
+                Ok(())
+            }
+            outcome => outcome.map(drop),
         }
     }
 
@@ -133,17 +212,27 @@ impl Staging {
     }
 
     /// Clears the marks that make git look away from a file (`--assume-unchanged`,
-    /// `--skip-worktree`), of files that are there: their changes are work too.
-    fn unhide(&self) -> Result<(), GitError> {
+    /// `--skip-worktree`), of files that are there: their changes are work too. Answers the paths
+    /// of submodules.
+    fn survey(&self) -> Result<BTreeSet<Vec<u8>>, GitError> {
         let listed = self
             .git("git ls-files")
-            .args(["ls-files", "-v", "-z"])
+            .args(["ls-files", "-v", "--stage", "-z"])
             .run()?;
         let (mut assumed, mut skipped) = (Vec::new(), Vec::new());
+        let mut submodules = BTreeSet::new();
         for entry in listed.split(|byte| *byte == 0) {
-            let [tag, b' ', path @ ..] = entry else {
+            // `<tag> <mode> <id> <stage>\t<path>`
+            let [tag, b' ', entry @ ..] = entry else {
                 continue;
             };
+            let Some(tab) = entry.iter().position(|byte| *byte == b'\t') else {
+                continue;
+            };
+            let path = entry.get(tab + 1..).unwrap_or_default();
+            if entry.starts_with(b"160000 ") {
+                submodules.insert(path.to_vec());
+            }
             if tag.is_ascii_lowercase() {
                 assumed.extend_from_slice(path);
                 assumed.push(0);
@@ -166,7 +255,7 @@ impl Staging {
                 update.args([flag, "-z", "--stdin"]).input(paths).run()?;
             }
         }
-        Ok(())
+        Ok(submodules)
     }
 }
 
@@ -192,9 +281,7 @@ struct TemporaryIndex {
 impl TemporaryIndex {
     /// Copies a worktree's index, beside it: there it may refer to a shared part of itself.
     fn copy_of(admin: &Path) -> Result<Self, GitError> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = admin.join(format!("abbado-index-{}-{number}", process::id()));
+        let path = temporary(admin, "index");
         let copied = match copy_with_times(&admin.join("index"), &path) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
@@ -215,6 +302,69 @@ impl TemporaryIndex {
 impl Drop for TemporaryIndex {
     fn drop(&mut self) {
         self.discard();
+    }
+}
+
+/// A folder of objects, on top of the repository's, that goes with its owner.
+struct TemporaryObjects {
+    path: PathBuf,
+}
+
+impl TemporaryObjects {
+    fn beside(admin: &Path, common_dir: &Path) -> Result<Self, GitError> {
+        let made = Self {
+            path: temporary(admin, "objects"),
+        };
+        let failed = || GitError::io("making a folder for objects");
+        fs::create_dir_all(made.path.join("info")).map_err(failed())?;
+        // Without it now, libgit2 would never look for packs.
+        fs::create_dir_all(made.path.join("pack")).map_err(failed())?;
+        // A file, because the variable for it splits at colons.
+        let mut below = common_dir.join("objects").into_os_string();
+        below.push("\n");
+        fs::write(made.path.join("info/alternates"), below.as_encoded_bytes()).map_err(failed())?;
+        Ok(made)
+    }
+
+    fn show_to(&self, repository: &Repository) -> Result<(), GitError> {
+        // Not handled: a path that is not UTF-8, which libgit2 would not take.
+        let path = self.path.to_string_lossy();
+        let odb = repository.odb();
+        odb.and_then(|odb| odb.add_disk_alternate(&path))
+            .map_err(GitError::library("reading objects"))
+    }
+}
+
+impl Drop for TemporaryObjects {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.path) {
+            log::warn!(error:% = error; "A folder of temporary objects could not be removed.");
+        }
+    }
+}
+
+/// A path in a worktree's record that nobody else uses.
+fn temporary(admin: &Path, what: &str) -> PathBuf {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    admin.join(format!("abbado-{what}-{}-{number}", process::id()))
+}
+
+/// Removes what a server that was killed left in a worktree's record.
+fn remove_leftovers(admin: &Path) {
+    let Ok(items) = fs::read_dir(admin) else {
+        return;
+    };
+    let ours = process::id().to_string();
+    for item in items.flatten() {
+        let name = item.file_name();
+        let parts: Vec<_> = name.to_str().unwrap_or_default().split('-').collect();
+        if let ["abbado", "index" | "objects", process, _] = parts[..]
+            && process != ours
+        {
+            let path = item.path();
+            drop(fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path)));
+        }
     }
 }
 

@@ -61,6 +61,7 @@ use utoipa::OpenApi;
         settings::put_models,
         settings::get_notifications,
         settings::put_notifications,
+        settings::test_notifications,
         terminal::open,
         document,
     )

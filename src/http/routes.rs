@@ -157,6 +157,7 @@ pub const ROUTES: &[Route] = &[
     put("/api/settings/models"),
     get("/api/settings/notifications"),
     put("/api/settings/notifications"),
+    post("/api/settings/notifications/test"),
     // Terminal
     route(Method::GET, "/api/terminal", Terminal),
 ];

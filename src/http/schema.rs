@@ -354,6 +354,11 @@ pub(super) struct ModelView {
 }
 
 #[derive(ToSchema)]
+pub(super) struct DeliveredView {
+    delivered: bool,
+}
+
+#[derive(ToSchema)]
 pub(super) struct NotificationSettingsView {
     discord_webhook_url: String,
     notify_on_pipeline_complete: bool,

@@ -167,6 +167,10 @@ pub fn routes(app: &mut web::ServiceConfig) {
             "/api/settings/notifications",
             web::put().to(settings::put_notifications),
         )
+        .route(
+            "/api/settings/notifications/test",
+            web::post().to(settings::test_notifications),
+        )
         .route("/api/terminal", web::get().to(terminal::open));
     work_routes(app);
 }

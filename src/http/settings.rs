@@ -1,16 +1,17 @@
 //! Settings documents, and what is installed here.
 
 use super::{
-    answer::{ok, read},
+    answer::{Key, json, key, ok, read, remember, text},
     error::ApiError,
-    extract::JsonBody,
+    extract::{JsonBody, NoBody},
 };
 use crate::{
-    cli,
+    cli, discord,
     domain::settings::{ModelSettings, NotificationSettings},
-    runtime::Runtime,
+    runtime::{Runtime, clock},
+    store::Reader,
 };
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{
@@ -21,7 +22,6 @@ use std::{
 };
 
 const MODELS: &str = "models";
-const NOTIFICATIONS: &str = "notifications";
 /// A program is asked for its version this often at most.
 const VERSION_AGE: Duration = Duration::from_secs(60);
 /// And has so long to answer.
@@ -53,11 +53,7 @@ async fn models(runtime: &Runtime) -> Result<ModelSettings, ApiError> {
 }
 
 async fn notifications(runtime: &Runtime) -> Result<NotificationSettings, ApiError> {
-    let stored = read(runtime, |reader| reader.setting(NOTIFICATIONS)).await?;
-    let stored = stored
-        .map(|document| serde_json::from_str(&document))
-        .transpose();
-    Ok(stored.map_err(ApiError::fault)?.unwrap_or_default())
+    read(runtime, Reader::notification_settings).await
 }
 
 /// The document with what is installed, provider by provider.
@@ -182,7 +178,8 @@ pub(super) async fn put_notifications(
     runtime: web::Data<Runtime>,
     body: JsonBody<NotificationChange>,
 ) -> Result<HttpResponse, ApiError> {
-    let (change, mut settings) = (body.0, notifications(&runtime).await?);
+    let (change, before) = (body.0, notifications(&runtime).await?);
+    let mut settings = before.clone();
     if let Some(url) = change.discord_webhook_url {
         settings.discord_webhook_url = url;
     }
@@ -205,11 +202,41 @@ pub(super) async fn put_notifications(
     if let Some(why) = settings.fault(runtime.shared.config.loopback_webhook) {
         return Err(ApiError::malformed(format!("The {why}.")));
     }
-    let document = serde_json::to_string(&settings).map_err(ApiError::fault)?;
-    runtime
-        .shared
+    let shared = &runtime.shared;
+    shared
         .writer
-        .put_setting(NOTIFICATIONS, document)
+        .put_notification_settings(settings.clone())
         .await?;
+    if settings.discord_webhook_url != before.discord_webhook_url {
+        shared.notifier.webhook_changed();
+    }
     ok(&settings)
+}
+
+/// POST settings/notifications/test: sends a message to the stored webhook, now and once.
+#[utoipa::path(post, path = "/api/settings/notifications/test", tag = "settings",
+    responses((status = 200, body = super::schema::DeliveredView), (status = 409), (status = 502)))]
+pub(super) async fn test_notifications(
+    runtime: web::Data<Runtime>,
+    request: HttpRequest,
+    _: NoBody,
+) -> Result<HttpResponse, ApiError> {
+    let idempotent = match key(&runtime, &request, &Value::Null, StatusCode::OK).await? {
+        Key::Replayed(answer) => return Ok(answer),
+        Key::Fresh(idempotent) => idempotent,
+    };
+    let url = notifications(&runtime).await?.discord_webhook_url;
+    if url.is_empty() {
+        return Err(ApiError::conflict(
+            "No webhook is set: PUT settings/notifications with a discord_webhook_url first.",
+        ));
+    }
+    let now = clock::now();
+    let message = discord::test_message(now);
+    let webhook = &runtime.shared.notifier.webhook;
+    let sent = webhook.send(&url, &message, now).await;
+    sent.map_err(|error| ApiError::remote(format!("The message was not delivered: {error}.")))?;
+    let answer = text(&json!({"delivered": true}))?;
+    remember(&runtime, idempotent, &answer).await;
+    Ok(json(StatusCode::OK, answer))
 }

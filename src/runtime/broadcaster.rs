@@ -7,13 +7,17 @@
 //!
 //! Holds: a reader's queue is bounded; one that cannot keep up is disconnected, never skipped.
 
+use super::notifier::Notifier;
 use crate::{
-    domain::{EventId, RunId},
+    domain::{EventId, RunId, run::notice::TELLING},
     store::{Batch, StoredEvent},
 };
 use actix::{Actor, Context, Handler, Message, MessageResult, StreamHandler};
 use bytes::{Bytes, BytesMut};
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 use tokio::sync::mpsc;
 
 /// Frames kept for readers that are just joining, and their bytes.
@@ -33,6 +37,7 @@ pub struct Broadcaster {
     floor: EventId,
     everything: Vec<Subscriber>,
     by_run: HashMap<RunId, Vec<Subscriber>>,
+    notifier: Arc<Notifier>,
     closed: bool,
 }
 
@@ -87,7 +92,11 @@ pub struct Close;
 impl Broadcaster {
     /// Starts on a thread of its own. `floor` is the head of the log before anything was written.
     #[must_use]
-    pub fn start(floor: EventId, batches: mpsc::Receiver<Batch>) -> actix::Addr<Self> {
+    pub fn start(
+        floor: EventId,
+        batches: mpsc::Receiver<Batch>,
+        notifier: Arc<Notifier>,
+    ) -> actix::Addr<Self> {
         let arbiter = actix::Arbiter::new();
         Self::start_in_arbiter(&arbiter.handle(), move |context| {
             let stream = futures_util::stream::unfold(batches, |mut batches| async move {
@@ -100,6 +109,7 @@ impl Broadcaster {
                 floor,
                 everything: Vec::new(),
                 by_run: HashMap::new(),
+                notifier,
                 closed: false,
             }
         })
@@ -118,6 +128,10 @@ impl Broadcaster {
     }
 
     fn publish(&mut self, batch: &[StoredEvent]) {
+        let types = batch.iter().map(|event| event.event_type.as_str());
+        if types.into_iter().any(|name| TELLING.contains(&name)) {
+            self.notifier.log_grew();
+        }
         let frames: Vec<Frame> = batch
             .iter()
             .map(|event| Frame {

@@ -3,7 +3,7 @@
 //! A caller asks the [`registry`]; it routes to the run's actor ([`run_actor`]), which decides,
 //! has the store append, and after the commit lets [`effects`] act on the world. What the world
 //! answers comes back on the same road. The [`broadcaster`] hears of commits from the store's
-//! writer and feeds readers.
+//! writer and feeds readers; the [`notifier`] tells people who read nothing.
 //!
 //! Invariants, as absences: nothing is visible before its commit; no run has two actors; no queue
 //! is without a bound; nobody but a run's own actor decides for it.
@@ -15,6 +15,7 @@ mod effects;
 mod exit;
 pub mod ids;
 pub mod messages;
+pub mod notifier;
 pub mod order;
 mod output;
 mod recovery;

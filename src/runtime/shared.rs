@@ -3,6 +3,7 @@
 use super::{
     broadcaster::{Broadcaster, Close, Joined, Subscribe},
     messages::{Answer, Ask, AskError, Request},
+    notifier::Notifier,
     registry::{Count, Counts, Drain, Recover, Registry},
     watch::Watch,
 };
@@ -37,6 +38,8 @@ pub struct Shared {
     pub repo_locks: RepoLocks,
     /// Permits for heavy git jobs.
     pub heavy_jobs: tokio::sync::Semaphore,
+    /// Who tells people what happened.
+    pub notifier: Arc<Notifier>,
     /// File notification.
     pub(super) watch: Watch,
     /// Attached terminals by run; an idle CLI with a viewer is left alone.
@@ -112,7 +115,8 @@ impl Runtime {
         batches: mpsc::Receiver<Batch>,
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let floor = reader.head()?;
-        let broadcaster = Broadcaster::start(floor, batches);
+        let notifier = Notifier::start(reader.clone(), writer.clone());
+        let broadcaster = Broadcaster::start(floor, batches, Arc::clone(&notifier));
         let (watch, changed) = Watch::start()?;
         let shared = Arc::new(Shared {
             config,
@@ -121,6 +125,7 @@ impl Runtime {
             reader,
             repo_locks: RepoLocks::default(),
             heavy_jobs: tokio::sync::Semaphore::new(HEAVY_JOBS_MAX),
+            notifier,
             watch,
             viewers: Mutex::default(),
         });

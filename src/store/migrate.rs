@@ -8,7 +8,10 @@ use rusqlite::{Connection, OpenFlags};
 use std::os::unix::fs::PermissionsExt;
 
 /// Schema steps in order; the version of a database is how many of them it has.
-const STEPS: &[&str] = &[include_str!("../../schema/0001_initial.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../../schema/0001_initial.sql"),
+    include_str!("../../schema/0002_notified.sql"),
+];
 
 /// Opens (or makes) the database for writing.
 pub(super) fn open(location: &Location) -> Result<Connection, StoreError> {
@@ -89,13 +92,17 @@ mod tests {
     fn a_copy_is_kept_before_a_step() {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::of(folder.path());
-        drop(open(&location).unwrap());
-        keep_copy(&location, 1).unwrap();
+        let old = Connection::open(location.path()).unwrap();
+        old.execute_batch(STEPS[0]).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        drop(old);
+        let version = |connection: &Connection| -> usize {
+            let version = connection.pragma_query_value(None, "user_version", |row| row.get(0));
+            version.unwrap()
+        };
+        assert_eq!(version(&open(&location).unwrap()), STEPS.len());
         let copy = Connection::open(folder.path().join("abbado.db.v1.bak")).unwrap();
-        let version: u32 = copy
-            .pragma_query_value(None, "user_version", |r| r.get(0))
-            .unwrap();
-        assert_eq!(version, 1);
+        assert_eq!(version(&copy), 1);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod catalog;
 mod codec;
 mod migrate;
+mod notified;
 mod projection;
 mod reader;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod writer;
 
 pub use catalog::Idempotent;
 pub use codec::{Payload, StoredEvent, encode};
+pub use notified::Untold;
 pub use projection::RunRow;
 pub use reader::{Reader, RunFilter};
 pub use writer::{Append, Batch, Writer};

@@ -276,7 +276,7 @@ pub(super) fn time_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Time> {
         .ok_or(rusqlite::Error::IntegralValueOutOfRange(column, millis))
 }
 
-fn stored(row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
+pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
     let sequence: i64 = row.get(2)?;
     Ok(StoredEvent {
         id: row.get(0)?,

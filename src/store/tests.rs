@@ -1,5 +1,7 @@
 //! The store's contract, on a real database file.
 
+mod notified;
+
 use super::{
     Append, Batch, Location, Reader, StoreError, Writer, catalog::Idempotent, encode, migrate,
     open, projection::RunRow, rebuild,

@@ -13,6 +13,7 @@ mod errors;
 mod forge;
 mod gate;
 mod limits;
+mod notify;
 mod programs;
 mod pty;
 mod pulls;

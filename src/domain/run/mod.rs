@@ -8,6 +8,7 @@ pub mod decide;
 pub mod effect;
 pub mod event;
 mod hooks;
+pub mod notice;
 pub mod rejection;
 pub mod state;
 pub mod tasks;

@@ -1,4 +1,4 @@
-//! Reads what `git diff-tree -z --raw --numstat` prints: all raw records, then all counts.
+//! Reads what `git diff-index -z --raw --numstat` prints: all raw records, then all counts.
 
 use super::{DiffStats, FileStatus, GitError};
 use git2::Oid;
@@ -58,7 +58,7 @@ impl Entry {
 /// `Failed` when it is not what git prints.
 pub(super) fn parse(told: &[u8]) -> Result<Vec<Entry>, GitError> {
     read(told).ok_or_else(|| GitError::Failed {
-        program: "git diff-tree",
+        program: super::COMPARISON,
         stderr: "its answer is not understood".into(),
     })
 }

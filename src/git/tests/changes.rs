@@ -1,6 +1,7 @@
 //! What a run changed, compared with what the user's own git says.
 
 use super::{
+    hostile::{commit_attributes, set_traps},
     random_trees::{read_tree, tree, write_tree},
     support::{RUN, World, commit_all, git, write},
 };
@@ -396,6 +397,58 @@ fn a_submodule_is_its_commit() {
         "{diff}"
     );
     assert_eq!((sub.status, &sub.new_content), (FileStatus::Added, &None));
+}
+
+/// `git add` would look into a nested repository, which has a configuration of its own.
+#[test]
+fn nothing_that_a_nested_repository_names_is_run() {
+    let case = Case::new();
+    let nested = case.root().join("nested");
+    write(&nested, "file.p", "contents\n");
+    git(&nested, &["init", "-q"]);
+    commit_attributes(&nested);
+    git(case.root(), &["add", "nested"]);
+    git(case.root(), &["commit", "-q", "-m", "with nested"]);
+    let names = set_traps(&case.world, &nested);
+    // The same size, so that git has to read it.
+    write(&nested, "file.p", "contents PLAIN\n");
+    assert_eq!(case.changes().0.len(), 1);
+    take_always(&case.at, &case.repo, RUN, 1, "stop").unwrap();
+    for name in &names {
+        assert!(!case.world.mark(name).exists(), "{name} ran");
+    }
+    git(case.root(), &["status"]);
+    assert!(names.iter().any(|name| case.world.mark(name).exists()));
+}
+
+#[test]
+fn a_look_leaves_nothing_behind() {
+    let case = Case::new();
+    write(case.root(), "a.txt", "changed\n");
+    write(case.root(), "new", "new\n");
+    let files = || -> Vec<_> {
+        let found = walkdir(&case.repo.join(".git"));
+        found
+            .into_iter()
+            .filter(|path| !path.ends_with("index"))
+            .collect()
+    };
+    let before = files();
+    assert_eq!(case.changes().0.len(), 2);
+    assert_eq!(files(), before);
+}
+
+fn walkdir(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for item in fs::read_dir(folder).unwrap() {
+        let path = item.unwrap().path();
+        match path.is_dir() && !path.is_symlink() {
+            true => found.extend(walkdir(&path)),
+            false => found.push(path),
+        }
+    }
+    found.sort();
+    found
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use super::support::{BRANCH, RUN, World, commit_all, git, write};
-use crate::git::{GitError, restore, take, take_always};
+use crate::git::{GitError, add_all, restore, take, take_always};
 use std::{
     fs::{self, File},
     os::unix::fs::{PermissionsExt, symlink},
@@ -309,4 +309,58 @@ fn what_is_gone_is_said() {
         matches!(outcome, Err(GitError::WorktreeGone { .. })),
         "{outcome:?}"
     );
+}
+
+#[test]
+fn submodules_are_kept_as_commits_however_they_changed() {
+    let world = World::new();
+    let repo = world.repo("api");
+    // Names that a pathspec would read otherwise.
+    for name in ["moved", "gone", ":(glob)*", "emptied", "file", "-x"] {
+        let nested = repo.join(name);
+        write(&nested, "inner", "inner\n");
+        git(&nested, &["init", "-q"]);
+        commit_all(&nested, "inner");
+    }
+    let base = commit_all(&repo, "nested");
+    let at = add_all(&[world.spec(&repo)], &|| false).unwrap().remove(0);
+    let root = &at.worktree;
+    let mut tips = Vec::new();
+    for name in ["moved", ":(glob)*", "-x"] {
+        let (from, to) = (repo.join(name), root.join(name));
+        git(
+            &world.path("repos"),
+            &[
+                "clone",
+                "-q",
+                "--",
+                &from.display().to_string(),
+                &to.display().to_string(),
+            ],
+        );
+        git(&to, &["commit", "-q", "--allow-empty", "-m", "further"]);
+        write(&to, "not-committed", "its own\n");
+        tips.push(git(&to, &["rev-parse", "HEAD"]).trim().to_owned());
+    }
+    fs::remove_dir(root.join("gone")).unwrap();
+    fs::remove_dir(root.join("file")).unwrap();
+    write(root, "file", "a file now\n");
+    write(root, "a.txt", "changed\n");
+    write(root, "new", "new\n");
+    let kept = take(&at, &repo, RUN, 1, "stop", None).unwrap().unwrap();
+    let compare = [
+        "diff-tree",
+        "-r",
+        "--no-renames",
+        "--name-status",
+        &base,
+        &kept.commit,
+    ];
+    let changed = git(&repo, &compare);
+    let expected = "M\t-x\nM\t:(glob)*\nM\ta.txt\nT\tfile\nD\tgone\nM\tmoved\nA\tnew\n";
+    assert_eq!(changed, expected);
+    for (name, tip) in ["moved", ":(glob)*", "-x"].iter().zip(tips) {
+        let entry = git(&repo, &["rev-parse", &format!("{}:{name}", kept.commit)]);
+        assert_eq!(entry.trim(), tip, "{name}");
+    }
 }

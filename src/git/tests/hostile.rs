@@ -10,7 +10,7 @@ use std::{fs, path::Path};
 const DRIVERS: [&str; 4] = ["plain", "inc", "cond", "a=b"];
 
 /// Sets all traps in `repo`; each is a script that leaves a mark.
-fn set_traps(world: &World, repo: &Path) -> Vec<String> {
+pub(super) fn set_traps(world: &World, repo: &Path) -> Vec<String> {
     let trap = |name: &str| world.marking_script(name).display().to_string();
     let mut names = Vec::new();
     let mut file = String::new();
@@ -73,7 +73,7 @@ fn set_traps(world: &World, repo: &Path) -> Vec<String> {
     names
 }
 
-fn commit_attributes(repo: &Path) {
+pub(super) fn commit_attributes(repo: &Path) {
     let lines = DRIVERS.map(|driver| {
         format!(
             "*.{0} filter={driver} diff={driver} merge={driver}\n",

@@ -2,6 +2,7 @@
 //! state and command; the others tell stories.
 
 mod golden;
+mod notices;
 mod properties;
 mod sessions;
 mod stopping;

@@ -1,0 +1,156 @@
+//! The notifier's place in the log, and what lies next after it.
+
+use super::{Reader, StoreError, Writer, codec::StoredEvent, reader::stored};
+use crate::domain::{EventId, RunId, settings::NotificationSettings};
+use rusqlite::{Connection, OptionalExtension, Row};
+
+/// Name of the settings document.
+const SETTINGS: &str = "notifications";
+
+/// What the notifier looks at next, all of one moment.
+pub struct Untold {
+    /// The settings.
+    pub settings: NotificationSettings,
+    /// Where the notifier stands in the log, as the database knows.
+    pub remembered: EventId,
+    /// The first event after it that may tell something, when a webhook is set.
+    pub event: Option<StoredEvent>,
+    /// Whether the event's run asks for it now.
+    pub notify: bool,
+}
+
+impl Reader {
+    /// The settings of notifications; the defaults when they were never changed.
+    ///
+    /// # Errors
+    /// When the database fails or the document does not decode.
+    pub fn notification_settings(&self) -> Result<NotificationSettings, StoreError> {
+        decode(self.setting(SETTINGS)?)
+    }
+
+    /// What comes after the notifier's place, or after `handled` when that is further.
+    ///
+    /// # Errors
+    /// When the database fails or the settings do not decode.
+    pub fn untold(&self, handled: EventId) -> Result<Untold, StoreError> {
+        self.with(|connection| {
+            // One statement sees one moment: an event that was there before the webhook was set
+            // is never seen without the place that lies behind it.
+            let mut query = connection.prepare_cached(
+                "SELECT e.id, e.run_id, e.sequence, e.event_type, e.payload, e.created_at,
+                        n.event_id, s.document, COALESCE(json_extract(r.view, '$.notify'), 0)
+                 FROM notified n
+                 LEFT JOIN settings s ON s.name = 'notifications'
+                 LEFT JOIN events e ON e.id = (
+                   SELECT id FROM events INDEXED BY events_telling
+                   WHERE id > MAX(n.event_id, ?1) AND event_type IN
+                     ('run.paused', 'run.completed', 'run.failed', 'agent.needs_attention')
+                   ORDER BY id LIMIT 1)
+                 LEFT JOIN runs r ON r.id = e.run_id",
+            )?;
+            let (remembered, document, event, notify) = query.query_row([handled], |row| {
+                Ok((row.get(6)?, row.get(7)?, maybe_stored(row)?, row.get(8)?))
+            })?;
+            let settings = decode(document)?;
+            let event = event.filter(|_| !settings.discord_webhook_url.is_empty());
+            Ok(Untold {
+                settings,
+                remembered,
+                event,
+                notify,
+            })
+        })
+    }
+
+    /// Shows a run's events, oldest first, up to a sequence; a long log is never held whole.
+    ///
+    /// # Errors
+    /// When the database fails, and what `see` says.
+    pub fn walk_run(
+        &self,
+        id: RunId,
+        last_sequence: u64,
+        mut see: impl FnMut(&StoredEvent) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.with(|connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT id, run_id, sequence, event_type, payload, created_at FROM events
+                 WHERE run_id = ?1 AND sequence <= ?2 ORDER BY sequence",
+            )?;
+            let last = i64::try_from(last_sequence).unwrap_or(i64::MAX);
+            let mut rows = query.query(rusqlite::params![id.0.as_bytes(), last])?;
+            while let Some(row) = rows.next()? {
+                see(&stored(row)?)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Writer {
+    /// Remembers that all events up to this one are told of.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn told(&self, event_id: EventId) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            connection.execute(
+                "UPDATE notified SET event_id = MAX(event_id, ?1)",
+                [event_id],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Stores the settings of notifications. With the first webhook the notifier's place moves to
+    /// the head of the log.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_notification_settings(
+        &self,
+        settings: NotificationSettings,
+    ) -> Result<(), StoreError> {
+        self.run(move |connection| {
+            let before = decode(document(connection)?)?;
+            connection.execute(
+                "INSERT INTO settings (name, document) VALUES (?1, ?2)
+                 ON CONFLICT (name) DO UPDATE SET document = ?2",
+                rusqlite::params![SETTINGS, encode(&settings)?],
+            )?;
+            if before.discord_webhook_url.is_empty() {
+                connection.execute(
+                    "UPDATE notified SET event_id = (SELECT COALESCE(MAX(id), 0) FROM events)",
+                    [],
+                )?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn document(connection: &Connection) -> Result<Option<String>, StoreError> {
+    let mut query = connection.prepare_cached("SELECT document FROM settings WHERE name = ?1")?;
+    Ok(query.query_row([SETTINGS], |row| row.get(0)).optional()?)
+}
+
+fn encode(settings: &NotificationSettings) -> Result<String, StoreError> {
+    serde_json::to_string(settings).map_err(|error| StoreError::Database(error.to_string()))
+}
+
+fn decode(document: Option<String>) -> Result<NotificationSettings, StoreError> {
+    let settings = document.map(|document| serde_json::from_str(&document));
+    // The fault names no value: one of them is a secret.
+    let settings = settings.transpose();
+    Ok(settings
+        .map_err(|_| StoreError::Corrupt("the settings of notifications do not decode".into()))?
+        .unwrap_or_default())
+}
+
+/// The event of a row, or the nulls of none.
+fn maybe_stored(row: &Row<'_>) -> rusqlite::Result<Option<StoredEvent>> {
+    let id: Option<EventId> = row.get(0)?;
+    id.map(|_| stored(row)).transpose()
+}

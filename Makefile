@@ -62,5 +62,5 @@ programs:
 	  cp tests/programs/package.json tests/programs/package-lock.json "$$ABBADO_TEST_PROGRAMS/"; \
 	  cd "$$ABBADO_TEST_PROGRAMS"; npm ci --no-audit --no-fund --ignore-scripts; \
 	  node node_modules/@anthropic-ai/claude-code/install.cjs; \
-	  node_modules/.bin/claude --version; \
+	  node_modules/.bin/claude --version; node_modules/.bin/codex --version; \
 	  cp package-lock.json installed.json; }

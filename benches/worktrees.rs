@@ -152,7 +152,7 @@ fn creation(world: &Path, repo: &Path) {
         git(repo, &["branch", "-q", "-D", "other"]);
         let mut made = Vec::new();
         ours.push(timed(|| {
-            made = add_all(std::slice::from_ref(&spec), &|| false).unwrap()
+            made = add_all(std::slice::from_ref(&spec), &|| false).unwrap();
         }));
         assert!(remove(&made[0], repo, world).unwrap());
         git(repo, &["branch", "-q", "-D", &spec.branch]);

@@ -49,8 +49,7 @@ const ENVIRONMENT: [(&str, &str); 2] = [
     ("DISABLE_AUTOUPDATER", "1"),
 ];
 
-/// Marks of a Claude around the server, when it was started from inside one. A CLI that sees them
-/// takes itself for a part of that session.
+/// Marks of a Claude around the server.
 const OUTER_SESSION: [&str; 6] = [
     "CLAUDECODE",
     "CLAUDE_CODE_ENTRYPOINT",
@@ -82,11 +81,7 @@ impl Adapter for ClaudeCode {
                 source,
             }
         })?;
-        let mut env = launch::environment(context, &ENVIRONMENT);
-        let chosen = context.agent.env();
-        env.retain(|name, _| {
-            !OUTER_SESSION.contains(&name.as_str()) || chosen.iter().any(|(set, _)| set == name)
-        });
+        let env = launch::environment(context, &ENVIRONMENT, &OUTER_SESSION);
         launch::finish(context, argv(context)?, env, self.install_hint())
     }
 

@@ -51,7 +51,7 @@ impl Adapter for AnyCommand {
         launch::finish(
             context,
             argv,
-            launch::environment(context, &[]),
+            launch::environment(context, &[], &[]),
             self.install_hint(),
         )
     }

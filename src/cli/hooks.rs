@@ -32,13 +32,16 @@ pub fn translate(payload: Value, speaker: &str) -> Result<Hook, CliError> {
     // MessageDisplay has a turn_id of its own that no other event of the turn repeats.
     let turn_id = text(&payload, "prompt_id")
         .or_else(|| text(&payload, "turn_id").filter(|_| name != "MessageDisplay"));
+    let subagent = text(&payload, "agent_id").is_some();
     Ok(Hook {
         session_id: text(&payload, "session_id").filter(|id| !id.is_empty()),
         turn_id,
+        // Codex names a subagent's own there.
         transcript_path: text(&payload, "transcript_path")
-            .filter(|path| !path.is_empty())
+            .filter(|path| !path.is_empty() && !subagent)
             .map(Into::into),
         model: text(&payload, "model"),
+        subagent,
         signal: signal(&name, &payload, speaker),
         name,
         payload,
@@ -51,6 +54,8 @@ fn signal(name: &str, payload: &Value, speaker: &str) -> Signal {
         "UserPromptSubmit" => {
             let text = text(payload, "prompt").unwrap_or_default();
             let machine = text.trim_start().starts_with(MACHINE_PROMPT);
+            // An agent gave it to its subagent.
+            let machine = machine || payload.get("agent_id").is_some();
             Signal::Prompt { text, machine }
         }
         "PreToolUse" => Signal::ToolCall(ToolCall {

@@ -5,7 +5,7 @@ use super::*;
 use serde_json::json;
 
 fn recorded(name: &str) -> Hook {
-    let text = std::fs::read_to_string(fixture(name)).unwrap();
+    let text = std::fs::read_to_string(fixture("claude", name)).unwrap();
     translate(serde_json::from_str(&text).unwrap(), "Claude").unwrap()
 }
 
@@ -124,7 +124,7 @@ const MEANINGS: &[(&str, &str)] = &[
 fn every_recorded_payload_means_what_the_contract_says() {
     let mut seen = 0;
     for version in ["2.1.197", "2.1.330"] {
-        for entry in std::fs::read_dir(fixture(version).join("hooks")).unwrap() {
+        for entry in std::fs::read_dir(fixture("claude", version).join("hooks")).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             let stem = name.strip_suffix(".json").unwrap();
             let known = MEANINGS.iter().find(|(known, _)| *known == stem);
@@ -132,7 +132,8 @@ fn every_recorded_payload_means_what_the_contract_says() {
             let hook = recorded(&format!("{version}/hooks/{name}"));
             assert_eq!(word(&hook.signal), *meaning, "{version} {stem}");
             assert!(hook.session_id.is_some(), "{version} {stem}");
-            assert!(hook.transcript_path.is_some(), "{version} {stem}");
+            let path = hook.transcript_path.is_some();
+            assert_eq!(path, !hook.subagent, "{version} {stem}");
             let prompt_id = hook.payload.get("prompt_id").and_then(Value::as_str);
             assert_eq!(hook.turn_id.as_deref(), prompt_id, "{version} {stem}");
             seen += 1;
@@ -143,8 +144,11 @@ fn every_recorded_payload_means_what_the_contract_says() {
 
 #[test]
 fn the_payload_rides_along_whole() {
-    let text =
-        std::fs::read_to_string(fixture("2.1.330/hooks/PermissionRequest.Bash.json")).unwrap();
+    let text = std::fs::read_to_string(fixture(
+        "claude",
+        "2.1.330/hooks/PermissionRequest.Bash.json",
+    ))
+    .unwrap();
     let payload: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(
         translate(payload.clone(), "Claude").unwrap().payload,

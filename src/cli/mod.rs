@@ -8,6 +8,7 @@
 //! lie in the run folder. A launch goes through no shell.
 
 pub mod claude_code;
+pub mod codex;
 pub mod command;
 pub mod demo;
 pub mod hook_files;
@@ -30,7 +31,7 @@ use crate::domain::{
     },
     settings::ModelSettings,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
@@ -68,6 +69,9 @@ pub enum CliError {
     /// A path that is no UTF-8 cannot be written into the CLI's settings.
     #[error("the path of the run folder is not UTF-8")]
     PathNotUtf8,
+    /// A value of `provider_config` that the adapter cannot use.
+    #[error("{0}")]
+    Config(String),
     /// A hook payload without a name.
     #[error("the payload has no hook_event_name, event_name or hookEventName")]
     NoEventName,
@@ -164,6 +168,9 @@ pub trait Transcript: Send {
 
     /// Takes the next bytes of the output stream. Readers of a file ignore them.
     fn feed(&mut self, output: &[u8]) -> Vec<Observation>;
+
+    /// Tells the model that the run is known to work with, to streams that do not name it.
+    fn model_is(&mut self, _model: &str) {}
 }
 
 /// One CLI. Adapters have no state: what changes is in the contexts.
@@ -176,6 +183,17 @@ pub trait Adapter: Sync {
 
     /// The CLI has no prompt hook: it works as soon as its process does.
     fn works_at_once(&self) -> bool;
+
+    /// Says what is wrong with the adapter's own keys of `provider_config`, or nothing.
+    fn config_fault(&self, _config: &Map<String, Value>) -> Option<String> {
+        None
+    }
+
+    /// What a person would type to leave the CLI's interface, key by key; empty for a CLI that
+    /// says good-bye when it is ended by a signal.
+    fn quit_keys(&self) -> &'static [&'static [u8]] {
+        &[]
+    }
 
     /// Writes the run's hook files into the run folder and says how to start the CLI. Touches
     /// nothing outside the run folder.
@@ -195,13 +213,14 @@ pub trait Adapter: Sync {
 }
 
 /// Names of all adapters of this build.
-pub const NAMES: [&str; 3] = ["claude-code", "command", "demo"];
+pub const NAMES: [&str; 4] = ["claude-code", "codex", "command", "demo"];
 
 /// The adapter of that name.
 #[must_use]
 pub fn adapter(cli_name: &str) -> Option<&'static dyn Adapter> {
     match cli_name {
         "claude-code" => Some(&claude_code::ClaudeCode),
+        "codex" => Some(&codex::Codex),
         "command" => Some(&command::AnyCommand),
         "demo" => Some(&demo::Demo),
         _ => None,

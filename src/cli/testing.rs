@@ -1,7 +1,7 @@
 //! A launch for tests: a run folder, a working folder and an agent, all in a temporary folder.
 
 use super::{LaunchContext, LaunchPlan};
-use crate::domain::{Agent, AgentId, ProjectId, RunId, Time};
+use crate::domain::{Agent, AgentId, ProjectId, RepoId, RunId, Time, run::event::WorktreeAt};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -18,6 +18,7 @@ pub(super) struct Launch {
     run_dir: PathBuf,
     cwd: PathBuf,
     resume: Option<String>,
+    worktrees: Vec<WorktreeAt>,
     env: Vec<(String, String)>,
     abbado: PathBuf,
 }
@@ -56,6 +57,7 @@ impl Launch {
             run_dir,
             cwd,
             resume: None,
+            worktrees: Vec::new(),
             env,
             abbado,
         };
@@ -71,12 +73,29 @@ impl Launch {
         &self.run_dir
     }
 
+    /// Gives the run folder another name.
+    pub(super) fn rename_run_dir(&mut self, name: &str) {
+        let to = self.root().join(name);
+        std::fs::rename(&self.run_dir, &to).unwrap();
+        self.run_dir = to;
+    }
+
     pub(super) fn cwd(&self) -> &Path {
         &self.cwd
     }
 
     pub(super) fn resume(&mut self, session: &str) {
         self.resume = Some(session.to_owned());
+    }
+
+    /// Adds a worktree of that name below the working folder.
+    pub(super) fn worktree(&mut self, name: &str) {
+        self.worktrees.push(WorktreeAt {
+            repo_id: RepoId(Uuid::nil()),
+            name: name.to_owned(),
+            worktree: self.cwd.join(name),
+            branch: "abbado/run-00000000".to_owned(),
+        });
     }
 
     pub(super) fn server_env(&mut self, name: &str, value: &str) {
@@ -102,7 +121,7 @@ impl Launch {
             run_id: RunId(Uuid::from_u128(1)),
             run_dir: &self.run_dir,
             cwd: &self.cwd,
-            worktrees: &[],
+            worktrees: &self.worktrees,
             task: &self.task,
             resume: self.resume.as_deref(),
             new_session_id: SESSION.parse().unwrap(),
@@ -138,9 +157,10 @@ pub(super) fn names<'a>(env: &'a BTreeMap<String, String>, prefix: &str) -> Vec<
         .collect()
 }
 
-/// A recorded file of the real CLI.
-pub(super) fn fixture(name: &str) -> PathBuf {
+/// A recorded file of a real CLI.
+pub(super) fn fixture(cli: &str, name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures/claude")
+        .join("tests/fixtures")
+        .join(cli)
         .join(name)
 }

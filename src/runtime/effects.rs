@@ -12,8 +12,9 @@ use super::{
     set_up,
 };
 use crate::{
+    cli::Adapter,
     domain::{
-        RunId,
+        AgentMode, RunId,
         run::{
             Command, Effect, Status,
             event::{Stage, StopBy},
@@ -23,6 +24,7 @@ use crate::{
     pty::{self, LaunchError, Probe, Session},
 };
 use actix::{Addr, AsyncContext, Context, WrapFuture};
+use bytes::Bytes;
 use std::{
     sync::Arc,
     sync::atomic::{AtomicBool, Ordering},
@@ -31,6 +33,10 @@ use std::{
 
 /// How long a process has to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long a CLI has to leave by its own keys, and the time between two of them: a program that
+/// takes Esc and the next key in one read sees another key.
+const QUIT: Duration = Duration::from_secs(5);
+const BETWEEN_KEYS: Duration = Duration::from_millis(200);
 /// How long a process may linger after its session ended.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -160,7 +166,32 @@ impl RunActor {
         self.beside(context, move |beside| launch(beside, attempt));
     }
 
+    /// Ends the process: by the keys that its CLI leaves by, when it has some, then by signals.
     fn end_process(&mut self, context: &mut Context<Self>) {
+        let (Some(session), Some(run)) = (self.session.clone(), &self.run) else {
+            return;
+        };
+        let interactive = run.created.agent.mode() == AgentMode::Interactive;
+        let adapter = self.adapter().filter(|_| interactive);
+        let keys = adapter.map_or(&[][..], Adapter::quit_keys);
+        if keys.is_empty() {
+            return self.end_by_signals(context);
+        }
+        let attempt = run.attempt;
+        self.after(QUIT, Timer::Quitting { attempt }, context);
+        self.beside(context, |beside| async move {
+            for key in keys {
+                if let Err(error) = session.input(Bytes::from_static(key)).await {
+                    let id = beside.run.id;
+                    log::debug!(run_id:% = id; "The CLI of run {id} left before its last key: {error}.");
+                    return;
+                }
+                tokio::time::sleep(BETWEEN_KEYS).await;
+            }
+        });
+    }
+
+    fn end_by_signals(&mut self, context: &mut Context<Self>) {
         let Some(session) = self.session.clone() else {
             return;
         };
@@ -273,6 +304,11 @@ impl RunActor {
         let Some(run) = &self.run else { return };
         let alive = matches!(run.process, Process::Alive { .. });
         match timer {
+            Timer::Quitting { attempt } => {
+                if alive && run.attempt == attempt {
+                    self.end_by_signals(context);
+                }
+            }
             Timer::Lingering { attempt } => {
                 if alive && run.attempt == attempt && run.status == Status::Completed {
                     self.end_process(context);

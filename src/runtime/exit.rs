@@ -4,6 +4,7 @@ use super::{
     effects::Beside,
     keeping::take_checkpoint,
     messages::{AskError, News},
+    output,
     run_actor::{Along, From, Job, RunActor, answer},
     spool,
 };
@@ -15,16 +16,10 @@ use crate::{
         command::{Exit, Observation, Signal},
         event::StopBy,
     },
-    pty::{self, ExitReport},
+    pty::ExitReport,
 };
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use std::path::{Path, PathBuf};
-
-/// Bytes of output that a failure's detail is taken from, and its lines.
-const DETAIL_BYTES: u64 = 8 * 1024;
-const DETAIL_LINES: usize = 12;
-/// Output read at once.
-const OUTPUT_PIECE: usize = 1024 * 1024;
 
 impl RunActor {
     /// Puts spooled hooks in line. What is in line already is not read again.
@@ -174,13 +169,16 @@ impl RunActor {
         let Some((session, mut reader)) = self.transcript_reader() else {
             return then(Vec::new(), self, context);
         };
-        let output = self
+        if let Some(model) = self.run.as_ref().and_then(|run| run.model.as_deref()) {
+            reader.model_is(model);
+        }
+        let from = self
             .reads_output()
             .then(|| (self.shared.run_dir(self.id), self.output_read));
         self.working = true;
         let read = tokio::task::spawn_blocking(move || {
-            let outcome = match output {
-                Some((run_dir, from)) => read_output(&run_dir, from, reader.as_mut()),
+            let outcome = match from {
+                Some((run_dir, from)) => output::feed(&run_dir, from, reader.as_mut()),
                 None => reader.read(path.as_deref()).map(|observed| (observed, 0)),
             };
             (reader, outcome)
@@ -239,31 +237,6 @@ impl RunActor {
     }
 }
 
-/// Feeds a reader with all output after `from`; tells how far it read.
-fn read_output(
-    run_dir: &std::path::Path,
-    from: u64,
-    reader: &mut dyn crate::cli::Transcript,
-) -> std::io::Result<(Vec<Observation>, u64)> {
-    let mut observed = Vec::new();
-    let Some(extent) = pty::output_log::extent(run_dir)? else {
-        return Ok((observed, from));
-    };
-    let mut at = from.max(extent.base);
-    while at < extent.end {
-        let length = usize::try_from(extent.end - at)
-            .unwrap_or(OUTPUT_PIECE)
-            .min(OUTPUT_PIECE);
-        let bytes = pty::output_log::read_at(run_dir, at, length)?;
-        if bytes.is_empty() {
-            break;
-        }
-        at += bytes.len() as u64;
-        observed.extend(reader.feed(&bytes));
-    }
-    Ok((observed, at))
-}
-
 /// Hooks at whose moment the transcript is read up to its end.
 const fn reads_transcript(signal: &Signal) -> bool {
     matches!(
@@ -294,7 +267,7 @@ async fn ended(
     let failed = report.as_ref().is_none_or(|report| report.code != Some(0));
     let detail = if failed {
         beside
-            .blocking(move || last_lines(&run_dir))
+            .blocking(move || output::last_lines(&run_dir))
             .await
             .unwrap_or_default()
     } else {
@@ -312,26 +285,4 @@ async fn ended(
         checkpoint,
     };
     beside.tell(News::Fact(Command::Exited(exit))).await;
-}
-
-/// The last lines that the screen of the CLI showed.
-fn last_lines(run_dir: &std::path::Path) -> String {
-    let Ok(Some(extent)) = pty::output_log::extent(run_dir) else {
-        return String::new();
-    };
-    let from = extent.end.saturating_sub(DETAIL_BYTES).max(extent.base);
-    let length = usize::try_from(extent.end - from).unwrap_or_default();
-    let Ok(bytes) = pty::output_log::read_at(run_dir, from, length) else {
-        return String::new();
-    };
-    let side = std::num::NonZero::new(200).expect("200 is not 0");
-    let mut screen = vt100::Parser::new(side, side, 0);
-    screen.process(&bytes);
-    let text = screen.screen().contents();
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim_end)
-        .filter(|l| !l.is_empty())
-        .collect();
-    lines[lines.len().saturating_sub(DETAIL_LINES)..].join("\n")
 }

@@ -200,6 +200,11 @@ pub enum Timer {
         /// Which attempt.
         attempt: u32,
     },
+    /// A CLI that was asked by its own keys to leave.
+    Quitting {
+        /// Which attempt.
+        attempt: u32,
+    },
     /// A CLI at its prompt.
     Idle {
         /// Sequence of the run when the timer was set.

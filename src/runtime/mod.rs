@@ -18,6 +18,7 @@ mod keeping;
 pub mod messages;
 pub mod notifier;
 pub mod order;
+mod output;
 mod recovery;
 pub mod registry;
 mod run_actor;

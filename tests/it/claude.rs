@@ -1,32 +1,11 @@
 //! The real Claude Code in runs of ours, against a scripted model.
 
 use crate::{
-    programs::{Model, claude},
+    programs::{Model, claude, payloads, processes, type_in},
     support::{Server, World, text},
 };
 use serde_json::Value;
 use std::path::PathBuf;
-
-/// Payloads of the run's events of one type, oldest first.
-fn payloads(server: &Server, run: &str, kind: &str) -> Vec<Value> {
-    let events = server.events(run).into_iter();
-    events
-        .filter(|event| event["event_type"] == kind)
-        .map(|event| event["payload"].clone())
-        .collect()
-}
-
-/// Types into the run's terminal, as a person at the page does.
-fn type_in(server: &Server, run: &str, keys: &[u8]) {
-    let url = format!("ws://{}/api/terminal?run_id={run}", server.address);
-    let (mut socket, _) = tungstenite::connect(url).unwrap();
-    let keys = tungstenite::Message::binary(keys.to_vec());
-    socket.send(keys).unwrap();
-    // Whoever reads on sees the key's echo: it has arrived.
-    while !socket.read().unwrap().is_binary() {}
-    socket.close(None).unwrap();
-    while socket.read().is_ok() {}
-}
 
 const LONG: &str =
     "Wait #steps:[{\"call\":{\"tool\":\"Bash\",\"input\":{\"command\":\"tail -f /dev/null\"}}}]";
@@ -146,20 +125,6 @@ fn a_person_leaves(server: &Server, run: &str) {
     });
     assert_eq!(view["process"]["exit_code"], 0);
     assert_eq!(payloads(server, run, "run.completed").len(), 1);
-}
-
-/// Pids of the user's processes that carry this run's id in their environment.
-fn processes(run: &str) -> Vec<String> {
-    let mark = format!("ABBADO_RUN_ID={run}");
-    let all = std::fs::read_dir("/proc").unwrap().flatten();
-    all.map(|entry| entry.path())
-        .filter(|path| {
-            let env = std::fs::read(path.join("environ")).unwrap_or_default();
-            env.split(|byte| *byte == 0)
-                .any(|item| item == mark.as_bytes())
-        })
-        .map(|path| path.display().to_string())
-        .collect()
 }
 
 /// Claude fires SessionEnd when it is ended, which is no completion.

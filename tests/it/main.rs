@@ -8,6 +8,7 @@
 
 mod branches;
 mod claude;
+mod codex;
 mod errors;
 mod forge;
 mod gate;

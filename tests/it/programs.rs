@@ -1,6 +1,6 @@
 //! The real CLIs, and the scripted model that they talk to.
 
-use crate::support::{PATIENCE, World, git, pause};
+use crate::support::{PATIENCE, Server, World, git, pause};
 use serde_json::{Value, json};
 use std::{
     path::{Path, PathBuf},
@@ -83,6 +83,15 @@ impl Drop for Model {
     }
 }
 
+/// Proxies that lead nowhere: whatever is not on loopback is out of reach.
+fn unreachable() -> Value {
+    json!({
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "NO_PROXY": "127.0.0.1",
+    })
+}
+
 /// Agent fields for the real Claude Code: a configuration of its own, in which the world's
 /// repository is trusted, the model of `model`, and any other address out of reach.
 pub fn claude(world: &World, model: &Model, mode: &str) -> Value {
@@ -97,21 +106,86 @@ pub fn claude(world: &World, model: &Model, mode: &str) -> Value {
     // What a commit of the agent would be signed with, were there no configuration.
     git(&repository, &["config", "user.name", "t"]);
     git(&repository, &["config", "user.email", "t@localhost"]);
+    let mut env = unreachable();
+    env["CLAUDE_CONFIG_DIR"] = json!(state);
+    env["ANTHROPIC_BASE_URL"] = json!(model.url);
+    env["ANTHROPIC_AUTH_TOKEN"] = json!("dummy");
+    env["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"] = json!("1");
     json!({
         "cli_name": "claude-code",
         "model": "claude-sonnet-4-5",
-        "provider_config": {
-            "bin": program("claude"),
-            "mode": mode,
-            "env": {
-                "CLAUDE_CONFIG_DIR": state,
-                "ANTHROPIC_BASE_URL": model.url,
-                "ANTHROPIC_AUTH_TOKEN": "dummy",
-                "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-                "HTTPS_PROXY": "http://127.0.0.1:9",
-                "HTTP_PROXY": "http://127.0.0.1:9",
-                "NO_PROXY": "127.0.0.1",
-            },
-        },
+        "provider_config": {"bin": program("claude"), "mode": mode, "env": env},
     })
+}
+
+/// Agent fields for the real Codex: a configuration of its own, in which the world's repository is
+/// trusted, the model of `model`, and any other address out of reach.
+pub fn codex(world: &World, model: &Model, mode: &str) -> Value {
+    let state = world.path("codex");
+    std::fs::create_dir_all(&state).unwrap();
+    let repository = world.path("repo").canonicalize().unwrap();
+    let settings = format!(
+        r#"model_provider = "scripted"
+
+[model_providers.scripted]
+name = "scripted"
+base_url = "{url}/v1"
+wire_api = "responses"
+env_key = "SCRIPTED_KEY"
+request_max_retries = 1
+stream_max_retries = 1
+
+[analytics]
+enabled = false
+
+[projects."{repository}"]
+trust_level = "trusted"
+"#,
+        url = model.url,
+        repository = repository.display(),
+    );
+    std::fs::write(state.join("config.toml"), settings).unwrap();
+    let mut env = unreachable();
+    env["CODEX_HOME"] = json!(state);
+    env["SCRIPTED_KEY"] = json!("dummy");
+    json!({
+        "cli_name": "codex",
+        "model": "gpt-5.5",
+        "provider_config": {"bin": program("codex"), "mode": mode, "env": env},
+    })
+}
+
+/// Payloads of the run's events of one type, oldest first.
+pub fn payloads(server: &Server, run: &str, kind: &str) -> Vec<Value> {
+    let events = server.events(run).into_iter();
+    events
+        .filter(|event| event["event_type"] == kind)
+        .map(|event| event["payload"].clone())
+        .collect()
+}
+
+/// Types into the run's terminal, as a person at the page does.
+pub fn type_in(server: &Server, run: &str, keys: &[u8]) {
+    let url = format!("ws://{}/api/terminal?run_id={run}", server.address);
+    let (mut socket, _) = tungstenite::connect(url).unwrap();
+    let keys = tungstenite::Message::binary(keys.to_vec());
+    socket.send(keys).unwrap();
+    // Whoever reads on sees the key's echo: it has arrived.
+    while !socket.read().unwrap().is_binary() {}
+    socket.close(None).unwrap();
+    while socket.read().is_ok() {}
+}
+
+/// Pids of the user's processes that carry this run's id in their environment.
+pub fn processes(run: &str) -> Vec<String> {
+    let mark = format!("ABBADO_RUN_ID={run}");
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    all.map(|entry| entry.path())
+        .filter(|path| {
+            let env = std::fs::read(path.join("environ")).unwrap_or_default();
+            env.split(|byte| *byte == 0)
+                .any(|item| item == mark.as_bytes())
+        })
+        .map(|path| path.display().to_string())
+        .collect()
 }

@@ -175,12 +175,18 @@ def code_mode(body):
 
 def is_side(body):
     """True for requests outside the conversation: titles, probes, compaction."""
-    return not (body.get("tools") or code_mode(body)) or "create a detailed summary of" in position(body)[0]
+    return (not (body.get("tools") or code_mode(body)) or schema_of(body) is not None
+            or "create a detailed summary of" in position(body)[0])
+
+
+def schema_of(body):
+    """The JSON schema which the answer must have, if any."""
+    fmt = (body.get("output_config") or {}).get("format") or (body.get("text") or {}).get("format")
+    return (fmt or {}).get("schema")
 
 
 def side_answer(body):
-    fmt = (body.get("output_config") or {}).get("format") or (body.get("text") or {}).get("format")
-    schema = (fmt or {}).get("schema")
+    schema = schema_of(body)
     return {"say": json.dumps(example(schema)) if schema else "Scripted session"}
 
 

@@ -215,7 +215,8 @@ impl State {
             .iter()
             .any(|text| INTERRUPTED.contains(&text.trim()))
         {
-            self.observed.push(Observation::Interrupted);
+            self.observed
+                .push(Observation::Interrupted { turn_id: None });
         }
     }
 }

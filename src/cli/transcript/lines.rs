@@ -78,6 +78,13 @@ impl Lines {
     }
 }
 
+/// The JSON object in a line of a terminal, which may be sent escape codes before and after it.
+pub(super) fn record(line: &[u8]) -> Option<&[u8]> {
+    let start = line.iter().position(|byte| *byte == b'{')?;
+    let end = line.iter().rposition(|byte| *byte == b'}')?;
+    line.get(start..=end)
+}
+
 /// A file that only grows, and how far it has been read.
 pub(super) struct Tail {
     path: PathBuf,

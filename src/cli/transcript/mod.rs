@@ -1,15 +1,21 @@
-//! What a CLI writes down about its session: Claude's transcript file and its JSON output stream.
+//! What a CLI writes down about its session: the transcript file of its interface, and the JSON
+//! output stream of its headless mode.
 //!
 //! Both are JSON lines, read piece by piece. A line that cannot be understood is passed over:
 //! it is a fact about the CLI's version, not about the run.
 
 mod claude;
+mod codex_rollout;
+mod codex_rows;
+mod codex_stream;
 mod lines;
 mod rows;
 mod stream;
 mod totals;
 
 pub use claude::ClaudeTranscript;
+pub use codex_rollout::CodexRollout;
+pub use codex_stream::CodexStream;
 pub use stream::ClaudeStream;
 
 use crate::domain::run::command::{Observation, Usage};
@@ -30,5 +36,7 @@ fn with_totals(observed: &mut Vec<Observation>, told: &mut Usage, now: Usage) {
     }
 }
 
+#[cfg(test)]
+mod codex_tests;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@
 //! failure has the subtype `success`.
 
 use super::{
-    lines::Lines,
+    lines::{Lines, record},
     rows::{Message, TokenUsage, milliseconds},
     totals::{Tokens, Totals},
     with_totals,
@@ -138,15 +138,7 @@ impl Transcript for ClaudeStream {
 
 impl State {
     fn line(&mut self, line: &[u8]) {
-        // The terminal may be sent escape codes before and after a record.
-        let start = line.iter().position(|byte| *byte == b'{');
-        let end = line.iter().rposition(|byte| *byte == b'}');
-        let Some(record) = start
-            .zip(end)
-            .and_then(|(start, end)| line.get(start..=end))
-        else {
-            return;
-        };
+        let Some(record) = record(line) else { return };
         let Ok(line) = serde_json::from_slice::<Line<'_>>(record) else {
             log::debug!(bytes = record.len(); "A line of the output stream is no record.");
             return;
@@ -276,7 +268,8 @@ impl State {
             .is_error
             .unwrap_or(false)
             .then(|| outcome.sentence());
-        self.observed.push(Observation::Ended { failure });
+        let turn_id = None;
+        self.observed.push(Observation::Ended { failure, turn_id });
     }
 }
 

@@ -36,7 +36,7 @@ fn totals(observed: &[Observation]) -> Option<Usage> {
         Observation::Session { .. }
         | Observation::Message { .. }
         | Observation::Token { .. }
-        | Observation::Interrupted
+        | Observation::Interrupted { .. }
         | Observation::Ended { .. } => None,
     })
 }
@@ -126,7 +126,7 @@ fn answer(id: &str, text: &str, output: u64) -> Value {
 #[test]
 fn recorded_transcripts_are_counted_as_by_hand() {
     for name in TRANSCRIPTS {
-        let path = fixture(name);
+        let path = fixture("claude", name);
         let observed = reader(Usage::default()).read(Some(&path)).unwrap();
         let usage = totals(&observed).unwrap();
         assert_eq!(tokens(&usage), independent(&path), "{name}");
@@ -145,7 +145,7 @@ fn recorded_transcripts_are_counted_as_by_hand() {
 
 #[test]
 fn recorded_messages_cost_and_duration() {
-    let path = fixture("2.1.330/transcript.interactive.jsonl");
+    let path = fixture("claude", "2.1.330/transcript.interactive.jsonl");
     let observed = reader(Usage::default()).read(Some(&path)).unwrap();
     let said = [
         "I will plan this first.",
@@ -159,13 +159,13 @@ fn recorded_messages_cost_and_duration() {
         (0.432_114, Some(CostSource::Reported))
     );
     assert_eq!(usage.duration_ms, 2366);
-    let path = fixture("2.1.330/transcript.resumed.jsonl");
+    let path = fixture("claude", "2.1.330/transcript.resumed.jsonl");
     let usage = totals(&reader(Usage::default()).read(Some(&path)).unwrap()).unwrap();
     assert_eq!(
         (usage.cost_usd, usage.cost_source),
         (0.076_53, Some(CostSource::Reported))
     );
-    let path = fixture("2.1.197/transcript.print.jsonl");
+    let path = fixture("claude", "2.1.197/transcript.print.jsonl");
     let usage = totals(&reader(Usage::default()).read(Some(&path)).unwrap()).unwrap();
     assert_eq!(usage.cost_source, Some(CostSource::Estimated));
 }
@@ -219,7 +219,7 @@ proptest! {
         at in prop::collection::vec(0.0..1.0_f64, 0..12),
         restarts in any::<u16>(),
     ) {
-        let source = fixture(TRANSCRIPTS[which]);
+        let source = fixture("claude", TRANSCRIPTS[which]);
         let whole = reader(Usage::default()).read(Some(&source)).unwrap();
         let bytes = fs::read(&source).unwrap();
         let session = Session::new();
@@ -243,7 +243,7 @@ proptest! {
         which in 0..STREAMS.len(),
         at in prop::collection::vec(0.0..1.0_f64, 0..12),
     ) {
-        let bytes = fs::read(fixture(STREAMS[which])).unwrap();
+        let bytes = fs::read(fixture("claude", STREAMS[which])).unwrap();
         let whole = stream(Usage::default()).feed(&bytes);
         let mut present = stream(Usage::default());
         let (mut observed, mut from) = (Vec::new(), 0);
@@ -352,7 +352,10 @@ fn an_interrupt_is_seen_once_and_only_as_claude_writes_it() {
     assert_eq!(live.read(Some(&session.path)).unwrap(), []);
     session.add(&[user(json!([{"type": "text", "text": mark}]))]);
     let observed = live.read(Some(&session.path)).unwrap();
-    assert_eq!(told(observed.clone()), [Observation::Interrupted]);
+    assert_eq!(
+        told(observed.clone()),
+        [Observation::Interrupted { turn_id: None }]
+    );
     let usage = totals(&observed).unwrap();
     assert_eq!(
         reader(usage).read(Some(&session.path)).unwrap(),
@@ -364,7 +367,7 @@ fn an_interrupt_is_seen_once_and_only_as_claude_writes_it() {
     )]);
     assert_eq!(
         told(live.read(Some(&session.path)).unwrap()),
-        [Observation::Interrupted]
+        [Observation::Interrupted { turn_id: None }]
     );
 }
 
@@ -406,7 +409,7 @@ fn no_file_yet_is_no_error() {
 #[test]
 fn recorded_streams_tell_the_whole_turn() {
     for name in STREAMS {
-        let text = fs::read_to_string(fixture(name)).unwrap();
+        let text = fs::read_to_string(fixture("claude", name)).unwrap();
         let result: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
         let observed = stream(Usage::default()).feed(text.as_bytes());
         assert!(
@@ -440,7 +443,10 @@ fn recorded_streams_tell_the_whole_turn() {
             .collect();
         assert_eq!(streamed, texts(&observed).concat(), "{name}");
         assert!(
-            observed.contains(&Observation::Ended { failure: None }),
+            observed.contains(&Observation::Ended {
+                failure: None,
+                turn_id: None
+            }),
             "{name}"
         );
     }
@@ -462,13 +468,14 @@ fn results_are_judged_by_is_error() {
         ("maxturns", Some("Reached maximum number of turns (1)")),
         ("upblock", None),
     ] {
-        let text = fs::read_to_string(fixture(&format!("2.1.330/results/{name}.json"))).unwrap();
+        let text =
+            fs::read_to_string(fixture("claude", &format!("2.1.330/results/{name}.json"))).unwrap();
         let result: Value = serde_json::from_str(&text).unwrap();
         // As a terminal shows it: escape codes around, CR before LF.
         let line = format!("\u{1b}[?25l{result}\u{1b}[?25h\r\n");
         let observed = stream(Usage::default()).feed(line.as_bytes());
         let ended = observed.iter().find_map(|one| match one {
-            Observation::Ended { failure } => Some(failure.clone()),
+            Observation::Ended { failure, .. } => Some(failure.clone()),
             _ => None,
         });
         let said = ended.unwrap_or_else(|| panic!("{name} did not end"));

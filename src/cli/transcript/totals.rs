@@ -117,6 +117,18 @@ impl Totals {
         );
     }
 
+    /// The CLI's own sum grew by these, which have the model's price.
+    pub(super) fn grew(&mut self, model: Option<&str>, by: Tokens) {
+        if by == [0; 4] {
+            return;
+        }
+        self.tokens = plus(self.tokens, by);
+        self.since += model
+            .and_then(|model| self.prices.price(model, by))
+            .unwrap_or(0.0);
+        self.since_messages = true;
+    }
+
     /// True when the message was counted.
     pub(super) fn knows(&self, id: &str) -> bool {
         self.counted.contains_key(id)
@@ -179,7 +191,7 @@ impl Totals {
 
     /// Where the cost comes from; what was said before while there is nothing new.
     fn source(&self) -> Option<CostSource> {
-        if self.counted.is_empty() && self.reported.is_none() {
+        if !self.since_messages && self.counted.is_empty() && self.reported.is_none() {
             return self.source_before;
         }
         let reported = self.is_reported();
@@ -202,7 +214,8 @@ impl Totals {
     }
 }
 
-fn tokens_of(usage: &Usage) -> Tokens {
+/// Tokens of totals that were told.
+pub(super) const fn tokens_of(usage: &Usage) -> Tokens {
     [
         usage.tokens_in,
         usage.tokens_out,
@@ -211,14 +224,16 @@ fn tokens_of(usage: &Usage) -> Tokens {
     ]
 }
 
-fn plus(mut one: Tokens, other: Tokens) -> Tokens {
+/// Bucket by bucket.
+pub(super) fn plus(mut one: Tokens, other: Tokens) -> Tokens {
     for (mine, theirs) in one.iter_mut().zip(other) {
         *mine = mine.saturating_add(theirs);
     }
     one
 }
 
-fn minus(mut one: Tokens, other: Tokens) -> Tokens {
+/// Bucket by bucket, never below zero.
+pub(super) fn minus(mut one: Tokens, other: Tokens) -> Tokens {
     for (mine, theirs) in one.iter_mut().zip(other) {
         *mine = mine.saturating_sub(theirs);
     }

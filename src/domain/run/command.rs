@@ -130,6 +130,8 @@ pub struct Hook {
     pub transcript_path: Option<PathBuf>,
     /// Model, when told.
     pub model: Option<String>,
+    /// It comes from within a subagent: what that one does is not the turn's doing.
+    pub subagent: bool,
     /// What it means.
     pub signal: Signal,
     /// All of it.
@@ -217,11 +219,16 @@ pub enum Observation {
     /// Totals so far.
     Usage(Usage),
     /// The turn was stopped by a person.
-    Interrupted,
+    Interrupted {
+        /// The CLI's id of the turn, when told.
+        turn_id: Option<String>,
+    },
     /// The turn ended, by the stream's own word.
     Ended {
         /// The failure, when it was one.
         failure: Option<String>,
+        /// The CLI's id of the turn, when told.
+        turn_id: Option<String>,
     },
 }
 

@@ -52,15 +52,21 @@ fn turn_end(run: &Run, observed: &[Observation]) -> Option<Event> {
     if !run.facts_move() || !matches!(run.status, Status::Queued | Status::Running) {
         return None;
     }
+    // Of a turn that ended before nothing more is heard.
+    let of = |told: &Option<String>| told.clone().or_else(|| run.turn.clone());
+    let counts = |told: &Option<String>| moves(run, told.as_deref());
     observed.iter().find_map(|observation| match observation {
-        Observation::Interrupted if run.status == Status::Running => {
-            Some(interrupted(run.turn.clone()))
+        Observation::Interrupted { turn_id }
+            if run.status == Status::Running && counts(turn_id) =>
+        {
+            Some(interrupted(of(turn_id)))
         }
-        Observation::Ended {
-            failure: Some(reason),
-        } => Some(turn_failed(reason.clone(), run.turn.clone())),
-        Observation::Ended { failure: None } => Some(turn_over(run, None, run.turn.clone())),
-        Observation::Interrupted
+        Observation::Ended { failure, turn_id } if counts(turn_id) => Some(match failure {
+            Some(reason) => turn_failed(reason.clone(), of(turn_id)),
+            None => turn_over(run, None, of(turn_id)),
+        }),
+        Observation::Interrupted { .. }
+        | Observation::Ended { .. }
         | Observation::Session { .. }
         | Observation::Message { .. }
         | Observation::Token { .. }
@@ -127,7 +133,7 @@ fn record(run: &Run, observed: &[Observation], events: &mut Vec<Event>) {
                 events.push(AgentToken { text, message_id }.into());
             }
             Observation::Usage(totals) => usage = Some(totals),
-            Observation::Interrupted | Observation::Ended { .. } => {}
+            Observation::Interrupted { .. } | Observation::Ended { .. } => {}
         }
     }
     events.extend(
@@ -164,7 +170,7 @@ fn session(run: &Run, hook: &Hook) -> Option<Event> {
 }
 
 fn meaning(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
-    let moves = moves(run, hook.turn_id.as_deref());
+    let moves = moves(run, hook.turn_id.as_deref()) && !hook.subagent;
     let of_old_session = is_of_old_session(run, &hook);
     let Hook {
         name,

@@ -26,10 +26,14 @@ const SESSIONS: [&str; 3] = [S1, S2, "session-3"];
 
 fn observations() -> impl Strategy<Value = Vec<Observation>> {
     let one = prop_oneof![
-        Just(Observation::Interrupted),
-        Just(Observation::Ended { failure: None }),
+        Just(Observation::Interrupted { turn_id: None }),
         Just(Observation::Ended {
-            failure: Some("no luck".into())
+            failure: None,
+            turn_id: None
+        }),
+        Just(Observation::Ended {
+            failure: Some("no luck".into()),
+            turn_id: None,
         }),
         select(&SESSIONS[..]).prop_map(|id| Observation::Session {
             session_id: id.into(),

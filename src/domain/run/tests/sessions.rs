@@ -121,6 +121,31 @@ fn a_stop_with_background_tasks_ends_no_turn() {
 }
 
 #[test]
+fn a_subagent_that_works_on_moves_nothing() {
+    for word in [
+        tool_call(Some("s1")),
+        tool_result(Some("s1")),
+        turn_ended(Some("s1")),
+        interrupted(Some("s1")),
+        hook(
+            "UserPromptSubmit",
+            Some("s1"),
+            Signal::Prompt {
+                text: "look".into(),
+                machine: true,
+            },
+        ),
+    ] {
+        given(resting())
+            .after([of_subagent(word.clone())])
+            .is(Status::Paused);
+        let live = given(running()).after([of_subagent(word)]);
+        assert_eq!(live.run.turn.as_deref(), Some("t1"));
+        live.is(Status::Running);
+    }
+}
+
+#[test]
 fn late_hooks_of_an_ended_turn_move_nothing_also_when_later_turns_have_ended() {
     let two_turns = || {
         given(resting())
@@ -182,7 +207,7 @@ fn an_interrupt_seen_with_the_next_prompt_ends_only_the_turn_before() {
     given(running())
         .when(seeing(
             prompt("two", Some("t2")),
-            &[Observation::Interrupted],
+            &[Observation::Interrupted { turn_id: None }],
         ))
         .then([
             paused(PausedBy::Interrupt, Some("t1")),
@@ -192,21 +217,54 @@ fn an_interrupt_seen_with_the_next_prompt_ends_only_the_turn_before() {
     // A tool of the turn that was interrupted is no evidence of further work.
     for turn in [Some("t1"), None] {
         given(running())
-            .after([seeing(tool_result(turn), &[Observation::Interrupted])])
+            .after([seeing(
+                tool_result(turn),
+                &[Observation::Interrupted { turn_id: None }],
+            )])
             .is(Status::Paused);
     }
     given(running())
-        .after([seeing(tool_call(Some("t2")), &[Observation::Interrupted])])
+        .after([seeing(
+            tool_call(Some("t2")),
+            &[Observation::Interrupted { turn_id: None }],
+        )])
         .is(Status::Running);
-    let live =
-        given(running()).after([seeing(turn_ended(Some("t2")), &[Observation::Interrupted])]);
+    let live = given(running()).after([seeing(
+        turn_ended(Some("t2")),
+        &[Observation::Interrupted { turn_id: None }],
+    )]);
     assert_eq!(live.log.last(), Some(&paused(PausedBy::Stop, Some("t2"))));
+}
+
+#[test]
+fn a_late_word_on_a_turn_that_is_over_ends_no_other() {
+    let of = |turn: &str| Some(turn.to_owned());
+    let late = [
+        Observation::Interrupted { turn_id: of("t1") },
+        Observation::Ended {
+            failure: Some("no luck".into()),
+            turn_id: of("t1"),
+        },
+        Observation::Ended {
+            failure: None,
+            turn_id: of("t1"),
+        },
+    ];
+    let next = given(running()).after([interrupted(Some("t1")), prompt("two", Some("t2"))]);
+    next.clone()
+        .when(Command::Observed(late.to_vec()))
+        .then_nothing();
+    let mut both = late.to_vec();
+    both.push(Observation::Interrupted { turn_id: of("t2") });
+    next.when(Command::Observed(both))
+        .then([paused(PausedBy::Interrupt, Some("t2"))]);
 }
 
 #[test]
 fn a_failure_seen_with_a_hook_is_not_forgotten() {
     let failure = Observation::Ended {
         failure: Some("no luck".into()),
+        turn_id: None,
     };
     let seen = std::slice::from_ref(&failure);
     given(running())
@@ -254,7 +312,10 @@ fn continue_while_the_old_process_lingers_ends_it_first() {
         turn_ended(None),
         turn_failed(None),
         interrupted(None),
-        Command::Observed(vec![Observation::Ended { failure: None }]),
+        Command::Observed(vec![Observation::Ended {
+            failure: None,
+            turn_id: None,
+        }]),
         ready(),
     ] {
         live = live.after([word]).is(Status::Running);

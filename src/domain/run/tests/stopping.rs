@@ -284,6 +284,7 @@ fn the_last_words_of_a_process_decide_before_its_exit() {
     };
     let failure = Observation::Ended {
         failure: Some("no luck".into()),
+        turn_id: None,
     };
     // An agent that failed did not complete, whatever its exit code says.
     for code in [0, 1] {
@@ -295,7 +296,7 @@ fn the_last_words_of_a_process_decide_before_its_exit() {
             ]);
     }
     given(running())
-        .after([dying(1, &[Observation::Interrupted])])
+        .after([dying(1, &[Observation::Interrupted { turn_id: None }])])
         .is(Status::Paused);
     // The session that was told last is the one to go on with.
     let told = Observation::Session {

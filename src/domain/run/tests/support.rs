@@ -439,6 +439,14 @@ pub fn hook(name: &str, turn: Option<&str>, signal: Signal) -> Command {
     hook_of(S1, name, turn, signal, &[])
 }
 
+/// The same hook from within a subagent.
+pub fn of_subagent(mut command: Command) -> Command {
+    if let Command::Hook { hook, .. } = &mut command {
+        hook.subagent = true;
+    }
+    command
+}
+
 pub fn hook_of(
     session: &str,
     name: &str,
@@ -457,6 +465,7 @@ pub fn hook_of(
             turn_id: turn.map(str::to_owned),
             transcript_path: None,
             model: None,
+            subagent: false,
             signal,
             payload,
         },

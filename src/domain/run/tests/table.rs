@@ -82,7 +82,7 @@ rows! {
     "SessionEnd-clear": signal!(Signal::SessionEnded { .. }) =>
         hook("SessionEnd", None, Signal::SessionEnded { goes_on: true }),
     "other": signal!(Signal::Other) => hook("PreCompact", None, Signal::Other),
-    "seen-interrupt": Command::Observed(_) => Command::Observed(vec![Observation::Interrupted]),
+    "seen-interrupt": Command::Observed(_) => Command::Observed(vec![Observation::Interrupted { turn_id: None }]),
     "checkpointed": Command::Checkpointed(_) => Command::Checkpointed(Checkpoint {
         number: 1, reason: "stop".into(), repos: Vec::new(),
     }),
@@ -92,7 +92,12 @@ rows! {
 
 /// A second row of an observation: what it observed is a list, which no pattern tells apart.
 fn more_samples() -> Vec<(&'static str, Command)> {
-    let ended = |failure| Command::Observed(vec![Observation::Ended { failure }]);
+    let ended = |failure| {
+        Command::Observed(vec![Observation::Ended {
+            failure,
+            turn_id: None,
+        }])
+    };
     vec![
         ("seen-end", ended(None)),
         ("seen-failure", ended(Some("no luck".into()))),

@@ -1,0 +1,277 @@
+//! The Codex CLI: the adapter `codex`.
+//!
+//! It runs with the user's own login and configuration, or with a state folder of the run's own.
+//! What is ours goes in by command line: hooks, which Codex runs beside the user's own, and
+//! developer instructions. Nothing is written into the user's folder by us.
+//!
+//! Known limit: the flag that lets our hooks run unreviewed lets all hooks of that launch do so,
+//! also those that a trusted repository brings along.
+
+use super::{
+    Adapter, CliError, LaunchContext, LaunchPlan, Transcript, TranscriptContext, hook_files, hooks,
+    launch,
+    transcript::{CodexRollout, CodexStream},
+};
+use crate::domain::{AgentMode, run::command::Hook};
+use serde_json::{Map, Value};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+/// The adapter.
+pub struct Codex;
+
+/// All hooks that Codex knows, with the seconds after which it stops waiting for each. The hook
+/// program is done after one; the rest is for a machine under load. Codex allows no more than
+/// three for the last two.
+const HOOKS: [(&str, u32); 12] = [
+    ("SessionStart", 5),
+    ("UserPromptSubmit", 5),
+    ("PreToolUse", 5),
+    ("PostToolUse", 5),
+    ("PermissionRequest", 5),
+    ("PreCompact", 5),
+    ("PostCompact", 5),
+    ("SubagentStart", 5),
+    ("SubagentStop", 5),
+    ("Stop", 5),
+    ("SessionEnd", 3),
+    ("Interrupt", 3),
+];
+
+/// Keys of `provider_config` that mean something here; the first four every adapter knows.
+const KEYS: [&str; 7] = ["bin", "args", "env", "mode", "sandbox", "approval", "state"];
+/// Values of `sandbox`, the default first. The last one also asks nobody for anything.
+const SANDBOXES: [&str; 4] = ["workspace-write", "read-only", "danger-full-access", BYPASS];
+const BYPASS: &str = "bypass";
+/// Values of `approval`, the default first.
+const APPROVALS: [&str; 2] = ["on-request", "never"];
+/// Values of `state`, the default first.
+const STATES: [&str; 2] = ["shared", PRIVATE];
+const PRIVATE: &str = "private";
+
+/// Name of a private state folder in the run folder.
+const STATE: &str = "codex";
+
+/// Models whose successor the interface would offer before it begins, and that successor. An agent
+/// that names its model has made the choice.
+const SUCCESSORS: [(&str, &str); 4] = [
+    ("gpt-5.5", "gpt-6-sol"),
+    ("gpt-5.6-luna", "gpt-6-luna"),
+    ("gpt-5.6-sol", "gpt-6-sol"),
+    ("gpt-5.6-terra", "gpt-6-sol"),
+];
+
+/// Told to an agent whose sandbox keeps `.git` read-only.
+const NO_COMMITS: &str = "Your sandbox keeps .git read-only: git commands that write to it, such \
+    as add, commit, stash or branch, fail. Leave your changes in the working tree; they are \
+    committed for you.";
+
+/// Stops the turn, empties the input line, leaves: signals end Codex without a word.
+const QUIT_KEYS: [&[u8]; 3] = [b"\x1b", b"\x03", b"\x03"];
+
+/// Marks of a Codex around the server.
+const OUTER_SESSION: [&str; 9] = [
+    "CODEX_APPLY_PATCH_PRESERVE_LINE_ENDINGS",
+    "CODEX_CI",
+    "CODEX_MANAGED_BY_NPM",
+    "CODEX_MANAGED_PACKAGE_ROOT",
+    "CODEX_SANDBOX",
+    "CODEX_SANDBOX_NETWORK_DISABLED",
+    "CODEX_SESSION_ID",
+    "CODEX_THREAD_ID",
+    "CODEX_TOOL_CALL_ID",
+];
+
+impl Adapter for Codex {
+    fn name(&self) -> &'static str {
+        "codex"
+    }
+
+    fn install_hint(&self) -> &'static str {
+        "install it with `npm install -g @openai/codex` and sign in once with `codex login`"
+    }
+
+    fn works_at_once(&self) -> bool {
+        false
+    }
+
+    fn config_fault(&self, config: &Map<String, Value>) -> Option<String> {
+        Options::of(config).err()
+    }
+
+    fn quit_keys(&self) -> &'static [&'static [u8]] {
+        &QUIT_KEYS
+    }
+
+    fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError> {
+        let options = Options::of(&context.agent.provider_config).map_err(CliError::Config)?;
+        hook_files::ensure(context.run_dir, context.abbado)?;
+        let mut adapter_env = Vec::new();
+        let state = context.run_dir.join(STATE);
+        if options.private {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(&state);
+            made.map_err(|source| CliError::File {
+                name: STATE,
+                source,
+            })?;
+            adapter_env.push(("CODEX_HOME", utf8(&state)?));
+        }
+        let env = launch::environment(context, &adapter_env, &OUTER_SESSION);
+        launch::finish(context, argv(context, &options)?, env, self.install_hint())
+    }
+
+    fn hook(&self, payload: Value) -> Result<Hook, CliError> {
+        hooks::translate(payload, "Codex")
+    }
+
+    fn transcript(&self, context: TranscriptContext) -> Option<Box<dyn Transcript>> {
+        Some(match context.mode {
+            AgentMode::Interactive => Box::new(CodexRollout::new(context)),
+            AgentMode::Headless => Box::new(CodexStream::new(context)),
+        })
+    }
+}
+
+/// What an agent chose in `provider_config`.
+struct Options<'a> {
+    sandbox: &'a str,
+    approval: &'a str,
+    private: bool,
+}
+
+impl<'a> Options<'a> {
+    /// Reads them, or says what is wrong.
+    fn of(config: &'a Map<String, Value>) -> Result<Self, String> {
+        if let Some(key) = config.keys().find(|key| !KEYS.contains(&key.as_str())) {
+            return Err(format!(
+                "provider_config.{key} is no key of the adapter 'codex', which knows {}",
+                KEYS.join(", ")
+            ));
+        }
+        let sandbox = choice(config, "sandbox", &SANDBOXES)?;
+        if sandbox == BYPASS && config.get("approval").is_some_and(|it| !it.is_null()) {
+            return Err(format!(
+                "provider_config.approval has no meaning with sandbox \"{BYPASS}\""
+            ));
+        }
+        Ok(Self {
+            sandbox,
+            approval: choice(config, "approval", &APPROVALS)?,
+            private: choice(config, "state", &STATES)? == PRIVATE,
+        })
+    }
+}
+
+/// One of `choices`; the first when the agent says nothing.
+fn choice<'a>(
+    config: &'a Map<String, Value>,
+    key: &str,
+    choices: &[&'static str],
+) -> Result<&'a str, String> {
+    let default = choices.first().copied().unwrap_or_default();
+    let chosen = match config.get(key) {
+        None | Some(Value::Null) => return Ok(default),
+        Some(value) => value.as_str().unwrap_or_default(),
+    };
+    if choices.contains(&chosen) {
+        return Ok(chosen);
+    }
+    let choices = choices.join("\", \"");
+    Err(format!(
+        "provider_config.{key} must be one of \"{choices}\""
+    ))
+}
+
+fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<Vec<String>, CliError> {
+    let agent = context.agent;
+    let headless = agent.mode() == AgentMode::Headless;
+    let mut argv: Vec<String> = vec![agent.bin().unwrap_or("codex").to_owned()];
+    let mut push = |items: &[&str]| argv.extend(items.iter().map(|item| (*item).to_owned()));
+    if headless {
+        // A run of several repos works in the folder above them, which is none itself.
+        push(&["exec", "--json", "--skip-git-repo-check"]);
+    } else {
+        if context.resume.is_some() {
+            push(&["resume"]);
+        }
+        // The shared background server would outlive the run.
+        push(&["--no-daemon"]);
+    }
+    push(&["--dangerously-bypass-hook-trust"]);
+    if options.sandbox == BYPASS {
+        push(&["--dangerously-bypass-approvals-and-sandbox"]);
+    } else {
+        push(&["-s", options.sandbox]);
+        if !headless {
+            push(&["-a", options.approval]);
+        }
+    }
+    if let Some(model) = agent.model.as_deref().filter(|model| !model.is_empty()) {
+        push(&["-m", model]);
+    }
+    for setting in settings(context, options)? {
+        push(&["-c", &setting]);
+    }
+    let extra = agent.args();
+    push(&extra.iter().map(String::as_str).collect::<Vec<_>>());
+    if headless && context.resume.is_some() {
+        push(&["resume"]);
+    }
+    push(&["--"]);
+    push(context.resume.as_slice());
+    push(&[context.task]);
+    Ok(argv)
+}
+
+/// Configuration of this launch, each as `key=value` with a TOML value.
+fn settings(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<Vec<String>, CliError> {
+    let hook = context.run_dir.join(hook_files::HOOK);
+    // Codex gives the command to a shell.
+    let command = toml_string(&format!("'{}'", utf8(&hook)?.replace('\'', r"'\''")));
+    let hooks = HOOKS.iter().map(|(event, timeout)| {
+        format!(
+            "hooks.{event}=[{{hooks=[{{type=\"command\",command={command},timeout={timeout}}}]}}]"
+        )
+    });
+    let mut settings: Vec<String> = hooks.collect();
+    // Without it there is no plan; and the binary of a running agent must not change under it.
+    settings.push("tools.update_plan.enabled=true".into());
+    settings.push("check_for_update_on_startup=false".into());
+    let model = context.agent.model.as_deref();
+    if let Some((model, successor)) = SUCCESSORS.iter().find(|(it, _)| model == Some(*it)) {
+        settings.push(format!(
+            "notice.model_migrations={{\"{model}\"=\"{successor}\"}}"
+        ));
+    }
+    // Nobody was asked yet in a new state folder, or about the folder above several worktrees,
+    // which is ours: Codex would ask at every run.
+    if options.private || context.worktrees.len() > 1 {
+        let folder = toml_string(utf8(context.cwd)?);
+        settings.push(format!("projects={{{folder}={{trust_level=\"trusted\"}}}}"));
+    }
+    let commits = ["danger-full-access", BYPASS].contains(&options.sandbox);
+    let own = Some(context.agent.instructions.trim()).filter(|own| !own.is_empty());
+    let told: Vec<&str> = own
+        .into_iter()
+        .chain((!commits).then_some(NO_COMMITS))
+        .collect();
+    if !told.is_empty() {
+        let told = toml_string(&told.join("\n\n"));
+        settings.push(format!("developer_instructions={told}"));
+    }
+    Ok(settings)
+}
+
+fn utf8(path: &Path) -> Result<&str, CliError> {
+    path.to_str().ok_or(CliError::PathNotUtf8)
+}
+
+/// A TOML string: JSON's escapes are TOML's, which has one more forbidden character.
+fn toml_string(text: &str) -> String {
+    Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+}
+
+#[cfg(test)]
+#[path = "codex_tests.rs"]
+mod tests;

@@ -1,0 +1,61 @@
+//! Reads what a run's CLI put out, from the output log.
+
+use crate::{
+    cli::Transcript,
+    domain::run::command::Observation,
+    pty::output_log::{extent, read_at},
+};
+use std::{io, path::Path};
+
+/// Bytes of output that a failure's detail is taken from, and its lines.
+const DETAIL_BYTES: u64 = 8 * 1024;
+const DETAIL_LINES: usize = 12;
+/// Output read at once.
+const OUTPUT_PIECE: usize = 1024 * 1024;
+
+/// Feeds a reader with all output after `from`; tells how far it read.
+pub(super) fn feed(
+    run_dir: &Path,
+    from: u64,
+    reader: &mut dyn Transcript,
+) -> io::Result<(Vec<Observation>, u64)> {
+    let mut observed = Vec::new();
+    let Some(extent) = extent(run_dir)? else {
+        return Ok((observed, from));
+    };
+    let mut at = from.max(extent.base);
+    while at < extent.end {
+        let length = usize::try_from(extent.end - at)
+            .unwrap_or(OUTPUT_PIECE)
+            .min(OUTPUT_PIECE);
+        let bytes = read_at(run_dir, at, length)?;
+        if bytes.is_empty() {
+            break;
+        }
+        at += bytes.len() as u64;
+        observed.extend(reader.feed(&bytes));
+    }
+    Ok((observed, at))
+}
+
+/// The last lines that the screen of the CLI showed.
+pub(super) fn last_lines(run_dir: &Path) -> String {
+    let Ok(Some(extent)) = extent(run_dir) else {
+        return String::new();
+    };
+    let from = extent.end.saturating_sub(DETAIL_BYTES).max(extent.base);
+    let length = usize::try_from(extent.end - from).unwrap_or_default();
+    let Ok(bytes) = read_at(run_dir, from, length) else {
+        return String::new();
+    };
+    let side = std::num::NonZero::new(200).expect("200 is not 0");
+    let mut screen = vt100::Parser::new(side, side, 0);
+    screen.process(&bytes);
+    let text = screen.screen().contents();
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim_end)
+        .filter(|l| !l.is_empty())
+        .collect();
+    lines[lines.len().saturating_sub(DETAIL_LINES)..].join("\n")
+}

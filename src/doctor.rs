@@ -4,6 +4,7 @@ use crate::{
     cli,
     config::Config,
     domain::{RunId, settings::ModelSettings},
+    git,
     store::{self, Location},
 };
 use std::{
@@ -115,6 +116,7 @@ fn database(config: &Config, report: Report<'_>) {
         ),
         Err(error) => report(false, format!("database: {error}")),
     }
+    kept_work(&reader, report);
     for (folder, what) in [("runs", "files"), ("worktrees", "worktrees")] {
         let Ok(entries) = std::fs::read_dir(config.data_dir.join(folder)) else {
             continue;
@@ -132,6 +134,28 @@ fn database(config: &Config, report: Report<'_>) {
                 );
                 report(false, line);
             }
+        }
+    }
+}
+
+/// Lists what deleted runs left in the repositories of the projects.
+fn kept_work(reader: &store::Reader, report: Report<'_>) {
+    let projects = match reader.projects() {
+        Ok(projects) => projects,
+        Err(error) => return report(false, format!("projects: {error}")),
+    };
+    for repo in projects.into_iter().flat_map(|project| project.repos) {
+        let path = repo.repo_path.display();
+        match git::deleted_runs(&repo.repo_path) {
+            Ok(runs) => {
+                for run in runs {
+                    let (id, day) = (run.run_id, run.deleted_at.format("%Y-%m-%d"));
+                    let note = run.note;
+                    let line = format!("{path}: refs/abbado/deleted/{id} since {day} ({note})");
+                    report(true, line);
+                }
+            }
+            Err(error) => report(false, format!("repository of a project: {error}")),
         }
     }
 }

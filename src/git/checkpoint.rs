@@ -134,8 +134,8 @@ fn commit(
     tree: String,
 ) -> Result<CheckpointAt, GitError> {
     let message = format!("abbado checkpoint {}: {}\n", label.number, label.reason);
-    let head = staging.head.map(|head| head.to_string());
-    let commit = keep::write_commit(&staging.place, &tree, head.as_deref(), message)?;
+    let head: Vec<_> = staging.head.iter().map(Oid::to_string).collect();
+    let commit = keep::write_commit(&staging.place, &tree, &head, message)?;
     let reference = format!("{}{}", keep::checkpoint_refs(label.run_id), label.number);
     keep::set_ref(&staging.place, &reference, &commit)?;
     Ok(CheckpointAt {

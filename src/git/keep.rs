@@ -8,14 +8,45 @@ use crate::domain::RunId;
 use git2::{Oid, Repository};
 use std::path::Path;
 
+/// Writes the record of a deletion: an empty commit of this moment above all former checkpoints.
+fn write_record(
+    repository: &Repository,
+    place: &Place,
+    branch: &str,
+    former: &[Oid],
+) -> Result<Oid, GitError> {
+    let failed = || GitError::library("writing the record of a deletion");
+    let empty = repository.treebuilder(None).and_then(|tree| tree.write());
+    let parents: Vec<String> = former.iter().map(Oid::to_string).collect();
+    let message = format!("abbado: a run on {branch} was deleted\n");
+    let tree = empty.map_err(failed())?.to_string();
+    let commit = write_commit(place, &tree, &parents, message)?;
+    Oid::from_str(&commit).map_err(failed())
+}
+
+/// The commits that a run's checkpoint refs name.
+fn checkpoints(repository: &Repository, run_id: RunId) -> Result<Vec<Oid>, GitError> {
+    let glob = format!("{}*", checkpoint_refs(run_id));
+    let listed = repository
+        .references_glob(&glob)
+        .map_err(GitError::library("listing checkpoints"))?;
+    let mut found: Vec<_> = listed
+        .filter_map(|reference| reference.ok()?.target())
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
 /// Author and committer of the commits that keep something.
 const AUTHOR: (&str, &str) = ("abbado", "abbado@localhost");
 
 /// Keeps a run's work before the run is deleted, and answers the refs made:
 /// `refs/abbado/deleted/<run id>/branch` when its branch has commits that no other branch (local
-/// or remote-tracking) has, and `…/checkpoint` when there is a last checkpoint (hex).
+/// or remote-tracking) has, `…/checkpoint` when there is a last checkpoint (hex), and with either
+/// `…/record`, a commit that tells when, and whose parents are all checkpoints that there were.
 ///
-/// `name` is the repo's, for the log. Making them again changes nothing.
+/// `name` is the repo's, for the log. Making them again changes the record's time only.
 ///
 /// # Errors
 /// `NotARepository`, `InvalidName` for the branch, and those of starting `git`.
@@ -44,11 +75,14 @@ pub fn keep_deleted(
     if let Some(commit) = checkpoint.filter(|commit| repository.find_commit(*commit).is_ok()) {
         wanted.push(("checkpoint", commit));
     }
-    if wanted.is_empty() {
+    let former = checkpoints(&repository, run_id)?;
+    if wanted.is_empty() && former.is_empty() {
         return Ok(Vec::new());
     }
     let work_tree = repository.workdir().unwrap_or(repo_path);
     let place = Place::open(repository.path(), work_tree)?;
+    let record = write_record(&repository, &place, branch, &former)?;
+    wanted.push(("record", record));
     let mut made = Vec::with_capacity(wanted.len());
     for (kind, commit) in wanted {
         let reference = format!("refs/abbado/deleted/{run_id}/{kind}");
@@ -88,16 +122,16 @@ pub(super) fn checkpoint_refs(run_id: RunId) -> String {
     format!("refs/abbado/checkpoints/{run_id}/")
 }
 
-/// Writes a commit of ours: a tree and its parent, in hex. No ref names it yet.
+/// Writes a commit of ours: a tree and its parents, in hex. No ref names it yet.
 pub(super) fn write_commit(
     place: &Place,
     tree: &str,
-    parent: Option<&str>,
+    parents: &[String],
     message: String,
 ) -> Result<String, GitError> {
     let (name, email) = AUTHOR;
     let mut write = place.git("git commit-tree").args(["commit-tree", tree]);
-    if let Some(parent) = parent {
+    for parent in parents {
         write = write.args(["-p", parent]);
     }
     let commit = write

@@ -18,7 +18,7 @@
 //! - `entries`: the records that a repository keeps of its worktrees.
 //! - `locks`: one lock a repository.
 //! - `worktree`, `submodules`, `lfs`, `removal`, `copy`: a run's folders.
-//! - `staging`, `checkpoint`, `nested`, `keep`: a run's work, kept.
+//! - `staging`, `checkpoint`, `nested`, `keep`, `deleted`: a run's work, kept.
 //! - `commit`, `push`, `rename`, `revert`: what people do with a run's work.
 //! - `changes`: a run's work, compared with what it began with.
 //! - `branches`, `checkouts`: what branches there are, and where they are checked out.
@@ -33,6 +33,7 @@ mod checkpoint;
 mod commit;
 mod copy;
 mod delete;
+mod deleted;
 mod draft;
 mod entries;
 mod error;
@@ -63,6 +64,7 @@ pub use checkpoint::{restore, take, take_always};
 pub use commit::commit;
 pub use copy::{COPY_BYTES_MAX, COPY_FILES_MAX, copy_files};
 pub use delete::delete_user_branch;
+pub use deleted::{DeletedRun, deleted_runs, prune_deleted};
 pub use error::GitError;
 pub use keep::{drop_checkpoints, keep_deleted};
 pub use lfs::missing_lfs;

@@ -147,9 +147,10 @@ impl Job {
         head: Option<&str>,
     ) -> Result<(), GitError> {
         let message = format!("abbado: work in {}, kept\n", shown.display());
-        let commit = keep::write_commit(place, tree, head, message)?;
+        let head: Vec<_> = head.map(str::to_owned).into_iter().collect();
+        let commit = keep::write_commit(place, tree, &head, message)?;
         keep::set_ref(place, &format!("{under}/work"), &commit)?;
-        if head.is_some() {
+        if !head.is_empty() {
             drop_ref(place, &format!("{under}/head"))?;
         }
         self.kept += 1;

@@ -19,6 +19,7 @@ pub mod messages;
 pub mod notifier;
 pub mod order;
 mod output;
+mod prune;
 mod recovery;
 pub mod registry;
 mod run_actor;

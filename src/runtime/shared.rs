@@ -138,7 +138,8 @@ impl Runtime {
         })
     }
 
-    /// Looks after every run that had a process or an open request when the last server ended.
+    /// Looks after every run that had a process or an open request when the last server ended,
+    /// and from now on once a day after what deleted runs left.
     ///
     /// # Errors
     /// When the database cannot tell which.
@@ -152,6 +153,7 @@ impl Runtime {
                 .map_err(|_| AskError::ShuttingDown)?;
         }
         super::recovery::release_holders(&self.shared, &self.registry).await;
+        actix::spawn(super::prune::run(Arc::clone(&self.shared)));
         Ok(count)
     }
 

@@ -1,11 +1,10 @@
 //! The real CLIs, and the scripted model that they talk to.
 
-use crate::support::{PATIENCE, Server, World, git, pause};
+use crate::support::{Server, World, git, listening};
 use serde_json::{Value, json};
 use std::{
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::Instant,
+    process::{Child, Command},
 };
 
 /// A real program of tests/programs, at its pinned version.
@@ -43,26 +42,11 @@ pub struct Model {
 
 impl Model {
     pub fn start(world: &World) -> Self {
-        let (port, log) = (world.path("model.port"), world.path("model.jsonl"));
+        let log = world.path("model.jsonl");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/model_server.py");
-        let child = Command::new("python3")
-            .arg(script)
-            .arg("--port-file")
-            .arg(&port)
-            .arg("--log")
-            .arg(&log)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let begun = Instant::now();
-        let port = loop {
-            let text = std::fs::read_to_string(&port).unwrap_or_default();
-            if !text.is_empty() {
-                break text;
-            }
-            assert!(begun.elapsed() < PATIENCE, "the model does not listen");
-            pause();
-        };
+        let mut command = Command::new("python3");
+        command.arg(script).arg("--log").arg(&log);
+        let (child, port) = listening(command);
         let url = format!("http://127.0.0.1:{port}");
         Self { child, log, url }
     }

@@ -301,3 +301,29 @@ fn read_with_disconnects(address: &std::sync::Mutex<String>, run: &str, seed: u6
         }
     }
 }
+
+#[test]
+fn two_runs_made_at_the_same_moment_both_get_their_worktree() {
+    let world = World::new();
+    let server = world.serve();
+    let agent = server.agent(&world, command(&["true"]));
+    for _ in 0..20 {
+        let make = || server.run(&agent, "x");
+        let both = std::thread::scope(|scope| {
+            let (one, other) = (scope.spawn(make), scope.spawn(make));
+            [one.join().unwrap(), other.join().unwrap()]
+        });
+        let worktrees = both.map(|run| {
+            let view = server.wait_status(&run, "completed");
+            text(&view["repos"][0], "worktree")
+        });
+        assert_ne!(worktrees[0], worktrees[1]);
+        for worktree in worktrees {
+            assert_eq!(
+                git(&PathBuf::from(worktree), &["status", "--porcelain"]),
+                ""
+            );
+        }
+    }
+    assert!(!world.log().contains(".lock"), "{}", world.log());
+}

@@ -139,6 +139,25 @@ pub fn git(folder: &Path, args: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
+/// Starts a program of tests/programs that writes the port it listens on into `--port-file`.
+pub fn listening(mut command: Command) -> (Child, u16) {
+    let folder = tempfile::tempdir().unwrap();
+    let port_file = folder.path().join("port");
+    command.arg("--port-file").arg(&port_file);
+    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        let text = std::fs::read_to_string(&port_file).unwrap_or_default();
+        if let Ok(port) = text.parse() {
+            return (child, port);
+        }
+        pause();
+    }
+    child.kill().ok();
+    child.wait().ok();
+    panic!("{command:?} does not listen");
+}
+
 /// A running server; ended by SIGKILL when dropped, with the holders of its runs.
 pub struct Server {
     child: Child,

@@ -1,5 +1,7 @@
 use super::support::{BRANCH, RUN, World, commit_all, git, refs, write};
-use crate::git::{delete_branch, drop_checkpoints, keep_deleted, remove, take};
+use crate::git::{
+    delete_branch, deleted_runs, drop_checkpoints, keep_deleted, prune_deleted, remove, take,
+};
 
 #[test]
 fn a_deleted_runs_work_is_kept() {
@@ -17,7 +19,11 @@ fn a_deleted_runs_work_is_kept() {
     let under = format!("refs/abbado/deleted/{RUN}");
     assert_eq!(
         kept,
-        [format!("{under}/branch"), format!("{under}/checkpoint")]
+        [
+            format!("{under}/branch"),
+            format!("{under}/checkpoint"),
+            format!("{under}/record")
+        ]
     );
     assert_eq!(
         keep_deleted(&repo, RUN, "api", BRANCH, Some(&last.commit)).unwrap(),
@@ -28,7 +34,15 @@ fn a_deleted_runs_work_is_kept() {
     assert_eq!(drop_checkpoints(&repo, RUN).unwrap(), 2);
     assert_eq!(drop_checkpoints(&repo, RUN).unwrap(), 0);
     git(&repo, &["gc", "-q", "--prune=now"]);
-    assert_eq!(refs(&repo), [kept[0].as_str(), &kept[1], "refs/heads/main"]);
+    assert_eq!(
+        refs(&repo),
+        [kept[0].as_str(), &kept[1], &kept[2], "refs/heads/main"]
+    );
+    // Also what the last checkpoint had no more.
+    git(
+        &repo,
+        &["cat-file", "-e", &format!("{}:more", first.commit)],
+    );
     assert_eq!(git(&repo, &["rev-parse", &kept[0]]).trim(), tip);
     assert_eq!(
         git(&repo, &["show", &format!("{}:more", kept[1])]),
@@ -49,7 +63,7 @@ fn merged_work_needs_no_keeping() {
     commit_all(&at.worktree, "work");
     assert_eq!(
         keep_deleted(&repo, RUN, "api", BRANCH, None).unwrap().len(),
-        1
+        2
     );
     git(&repo, &["merge", "-q", "--no-ff", "-m", "merge", BRANCH]);
     assert!(
@@ -70,4 +84,32 @@ fn merged_work_needs_no_keeping() {
             .unwrap()
             .is_empty()
     );
+}
+
+#[test]
+fn what_a_deleted_run_left_goes_when_it_is_old() {
+    let world = World::new();
+    let (repo, at) = world.worktree();
+    write(&at.worktree, "new", "work");
+    let kept = take(&at, &repo, RUN, 1, "delete", None).unwrap().unwrap();
+    let before = chrono::Utc::now() - chrono::TimeDelta::seconds(1);
+    keep_deleted(&repo, RUN, "api", BRANCH, Some(&kept.commit)).unwrap();
+    drop_checkpoints(&repo, RUN).unwrap();
+    let other = "refs/abbado/deleted/not-a-run/record";
+    git(&repo, &["update-ref", other, "main"]);
+    let listed = deleted_runs(&repo).unwrap();
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    assert_eq!(listed[0].run_id, RUN);
+    assert_eq!(
+        listed[0].note,
+        format!("abbado: a run on {BRANCH} was deleted")
+    );
+    assert!(listed[0].deleted_at >= before);
+    assert_eq!(prune_deleted(&repo, before).unwrap(), 0);
+    assert_eq!(deleted_runs(&repo).unwrap(), listed);
+    let later = before + chrono::TimeDelta::seconds(60);
+    assert_eq!(prune_deleted(&repo, later).unwrap(), 1);
+    let branch = format!("refs/heads/{BRANCH}");
+    assert_eq!(refs(&repo), [other, &branch, "refs/heads/main"]);
+    assert_eq!(prune_deleted(&repo, later).unwrap(), 0);
 }

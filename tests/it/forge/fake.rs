@@ -1,6 +1,6 @@
 //! The stand-in for GitHub and GitLab, a clock that stands still, and remotes of both.
 
-use crate::support::{PATIENCE, pause};
+use crate::support::listening;
 use abbado::{
     domain::Time,
     forge::{Forge, ForgeConfig, Forges, PrStatuses, Remote},
@@ -8,12 +8,11 @@ use abbado::{
 use serde_json::{Value, json};
 use std::{
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
-    time::Instant,
 };
 
 pub const TOKEN: &str = "tok-5ecret-0f-the-u5er";
@@ -74,26 +73,13 @@ impl Fake {
 
     pub fn start_with(kind: Kind, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = folder.path().join("port");
-        let child = Command::new("python3")
+        let mut command = Command::new("python3");
+        command
             .arg(file("forge_server.py"))
-            .args(["--token", TOKEN, "--port-file"])
-            .arg(&port)
-            .arg("--log")
+            .args(["--token", TOKEN, "--log"])
             .arg(folder.path().join("log"))
-            .args(more)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let begun = Instant::now();
-        let port = loop {
-            let text = std::fs::read_to_string(&port).unwrap_or_default();
-            if !text.is_empty() {
-                break text;
-            }
-            assert!(begun.elapsed() < PATIENCE, "the forge does not listen");
-            pause();
-        };
+            .args(more);
+        let (child, port) = listening(command);
         let fake = Self {
             child,
             folder,

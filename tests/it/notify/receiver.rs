@@ -2,13 +2,10 @@
 
 use crate::{
     forge::fake::file,
-    support::{PATIENCE, Server, World, pause, text},
+    support::{Server, World, listening, text},
 };
 use serde_json::{Value, json};
-use std::{
-    process::{Child, Command, Stdio},
-    time::Instant,
-};
+use std::process::{Child, Command};
 
 /// The secret part of the webhook's URL.
 pub const SECRET: &str = "s3cret-t0ken-0f-the-webhook";
@@ -31,26 +28,13 @@ impl Receiver {
 
     pub fn start_with(more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port_file = folder.path().join("port");
-        let child = Command::new("python3")
+        let mut command = Command::new("python3");
+        command
             .arg(file("webhook_server.py"))
             .arg("--log")
             .arg(folder.path().join("log"))
-            .arg("--port-file")
-            .arg(&port_file)
-            .args(more)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let begun = Instant::now();
-        let port = loop {
-            let text = std::fs::read_to_string(&port_file).unwrap_or_default();
-            if let Ok(port) = text.parse() {
-                break port;
-            }
-            assert!(begun.elapsed() < PATIENCE, "the receiver does not listen");
-            pause();
-        };
+            .args(more);
+        let (child, port) = listening(command);
         Self {
             child,
             folder,

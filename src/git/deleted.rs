@@ -1,0 +1,85 @@
+//! What deleted runs left in a repository, and for how long.
+//!
+//! Called by `abbado doctor`, which lists it, and by the runtime once a day, which lets go of
+//! what is old. A run's refs are known by the record that [`super::keep_deleted`] wrote; without
+//! one, nothing is removed.
+//!
+//! # Crash
+//! The record goes last: what is left is found again.
+
+use super::{GitError, repository};
+use crate::domain::RunId;
+use chrono::{DateTime, Utc};
+use git2::Repository;
+use std::path::Path;
+
+const UNDER: &str = "refs/abbado/deleted/";
+const RECORD: &str = "/record";
+
+/// A deleted run whose work is still here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeletedRun {
+    /// The run.
+    pub run_id: RunId,
+    /// When it was deleted.
+    pub deleted_at: DateTime<Utc>,
+    /// One sentence of its record.
+    pub note: String,
+}
+
+/// The deleted runs of which a repository still keeps work, oldest first.
+///
+/// # Errors
+/// `NotARepository`, or `Library` when refs cannot be listed.
+pub fn deleted_runs(repo_path: &Path) -> Result<Vec<DeletedRun>, GitError> {
+    let repository = repository::open(repo_path)?;
+    let listed = repository
+        .references_glob(&format!("{UNDER}*{RECORD}"))
+        .map_err(GitError::library("listing deleted runs"))?;
+    let mut found: Vec<_> = listed
+        .filter_map(|reference| {
+            let reference = reference.ok()?;
+            let id = reference.name().ok()?.strip_prefix(UNDER)?;
+            let run_id = id.strip_suffix(RECORD)?.parse().ok()?;
+            let commit = reference.peel_to_commit().ok()?;
+            Some(DeletedRun {
+                run_id,
+                deleted_at: DateTime::from_timestamp(commit.time().seconds(), 0)?,
+                note: String::from_utf8_lossy(commit.message_bytes())
+                    .trim()
+                    .to_owned(),
+            })
+        })
+        .collect();
+    found.sort_by_key(|run| run.deleted_at);
+    Ok(found)
+}
+
+/// Lets go of the runs that were deleted before a moment, and answers how many there were. Their
+/// commits stay until git itself collects them.
+///
+/// # Errors
+/// Those of [`deleted_runs`], or `Library` when a ref cannot be removed.
+pub fn prune_deleted(repo_path: &Path, before: DateTime<Utc>) -> Result<usize, GitError> {
+    let old = deleted_runs(repo_path)?;
+    let old: Vec<_> = old.iter().filter(|run| run.deleted_at < before).collect();
+    let repository = repository::open(repo_path)?;
+    for run in &old {
+        remove_refs(&repository, run.run_id)?;
+    }
+    Ok(old.len())
+}
+
+fn remove_refs(repository: &Repository, run_id: RunId) -> Result<(), GitError> {
+    let failed = || GitError::library("removing refs of a deleted run");
+    let listed = repository
+        .references_glob(&format!("{UNDER}{run_id}/*"))
+        .map_err(failed())?;
+    let mut found: Vec<_> = listed.collect::<Result<_, _>>().map_err(failed())?;
+    let record = format!("{UNDER}{run_id}{RECORD}");
+    found.sort_by_key(|reference| reference.name_bytes() == record.as_bytes());
+    for mut reference in found {
+        reference.delete().map_err(failed())?;
+    }
+    Ok(())
+}

@@ -24,12 +24,11 @@ fn write_record(
     Oid::from_str(&commit).map_err(failed())
 }
 
-/// The commits that a run's checkpoint refs name.
-fn checkpoints(repository: &Repository, run_id: RunId) -> Result<Vec<Oid>, GitError> {
-    let glob = format!("{}*", checkpoint_refs(run_id));
+/// What the refs name whose names begin so.
+fn named_by(repository: &Repository, prefix: &str) -> Result<Vec<Oid>, GitError> {
     let listed = repository
-        .references_glob(&glob)
-        .map_err(GitError::library("listing checkpoints"))?;
+        .references_glob(&format!("{prefix}*"))
+        .map_err(GitError::library("listing refs of a run"))?;
     let mut found: Vec<_> = listed
         .filter_map(|reference| reference.ok()?.target())
         .collect();
@@ -43,8 +42,8 @@ const AUTHOR: (&str, &str) = ("abbado", "abbado@localhost");
 
 /// Keeps a run's work before the run is deleted, and answers the refs made:
 /// `refs/abbado/deleted/<run id>/branch` when its branch has commits that no other branch (local
-/// or remote-tracking) has, `…/checkpoint` when there is a last checkpoint (hex), and with either
-/// `…/record`, a commit that tells when, and whose parents are all checkpoints that there were.
+/// or remote-tracking) has, `…/checkpoint` when there is a last checkpoint (hex), and with any
+/// of these or of [`super::keep_nested`] `…/record`, a commit that tells when, and whose parents are all checkpoints that there were.
 ///
 /// `name` is the repo's, for the log. Making them again changes the record's time only.
 ///
@@ -75,8 +74,12 @@ pub fn keep_deleted(
     if let Some(commit) = checkpoint.filter(|commit| repository.find_commit(*commit).is_ok()) {
         wanted.push(("checkpoint", commit));
     }
-    let former = checkpoints(&repository, run_id)?;
-    if wanted.is_empty() && former.is_empty() {
+    let former = named_by(&repository, &checkpoint_refs(run_id))?;
+    let nested = named_by(
+        &repository,
+        &format!("refs/abbado/deleted/{run_id}/nested/"),
+    )?;
+    if wanted.is_empty() && former.is_empty() && nested.is_empty() {
         return Ok(Vec::new());
     }
     let work_tree = repository.workdir().unwrap_or(repo_path);

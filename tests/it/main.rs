@@ -21,6 +21,7 @@ mod pulls;
 mod remotes;
 mod runs;
 mod scale;
+mod set_up;
 mod support;
 mod terminal;
 mod work;

@@ -179,7 +179,54 @@ pub enum GitError {
     },
 }
 
+/// What an error means to the one who asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// What was asked for makes no sense.
+    Invalid,
+    /// A revision or branch is not there.
+    Unknown,
+    /// The folder is no repository that can be used.
+    Unusable,
+    /// The present state of the repository forbids it.
+    Conflict,
+    /// It took too long.
+    TimedOut,
+    /// It should have worked.
+    Fault,
+}
+
 impl GitError {
+    /// What it means to the one who asked.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::InvalidName { .. } => ErrorKind::Invalid,
+            Self::UnknownRevision { .. } => ErrorKind::Unknown,
+            Self::NotARepository { .. } => ErrorKind::Unusable,
+            Self::BranchTaken { .. }
+            | Self::BranchInTheWay { .. }
+            | Self::Conflict { .. }
+            | Self::TargetDirty { .. }
+            | Self::BranchMoved { .. }
+            | Self::CheckedOut { .. }
+            | Self::DefaultBranch { .. }
+            | Self::NotMerged { .. }
+            | Self::Unrelated { .. }
+            | Self::CommitRefused { .. }
+            | Self::NoRemote { .. }
+            | Self::ChangedMeanwhile { .. }
+            | Self::WorktreeGone { .. }
+            | Self::TooMuch { .. } => ErrorKind::Conflict,
+            Self::TimedOut { .. } => ErrorKind::TimedOut,
+            Self::FolderInTheWay { .. }
+            | Self::Cancelled
+            | Self::Failed { .. }
+            | Self::Io { .. }
+            | Self::Library { .. } => ErrorKind::Fault,
+        }
+    }
+
     /// For `map_err`: the file system failed at `doing`.
     pub(super) fn io(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { doing, source }

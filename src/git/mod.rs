@@ -65,7 +65,7 @@ pub use commit::commit;
 pub use copy::{COPY_BYTES_MAX, COPY_FILES_MAX, copy_files};
 pub use delete::delete_user_branch;
 pub use deleted::{DeletedRun, deleted_runs, prune_deleted};
-pub use error::GitError;
+pub use error::{ErrorKind, GitError};
 pub use keep::{drop_checkpoints, keep_deleted};
 pub use lfs::missing_lfs;
 pub use locks::RepoLocks;

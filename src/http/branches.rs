@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     domain::{ProjectId, RepoId, project::Repo, time},
-    git::{self, GitError},
+    git::{self, ErrorKind, GitError},
     runtime::Runtime,
     store::{Reader, RunFilter, StoreError},
 };
@@ -65,29 +65,11 @@ fn makers(reader: &Reader, project: ProjectId) -> Result<Makers, StoreError> {
 
 fn fault(name: &str, error: GitError) -> ApiError {
     let why = format!("Repo '{name}': {error}.");
-    match error {
-        GitError::UnknownRevision { .. } => ApiError::not_found(why),
-        GitError::InvalidName { .. } | GitError::NotARepository { .. } => ApiError::malformed(why),
-        GitError::BranchTaken { .. }
-        | GitError::BranchInTheWay { .. }
-        | GitError::Conflict { .. }
-        | GitError::TargetDirty { .. }
-        | GitError::BranchMoved { .. }
-        | GitError::CheckedOut { .. }
-        | GitError::DefaultBranch { .. }
-        | GitError::NotMerged { .. }
-        | GitError::Unrelated { .. }
-        | GitError::CommitRefused { .. }
-        | GitError::NoRemote { .. }
-        | GitError::ChangedMeanwhile { .. }
-        | GitError::WorktreeGone { .. }
-        | GitError::TooMuch { .. } => ApiError::conflict(why),
-        GitError::FolderInTheWay { .. }
-        | GitError::Cancelled
-        | GitError::Failed { .. }
-        | GitError::TimedOut { .. }
-        | GitError::Io { .. }
-        | GitError::Library { .. } => ApiError::fault(error),
+    match error.kind() {
+        ErrorKind::Unknown => ApiError::not_found(why),
+        ErrorKind::Invalid | ErrorKind::Unusable => ApiError::malformed(why),
+        ErrorKind::Conflict => ApiError::conflict(why),
+        ErrorKind::TimedOut | ErrorKind::Fault => ApiError::fault(error),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
             event::{RepoBase, StopBy},
         },
     },
-    git::{self, GitError},
+    git::{self, ErrorKind, GitError},
     pty,
     runtime::{Request, Runtime, ids},
     store::RunFilter,
@@ -164,31 +164,12 @@ fn check(
 
 fn repo_fault(name: &str, error: &GitError) -> ApiError {
     let why = format!("Repo '{name}': {error}.");
-    match error {
-        GitError::BranchTaken { .. }
-        | GitError::BranchInTheWay { .. }
-        | GitError::Conflict { .. }
-        | GitError::TargetDirty { .. }
-        | GitError::BranchMoved { .. }
-        | GitError::CheckedOut { .. }
-        | GitError::DefaultBranch { .. }
-        | GitError::NotMerged { .. }
-        | GitError::Unrelated { .. } => ApiError::conflict(why),
-        GitError::UnknownRevision { .. } | GitError::InvalidName { .. } => {
+    match error.kind() {
+        ErrorKind::Conflict => ApiError::conflict(why),
+        ErrorKind::Unknown | ErrorKind::Invalid => {
             ApiError::malformed(format!("source_branch is wrong. {why}"))
         }
-        GitError::NotARepository { .. }
-        | GitError::FolderInTheWay { .. }
-        | GitError::WorktreeGone { .. }
-        | GitError::TooMuch { .. }
-        | GitError::Cancelled
-        | GitError::CommitRefused { .. }
-        | GitError::NoRemote { .. }
-        | GitError::ChangedMeanwhile { .. }
-        | GitError::Failed { .. }
-        | GitError::TimedOut { .. }
-        | GitError::Io { .. }
-        | GitError::Library { .. } => ApiError::malformed(why),
+        ErrorKind::Unusable | ErrorKind::TimedOut | ErrorKind::Fault => ApiError::malformed(why),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::run::{event::PullRequestAt, work::WorkKind},
-    git::GitError,
+    git::{ErrorKind, GitError},
 };
 
 /// What somebody wants done.
@@ -74,30 +74,13 @@ pub enum WorkFault {
 impl WorkFault {
     pub(super) fn of(name: &str, error: &GitError) -> Self {
         let why = format!("Repo '{name}': {error}.");
-        match error {
-            GitError::InvalidName { .. } => Self::Invalid(why),
-            GitError::BranchTaken { .. }
-            | GitError::BranchInTheWay { .. }
-            | GitError::CommitRefused { .. }
-            | GitError::NoRemote { .. }
-            | GitError::ChangedMeanwhile { .. }
-            | GitError::WorktreeGone { .. }
-            | GitError::NotARepository { .. }
-            | GitError::UnknownRevision { .. }
-            | GitError::Conflict { .. }
-            | GitError::TargetDirty { .. }
-            | GitError::BranchMoved { .. }
-            | GitError::CheckedOut { .. }
-            | GitError::DefaultBranch { .. }
-            | GitError::NotMerged { .. }
-            | GitError::Unrelated { .. }
-            | GitError::TimedOut { .. } => Self::Conflict(why),
-            GitError::FolderInTheWay { .. }
-            | GitError::TooMuch { .. }
-            | GitError::Cancelled
-            | GitError::Failed { .. }
-            | GitError::Io { .. }
-            | GitError::Library { .. } => Self::Fault(why),
+        match error.kind() {
+            ErrorKind::Invalid => Self::Invalid(why),
+            ErrorKind::Unknown
+            | ErrorKind::Unusable
+            | ErrorKind::Conflict
+            | ErrorKind::TimedOut => Self::Conflict(why),
+            ErrorKind::Fault => Self::Fault(why),
         }
     }
 }

@@ -34,6 +34,10 @@ pub fn fill_submodules(
     repo_path: &Path,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Vec<String>, GitError> {
+    // As after a checkout; a link there is as good as none to git.
+    if fs::symlink_metadata(at.worktree.join(".gitmodules")).is_err() {
+        return Ok(Vec::new());
+    }
     let repository = repository::open(repo_path)?;
     let common_dir = repository::common_dir(&repository)?;
     let entry = entries::find(&common_dir, &at.worktree)?;

@@ -145,7 +145,10 @@ impl Order<'_> {
 
     /// An operation, of which one of these answers is expected.
     fn ask(&mut self, operation: &str, body: &serde_json::Value, expected: &[u16]) {
-        self.stood.extend(contents(&self.worktree));
+        // What the agent itself writes over in its turn is the agent's doing.
+        if operation != "continue" {
+            self.stood.extend(contents(&self.worktree));
+        }
         let reply = match body.is_null() {
             true => self
                 .server
@@ -160,10 +163,7 @@ impl Order<'_> {
             "{reply:?} after {:?}",
             self.done
         );
-        // A turn that has just ended is kept a moment later than it is told.
-        if operation != "continue" {
-            self.check();
-        }
+        self.check();
     }
 
     fn check(&self) {

@@ -7,13 +7,15 @@
 //! # Crash
 //! The record goes last: what is left is found again.
 
-use super::{GitError, repository};
+use super::{
+    GitError,
+    keep::{self, DELETED},
+    repository,
+};
 use crate::domain::RunId;
 use chrono::{DateTime, Utc};
-use git2::Repository;
 use std::path::Path;
 
-const UNDER: &str = "refs/abbado/deleted/";
 const RECORD: &str = "/record";
 
 /// A deleted run whose work is still here.
@@ -34,12 +36,12 @@ pub struct DeletedRun {
 pub fn deleted_runs(repo_path: &Path) -> Result<Vec<DeletedRun>, GitError> {
     let repository = repository::open(repo_path)?;
     let listed = repository
-        .references_glob(&format!("{UNDER}*{RECORD}"))
+        .references_glob(&format!("{DELETED}*{RECORD}"))
         .map_err(GitError::library("listing deleted runs"))?;
     let mut found: Vec<_> = listed
         .filter_map(|reference| {
             let reference = reference.ok()?;
-            let id = reference.name().ok()?.strip_prefix(UNDER)?;
+            let id = reference.name().ok()?.strip_prefix(DELETED)?;
             let run_id = id.strip_suffix(RECORD)?.parse().ok()?;
             let commit = reference.peel_to_commit().ok()?;
             Some(DeletedRun {
@@ -65,21 +67,9 @@ pub fn prune_deleted(repo_path: &Path, before: DateTime<Utc>) -> Result<usize, G
     let old: Vec<_> = old.iter().filter(|run| run.deleted_at < before).collect();
     let repository = repository::open(repo_path)?;
     for run in &old {
-        remove_refs(&repository, run.run_id)?;
+        let under = keep::deleted_refs(run.run_id);
+        let record = format!("{DELETED}{}{RECORD}", run.run_id);
+        keep::delete_refs(&repository, &under, Some(&record))?;
     }
     Ok(old.len())
-}
-
-fn remove_refs(repository: &Repository, run_id: RunId) -> Result<(), GitError> {
-    let failed = || GitError::library("removing refs of a deleted run");
-    let listed = repository
-        .references_glob(&format!("{UNDER}{run_id}/*"))
-        .map_err(failed())?;
-    let mut found: Vec<_> = listed.collect::<Result<_, _>>().map_err(failed())?;
-    let record = format!("{UNDER}{run_id}{RECORD}");
-    found.sort_by_key(|reference| reference.name_bytes() == record.as_bytes());
-    for mut reference in found {
-        reference.delete().map_err(failed())?;
-    }
-    Ok(())
 }

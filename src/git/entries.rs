@@ -4,6 +4,7 @@
 //! agent may write that file, and must not be able to turn our attention to another repository.
 
 use super::GitError;
+use crate::domain::run::event::WorktreeAt;
 use std::{
     fs, io,
     path::{Component, Path, PathBuf},
@@ -60,6 +61,16 @@ pub(super) fn find(common_dir: &Path, worktree: &Path) -> Result<Option<Entry>, 
     Ok(found
         .into_iter()
         .find(|entry| resolved_parent(&entry.dot_git) == dot_git))
+}
+
+/// The record of a run's worktree.
+///
+/// # Errors
+/// `WorktreeGone` when there is none, and those of [`entries`].
+pub(super) fn of_worktree(common_dir: &Path, at: &WorktreeAt) -> Result<Entry, GitError> {
+    find(common_dir, &at.worktree)?.ok_or_else(|| GitError::WorktreeGone {
+        name: at.name.clone(),
+    })
 }
 
 /// Whether a branch is checked out, in the repository's own folder or in a worktree.

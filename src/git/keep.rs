@@ -8,42 +8,14 @@ use crate::domain::RunId;
 use git2::{Oid, Repository};
 use std::path::Path;
 
-/// Writes the record of a deletion: an empty commit of this moment above all former checkpoints.
-fn write_record(
-    repository: &Repository,
-    place: &Place,
-    branch: &str,
-    former: &[Oid],
-) -> Result<Oid, GitError> {
-    let failed = || GitError::library("writing the record of a deletion");
-    let empty = repository.treebuilder(None).and_then(|tree| tree.write());
-    let parents: Vec<String> = former.iter().map(Oid::to_string).collect();
-    let message = format!("abbado: a run on {branch} was deleted\n");
-    let tree = empty.map_err(failed())?.to_string();
-    let commit = write_commit(place, &tree, &parents, message)?;
-    Oid::from_str(&commit).map_err(failed())
-}
-
-/// What the refs name whose names begin so.
-fn named_by(repository: &Repository, prefix: &str) -> Result<Vec<Oid>, GitError> {
-    let listed = repository
-        .references_glob(&format!("{prefix}*"))
-        .map_err(GitError::library("listing refs of a run"))?;
-    let mut found: Vec<_> = listed
-        .filter_map(|reference| reference.ok()?.target())
-        .collect();
-    found.sort_unstable();
-    found.dedup();
-    Ok(found)
-}
-
 /// Author and committer of the commits that keep something.
 const AUTHOR: (&str, &str) = ("abbado", "abbado@localhost");
 
 /// Keeps a run's work before the run is deleted, and answers the refs made:
 /// `refs/abbado/deleted/<run id>/branch` when its branch has commits that no other branch (local
 /// or remote-tracking) has, `…/checkpoint` when there is a last checkpoint (hex), and with any
-/// of these or of [`super::keep_nested`] `…/record`, a commit that tells when, and whose parents are all checkpoints that there were.
+/// of these or of [`super::keep_nested`] `…/record`, a commit that tells when, and whose parents
+/// are all checkpoints that there were.
 ///
 /// `name` is the repo's, for the log. Making them again changes the record's time only.
 ///
@@ -75,10 +47,8 @@ pub fn keep_deleted(
         wanted.push(("checkpoint", commit));
     }
     let former = named_by(&repository, &checkpoint_refs(run_id))?;
-    let nested = named_by(
-        &repository,
-        &format!("refs/abbado/deleted/{run_id}/nested/"),
-    )?;
+    let under = deleted_refs(run_id);
+    let nested = named_by(&repository, &format!("{under}nested/"))?;
     if wanted.is_empty() && former.is_empty() && nested.is_empty() {
         return Ok(Vec::new());
     }
@@ -88,13 +58,42 @@ pub fn keep_deleted(
     wanted.push(("record", record));
     let mut made = Vec::with_capacity(wanted.len());
     for (kind, commit) in wanted {
-        let reference = format!("refs/abbado/deleted/{run_id}/{kind}");
+        let reference = format!("{under}{kind}");
         set_ref(&place, &reference, &commit.to_string())?;
         made.push(reference);
     }
     log::info!(run_id:% = run_id, repo = name, refs = made.len();
         "Work of a run that is being deleted was kept.");
     Ok(made)
+}
+
+/// Writes the record of a deletion: an empty commit of this moment above all former checkpoints.
+fn write_record(
+    repository: &Repository,
+    place: &Place,
+    branch: &str,
+    former: &[Oid],
+) -> Result<Oid, GitError> {
+    let failed = || GitError::library("writing the record of a deletion");
+    let empty = repository.treebuilder(None).and_then(|tree| tree.write());
+    let parents: Vec<String> = former.iter().map(Oid::to_string).collect();
+    let message = format!("abbado: a run on {branch} was deleted\n");
+    let tree = empty.map_err(failed())?.to_string();
+    let commit = write_commit(place, &tree, &parents, message)?;
+    Oid::from_str(&commit).map_err(failed())
+}
+
+/// What the refs name whose names begin so.
+fn named_by(repository: &Repository, prefix: &str) -> Result<Vec<Oid>, GitError> {
+    let listed = repository
+        .references_glob(&format!("{prefix}*"))
+        .map_err(GitError::library("listing refs of a run"))?;
+    let mut found: Vec<_> = listed
+        .filter_map(|reference| reference.ok()?.target())
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
 }
 
 /// Deletes all checkpoint refs of a run and answers how many there were. Their commits stay
@@ -104,20 +103,36 @@ pub fn keep_deleted(
 /// `NotARepository`, or `Library` when a ref cannot be removed.
 pub fn drop_checkpoints(repo_path: &Path, run_id: RunId) -> Result<usize, GitError> {
     let repository = repository::open(repo_path)?;
+    delete_refs(&repository, &checkpoint_refs(run_id), None)
+}
+
+/// Deletes all refs whose names begin so, the one named `last` at the end, and answers how many
+/// there were.
+pub(super) fn delete_refs(
+    repository: &Repository,
+    prefix: &str,
+    last: Option<&str>,
+) -> Result<usize, GitError> {
+    let failed = || GitError::library("deleting refs of a run");
     let listed = repository
-        .references_glob(&format!("{}*", checkpoint_refs(run_id)))
-        .map_err(GitError::library("listing checkpoints"))?;
+        .references_glob(&format!("{prefix}*"))
+        .map_err(failed())?;
     // All are read before the first goes: the listing must not run over a changing folder.
-    let found: Vec<_> = listed
-        .collect::<Result<_, _>>()
-        .map_err(GitError::library("listing checkpoints"))?;
+    let mut found: Vec<_> = listed.collect::<Result<_, _>>().map_err(failed())?;
+    found.sort_by_key(|reference| last.is_some_and(|it| reference.name_bytes() == it.as_bytes()));
     let count = found.len();
     for mut reference in found {
-        reference
-            .delete()
-            .map_err(GitError::library("deleting a checkpoint"))?;
+        reference.delete().map_err(failed())?;
     }
     Ok(count)
+}
+
+/// What the names of all refs of deleted runs begin with.
+pub(super) const DELETED: &str = "refs/abbado/deleted/";
+
+/// What the names of a deleted run's refs begin with.
+pub(super) fn deleted_refs(run_id: RunId) -> String {
+    format!("{DELETED}{run_id}/")
 }
 
 /// What the names of a run's checkpoint refs begin with.

@@ -15,10 +15,7 @@ pub fn missing_lfs(
     repo_path: &std::path::Path,
 ) -> Result<Option<String>, GitError> {
     let common_dir = repository::common_dir(&repository::open(repo_path)?)?;
-    let entry = entries::find(&common_dir, &at.worktree)?;
-    let entry = entry.ok_or_else(|| GitError::WorktreeGone {
-        name: at.name.clone(),
-    })?;
+    let entry = entries::of_worktree(&common_dir, at)?;
     let place = Place::open(&entry.admin, &at.worktree)?;
     if place.is_configured("filter.lfs.smudge")? || place.is_configured("filter.lfs.process")? {
         return Ok(None);

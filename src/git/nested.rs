@@ -6,9 +6,10 @@
 use super::{
     GitError, entries, keep,
     place::Place,
-    program::{HEAVY, line, os_string},
+    program::{HEAVY, Program, line, os_string},
     repository,
-    staging::Staging,
+    staging::{Staging, TemporaryIndex},
+    worktree,
 };
 use crate::domain::{RunId, run::event::WorktreeAt};
 use git2::Repository;
@@ -21,7 +22,7 @@ use std::{
 const DEPTH_MAX: usize = 8;
 
 /// Keeps what a worktree's nested repositories hold, and answers how many had something:
-/// `refs/abbado/deleted/<run id>/nested/<repo>/<n>/work` is a commit of all files (ignored ones
+/// `refs/abbado/deleted/<run id>/nested/<n>/work` is a commit of all files (ignored ones
 /// aside) on top of the commit that was checked out, and `…/refs/…` are its own refs. Its message
 /// tells the path.
 ///
@@ -34,25 +35,20 @@ pub fn keep_nested(at: &WorktreeAt, repo_path: &Path, run_id: RunId) -> Result<u
     staging.stage()?;
     let mut job = Job {
         git_dir: staging.place.git_dir().to_owned(),
-        under: format!("refs/abbado/deleted/{run_id}/nested"),
+        under: format!("{}nested", keep::deleted_refs(run_id)),
         kept: 0,
     };
-    let listed = staging
-        .git("git ls-files")
-        .args(["ls-files", "--stage", "-z"])
-        .run()?;
-    let others = staging
-        .git("git ls-files")
-        .args(["ls-files", "--others", "--exclude-standard", "-z"])
-        .run()?;
-    for path in nested(&listed, &others) {
+    for path in nested(|name| staging.git(name))? {
         job.keep(&at.worktree, &path, 0)?;
     }
     Ok(job.kept)
 }
 
-/// Paths of those in the index, and of those without a commit, which cannot be there.
-fn nested(listed: &[u8], others: &[u8]) -> Vec<PathBuf> {
+/// Paths of those in an index, and of those without a commit, which cannot be there.
+fn nested<'a>(git: impl Fn(&'static str) -> Program<'a>) -> Result<Vec<PathBuf>, GitError> {
+    let ls_files = || git("git ls-files").args(["ls-files", "-z"]);
+    let listed = ls_files().arg("--stage").run()?;
+    let others = ls_files().args(["--others", "--exclude-standard"]).run()?;
     let staged = listed.split(|byte| *byte == 0).filter_map(|entry| {
         // `<mode> <id> <stage>\t<path>`
         let entry = entry.strip_prefix(b"160000 ")?;
@@ -62,7 +58,7 @@ fn nested(listed: &[u8], others: &[u8]) -> Vec<PathBuf> {
     let unborn = others
         .split(|byte| *byte == 0)
         .filter_map(|path| Some(PathBuf::from(os_string(path.strip_suffix(b"/")?))));
-    staged.chain(unborn).collect()
+    Ok(staged.chain(unborn).collect())
 }
 
 struct Job {
@@ -102,8 +98,11 @@ impl Job {
                 .limit(HEAVY)
                 .run()?;
         }
-        let index = Index::beside(&self.git_dir)?;
-        let git = |name| place.git(name).env("GIT_INDEX_FILE", &index.0).limit(HEAVY);
+        let index = TemporaryIndex::empty(&self.git_dir);
+        let git = |name| {
+            let git = place.git(name).env("GIT_INDEX_FILE", &index.path);
+            git.limit(HEAVY)
+        };
         if let Some(head) = &head {
             git("git read-tree").args(["read-tree", head]).run()?;
         }
@@ -114,11 +113,6 @@ impl Job {
             Err(error) => return Err(error),
         }
         let tree = line(&git("git write-tree").arg("write-tree").run()?);
-        let listed = git("git ls-files")
-            .args(["ls-files", "--stage", "-z"])
-            .run()?;
-        let others = ["ls-files", "--others", "--exclude-standard", "-z"];
-        let others = git("git ls-files").args(others).run()?;
         let head_tree = match &head {
             Some(head) => {
                 let parse = place.git("git rev-parse").args(["rev-parse", "--verify"]);
@@ -131,7 +125,7 @@ impl Job {
         } else {
             self.commit(&place, &under, shown, &tree, head.as_deref())?;
         }
-        for below in nested(&listed, &others) {
+        for below in nested(git)? {
             self.keep(root, &shown.join(below), depth + 1)?;
         }
         Ok(())
@@ -171,7 +165,7 @@ impl Job {
             fs::read_dir(folder).is_ok_and(|items| {
                 items.flatten().all(|item| {
                     let name = item.file_name();
-                    name == "info" || name == "pack" && is_vacant(&item.path())
+                    name == "info" || name == "pack" && worktree::is_vacant(&item.path())
                 })
             })
         };
@@ -179,10 +173,6 @@ impl Job {
             && !any_ref
             && is_empty(&git_dir.join("objects"))
     }
-}
-
-fn is_vacant(folder: &Path) -> bool {
-    fs::read_dir(folder).is_ok_and(|mut items| items.next().is_none())
 }
 
 /// The commit that is checked out in a folder, in hex; none before the first.
@@ -203,25 +193,4 @@ fn drop_ref(place: &Place, reference: &str) -> Result<(), GitError> {
         .args(["update-ref", "-d", "--", reference])
         .run()
         .map(drop)
-}
-
-/// An index of its own that goes with its owner.
-struct Index(PathBuf);
-
-impl Index {
-    fn beside(git_dir: &Path) -> Result<Self, GitError> {
-        let path = git_dir.join("abbado-nested-index");
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(GitError::io("removing an old index")(error))
-            }
-            Ok(()) | Err(_) => Ok(Self(path)),
-        }
-    }
-}
-
-impl Drop for Index {
-    fn drop(&mut self) {
-        drop(fs::remove_file(&self.0));
-    }
 }

@@ -46,16 +46,15 @@ impl Staging {
     /// # Errors
     /// `WorktreeGone`, `NotARepository`, and those of starting `git`.
     pub(super) fn open(at: &WorktreeAt, repo_path: &Path) -> Result<Self, GitError> {
-        let gone = || GitError::WorktreeGone {
-            name: at.name.clone(),
-        };
         let worktree = &at.worktree;
         let repository = repository::open(repo_path)?;
         let common_dir = repository::common_dir(&repository)?;
-        let entry = entries::find(&common_dir, worktree)?.ok_or_else(gone)?;
+        let entry = entries::of_worktree(&common_dir, at)?;
         let is_folder = fs::symlink_metadata(worktree).is_ok_and(|found| found.is_dir());
         if !is_folder {
-            return Err(gone());
+            return Err(GitError::WorktreeGone {
+                name: at.name.clone(),
+            });
         }
         let head = head_of(&repository, &entry)?;
         let place = Place::open(&entry.admin, worktree)?;
@@ -272,13 +271,21 @@ fn head_of(repository: &Repository, entry: &entries::Entry) -> Result<Option<git
 }
 
 /// An index file that goes with its owner.
-struct TemporaryIndex {
-    path: PathBuf,
+pub(super) struct TemporaryIndex {
+    pub path: PathBuf,
     /// It began as a copy of the worktree's own.
     copied: bool,
 }
 
 impl TemporaryIndex {
+    /// A name for an index that has nothing in it yet.
+    pub(super) fn empty(admin: &Path) -> Self {
+        Self {
+            path: temporary(admin, "index"),
+            copied: false,
+        }
+    }
+
     /// Copies a worktree's index, beside it: there it may refer to a shared part of itself.
     fn copy_of(admin: &Path) -> Result<Self, GitError> {
         let path = temporary(admin, "index");
@@ -316,13 +323,9 @@ impl TemporaryObjects {
             path: temporary(admin, "objects"),
         };
         let failed = || GitError::io("making a folder for objects");
-        fs::create_dir_all(made.path.join("info")).map_err(failed())?;
+        write_alternates(&made.path, common_dir).map_err(failed())?;
         // Without it now, libgit2 would never look for packs.
         fs::create_dir_all(made.path.join("pack")).map_err(failed())?;
-        // A file, because the variable for it splits at colons.
-        let mut below = common_dir.join("objects").into_os_string();
-        below.push("\n");
-        fs::write(made.path.join("info/alternates"), below.as_encoded_bytes()).map_err(failed())?;
         Ok(made)
     }
 
@@ -341,6 +344,16 @@ impl Drop for TemporaryObjects {
             log::warn!(error:% = error; "A folder of temporary objects could not be removed.");
         }
     }
+}
+
+/// Has a folder of objects borrow those of a repository. A file says so, because the variable for
+/// it splits at colons.
+pub(super) fn write_alternates(objects: &Path, git_dir: &Path) -> io::Result<()> {
+    let info = objects.join("info");
+    fs::create_dir_all(&info)?;
+    let mut below = git_dir.join("objects").into_os_string();
+    below.push("\n");
+    fs::write(info.join("alternates"), below.as_encoded_bytes())
 }
 
 /// A path in a worktree's record that nobody else uses.

@@ -13,6 +13,7 @@ use super::{
     place::Place,
     program::{HEAVY, os_string},
     repository,
+    staging::write_alternates,
 };
 use crate::domain::run::event::WorktreeAt;
 use git2::{Oid, Repository, RepositoryInitOptions};
@@ -40,10 +41,7 @@ pub fn fill_submodules(
     }
     let repository = repository::open(repo_path)?;
     let common_dir = repository::common_dir(&repository)?;
-    let entry = entries::find(&common_dir, &at.worktree)?;
-    let entry = entry.ok_or_else(|| GitError::WorktreeGone {
-        name: at.name.clone(),
-    })?;
+    let entry = entries::of_worktree(&common_dir, at)?;
     let mut notes = Vec::new();
     let top = Level {
         place: Place::open(&entry.admin, &at.worktree)?,
@@ -233,11 +231,7 @@ fn begin(git_dir: &Path, folder: &Path, user_git_dir: &Path, commit: Oid) -> Res
         .external_template(false)
         .workdir_path(folder);
     let repository = Repository::init_opts(git_dir, &options).map_err(failed())?;
-    let mut objects = user_git_dir.join("objects").into_os_string();
-    objects.push("\n");
-    let info = git_dir.join("objects/info");
-    fs::create_dir_all(&info).map_err(written())?;
-    fs::write(info.join("alternates"), objects.as_encoded_bytes()).map_err(written())?;
+    write_alternates(&git_dir.join("objects"), user_git_dir).map_err(written())?;
     // Submodules of a shallow clone have their end of history told apart.
     match fs::copy(user_git_dir.join("shallow"), git_dir.join("shallow")) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(written()(error)),

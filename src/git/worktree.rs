@@ -219,7 +219,7 @@ fn is_link(path: &Path) -> bool {
 }
 
 /// Whether there is nothing at a path, or an empty folder.
-fn is_vacant(path: &Path) -> bool {
+pub(super) fn is_vacant(path: &Path) -> bool {
     if is_link(path) {
         return false;
     }

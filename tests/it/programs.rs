@@ -43,10 +43,19 @@ pub struct Model {
 
 impl Model {
     pub fn start(world: &World) -> Self {
+        Self::start_with(world, &json!({}))
+    }
+
+    /// With scripts of its own: name to steps; "claude" and "codex" are the defaults.
+    pub fn start_with(world: &World, scenarios: &Value) -> Self {
+        let file = world.path("scenarios.json");
+        std::fs::write(&file, scenarios.to_string()).unwrap();
         let (port, log) = (world.path("model.port"), world.path("model.jsonl"));
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/model_server.py");
         let child = Command::new("python3")
             .arg(script)
+            .arg("--scenarios")
+            .arg(&file)
             .arg("--port-file")
             .arg(&port)
             .arg("--log")

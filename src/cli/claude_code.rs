@@ -7,6 +7,7 @@ use super::{
     Adapter, CliError, LaunchContext, LaunchPlan, Transcript, TranscriptContext, hook_files, hooks,
     launch,
     transcript::{ClaudeStream, ClaudeTranscript},
+    typed,
 };
 use crate::domain::{AgentMode, run::command::Hook};
 use serde_json::{Map, Value, json};
@@ -49,6 +50,9 @@ const ENVIRONMENT: [(&str, &str); 2] = [
     ("DISABLE_AUTOUPDATER", "1"),
 ];
 
+/// Whole messages that leave its interface.
+const LEAVES: [&str; 6] = ["exit", "quit", ":q", ":q!", ":wq", ":wq!"];
+
 /// Marks of a Claude around the server.
 const OUTER_SESSION: [&str; 6] = [
     "CLAUDECODE",
@@ -70,6 +74,18 @@ impl Adapter for ClaudeCode {
 
     fn works_at_once(&self) -> bool {
         false
+    }
+
+    /// Its prompt turns a tab into four spaces, Enter after a backslash into a new line, and takes
+    /// some words for a wish to leave.
+    fn prepare(&self, message: &str) -> Result<String, String> {
+        typed::no_command(message, "Claude Code")?;
+        let text = typed::plain(message)?.replace('\t', "    ");
+        let text = text.trim_end();
+        if LEAVES.contains(&text.trim_start()) {
+            return Err("is a word that leaves Claude Code; cancel the run instead".to_owned());
+        }
+        Ok(typed::closed(text))
     }
 
     fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError> {

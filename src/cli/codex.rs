@@ -11,6 +11,7 @@ use super::{
     Adapter, CliError, LaunchContext, LaunchPlan, Transcript, TranscriptContext, hook_files, hooks,
     launch,
     transcript::{CodexRollout, CodexStream},
+    typed,
 };
 use crate::domain::{AgentMode, run::command::Hook};
 use serde_json::{Map, Value};
@@ -67,6 +68,9 @@ const NO_COMMITS: &str = "Your sandbox keeps .git read-only: git commands that w
     as add, commit, stash or branch, fail. Leave your changes in the working tree; they are \
     committed for you.";
 
+/// A longer paste stands at the prompt as a mark; put in its place, it is trimmed before Codex looks
+/// for a command.
+const PASTE_CHARS_SHOWN: usize = 1000;
 /// Stops the turn, empties the input line, leaves: signals end Codex without a word.
 const QUIT_KEYS: [&[u8]; 3] = [b"\x1b", b"\x03", b"\x03"];
 
@@ -102,6 +106,14 @@ impl Adapter for Codex {
 
     fn quit_keys(&self) -> &'static [&'static [u8]] {
         &QUIT_KEYS
+    }
+
+    fn prepare(&self, message: &str) -> Result<String, String> {
+        let text = typed::plain(message)?;
+        let long = text.chars().count() > PASTE_CHARS_SHOWN;
+        let begins = if long { text.trim_start() } else { &text };
+        typed::no_command(begins, "Codex")?;
+        Ok(typed::closed(&text))
     }
 
     fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError> {

@@ -17,6 +17,7 @@ pub mod hooks;
 mod launch;
 mod programs;
 pub mod transcript;
+pub mod typed;
 
 #[cfg(test)]
 mod testing;
@@ -193,6 +194,15 @@ pub trait Adapter: Sync {
     /// says good-bye when it is ended by a signal.
     fn quit_keys(&self) -> &'static [&'static [u8]] {
         &[]
+    }
+
+    /// Puts a person's message into the form in which the CLI takes it whole, at its prompt and as
+    /// an argument. What comes out is what its prompt hook tells, white space at the ends aside.
+    ///
+    /// # Errors
+    /// A sentence about the message, for one that the CLI would not take as a prompt.
+    fn prepare(&self, message: &str) -> Result<String, String> {
+        typed::plain(message)
     }
 
     /// Writes the run's hook files into the run folder and says how to start the CLI. Touches

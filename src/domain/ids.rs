@@ -49,6 +49,10 @@ id!(
     /// A configuration of a CLI.
     AgentId
 );
+id!(
+    /// A message of a person to one run.
+    MessageId
+);
 
 impl RunId {
     /// Branch of a new run: `abbado/run-` and the id's *last* eight hex digits would collide less

@@ -11,7 +11,7 @@ pub mod run;
 pub mod settings;
 
 pub use agent::{Agent, AgentMode};
-pub use ids::{AgentId, EventId, ProjectId, RepoId, RunId};
+pub use ids::{AgentId, EventId, MessageId, ProjectId, RepoId, RunId};
 pub use project::{Project, Repo};
 
 /// A moment in UTC. Its JSON form is RFC 3339 with milliseconds and `Z`, through [`time`].

@@ -170,6 +170,8 @@ impl From<AskError> for ApiError {
                 WorkFault::Remote(why) => Self::remote(why),
                 WorkFault::Fault(why) => Self::fault(why),
             },
+            AskError::Undeliverable(why) => Self::invalid("message", why),
+            AskError::NotTaken(_) => Self::remote(sentence(&error)).with_code("message_not_taken"),
             AskError::World(why) => Self::fault(why),
             AskError::ActorEnded => Self::fault(error),
             AskError::ShuttingDown => Self::unavailable("The server is shutting down.", 5),
@@ -188,6 +190,10 @@ fn refused(rejection: Rejection) -> ApiError {
         Rejection::CancelFirst { .. } => "run_must_be_cancelled",
         Rejection::NoWorktree { .. } => "run_without_worktree",
         Rejection::PauseFirst { .. } => "run_must_be_paused",
+        Rejection::Typing => "message_being_typed",
+        Rejection::OtherOrder => "queue_differs",
+        Rejection::QueueFull { .. } => return ApiError::busy(sentence(&rejection), 1),
+        Rejection::NotQueued => return ApiError::not_found("message in the queue of this run"),
         Rejection::Deleted => return unknown("run"),
     };
     ApiError::conflict(sentence(&rejection)).with_code(code)

@@ -23,6 +23,7 @@ mod hook;
 pub mod openapi;
 mod projects;
 mod pull_requests;
+mod queue;
 mod runs;
 mod schema;
 mod server;

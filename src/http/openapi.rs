@@ -1,8 +1,8 @@
 //! `openapi.json`: generated from the handlers, checked in under schema/, kept current by a test.
 
 use super::{
-    agents, branches, changes, events, hook, projects, pull_requests, runs, settings, terminal,
-    work,
+    agents, branches, changes, events, hook, projects, pull_requests, queue, runs, settings,
+    terminal, work,
 };
 use actix_web::{HttpResponse, http::StatusCode};
 use utoipa::OpenApi;
@@ -36,6 +36,10 @@ use utoipa::OpenApi;
         runs::pause,
         runs::go_on,
         runs::notify,
+        queue::list,
+        queue::add,
+        queue::reorder,
+        queue::remove,
         runs::tasks,
         runs::logs,
         branches::list,

@@ -129,6 +129,10 @@ pub const ROUTES: &[Route] = &[
     post("/api/runs/{id}/pause"),
     post("/api/runs/{id}/continue"),
     post("/api/runs/{id}/notify"),
+    get("/api/runs/{id}/queue"),
+    post("/api/runs/{id}/queue"),
+    put("/api/runs/{id}/queue"),
+    delete("/api/runs/{id}/queue/{message_id}"),
     // Events
     get("/api/events/stream"),
     get("/api/runs/{id}/events"),

@@ -45,8 +45,8 @@ fn head() -> String {
 
 #[derive(Deserialize, utoipa::ToSchema)]
 pub(super) struct Message {
-    /// Not blank.
-    message: String,
+    /// Not blank; at most 64 KiB, and nothing that the CLI takes for a key or a command of its own.
+    pub(super) message: String,
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -66,7 +66,7 @@ pub(super) struct ListQuery {
     before: Option<uuid::Uuid>,
 }
 
-fn not_blank(field: &str, text: &str) -> Result<(), ApiError> {
+pub(super) fn not_blank(field: &str, text: &str) -> Result<(), ApiError> {
     if text.trim().is_empty() {
         return Err(ApiError::invalid(field, "must not be blank"));
     }
@@ -266,7 +266,7 @@ pub(super) async fn pause(
 #[utoipa::path(post, path = "/api/runs/{id}/continue", request_body = Message, tag = "runs",
     params(("id" = uuid::Uuid, Path)),
     responses((status = 200, body = super::schema::RunView), (status = 400), (status = 404),
-              (status = 409)))]
+              (status = 409), (status = 502)))]
 pub(super) async fn go_on(
     runtime: web::Data<Runtime>,
     request: HttpRequest,

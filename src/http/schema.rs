@@ -98,6 +98,7 @@ pub(super) struct RunView {
     process: ProcessView,
     tokens_cache_read: u64,
     tokens_cache_write: u64,
+    queue: QueueView,
     repos: Vec<RunRepoView>,
     last_sequence: u64,
 }
@@ -125,6 +126,25 @@ pub(super) struct ProcessView {
     pid: Option<u32>,
     #[schema(required)]
     exit_code: Option<i32>,
+}
+
+/// Messages that wait for the end of the turn.
+#[derive(ToSchema)]
+pub(super) struct QueueView {
+    length: u64,
+    /// Why none goes out until somebody acts.
+    #[schema(required)]
+    halted: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct QueuedView {
+    id: Uuid,
+    message: String,
+    /// 1 goes out first.
+    position: u64,
+    #[schema(format = DateTime)]
+    created_at: String,
 }
 
 #[derive(ToSchema)]

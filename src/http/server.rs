@@ -5,7 +5,7 @@ use super::{
     gate::{Gate, GateConfig, RunFolderSecrets},
     hook,
     metrics::Metrics,
-    openapi, peer, projects, pull_requests, runs, settings,
+    openapi, peer, projects, pull_requests, queue, runs, settings,
     side::{self, HomeDir},
     terminal, ui, work,
 };
@@ -148,6 +148,13 @@ pub fn routes(app: &mut web::ServiceConfig) {
         .route("/api/runs/{id}/pause", web::post().to(runs::pause))
         .route("/api/runs/{id}/continue", web::post().to(runs::go_on))
         .route("/api/runs/{id}/notify", web::post().to(runs::notify))
+        .route("/api/runs/{id}/queue", web::get().to(queue::list))
+        .route("/api/runs/{id}/queue", web::post().to(queue::add))
+        .route("/api/runs/{id}/queue", web::put().to(queue::reorder))
+        .route(
+            "/api/runs/{id}/queue/{message_id}",
+            web::delete().to(queue::remove),
+        )
         .route("/api/runs/{id}/logs", web::get().to(runs::logs))
         .route("/api/runs/{id}/tasks", web::get().to(runs::tasks))
         .route("/api/runs/{id}/hook", web::post().to(hook::receive))

@@ -239,7 +239,7 @@ impl SessionHandle {
     }
 
     /// Types a message and sends it off: in paste brackets when the program asked for them, else
-    /// plain; then, 300 ms later, CR. Returns before that.
+    /// plain when it is one short line, else not at all; then, 300 ms later, CR. Returns before that.
     ///
     /// # Errors
     /// `TooLong` for almost 1 MiB or more; when the holder is gone.

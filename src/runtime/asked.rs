@@ -30,11 +30,14 @@ impl Handler<Ask> for RunActor {
                 message,
                 idempotent,
             } => {
+                self.go_on(&message, idempotent, reply, context);
+            }
+            Request::Queue { change, idempotent } => {
                 let along = Along {
                     reply: Some(reply),
                     ..along(idempotent)
                 };
-                self.execute(Command::Continue { message }, along, context);
+                self.change_queue(change, along, context);
             }
             Request::Stop { by } => self.stop(by, reply, context),
             Request::Delete => self.stop(StopBy::Delete, reply, context),

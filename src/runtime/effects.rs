@@ -54,7 +54,7 @@ impl RunActor {
             Effect::EndLingering { attempt } => {
                 self.after(LINGER, Timer::Lingering { attempt }, context);
             }
-            Effect::Type { text } => self.type_in(text, context),
+            Effect::Type { id, text } => self.type_in(id, text, context),
             Effect::Checkpoint { reason } => {
                 self.start_checkpoint(reason, context);
                 self.watch_idleness(context);
@@ -203,18 +203,6 @@ impl RunActor {
         });
     }
 
-    fn type_in(&mut self, text: String, context: &mut Context<Self>) {
-        let Some(session) = self.session.clone() else {
-            return;
-        };
-        self.beside(context, |beside| async move {
-            if let Err(error) = session.paste(&text).await {
-                let id = beside.run.id;
-                log::warn!(run_id:% = id; "A message was not typed into run {id}: {error}.");
-            }
-        });
-    }
-
     fn acknowledge(&mut self, context: &mut Context<Self>) {
         self.transcript = None;
         let Some(session) = self.session.take() else {
@@ -280,7 +268,7 @@ impl RunActor {
         });
     }
 
-    fn after(&self, wait: Duration, timer: Timer, context: &mut Context<Self>) {
+    pub(super) fn after(&self, wait: Duration, timer: Timer, context: &mut Context<Self>) {
         context.run_later(wait, move |actor, context| actor.rung(timer, context));
     }
 
@@ -309,6 +297,8 @@ impl RunActor {
                     self.end_by_signals(context);
                 }
             }
+            Timer::EnterAgain { id } => self.enter_again(id, context),
+            Timer::GiveUp { id } => self.give_up(id, context),
             Timer::Lingering { attempt } => {
                 if alive && run.attempt == attempt && run.status == Status::Completed {
                     self.end_process(context);

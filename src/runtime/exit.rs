@@ -117,8 +117,7 @@ impl RunActor {
             reply,
             delivery,
             spooled,
-            idempotent: None,
-            answer: None,
+            ..Along::default()
         };
         if reads_transcript(&hook.signal) {
             let path = hook.transcript_path.clone();

@@ -1,6 +1,6 @@
 //! The one place that draws ids and secrets.
 
-use crate::domain::{AgentId, ProjectId, RepoId, RunId};
+use crate::domain::{AgentId, MessageId, ProjectId, RepoId, RunId};
 use uuid::Uuid;
 
 /// A run's id: random, since its first eight digits name its branch.
@@ -25,6 +25,12 @@ pub fn repo() -> RepoId {
 #[must_use]
 pub fn agent() -> AgentId {
     AgentId(Uuid::now_v7())
+}
+
+/// A message's id.
+#[must_use]
+pub fn message() -> MessageId {
+    MessageId(Uuid::now_v7())
 }
 
 /// A random id, for sessions and ephemeral terminals.

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        RunId,
+        MessageId, RunId,
         run::{
             Command, Rejection,
             command::{Checkpoint, NewRun},
@@ -51,6 +51,12 @@ pub enum AskError {
     /// A job on the world failed.
     #[error("{0}")]
     World(String),
+    /// The run's CLI cannot be given this message.
+    #[error("{0}")]
+    Undeliverable(String),
+    /// The CLI did not show that it took the message.
+    #[error("{0}")]
+    NotTaken(String),
     /// The actor ended while it worked on this; the next request rebuilds it.
     #[error("the run's actor ended")]
     ActorEnded,
@@ -73,6 +79,13 @@ pub enum Request {
     Continue {
         /// The message.
         message: String,
+        /// The answer to remember.
+        idempotent: Option<Box<Idempotency>>,
+    },
+    /// Change the queue.
+    Queue {
+        /// How.
+        change: QueueChange,
         /// The answer to remember.
         idempotent: Option<Box<Idempotency>>,
     },
@@ -103,6 +116,26 @@ pub enum Request {
         payload: Value,
         /// The hook program's id of the delivery.
         delivery: Option<Uuid>,
+    },
+}
+
+/// A change of the messages that wait. Adding answers with the message, the others with the queue.
+#[derive(Debug)]
+pub enum QueueChange {
+    /// One more.
+    Add {
+        /// The message.
+        message: String,
+    },
+    /// One less.
+    Remove {
+        /// Which.
+        id: MessageId,
+    },
+    /// Another order; goes on after a halt.
+    Reorder {
+        /// Exactly those that wait.
+        order: Vec<MessageId>,
     },
 }
 
@@ -204,6 +237,16 @@ pub enum Timer {
     Quitting {
         /// Which attempt.
         attempt: u32,
+    },
+    /// A message that was typed and is not confirmed yet.
+    EnterAgain {
+        /// Which.
+        id: MessageId,
+    },
+    /// The same, after a longer while.
+    GiveUp {
+        /// Which.
+        id: MessageId,
     },
     /// A CLI at its prompt.
     Idle {

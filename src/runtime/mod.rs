@@ -11,6 +11,7 @@
 mod asked;
 pub mod broadcaster;
 pub mod clock;
+mod delivery;
 mod effects;
 mod exit;
 pub mod ids;
@@ -30,5 +31,5 @@ mod spool;
 mod watch;
 mod work;
 
-pub use messages::{Answer, AskError, Request};
+pub use messages::{Answer, AskError, QueueChange, Request};
 pub use shared::{Runtime, Shared};

@@ -20,6 +20,7 @@ impl RunActor {
     /// Looks after whatever was outstanding when the last actor of this run ended.
     pub(super) fn look_after(&mut self, context: &mut Context<Self>) {
         self.hear(News::Look, context);
+        self.look_after_typing(context);
         let Some(run) = &self.run else { return };
         let attempt = run.attempt;
         match run.process {

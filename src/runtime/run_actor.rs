@@ -8,6 +8,7 @@
 
 use super::{
     clock,
+    delivery::{Settled, Shown, Waiting},
     messages::{Answer, AskError, Idempotency, News, Tell},
     registry::{Passivate, Registry},
     shared::Shared,
@@ -63,6 +64,8 @@ pub struct RunActor {
     pub(super) set_up: Option<Arc<AtomicBool>>,
     /// A deletion is under way.
     pub(super) deleting: bool,
+    /// The caller of continue whose message is being typed.
+    pub(super) waiting: Option<Waiting>,
     /// Callers of cancel and pause.
     pub(super) stop_waiters: Vec<Reply>,
     /// Callers of delete.
@@ -114,8 +117,9 @@ pub(super) struct Along {
     pub reply: Option<Reply>,
     pub delivery: Option<Uuid>,
     pub idempotent: Option<Box<Idempotency>>,
-    /// What the caller is answered; without it, the run.
+    /// What the caller is answered; without it, what is to be shown.
     pub answer: Option<Answer>,
+    pub shown: Shown,
     /// A spool file to take away after the commit.
     pub spooled: Option<PathBuf>,
 }
@@ -149,6 +153,7 @@ impl RunActor {
             output_read: 0,
             set_up: None,
             deleting: false,
+            waiting: None,
             stop_waiters: Vec::new(),
             delete_waiters: Vec::new(),
             jobs: VecDeque::new(),
@@ -191,7 +196,12 @@ impl RunActor {
                 if let Some(path) = &along.spooled {
                     super::spool::taken(path);
                 }
-                let view = || Ok(RunRow::of(run).view().to_owned());
+                let view = || {
+                    Ok(along
+                        .shown
+                        .of(run)
+                        .unwrap_or_else(|| RunRow::of(run).view().to_owned()))
+                };
                 answer(along.reply, along.answer.unwrap_or_else(view));
             }
             Ok(events) => self.append(events, along, context),
@@ -222,22 +232,27 @@ impl RunActor {
                 }
             }
         }
+        let settled = self.settle(&applied);
         let Some(run) = &self.run else { return };
         let effects = effect::after(run, &applied);
         let stopped = stopping && run.stop.is_none();
         let row = RunRow::of(run);
-        let wanted = along.reply.is_some() || (stopped && !self.stop_waiters.is_empty());
+        let wanted = along.reply.is_some()
+            || settled.is_some()
+            || (stopped && !self.stop_waiters.is_empty());
         let view = if wanted {
             row.view().to_owned()
         } else {
             String::new()
         };
-        let answered = along.answer.unwrap_or_else(|| Ok(view.clone()));
+        let shown = || along.shown.of(run).unwrap_or_else(|| view.clone());
+        let answered = along.answer.unwrap_or_else(|| Ok(shown()));
         let fine = answered.as_ref().ok();
         let idempotent = along
             .idempotent
             .zip(fine)
-            .map(|(key, text)| key.answered(text));
+            .map(|(key, text)| key.answered(text))
+            .or_else(|| settled.as_ref()?.remembered(&view));
         self.live.store(run.is_live(), Ordering::Relaxed);
         let append = Append {
             run_id: self.id,
@@ -252,6 +267,7 @@ impl RunActor {
         let done = Done {
             effects,
             stopped,
+            settled,
             view,
             answered,
             reply: along.reply,
@@ -314,6 +330,9 @@ impl RunActor {
             super::spool::taken(path);
             self.spool_under_way.remove(path);
         }
+        if let Some(settled) = done.settled {
+            settled.tell(&done.view);
+        }
         if done.stopped {
             for waiter in std::mem::take(&mut self.stop_waiters) {
                 answer(Some(waiter), Ok(done.view.clone()));
@@ -335,10 +354,12 @@ impl RunActor {
     }
 
     fn answer_waiters(&mut self, error: &AskError) {
+        let typing = self.waiting_reply();
         let waiters = self
             .stop_waiters
             .drain(..)
-            .chain(self.delete_waiters.drain(..));
+            .chain(self.delete_waiters.drain(..))
+            .chain(typing);
         for waiter in waiters {
             answer(Some(waiter), Err(error.clone()));
         }
@@ -406,6 +427,7 @@ struct Done {
     effects: Vec<effect::Effect>,
     /// No stop is outstanding any more.
     stopped: bool,
+    settled: Option<Settled>,
     view: String,
     answered: Answer,
     reply: Option<Reply>,

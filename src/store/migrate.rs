@@ -11,6 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 const STEPS: &[&str] = &[
     include_str!("../../schema/0001_initial.sql"),
     include_str!("../../schema/0002_notified.sql"),
+    include_str!("../../schema/0003_queue.sql"),
 ];
 
 /// Opens (or makes) the database for writing.

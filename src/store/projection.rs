@@ -19,6 +19,7 @@ pub struct RunRow {
     last_sequence: u64,
     view: String,
     tasks: String,
+    queue: String,
 }
 
 impl RunRow {
@@ -35,6 +36,7 @@ impl RunRow {
             last_sequence: run.last_sequence,
             view: view::run(run).to_string(),
             tasks: view::tasks(run).to_string(),
+            queue: view::queue(run).to_string(),
         }
     }
 
@@ -50,10 +52,10 @@ pub(super) fn write(connection: &Connection, id: RunId, row: &RunRow) -> Result<
     connection
         .prepare_cached(
             "INSERT INTO runs (id, project_id, agent_id, status, live, process_alive, created_at,
-                               last_sequence, view, tasks)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                               last_sequence, view, tasks, queue)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
              ON CONFLICT (id) DO UPDATE SET status = ?4, live = ?5, process_alive = ?6,
-                               last_sequence = ?8, view = ?9, tasks = ?10",
+                               last_sequence = ?8, view = ?9, tasks = ?10, queue = ?11",
         )?
         .execute(params![
             id.0.as_bytes(),
@@ -66,6 +68,7 @@ pub(super) fn write(connection: &Connection, id: RunId, row: &RunRow) -> Result<
             row.last_sequence,
             row.view,
             row.tasks,
+            row.queue,
         ])?;
     Ok(())
 }

@@ -65,6 +65,14 @@ impl Reader {
         self.run_column(id, "SELECT view FROM runs WHERE id = ?1")
     }
 
+    /// The run's waiting messages as the API shows them; nothing for an unknown run.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn run_queue(&self, id: RunId) -> Result<Option<String>, StoreError> {
+        self.run_column(id, "SELECT queue FROM runs WHERE id = ?1")
+    }
+
     /// The run's tasks as the API shows them; nothing for an unknown run.
     ///
     /// # Errors

@@ -368,7 +368,8 @@ async fn the_projection_is_made_again_to_the_same_json() {
         .await
         .unwrap();
     let rows = |connection: &Connection| -> Vec<(Vec<u8>, String, String, i64, i64, String)> {
-        let sql = "SELECT id, view, tasks, live, last_sequence, status FROM runs ORDER BY id";
+        let sql =
+            "SELECT id, view, tasks || queue, live, last_sequence, status FROM runs ORDER BY id";
         let mut query = connection.prepare(sql).unwrap();
         let rows = query.query_map([], |row| {
             Ok((

@@ -9,6 +9,7 @@
 mod branches;
 mod claude;
 mod codex;
+mod delivery;
 mod errors;
 mod forge;
 mod gate;
@@ -18,6 +19,7 @@ mod notify;
 mod programs;
 mod pty;
 mod pulls;
+mod queue;
 mod remotes;
 mod runs;
 mod scale;

@@ -42,10 +42,18 @@ pub struct Model {
 
 impl Model {
     pub fn start(world: &World) -> Self {
+        Self::start_with(world, &json!({}))
+    }
+
+    /// With scripts of its own: name to steps; "claude" and "codex" are the defaults.
+    pub fn start_with(world: &World, scenarios: &Value) -> Self {
+        let file = world.path("scenarios.json");
+        std::fs::write(&file, scenarios.to_string()).unwrap();
         let log = world.path("model.jsonl");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/model_server.py");
         let mut command = Command::new("python3");
-        command.arg(script).arg("--log").arg(&log);
+        command.arg(script).arg("--scenarios").arg(&file);
+        command.arg("--log").arg(&log);
         let (child, port) = listening(command);
         let url = format!("http://127.0.0.1:{port}");
         Self { child, log, url }

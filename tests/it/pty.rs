@@ -269,9 +269,9 @@ fn resize_reaches_the_program_and_the_viewers() {
 #[test]
 fn a_message_is_typed_as_the_program_wants_it() {
     block_on(async {
-        for (mode, typed) in [
-            ("h", "\u{1b}[200~two\nlines\u{1b}[201~\r"),
-            ("l", "two\nlines\r"),
+        for (mode, text, typed) in [
+            ("h", "two\nlines", "\u{1b}[200~two\nlines\u{1b}[201~\r"),
+            ("l", "one line", "one line\r"),
         ] {
             let run = Run::new();
             let count = typed.len();
@@ -280,7 +280,7 @@ fn a_message_is_typed_as_the_program_wants_it() {
             );
             let mut session = run.launch(&script).await;
             run.wait_output("up").await;
-            session.handle().paste("two\nlines").await.unwrap();
+            session.handle().paste(text).await.unwrap();
             within("the exit", session.wait_exit()).await.unwrap();
             let hex: String = typed.bytes().map(|byte| format!("{byte:02x}")).collect();
             let output = String::from_utf8(run.output()).unwrap();

@@ -5,10 +5,10 @@ use super::{
     event::{
         AgentMessage, BranchRenamed, CompletedBy, CostSource, DeliveredBy, Event, HookReceived,
         MessageBy, NeedsAttention, PausedBy, ProcessExited, ProcessLaunching, ProcessSpawned,
-        RunCreated, RunPaused, RunResult, RunStarted, SessionInit, Stage, UserMessage,
+        RunPaused, RunResult, RunStarted, SessionInit, Stage, UserMessage,
     },
+    outbox::same_prompt,
     state::{Activity, Attention, Process, Run, Session, Status},
-    tasks::TaskList,
 };
 use crate::domain::{AgentMode, RunId, Time};
 use serde_json::Value;
@@ -26,48 +26,6 @@ const PROMPTS_EXPECTED_MAX: usize = 16;
 const MESSAGES_RECENT_MAX: usize = 1024;
 
 impl Run {
-    /// The run after its first event.
-    #[must_use]
-    pub fn create(id: RunId, created: &RunCreated, at: Time) -> Self {
-        Self {
-            id,
-            created: Box::new(created.clone()),
-            created_at: at,
-            updated_at: at,
-            last_sequence: 1,
-            status: Status::Queued,
-            reason: None,
-            attention: None,
-            activity: Activity {
-                what: "preparing worktrees".into(),
-                since: at,
-            },
-            process: Process::None,
-            output_offset: 0,
-            attempt: 0,
-            launch_wanted: true,
-            stop: None,
-            session: None,
-            sessions_seen: Vec::new(),
-            transcripts_left: Vec::new(),
-            model: created.agent.model.clone(),
-            usage: Usage::default(),
-            num_turns: 0,
-            turn: None,
-            turns_ended: Vec::new(),
-            prompts_expected: vec![created.task.clone()],
-            resume_with: None,
-            messages_recent: Vec::new(),
-            run_branch: created.run_branch.clone(),
-            notify: created.notify,
-            worktrees: Vec::new(),
-            tasks: TaskList::default(),
-            checkpoint_number: 0,
-            checkpoint: Vec::new(),
-            deleted: false,
-        }
-    }
-
     /// Folds a whole log, oldest first; nothing when it does not begin with `run.created`.
     #[must_use]
     pub fn fold<'e>(
@@ -127,6 +85,11 @@ impl Run {
             }
             Event::SubagentStop(_) => {}
             Event::UserMessage(message) => self.told(message, at),
+            Event::MessageTyping(typing) => self.outbox.typing_began(typing),
+            Event::MessageNotTaken(missed) => self.outbox.not_taken(missed),
+            Event::MessageQueued(queued) => self.outbox.queued(queued, at),
+            Event::MessageUnqueued(gone) => self.outbox.unqueued(gone.message_id),
+            Event::QueueReordered(wanted) => self.outbox.reordered(&wanted.order),
             Event::StopRequested(request) => self.stop = Some(request.by),
             Event::RunDeleted(_) => {
                 self.deleted = true;
@@ -171,6 +134,7 @@ impl Run {
     }
 
     fn started(&mut self, started: &RunStarted, at: Time) {
+        self.outbox.turn_over = false;
         self.status = Status::Running;
         self.reason = None;
         self.attention = None;
@@ -256,6 +220,7 @@ impl Run {
     }
 
     fn ended(&mut self, status: Status, reason: Option<String>, what: &str, at: Time) {
+        self.outbox.turn_over = false;
         self.turn_over(None);
         self.status = status;
         self.reason = reason;
@@ -286,6 +251,7 @@ impl Run {
             since: at,
         };
         self.turn_over(paused.turn_id.as_ref());
+        self.outbox.turn_over = paused.by == PausedBy::Stop;
         match paused.by {
             PausedBy::Stop | PausedBy::Interrupt | PausedBy::Limit => self.num_turns += 1,
             PausedBy::User | PausedBy::Idle | PausedBy::Lost => {
@@ -357,6 +323,16 @@ impl Run {
             self.doing("thinking", at);
             return;
         }
+        if let Some(id) = message.message_id {
+            self.outbox.delivered(id);
+        }
+        if message.delivered_by == Some(DeliveredBy::Typed) && message.message_id.is_some() {
+            // Its prompt hook is what recorded it.
+            if message.turn_id.is_some() {
+                self.turn.clone_from(&message.turn_id);
+            }
+            return self.doing("thinking", at);
+        }
         self.prompts_expected.push(message.text.clone());
         if self.prompts_expected.len() > PROMPTS_EXPECTED_MAX {
             self.prompts_expected.remove(0);
@@ -382,6 +358,7 @@ impl Run {
             self.resume_with = None;
         }
         self.attention = None;
+        self.outbox.process_ended();
         self.tasks.process_ended();
     }
 
@@ -419,7 +396,7 @@ impl Run {
     /// Which of the prompts that we delivered this is. CLIs trim what they are given.
     #[must_use]
     pub(super) fn expects_prompt(&self, text: &str) -> Option<usize> {
-        let same = |expected: &String| expected.trim() == text.trim();
+        let same = |expected: &String| same_prompt(expected, text);
         self.prompts_expected.iter().position(same)
     }
 

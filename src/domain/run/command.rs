@@ -6,6 +6,7 @@ use super::event::{
     SubagentStop, ToolCall, ToolResult, WorktreeAt,
 };
 use super::work::Work;
+use crate::domain::MessageId;
 
 use serde_json::Value;
 use std::path::PathBuf;
@@ -15,8 +16,34 @@ use std::path::PathBuf;
 pub enum Command {
     /// A person's message: resume the session with it, or type it into the live CLI.
     Continue {
-        /// The message; not blank.
+        /// Its id, should it be typed.
+        id: MessageId,
+        /// The message; not blank, and as its adapter delivers it.
         message: String,
+    },
+    /// Keep a message until the turn is over.
+    Enqueue {
+        /// Its id.
+        id: MessageId,
+        /// The message; not blank, and as its adapter delivers it.
+        message: String,
+    },
+    /// Take a waiting message back.
+    Unqueue {
+        /// Which.
+        id: MessageId,
+    },
+    /// Put the waiting messages into this order, and go on after a halt.
+    Reorder {
+        /// Exactly those that wait.
+        order: Vec<MessageId>,
+    },
+    /// A message that was to be typed was not confirmed.
+    NotTaken {
+        /// Which.
+        id: MessageId,
+        /// One sentence.
+        reason: String,
     },
     /// End the process and what it started.
     Stop {

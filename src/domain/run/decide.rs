@@ -6,15 +6,16 @@
 use super::{
     command::{Checkpoint, Command, Exit},
     event::{
-        CompletedBy, DeliveredBy, Event, ExitedBy, MessageBy, NotifyChanged, PausedBy,
-        ProcessExited, ProcessLaunching, ProcessSpawned, RunCancelled, RunCheckpointed,
-        RunCompleted, RunDeleted, RunFailed, RunPaused, RunStarted, Stage, StartedBy, StopBy,
-        StopRequested, UserMessage, WorktreeAt, WorktreeCreated, WorktreeRemoved,
+        CompletedBy, Event, ExitedBy, NotifyChanged, PausedBy, ProcessExited, ProcessLaunching,
+        ProcessSpawned, RunCancelled, RunCheckpointed, RunCompleted, RunDeleted, RunFailed,
+        RunPaused, RunStarted, Stage, StartedBy, StopBy, StopRequested, WorktreeAt,
+        WorktreeCreated, WorktreeRemoved,
     },
-    hooks,
+    hooks, outbox,
     rejection::Rejection,
     state::{Process, Run, Status},
 };
+use crate::domain::MessageId;
 
 /// Events chosen, or a refusal.
 pub type Decision = Result<Vec<Event>, Rejection>;
@@ -27,8 +28,20 @@ pub fn decide(run: &Run, command: Command) -> Decision {
     if run.deleted {
         return after_deletion(&command);
     }
+    let mut events = choose(run, command)?;
+    events.extend(outbox::next(run, &events));
+    Ok(events)
+}
+
+fn choose(run: &Run, command: Command) -> Decision {
     match command {
-        Command::Continue { message } => go_on(run, message),
+        Command::Continue { id, message } => go_on(run, id, message),
+        Command::Enqueue { id, message } => outbox::enqueue(run, id, message),
+        Command::Unqueue { id } => outbox::unqueue(run, id),
+        Command::Reorder { order } => outbox::reorder(run, order),
+        Command::NotTaken { id, reason } => {
+            Ok(outbox::not_taken(run, id, reason).into_iter().collect())
+        }
         Command::Stop { by } => stop(run, by),
         Command::SetNotify { notify } if notify == run.notify => Ok(Vec::new()),
         Command::SetNotify { notify } => Ok(vec![NotifyChanged { notify }.into()]),
@@ -72,11 +85,15 @@ pub fn decide(run: &Run, command: Command) -> Decision {
 fn after_deletion(command: &Command) -> Decision {
     match command {
         Command::Continue { .. }
+        | Command::Enqueue { .. }
+        | Command::Unqueue { .. }
+        | Command::Reorder { .. }
         | Command::SetNotify { .. }
         | Command::Stop {
             by: StopBy::Cancel | StopBy::Pause | StopBy::Idle,
         } => Err(Rejection::Deleted),
         Command::Stop { by: StopBy::Delete }
+        | Command::NotTaken { .. }
         | Command::WorktreesReady { .. }
         | Command::SetUpFailed { .. }
         | Command::SetUpStopped
@@ -105,7 +122,7 @@ fn deleted(run: &Run, removed: Vec<WorktreeAt>, millis: u64) -> Vec<Event> {
     events
 }
 
-fn go_on(run: &Run, text: String) -> Decision {
+fn go_on(run: &Run, id: MessageId, text: String) -> Decision {
     let status = run.status;
     if let Some(by) = run.stop {
         return Err(Rejection::Stopping { status, by });
@@ -116,26 +133,10 @@ fn go_on(run: &Run, text: String) -> Decision {
     if run.session.is_none() {
         return Err(Rejection::NoSession { status });
     }
-    let delivery = if run.takes_typing() {
-        DeliveredBy::Typed
-    } else {
-        DeliveredBy::Resume
-    };
-    Ok(vec![
-        UserMessage {
-            text,
-            by: MessageBy::Api,
-            delivered_by: Some(delivery),
-            turn_id: None,
-        }
-        .into(),
-        RunStarted {
-            by: StartedBy::Continue,
-            turn_id: None,
-            own_prompt: false,
-        }
-        .into(),
-    ])
+    if run.outbox.under_way().is_some() {
+        return Err(Rejection::Typing);
+    }
+    Ok(outbox::deliver(run, id, text))
 }
 
 fn stop(run: &Run, by: StopBy) -> Decision {
@@ -153,7 +154,7 @@ fn stop(run: &Run, by: StopBy) -> Decision {
             return Err(Rejection::NotPausable { status });
         }
         // The idle limit met a prompt on its way: what works is not idle.
-        StopBy::Idle if status != Status::Paused => {
+        StopBy::Idle if status != Status::Paused || run.outbox.under_way().is_some() => {
             return Err(Rejection::StillWorking { status });
         }
         StopBy::Delete if matches!(status, Status::Queued | Status::Running) => {
@@ -313,6 +314,10 @@ fn exited(run: &Run, exit: Exit) -> Vec<Event> {
     // What it said up to its end comes first and may already decide, as if told by itself.
     let mut events = hooks::observed(run, &exit.observed);
     let run = &*run.with(&events);
+    if let Some(typing) = run.outbox.under_way() {
+        let reason = "the CLI ended before it took the message".to_owned();
+        events.extend(outbox::not_taken(run, typing.id, reason));
+    }
     events.extend(exit.checkpoint.clone().map(checkpointed));
     events.push(
         ProcessExited {

@@ -4,6 +4,7 @@ use super::{
     event::{DeliveredBy, Event, ExitedBy, PausedBy, Stage, StopBy},
     state::{Process, Run, Status},
 };
+use crate::domain::MessageId;
 
 /// A wish to the world. Each may be repeated by recovery without harm.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub enum Effect {
     },
     /// Type a message into the live CLI.
     Type {
+        /// Its id.
+        id: MessageId,
         /// The message.
         text: String,
     },
@@ -66,11 +69,14 @@ fn of(run: &Run, event: &Event) -> Option<Effect> {
         Event::ProcessSpawned(_) if run.stop.is_some() || run.launch_wanted => {
             Some(Effect::EndProcess)
         }
+        Event::MessageTyping(typing) => Some(Effect::Type {
+            id: typing.message_id,
+            text: typing.text.clone(),
+        }),
         Event::StopRequested(request) => Some(stop(run, request.by)),
         Event::UserMessage(message) => match message.delivered_by? {
-            DeliveredBy::Typed => Some(Effect::Type {
-                text: message.text.clone(),
-            }),
+            // That event is the confirmation: it was typed before.
+            DeliveredBy::Typed => None,
             // A lingering process goes first; its exit sets the run up again.
             DeliveredBy::Resume => Some(match run.process {
                 Process::Alive { .. } => Effect::EndProcess,
@@ -123,6 +129,10 @@ fn of(run: &Run, event: &Event) -> Option<Effect> {
         | Event::RunReverted(_)
         | Event::RunAccepted(_)
         | Event::NotifyChanged(_)
+        | Event::MessageNotTaken(_)
+        | Event::MessageQueued(_)
+        | Event::MessageUnqueued(_)
+        | Event::QueueReordered(_)
         | Event::HookReceived(_) => None,
     }
 }

@@ -11,7 +11,7 @@ pub use words::{
     WorktreeAt,
 };
 
-use crate::domain::{Agent, AgentId, ProjectId, RunId, project::SetUp};
+use crate::domain::{Agent, AgentId, MessageId, ProjectId, RunId, project::SetUp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -101,6 +101,11 @@ events! {
     "agent.subagent_start" => SubagentStart,
     "agent.subagent_stop" => SubagentStop,
     "user.message" => UserMessage,
+    "message.typing" => MessageTyping,
+    "message.not_taken" => MessageNotTaken,
+    "message.queued" => MessageQueued,
+    "message.unqueued" => MessageUnqueued,
+    "queue.reordered" => QueueReordered,
     "run.stop_requested" => StopRequested,
     "run.deleted" => RunDeleted,
     "process.launching" => ProcessLaunching,
@@ -321,6 +326,42 @@ payloads! {
         /// The CLI's id of the turn it begins, when known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         turn_id: Option<String>,
+        /// Its id, when it was given one: typed by us and confirmed, or taken from the queue.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message_id: Option<MessageId>,
+    }
+    /// A message is about to be typed into the live CLI. What became of it follows: the CLI's
+    /// prompt hook confirms it (`user.message`), or `message.not_taken`.
+    MessageTyping {
+        /// The message.
+        message_id: MessageId,
+        /// As it is typed.
+        text: String,
+    }
+    /// The CLI did not show that it took a message which was to be typed. It may still: then
+    /// `user.message` follows late.
+    MessageNotTaken {
+        /// The message.
+        message_id: MessageId,
+        /// One sentence.
+        reason: String,
+    }
+    /// A message waits for the end of the turn.
+    MessageQueued {
+        /// The message.
+        message_id: MessageId,
+        /// As it will be delivered.
+        text: String,
+    }
+    /// A waiting message was taken back.
+    MessageUnqueued {
+        /// The message.
+        message_id: MessageId,
+    }
+    /// The waiting messages go out in another order, or go on after a halt.
+    QueueReordered {
+        /// All of them.
+        order: Vec<MessageId>,
     }
     /// Somebody asked for the process to end; the outcome follows.
     StopRequested {

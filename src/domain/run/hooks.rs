@@ -6,9 +6,11 @@
 use super::{
     command::{Hook, Observation, Signal},
     event::{
-        AgentMessage, AgentToken, CompletedBy, Event, HookReceived, MessageBy, PausedBy,
-        RunCompleted, RunFailed, RunPaused, RunStarted, SessionInit, Stage, StartedBy, UserMessage,
+        AgentMessage, AgentToken, CompletedBy, DeliveredBy, Event, HookReceived, MessageBy,
+        PausedBy, RunCompleted, RunFailed, RunPaused, RunStarted, SessionInit, Stage, StartedBy,
+        UserMessage,
     },
+    outbox::{self, Typing},
     state::{Run, Status},
 };
 use crate::domain::AgentMode;
@@ -260,14 +262,17 @@ fn prompt(
     moves: bool,
     kept: &dyn Fn(bool) -> Vec<Event>,
 ) -> Vec<Event> {
+    if let Some(typing) = run.outbox.confirmed_by(text).filter(|_| !machine) {
+        return confirmed(run, typing, turn_id, moves);
+    }
     let expected = run.expects_prompt(text).filter(|_| !machine);
-    let rests = match run.status {
-        Status::Queued | Status::Paused => true,
-        Status::Failed => run.session.as_ref().is_none_or(|session| !session.ended),
-        Status::Running | Status::Completed | Status::Cancelled => false,
-    };
-    let starts = moves && rests;
-    let mut events = match expected {
+    let starts = moves && rests(run);
+    let mut events = Vec::new();
+    if let Some(typing) = run.outbox.under_way().filter(|_| !machine) {
+        let reason = "another prompt was submitted while it was typed".to_owned();
+        events.extend(outbox::not_taken(run, typing.id, reason));
+    }
+    events.extend(match expected {
         _ if machine => kept(!(starts || (moves && run.status == Status::Running))),
         Some(0) if starts => Vec::new(),
         Some(_) => kept(!starts),
@@ -280,11 +285,12 @@ fn prompt(
                     by,
                     delivered_by: None,
                     turn_id,
+                    message_id: None,
                 }
                 .into(),
             ]
         }
-    };
+    });
     if starts {
         let own_prompt = expected == Some(0);
         events.push(
@@ -297,6 +303,36 @@ fn prompt(
         );
     }
     events
+}
+
+/// The prompt is the message that we typed: only now it is said to be delivered.
+fn confirmed(run: &Run, typing: &Typing, turn_id: Option<String>, moves: bool) -> Vec<Event> {
+    let message = UserMessage {
+        text: typing.text.clone(),
+        by: MessageBy::Api,
+        delivered_by: Some(DeliveredBy::Typed),
+        turn_id: turn_id.clone(),
+        message_id: Some(typing.id),
+    };
+    let mut events = vec![message.into()];
+    if moves && rests(run) {
+        let started = RunStarted {
+            by: StartedBy::Continue,
+            turn_id,
+            own_prompt: false,
+        };
+        events.push(started.into());
+    }
+    events
+}
+
+/// True when a prompt would set the run going.
+fn rests(run: &Run) -> bool {
+    match run.status {
+        Status::Queued | Status::Paused => true,
+        Status::Failed => run.session.as_ref().is_none_or(|session| !session.ended),
+        Status::Running | Status::Completed | Status::Cancelled => false,
+    }
 }
 
 /// A tool hook is evidence of work.

@@ -9,6 +9,7 @@ pub mod effect;
 pub mod event;
 mod hooks;
 pub mod notice;
+pub mod outbox;
 pub mod rejection;
 pub mod state;
 pub mod tasks;

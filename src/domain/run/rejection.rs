@@ -18,7 +18,10 @@ pub enum Rejection {
         status: Status,
     },
     /// continue, or the idle limit, while it works.
-    #[error("the run is {status}; continue it when it has paused or ended")]
+    #[error(
+        "the run is {status}; continue it when it has paused or ended, or leave the message in \
+         its queue (POST runs/{{id}}/queue)"
+    )]
     StillWorking {
         /// The state.
         status: Status,
@@ -59,6 +62,21 @@ pub enum Rejection {
         /// The state.
         status: Status,
     },
+    /// continue, or a change of the queue, while a message is being typed.
+    #[error("a message is being typed into the CLI; try again when it was taken or not")]
+    Typing,
+    /// More messages wait than a queue takes.
+    #[error("{limit} messages wait in the queue of this run already")]
+    QueueFull {
+        /// The bound.
+        limit: usize,
+    },
+    /// No such message waits.
+    #[error("no such message waits in the queue of this run")]
+    NotQueued,
+    /// An order that names other messages than those that wait.
+    #[error("the order must name each message of the queue once, and no other")]
+    OtherOrder,
     /// The run is gone.
     #[error("the run was deleted")]
     Deleted,

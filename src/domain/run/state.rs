@@ -3,6 +3,7 @@
 use super::{
     command::Usage,
     event::{CheckpointAt, ExitedBy, RunCreated, StopBy, WorktreeAt},
+    outbox::Outbox,
     tasks::TaskList,
 };
 use crate::domain::{AgentMode, RunId, Time, time};
@@ -178,6 +179,8 @@ pub struct Run {
     pub resume_with: Option<String>,
     /// Messages recorded since the last totals; a transcript read again adds none twice.
     pub messages_recent: Vec<(Option<String>, u64)>,
+    /// Messages of people on their way to the CLI.
+    pub outbox: Outbox,
     /// Branch of the run.
     pub run_branch: String,
     /// Whether people are told.
@@ -195,6 +198,49 @@ pub struct Run {
 }
 
 impl Run {
+    /// The run after its first event.
+    #[must_use]
+    pub fn create(id: RunId, created: &RunCreated, at: Time) -> Self {
+        Self {
+            id,
+            created: Box::new(created.clone()),
+            created_at: at,
+            updated_at: at,
+            last_sequence: 1,
+            status: Status::Queued,
+            reason: None,
+            attention: None,
+            activity: Activity {
+                what: "preparing worktrees".into(),
+                since: at,
+            },
+            process: Process::None,
+            output_offset: 0,
+            attempt: 0,
+            launch_wanted: true,
+            stop: None,
+            session: None,
+            sessions_seen: Vec::new(),
+            transcripts_left: Vec::new(),
+            model: created.agent.model.clone(),
+            usage: Usage::default(),
+            num_turns: 0,
+            turn: None,
+            turns_ended: Vec::new(),
+            prompts_expected: vec![created.task.clone()],
+            resume_with: None,
+            outbox: Outbox::default(),
+            messages_recent: Vec::new(),
+            run_branch: created.run_branch.clone(),
+            notify: created.notify,
+            worktrees: Vec::new(),
+            tasks: TaskList::default(),
+            checkpoint_number: 0,
+            checkpoint: Vec::new(),
+            deleted: false,
+        }
+    }
+
     /// True while a CLI runs, or may run because a launch was written down.
     #[must_use]
     pub const fn has_process(&self) -> bool {
@@ -230,6 +276,7 @@ impl Run {
     #[must_use]
     pub fn takes_typing(&self) -> bool {
         matches!(self.process, Process::Alive { .. })
+            && matches!(self.status, Status::Paused | Status::Failed)
             && self.created.agent.mode() == AgentMode::Interactive
             && self.session.as_ref().is_some_and(|session| !session.ended)
     }

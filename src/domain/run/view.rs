@@ -2,9 +2,10 @@
 
 use super::{
     event::{RepoBase, WorktreeAt},
+    outbox::Queued,
     state::{Process, Run},
 };
-use crate::domain::time;
+use crate::domain::{MessageId, time};
 use serde_json::{Value, json};
 
 /// The run's JSON document, all fields always present.
@@ -40,6 +41,7 @@ pub fn run(run: &Run) -> Value {
         "process": { "alive": alive, "pid": pid, "exit_code": exit_code },
         "tokens_cache_read": run.usage.tokens_cache_read,
         "tokens_cache_write": run.usage.tokens_cache_write,
+        "queue": { "length": run.outbox.queue.len(), "halted": run.outbox.halted },
         "repos": created.repos.iter().map(|base| repo(run, base)).collect::<Vec<_>>(),
         "last_sequence": run.last_sequence,
     })
@@ -49,6 +51,32 @@ pub fn run(run: &Run) -> Value {
 #[must_use]
 pub fn tasks(run: &Run) -> Value {
     json!(run.tasks.shown().collect::<Vec<_>>())
+}
+
+/// The JSON document of the messages that wait, in the order in which they go out.
+#[must_use]
+pub fn queue(run: &Run) -> Value {
+    let queue = run.outbox.queue.iter();
+    queue
+        .zip(1..)
+        .map(|(queued, at)| waiting(queued, at))
+        .collect()
+}
+
+/// One message that waits, at its place; nothing when it does not.
+#[must_use]
+pub fn queued(run: &Run, id: MessageId) -> Option<Value> {
+    let at = run.outbox.queue.iter().position(|queued| queued.id == id)?;
+    Some(waiting(&run.outbox.queue[at], at + 1))
+}
+
+fn waiting(queued: &Queued, position: usize) -> Value {
+    json!({
+        "id": queued.id,
+        "message": queued.text,
+        "position": position,
+        "created_at": time::format(&queued.created_at),
+    })
 }
 
 fn repo(run: &Run, base: &RepoBase) -> Value {

@@ -23,6 +23,9 @@ const BEFORE_RETURN: Duration = Duration::from_millis(300);
 /// How long a paste waits for the screen to know the program's modes, or for the program to read.
 const PASTE_WAIT: Duration = Duration::from_secs(2);
 
+/// Longest message for a program without paste brackets, whose terminal cuts a line after that.
+const PLAIN_LEN_MAX: usize = 4000;
+
 const PASTE_BEGIN: &[u8] = b"\x1b[200~";
 const PASTE_END: &str = "\x1b[201~";
 
@@ -136,6 +139,10 @@ impl Input {
                 (state.screen_offset >= end).then_some(())
             });
             let bracketed = shared.lock().bracketed_paste;
+            if !bracketed && !is_one_line(&text) {
+                eprintln!("A message was not typed: the program would take its lines one by one.");
+                continue;
+            }
             if !self.keys(typed(text, bracketed)) {
                 eprintln!("A message was dropped: the program reads no input.");
                 continue;
@@ -147,6 +154,11 @@ impl Input {
             }
         }
     }
+}
+
+/// True for a text of which a program without paste brackets takes all or nothing.
+fn is_one_line(text: &str) -> bool {
+    text.len() <= PLAIN_LEN_MAX && !text.contains(['\n', '\r'])
 }
 
 /// The bytes of a message. In brackets, an end mark inside the text would let the rest of it act
@@ -175,6 +187,8 @@ mod tests {
             typed(text, true),
             Bytes::from_static(b"\x1b[200~ab\x1b[201~")
         );
-        assert_eq!(typed("a\nb".to_owned(), false), Bytes::from_static(b"a\nb"));
+        assert_eq!(typed("ab".to_owned(), false), Bytes::from_static(b"ab"));
+        assert!(is_one_line(&"a".repeat(PLAIN_LEN_MAX)) && !is_one_line("a\nb"));
+        assert!(!is_one_line(&"a".repeat(PLAIN_LEN_MAX + 1)));
     }
 }

@@ -3,6 +3,7 @@
 
 mod golden;
 mod notices;
+mod outbox;
 mod properties;
 mod sessions;
 mod stopping;

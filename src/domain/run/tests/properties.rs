@@ -137,6 +137,12 @@ fn commands() -> impl Strategy<Value = Command> {
     let stops = [StopBy::Cancel, StopBy::Pause, StopBy::Delete, StopBy::Idle];
     prop_oneof![
         2 => select(vec!["more", "again"]).prop_map(go_on),
+        2 => (1..4u128, select(vec!["more", "again"])).prop_map(|(id, text)| enqueue(id, text)),
+        1 => (1..4u128).prop_map(|id| Command::Unqueue { id: message(id) }),
+        1 => Just(vec![2, 1]).prop_map(|ids| Command::Reorder {
+            order: ids.into_iter().map(message).collect(),
+        }),
+        1 => (1..4u128).prop_map(not_taken),
         2 => select(stops.to_vec()).prop_map(stop),
         1 => any::<bool>().prop_map(|notify| Command::SetNotify { notify }),
         4 => Just(ready()),

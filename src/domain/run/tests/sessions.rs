@@ -278,13 +278,9 @@ fn a_failure_seen_with_a_hook_is_not_forgotten() {
 #[test]
 fn continue_types_into_an_open_session_and_resumes_a_closed_one() {
     let typed = given(resting()).when(go_on("more"));
-    let typed = typed.then([said("more", DeliveredBy::Typed), continued()]);
-    assert_eq!(
-        typed.effects,
-        [Effect::Type {
-            text: "more".into()
-        }]
-    );
+    let typed = typed.then([typing(1, "more")]);
+    let (id, text) = (message(1), "more".to_owned());
+    assert_eq!(typed.effects, [Effect::Type { id, text }]);
     let resumed = given(over()).when(go_on("more"));
     let resumed = resumed.then([said("more", DeliveredBy::Resume), continued()]);
     assert_eq!(resumed.effects, [Effect::SetUp]);
@@ -293,7 +289,7 @@ fn continue_types_into_an_open_session_and_resumes_a_closed_one() {
     // After StopFailure the CLI waits at its prompt.
     given(failed_at_prompt())
         .when(go_on("more"))
-        .then([said("more", DeliveredBy::Typed), continued()]);
+        .then([typing(1, "more")]);
     // A headless CLI reads no keys, so it is replaced.
     let headless = given_created(created_headless(), resting()).when(go_on("more"));
     let headless = headless.then([said("more", DeliveredBy::Resume), continued()]);

@@ -14,6 +14,9 @@ use crate::domain::{
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+mod messages;
+pub use messages::*;
+
 pub const TASK: &str = "make it work";
 pub const S1: &str = "session-1";
 pub const S2: &str = "session-2";
@@ -223,26 +226,6 @@ pub fn continued() -> Event {
     .into()
 }
 
-pub fn said(text: &str, delivered_by: DeliveredBy) -> Event {
-    UserMessage {
-        text: text.into(),
-        by: MessageBy::Api,
-        delivered_by: Some(delivered_by),
-        turn_id: None,
-    }
-    .into()
-}
-
-pub fn typed_there(text: &str, turn: Option<&str>) -> Event {
-    UserMessage {
-        text: text.into(),
-        by: MessageBy::Terminal,
-        delivered_by: None,
-        turn_id: turn.map(str::to_owned),
-    }
-    .into()
-}
-
 pub fn paused(by: PausedBy, turn: Option<&str>) -> Event {
     RunPaused {
         by,
@@ -357,12 +340,6 @@ pub fn with(mut log: Vec<Event>, more: impl IntoIterator<Item = Event>) -> Vec<E
 }
 
 // Commands.
-
-pub fn go_on(text: &str) -> Command {
-    Command::Continue {
-        message: text.into(),
-    }
-}
 
 pub fn stop(by: StopBy) -> Command {
     Command::Stop { by }

@@ -39,6 +39,10 @@ macro_rules! signal {
 
 rows! {
     "continue": Command::Continue { .. } => go_on("more"),
+    "queue": Command::Enqueue { .. } => enqueue(2, "later"),
+    "unqueue": Command::Unqueue { .. } => Command::Unqueue { id: message(2) },
+    "reorder": Command::Reorder { .. } => Command::Reorder { order: Vec::new() },
+    "not-taken": Command::NotTaken { .. } => not_taken(1),
     "cancel": Command::Stop { by: StopBy::Cancel } => stop(StopBy::Cancel),
     "pause": Command::Stop { by: StopBy::Pause } => stop(StopBy::Pause),
     "delete": Command::Stop { by: StopBy::Delete } => stop(StopBy::Delete),
@@ -225,9 +229,9 @@ fn places() -> Vec<(&'static str, Status, Vec<Event>)> {
 /// What the cells mean:
 /// `R P C F X` the run became running, paused, completed, failed, cancelled (or was so told);
 /// `S` a stop was requested, `L` a launch written down, `A` a process, `E` its end, `D` deletion;
-/// `.` recorded only, `i` recorded as ignored, `-` nothing to record;
+/// `T` a message is typed; `.` recorded only, `i` recorded as ignored, `-` nothing to record;
 /// `!l` no live process, `!p` not pausable, `!w` still working, `!n` no session, `!s` already
-/// stopping, `!c` cancel it first, `!d` deleted.
+/// stopping, `!c` cancel it first, `!t` a message is being typed, `!q` not so queued, `!d` deleted.
 const TABLE: &str = include_str!("table.txt");
 
 fn cell(before: &Live, command: Command) -> String {
@@ -253,6 +257,7 @@ fn cell(before: &Live, command: Command) -> String {
             Event::ProcessSpawned(_) => 'A',
             Event::ProcessExited(_) => 'E',
             Event::RunDeleted(_) => 'D',
+            Event::MessageTyping(_) => 'T',
             Event::HookReceived(hook) if hook.ignored => 'i',
             _ => letter,
         };
@@ -275,6 +280,8 @@ fn refusal(rejection: Rejection) -> char {
         Rejection::Stopping { .. } => 's',
         Rejection::CancelFirst { .. } => 'c',
         Rejection::Deleted => 'd',
+        Rejection::Typing => 't',
+        Rejection::QueueFull { .. } | Rejection::NotQueued | Rejection::OtherOrder => 'q',
         Rejection::NoWorktree { .. } | Rejection::PauseFirst { .. } => 'g',
     }
 }

@@ -1,0 +1,223 @@
+//! Types a message into a live CLI and waits until the CLI's own prompt hook confirms it.
+//!
+//! The log has `message.typing` before a byte is typed, and `user.message` only after the hook.
+//! The text is typed once: when no hook comes, Enter is pressed once more, then it is given up.
+//!
+//! # Crash
+//! After a restart nobody knows whether it was typed: it is never typed again. The hook, spooled
+//! meanwhile, confirms it, or it is given up and the queue halts.
+
+use super::{
+    messages::{AskError, Idempotency, News, QueueChange, Timer},
+    run_actor::{Along, Reply, RunActor, answer},
+};
+use crate::domain::{
+    MessageId,
+    run::{Command, Event, Run, view},
+};
+use crate::store::Idempotent;
+use actix::Context;
+use bytes::Bytes;
+use std::time::Duration;
+
+/// From the end of a turn to the first byte: a CLI takes its Stop hook's answer before it shows its
+/// prompt again.
+const SETTLE: Duration = Duration::from_millis(200);
+/// From there to the second Enter; the first is pressed by the holder, at most 4.3 s after it was
+/// given the text.
+const ENTER_AGAIN: Duration = Duration::from_secs(6);
+/// From there to giving it up.
+const GIVE_UP: Duration = Duration::from_secs(12);
+
+const UNCONFIRMED: &str = "the CLI did not confirm within 12 s that it took the message; it may \
+                           stand at its prompt, or a question may be open: look at the terminal";
+const OUT_OF_REACH: &str = "the CLI's terminal is out of reach; nothing was typed";
+
+/// A caller of continue whose message is being typed.
+pub(super) struct Waiting {
+    id: MessageId,
+    reply: Reply,
+    idempotent: Option<Box<Idempotency>>,
+}
+
+/// What a caller is shown of the run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) enum Shown {
+    /// All of it.
+    #[default]
+    Run,
+    /// The messages that wait.
+    Queue,
+    /// One of them.
+    Queued(MessageId),
+}
+
+impl Shown {
+    /// The JSON of a part of the run; nothing for the whole.
+    pub(super) fn of(self, run: &Run) -> Option<String> {
+        match self {
+            Self::Run => None,
+            Self::Queue => Some(view::queue(run).to_string()),
+            Self::Queued(id) => view::queued(run, id).map(|queued| queued.to_string()),
+        }
+    }
+}
+
+/// What the caller is told once the events that decide it are stored.
+pub(super) struct Settled {
+    reply: Reply,
+    /// None when the message was delivered: then the answer is the run.
+    refusal: Option<AskError>,
+    idempotent: Option<Box<Idempotency>>,
+}
+
+impl Settled {
+    /// The answer to remember. A message that was not taken may be tried again with the same key.
+    pub(super) fn remembered(&self, view: &str) -> Option<Idempotent> {
+        let key = self.idempotent.as_ref().filter(|_| self.refusal.is_none());
+        key.map(|key| key.answered(view))
+    }
+
+    pub(super) fn tell(self, view: &str) {
+        let told = self.refusal.map_or_else(|| Ok(view.to_owned()), Err);
+        answer(Some(self.reply), told);
+    }
+}
+
+impl RunActor {
+    /// Puts the message into the form in which the run's CLI takes it.
+    pub(super) fn prepared(&self, message: &str) -> Result<String, AskError> {
+        let adapter = self.adapter().ok_or(AskError::UnknownRun)?;
+        adapter.prepare(message).map_err(AskError::Undeliverable)
+    }
+
+    /// Decides on a message; a caller whose message is to be typed waits for its confirmation.
+    pub(super) fn go_on(
+        &mut self,
+        message: &str,
+        idempotent: Option<Box<Idempotency>>,
+        reply: Reply,
+        context: &mut Context<Self>,
+    ) {
+        let message = match self.prepared(message) {
+            Ok(message) => message,
+            Err(refusal) => return answer(Some(reply), Err(refusal)),
+        };
+        let id = super::ids::message();
+        let types = self.run.as_ref().is_some_and(|run| {
+            run.outbox.under_way().is_none() && run.stop.is_none() && run.takes_typing()
+        });
+        let mut along = Along::default();
+        if types {
+            self.waiting = Some(Waiting {
+                id,
+                reply,
+                idempotent,
+            });
+        } else {
+            along.reply = Some(reply);
+            along.idempotent = idempotent;
+        }
+        self.execute(Command::Continue { id, message }, along, context);
+    }
+
+    /// Decides on a change of the messages that wait.
+    pub(super) fn change_queue(
+        &mut self,
+        change: QueueChange,
+        mut along: Along,
+        context: &mut Context<Self>,
+    ) {
+        along.shown = Shown::Queue;
+        let command = match change {
+            QueueChange::Add { message } => match self.prepared(&message) {
+                Err(refusal) => return answer(along.reply, Err(refusal)),
+                Ok(message) => {
+                    let id = super::ids::message();
+                    along.shown = Shown::Queued(id);
+                    Command::Enqueue { id, message }
+                }
+            },
+            QueueChange::Remove { id } => Command::Unqueue { id },
+            QueueChange::Reorder { order } => Command::Reorder { order },
+        };
+        self.execute(command, along, context);
+    }
+
+    /// Takes the caller whose message these events decide on.
+    pub(super) fn settle(&mut self, events: &[Event]) -> Option<Settled> {
+        let id = self.waiting.as_ref()?.id;
+        let refusal = events.iter().find_map(|event| {
+            if let Event::UserMessage(message) = event {
+                (message.message_id == Some(id)).then_some(None)
+            } else if let Event::MessageNotTaken(missed) = event {
+                let why = AskError::NotTaken(missed.reason.clone());
+                (missed.message_id == id).then_some(Some(why))
+            } else {
+                None
+            }
+        })?;
+        let waiting = self.waiting.take()?;
+        Some(Settled {
+            reply: waiting.reply,
+            refusal,
+            idempotent: waiting.idempotent,
+        })
+    }
+
+    /// The caller of a message that is being typed, when the actor ends before it is decided.
+    pub(super) fn waiting_reply(&mut self) -> Option<Reply> {
+        self.waiting.take().map(|waiting| waiting.reply)
+    }
+
+    pub(super) fn type_in(&mut self, id: MessageId, text: String, context: &mut Context<Self>) {
+        let Some(session) = self.session.clone() else {
+            let reason = OUT_OF_REACH.to_owned();
+            let command = Command::NotTaken { id, reason };
+            return self.execute(command, Along::default(), context);
+        };
+        self.after(ENTER_AGAIN, Timer::EnterAgain { id }, context);
+        self.after(GIVE_UP, Timer::GiveUp { id }, context);
+        self.beside(context, move |beside| async move {
+            tokio::time::sleep(SETTLE).await;
+            if let Err(error) = session.paste(&text).await {
+                let run_id = beside.run.id;
+                log::warn!(run_id:%; "A message was not typed into run {run_id}: {error}.");
+                let reason = OUT_OF_REACH.to_owned();
+                let command = Command::NotTaken { id, reason };
+                beside.tell(News::Fact(command)).await;
+            }
+        });
+    }
+
+    /// A message that was being typed when the last actor ended is confirmed late or given up.
+    pub(super) fn look_after_typing(&self, context: &mut Context<Self>) {
+        let run = self.run.as_ref();
+        if let Some(typing) = run.and_then(|run| run.outbox.under_way()) {
+            self.after(GIVE_UP, Timer::GiveUp { id: typing.id }, context);
+        }
+    }
+
+    /// Presses Enter once more: a CLI that took text and key in one read has not sent it off. Not
+    /// into a question, nor into a turn that works.
+    pub(super) fn enter_again(&mut self, id: MessageId, context: &mut Context<Self>) {
+        let Some(run) = &self.run else { return };
+        let waits = run.outbox.under_way().is_some_and(|typing| typing.id == id);
+        let quiet = run.takes_typing() && run.attention.is_none() && run.stop.is_none();
+        let Some(session) = self.session.clone().filter(|_| waits && quiet) else {
+            return;
+        };
+        self.beside(context, |beside| async move {
+            if let Err(error) = session.input(Bytes::from_static(b"\r")).await {
+                let id = beside.run.id;
+                log::debug!(run_id:% = id; "Enter was not pressed again in run {id}: {error}.");
+            }
+        });
+    }
+
+    pub(super) fn give_up(&mut self, id: MessageId, context: &mut Context<Self>) {
+        let reason = UNCONFIRMED.to_owned();
+        let command = Command::NotTaken { id, reason };
+        self.execute(command, Along::default(), context);
+    }
+}

@@ -61,6 +61,7 @@ programs:
 	  mkdir -p "$$ABBADO_TEST_PROGRAMS"; \
 	  cp tests/programs/package.json tests/programs/package-lock.json "$$ABBADO_TEST_PROGRAMS/"; \
 	  cd "$$ABBADO_TEST_PROGRAMS"; npm ci --no-audit --no-fund --ignore-scripts; \
-	  node node_modules/@anthropic-ai/claude-code/install.cjs; \
-	  node_modules/.bin/claude --version; node_modules/.bin/codex --version; \
+	  for claude in @anthropic-ai/claude-code claude-code-2.1.197; do \
+	    node node_modules/$$claude/install.cjs; node_modules/$$claude/bin/claude.exe --version; done; \
+	  node_modules/.bin/codex --version; \
 	  cp package-lock.json installed.json; }

@@ -15,6 +15,7 @@ mod forge;
 mod gate;
 mod keeping;
 mod limits;
+mod matrix;
 mod notify;
 mod programs;
 mod pty;

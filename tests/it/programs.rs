@@ -76,7 +76,7 @@ impl Drop for Model {
 }
 
 /// Proxies that lead nowhere: whatever is not on loopback is out of reach.
-fn unreachable() -> Value {
+pub fn unreachable() -> Value {
     json!({
         "HTTPS_PROXY": "http://127.0.0.1:9",
         "HTTP_PROXY": "http://127.0.0.1:9",

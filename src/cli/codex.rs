@@ -63,6 +63,9 @@ const SUCCESSORS: [(&str, &str); 4] = [
     ("gpt-5.6-terra", "gpt-6-sol"),
 ];
 
+/// The model that its interface announces at its first starts.
+const ANNOUNCED: &str = "gpt-6.1-sol";
+
 /// Told to an agent whose sandbox keeps `.git` read-only.
 const NO_COMMITS: &str = "Your sandbox keeps .git read-only: git commands that write to it, such \
     as add, commit, stash or branch, fail. Leave your changes in the working tree; they are \
@@ -250,6 +253,10 @@ fn settings(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<Vec<St
     // Without it there is no plan; and the binary of a running agent must not change under it.
     settings.push("tools.update_plan.enabled=true".into());
     settings.push("check_for_update_on_startup=false".into());
+    if context.agent.mode() == AgentMode::Interactive {
+        // Else its interface counts in the user's configuration how often it announced it.
+        settings.push(format!("tui.model_availability_nux={{\"{ANNOUNCED}\"=9}}"));
+    }
     let model = context.agent.model.as_deref();
     if let Some((model, successor)) = SUCCESSORS.iter().find(|(it, _)| model == Some(*it)) {
         settings.push(format!(

@@ -36,9 +36,10 @@ pub fn translate(payload: Value, speaker: &str) -> Result<Hook, CliError> {
     Ok(Hook {
         session_id: text(&payload, "session_id").filter(|id| !id.is_empty()),
         turn_id,
-        // Codex names a subagent's own there.
+        // Codex names a subagent's own there. The last word of a session that the CLI has left
+        // (by /clear) may come when it ends, and leads back to a file that was read.
         transcript_path: text(&payload, "transcript_path")
-            .filter(|path| !path.is_empty() && !subagent)
+            .filter(|path| !path.is_empty() && !subagent && name != "SessionEnd")
             .map(Into::into),
         model: text(&payload, "model"),
         subagent,
@@ -52,7 +53,8 @@ fn signal(name: &str, payload: &Value, speaker: &str) -> Signal {
     match name {
         "SessionStart" => Signal::SessionStarted,
         "UserPromptSubmit" => {
-            let text = text(payload, "prompt").unwrap_or_default();
+            let prompt = text(payload, "prompt").unwrap_or_default();
+            let text = unpacked(&prompt).to_owned();
             let machine = text.trim_start().starts_with(MACHINE_PROMPT);
             // An agent gave it to its subagent.
             let machine = machine || payload.get("agent_id").is_some();
@@ -99,6 +101,21 @@ fn signal(name: &str, payload: &Value, speaker: &str) -> Signal {
         }
         _ => Signal::Other,
     }
+}
+
+/// A prompt that is one long paste, without the marks that Claude 2.1.330 puts around it:
+/// `<pasted_content id="c3ea">`, a line end, the text, and the same again as its end.
+fn unpacked(prompt: &str) -> &str {
+    let inner = || {
+        let (id, rest) = prompt
+            .trim()
+            .strip_prefix("<pasted_content id=\"")?
+            .split_once("\">\n")?;
+        let text = rest.strip_suffix("\">")?.strip_suffix(id)?;
+        let text = text.strip_suffix("\n</pasted_content id=\"")?;
+        (!text.contains("<pasted_content id=")).then_some(text)
+    };
+    inner().unwrap_or(prompt)
 }
 
 fn tool_result(name: &str, payload: &Value) -> ToolResult {

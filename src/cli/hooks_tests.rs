@@ -251,3 +251,23 @@ fn other_clis_words_are_known_too() {
     );
     assert!(word(&asked).ends_with('…'));
 }
+
+#[test]
+fn a_prompt_that_is_one_long_paste_is_its_text() {
+    let prompt = |text: &str| {
+        let payload = json!({"hook_event_name": "UserPromptSubmit", "prompt": text});
+        match translate(payload, "Claude").unwrap().signal {
+            Signal::Prompt { text, .. } => text,
+            other => panic!("{other:?}"),
+        }
+    };
+    let packed = "\n\n\n<pasted_content id=\"c3ea\">\na\nb \n</pasted_content id=\"c3ea\">";
+    assert_eq!(prompt(packed), "a\nb ");
+    for other in [
+        "see <pasted_content id=\"c3ea\">\na\n</pasted_content id=\"c3ea\">",
+        "<pasted_content id=\"c3ea\">\na\n</pasted_content id=\"c3eb\">",
+        "<pasted_content id=\"c3ea\">",
+    ] {
+        assert_eq!(prompt(other), other);
+    }
+}

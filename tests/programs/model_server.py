@@ -77,8 +77,10 @@ def text_of(content):
 
 def is_human(text):
     """False for context which a CLI injects as user messages."""
-    bare = re.sub(r"<(system-reminder|command-[a-z]+)>.*?</\1>", "", text, flags=re.S).strip()
-    return bool(bare) and not bare.startswith(("<", "# AGENTS.md", "Stop hook feedback"))
+    marks = r"<(system-reminder|(?:local-)?command-[a-z]+)>.*?</\1>"
+    bare = re.sub(marks, "", text, flags=re.S).strip()
+    return bool(bare) and not bare.startswith(
+        ("<", "# AGENTS.md", "Stop hook feedback", "[Request interrupted by user"))
 
 
 def events(body):
@@ -96,8 +98,11 @@ def events(body):
             blocks = item.get("content")
             if isinstance(blocks, list) and any(b.get("type") == "tool_result" for b in blocks):
                 yield "tool", None
-            elif is_human(text_of(blocks)):
-                yield "human", text_of(blocks)
+            # What is injected, and what a person says after an interrupt, may be one message.
+            parts = blocks if isinstance(blocks, list) else [{"text": text_of(blocks)}]
+            said = [b.get("text", "") for b in parts if is_human(b.get("text", ""))]
+            if said:
+                yield "human", "\n".join(said)
 
 
 def position(body):
@@ -187,7 +192,8 @@ def schema_of(body):
 
 def side_answer(body):
     schema = schema_of(body)
-    return {"say": json.dumps(example(schema)) if schema else "Scripted session"}
+    said = json.dumps(example(schema)) if schema else "Scripted session"
+    return {"say": said, "usage": {"input": 0, "output": 0}}
 
 
 def usage_of(step, body):

@@ -97,6 +97,9 @@ enabled = false
 
 [projects."{}"]
 trust_level = "trusted"
+
+[tui]
+screen_reader_detection_done = true
 "#,
         repository.display()
     );

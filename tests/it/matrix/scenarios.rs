@@ -229,7 +229,26 @@ fn at_work(cell: Cell) -> Stage {
     let steps = [calls(&cell.shell(FOREVER)), says("Never said.")];
     let stage = Stage::begin(cell, &scripts(&steps), "Wait #scenario:act");
     stage.tool_works();
+    if cell.cli == Cli::Claude {
+        // A session can be resumed from when its transcript is there.
+        stage.until("the transcript is there", |view| view["tokens_out"] == 10);
+    }
     stage
+}
+
+/// Goes on after a turn that was cut off.
+fn goes_on(stage: &Stage) {
+    stage.go_on(MORE);
+    stage.until("the message is answered", |view| {
+        let over = if stage.cell.headless() {
+            "completed"
+        } else {
+            "paused"
+        };
+        let alive = !stage.cell.headless();
+        let said = stage.payloads("agent.message");
+        view["status"] == over && view["process"]["alive"] == alive && said.len() == 1
+    });
 }
 
 pub fn after_pause(cell: Cell, name: &str) {
@@ -239,15 +258,7 @@ pub fn after_pause(cell: Cell, name: &str) {
         (&view["status"], &view["process"]["alive"]),
         (&json!("paused"), &json!(false))
     );
-    stage.go_on(MORE);
-    stage.until("the message is answered", |view| {
-        let over = if cell.headless() {
-            "completed"
-        } else {
-            "paused"
-        };
-        view["status"] == over && stage.payloads("agent.message").len() == 1
-    });
+    goes_on(&stage);
     stage.end(name);
 }
 
@@ -277,14 +288,6 @@ pub fn after_kill_of_cli(cell: Cell, name: &str) {
     stage.until("it failed", |view| {
         view["status"] == "failed" && view["process"]["alive"] == false
     });
-    stage.go_on(MORE);
-    stage.until("the message is answered", |view| {
-        let over = if cell.headless() {
-            "completed"
-        } else {
-            "paused"
-        };
-        view["status"] == over && stage.payloads("agent.message").len() == 1
-    });
+    goes_on(&stage);
     stage.end(name);
 }

@@ -133,7 +133,8 @@ fn every_recorded_payload_means_what_the_contract_says() {
             assert_eq!(word(&hook.signal), *meaning, "{version} {stem}");
             assert!(hook.session_id.is_some(), "{version} {stem}");
             let path = hook.transcript_path.is_some();
-            assert_eq!(path, !hook.subagent, "{version} {stem}");
+            let follows = !hook.subagent && hook.name != "SessionEnd";
+            assert_eq!(path, follows, "{version} {stem}");
             let prompt_id = hook.payload.get("prompt_id").and_then(Value::as_str);
             assert_eq!(hook.turn_id.as_deref(), prompt_id, "{version} {stem}");
             seen += 1;

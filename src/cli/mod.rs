@@ -167,6 +167,15 @@ pub trait Transcript: Send {
     /// comes with the next call.
     fn read(&mut self, path: Option<&Path>) -> std::io::Result<Vec<Observation>>;
 
+    /// Bytes of the present process's output that a new reader has no need of: from there on it is
+    /// fed.
+    fn output_read(&self) -> u64 {
+        0
+    }
+
+    /// So many bytes of the output are no longer kept and will not be fed.
+    fn passed_over(&mut self, _bytes: u64) {}
+
     /// Takes the next bytes of the output stream. Readers of a file ignore them.
     fn feed(&mut self, output: &[u8]) -> Vec<Observation>;
 

@@ -221,8 +221,9 @@ impl RunActor {
             return Some((of, reader));
         }
         let context = TranscriptContext::new(run.created.agent.mode(), run.usage.clone());
-        self.output_read = run.output_offset + context.offset;
+        let output = run.output_offset;
         let reader = self.adapter()?.transcript(context)?;
+        self.output_read = output + reader.output_read();
         Some((session, reader))
     }
 

@@ -24,6 +24,9 @@ pub(super) fn feed(
         return Ok((observed, from));
     };
     let mut at = from.max(extent.base);
+    if at > from {
+        reader.passed_over(at - from);
+    }
     while at < extent.end {
         let length = usize::try_from(extent.end - at)
             .unwrap_or(OUTPUT_PIECE)

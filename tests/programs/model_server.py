@@ -79,6 +79,7 @@ def is_human(text):
     """False for context which a CLI injects as user messages."""
     marks = r"<(system-reminder|(?:local-)?command-[a-z]+)>.*?</\1>"
     bare = re.sub(marks, "", text, flags=re.S).strip()
+    bare = bare.replace("<pasted_content ", "", 1) if bare.startswith("<pasted_content ") else bare
     return bool(bare) and not bare.startswith(
         ("<", "# AGENTS.md", "Stop hook feedback", "[Request interrupted by user"))
 

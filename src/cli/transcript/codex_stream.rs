@@ -85,6 +85,14 @@ impl Transcript for CodexStream {
         Ok(Vec::new())
     }
 
+    fn output_read(&self) -> u64 {
+        self.lines.consumed()
+    }
+
+    fn passed_over(&mut self, bytes: u64) {
+        self.lines.pass_over(bytes);
+    }
+
     fn feed(&mut self, output: &[u8]) -> Vec<Observation> {
         let Self { lines, state, told } = self;
         lines.feed(output, |line| state.line(line));

@@ -42,6 +42,13 @@ impl Lines {
         self.consumed
     }
 
+    /// Leaves out bytes that are lost, and the line that they belong to.
+    pub(super) fn pass_over(&mut self, bytes: u64) {
+        self.taken += bytes;
+        self.consumed = self.taken;
+        self.clear();
+    }
+
     /// Takes the next bytes and calls `each` for every line that they end, without its newline.
     pub(super) fn feed(&mut self, mut bytes: &[u8], mut each: impl FnMut(&[u8])) {
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {

@@ -3,11 +3,15 @@
 //! Everything about the turn comes from here: the session, text as it streams, whole messages,
 //! tokens and the cost that Claude reports at the end. Failures show in `is_error` alone: an API
 //! failure has the subtype `success`.
+//!
+//! What Claude reports at the end is the sum of the process. A new reader therefore reads the part
+//! that was told once more, telling nothing, and takes what it finds off the totals. Tokens of
+//! subagents come with that sum only: their messages are not streamed.
 
 use super::{
     lines::{Lines, record},
     rows::{Message, TokenUsage, milliseconds},
-    totals::{Tokens, Totals},
+    totals::{Tokens, Totals, plus},
     with_totals,
 };
 use crate::cli::{Transcript, TranscriptContext};
@@ -27,6 +31,8 @@ pub struct ClaudeStream {
     lines: Lines,
     state: State,
     told: Usage,
+    /// Bytes of the part that was told and is not read once more yet.
+    again: usize,
 }
 
 struct State {
@@ -108,17 +114,35 @@ impl ClaudeStream {
             prices,
             mode: _,
         } = context;
-        let totals = Totals::new(prices, &baseline);
+        let again = usize::try_from(offset).unwrap_or(usize::MAX);
+        let found = Usage::default();
         let state = State {
-            totals,
+            totals: Totals::new(prices, if again > 0 { &found } else { &baseline }),
             observed: Vec::new(),
             open: HashMap::new(),
         };
         Self {
-            lines: Lines::at(offset),
+            lines: Lines::at(0),
             state,
             told: baseline,
+            again,
         }
+    }
+
+    /// Takes what was told before, and gives what comes after it.
+    fn read_again<'a>(&mut self, output: &'a [u8]) -> &'a [u8] {
+        if self.again == 0 {
+            return output;
+        }
+        let (told, new) = output.split_at(self.again.min(output.len()));
+        let Self { lines, state, .. } = self;
+        lines.feed(told, |line| state.line(line));
+        state.observed.clear();
+        self.again -= told.len();
+        if self.again == 0 {
+            state.totals.contained_in(&self.told);
+        }
+        new
     }
 }
 
@@ -127,8 +151,25 @@ impl Transcript for ClaudeStream {
         Ok(Vec::new())
     }
 
+    fn passed_over(&mut self, bytes: u64) {
+        self.lines.pass_over(bytes);
+        if self.again > 0 {
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+            self.again = self.again.saturating_sub(bytes);
+            if self.again == 0 {
+                self.state.totals.contained_in(&self.told);
+            }
+        }
+    }
+
     fn feed(&mut self, output: &[u8]) -> Vec<Observation> {
-        let Self { lines, state, told } = self;
+        let output = self.read_again(output);
+        if self.again > 0 {
+            return Vec::new();
+        }
+        let Self {
+            lines, state, told, ..
+        } = self;
         lines.feed(output, |line| state.line(line));
         let mut observed = std::mem::take(&mut state.observed);
         with_totals(&mut observed, told, state.totals.usage(lines.consumed()));
@@ -251,12 +292,19 @@ impl State {
     fn result(&mut self, outcome: Outcome) {
         self.totals
             .at_least(outcome.usage.unwrap_or_default().over([0; 4]));
+        // Newer versions report the sums over all resumes, older ones those of this process; the
+        // tokens tell which.
+        let models = outcome.model_usage.values();
+        let told = models.fold([0; 4], |sum, usage| plus(sum, usage.buckets()));
+        let (present, earlier) = self.totals.sums();
+        let whole_run = told.iter().sum::<u64>() > present.saturating_add(earlier / 2);
+        if whole_run {
+            self.totals.at_least_of_run(told);
+        } else {
+            self.totals.at_least(told);
+        }
         if let Some(dollars) = outcome.total_cost_usd.filter(|dollars| *dollars >= 0.0) {
-            // Newer versions report the cost over all resumes, older ones that of this process;
-            // the tokens beside it tell which.
-            let told: u64 = outcome.model_usage.values().map(ModelUsage::sum).sum();
-            let (present, earlier) = self.totals.sums();
-            if told > present.saturating_add(earlier / 2) {
+            if whole_run {
                 self.totals.reported_run(dollars);
             } else {
                 self.totals.reported(dollars);
@@ -291,10 +339,12 @@ impl Outcome {
 }
 
 impl ModelUsage {
-    const fn sum(&self) -> u64 {
-        self.input_tokens
-            .saturating_add(self.output_tokens)
-            .saturating_add(self.cache_read_input_tokens)
-            .saturating_add(self.cache_creation_input_tokens)
+    const fn buckets(&self) -> Tokens {
+        [
+            self.input_tokens,
+            self.output_tokens,
+            self.cache_read_input_tokens,
+            self.cache_creation_input_tokens,
+        ]
     }
 }

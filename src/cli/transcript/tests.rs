@@ -490,14 +490,15 @@ fn results_are_judged_by_is_error() {
 
 #[test]
 fn a_resumed_stream_adds_its_tokens_and_knows_which_cost_it_is_told() {
-    let lines = |told: u64, dollars: f64| {
+    let lines = |told: [u64; 2], dollars: f64| {
         let usage = json!({"input_tokens": 100, "output_tokens": 10});
         let start = json!({"type": "stream_event", "event": {"type": "message_start",
             "message": {"id": "m1", "model": "claude-sonnet-4-5", "usage": {"input_tokens": 100, "output_tokens": 1}}}});
         let delta = json!({"type": "stream_event", "event": {"type": "message_delta",
             "usage": {"output_tokens": 10}}});
         let result = json!({"type": "result", "subtype": "success", "is_error": false, "usage": usage,
-            "total_cost_usd": dollars, "modelUsage": {"claude-sonnet-4-5": {"inputTokens": told}}});
+            "total_cost_usd": dollars, "modelUsage": {"claude-sonnet-4-5": {
+                "inputTokens": told[0], "outputTokens": told[1]}}});
         format!("{start}\n{delta}\n{result}\n")
     };
     let baseline = Usage {
@@ -507,7 +508,7 @@ fn a_resumed_stream_adds_its_tokens_and_knows_which_cost_it_is_told() {
         cost_source: Some(CostSource::Reported),
         ..Usage::default()
     };
-    for (told, dollars, cost) in [(1160, 2.5, 2.5), (110, 0.5, 2.5)] {
+    for (told, dollars, cost) in [([1100, 60], 2.5, 2.5), ([100, 10], 0.5, 2.5)] {
         let usage =
             totals(&stream(baseline.clone()).feed(lines(told, dollars).as_bytes())).unwrap();
         assert_eq!(tokens(&usage), [1100, 60, 0, 0]);
@@ -530,4 +531,43 @@ fn tokens_alone_tell_no_totals() {
         message_id: Some("m1".into()),
     };
     assert_eq!(observed, [token]);
+}
+
+/// Claude's own sums are those of its process: what was told of it must not count twice.
+#[test]
+fn a_stream_that_another_reader_takes_over_counts_once() {
+    let delta = |id: &str| {
+        let start = json!({"type": "stream_event", "event": {"type": "message_start",
+            "message": {"id": id, "model": "claude-sonnet-4-5", "usage": {"input_tokens": 100}}}});
+        let delta = json!({"type": "stream_event", "event": {"type": "message_delta",
+            "usage": {"output_tokens": 10}}});
+        format!("{start}\n{delta}\n")
+    };
+    // The third message is a subagent's, which only the sums tell.
+    let result = json!({"type": "result", "is_error": false, "total_cost_usd": 0.5,
+        "usage": {"input_tokens": 200, "output_tokens": 20},
+        "modelUsage": {"claude-sonnet-4-5": {"inputTokens": 300, "outputTokens": 30}}});
+    let earlier = Usage {
+        tokens_in: 1000,
+        tokens_out: 50,
+        ..Usage::default()
+    };
+    let told = totals(&stream(earlier).feed(delta("m1").as_bytes())).unwrap();
+    assert_eq!(tokens(&told), [1100, 60, 0, 0]);
+    let rest = format!("{}{result}\n", delta("m2"));
+    let all = format!("{}{rest}", delta("m1"));
+    for cut in [0, 1, delta("m1").len(), delta("m1").len() + 1] {
+        let mut other = stream(told.clone());
+        let mut observed = other.feed(&all.as_bytes()[..cut]);
+        observed.extend(other.feed(&all.as_bytes()[cut..]));
+        let last = totals(&observed).unwrap();
+        assert_eq!(tokens(&last), [1300, 80, 0, 0], "{cut}");
+        assert_eq!(last.transcript_offset, all.len() as u64);
+    }
+    // The beginning is no longer kept.
+    let mut other = stream(told.clone());
+    other.passed_over(told.transcript_offset);
+    let last = totals(&other.feed(rest.as_bytes())).unwrap();
+    assert_eq!(last.transcript_offset, all.len() as u64);
+    assert!(last.tokens_in >= 1200 && last.tokens_out >= 70, "{last:?}");
 }

@@ -159,6 +159,11 @@ impl Totals {
         self.reported(dollars);
     }
 
+    /// No bucket of the whole run can be less than the CLI's own sum.
+    pub(super) fn at_least_of_run(&mut self, tokens: Tokens) {
+        self.at_least(minus(tokens, self.earlier));
+    }
+
     /// No bucket of the present session can be less than the CLI's own sum.
     pub(super) fn at_least(&mut self, tokens: Tokens) {
         for (mine, theirs) in self.tokens.iter_mut().zip(tokens) {

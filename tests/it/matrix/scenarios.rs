@@ -179,16 +179,24 @@ pub fn compacted(cell: Cell, name: &str) {
     };
     let stage = Stage::begin(cell, &scripts, first);
     stage.turns(1, 1);
-    if !cell.headless() {
+    if cell.headless() {
+        stage.go_on(MORE);
+        stage.turns(2, 2);
+    } else {
+        // A short conversation is not compacted.
+        for turn in 2..=4 {
+            stage.go_on(MORE);
+            stage.turns(turn, turn as u64);
+        }
         stage.line("/compact");
         stage.until("it is compacted", |_| {
             stage.payloads("hook.received").iter().any(|hook| {
                 hook["hook_event_name"] == "PostCompact" || hook["payload"]["source"] == "compact"
             })
         });
+        stage.go_on(MORE);
+        stage.turns(5, 5);
     }
-    stage.go_on(MORE);
-    stage.turns(2, 2);
     stage.end(name);
 }
 
@@ -271,8 +279,8 @@ pub fn after_pause(cell: Cell, name: &str) {
 pub fn after_kill_of_server(cell: Cell, name: &str) {
     let gate = tempfile::tempdir().unwrap();
     let gate = gate.path().join("gate");
-    nix::unistd::mkfifo(&gate, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let waits = cell.shell(&format!("cat {}", gate.display()));
+    let waits = format!("while [ ! -e {} ]; do sleep 0.1; done", gate.display());
+    let waits = cell.shell(&waits);
     let steps = [calls(&waits), says("It went on.")];
     let mut stage = Stage::begin(cell, &scripts(&steps), "Wait #scenario:act");
     stage.tool_works();

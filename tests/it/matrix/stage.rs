@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 /// Between two tries of a key: a dialog that has just come up takes none yet.
 const AGAIN: Duration = Duration::from_secs(2);
 
+/// Of the terminal of a cell that failed.
+const SHOWN_CHARS: usize = 3000;
+
 pub struct Stage {
     pub cell: Cell,
     pub world: World,
@@ -158,6 +161,21 @@ impl Stage {
     pub fn worktree(&self) -> PathBuf {
         let view = self.server().view(&self.run);
         PathBuf::from(view["repos"][0]["worktree"].as_str().unwrap())
+    }
+}
+
+/// A failed cell shows what its terminal showed last.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(server) = &self.server
+        {
+            let log = server.get(&format!("runs/{}/logs", self.run)).text;
+            let shown: String = log.chars().filter(|letter| !letter.is_control()).collect();
+            let from = shown.chars().count().saturating_sub(SHOWN_CHARS);
+            let end: String = shown.chars().skip(from).collect();
+            eprintln!("{}: the terminal ended with\n{end}", self.cell.name());
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const CHARS_SHOWN: usize = 70;
 
 /// Threads, and the types of each with the fields that the story tells.
-const THREADS: [(&str, &[(&str, &[&str])]); 5] = [
+const THREADS: [(&str, &[(&str, &[&str])]); 6] = [
     (
         "run",
         &[
@@ -46,6 +46,11 @@ const THREADS: [(&str, &[(&str, &[&str])]); 5] = [
             ("agent.tool_call", &["tool_name", "tool_use_id"]),
             ("agent.tool_result", &["tool_name", "tool_use_id", "error"]),
             ("agent.needs_attention", &["kind", "message", "tool_name"]),
+        ],
+    ),
+    (
+        "subagents",
+        &[
             ("agent.subagent_start", &["agent_id", "agent_type"]),
             (
                 "agent.subagent_stop",
@@ -73,6 +78,7 @@ const IDS: [(&str, &str); 3] = [
 
 /// The story; `view` is the run as it stood before it was ended.
 pub fn tell(view: &Value, events: &[Value]) -> String {
+    let events = &settled(events);
     let mut names = Names::default();
     let mut story = state(view);
     for (thread, types) in THREADS {
@@ -85,6 +91,9 @@ pub fn tell(view: &Value, events: &[Value]) -> String {
                 continue;
             };
             let payload = &event["payload"];
+            if kind == "agent.tool_result" && asked(events, payload).is_some() {
+                continue;
+            }
             // How long a cell takes is no part of its story: a CLI asks again when nobody answers.
             let repeats = kind == "agent.needs_attention" && before.starts_with(kind);
             if repeats || payload["kind"] == "idle_prompt" {
@@ -92,10 +101,56 @@ pub fn tell(view: &Value, events: &[Value]) -> String {
             }
             before = line(kind, payload, keys, &mut names);
             story.push_str(&before);
+            // A call and its result are told together: calls of a subagent may lie between them.
+            if kind == "agent.tool_call" {
+                let result = events.iter().find(|other| {
+                    other["event_type"] == "agent.tool_result"
+                        && other["payload"]["tool_use_id"] == payload["tool_use_id"]
+                });
+                if let Some(result) = result {
+                    let keys = ["error"];
+                    let told = line("agent.tool_result", &result["payload"], &keys, &mut names);
+                    story.push_str(&told);
+                }
+            }
         }
     }
     story.push_str(&apart(events));
     story
+}
+
+/// The call that this is the result of.
+fn asked<'a>(events: &'a [Value], result: &Value) -> Option<&'a Value> {
+    events.iter().find(|event| {
+        event["event_type"] == "agent.tool_call"
+            && event["payload"]["tool_use_id"] == result["tool_use_id"]
+    })
+}
+
+/// The events without what depends on the moment: how far a CLI comes with its good-byes before
+/// it is ended, and helpers of its own (for titles and summaries) that end without a beginning.
+fn settled(events: &[Value]) -> Vec<Value> {
+    let mut ending = false;
+    let mut settled = Vec::new();
+    for event in events {
+        let kind = event["event_type"].as_str().unwrap();
+        let mut event = event.clone();
+        if kind == "run.stop_requested" {
+            ending = true;
+        } else if kind == "process.launching" {
+            ending = false;
+        }
+        let bye = kind.starts_with("agent.") || kind == "hook.received" || kind == "run.result";
+        if ending && bye || event["payload"]["agent_type"] == "" {
+            continue;
+        }
+        if ending && kind == "process.exited" {
+            event["payload"]["exit_code"] = Value::Null;
+            event["payload"]["signal"] = Value::Null;
+        }
+        settled.push(event);
+    }
+    settled
 }
 
 fn known(kind: &str) -> bool {
@@ -159,8 +214,11 @@ fn apart(events: &[Value]) -> String {
     }
     story.push_str("\n[result]\n");
     if let Some(last) = of("run.result").last() {
-        let keys = ["num_turns", "cost_usd", "cost_source", "model"];
-        story.push_str(&line("run.result", last, &keys, &mut Names::default()));
+        // A CLI that is paused may tell its own cost before it ends, or not.
+        let paused = of("run.stop_requested").any(|stop| stop["by"] == "pause");
+        let keys = ["num_turns", "model", "cost_usd", "cost_source"];
+        let keys = if paused { &keys[..2] } else { &keys[..] };
+        story.push_str(&line("run.result", last, keys, &mut Names::default()));
     }
     story.push_str("\n[checkpoints]\n");
     for checkpoint in of("run.checkpointed") {

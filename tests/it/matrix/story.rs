@@ -13,8 +13,11 @@ use std::path::{Path, PathBuf};
 /// Longer texts are cut.
 const CHARS_SHOWN: usize = 70;
 
+/// An event type and the fields of it that are told.
+type Told = (&'static str, &'static [&'static str]);
+
 /// Threads, and the types of each with the fields that the story tells.
-const THREADS: [(&str, &[(&str, &[&str])]); 6] = [
+const THREADS: [(&str, &[Told]); 6] = [
     (
         "run",
         &[
@@ -213,7 +216,7 @@ fn apart(events: &[Value]) -> String {
         writeln!(story, "agent.token characters={chars}").unwrap();
     }
     story.push_str("\n[result]\n");
-    if let Some(last) = of("run.result").last() {
+    if let Some(last) = of("run.result").next_back() {
         // A CLI that is paused may tell its own cost before it ends, or not.
         let paused = of("run.stop_requested").any(|stop| stop["by"] == "pause");
         let keys = ["num_turns", "model", "cost_usd", "cost_source"];

@@ -76,11 +76,15 @@ impl Adapter for ClaudeCode {
         false
     }
 
-    /// Its prompt turns a tab into four spaces, Enter after a backslash into a new line, and takes
-    /// some words for a wish to leave.
+    /// Its prompt turns a tab into four spaces and Unicode's line ends into LF, drops marks that
+    /// turn the direction of a text, takes Enter after a backslash for a new line, and some words
+    /// for a wish to leave.
     fn prepare(&self, message: &str) -> Result<String, String> {
         typed::no_command(message, "Claude Code")?;
-        let text = typed::plain(message)?.replace('\t', "    ");
+        let text = typed::plain(message)?
+            .replace('\t', "    ")
+            .replace(['\u{2028}', '\u{2029}'], "\n")
+            .replace(is_direction, "");
         let text = text.trim_end();
         if LEAVES.contains(&text.trim_start()) {
             return Err("is a word that leaves Claude Code; cancel the run instead".to_owned());
@@ -111,6 +115,11 @@ impl Adapter for ClaudeCode {
             AgentMode::Headless => Box::new(ClaudeStream::new(context)),
         })
     }
+}
+
+/// Embeddings, overrides and isolates of the bidirectional algorithm.
+const fn is_direction(letter: char) -> bool {
+    matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn argv(context: &LaunchContext<'_>) -> Result<Vec<String>, CliError> {

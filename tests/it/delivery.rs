@@ -192,15 +192,26 @@ fn random_text(numbers: &mut Numbers) -> String {
     text
 }
 
-/// What is documented to change: line ends, white space at the ends, Claude's tabs.
+/// What is documented to change: line ends, white space at the ends; by Claude also tabs, and marks
+/// of direction, which it drops.
 fn normal(cli: &str, text: &str) -> String {
     let text = text.replace("\r\n", "\n");
     let text = if cli == "claude" {
-        text.replace('\t', "    ")
+        let text = text.replace('\t', "    ").replace('\u{2028}', "\n");
+        text.replace('\u{202e}', "")
     } else {
         text
     };
     text.trim().to_owned()
+}
+
+/// Claude marks a long paste as one.
+fn unpacked(text: &str) -> &str {
+    let text = text.trim();
+    let inner = text
+        .strip_prefix("<pasted_content id=")
+        .and_then(|text| Some(text.split_once('\n')?.1.rsplit_once('\n')?.0));
+    inner.unwrap_or(text).trim()
 }
 
 /// Every text of a person in the session's own record.
@@ -221,7 +232,7 @@ fn recorded(server: &Server, run: &str) -> Vec<String> {
         let words = content.as_str().or_else(|| content[0]["text"].as_str());
         words.map(str::to_owned)
     });
-    words.map(|text| text.trim().to_owned()).collect()
+    words.map(|text| unpacked(&text).to_owned()).collect()
 }
 
 /// Sends random texts; gives those that were delivered, as they should be recorded.

@@ -10,6 +10,7 @@ use super::{
     typed,
 };
 use crate::domain::{AgentMode, run::command::Hook};
+use icu_normalizer::ComposingNormalizerBorrowed;
 use serde_json::{Map, Value, json};
 
 /// The adapter.
@@ -81,7 +82,9 @@ impl Adapter for ClaudeCode {
     /// for a wish to leave.
     fn prepare(&self, message: &str) -> Result<String, String> {
         typed::no_command(message, "Claude Code")?;
-        let text = typed::plain(message)?
+        let composed = ComposingNormalizerBorrowed::new_nfc();
+        let text = composed
+            .normalize(&typed::plain(message)?)
             .replace('\t', "    ")
             .replace(['\u{2028}', '\u{2029}'], "\n")
             .replace(is_direction, "");

@@ -192,13 +192,14 @@ fn random_text(numbers: &mut Numbers) -> String {
     text
 }
 
-/// What is documented to change: line ends, white space at the ends; by Claude also tabs, and marks
-/// of direction, which it drops.
+/// What is documented to change: line ends, white space at the ends; by Claude also tabs, letters
+/// with accents of their own, which it composes, and marks of direction, which it drops.
 fn normal(cli: &str, text: &str) -> String {
     let text = text.replace("\r\n", "\n");
     let text = if cli == "claude" {
         let text = text.replace('\t', "    ").replace('\u{2028}', "\n");
-        text.replace('\u{202e}', "")
+        let text = text.replace('\u{202e}', "");
+        text.replace("e\u{301}", "é")
     } else {
         text
     };

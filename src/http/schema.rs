@@ -35,6 +35,7 @@ pub(super) struct AgentView {
     instructions: String,
     allowed_tools: String,
     max_turns: u32,
+    /// Values of `env` are shown as `***`; sent back so, they stay what they are.
     #[schema(value_type = Object)]
     provider_config: (),
     role: String,

@@ -24,6 +24,7 @@ mod queue;
 mod remotes;
 mod runs;
 mod scale;
+mod secrets;
 mod set_up;
 mod support;
 mod terminal;

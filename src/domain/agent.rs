@@ -91,6 +91,13 @@ impl Agent {
         }
     }
 
+    /// True when its turns are counted here, each from a prompt to its end: in the interface of
+    /// every CLI. A headless one has one turn a process; of any other program no turn is known.
+    #[must_use]
+    pub fn counts_turns(&self) -> bool {
+        self.cli_name != "command" && self.mode() == AgentMode::Interactive
+    }
+
     /// Program to run instead of the adapter's default.
     #[must_use]
     pub fn bin(&self) -> Option<&str> {

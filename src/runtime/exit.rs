@@ -221,7 +221,8 @@ impl RunActor {
         {
             return Some((of, reader));
         }
-        let context = TranscriptContext::new(run.created.agent.mode(), run.usage.clone());
+        let context = TranscriptContext::new(run.created.agent.mode(), run.usage.clone())
+            .priced(self.shared.prices());
         let output = run.output_offset;
         let reader = self.adapter()?.transcript(context)?;
         self.output_read = output + reader.output_read();

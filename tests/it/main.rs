@@ -16,6 +16,7 @@ mod gate;
 mod keeping;
 mod limits;
 mod matrix;
+mod models;
 mod notify;
 mod programs;
 mod pty;

@@ -47,11 +47,14 @@ pub(super) fn last_lines(run_dir: &Path, secrets: &Secrets) -> String {
         return String::new();
     };
     let from = extent.end.saturating_sub(DETAIL_BYTES).max(extent.base);
-    let length = usize::try_from(extent.end - from).unwrap_or_default();
-    let Ok(mut bytes) = read_at(run_dir, from, length) else {
+    // One that lies across the beginning is seen whole first.
+    let before = (from - extent.base).min(secrets.longest() as u64);
+    let length = usize::try_from(extent.end - from + before).unwrap_or_default();
+    let Ok(mut bytes) = read_at(run_dir, from - before, length) else {
         return String::new();
     };
     secrets.blot(&mut bytes);
+    bytes.drain(..usize::try_from(before).unwrap_or_default().min(bytes.len()));
     let side = std::num::NonZero::new(200).expect("200 is not 0");
     let mut screen = vt100::Parser::new(side, side, 0);
     screen.process(&bytes);

@@ -247,6 +247,48 @@ fn a_run_keeps_its_key_whatever_happens_around_it() {
     assert_eq!(count(&world, "SELECT count(*) FROM run_secrets"), 0);
 }
 
+/// Older versions wrote the values into the log and kept no others.
+fn as_an_older_version_wrote_it(world: &World) {
+    let connection = Connection::open(world.data().join("abbado.db")).unwrap();
+    let trigger = "SELECT sql FROM sqlite_schema WHERE name = 'events_are_not_changed'";
+    let trigger: String = connection.query_row(trigger, [], |row| row.get(0)).unwrap();
+    let change =
+        "UPDATE events SET payload = json_set(payload, '$.agent.provider_config', json(?1))
+                  WHERE event_type = 'run.created'";
+    connection
+        .execute_batch("DROP TRIGGER events_are_not_changed")
+        .unwrap();
+    assert_eq!(connection.execute(change, [config().to_string()]), Ok(1));
+    connection.execute_batch(&trigger).unwrap();
+    assert_eq!(connection.execute("DELETE FROM run_secrets", []), Ok(1));
+}
+
+#[test]
+fn an_old_log_is_shown_without_its_keys_and_still_goes_on() {
+    let world = World::new();
+    let server = world.serve();
+    let agent = server.agent(&world, fields());
+    let run = server.run(&agent, "x");
+    wait_for_proof(&server, &run, 1);
+    go(&server, &run, "completed");
+    assert_eq!(server.terminate(), Some(0));
+    as_an_older_version_wrote_it(&world);
+    assert_eq!(told_rows(&world), 1, "the log is as it was");
+    let server = world.serve();
+    for answer in answers(&server, &agent, &run) {
+        assert!(!shows_a_secret(&answer.text), "{answer:?}");
+    }
+    for path in [format!("runs/{run}/events/stream"), "events/stream".into()] {
+        let events = streamed(&server, &run, &path);
+        let created = &events[0]["payload"]["agent"]["provider_config"];
+        assert_eq!(created, &masked(), "{path}");
+    }
+    server.delete(&format!("agents/{agent}")).expect(204);
+    go_on(&server, &run, "again");
+    wait_for_proof(&server, &run, 2);
+    go(&server, &run, "completed");
+}
+
 #[test]
 fn an_agent_is_edited_without_its_keys_being_known() {
     let world = World::new();

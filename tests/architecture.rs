@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, too, may fail loudly")]
 
-use abbado::{domain::run::Event, http::routes::ROUTES};
+use abbado::{cli, domain::run::Event, http::routes::ROUTES};
 use std::{
     collections::BTreeSet,
     fs,
@@ -108,6 +108,14 @@ fn the_reader_of_uses_reads_them() {
     let text = "use crate::{domain::{a, b}, store::X};\nuse crate::pty; crate::git::inspect()";
     let rooms: Vec<String> = used(text).into_iter().collect();
     assert_eq!(rooms, ["domain", "git", "pty", "store"]);
+}
+
+#[test]
+fn every_adapter_has_its_page() {
+    let page = fs::read_to_string(root().join("docs/adapters.md")).unwrap();
+    for name in cli::NAMES {
+        assert!(page.contains(&format!("\n## {name}\n")), "{name}");
+    }
 }
 
 #[test]

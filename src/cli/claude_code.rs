@@ -4,8 +4,8 @@
 //! folder that registers hooks, which Claude merges with theirs.
 
 use super::{
-    Adapter, CliError, LaunchContext, LaunchPlan, Transcript, TranscriptContext, hook_files, hooks,
-    launch,
+    Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,
+    hook_files, hooks, launch,
     transcript::{ClaudeStream, ClaudeTranscript},
     typed,
 };
@@ -71,6 +71,16 @@ impl Adapter for ClaudeCode {
 
     fn install_hint(&self) -> &'static str {
         "install it with `npm install -g @anthropic-ai/claude-code` and sign in once with `claude`"
+    }
+
+    fn limits(&self, mode: AgentMode) -> Limits {
+        Limits {
+            max_turns: match mode {
+                AgentMode::Interactive => Keeper::Counted,
+                AgentMode::Headless => Keeper::Cli,
+            },
+            allowed_tools: Keeper::Cli,
+        }
     }
 
     fn works_at_once(&self) -> bool {

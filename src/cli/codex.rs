@@ -8,8 +8,8 @@
 //! also those that a trusted repository brings along.
 
 use super::{
-    Adapter, CliError, LaunchContext, LaunchPlan, Transcript, TranscriptContext, hook_files, hooks,
-    launch,
+    Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,
+    hook_files, hooks, launch,
     transcript::{CodexRollout, CodexStream},
     typed,
 };
@@ -97,6 +97,17 @@ impl Adapter for Codex {
 
     fn install_hint(&self) -> &'static str {
         "install it with `npm install -g @openai/codex` and sign in once with `codex login`"
+    }
+
+    fn limits(&self, mode: AgentMode) -> Limits {
+        // It has a sandbox and approvals instead of a list of tools, and no bound on turns.
+        Limits {
+            max_turns: match mode {
+                AgentMode::Interactive => Keeper::Counted,
+                AgentMode::Headless => Keeper::None,
+            },
+            allowed_tools: Keeper::None,
+        }
     }
 
     fn works_at_once(&self) -> bool {

@@ -5,10 +5,10 @@
 //! hooks with Claude's event names through `$ABBADO_HOOK`; it need not.
 
 use super::{
-    Adapter, CliError, LaunchContext, LaunchPlan, Transcript, TranscriptContext, hook_files, hooks,
-    launch,
+    Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,
+    hook_files, hooks, launch,
 };
-use crate::domain::run::command::Hook;
+use crate::domain::{AgentMode, run::command::Hook};
 use serde_json::Value;
 
 /// The adapter.
@@ -21,6 +21,13 @@ impl Adapter for AnyCommand {
 
     fn install_hint(&self) -> &'static str {
         "install it, or give its full path in provider_config.command"
+    }
+
+    fn limits(&self, _: AgentMode) -> Limits {
+        Limits {
+            max_turns: Keeper::None,
+            allowed_tools: Keeper::None,
+        }
     }
 
     fn works_at_once(&self) -> bool {
@@ -106,7 +113,7 @@ mod tests {
 
     #[test]
     fn it_reads_no_transcript_but_takes_hooks() {
-        use crate::domain::{AgentMode, run::command::Usage};
+        use crate::domain::run::command::Usage;
         let context = TranscriptContext::new(AgentMode::Interactive, Usage::default());
         assert!(AnyCommand.transcript(context).is_none());
         assert!(

@@ -32,8 +32,12 @@ use crate::domain::{
     },
     settings::ModelSettings,
 };
+use serde::Serialize;
 use serde_json::{Map, Value};
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use uuid::Uuid;
 
 /// Why a CLI cannot be started or understood.
@@ -139,7 +143,7 @@ pub struct TranscriptContext {
     /// Totals of the run up to there.
     pub baseline: Usage,
     /// Prices for estimates.
-    pub prices: ModelSettings,
+    pub prices: Arc<ModelSettings>,
 }
 
 impl TranscriptContext {
@@ -151,9 +155,36 @@ impl TranscriptContext {
             mode,
             offset,
             baseline,
-            prices: ModelSettings::defaults(),
+            prices: Arc::new(ModelSettings::defaults()),
         }
     }
+
+    /// The same with other prices.
+    #[must_use]
+    pub fn priced(self, prices: Arc<ModelSettings>) -> Self {
+        Self { prices, ..self }
+    }
+}
+
+/// Who keeps a run within a limit that its agent sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keeper {
+    /// The CLI: it is told the limit when it is started.
+    Cli,
+    /// We: turns are counted from prompt to end, and the run is paused by the last one.
+    Counted,
+    /// Nobody: the limit has no effect.
+    None,
+}
+
+/// What becomes of the limits that an agent sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// Of `max_turns`.
+    pub max_turns: Keeper,
+    /// Of `allowed_tools`.
+    pub allowed_tools: Keeper,
 }
 
 /// What a CLI wrote down about its session, read piece by piece. Holds its own cursor.
@@ -193,6 +224,9 @@ pub trait Adapter: Sync {
 
     /// The CLI has no prompt hook: it works as soon as its process does.
     fn works_at_once(&self) -> bool;
+
+    /// Who enforces what in this mode; the answer of GET settings/models.
+    fn limits(&self, mode: AgentMode) -> Limits;
 
     /// Says what is wrong with the adapter's own keys of `provider_config`, or nothing.
     fn config_fault(&self, _config: &Map<String, Value>) -> Option<String> {
@@ -256,6 +290,44 @@ mod tests {
             assert_eq!(adapter(name).map(Adapter::name), Some(name));
         }
         assert!(adapter("vim").is_none());
+    }
+
+    #[test]
+    fn turns_are_said_to_be_counted_where_they_are() {
+        for (name, mode) in NAMES.into_iter().flat_map(|name| {
+            [
+                ("interactive", AgentMode::Interactive),
+                ("headless", AgentMode::Headless),
+            ]
+            .map(|mode| (name, mode))
+        }) {
+            let mut launch = testing::Launch::new(name);
+            launch.config(&format!(r#"{{"mode": "{}"}}"#, mode.0));
+            let limits = adapter(name).unwrap().limits(mode.1);
+            let counted = limits.max_turns == Keeper::Counted;
+            assert_eq!(counted, launch.agent.counts_turns(), "{name} {}", mode.0);
+        }
+    }
+
+    #[test]
+    fn a_limit_is_the_clis_own_where_its_launch_line_has_it() {
+        for name in ["claude-code", "codex", "demo"] {
+            for (word, mode) in [
+                ("interactive", AgentMode::Interactive),
+                ("headless", AgentMode::Headless),
+            ] {
+                let mut launch = testing::Launch::new(name);
+                launch.config(&format!(r#"{{"mode": "{word}", "bin": "/bin/sh"}}"#));
+                launch.agent.max_turns = 7531;
+                launch.agent.allowed_tools = "Read,Telescope".into();
+                let argv = launch.argv().join(" ");
+                let limits = adapter(name).unwrap().limits(mode);
+                let turns = limits.max_turns == Keeper::Cli;
+                assert_eq!(argv.contains("7531"), turns, "{name} {word}: {argv}");
+                let tools = limits.allowed_tools == Keeper::Cli;
+                assert_eq!(argv.contains("Telescope"), tools, "{name} {word}: {argv}");
+            }
+        }
     }
 
     #[test]

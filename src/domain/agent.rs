@@ -1,8 +1,9 @@
 //! An agent: how a CLI is started, and the rules of its fields.
 
-use super::{AgentId, ProjectId, Time, time};
+use super::{AgentId, ProjectId, Time, secrets, time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::fmt;
 
 /// Default of `cli_name`.
 pub const CLI_NAME_DEFAULT: &str = "claude-code";
@@ -22,7 +23,7 @@ pub const INSTRUCTIONS_BYTES_MAX: usize = 256 * 1024;
 pub const ROLE_CHARS_MAX: usize = 64;
 
 /// A configuration of a CLI, copied whole into each run it starts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Agent {
     /// Its id.
     pub id: AgentId,
@@ -52,6 +53,18 @@ pub struct Agent {
     pub updated_at: Time,
 }
 
+/// Who it is; nothing of its configuration, which may hold secrets.
+impl fmt::Debug for Agent {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Agent")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("cli_name", &self.cli_name)
+            .finish_non_exhaustive()
+    }
+}
+
 /// How a CLI is run in its PTY.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AgentMode {
@@ -62,6 +75,13 @@ pub enum AgentMode {
 }
 
 impl Agent {
+    /// The agent as it may be shown: without the values of its environment.
+    #[must_use]
+    pub fn masked(mut self) -> Self {
+        secrets::mask(&mut self.provider_config);
+        self
+    }
+
     /// The mode asked for in `provider_config`; interactive when it says nothing.
     #[must_use]
     pub fn mode(&self) -> AgentMode {
@@ -69,6 +89,13 @@ impl Agent {
             Some("headless") => AgentMode::Headless,
             _ => AgentMode::Interactive,
         }
+    }
+
+    /// True when its turns are counted here, each from a prompt to its end: in the interface of
+    /// every CLI. A headless one has one turn a process; of any other program no turn is known.
+    #[must_use]
+    pub fn counts_turns(&self) -> bool {
+        self.cli_name != "command" && self.mode() == AgentMode::Interactive
     }
 
     /// Program to run instead of the adapter's default.

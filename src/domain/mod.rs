@@ -8,11 +8,13 @@ pub mod agent;
 pub mod ids;
 pub mod project;
 pub mod run;
+pub mod secrets;
 pub mod settings;
 
 pub use agent::{Agent, AgentMode};
 pub use ids::{AgentId, EventId, MessageId, ProjectId, RepoId, RunId};
 pub use project::{Project, Repo};
+pub use secrets::Secrets;
 
 /// A moment in UTC. Its JSON form is RFC 3339 with milliseconds and `Z`, through [`time`].
 pub type Time = chrono::DateTime<chrono::Utc>;

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// Providers that abbado can start, with the models they offer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelSettings {
+    /// Day on which the prices were looked up, `2026-11-24`; null when nobody said.
+    #[serde(default)]
+    pub prices_as_of: Option<String>,
     /// One a CLI.
     pub providers: Vec<Provider>,
 }
@@ -55,6 +58,11 @@ impl ModelSettings {
     /// Says what is wrong with the document, or nothing.
     #[must_use]
     pub fn fault(&self) -> Option<String> {
+        if let Some(day) = &self.prices_as_of
+            && chrono::NaiveDate::parse_from_str(day, "%Y-%m-%d").is_err()
+        {
+            return Some("prices_as_of must be a day such as 2026-11-24, or null".into());
+        }
         let mut seen = std::collections::HashSet::new();
         for (at, provider) in self.providers.iter().enumerate() {
             let named = |field: &str| format!("providers[{at}].{field}");
@@ -169,8 +177,33 @@ mod tests {
 
     #[test]
     fn the_defaults_are_valid() {
-        assert_eq!(ModelSettings::defaults().fault(), None);
+        let models = ModelSettings::defaults();
+        assert_eq!(models.fault(), None);
+        assert!(
+            models.prices_as_of.is_some(),
+            "a table without a day is of no use"
+        );
         assert_eq!(NotificationSettings::default().fault(false), None);
+    }
+
+    #[test]
+    fn a_table_need_not_be_dated_but_not_wrongly() {
+        let undated: ModelSettings =
+            serde_json::from_str(r#"{"providers": []}"#).expect("no date is fine");
+        assert_eq!(undated.fault(), None);
+        for day in ["2026-11-31", "yesterday", ""] {
+            let prices_as_of = Some(day.to_owned());
+            let dated = ModelSettings {
+                prices_as_of,
+                ..undated.clone()
+            };
+            assert!(
+                dated
+                    .fault()
+                    .is_some_and(|why| why.starts_with("prices_as_of")),
+                "{day}"
+            );
+        }
     }
 
     #[test]

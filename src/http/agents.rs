@@ -8,7 +8,7 @@ use super::{
 use crate::{
     cli,
     domain::{
-        Agent, AgentId, ProjectId,
+        Agent, AgentId, ProjectId, Secrets,
         agent::{ALLOWED_TOOLS_DEFAULT, CLI_NAME_DEFAULT, MAX_TURNS_DEFAULT, ROLE_DEFAULT},
     },
     runtime::{Runtime, clock, ids},
@@ -85,6 +85,15 @@ impl AgentFields {
     }
 }
 
+/// Puts stored values back where the caller left masks.
+fn unmask(agent: &mut Agent, stored: &Secrets) -> Result<(), ApiError> {
+    let filled = stored.fill(&mut agent.provider_config);
+    filled.map_err(|name| {
+        let field = format!("provider_config.env.{name}");
+        ApiError::invalid(&field, "is a mask, and no value of it is stored")
+    })
+}
+
 fn check(agent: &Agent) -> Result<(), ApiError> {
     let fault = agent
         .fault(|name| cli::adapter(name).is_some())
@@ -136,8 +145,9 @@ pub(super) async fn create(
         updated_at: now,
     };
     fields.change(&mut agent);
+    unmask(&mut agent, &Secrets::default())?;
     check(&agent)?;
-    let answer = text(&agent)?;
+    let answer = text(&agent.clone().masked())?;
     let record = idempotent.map(|key| key.answered(&answer));
     runtime.shared.writer.put_agent(agent, record).await?;
     Ok(json(StatusCode::CREATED, answer))
@@ -157,7 +167,7 @@ pub(super) async fn get(
     runtime: web::Data<Runtime>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    ok(&agent(&runtime, &path).await?)
+    ok(&agent(&runtime, &path).await?.masked())
 }
 
 /// PUT agents/{id}
@@ -170,11 +180,13 @@ pub(super) async fn change(
     body: JsonBody<AgentFields>,
 ) -> Result<HttpResponse, ApiError> {
     let mut agent = agent(&runtime, &path).await?;
+    let stored = Secrets::of(&agent.provider_config);
     body.0.change(&mut agent);
+    unmask(&mut agent, &stored)?;
     check(&agent)?;
     agent.updated_at = clock::now();
     runtime.shared.writer.put_agent(agent.clone(), None).await?;
-    ok(&agent)
+    ok(&agent.masked())
 }
 
 /// DELETE agents/{id}
@@ -212,7 +224,8 @@ pub(super) async fn list(
         let known = reader.project(id)?.is_some();
         known.then(|| reader.agents(id)).transpose()
     });
-    ok(&found.await?.ok_or_else(|| unknown("project"))?)
+    let agents = found.await?.ok_or_else(|| unknown("project"))?;
+    ok(&agents.into_iter().map(Agent::masked).collect::<Vec<_>>())
 }
 
 /// GET agent-templates

@@ -20,6 +20,7 @@ mod branches;
 mod changes;
 mod events;
 mod hook;
+mod logs;
 pub mod openapi;
 mod projects;
 mod pull_requests;

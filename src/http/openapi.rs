@@ -1,7 +1,7 @@
 //! `openapi.json`: generated from the handlers, checked in under schema/, kept current by a test.
 
 use super::{
-    agents, branches, changes, events, hook, projects, pull_requests, queue, runs, settings,
+    agents, branches, changes, events, hook, logs, projects, pull_requests, queue, runs, settings,
     terminal, work,
 };
 use actix_web::{HttpResponse, http::StatusCode};
@@ -41,7 +41,7 @@ use utoipa::OpenApi;
         queue::reorder,
         queue::remove,
         runs::tasks,
-        runs::logs,
+        logs::logs,
         branches::list,
         branches::remove,
         branches::merge,

@@ -1,4 +1,4 @@
-//! Runs: made, listed, stopped, continued, deleted; their logs and tasks.
+//! Runs: made, listed, stopped, continued, deleted; their tasks.
 
 use super::{
     answer::{Key, array, decode, id, json, key, read, remember, unknown},
@@ -15,7 +15,6 @@ use crate::{
         },
     },
     git::{self, ErrorKind, GitError},
-    pty,
     runtime::{Request, Runtime, ids},
     store::RunFilter,
 };
@@ -325,87 +324,4 @@ pub(super) async fn tasks(
     let id: RunId = id(&path, "run")?;
     let tasks = read(&runtime, move |reader| reader.run_tasks(id)).await?;
     Ok(json(StatusCode::OK, tasks.ok_or_else(|| unknown("run"))?))
-}
-
-/// Most bytes of output answered at once; a client asks for the rest with `Range`.
-const LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
-
-/// GET runs/{id}/logs
-#[utoipa::path(get, path = "/api/runs/{id}/logs", tag = "runs", params(("id" = uuid::Uuid, Path)),
-    responses((status = 200, content_type = "text/plain"), (status = 206), (status = 404),
-              (status = 416)))]
-pub(super) async fn logs(
-    runtime: web::Data<Runtime>,
-    request: HttpRequest,
-    path: web::Path<String>,
-) -> Result<HttpResponse, ApiError> {
-    let id: RunId = id(&path, "run")?;
-    if !read(&runtime, move |reader| reader.run_exists(id)).await? {
-        return Err(unknown("run"));
-    }
-    let run_dir = runtime.shared.run_dir(id);
-    let folder = run_dir.clone();
-    let extent = web::block(move || pty::output_log::extent(&folder)).await;
-    let extent = extent.map_err(ApiError::fault)?.map_err(ApiError::fault)?;
-    let Some(extent) = extent else {
-        return Err(ApiError::not_found(
-            "This run has no output: its CLI was never started.",
-        ));
-    };
-    let (from, to, status) = match wanted(&request, extent.base, extent.end) {
-        Wanted::All => (extent.base, extent.end, StatusCode::OK),
-        Wanted::Part(from, to) => (from, to, StatusCode::PARTIAL_CONTENT),
-        Wanted::Nothing => {
-            return Ok(HttpResponse::RangeNotSatisfiable()
-                .insert_header(("Content-Range", format!("bytes */{}", extent.end)))
-                .content_type("text/plain; charset=utf-8")
-                .body("There is no output in that range."));
-        }
-    };
-    let length = usize::try_from((to - from).min(LOG_BYTES_MAX)).unwrap_or(usize::MAX);
-    let bytes = web::block(move || pty::output_log::read_at(&run_dir, from, length)).await;
-    let bytes = bytes.map_err(ApiError::fault)?.map_err(ApiError::fault)?;
-    let mut answer = HttpResponse::build(status);
-    answer
-        .content_type("text/plain; charset=utf-8")
-        .insert_header(("Accept-Ranges", "bytes"));
-    if status == StatusCode::PARTIAL_CONTENT {
-        let last = (from + bytes.len() as u64).saturating_sub(1);
-        let range = format!("bytes {from}-{last}/{}", extent.end);
-        answer.insert_header(("Content-Range", range));
-    }
-    Ok(answer.body(bytes))
-}
-
-enum Wanted {
-    All,
-    Part(u64, u64),
-    Nothing,
-}
-
-/// The one range asked for, in absolute offsets. Several ranges, or one that is not understood,
-/// are answered with the whole, as RFC 9110 allows.
-fn wanted(request: &HttpRequest, base: u64, end: u64) -> Wanted {
-    let header = request
-        .headers()
-        .get("Range")
-        .and_then(|value| value.to_str().ok());
-    let Some(range) = header.and_then(|value| value.strip_prefix("bytes=")) else {
-        return Wanted::All;
-    };
-    let Some((first, last)) = range.split_once('-') else {
-        return Wanted::All;
-    };
-    let (from, to) = match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
-        (Ok(from), Ok(last)) if last >= from => (from, last.saturating_add(1).min(end)),
-        (Ok(from), Err(_)) if last.trim().is_empty() => (from, end),
-        (Err(_), Ok(suffix)) if first.trim().is_empty() => (end.saturating_sub(suffix), end),
-        _ => return Wanted::All,
-    };
-    let from = from.max(base);
-    if from < to {
-        Wanted::Part(from, to)
-    } else {
-        Wanted::Nothing
-    }
 }

@@ -35,6 +35,7 @@ pub(super) struct AgentView {
     instructions: String,
     allowed_tools: String,
     max_turns: u32,
+    /// Values of `env` are shown as `***`; sent back so, they stay what they are.
     #[schema(value_type = Object)]
     provider_config: (),
     role: String,
@@ -343,6 +344,9 @@ pub(super) struct TaskView {
 
 #[derive(ToSchema)]
 pub(super) struct ModelSettingsView {
+    /// Day on which the prices were looked up; null when nobody said.
+    #[schema(format = Date)]
+    prices_as_of: Option<String>,
     providers: Vec<ProviderView>,
 }
 
@@ -361,6 +365,29 @@ pub(super) struct ProviderView {
     version: Option<String>,
     /// Only in answers.
     install_hint: Option<String>,
+    /// Only in answers, for the adapters of this build: who enforces which limit of an agent.
+    limits: Option<LimitsView>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct LimitsView {
+    interactive: ModeLimitsView,
+    headless: ModeLimitsView,
+}
+
+#[derive(ToSchema)]
+pub(super) struct ModeLimitsView {
+    max_turns: KeeperView,
+    allowed_tools: KeeperView,
+}
+
+/// `cli`: the CLI, told at its start. `counted`: abbado, which pauses the run. `none`: nobody.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum KeeperView {
+    Cli,
+    Counted,
+    None,
 }
 
 #[derive(ToSchema)]

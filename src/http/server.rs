@@ -3,7 +3,7 @@
 use super::{
     agents, branches, changes, error, events,
     gate::{Gate, GateConfig, RunFolderSecrets},
-    hook,
+    hook, logs,
     metrics::Metrics,
     openapi, peer, projects, pull_requests, queue, runs, settings,
     side::{self, HomeDir},
@@ -155,7 +155,7 @@ pub fn routes(app: &mut web::ServiceConfig) {
             "/api/runs/{id}/queue/{message_id}",
             web::delete().to(queue::remove),
         )
-        .route("/api/runs/{id}/logs", web::get().to(runs::logs))
+        .route("/api/runs/{id}/logs", web::get().to(logs::logs))
         .route("/api/runs/{id}/tasks", web::get().to(runs::tasks))
         .route("/api/runs/{id}/hook", web::post().to(hook::receive))
         .route("/api/runs/{id}/events", web::get().to(events::page))

@@ -7,7 +7,10 @@ use super::{
 };
 use crate::{
     cli, discord,
-    domain::settings::{ModelSettings, NotificationSettings},
+    domain::{
+        AgentMode,
+        settings::{ModelSettings, NotificationSettings},
+    },
     runtime::{Runtime, clock},
     store::Reader,
 };
@@ -17,11 +20,10 @@ use serde_json::{Value, json};
 use std::{
     collections::HashMap,
     process::Stdio,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-const MODELS: &str = "models";
 /// A program is asked for its version this often at most.
 const VERSION_AGE: Duration = Duration::from_secs(60);
 /// And has so long to answer.
@@ -40,16 +42,6 @@ pub(super) struct NotificationChange {
     notify_on_pipeline_complete: Option<bool>,
     notify_on_run_failed: Option<bool>,
     notify_on_attention: Option<bool>,
-}
-
-async fn models(runtime: &Runtime) -> Result<ModelSettings, ApiError> {
-    let stored = read(runtime, |reader| reader.setting(MODELS)).await?;
-    let stored = stored
-        .map(|document| serde_json::from_str(&document))
-        .transpose();
-    Ok(stored
-        .map_err(ApiError::fault)?
-        .unwrap_or_else(ModelSettings::defaults))
 }
 
 async fn notifications(runtime: &Runtime) -> Result<NotificationSettings, ApiError> {
@@ -73,6 +65,10 @@ async fn with_installed(
         shown["version"] = json!(version);
         if let Some(adapter) = cli::adapter(&provider.id) {
             shown["install_hint"] = json!(adapter.install_hint());
+            shown["limits"] = json!({
+                "interactive": adapter.limits(AgentMode::Interactive),
+                "headless": adapter.limits(AgentMode::Headless),
+            });
         }
     }
     ok(&document)
@@ -137,7 +133,7 @@ pub(super) async fn get_models(
     runtime: web::Data<Runtime>,
     installed: web::Data<Installed>,
 ) -> Result<HttpResponse, ApiError> {
-    let settings = models(&runtime).await?;
+    let settings = read(&runtime, Reader::model_settings).await?;
     with_installed(&runtime, &installed, &settings).await
 }
 
@@ -156,8 +152,10 @@ pub(super) async fn put_models(
             "The document is wrong: {why}."
         )));
     }
-    let document = serde_json::to_string(&settings).map_err(ApiError::fault)?;
-    runtime.shared.writer.put_setting(MODELS, document).await?;
+    let shared = Arc::clone(&runtime.shared);
+    shared.writer.put_model_settings(&settings).await?;
+    let held = web::block(move || shared.prices_changed()).await;
+    held.map_err(ApiError::fault)??;
     with_installed(&runtime, &installed, &settings).await
 }
 

@@ -4,7 +4,10 @@ use super::{
     messages::{Answer, Ask, AskError, Request},
     run_actor::{Along, From, Job, RunActor},
 };
-use crate::domain::run::{Command, event::StopBy};
+use crate::domain::{
+    Secrets,
+    run::{Command, event::StopBy},
+};
 use actix::{Handler, ResponseFuture};
 use tokio::sync::oneshot;
 
@@ -19,9 +22,13 @@ impl Handler<Ask> for RunActor {
             ..Along::default()
         };
         match ask.request {
-            Request::Create { new, idempotent } => {
+            Request::Create {
+                mut new,
+                idempotent,
+            } => {
                 let along = Along {
                     reply: Some(reply),
+                    secrets: Secrets::take(&mut new.agent.provider_config),
                     ..along(idempotent)
                 };
                 self.append(vec![(*new).into()], along, context);

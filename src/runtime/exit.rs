@@ -17,6 +17,7 @@ use crate::{
         event::StopBy,
     },
     pty::ExitReport,
+    store::StoreError,
 };
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use std::path::{Path, PathBuf};
@@ -220,7 +221,8 @@ impl RunActor {
         {
             return Some((of, reader));
         }
-        let context = TranscriptContext::new(run.created.agent.mode(), run.usage.clone());
+        let context = TranscriptContext::new(run.created.agent.mode(), run.usage.clone())
+            .priced(self.shared.prices());
         let output = run.output_offset;
         let reader = self.adapter()?.transcript(context)?;
         self.output_read = output + reader.output_read();
@@ -266,10 +268,18 @@ async fn ended(
     let run_dir = beside.shared.run_dir(beside.run.id);
     let failed = report.as_ref().is_none_or(|report| report.code != Some(0));
     let detail = if failed {
-        beside
-            .blocking(move || output::last_lines(&run_dir))
+        let (reader, id) = (beside.shared.reader.clone(), beside.run.id);
+        let lines = beside.blocking(move || {
+            let secrets = reader.run_secrets(id)?;
+            Ok::<_, StoreError>(output::last_lines(&run_dir, &secrets))
+        });
+        lines
             .await
-            .unwrap_or_default()
+            .and_then(|lines| lines.map_err(|error| error.to_string()))
+            .unwrap_or_else(|why| {
+                log::warn!(run_id:% = id; "The last lines of run {id} are left out: {why}.");
+                String::new()
+            })
     } else {
         String::new()
     };

@@ -269,7 +269,8 @@ fn notice(
     if !kind.is_some_and(|kind| kind.is_wanted(&untold.settings, untold.notify)) {
         return Ok(None);
     }
-    let mut story = Story::new(event.run_id);
+    let secrets = reader.run_secrets(event.run_id)?;
+    let mut story = Story::new(event.run_id, secrets);
     reader.walk_run(event.run_id, event.sequence, |stored| {
         story.hear(&stored.event()?, stored.created_at);
         Ok(())

@@ -2,7 +2,7 @@
 
 use crate::{
     cli::Transcript,
-    domain::run::command::Observation,
+    domain::{Secrets, run::command::Observation},
     pty::output_log::{extent, read_at},
 };
 use std::{io, path::Path};
@@ -41,16 +41,20 @@ pub(super) fn feed(
     Ok((observed, at))
 }
 
-/// The last lines that the screen of the CLI showed.
-pub(super) fn last_lines(run_dir: &Path) -> String {
+/// The last lines that the screen of the CLI showed, without secrets.
+pub(super) fn last_lines(run_dir: &Path, secrets: &Secrets) -> String {
     let Ok(Some(extent)) = extent(run_dir) else {
         return String::new();
     };
     let from = extent.end.saturating_sub(DETAIL_BYTES).max(extent.base);
-    let length = usize::try_from(extent.end - from).unwrap_or_default();
-    let Ok(bytes) = read_at(run_dir, from, length) else {
+    // One that lies across the beginning is seen whole first.
+    let before = (from - extent.base).min(secrets.longest() as u64);
+    let length = usize::try_from(extent.end - from + before).unwrap_or_default();
+    let Ok(mut bytes) = read_at(run_dir, from - before, length) else {
         return String::new();
     };
+    secrets.blot(&mut bytes);
+    bytes.drain(..usize::try_from(before).unwrap_or_default().min(bytes.len()));
     let side = std::num::NonZero::new(200).expect("200 is not 0");
     let mut screen = vt100::Parser::new(side, side, 0);
     screen.process(&bytes);

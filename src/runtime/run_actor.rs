@@ -16,7 +16,7 @@ use super::{
 use crate::{
     cli::{self, Adapter, Transcript},
     domain::{
-        RunId,
+        RunId, Secrets,
         run::{Command, Event, Rejection, Run, decide, effect, event::StopBy},
     },
     pty::SessionHandle,
@@ -117,6 +117,8 @@ pub(super) struct Along {
     pub reply: Option<Reply>,
     pub delivery: Option<Uuid>,
     pub idempotent: Option<Box<Idempotency>>,
+    /// With `run.created`: what the log must not hold.
+    pub secrets: Secrets,
     /// What the caller is answered; without it, what is to be shown.
     pub answer: Option<Answer>,
     pub shown: Shown,
@@ -262,6 +264,7 @@ impl RunActor {
             row: (!run.deleted).then_some(row),
             delivery: along.delivery,
             idempotent,
+            secrets: along.secrets,
         };
         self.pending += 1;
         let done = Done {

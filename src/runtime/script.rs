@@ -7,6 +7,7 @@ use super::effects::Beside;
 use crate::{domain::run::event::WorktreeAt, pty::output_log};
 use std::{
     io,
+    os::unix::fs::OpenOptionsExt,
     path::Path,
     process::{ExitStatus, Stdio},
     sync::atomic::{AtomicBool, Ordering},
@@ -75,6 +76,7 @@ impl Script {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
+            .mode(0o600)
             .open(&path);
         let log = log.map_err(fault)?;
         let from = log.metadata().map_err(fault)?.len();

@@ -370,15 +370,20 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 fn plan(run: &Run, shared: &super::Shared, attempt: u32) -> Result<LaunchSpec, String> {
-    let agent = &run.created.agent;
+    let mut agent = run.created.agent.clone();
     let adapter = cli::adapter(&agent.cli_name)
         .ok_or_else(|| format!("cli_name '{}' is no adapter of this build", agent.cli_name))?;
+    let secrets = shared.reader.run_secrets(run.id);
+    secrets
+        .map_err(|error| chain(&error))?
+        .fill(&mut agent.provider_config)
+        .map_err(|name| format!("the value of {name} in the agent's env was not kept"))?;
     let run_dir = shared.run_dir(run.id);
     let cwd = working_folder(run, &shared.worktrees_dir(run.id));
     let task = run.resume_with.as_deref().unwrap_or(&run.created.task);
     let resume = run.resume_with.as_ref().and_then(|_| run.session_id());
     let context = LaunchContext {
-        agent,
+        agent: &agent,
         run_id: run.id,
         run_dir: &run_dir,
         cwd: &cwd,

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    domain::{EventId, RunId},
+    domain::{EventId, RunId, settings::ModelSettings},
     git::RepoLocks,
     store::{Batch, Reader, StoreError, Writer},
 };
@@ -17,7 +17,7 @@ use actix::Addr;
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
 };
 use tokio::sync::mpsc;
 
@@ -42,6 +42,8 @@ pub struct Shared {
     pub notifier: Arc<Notifier>,
     /// File notification.
     pub(super) watch: Watch,
+    /// Stored prices; readers of transcripts take them when they begin.
+    prices: RwLock<Arc<ModelSettings>>,
     /// Attached terminals by run; an idle CLI with a viewer is left alone.
     viewers: Mutex<HashMap<RunId, usize>>,
 }
@@ -84,6 +86,24 @@ impl Shared {
             .join(run_id.to_string())
     }
 
+    /// The prices that are stored.
+    #[must_use]
+    pub fn prices(&self) -> Arc<ModelSettings> {
+        let held = self.prices.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&held)
+    }
+
+    /// Other prices were stored. Reads them again, so that of two changes at once the one that
+    /// was stored last is held. Blocks.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn prices_changed(&self) -> Result<(), StoreError> {
+        let mut held = self.prices.write().unwrap_or_else(PoisonError::into_inner);
+        *held = Arc::new(self.reader.model_settings()?);
+        Ok(())
+    }
+
     /// Viewers of a run.
     #[must_use]
     pub fn viewer_count(&self, run_id: RunId) -> usize {
@@ -118,6 +138,7 @@ impl Runtime {
         let notifier = Notifier::start(reader.clone(), writer.clone());
         let broadcaster = Broadcaster::start(floor, batches, Arc::clone(&notifier));
         let (watch, changed) = Watch::start()?;
+        let prices = RwLock::new(Arc::new(reader.model_settings()?));
         let shared = Arc::new(Shared {
             config,
             base_url: OnceLock::new(),
@@ -127,6 +148,7 @@ impl Runtime {
             heavy_jobs: tokio::sync::Semaphore::new(HEAVY_JOBS_MAX),
             notifier,
             watch,
+            prices,
             viewers: Mutex::default(),
         });
         let registry = Registry::start(Arc::clone(&shared), changed);

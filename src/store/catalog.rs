@@ -4,7 +4,9 @@ use super::{
     Reader, StoreError, Writer,
     reader::{time_at, uuid_at},
 };
-use crate::domain::{Agent, AgentId, Project, ProjectId, Repo, RepoId, Time, project::SetUp};
+use crate::domain::{
+    Agent, AgentId, Project, ProjectId, Repo, RepoId, Time, project::SetUp, settings::ModelSettings,
+};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::{
     ffi::OsString,
@@ -12,6 +14,8 @@ use std::{
     path::PathBuf,
 };
 
+/// Name of the settings document with models and prices.
+const MODELS: &str = "models";
 /// How long a first answer is remembered: a day.
 const IDEMPOTENCY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
@@ -212,20 +216,18 @@ impl Writer {
             .await
     }
 
-    /// Stores a settings document.
+    /// Stores the models and their prices.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn put_setting(
-        &self,
-        name: &'static str,
-        document: String,
-    ) -> Result<(), StoreError> {
+    pub async fn put_model_settings(&self, settings: &ModelSettings) -> Result<(), StoreError> {
+        let document = serde_json::to_string(settings)
+            .map_err(|error| StoreError::Database(error.to_string()))?;
         self.run(move |connection| {
             connection.execute(
                 "INSERT INTO settings (name, document) VALUES (?1, ?2)
                  ON CONFLICT (name) DO UPDATE SET document = ?2",
-                params![name, document],
+                params![MODELS, document],
             )?;
             Ok(())
         })
@@ -301,11 +303,22 @@ impl Reader {
         })
     }
 
+    /// The models and their prices; the defaults when they were never changed.
+    ///
+    /// # Errors
+    /// When the database fails or the document does not decode.
+    pub fn model_settings(&self) -> Result<ModelSettings, StoreError> {
+        let Some(document) = self.setting(MODELS)? else {
+            return Ok(ModelSettings::defaults());
+        };
+        serde_json::from_str(&document).map_err(|error| StoreError::Corrupt(error.to_string()))
+    }
+
     /// A settings document as stored; nothing when it was never changed.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
+    pub(super) fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
         self.with(|connection| {
             let mut query =
                 connection.prepare_cached("SELECT document FROM settings WHERE name = ?1")?;

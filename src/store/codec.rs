@@ -1,6 +1,6 @@
 //! Stored bytes and the wire form of an event. The only place that knows either.
 
-use super::StoreError;
+use super::{StoreError, secrets};
 use crate::domain::{
     EventId, RunId, Time,
     run::{Event, event::EVENT_VERSION},
@@ -43,13 +43,15 @@ impl StoredEvent {
     pub fn wire(&self) -> String {
         // The payload is JSON text already: parsing it to print it again would be the only cost
         // of a replay. The other fields need no escaping.
+        let masked = (self.event_type == "run.created").then(|| secrets::masked(&self.payload));
+        let masked = masked.flatten();
         format!(
             r#"{{"id":{},"run_id":"{}","sequence":{},"event_type":"{}","payload":{},"created_at":"{}"}}"#,
             self.id,
             self.run_id,
             self.sequence,
             self.event_type,
-            self.payload,
+            masked.as_ref().unwrap_or(&self.payload),
             time::format(&self.created_at),
         )
     }

@@ -5,13 +5,17 @@
 
 use super::{Location, StoreError};
 use rusqlite::{Connection, OpenFlags};
-use std::os::unix::fs::PermissionsExt;
+use std::{
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+};
 
 /// Schema steps in order; the version of a database is how many of them it has.
 const STEPS: &[&str] = &[
     include_str!("../../schema/0001_initial.sql"),
     include_str!("../../schema/0002_notified.sql"),
     include_str!("../../schema/0003_queue.sql"),
+    include_str!("../../schema/0004_run_secrets.sql"),
 ];
 
 /// Opens (or makes) the database for writing.
@@ -57,8 +61,26 @@ fn keep_copy(location: &Location, found: u32) -> Result<(), StoreError> {
     if copy.exists() {
         return Ok(());
     }
+    // SQLite writes into an empty file, whose mode is ours; the name says that it is whole.
+    let aside = copy.with_extension("bak.new");
+    make_private(&aside).map_err(|error| StoreError::Database(error.to_string()))?;
     let connection = Connection::open(location.path())?;
-    connection.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
+    connection.execute("VACUUM INTO ?1", [aside.to_string_lossy()])?;
+    std::fs::rename(&aside, &copy).map_err(|error| StoreError::Database(error.to_string()))
+}
+
+/// An empty file that is its owner's alone, in the place of any other.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut options = std::fs::File::options();
+    options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     Ok(())
 }
 
@@ -102,8 +124,46 @@ mod tests {
             version.unwrap()
         };
         assert_eq!(version(&open(&location).unwrap()), STEPS.len());
-        let copy = Connection::open(folder.path().join("abbado.db.v1.bak")).unwrap();
-        assert_eq!(version(&copy), 1);
+        let copy = folder.path().join("abbado.db.v1.bak");
+        assert_eq!(version(&Connection::open(&copy).unwrap()), 1);
+        let mode = std::fs::metadata(&copy).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "it holds what the database holds");
+    }
+
+    #[test]
+    fn old_answers_to_new_agents_lose_their_secrets() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::of(folder.path());
+        let old = Connection::open(location.path()).unwrap();
+        for step in &STEPS[..3] {
+            old.execute_batch(step).unwrap();
+        }
+        old.pragma_update(None, "user_version", 3).unwrap();
+        let agent = r#"{"id":"a","provider_config":{"env":{"KEY":"sk-1","B":"x"},"bin":"b"}}"#;
+        let answers = [
+            (
+                agent,
+                r#"{"id":"a","provider_config":{"env":{"KEY":"***","B":"***"},"bin":"b"}}"#,
+            ),
+            (r#"{"id":"p"}"#, r#"{"id":"p"}"#),
+            ("", ""),
+        ];
+        for (at, (answer, _)) in answers.iter().enumerate() {
+            let row = rusqlite::params![at.to_string(), answer];
+            old.execute(
+                "INSERT INTO idempotency VALUES ('s', ?1, x'00', 201, ?2, 0)",
+                row,
+            )
+            .unwrap();
+        }
+        drop(old);
+        let new = open(&location).unwrap();
+        let mut query = new
+            .prepare("SELECT answer FROM idempotency ORDER BY key")
+            .unwrap();
+        let rows = query.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        let rows: Vec<String> = rows.map(Result::unwrap).collect();
+        assert_eq!(rows, answers.map(|(_, masked)| masked.to_owned()));
     }
 
     #[test]

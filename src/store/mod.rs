@@ -9,6 +9,7 @@ mod migrate;
 mod notified;
 mod projection;
 mod reader;
+mod secrets;
 #[cfg(test)]
 mod tests;
 mod writer;

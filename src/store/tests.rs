@@ -1,13 +1,14 @@
 //! The store's contract, on a real database file.
 
 mod notified;
+mod secrets;
 
 use super::{
     Append, Batch, Location, Reader, StoreError, Writer, catalog::Idempotent, encode, migrate,
     open, projection::RunRow, rebuild,
 };
 use crate::domain::{
-    RunId, Time,
+    RunId, Secrets, Time,
     run::{Event, Run},
 };
 use chrono::TimeZone;
@@ -72,6 +73,7 @@ impl History {
             row: self.run.as_ref().filter(|run| !run.deleted).map(RunRow::of),
             delivery: None,
             idempotent: None,
+            secrets: Secrets::default(),
         }
     }
 }

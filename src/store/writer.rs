@@ -12,8 +12,9 @@ use super::{
     catalog::{self, Idempotent},
     codec::{Payload, StoredEvent, VERSION},
     projection::{self, RunRow},
+    secrets,
 };
-use crate::domain::{RunId, Time};
+use crate::domain::{RunId, Secrets, Time};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::{
     collections::{HashMap, HashSet},
@@ -48,6 +49,8 @@ pub struct Append {
     pub delivery: Option<Uuid>,
     /// The first answer under an Idempotency-Key.
     pub idempotent: Option<Idempotent>,
+    /// With `run.created`: what the log must not hold.
+    pub secrets: Secrets,
 }
 
 /// Events of one commit, in the order of their ids.
@@ -277,6 +280,9 @@ impl Worker {
         if let Some(record) = &append.idempotent {
             catalog::remember(&self.connection, record, append.at)?;
         }
+        if !append.secrets.is_empty() {
+            secrets::keep(&self.connection, id, &append.secrets)?;
+        }
         let mut sequence = found;
         let mut delivery = append.delivery;
         for payload in append.events {
@@ -342,7 +348,7 @@ impl Worker {
         Ok(self.connection.last_insert_rowid())
     }
 
-    /// Drops a run and its events but the last one, which says that it was deleted.
+    /// Drops a run, its secrets, and its events but the last one, which says that it was deleted.
     fn delete_run(&self, id: RunId, last: u64) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("DELETE FROM runs WHERE id = ?1")?
@@ -350,7 +356,7 @@ impl Worker {
         self.connection
             .prepare_cached("DELETE FROM events WHERE run_id = ?1 AND sequence < ?2")?
             .execute(params![id.0.as_bytes(), last])?;
-        Ok(())
+        secrets::remove(&self.connection, id)
     }
 
     /// One row a run, however many appends of it the batch held.

@@ -3,7 +3,7 @@
 use crate::support::{Server, World, text};
 use abbado::{
     domain::{
-        RunId,
+        RunId, Secrets,
         run::{Event, Run},
     },
     store::{self, Append, Location, RunRow, encode},
@@ -49,6 +49,7 @@ fn finished(id: RunId) -> Append {
         row: run.as_ref().map(RunRow::of),
         delivery: None,
         idempotent: None,
+        secrets: Secrets::default(),
     }
 }
 

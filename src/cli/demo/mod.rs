@@ -9,10 +9,10 @@ mod session;
 mod terminal;
 
 use super::{
-    Adapter, CliError, LaunchContext, LaunchPlan, Transcript, TranscriptContext, hook_files, hooks,
-    launch, transcript::ClaudeTranscript,
+    Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,
+    hook_files, hooks, launch, transcript::ClaudeTranscript,
 };
-use crate::domain::run::command::Hook;
+use crate::domain::{AgentMode, run::command::Hook};
 use serde_json::Value;
 use session::Session;
 use std::ffi::OsString;
@@ -36,6 +36,16 @@ impl Adapter for Demo {
 
     fn install_hint(&self) -> &'static str {
         "it is a part of abbado itself; start the server from its installed place"
+    }
+
+    fn limits(&self, mode: AgentMode) -> Limits {
+        Limits {
+            max_turns: match mode {
+                AgentMode::Interactive => Keeper::Counted,
+                AgentMode::Headless => Keeper::None,
+            },
+            allowed_tools: Keeper::None,
+        }
     }
 
     fn works_at_once(&self) -> bool {

@@ -4,7 +4,7 @@ use crate::domain::{
     run::{command::Usage, event::CostSource},
     settings::ModelSettings,
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// Tokens in the order of the price table: input, output, cache read, cache write.
 pub(super) type Tokens = [u64; 4];
@@ -21,7 +21,7 @@ struct Counted {
 
 /// Totals of a run: what earlier sessions used, and the present one.
 pub(super) struct Totals {
-    prices: ModelSettings,
+    prices: Arc<ModelSettings>,
     source_before: Option<CostSource>,
     /// Sessions before the present one.
     earlier: Tokens,
@@ -45,7 +45,7 @@ pub(super) struct Totals {
 
 impl Totals {
     /// Goes on from totals that were told before.
-    pub(super) fn new(prices: ModelSettings, baseline: &Usage) -> Self {
+    pub(super) fn new(prices: Arc<ModelSettings>, baseline: &Usage) -> Self {
         Self {
             prices,
             source_before: baseline.cost_source,
@@ -65,15 +65,20 @@ impl Totals {
     }
 
     /// The price table.
-    pub(super) const fn prices(&self) -> &ModelSettings {
+    pub(super) const fn prices(&self) -> &Arc<ModelSettings> {
         &self.prices
     }
 
     /// Says that the session read so far is a part of `baseline`, which was told before: only what
-    /// is beyond it counts as earlier.
+    /// is beyond it counts as earlier. The session is estimated by the present prices: without
+    /// tokens beyond it another cost is no earlier one, but another price.
     pub(super) fn contained_in(&mut self, baseline: &Usage) {
         self.earlier = minus(tokens_of(baseline), self.tokens);
-        self.earlier_cost = (baseline.cost_usd - self.session_cost()).max(0.0);
+        self.earlier_cost = if self.earlier == [0; 4] {
+            0.0
+        } else {
+            (baseline.cost_usd - self.session_cost()).max(0.0)
+        };
         self.earlier_reported = baseline.cost_source == Some(CostSource::Reported);
         self.earlier_ms = baseline.duration_ms.saturating_sub(self.ms);
         if self.model.is_none() {

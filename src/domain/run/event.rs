@@ -162,7 +162,7 @@ payloads! {
         parent_run_id: Option<RunId>,
         /// Whether people are told when it idles or ends.
         notify: bool,
-        /// The whole configuration as it was.
+        /// The whole configuration as it was, without the values of its environment.
         agent: Agent,
         /// The repositories as they were.
         repos: Vec<RepoBase>,

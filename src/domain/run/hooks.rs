@@ -13,7 +13,6 @@ use super::{
     outbox::{self, Typing},
     state::{Run, Status},
 };
-use crate::domain::AgentMode;
 
 /// Events of a hook, with what the transcript said up to it.
 pub(super) fn heard(run: &Run, hook: Hook, observed: &[Observation]) -> Vec<Event> {
@@ -354,8 +353,7 @@ fn with_work(run: &Run, event: Event, turn_id: Option<String>, moves: bool) -> V
 
 fn turn_over(run: &Run, last_message: Option<String>, turn_id: Option<String>) -> Event {
     let agent = &run.created.agent;
-    let counted = agent.cli_name != "command" && agent.mode() == AgentMode::Interactive;
-    let by = if counted && run.num_turns + 1 >= agent.max_turns {
+    let by = if agent.counts_turns() && run.num_turns + 1 >= agent.max_turns {
         PausedBy::Limit
     } else {
         PausedBy::Stop

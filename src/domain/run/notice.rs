@@ -8,7 +8,7 @@ use super::{
     event::{CompletedBy, Event, PausedBy, RunCompleted, RunPaused},
     state::{Run, Status},
 };
-use crate::domain::{RunId, Time, settings::NotificationSettings};
+use crate::domain::{RunId, Secrets, Time, settings::NotificationSettings};
 
 /// Types of the events that may tell something. The store has an index of these.
 pub const TELLING: [&str; 4] = [
@@ -17,9 +17,6 @@ pub const TELLING: [&str; 4] = [
     "run.failed",
     "agent.needs_attention",
 ];
-/// Values of an agent's environment that are shorter are words like `true`, not secrets.
-const SECRET_CHARS_MIN: usize = 8;
-const BLANKED: &str = "***";
 
 /// What is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +87,8 @@ pub struct Notice {
 #[derive(Debug)]
 pub struct Story {
     id: RunId,
+    /// Told to nobody.
+    secrets: Secrets,
     run: Option<Run>,
     /// The agent's last words.
     said: Option<String>,
@@ -98,11 +97,12 @@ pub struct Story {
 }
 
 impl Story {
-    /// Nothing heard yet.
+    /// Nothing heard yet of a run whose agent was given these values.
     #[must_use]
-    pub const fn new(id: RunId) -> Self {
+    pub const fn new(id: RunId, secrets: Secrets) -> Self {
         Self {
             id,
+            secrets,
             run: None,
             said: None,
             told: None,
@@ -134,13 +134,13 @@ impl Story {
         let run = self.run.as_ref()?;
         let (kind, text) = self.told.as_ref()?;
         let created = &run.created;
-        let secrets = secrets(run);
+        let secrets = &self.secrets;
         kind.is_wanted(switches, run.notify).then(|| Notice {
             kind: *kind,
             run_id: run.id,
-            text: without(&secrets, text),
-            task: without(&secrets, &created.task),
-            agent: without(&secrets, &created.agent.name),
+            text: secrets.conceal(text),
+            task: secrets.conceal(&created.task),
+            agent: secrets.conceal(&created.agent.name),
             status: run.status,
             cost_usd: run.usage.cost_source.map(|_| run.usage.cost_usd),
             at: run.updated_at,
@@ -190,20 +190,4 @@ fn ended(completed: &RunCompleted) -> String {
         CompletedBy::SessionEnd => "the session ended".to_owned(),
         CompletedBy::Exit => "the program ended by itself".to_owned(),
     }
-}
-
-/// Values that the agent was given in its environment, the longest first: one may hold another.
-fn secrets(run: &Run) -> Vec<String> {
-    let values = run.created.agent.env().into_iter().map(|(_, value)| value);
-    let mut secrets: Vec<String> = values
-        .filter(|value| value.chars().count() >= SECRET_CHARS_MIN)
-        .collect();
-    secrets.sort_by_key(|value| std::cmp::Reverse(value.len()));
-    secrets
-}
-
-fn without(secrets: &[String], text: &str) -> String {
-    secrets.iter().fold(text.to_owned(), |text, secret| {
-        text.replace(secret, BLANKED)
-    })
 }

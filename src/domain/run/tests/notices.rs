@@ -2,6 +2,7 @@
 
 use super::support::*;
 use crate::domain::{
+    Secrets,
     run::{
         Event, Status,
         event::*,
@@ -29,8 +30,17 @@ fn told_of(
     events: impl IntoIterator<Item = Event>,
     switches: &NotificationSettings,
 ) -> Option<Notice> {
+    told_with(Secrets::default(), created, events, switches)
+}
+
+fn told_with(
+    secrets: Secrets,
+    created: RunCreated,
+    events: impl IntoIterator<Item = Event>,
+    switches: &NotificationSettings,
+) -> Option<Notice> {
     let live = given_created(created, events);
-    let mut story = Story::new(live.run.id);
+    let mut story = Story::new(live.run.id, secrets);
     for (second, event) in (1..).zip(&live.log) {
         story.hear(event, at(second));
     }
@@ -241,7 +251,8 @@ fn values_of_the_agents_environment_are_blanked() {
             paused(PausedBy::Stop, None),
         ],
     );
-    let notice = told_of(created, log, &all()).expect("a pause is told");
+    let secrets = Secrets::take(&mut created.agent.provider_config);
+    let notice = told_with(secrets, created, log, &all()).expect("a pause is told");
     assert_eq!(notice.text, "it is ***, true");
     assert_eq!(notice.task, "use *** truely");
 }

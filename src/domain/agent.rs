@@ -71,6 +71,12 @@ impl Agent {
         }
     }
 
+    /// The CLI has no hooks that must come, so that it works as soon as its process does.
+    #[must_use]
+    pub fn works_at_once(&self) -> bool {
+        self.cli_name == "command"
+    }
+
     /// Program to run instead of the adapter's default.
     #[must_use]
     pub fn bin(&self) -> Option<&str> {

@@ -201,6 +201,38 @@ fn an_interrupt_of_the_first_tool_is_seen() {
     assert_eq!(processes(&run), [""; 0]);
 }
 
+/// Claude asks whether the folder is trusted, and tells no hook of it.
+#[test]
+fn a_repository_that_is_not_trusted_calls_for_a_person() {
+    let world = World::new();
+    let model = Model::start(&world);
+    let server = world.serve_with(&[("ABBADO_WAITS", "quiet.no_hook=3000")]);
+    let fields = claude(&world, &model, "interactive");
+    let seen = world.path("claude/.claude.json");
+    std::fs::write(seen, r#"{"hasCompletedOnboarding": true}"#).unwrap();
+    let agent = server.agent(&world, fields);
+    let run = server.run(&agent, STEP);
+    let view = server.wait(&run, "a person is called", |view| {
+        !view["attention"].is_null()
+    });
+    assert_eq!(
+        (&view["status"], &view["attention"]["kind"]),
+        (&"queued".into(), &"no_hook".into())
+    );
+    server.wait(&run, "the dialog is there", |_| {
+        let screen = server.get(&format!("runs/{run}/logs")).text;
+        screen.contains("trust")
+    });
+    // Leaving is its first answer: one up.
+    type_in(&server, &run, b"\x1b[A");
+    type_in(&server, &run, b"\r");
+    let view = server.wait_status(&run, "paused");
+    assert_eq!(view["attention"], Value::Null);
+    assert_eq!(view["activity"]["what"], "waiting for a prompt");
+    server.post_empty(&format!("runs/{run}/cancel")).expect(200);
+    assert_eq!(processes(&run), [""; 0]);
+}
+
 #[test]
 fn an_idle_claude_is_cancelled_as_well() {
     let world = World::new();

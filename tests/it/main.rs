@@ -25,6 +25,7 @@ mod remotes;
 mod runs;
 mod scale;
 mod set_up;
+mod silence;
 mod support;
 mod terminal;
 mod work;

@@ -354,7 +354,7 @@ fn with_work(run: &Run, event: Event, turn_id: Option<String>, moves: bool) -> V
 
 fn turn_over(run: &Run, last_message: Option<String>, turn_id: Option<String>) -> Event {
     let agent = &run.created.agent;
-    let counted = agent.cli_name != "command" && agent.mode() == AgentMode::Interactive;
+    let counted = !agent.works_at_once() && agent.mode() == AgentMode::Interactive;
     let by = if counted && run.num_turns + 1 >= agent.max_turns {
         PausedBy::Limit
     } else {

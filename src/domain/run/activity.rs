@@ -97,10 +97,11 @@ impl Run {
     }
 
     /// True while a live CLI works, so that a word of it is to come. An open question explains why
-    /// none does.
+    /// none does; and a missing first hook is the better thing to say.
     #[must_use]
     pub fn waits_for_word(&self) -> bool {
-        self.quiet.is_none() && self.attention.is_none() && self.works_in_process()
+        let explained = self.attention.is_some() || self.waits_for_hook();
+        self.quiet.is_none() && !explained && self.works_in_process()
     }
 
     fn works_in_process(&self) -> bool {

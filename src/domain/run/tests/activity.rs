@@ -396,6 +396,8 @@ fn every_text_has_its_evidence() {
 #[test]
 fn the_first_hook_takes_the_call_back() {
     let live = given(mute())
+        .when(silent(1, Lacks::Event))
+        .then_nothing()
         .when(silent(1, Lacks::Hook))
         .then_types(&["run.quiet", "agent.needs_attention"]);
     let asked = live.run.attention.clone().expect("a person is called");

@@ -18,7 +18,7 @@ pub struct ClaudeCode;
 
 /// Hooks that mean something to a run. Never `WorktreeCreate`: registering it replaces Claude's own
 /// making of worktrees.
-const HOOKS: [&str; 13] = [
+const HOOKS: [&str; 15] = [
     "SessionStart",
     "SessionEnd",
     "UserPromptSubmit",
@@ -31,6 +31,8 @@ const HOOKS: [&str; 13] = [
     "SubagentStop",
     "Stop",
     "StopFailure",
+    "PreCompact",
+    "PostCompact",
     "MessageDisplay",
 ];
 

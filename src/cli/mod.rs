@@ -337,5 +337,10 @@ mod tests {
             .filter(|name| adapter(name).is_some_and(Adapter::works_at_once))
             .collect();
         assert_eq!(at_once, ["command"]);
+        for name in NAMES {
+            let mut agent = testing::Launch::new(name).agent;
+            agent.cli_name = name.to_owned();
+            assert_eq!(agent.works_at_once(), at_once.contains(&name), "{name}");
+        }
     }
 }

@@ -95,7 +95,13 @@ impl Agent {
     /// every CLI. A headless one has one turn a process; of any other program no turn is known.
     #[must_use]
     pub fn counts_turns(&self) -> bool {
-        self.cli_name != "command" && self.mode() == AgentMode::Interactive
+        !self.works_at_once() && self.mode() == AgentMode::Interactive
+    }
+
+    /// The CLI has no hooks that must come, so that it works as soon as its process does.
+    #[must_use]
+    pub fn works_at_once(&self) -> bool {
+        self.cli_name == "command"
     }
 
     /// Program to run instead of the adapter's default.

@@ -238,7 +238,7 @@ impl RunActor {
                 self.execute(command, Along::default(), context);
             }
             Process::Alive { .. } if stop.is_some() => self.end_process(context),
-            Process::Alive { .. } => {}
+            Process::Alive { .. } => self.watch_silence(context),
             // Its exit is in the log: the holder waits only for our word.
             Process::None | Process::Exited { .. } => return self.acknowledge(context),
         }
@@ -297,6 +297,7 @@ impl RunActor {
                     self.end_by_signals(context);
                 }
             }
+            Timer::Silent { lacks } => self.silence_rung(lacks, context),
             Timer::EnterAgain { id } => self.enter_again(id, context),
             Timer::GiveUp { id } => self.give_up(id, context),
             Timer::Lingering { attempt } => {

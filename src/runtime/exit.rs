@@ -79,6 +79,15 @@ impl RunActor {
                         actor.execute(command, Along::default(), context);
                     }
                 }),
+                Job::Silence(lacks) => {
+                    self.read_transcript(None, context, move |observed, actor, context| {
+                        if !observed.is_empty() {
+                            let command = Command::Observed(observed);
+                            actor.execute(command, Along::default(), context);
+                        }
+                        actor.notice_silence(lacks, context);
+                    });
+                }
                 Job::Exit { report, attempt } => {
                     self.read_transcript(None, context, move |observed, actor, context| {
                         actor.beside(context, move |beside| {

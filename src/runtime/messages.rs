@@ -6,7 +6,7 @@ use crate::{
         run::{
             Command, Rejection,
             command::{Checkpoint, NewRun},
-            event::{StopBy, WorktreeAt},
+            event::{Lacks, StopBy, WorktreeAt},
         },
     },
     pty::{ExitReport, Session},
@@ -247,6 +247,11 @@ pub enum Timer {
     GiveUp {
         /// Which.
         id: MessageId,
+    },
+    /// A CLI that is to say something.
+    Silent {
+        /// What.
+        lacks: Lacks,
     },
     /// A CLI at its prompt.
     Idle {

@@ -6,12 +6,14 @@
 //!
 //! What must keep its order (spooled hooks, hooks, the end of the process) waits in one list.
 
+pub(super) use super::jobs::{From, Job};
 use super::{
     clock,
     delivery::{Settled, Shown, Waiting},
     messages::{Answer, AskError, Idempotency, News, Tell},
     registry::{Passivate, Registry},
     shared::Shared,
+    silence::Watches,
 };
 use crate::{
     cli::{self, Adapter, Transcript},
@@ -60,6 +62,8 @@ pub struct RunActor {
     pub(super) transcript: Option<(String, Box<dyn Transcript>)>,
     /// Absolute offset up to which the output of a headless CLI was read.
     pub(super) output_read: u64,
+    /// Timers that wait for a word of the CLI.
+    pub(super) watches: Watches,
     /// Raised to stop a set-up that is under way.
     pub(super) set_up: Option<Arc<AtomicBool>>,
     /// A deletion is under way.
@@ -84,31 +88,6 @@ pub struct RunActor {
     /// Held by whoever replaces files of the worktrees, or numbers a checkpoint.
     pub(super) world: Arc<tokio::sync::Mutex<()>>,
     failed: Option<StoreError>,
-}
-
-/// Something that must keep its order.
-pub(super) enum Job {
-    /// A hook.
-    Hook {
-        payload: serde_json::Value,
-        delivery: Option<Uuid>,
-        from: From,
-    },
-    /// The transcript may have grown.
-    Look,
-    /// The process is gone.
-    Exit {
-        report: Option<crate::pty::ExitReport>,
-        attempt: u32,
-    },
-}
-
-/// Where a hook came from.
-pub(super) enum From {
-    /// A caller waits for it.
-    Caller(Reply),
-    /// A spool file, removed when its events are durable.
-    Spool(PathBuf),
 }
 
 /// What goes with a command.
@@ -153,6 +132,7 @@ impl RunActor {
             session: None,
             transcript: None,
             output_read: 0,
+            watches: Watches::default(),
             set_up: None,
             deleting: false,
             waiting: None,
@@ -267,6 +247,7 @@ impl RunActor {
             secrets: along.secrets,
         };
         self.pending += 1;
+        self.watch_silence(context);
         let done = Done {
             effects,
             stopped,

@@ -10,6 +10,13 @@ use std::path::PathBuf;
 const LONG: &str =
     "Wait #steps:[{\"call\":{\"tool\":\"Bash\",\"input\":{\"command\":\"tail -f /dev/null\"}}}]";
 
+/// 0.3015 dollars, and a tool that goes on.
+const COSTLY: &str = r#"Wait #steps:[{"call":{"tool":"Bash","input":{"command":"tail -f /dev/null"}},"usage":{"input":100000,"output":100}}]"#;
+
+/// 0.0045 dollars.
+const CHEAP: &str =
+    r#"Once more #steps:[{"say":"That is all.","usage":{"input":1000,"output":100}}]"#;
+
 const STEP: &str = "Once more #steps:[{\"say\":\"That is all.\"}]";
 
 #[test]
@@ -199,6 +206,75 @@ fn an_interrupt_of_the_first_tool_is_seen() {
     assert_eq!(view["reason"], "the turn was interrupted");
     server.post_empty(&format!("runs/{run}/cancel")).expect(200);
     assert_eq!(processes(&run), [""; 0]);
+}
+
+/// Claude asks whether the folder is trusted, and tells no hook of it.
+#[test]
+fn a_repository_that_is_not_trusted_calls_for_a_person() {
+    let world = World::new();
+    let model = Model::start(&world);
+    let server = world.serve_with(&[("ABBADO_WAITS", "quiet.no_hook=3000")]);
+    let fields = claude(&world, &model, "interactive");
+    let seen = world.path("claude/.claude.json");
+    std::fs::write(seen, r#"{"hasCompletedOnboarding": true}"#).unwrap();
+    let agent = server.agent(&world, fields);
+    let run = server.run(&agent, STEP);
+    let view = server.wait(&run, "a person is called", |view| {
+        !view["attention"].is_null()
+    });
+    assert_eq!(
+        (&view["status"], &view["attention"]["kind"]),
+        (&"queued".into(), &"no_hook".into())
+    );
+    server.wait(&run, "the dialog is there", |_| {
+        let screen = server.get(&format!("runs/{run}/logs")).text;
+        screen.contains("trust")
+    });
+    // Leaving is its first answer: one up.
+    type_in(&server, &run, b"\x1b[A");
+    type_in(&server, &run, b"\r");
+    let view = server.wait_status(&run, "paused");
+    assert_eq!(view["attention"], Value::Null);
+    assert_eq!(view["activity"]["what"], "waiting for a prompt");
+    server.post_empty(&format!("runs/{run}/cancel")).expect(200);
+    assert_eq!(processes(&run), [""; 0]);
+}
+
+/// Its next process tells a cost at its end that leaves out the killed one's.
+#[test]
+fn the_cost_of_a_killed_claude_is_not_lost() {
+    let world = World::new();
+    let model = Model::start(&world);
+    let server = world.serve();
+    let agent = server.agent(&world, claude(&world, &model, "interactive"));
+    let run = server.run(&agent, COSTLY);
+    let cost = |view: &Value| view["cost_usd"].as_f64().unwrap();
+    let before = server.wait(&run, "a tool works, its call is counted", |view| {
+        view["activity"]["what"] == "tool Bash" && view["tokens_in"] == 100_000
+    });
+    let pid = before["process"]["pid"].as_i64().unwrap();
+    let pid = nix::unistd::Pid::from_raw(pid.try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+    server.wait_status(&run, "failed");
+    let more = serde_json::json!({"message": CHEAP});
+    server
+        .post(&format!("runs/{run}/continue"), &more)
+        .expect(200);
+    let resumed = server.wait(&run, "the message is answered and counted", |view| {
+        view["status"] == "paused" && view["tokens_in"] == 101_000
+    });
+    a_person_leaves(&server, &run);
+    let after = server.view(&run);
+    let [before, resumed, after] = [&before, &resumed, &after].map(cost);
+    assert!((before - 0.3015).abs() < 1e-6, "{before}");
+    assert!((resumed - 0.306).abs() < 1e-6, "{resumed}");
+    // What the last process told may hold more than its transcript, such as titles.
+    assert!((0.306 - 1e-6..0.5).contains(&after), "{after}");
+    let told = payloads(&server, &run, "run.result");
+    let sums = told.iter().map(|told| told["cost_usd"].as_f64().unwrap());
+    let sums: Vec<f64> = sums.collect();
+    assert!(sums.is_sorted(), "it shrank: {sums:?}");
+    assert_eq!(told.last().unwrap()["cost_source"], "estimated");
 }
 
 #[test]

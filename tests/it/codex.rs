@@ -333,23 +333,61 @@ fn a_private_state_is_all_in_the_run_folder() {
     assert!(!rollout.exists());
 }
 
-/// Codex asks, and the run waits for a person's answer at the terminal.
+/// Agent fields of a Codex for which the world's repository is not trusted.
+fn untrusting(world: &World, model: &Model) -> Value {
+    let fields = codex(world, model, "interactive");
+    let settings = world.path("codex/config.toml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    let (before, _) = text.split_once("[projects.").unwrap();
+    std::fs::write(&settings, before).unwrap();
+    fields
+}
+
+fn wait_asked(server: &Server, run: &str) {
+    server.wait(run, "Codex asks", |_| {
+        let screen = server.get(&format!("runs/{run}/logs")).text;
+        screen.contains("Folder access")
+    });
+}
+
+/// Codex asks, tells no hook of it, and a person is called to the terminal.
+#[test]
+fn a_repository_that_is_not_trusted_calls_for_a_person() {
+    let world = World::new();
+    let model = Model::start(&world);
+    let server = world.serve_with(&[("ABBADO_WAITS", "quiet.no_hook=3000")]);
+    let agent = server.agent(&world, untrusting(&world, &model));
+    let run = server.run(&agent, STEP);
+    wait_asked(&server, &run);
+    let view = server.wait(&run, "a person is called", |view| {
+        !view["attention"].is_null()
+    });
+    assert_eq!(
+        (&view["status"], &view["attention"]["kind"]),
+        (&"queued".into(), &"no_hook".into())
+    );
+    let what = text(&view["activity"], "what");
+    assert!(
+        what.starts_with("The CLI has run for 3 s and sent no hook"),
+        "{what}"
+    );
+    type_in(&server, &run, b"\r");
+    let view = wait_turns(&server, &run, 1, "stop");
+    assert_eq!(view["attention"], Value::Null);
+    assert_eq!(view["activity"]["what"], "waiting for a prompt");
+    server.post_empty(&format!("runs/{run}/cancel")).expect(200);
+    assert_eq!(processes(&run), [""; 0]);
+}
+
+/// And when nobody answers, it can be cancelled.
 #[test]
 fn a_repository_that_is_not_trusted_waits_and_can_be_cancelled() {
     let world = World::new();
     let model = Model::start(&world);
     let server = world.serve();
-    let fields = codex(&world, &model, "interactive");
-    let settings = world.path("codex/config.toml");
-    let text = std::fs::read_to_string(&settings).unwrap();
-    let (before, _) = text.split_once("[projects.").unwrap();
-    std::fs::write(&settings, before).unwrap();
-    let agent = server.agent(&world, fields);
+    let agent = server.agent(&world, untrusting(&world, &model));
     let run = server.run(&agent, STEP);
-    server.wait(&run, "Codex asks", |_| {
-        let screen = server.get(&format!("runs/{run}/logs")).text;
-        screen.contains("Folder access")
-    });
+    wait_asked(&server, &run);
     assert_eq!(server.view(&run)["status"], "queued");
     let view = server.post_empty(&format!("runs/{run}/cancel")).expect(200);
     assert_eq!(view["status"], "cancelled");

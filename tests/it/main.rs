@@ -27,6 +27,7 @@ mod runs;
 mod scale;
 mod secrets;
 mod set_up;
+mod silence;
 mod support;
 mod terminal;
 mod work;

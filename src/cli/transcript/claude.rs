@@ -7,13 +7,14 @@
 
 use super::{
     lines::Tail,
-    rows::{Message, Row, milliseconds},
+    rows::{Message, ModelUsage, Row, milliseconds},
     totals::Totals,
     with_totals,
 };
 use crate::cli::{Transcript, TranscriptContext};
 use crate::domain::run::command::{Observation, Usage};
-use std::collections::BTreeMap;
+use serde_json::value::RawValue;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -175,11 +176,24 @@ impl State {
             }
             ("cost-state", _) if !side => {
                 if let Some(dollars) = row.total_cost_usd.filter(|dollars| *dollars >= 0.0) {
-                    self.totals.reported(dollars);
+                    self.cost(dollars, row.model_usage);
                 }
             }
             _ => {}
         }
+    }
+
+    /// The cost of the session, which is that of these tokens.
+    fn cost(&mut self, dollars: f64, model_usage: Option<&RawValue>) {
+        let models = model_usage.map(RawValue::get).map(serde_json::from_str);
+        let Some(Ok(models)) = models else {
+            return self.totals.reported_at_least(dollars);
+        };
+        let models: HashMap<String, ModelUsage> = models;
+        let covered = models
+            .into_iter()
+            .map(|(name, usage)| (name, usage.buckets()));
+        self.totals.reported_for(dollars, &covered.collect());
     }
 
     fn assistant(&mut self, row: &Row<'_>, side: bool) {

@@ -39,6 +39,8 @@ fn with_totals(observed: &mut Vec<Observation>, told: &mut Usage, now: Usage) {
 #[cfg(test)]
 mod codex_tests;
 #[cfg(test)]
+mod cost_tests;
+#[cfg(test)]
 mod figures_tests;
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,8 @@ pub(super) struct Row<'a> {
     pub(super) duration_ms: Option<f64>,
     #[serde(rename = "totalCostUSD")]
     pub(super) total_cost_usd: Option<f64>,
+    #[serde(borrow)]
+    pub(super) model_usage: Option<&'a RawValue>,
 }
 
 /// A message of the API.
@@ -41,6 +43,16 @@ pub(super) struct TokenUsage {
     output_tokens: Option<u64>,
     cache_read_input_tokens: Option<u64>,
     cache_creation_input_tokens: Option<u64>,
+}
+
+/// Token counts of one model, as Claude sums them up.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ModelUsage {
+    input_tokens: u64,
+    output_tokens: u64,
+    cache_read_input_tokens: u64,
+    cache_creation_input_tokens: u64,
 }
 
 #[derive(Deserialize)]
@@ -76,6 +88,17 @@ impl Message<'_> {
     pub(super) fn may_say(&self, text: &str) -> bool {
         self.content
             .is_some_and(|content| content.get().contains(text))
+    }
+}
+
+impl ModelUsage {
+    pub(super) const fn buckets(&self) -> Tokens {
+        [
+            self.input_tokens,
+            self.output_tokens,
+            self.cache_read_input_tokens,
+            self.cache_creation_input_tokens,
+        ]
     }
 }
 

@@ -10,7 +10,7 @@
 
 use super::{
     lines::{Lines, record},
-    rows::{Message, TokenUsage, milliseconds},
+    rows::{Message, ModelUsage, TokenUsage, milliseconds},
     totals::{Tokens, Totals, plus},
     with_totals,
 };
@@ -92,16 +92,6 @@ struct Outcome {
     usage: Option<TokenUsage>,
     #[serde(default, rename = "modelUsage")]
     model_usage: HashMap<String, ModelUsage>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-#[derive(Default)]
-struct ModelUsage {
-    input_tokens: u64,
-    output_tokens: u64,
-    cache_read_input_tokens: u64,
-    cache_creation_input_tokens: u64,
 }
 
 impl ClaudeStream {
@@ -305,7 +295,7 @@ impl State {
         }
         if let Some(dollars) = outcome.total_cost_usd.filter(|dollars| *dollars >= 0.0) {
             if whole_run {
-                self.totals.reported_run(dollars);
+                self.totals.reported_run(dollars, told);
             } else {
                 self.totals.reported(dollars);
             }
@@ -335,16 +325,5 @@ impl Outcome {
             .unwrap_or("unknown error")
             .replace('_', " ");
         format!("Claude could not go on: {kind}")
-    }
-}
-
-impl ModelUsage {
-    const fn buckets(&self) -> Tokens {
-        [
-            self.input_tokens,
-            self.output_tokens,
-            self.cache_read_input_tokens,
-            self.cache_creation_input_tokens,
-        ]
     }
 }

@@ -21,7 +21,7 @@ const STREAMS: [&str; 3] = [
     "2.1.330/stream-json.no-task-tools.jsonl",
 ];
 
-fn reader(baseline: Usage) -> ClaudeTranscript {
+pub(super) fn reader(baseline: Usage) -> ClaudeTranscript {
     ClaudeTranscript::new(TranscriptContext::new(AgentMode::Interactive, baseline))
 }
 
@@ -30,7 +30,7 @@ fn stream(baseline: Usage) -> ClaudeStream {
 }
 
 /// The last totals among the observations.
-fn totals(observed: &[Observation]) -> Option<Usage> {
+pub(super) fn totals(observed: &[Observation]) -> Option<Usage> {
     observed.iter().rev().find_map(|one| match one {
         Observation::Usage(usage) => Some(usage.clone()),
         Observation::Session { .. }
@@ -88,13 +88,13 @@ fn independent(path: &Path) -> [u64; 4] {
     })
 }
 
-struct Session {
+pub(super) struct Session {
     folder: tempfile::TempDir,
-    path: PathBuf,
+    pub(super) path: PathBuf,
 }
 
 impl Session {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s1.jsonl");
         Self { folder, path }
@@ -111,12 +111,12 @@ impl Session {
         }
     }
 
-    fn add(&self, rows: &[Value]) {
+    pub(super) fn add(&self, rows: &[Value]) {
         self.append(&self.path, rows);
     }
 }
 
-fn answer(id: &str, text: &str, output: u64) -> Value {
+pub(super) fn answer(id: &str, text: &str, output: u64) -> Value {
     json!({"type": "assistant", "isSidechain": false, "message": {"id": id, "role": "assistant",
         "model": "claude-sonnet-4-5", "content": [{"type": "text", "text": text}],
         "usage": {"input_tokens": 10, "output_tokens": output, "cache_read_input_tokens": 5,

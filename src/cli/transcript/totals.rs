@@ -4,7 +4,10 @@ use crate::domain::{
     run::{command::Usage, event::CostSource},
     settings::ModelSettings,
 };
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 /// Tokens in the order of the price table: input, output, cache read, cache write.
 pub(super) type Tokens = [u64; 4];
@@ -19,6 +22,9 @@ struct Counted {
     price: f64,
 }
 
+/// Tokens by the model that they were used with.
+pub(super) type ByModel = BTreeMap<String, Tokens>;
+
 /// Totals of a run: what earlier sessions used, and the present one.
 pub(super) struct Totals {
     prices: Arc<ModelSettings>,
@@ -31,9 +37,11 @@ pub(super) struct Totals {
     /// The present session.
     session: u32,
     tokens: Tokens,
+    /// Those of messages, by the name of their model without its date.
+    by_model: ByModel,
     /// What the CLI itself said this session cost, at its last word on it.
     reported: Option<f64>,
-    /// Estimate of what came after that word.
+    /// Estimate of what came after that word, or was left out of it.
     since: f64,
     since_messages: bool,
     ms: u64,
@@ -55,6 +63,7 @@ impl Totals {
             earlier_ms: baseline.duration_ms,
             session: 0,
             tokens: [0; 4],
+            by_model: ByModel::new(),
             reported: None,
             since: 0.0,
             since_messages: false,
@@ -96,6 +105,7 @@ impl Totals {
         self.session += 1;
         (self.tokens, self.reported, self.since, self.ms) = ([0; 4], None, 0.0, 0);
         self.since_messages = false;
+        self.by_model.clear();
     }
 
     /// Counts a message. Told again, its last word counts.
@@ -109,6 +119,11 @@ impl Totals {
         }
         let (old, old_price) = before.map_or(([0; 4], 0.0), |one| (one.tokens, one.price));
         self.tokens = plus(minus(self.tokens, old), tokens);
+        let of_model = self
+            .by_model
+            .entry(undated(model.unwrap_or_default()).to_owned());
+        let of_model = of_model.or_default();
+        *of_model = plus(minus(*of_model, old), tokens);
         self.since += price - old_price;
         self.since_messages = true;
         let session = self.session;
@@ -151,17 +166,69 @@ impl Totals {
         self.ms = self.ms.saturating_add(ms);
     }
 
-    /// The CLI's own word on the cost of the present session so far, in dollars.
+    /// The CLI's own word on the cost of the present session so far, in dollars. What it is the cost
+    /// of is not told: less than before cannot be all.
+    pub(super) fn reported_at_least(&mut self, dollars: f64) {
+        self.reported(self.reported.unwrap_or(0.0).max(dollars));
+    }
+
+    /// The CLI's own word on the cost of the present session, all of it, in dollars.
     pub(super) const fn reported(&mut self, dollars: f64) {
         self.reported = Some(dollars);
         self.since = 0.0;
         self.since_messages = false;
     }
 
-    /// The CLI's own word on the cost of the whole run so far.
-    pub(super) const fn reported_run(&mut self, dollars: f64) {
+    /// The CLI's own word on the cost of the present session so far, which is that of the tokens
+    /// in `covered`. A process that was killed told nothing of its part to the next one: tokens
+    /// beyond `covered` are estimated.
+    pub(super) fn reported_for(&mut self, dollars: f64, covered: &ByModel) {
+        let left_out = self.left_out(covered);
+        self.reported(dollars);
+        for (model, tokens) in left_out {
+            self.since += self.prices.price(&model, tokens).unwrap_or(0.0);
+            self.since_messages = true;
+        }
+    }
+
+    /// The CLI's own word on the cost of the whole run so far, which is that of so many tokens.
+    pub(super) fn reported_run(&mut self, dollars: f64, covered: Tokens) {
+        let left_out = minus(plus(self.earlier, self.tokens), covered);
         self.earlier_cost = 0.0;
         self.reported(dollars);
+        if left_out != [0; 4] {
+            let model = self.model.as_deref();
+            let price = model.and_then(|model| self.prices.price(model, left_out));
+            self.since = price.unwrap_or(0.0);
+            self.since_messages = true;
+        }
+    }
+
+    /// Tokens of the present session that are not in `covered`, by model.
+    fn left_out(&self, covered: &ByModel) -> Vec<(String, Tokens)> {
+        let mut theirs = ByModel::new();
+        for (model, tokens) in covered {
+            let sum = theirs.entry(undated(model).to_owned()).or_default();
+            *sum = plus(*sum, *tokens);
+        }
+        let all = |models: &ByModel| models.values().fold([0; 4], |sum, one| plus(sum, *one));
+        // Where a model goes by a name that is not ours, no more than all of them can be missing.
+        let named = self.by_model.keys().all(|model| theirs.contains_key(model));
+        let mut most = minus(all(&self.by_model), all(&theirs));
+        let mut left_out = Vec::new();
+        for (model, ours) in &self.by_model {
+            let mut beyond = minus(*ours, theirs.get(model).copied().unwrap_or_default());
+            if !named {
+                for (mine, most) in beyond.iter_mut().zip(&mut most) {
+                    *mine = (*mine).min(*most);
+                    *most -= *mine;
+                }
+            }
+            if beyond != [0; 4] {
+                left_out.push((model.clone(), beyond));
+            }
+        }
+        left_out
     }
 
     /// No bucket of the whole run can be less than the CLI's own sum.
@@ -222,6 +289,15 @@ impl Totals {
         let present = self.reported.is_some() || self.tokens == [0; 4] && self.earlier_reported;
         earlier && present && !self.since_messages
     }
+}
+
+/// A model's name without a date (`-20250929`) and a variant (`[1m]`) at its end.
+fn undated(model: &str) -> &str {
+    let name = model.split_once('[').map_or(model, |(name, _)| name);
+    let dated = name
+        .rsplit_once('-')
+        .filter(|(_, date)| date.len() == 8 && date.bytes().all(|digit| digit.is_ascii_digit()));
+    dated.map_or(name, |(name, _)| name)
 }
 
 /// Tokens of totals that were told.

@@ -1,23 +1,21 @@
 //! Folds events into a run. This may not fail and does nothing else.
 
 use super::{
+    activity::{self, STARTING, THINKING, WRITING},
     command::Usage,
     event::{
         AgentMessage, BranchRenamed, CompletedBy, CostSource, DeliveredBy, Event, HookReceived,
-        MessageBy, NeedsAttention, PausedBy, ProcessExited, ProcessLaunching, ProcessSpawned,
-        RunPaused, RunResult, RunStarted, SessionInit, Stage, UserMessage,
+        MessageBy, PausedBy, ProcessExited, ProcessLaunching, ProcessSpawned, RunCheckpointed,
+        RunCompleted, RunFailed, RunPaused, RunResult, RunStarted, SessionInit, Stage, UserMessage,
     },
     outbox::same_prompt,
-    state::{Activity, Attention, Process, Run, Session, Status},
+    state::{Process, Run, Session, Status},
 };
 use crate::domain::{AgentMode, RunId, Time};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// Activity from the launch until the process is known to run.
-const STARTING: &str = "starting the CLI";
-const BEFORE_FIRST_PROMPT: &str = "waiting for the first prompt";
 /// Most ended turns whose late hooks are told apart; hooks come seconds late, not turns.
 const TURNS_REMEMBERED_MAX: usize = 64;
 /// Most delivered prompts that are waited for; a CLI that tells none must not fill the memory.
@@ -47,28 +45,20 @@ impl Run {
     pub fn apply(&mut self, event: &Event, at: Time) {
         self.last_sequence += 1;
         self.updated_at = at;
+        self.listen(event, at);
         match event {
             // A second creation is a corrupt log; the store's sequence check makes it impossible.
             Event::RunCreated(_) => {}
             Event::RunStarted(started) => self.started(started, at),
-            Event::RunCompleted(completed) => {
-                if completed.reason == CompletedBy::SessionEnd {
-                    self.session_ended();
-                }
-                self.ended(Status::Completed, None, "ended", at);
+            Event::RunCompleted(completed) => self.completed(completed, at),
+            Event::RunFailed(failed) => self.failed(failed, at),
+            Event::RunCancelled(_) => {
+                self.ended(Status::Cancelled, None, "cancelled on request", at);
             }
-            Event::RunFailed(failed) => {
-                if failed.stage == Stage::Launch && self.process == Process::Launching {
-                    self.process = Process::None;
-                }
-                self.turn_over(failed.turn_id.as_ref());
-                self.ended(Status::Failed, Some(failed.reason.clone()), "failed", at);
-            }
-            Event::RunCancelled(_) => self.ended(Status::Cancelled, None, "cancelled", at),
             Event::RunPaused(paused) => self.paused(paused, at),
             Event::RunResult(result) => self.totals(result),
             Event::SessionInit(init) => self.session_began(init),
-            Event::AgentToken(_) => self.doing("writing", at),
+            Event::AgentToken(_) => self.doing(WRITING, at),
             Event::AgentMessage(message) => self.remember(message),
             Event::ToolCall(call) => {
                 self.tasks.called(call);
@@ -77,20 +67,23 @@ impl Run {
             Event::ToolResult(result) => {
                 self.tasks.answered(result);
                 self.attention = None;
-                self.doing("thinking", at);
+                self.doing(THINKING, at);
             }
-            Event::NeedsAttention(needs) => self.needs_attention(needs, at),
+            Event::NeedsAttention(needs) => self.asks(needs, at),
             Event::SubagentStart(start) => {
                 self.doing(&format!("subagent {}", start.agent_type), at);
             }
-            Event::SubagentStop(_) => {}
+            Event::SubagentStop(stop) => {
+                self.doing(&format!("subagent {} ended", stop.agent_type), at);
+            }
             Event::UserMessage(message) => self.told(message, at),
             Event::MessageTyping(typing) => self.outbox.typing_began(typing),
             Event::MessageNotTaken(missed) => self.outbox.not_taken(missed),
             Event::MessageQueued(queued) => self.outbox.queued(queued, at),
             Event::MessageUnqueued(gone) => self.outbox.unqueued(gone.message_id),
             Event::QueueReordered(wanted) => self.outbox.reordered(&wanted.order),
-            Event::StopRequested(request) => self.stop = Some(request.by),
+            Event::RunQuiet(quiet) => self.fell_quiet(quiet),
+            Event::StopRequested(request) => self.stop_wanted(request.by, at),
             Event::RunDeleted(_) => {
                 self.deleted = true;
                 self.stop = None;
@@ -98,13 +91,10 @@ impl Run {
             }
             Event::ProcessLaunching(launch) => self.launching(launch, at),
             Event::ProcessSpawned(process) => self.spawned(process, at),
-            Event::ProcessExited(exited) => self.exited(exited),
+            Event::ProcessExited(exited) => self.exited(exited, at),
             Event::WorktreeCreated(made) => self.worktrees.clone_from(&made.repos),
             Event::WorktreeRemoved(_) => self.worktrees.clear(),
-            Event::RunCheckpointed(checkpoint) => {
-                self.checkpoint_number = checkpoint.number;
-                self.checkpoint.clone_from(&checkpoint.repos);
-            }
+            Event::RunCheckpointed(checkpoint) => self.checkpointed(checkpoint),
             Event::BranchRenamed(renamed) => self.renamed(renamed),
             Event::RunRestored(_)
             | Event::RunCommitted(_)
@@ -117,19 +107,32 @@ impl Run {
         }
     }
 
+    fn completed(&mut self, completed: &RunCompleted, at: Time) {
+        if completed.reason == CompletedBy::SessionEnd {
+            self.session_ended();
+        }
+        let what = activity::of_end(completed.reason);
+        self.ended(Status::Completed, None, what, at);
+    }
+
+    fn failed(&mut self, failed: &RunFailed, at: Time) {
+        if failed.stage == Stage::Launch && self.process == Process::Launching {
+            self.process = Process::None;
+        }
+        self.turn_over(failed.turn_id.as_ref());
+        let (reason, what) = (failed.reason.clone(), activity::of_failure(failed.stage));
+        self.ended(Status::Failed, Some(reason), what, at);
+    }
+
+    fn checkpointed(&mut self, checkpoint: &RunCheckpointed) {
+        self.checkpoint_number = checkpoint.number;
+        self.checkpoint.clone_from(&checkpoint.repos);
+    }
+
     fn renamed(&mut self, renamed: &BranchRenamed) {
         self.run_branch.clone_from(&renamed.to);
         for at in &mut self.worktrees {
             at.branch.clone_from(&renamed.to);
-        }
-    }
-
-    fn doing(&mut self, what: &str, at: Time) {
-        if matches!(self.status, Status::Queued | Status::Running) && self.activity.what != what {
-            self.activity = Activity {
-                what: what.to_owned(),
-                since: at,
-            };
         }
     }
 
@@ -138,10 +141,7 @@ impl Run {
         self.status = Status::Running;
         self.reason = None;
         self.attention = None;
-        self.activity = Activity {
-            what: "thinking".into(),
-            since: at,
-        };
+        self.began_work(started, at);
         if started.turn_id.is_some() {
             self.turn.clone_from(&started.turn_id);
         }
@@ -162,7 +162,9 @@ impl Run {
         if let Some(text) = &self.resume_with {
             self.prompts_expected = vec![text.clone()];
         }
-        self.doing(STARTING, at);
+        self.hook_heard = false;
+        self.quiet = None;
+        self.shows(STARTING, at);
     }
 
     fn spawned(&mut self, process: &ProcessSpawned, at: Time) {
@@ -174,10 +176,7 @@ impl Run {
             self.usage.transcript_offset = 0;
         }
         self.resume_with = None;
-        // A hook may have been faster, and then it already works.
-        if self.activity.what == STARTING {
-            self.doing(BEFORE_FIRST_PROMPT, at);
-        }
+        self.process_began(at);
     }
 
     fn remember(&mut self, message: &AgentMessage) {
@@ -186,22 +185,6 @@ impl Run {
             .push((message.message_id.clone(), print));
         if self.messages_recent.len() > MESSAGES_RECENT_MAX {
             self.messages_recent.remove(0);
-        }
-    }
-
-    /// Only a person at a living CLI can do anything about it; said late, it calls nobody.
-    fn needs_attention(&mut self, needs: &NeedsAttention, at: Time) {
-        let open = matches!(
-            self.status,
-            Status::Queued | Status::Running | Status::Paused
-        );
-        if open && self.facts_move() {
-            let (kind, message) = (needs.kind.clone(), needs.message.clone());
-            self.attention = Some(Attention {
-                kind,
-                message,
-                since: at,
-            });
         }
     }
 
@@ -228,28 +211,17 @@ impl Run {
         self.launch_wanted = false;
         self.stop = None;
         self.resume_with = None;
-        self.activity = Activity {
-            what: what.to_owned(),
-            since: at,
-        };
+        self.quiet = None;
+        self.shows(what, at);
     }
 
     fn paused(&mut self, paused: &RunPaused, at: Time) {
-        let (reason, what) = match paused.by {
-            PausedBy::Stop => ("the agent finished its turn", "waiting for a prompt"),
-            PausedBy::Interrupt => ("the turn was interrupted", "waiting for a prompt"),
-            PausedBy::Limit => ("max_turns was reached", "waiting for a prompt"),
-            PausedBy::User => ("paused on request", "paused"),
-            PausedBy::Idle => ("the idle CLI was put to rest", "paused"),
-            PausedBy::Lost => ("the process vanished; its session can be resumed", "paused"),
-        };
+        let (reason, what) = activity::of_pause(paused.by);
         self.status = Status::Paused;
         self.reason = Some(reason.to_owned());
         self.attention = None;
-        self.activity = Activity {
-            what: what.to_owned(),
-            since: at,
-        };
+        self.quiet = None;
+        self.shows(what, at);
         self.turn_over(paused.turn_id.as_ref());
         self.outbox.turn_over = paused.by == PausedBy::Stop;
         match paused.by {
@@ -320,7 +292,7 @@ impl Run {
             if message.turn_id.is_some() {
                 self.turn.clone_from(&message.turn_id);
             }
-            self.doing("thinking", at);
+            self.doing(THINKING, at);
             return;
         }
         if let Some(id) = message.message_id {
@@ -331,7 +303,7 @@ impl Run {
             if message.turn_id.is_some() {
                 self.turn.clone_from(&message.turn_id);
             }
-            return self.doing("thinking", at);
+            return self.doing(THINKING, at);
         }
         self.prompts_expected.push(message.text.clone());
         if self.prompts_expected.len() > PROMPTS_EXPECTED_MAX {
@@ -343,7 +315,7 @@ impl Run {
         }
     }
 
-    fn exited(&mut self, exited: &ProcessExited) {
+    fn exited(&mut self, exited: &ProcessExited, at: Time) {
         let pid = match self.process {
             Process::Alive { pid } => Some(pid),
             Process::None | Process::Launching | Process::Exited { .. } => None,
@@ -358,6 +330,7 @@ impl Run {
             self.resume_with = None;
         }
         self.attention = None;
+        self.process_ended(exited, at);
         self.outbox.process_ended();
         self.tasks.process_ended();
     }
@@ -375,22 +348,14 @@ impl Run {
                 if !hook.ignored {
                     self.attention = None;
                 }
-                if self.facts_move() {
-                    self.doing("thinking", at);
-                }
+                self.doing(THINKING, at);
             }
             // A turn whose background work goes on; the question before it is answered.
             "Stop" if !hook.ignored => self.attention = None,
             "SessionEnd" if !hook.ignored => self.session_ended(),
             _ => {}
         }
-    }
-
-    /// True while a CLI that was started to go on has not shown that it took its message.
-    #[must_use]
-    pub(super) fn waits_for_its_message(&self) -> bool {
-        let waits = [STARTING, BEFORE_FIRST_PROMPT].contains(&self.activity.what.as_str());
-        self.status == Status::Running && waits
+        self.shown_by(hook, at);
     }
 
     /// Which of the prompts that we delivered this is. CLIs trim what they are given.

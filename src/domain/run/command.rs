@@ -2,7 +2,7 @@
 //! taken as they are.
 
 use super::event::{
-    CheckpointAt, CostSource, NeedsAttention, RunCreated, Stage, StopBy, SubagentStart,
+    CheckpointAt, CostSource, Lacks, NeedsAttention, RunCreated, Stage, StopBy, SubagentStart,
     SubagentStop, ToolCall, ToolResult, WorktreeAt,
 };
 use super::work::Work;
@@ -98,6 +98,15 @@ pub enum Command {
         hook: Hook,
         /// What its transcript said up to now.
         observed: Vec<Observation>,
+    },
+    /// The CLI lives, and nothing was heard of it for so long.
+    Silent {
+        /// Which attempt.
+        attempt: u32,
+        /// What did not come.
+        lacks: Lacks,
+        /// How long it did not, in milliseconds.
+        millis: u64,
     },
     /// The transcript or output stream said something by itself.
     Observed(Vec<Observation>),

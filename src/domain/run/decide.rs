@@ -4,6 +4,7 @@
 //! it is our own and told twice, chooses no event at all.
 
 use super::{
+    activity,
     command::{Checkpoint, Command, Exit},
     event::{
         CompletedBy, Event, ExitedBy, NotifyChanged, PausedBy, ProcessExited, ProcessLaunching,
@@ -74,6 +75,11 @@ fn choose(run: &Run, command: Command) -> Decision {
         }
         Command::Exited(exit) => Ok(exited(run, exit)),
         Command::Hook { hook, observed } => Ok(hooks::heard(run, hook, &observed)),
+        Command::Silent {
+            attempt,
+            lacks,
+            millis,
+        } => Ok(activity::silent(run, attempt, lacks, millis)),
         Command::Observed(observed) => Ok(hooks::observed(run, &observed)),
         Command::Checkpointed(checkpoint) => Ok(vec![checkpointed(checkpoint)]),
         Command::Worked(work) => Ok(work.into_iter().map(Event::from).collect()),
@@ -101,6 +107,7 @@ fn after_deletion(command: &Command) -> Decision {
         | Command::Spawned { .. }
         | Command::Exited(_)
         | Command::Hook { .. }
+        | Command::Silent { .. }
         | Command::Observed(_)
         | Command::Checkpointed(_)
         | Command::Worked(_)

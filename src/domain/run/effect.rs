@@ -1,7 +1,7 @@
 //! What is wanted of the world once events are stored. Chosen here, carried out in `runtime`.
 
 use super::{
-    event::{DeliveredBy, Event, ExitedBy, PausedBy, Stage, StopBy},
+    event::{DeliveredBy, Event, ExitedBy, PausedBy, ProcessLaunching, Stage, StopBy},
     state::{Process, Run, Status},
 };
 use crate::domain::MessageId;
@@ -61,18 +61,19 @@ pub fn after(run: &Run, events: &[Event]) -> Vec<Effect> {
 }
 
 fn of(run: &Run, event: &Event) -> Option<Effect> {
+    let attempt = run.attempt;
     match event {
         Event::RunCreated(_) => Some(Effect::SetUp),
-        Event::ProcessLaunching(launch) => Some(Effect::Launch {
-            attempt: launch.attempt,
-        }),
+        Event::ProcessLaunching(ProcessLaunching { attempt }) => {
+            Some(Effect::Launch { attempt: *attempt })
+        }
         Event::ProcessSpawned(_) if run.stop.is_some() || run.launch_wanted => {
             Some(Effect::EndProcess)
         }
-        Event::MessageTyping(typing) => Some(Effect::Type {
-            id: typing.message_id,
-            text: typing.text.clone(),
-        }),
+        Event::MessageTyping(typing) => {
+            let (id, text) = (typing.message_id, typing.text.clone());
+            Some(Effect::Type { id, text })
+        }
         Event::StopRequested(request) => Some(stop(run, request.by)),
         Event::UserMessage(message) => match message.delivered_by? {
             // That event is the confirmation: it was typed before.
@@ -89,9 +90,7 @@ fn of(run: &Run, event: &Event) -> Option<Effect> {
         Event::ProcessSpawned(_) | Event::RunCompleted(_) | Event::HookReceived(_)
             if lingers(run, event) =>
         {
-            Some(Effect::EndLingering {
-                attempt: run.attempt,
-            })
+            Some(Effect::EndLingering { attempt })
         }
         Event::RunPaused(paused) if matches!(paused.by, PausedBy::Stop | PausedBy::Limit) => {
             Some(Effect::Checkpoint { reason: "stop" })
@@ -129,6 +128,7 @@ fn of(run: &Run, event: &Event) -> Option<Effect> {
         | Event::RunReverted(_)
         | Event::RunAccepted(_)
         | Event::NotifyChanged(_)
+        | Event::RunQuiet(_)
         | Event::MessageNotTaken(_)
         | Event::MessageQueued(_)
         | Event::MessageUnqueued(_)

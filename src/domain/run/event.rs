@@ -5,9 +5,12 @@
 
 mod words;
 
+pub use messages::{
+    MessageNotTaken, MessageQueued, MessageTyping, MessageUnqueued, QueueReordered,
+};
 pub use words::{
-    CheckpointAt, CommittedAt, CompletedBy, CostSource, DeliveredBy, ExitedBy, MessageBy, PausedBy,
-    PullRequestAt, PushedAt, RepoBase, RepoBranch, RevertedAt, Stage, StartedBy, StopBy,
+    CheckpointAt, CommittedAt, CompletedBy, CostSource, DeliveredBy, ExitedBy, Lacks, MessageBy,
+    PausedBy, PullRequestAt, PushedAt, RepoBase, RepoBranch, RevertedAt, Stage, StartedBy, StopBy,
     WorktreeAt,
 };
 
@@ -106,6 +109,7 @@ events! {
     "message.queued" => MessageQueued,
     "message.unqueued" => MessageUnqueued,
     "queue.reordered" => QueueReordered,
+    "run.quiet" => RunQuiet,
     "run.stop_requested" => StopRequested,
     "run.deleted" => RunDeleted,
     "process.launching" => ProcessLaunching,
@@ -144,6 +148,8 @@ macro_rules! payloads {
         )*
     };
 }
+
+mod messages;
 
 payloads! {
     /// The run exists.
@@ -330,38 +336,12 @@ payloads! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message_id: Option<MessageId>,
     }
-    /// A message is about to be typed into the live CLI. What became of it follows: the CLI's
-    /// prompt hook confirms it (`user.message`), or `message.not_taken`.
-    MessageTyping {
-        /// The message.
-        message_id: MessageId,
-        /// As it is typed.
-        text: String,
-    }
-    /// The CLI did not show that it took a message which was to be typed. It may still: then
-    /// `user.message` follows late.
-    MessageNotTaken {
-        /// The message.
-        message_id: MessageId,
-        /// One sentence.
-        reason: String,
-    }
-    /// A message waits for the end of the turn.
-    MessageQueued {
-        /// The message.
-        message_id: MessageId,
-        /// As it will be delivered.
-        text: String,
-    }
-    /// A waiting message was taken back.
-    MessageUnqueued {
-        /// The message.
-        message_id: MessageId,
-    }
-    /// The waiting messages go out in another order, or go on after a halt.
-    QueueReordered {
-        /// All of them.
-        order: Vec<MessageId>,
+    /// The CLI lives, and nothing was heard of it for so long.
+    RunQuiet {
+        /// What did not come.
+        lacks: Lacks,
+        /// How long it did not, in milliseconds.
+        millis: u64,
     }
     /// Somebody asked for the process to end; the outcome follows.
     StopRequested {

@@ -3,6 +3,7 @@
 //! [`command::Command`] comes in, [`decide::decide`] chooses events or refuses, [`state::Run::apply`]
 //! folds them, [`effect::after`] says what is wanted of the world once they are stored.
 
+pub mod activity;
 pub mod command;
 pub mod decide;
 pub mod effect;

@@ -1,6 +1,7 @@
 //! The state of a run: the fold of its events and nothing else.
 
 use super::{
+    activity::{PREPARING, Quiet},
     command::Usage,
     event::{CheckpointAt, ExitedBy, RunCreated, StopBy, WorktreeAt},
     outbox::Outbox,
@@ -145,8 +146,16 @@ pub struct Run {
     pub reason: Option<String>,
     /// A person must look.
     pub attention: Option<Attention>,
-    /// The evidence for the status.
-    pub activity: Activity,
+    /// What was heard last that says why the status is so; see [`Run::activity`].
+    pub(super) activity: Activity,
+    /// Nothing is heard of the CLI.
+    pub quiet: Option<Quiet>,
+    /// When the CLI was heard of last.
+    pub heard_at: Time,
+    /// The last launch sent a hook.
+    pub hook_heard: bool,
+    /// When the last process began.
+    pub spawned_at: Time,
     /// The CLI's process.
     pub process: Process,
     /// Where the process's output begins in the output log, in bytes.
@@ -211,9 +220,13 @@ impl Run {
             reason: None,
             attention: None,
             activity: Activity {
-                what: "preparing worktrees".into(),
+                what: PREPARING.into(),
                 since: at,
             },
+            quiet: None,
+            heard_at: at,
+            hook_heard: false,
+            spawned_at: at,
             process: Process::None,
             output_offset: 0,
             attempt: 0,

@@ -37,7 +37,7 @@ pub fn run(run: &Run) -> Value {
         "model": run.model,
         "reason": run.reason,
         "attention": run.attention,
-        "activity": run.activity,
+        "activity": run.activity(),
         "process": { "alive": alive, "pid": pid, "exit_code": exit_code },
         "tokens_cache_read": run.usage.tokens_cache_read,
         "tokens_cache_write": run.usage.tokens_cache_write,

@@ -65,8 +65,9 @@ const THREADS: [(&str, &[Told]); 6] = [
 ];
 
 /// Told in a way of their own, below.
-const APART: [&str; 4] = [
+const APART: [&str; 5] = [
     "agent.token",
+    "run.quiet",
     "run.result",
     "run.checkpointed",
     "hook.received",
@@ -99,7 +100,10 @@ pub fn tell(view: &Value, events: &[Value]) -> String {
             }
             // How long a cell takes is no part of its story: a CLI asks again when nobody answers.
             let repeats = kind == "agent.needs_attention" && before.starts_with(kind);
-            if repeats || payload["kind"] == "idle_prompt" {
+            let slow = ["idle_prompt", "no_hook"]
+                .iter()
+                .any(|it| payload["kind"] == *it);
+            if repeats || slow {
                 continue;
             }
             before = line(kind, payload, keys, &mut names);

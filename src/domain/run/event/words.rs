@@ -91,6 +91,13 @@ words! {
         /// Unknown: it was gone when we looked.
         Lost,
     }
+    /// What a CLI that lives did not send.
+    Lacks {
+        /// Any hook since it was launched.
+        Hook,
+        /// Any word at all.
+        Event,
+    }
     /// Where a message of a person came from.
     MessageBy {
         /// `POST continue`.

@@ -1,6 +1,7 @@
 //! Tests of the aggregate. `support` has the words they are written in; `table` has every pair of
 //! state and command; the others tell stories.
 
+mod activity;
 mod golden;
 mod notices;
 mod outbox;

@@ -152,6 +152,7 @@ fn commands() -> impl Strategy<Value = Command> {
         4 => (1..4u32).prop_map(runs),
         2 => exits(),
         1 => Just(deleted()),
+        1 => (1..4u32, select(vec![Lacks::Hook, Lacks::Event])).prop_map(|(n, it)| silent(n, it)),
         10 => words_of_a_cli(),
     ]
 }
@@ -229,6 +230,9 @@ fn holds_together(before: &Run, command: &Command, live: &Live, new: &[Event]) {
     assert!(run.resume_with.is_none() || works || launching, "{run:#?}");
     assert!(!run.launch_wanted || works, "{run:#?}");
     assert!(run.attention.is_none() || run.has_process(), "{run:#?}");
+    // Only a live CLI that works is said to be silent.
+    let alive_and_free = matches!(run.process, Process::Alive { .. }) && run.stop.is_none();
+    assert!(run.quiet.is_none() || (works && alive_and_free), "{run:#?}");
     assert!(run.prompts_expected.len() <= 16 && run.turns_ended.len() <= 64);
     for event in new {
         if matches!(event, Event::ProcessLaunching(_)) {

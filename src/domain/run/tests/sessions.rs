@@ -471,9 +471,9 @@ fn an_adapter_without_prompt_hook_works_as_its_process_does() {
 #[test]
 fn a_hook_faster_than_the_news_of_its_process_keeps_its_activity() {
     let live = given([launching(1)]).after([prompt(TASK, None), tool_call(None)]);
-    assert_eq!(live.after([runs(1)]).run.activity.what, "tool Bash");
+    assert_eq!(live.after([runs(1)]).run.activity().what, "tool Bash");
     let live = given([launching(1)]).after([runs(1)]);
-    assert_eq!(live.run.activity.what, "waiting for the first prompt");
+    assert_eq!(live.run.activity().what, "waiting for the first prompt");
 }
 
 #[test]

@@ -164,6 +164,13 @@ pub fn agent() -> Agent {
     }
 }
 
+/// A run of a program that tells no prompts.
+pub fn created_command() -> RunCreated {
+    let mut created = created();
+    created.agent.cli_name = "command".into();
+    created
+}
+
 /// A run whose CLI is in print mode: it reads nothing after its prompt.
 pub fn created_headless() -> RunCreated {
     let mut created = created();
@@ -518,6 +525,15 @@ pub fn tool_call(turn: Option<&str>) -> Command {
 pub fn tool_result(turn: Option<&str>) -> Command {
     let result = result("Bash", "u1", json!("ok"));
     hook("PostToolUse", turn, Signal::ToolResult(result))
+}
+
+/// Nothing of this kind was heard for half a minute.
+pub fn silent(attempt: u32, lacks: Lacks) -> Command {
+    Command::Silent {
+        attempt,
+        lacks,
+        millis: 30_000,
+    }
 }
 
 pub fn attention() -> Command {

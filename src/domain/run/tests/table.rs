@@ -86,6 +86,8 @@ rows! {
     "SessionEnd-clear": signal!(Signal::SessionEnded { .. }) =>
         hook("SessionEnd", None, Signal::SessionEnded { goes_on: true }),
     "other": signal!(Signal::Other) => hook("PreCompact", None, Signal::Other),
+    "no-hook": Command::Silent { lacks: Lacks::Hook, .. } => silent(NOW, Lacks::Hook),
+    "no-event": Command::Silent { .. } => silent(NOW, Lacks::Event),
     "seen-interrupt": Command::Observed(_) => Command::Observed(vec![Observation::Interrupted { turn_id: None }]),
     "checkpointed": Command::Checkpointed(_) => Command::Checkpointed(Checkpoint {
         number: 1, reason: "stop".into(), repos: Vec::new(),
@@ -156,6 +158,11 @@ fn for_attempt(command: Command, now: u32) -> Command {
             rows,
             output_offset: 0,
             works_at_once,
+        },
+        Command::Silent { lacks, millis, .. } => Command::Silent {
+            attempt: now,
+            lacks,
+            millis,
         },
         other => other,
     }

@@ -8,7 +8,7 @@ use super::{
         RunPaused, RunResult, RunStarted, SessionInit, Stage, UserMessage,
     },
     outbox::same_prompt,
-    state::{Activity, Attention, Process, Run, Session, Status},
+    state::{Activity, Attention, Changed, Process, Run, Session, Status},
 };
 use crate::domain::{AgentMode, RunId, Time};
 use serde_json::Value;
@@ -104,16 +104,24 @@ impl Run {
             Event::RunCheckpointed(checkpoint) => {
                 self.checkpoint_number = checkpoint.number;
                 self.checkpoint.clone_from(&checkpoint.repos);
+                self.changed = Changed::Unshipped;
             }
             Event::BranchRenamed(renamed) => self.renamed(renamed),
-            Event::RunRestored(_)
-            | Event::RunCommitted(_)
-            | Event::RunPushed(_)
-            | Event::RunPullRequest(_)
-            | Event::RunReverted(_)
-            | Event::RunAccepted(_) => {}
+            Event::RunRestored(_) | Event::RunCommitted(_) => self.changed = Changed::Unshipped,
+            Event::RunReverted(_) => self.changed = Changed::Nothing,
+            Event::RunAccepted(_) => self.changed = Changed::Shipped,
+            Event::RunPushed(push) => self.shipped(push.repos.iter().all(|repo| repo.pushed)),
+            Event::RunPullRequest(asked) => {
+                self.shipped(asked.repos.iter().all(|repo| repo.error.is_none()));
+            }
             Event::NotifyChanged(change) => self.notify = change.notify,
             Event::HookReceived(hook) => self.heard(hook, at),
+        }
+    }
+
+    fn shipped(&mut self, whole: bool) {
+        if whole {
+            self.changed = Changed::Shipped;
         }
     }
 

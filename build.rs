@@ -1,6 +1,7 @@
-//! Tells the program which commit it was built from, as `ABBADO_COMMIT`.
+//! Tells the program which commit it was built from, as `ABBADO_COMMIT`, and compiles in the web UI
+//! that `make ui` left in web/dist; without it the program says how to build it.
 
-use std::process::Command;
+use std::{env, fmt::Write as _, fs, path::Path, process::Command};
 
 fn main() {
     println!("cargo::rerun-if-env-changed=ABBADO_COMMIT");
@@ -17,6 +18,42 @@ fn main() {
         "cargo::rustc-env=ABBADO_COMMIT={}",
         commit.as_deref().unwrap_or("unknown")
     );
+    write_assets();
+}
+
+/// Writes the table of the UI's files for src/http/ui.rs.
+fn write_assets() {
+    let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("web/dist");
+    // Made here when it is missing: cargo would take a missing folder for one that always changes.
+    fs::create_dir_all(&dist).expect("web/ can be written");
+    println!("cargo::rerun-if-changed={}", dist.display());
+    let mut found = Vec::new();
+    collect(&dist, &mut found);
+    found.sort();
+    let mut table = String::from("static ASSETS: &[Asset] = &[\n");
+    for path in &found {
+        let name = path.strip_prefix(&dist).expect("it was found below");
+        let name = name.to_str().expect("Vite writes plain names");
+        writeln!(
+            table,
+            "    Asset {{ path: {name:?}, bytes: include_bytes!({path:?}) }},"
+        )
+        .expect("a String takes everything");
+    }
+    table.push_str("];\n");
+    let out = env::var_os("OUT_DIR").expect("cargo sets it");
+    fs::write(Path::new(&out).join("web_assets.rs"), table).expect("OUT_DIR can be written");
+}
+
+fn collect(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
 }
 
 /// Asks git; nothing without git or outside a repository.

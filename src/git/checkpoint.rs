@@ -146,6 +146,18 @@ fn commit(
     })
 }
 
+/// The tree of a commit, as hex.
+///
+/// # Errors
+/// When the repository or the commit cannot be read.
+pub fn tree_of(repo_path: &Path, commit: &str) -> Result<String, GitError> {
+    let found = git2::Repository::open(repo_path).and_then(|repository| {
+        let commit = repository.find_commit(Oid::from_str(commit)?)?;
+        Ok(commit.tree_id().to_string())
+    });
+    found.map_err(GitError::library("reading a commit"))
+}
+
 fn head_tree(staging: &Staging) -> Result<Option<String>, GitError> {
     let Some(head) = staging.head else {
         return Ok(None);

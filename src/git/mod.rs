@@ -60,7 +60,7 @@ mod tests;
 
 pub use branches::{Branch, branches};
 pub use changes::{ChangesOf, DiffStats, FileChange, FileStatus, changes, diff_stats};
-pub use checkpoint::{restore, take, take_always};
+pub use checkpoint::{restore, take, take_always, tree_of};
 pub use commit::commit;
 pub use copy::{COPY_BYTES_MAX, COPY_FILES_MAX, copy_files};
 pub use delete::delete_user_branch;

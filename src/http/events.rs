@@ -5,7 +5,7 @@
 //! keep up is disconnected and comes back with its `Last-Event-ID`.
 
 use super::{
-    answer::{array, id, read, unknown},
+    answer::{array, id, ok, read, unknown},
     error::ApiError,
     extract::Query,
     metrics::Metrics,
@@ -16,7 +16,7 @@ use crate::{
         Runtime,
         broadcaster::{Joined, Subscription, frame},
     },
-    store::StoredEvent,
+    store::{Reader, StoredEvent},
 };
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use bytes::{Bytes, BytesMut};
@@ -121,6 +121,14 @@ pub(super) async fn of_all(
 ) -> Result<HttpResponse, ApiError> {
     let after = place(&request, query.0.last_event_id.as_deref())?;
     stream(&runtime, &metrics, None, after)
+}
+
+/// GET events/head
+#[utoipa::path(get, path = "/api/events/head", tag = "events",
+    responses((status = 200, body = super::schema::HeadView)))]
+pub(super) async fn head(runtime: web::Data<Runtime>) -> Result<HttpResponse, ApiError> {
+    let head = read(&runtime, Reader::head).await?;
+    ok(&serde_json::json!({ "last_event_id": head }))
 }
 
 /// The place to go on from: the header that browsers send on reconnect, else the query.

@@ -2,7 +2,7 @@
 
 use super::{
     agents, branches, changes, events, hook, logs, projects, pull_requests, queue, runs, settings,
-    terminal, work,
+    side, terminal, work,
 };
 use actix_web::{HttpResponse, http::StatusCode};
 use utoipa::OpenApi;
@@ -60,6 +60,7 @@ use utoipa::OpenApi;
         events::page,
         events::of_run,
         events::of_all,
+        events::head,
         hook::receive,
         settings::get_models,
         settings::put_models,
@@ -67,6 +68,10 @@ use utoipa::OpenApi;
         settings::put_notifications,
         settings::test_notifications,
         terminal::open,
+        side::health,
+        side::version,
+        side::metrics,
+        side::dirs,
         document,
     )
 )]
@@ -75,9 +80,38 @@ struct Document;
 /// The document as checked in: pretty, with a line end.
 #[must_use]
 pub fn text() -> String {
-    let mut text = Document::openapi().to_pretty_json().unwrap_or_default();
+    let mut document = Document::openapi();
+    for (path, item) in &mut document.paths.paths {
+        let operations = [
+            ("get", &mut item.get),
+            ("post", &mut item.post),
+            ("put", &mut item.put),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(operation_id(method, path));
+            }
+        }
+    }
+    let mut text = document.to_pretty_json().unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// Method and path as one name, such as `get_runs_id`: handlers share names over files, and the
+/// ids of a document must differ.
+fn operation_id(method: &str, path: &str) -> String {
+    let mut id = method.to_owned();
+    for segment in path.trim_start_matches("/api/").split('/') {
+        id.push('_');
+        id.extend(segment.chars().filter_map(|c| match c {
+            '{' | '}' => None,
+            '-' | '.' => Some('_'),
+            c => Some(c),
+        }));
+    }
+    id
 }
 
 /// GET openapi.json

@@ -103,6 +103,14 @@ pub const ROUTES: &[Route] = &[
     get("/api/metrics"),
     get("/api/fs/dirs"),
     route(Method::GET, "/", TokenCookie),
+    // Places of the web UI, all the same page: its router goes on from the address.
+    route(Method::GET, "/runs", Ui),
+    route(Method::GET, "/runs/{place}*", Ui),
+    route(Method::GET, "/compare", Ui),
+    route(Method::GET, "/projects", Ui),
+    route(Method::GET, "/projects/{place}*", Ui),
+    route(Method::GET, "/usage", Ui),
+    route(Method::GET, "/settings/{place}*", Ui),
     route(Method::GET, "/favicon.svg", Ui),
     route(Method::GET, "/assets/{file}*", Ui),
     // Projects and repos
@@ -135,6 +143,7 @@ pub const ROUTES: &[Route] = &[
     delete("/api/runs/{id}/queue/{message_id}"),
     // Events
     get("/api/events/stream"),
+    get("/api/events/head"),
     get("/api/runs/{id}/events"),
     get("/api/runs/{id}/events/stream"),
     get("/api/runs/{id}/logs"),

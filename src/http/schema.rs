@@ -99,9 +99,19 @@ pub(super) struct RunView {
     process: ProcessView,
     tokens_cache_read: u64,
     tokens_cache_write: u64,
+    /// What there is to ship: nothing, changes, or changes that were pushed or accepted.
+    work: WorkView,
     queue: QueueView,
     repos: Vec<RunRepoView>,
     last_sequence: u64,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum WorkView {
+    None,
+    Changed,
+    Shipped,
 }
 
 #[derive(ToSchema)]
@@ -318,6 +328,13 @@ pub(super) struct PushedView {
     pushed: bool,
     #[schema(required)]
     error: Option<String>,
+}
+
+/// Where the whole log ends now: what is read after this call holds every event up to there.
+#[derive(ToSchema)]
+pub(super) struct HeadView {
+    /// 0 for an empty log.
+    last_event_id: i64,
 }
 
 #[derive(ToSchema)]

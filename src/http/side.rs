@@ -29,6 +29,8 @@ const ENTRIES_MAX: usize = 10_000;
 pub struct HomeDir(pub PathBuf);
 
 /// `GET /api/health`: the JSON string `"ok"`.
+#[utoipa::path(get, path = "/api/health", tag = "others",
+    responses((status = 200, body = String)))]
 pub async fn health() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header(ContentType::json())
@@ -46,6 +48,8 @@ pub struct Version {
 }
 
 /// `GET /api/version`.
+#[utoipa::path(get, path = "/api/version", tag = "others",
+    responses((status = 200, body = Version)))]
 pub async fn version() -> web::Json<Version> {
     web::Json(Version {
         version: env!("CARGO_PKG_VERSION"),
@@ -57,6 +61,8 @@ pub async fn version() -> web::Json<Version> {
 ///
 /// # Errors
 /// When the log cannot be read.
+#[utoipa::path(get, path = "/api/metrics", tag = "others",
+    responses((status = 200, body = String, content_type = "text/plain")))]
 pub async fn metrics(
     runtime: web::Data<Runtime>,
     metrics: web::Data<Arc<Metrics>>,
@@ -89,7 +95,8 @@ pub fn metrics_page(metrics: &Metrics, elsewhere: Elsewhere) -> HttpResponse {
 }
 
 /// The query of `GET /api/fs/dirs`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct DirsQuery {
     /// How the paths start; empty, relative and `~/` mean the home folder.
     #[serde(default)]
@@ -109,6 +116,8 @@ pub struct Folder {
 ///
 /// # Errors
 /// 400 when the prefix has `..` or a NUL in it.
+#[utoipa::path(get, path = "/api/fs/dirs", tag = "others", params(DirsQuery),
+    responses((status = 200, body = [Folder]), (status = 400)))]
 pub async fn dirs(
     home: web::Data<HomeDir>,
     Query(query): Query<DirsQuery>,

@@ -57,8 +57,13 @@ fn checkpoint_now(run: &Run, reason: &str) -> (Option<Checkpoint>, Vec<String>) 
         };
         let mut former = run.checkpoint.iter();
         let previous = former.find(|kept| kept.repo_id == at.repo_id);
-        let tree = previous.map(|kept| kept.tree.as_str());
-        match git::take(at, &base.repo_path, run.id, number, reason, tree) {
+        // Before the first checkpoint the work is what differs from where the run began, so that
+        // what an agent committed by itself counts.
+        let tree = previous.map_or_else(
+            || git::tree_of(&base.repo_path, &base.base_commit).ok(),
+            |kept| Some(kept.tree.clone()),
+        );
+        match git::take(at, &base.repo_path, run.id, number, reason, tree.as_deref()) {
             Ok(Some(taken)) => {
                 changed = true;
                 repos.push(taken);

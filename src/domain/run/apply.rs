@@ -5,11 +5,12 @@ use super::{
     command::Usage,
     event::{
         AgentMessage, BranchRenamed, CompletedBy, CostSource, DeliveredBy, Event, HookReceived,
-        MessageBy, PausedBy, ProcessExited, ProcessLaunching, ProcessSpawned, RunCheckpointed,
-        RunCompleted, RunFailed, RunPaused, RunResult, RunStarted, SessionInit, Stage, UserMessage,
+        MessageBy, PausedBy, ProcessExited, ProcessLaunching, ProcessSpawned, PullRequestAt,
+        RunCheckpointed, RunCompleted, RunFailed, RunPaused, RunResult, RunStarted, SessionInit,
+        Stage, UserMessage,
     },
     outbox::same_prompt,
-    state::{Process, Run, Session, Status},
+    state::{Changed, Process, Run, Session, Status},
 };
 use crate::domain::{AgentMode, RunId, Time};
 use serde_json::Value;
@@ -96,12 +97,11 @@ impl Run {
             Event::WorktreeRemoved(_) => self.worktrees.clear(),
             Event::RunCheckpointed(checkpoint) => self.checkpointed(checkpoint),
             Event::BranchRenamed(renamed) => self.renamed(renamed),
-            Event::RunRestored(_)
-            | Event::RunCommitted(_)
-            | Event::RunPushed(_)
-            | Event::RunPullRequest(_)
-            | Event::RunReverted(_)
-            | Event::RunAccepted(_) => {}
+            Event::RunRestored(_) | Event::RunCommitted(_) => self.changed = Changed::Unshipped,
+            Event::RunReverted(_) => self.changed = Changed::Nothing,
+            Event::RunAccepted(_) => self.changed = Changed::Shipped,
+            Event::RunPushed(push) => self.shipped(push.repos.iter().all(|at| at.pushed)),
+            Event::RunPullRequest(it) => self.shipped(it.repos.iter().all(PullRequestAt::open)),
             Event::NotifyChanged(change) => self.notify = change.notify,
             Event::HookReceived(hook) => self.heard(hook, at),
         }
@@ -127,6 +127,13 @@ impl Run {
     fn checkpointed(&mut self, checkpoint: &RunCheckpointed) {
         self.checkpoint_number = checkpoint.number;
         self.checkpoint.clone_from(&checkpoint.repos);
+        self.changed = Changed::Unshipped;
+    }
+
+    fn shipped(&mut self, whole: bool) {
+        if whole {
+            self.changed = Changed::Shipped;
+        }
     }
 
     fn renamed(&mut self, renamed: &BranchRenamed) {

@@ -83,6 +83,20 @@ pub struct Attention {
     pub since: Time,
 }
 
+/// What there is of the run's work, as far as its events tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Changed {
+    /// Nothing differs from where the run began.
+    #[serde(rename = "none")]
+    Nothing,
+    /// Something does, and is not shipped.
+    #[serde(rename = "changed")]
+    Unshipped,
+    /// It was pushed whole, offered by pull request, or accepted, and nothing came after.
+    #[serde(rename = "shipped")]
+    Shipped,
+}
+
 /// The evidence for the status.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Activity {
@@ -202,6 +216,8 @@ pub struct Run {
     pub checkpoint_number: u32,
     /// What the last checkpoint holds.
     pub checkpoint: Vec<CheckpointAt>,
+    /// What there is to ship.
+    pub changed: Changed,
     /// It is gone.
     pub deleted: bool,
 }
@@ -250,6 +266,7 @@ impl Run {
             tasks: TaskList::default(),
             checkpoint_number: 0,
             checkpoint: Vec::new(),
+            changed: Changed::Nothing,
             deleted: false,
         }
     }

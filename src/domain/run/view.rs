@@ -41,6 +41,7 @@ pub fn run(run: &Run) -> Value {
         "process": { "alive": alive, "pid": pid, "exit_code": exit_code },
         "tokens_cache_read": run.usage.tokens_cache_read,
         "tokens_cache_write": run.usage.tokens_cache_write,
+        "work": run.changed,
         "queue": { "length": run.outbox.queue.len(), "halted": run.outbox.halted },
         "repos": created.repos.iter().map(|base| repo(run, base)).collect::<Vec<_>>(),
         "last_sequence": run.last_sequence,

@@ -1,0 +1,54 @@
+// The typed HTTP client. Its types are generated from schema/openapi.json (`npm run api`).
+import createClient from "openapi-fetch";
+import type { components, paths } from "./schema";
+
+export type Schemas = components["schemas"];
+export type Run = Schemas["RunView"];
+export type Status = Schemas["StatusView"];
+export type Project = Schemas["ProjectView"];
+export type Agent = Schemas["AgentView"];
+export type Changes = Schemas["ChangesView"];
+export type FileChange = Schemas["FileChangeView"];
+export type Branch = Schemas["BranchView"];
+export type Task = Schemas["TaskView"];
+
+/** An event of a run, as the API and the streams give it. */
+export interface RunEvent {
+  id: number;
+  run_id: string;
+  sequence: number;
+  event_type: string;
+  payload: Record<string, unknown>;
+  created_at: string;
+}
+
+export const api = createClient<paths>({ baseUrl: "" });
+
+/** A refused or failed call. `message` is the server's own sentence, fit to be shown. */
+export class CallError extends Error {
+  /** HTTP status; 0 when the server was not reached. */
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+type Answer<T> = { data?: T; error?: unknown; response: Response };
+
+/**
+ * The data of a call, or a `CallError` with what the server said.
+ * Errors of the API are plain text, which openapi-fetch hands over as a string.
+ */
+export async function data<T>(call: Promise<Answer<T>>): Promise<T> {
+  let answer: Answer<T>;
+  try {
+    answer = await call;
+  } catch {
+    throw new CallError(0, "The server cannot be reached.");
+  }
+  const { response } = answer;
+  if (response.ok) return answer.data as T;
+  const said = typeof answer.error === "string" ? answer.error.trim() : "";
+  throw new CallError(response.status, said || `The server answered ${response.status}.`);
+}

@@ -1,0 +1,65 @@
+// What pages read. Nothing polls: the stream (sync.ts) says when something changed.
+import { queryOptions } from "@tanstack/react-query";
+import { api, data, type Run } from "./client";
+import { keys } from "./keys";
+
+const byRun = (id: string) => ({ params: { path: { id } } });
+
+export const runsQuery = () =>
+  queryOptions({ queryKey: keys.runs, queryFn: () => data<Run[]>(api.GET("/api/runs")) });
+export const runQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.run(id),
+    queryFn: () => data<Run>(api.GET("/api/runs/{id}", byRun(id))),
+  });
+export const tasksQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.tasks(id),
+    queryFn: () => data(api.GET("/api/runs/{id}/tasks", byRun(id))),
+  });
+export const queueQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.queue(id),
+    queryFn: () => data(api.GET("/api/runs/{id}/queue", byRun(id))),
+  });
+export const diffStatsQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.diffStats(id),
+    queryFn: () => data(api.GET("/api/runs/{id}/diff-stats", byRun(id))),
+  });
+export const changesQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.changes(id),
+    queryFn: () => data(api.GET("/api/runs/{id}/changes", byRun(id))),
+  });
+export const checkpointsQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.checkpoints(id),
+    queryFn: () => data(api.GET("/api/runs/{id}/checkpoints", byRun(id))),
+  });
+export const projectsQuery = () =>
+  queryOptions({ queryKey: keys.projects, queryFn: () => data(api.GET("/api/projects")) });
+export const agentsQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.agents(id),
+    queryFn: () => data(api.GET("/api/projects/{id}/agents", byRun(id))),
+  });
+export const branchesQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.branches(id),
+    queryFn: () => data(api.GET("/api/projects/{id}/branches", byRun(id))),
+  });
+export const templatesQuery = () =>
+  queryOptions({
+    queryKey: keys.templates,
+    queryFn: () => data(api.GET("/api/agent-templates")),
+  });
+export const modelsQuery = () =>
+  queryOptions({ queryKey: keys.models, queryFn: () => data(api.GET("/api/settings/models")) });
+export const notificationsQuery = () =>
+  queryOptions({
+    queryKey: keys.notifications,
+    queryFn: () => data(api.GET("/api/settings/notifications")),
+  });
+export const versionQuery = () =>
+  queryOptions({ queryKey: keys.version, queryFn: () => data(api.GET("/api/version")) });

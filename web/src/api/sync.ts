@@ -1,0 +1,121 @@
+// Keeps the query cache true: each batch of events says which answers are old now.
+import type { QueryClient } from "@tanstack/react-query";
+import { api, data, type Run, type RunEvent } from "./client";
+import { keys } from "./keys";
+import { onEvents, onPlace } from "./stream";
+
+/** A run is read again at most once in so many milliseconds. */
+const RUN_MS = 250;
+/** Its changes, which start git, at most once in so many milliseconds. */
+const CHANGES_MS = 1500;
+
+/** Events that leave the run's own document as it is, but for its last sequence. */
+const SILENT = new Set(["agent.token"]);
+/** Events after which files of the run may be others. */
+const MAY_CHANGE_FILES = new Set([
+  "agent.tool_result",
+  "run.paused",
+  "run.completed",
+  "run.failed",
+  "run.cancelled",
+  "run.checkpointed",
+  "run.restored",
+  "run.reverted",
+  "run.committed",
+  "worktree.created",
+  "worktree.removed",
+]);
+const CHECKPOINTS = new Set(["run.checkpointed", "run.restored", "run.reverted"]);
+const QUEUE = /^(message\.|queue\.|user\.message$)/;
+const BRANCHES =
+  /^(run\.(committed|pushed|pull_request|branch_renamed|reverted|deleted|checkpointed)|worktree\.)/;
+
+/** Lets `act` run at once, then at most once in `wait` milliseconds for the same key. */
+function throttled(wait: number, act: (key: string) => void) {
+  const waiting = new Map<string, boolean>();
+  const call = (key: string) => {
+    if (waiting.has(key)) {
+      waiting.set(key, true);
+      return;
+    }
+    waiting.set(key, false);
+    setTimeout(() => {
+      const wanted = waiting.get(key);
+      waiting.delete(key);
+      if (wanted) call(key);
+    }, wait);
+    act(key);
+  };
+  return call;
+}
+
+/** Puts a run's document where lists and pages read it, unless a newer one is there. */
+export function placeRun(client: QueryClient, run: Run) {
+  const known = client.getQueryData<Run>(keys.run(run.id));
+  if (known && known.last_sequence > run.last_sequence) return;
+  client.setQueryData(keys.run(run.id), run);
+  client.setQueryData<Run[]>(keys.runs, (runs) => {
+    if (!runs) return runs;
+    const at = runs.findIndex((known) => known.id === run.id);
+    return at < 0 ? [run, ...runs] : runs.with(at, run);
+  });
+}
+
+function dropRun(client: QueryClient, id: string) {
+  client.setQueryData<Run[]>(keys.runs, (runs) => runs?.filter((run) => run.id !== id));
+  client.removeQueries({ queryKey: keys.run(id) });
+}
+
+/** Starts to follow the stream for this cache. */
+export function keepInSync(client: QueryClient): () => void {
+  const gone = new Set<string>();
+  const readRun = throttled(RUN_MS, (id) => {
+    if (gone.has(id)) return;
+    // Not by fetchQuery: it would join a call that began before the event.
+    data<Run>(api.GET("/api/runs/{id}", { params: { path: { id } } }))
+      .then((run) => {
+        if (!gone.has(id)) placeRun(client, run);
+      })
+      .catch(() => undefined); // deleted meanwhile, or offline: the next event or place tells
+  });
+  const old = (queryKey: readonly string[]) =>
+    void client.invalidateQueries({ queryKey, exact: true });
+  const readChanges = throttled(CHANGES_MS, (id) => {
+    old(keys.changes(id));
+    old(keys.diffStats(id));
+  });
+  const readBranches = throttled(CHANGES_MS, (projectId) => old(keys.branches(projectId)));
+
+  const take = (events: RunEvent[]) => {
+    const once = new Set<string>();
+    const mark = (what: string, id: string, act: (id: string) => void) => {
+      if (once.has(what + id)) return;
+      once.add(what + id);
+      act(id);
+    };
+    for (const { run_id: id, event_type: type, payload } of events) {
+      if (type === "run.deleted") {
+        gone.add(id);
+        dropRun(client, id);
+        continue;
+      }
+      if (SILENT.has(type)) continue;
+      mark("run", id, readRun);
+      if (MAY_CHANGE_FILES.has(type)) mark("changes", id, readChanges);
+      if (CHECKPOINTS.has(type)) mark("checkpoints", id, () => old(keys.checkpoints(id)));
+      if (type === "agent.tool_result") mark("tasks", id, () => old(keys.tasks(id)));
+      if (QUEUE.test(type)) mark("queue", id, () => old(keys.queue(id)));
+      if (BRANCHES.test(type)) {
+        const projectId =
+          client.getQueryData<Run>(keys.run(id))?.project_id ?? (payload["project_id"] as string);
+        if (projectId) mark("branches", projectId, readBranches);
+      }
+    }
+  };
+  const stopEvents = onEvents(take);
+  const stopPlace = onPlace(() => void client.invalidateQueries());
+  return () => {
+    stopEvents();
+    stopPlace();
+  };
+}

@@ -1,0 +1,19 @@
+// The title and the icon of the tab say how many runs wait for a person.
+import { useEffect } from "react";
+
+function icon(count: number): string {
+  const dot =
+    count > 0 ? '<circle cx="12" cy="4" r="4" fill="#c2410c" stroke="#fff" stroke-width="1"/>' : "";
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path d="M2 13 8 2l6 11M5 9h6" fill="none" stroke="#c2410c" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"/>${dot}</svg>`;
+  return `data:image/svg+xml,${encodeURIComponent(svg)}`;
+}
+
+export function useBadge(waiting: number) {
+  useEffect(() => {
+    const base = document.title.replace(/^\(\d+\) /, "");
+    document.title = waiting > 0 ? `(${waiting}) ${base}` : base;
+    document
+      .querySelector<HTMLLinkElement>('link[rel="icon"]')
+      ?.setAttribute("href", icon(waiting));
+  }, [waiting]);
+}

@@ -1,0 +1,114 @@
+// The map of the pages. What is not needed for the first look is loaded when it is asked for.
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  redirect,
+} from "@tanstack/react-router";
+import { RunPage } from "@/runs/run-page";
+import { RunsLayout } from "@/runs/layout";
+import { NothingChosen } from "@/runs/nothing-chosen";
+import { Empty, Failed, Skeleton } from "@/ui/panes";
+import { Shell } from "./shell";
+
+const root = createRootRoute({
+  component: Shell,
+  errorComponent: ({ error }) => <Failed error={error} />,
+  notFoundComponent: () => (
+    <Empty title="There is no such page">
+      <a className="text-accent underline" href="/runs">
+        All runs
+      </a>
+    </Empty>
+  ),
+});
+
+const home = createRoute({
+  getParentRoute: () => root,
+  path: "/",
+  beforeLoad: () => {
+    throw redirect({ to: "/runs" });
+  },
+});
+
+const runs = createRoute({ getParentRoute: () => root, path: "/runs", component: RunsLayout });
+const noRun = createRoute({ getParentRoute: () => runs, path: "/", component: NothingChosen });
+const newRun = createRoute({
+  getParentRoute: () => runs,
+  path: "/new",
+  validateSearch: (search: Record<string, unknown>): { project?: string; task?: string } => ({
+    ...(typeof search["project"] === "string" ? { project: search["project"] } : {}),
+    ...(typeof search["task"] === "string" ? { task: search["task"] } : {}),
+  }),
+  component: lazyRouteComponent(() => import("@/new-run/page"), "NewRunPage"),
+});
+const run = createRoute({
+  getParentRoute: () => runs,
+  path: "/$runId",
+  beforeLoad: ({ params, location }) => {
+    if (location.pathname.replace(/\/$/, "").endsWith(params.runId)) {
+      throw redirect({ to: "/runs/$runId/$tab", params: { ...params, tab: "terminal" } });
+    }
+  },
+});
+const runTab = createRoute({
+  getParentRoute: () => run,
+  path: "/$tab",
+  validateSearch: (search: Record<string, unknown>): { at?: number } =>
+    typeof search["at"] === "number" ? { at: search["at"] } : {},
+  component: RunPage,
+});
+const compare = createRoute({
+  getParentRoute: () => root,
+  path: "/compare",
+  validateSearch: (search: Record<string, unknown>): { runs: string } => ({
+    runs: typeof search["runs"] === "string" ? search["runs"] : "",
+  }),
+  component: lazyRouteComponent(() => import("@/new-run/compare"), "ComparePage"),
+});
+const projects = createRoute({
+  getParentRoute: () => root,
+  path: "/projects",
+  component: lazyRouteComponent(() => import("@/projects/list"), "ProjectsPage"),
+});
+const project = createRoute({
+  getParentRoute: () => root,
+  path: "/projects/$projectId/$tab",
+  component: lazyRouteComponent(() => import("@/projects/page"), "ProjectPage"),
+});
+const usage = createRoute({
+  getParentRoute: () => root,
+  path: "/usage",
+  component: lazyRouteComponent(() => import("@/usage/page"), "UsagePage"),
+});
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: "/settings/$tab",
+  component: lazyRouteComponent(() => import("@/settings/page"), "SettingsPage"),
+});
+
+const tree = root.addChildren([
+  home,
+  runs.addChildren([noRun, newRun, run.addChildren([runTab])]),
+  compare,
+  projects,
+  project,
+  usage,
+  settings,
+]);
+
+export function makeRouter() {
+  return createRouter({
+    routeTree: tree,
+    defaultPendingComponent: () => <Skeleton />,
+    defaultErrorComponent: ({ error, reset }) => <Failed error={error} retry={reset} />,
+    scrollRestoration: false,
+  });
+}
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: ReturnType<typeof makeRouter>;
+  }
+}

@@ -1,0 +1,101 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link, Outlet } from "@tanstack/react-router";
+import { BarChart3, Command, FolderGit2, MoonStar, Play, Settings, SunMedium } from "lucide-react";
+import { lazy, Suspense } from "react";
+import { Toaster } from "sonner";
+import { runsQuery } from "@/api/queries";
+import { openPalette } from "@/app/palette-state";
+import { setTheme, useDark } from "@/lib/theme";
+import { needsYou } from "@/runs/groups";
+import { Button } from "@/ui/button";
+import { Tip } from "@/ui/tip";
+import { useBadge } from "./badge";
+import { Keys } from "./keys";
+import { OfflineBanner } from "./offline";
+
+const Palette = lazy(() => import("./palette"));
+
+const PLACES = [
+  { to: "/runs", params: {}, label: "Runs", icon: Play },
+  { to: "/projects", params: {}, label: "Projects", icon: FolderGit2 },
+  { to: "/usage", params: {}, label: "Usage", icon: BarChart3 },
+  { to: "/settings/$tab", params: { tab: "models" }, label: "Settings", icon: Settings },
+] as const;
+
+function ThemeButton() {
+  const dark = useDark();
+  return (
+    <Tip text={dark ? "Light theme" : "Dark theme"}>
+      <Button
+        kind="quiet"
+        icon={dark ? <SunMedium size={16} /> : <MoonStar size={16} />}
+        aria-label={dark ? "Light theme" : "Dark theme"}
+        onClick={() => setTheme(dark ? "light" : "dark")}
+      />
+    </Tip>
+  );
+}
+
+/** The frame of every page: rail, page, banner, toasts, palette. */
+export function Shell() {
+  const waiting = useQuery(runsQuery()).data?.filter(needsYou).length ?? 0;
+  useBadge(waiting);
+  return (
+    <div className="flex h-full flex-col">
+      <a
+        href="#page"
+        className="sr-only focus:not-sr-only focus:absolute focus:z-50 focus:bg-raised focus:p-2"
+      >
+        Skip to the page
+      </a>
+      <OfflineBanner />
+      <div className="flex min-h-0 flex-1 max-md:flex-col-reverse">
+        <nav
+          aria-label="Main"
+          className="flex shrink-0 gap-1 border-line bg-sunken p-1.5 max-md:justify-around max-md:border-t md:w-16 md:flex-col md:border-r"
+        >
+          {PLACES.map(({ to, params, label, icon: Icon }) => (
+            <Link
+              key={to}
+              to={to}
+              params={params}
+              activeOptions={{ exact: false }}
+              className="relative flex flex-col items-center gap-0.5 rounded-md px-1 py-1.5 text-xs text-muted hover:bg-hover hover:text-text max-md:min-w-14"
+              activeProps={{ className: "bg-hover !text-text font-medium" }}
+            >
+              <Icon size={18} aria-hidden />
+              {label}
+              {label === "Runs" && waiting > 0 && (
+                <span
+                  className="absolute top-0.5 right-2 min-w-4 rounded-full bg-accent px-1 text-center text-[0.625rem] leading-4 font-semibold text-on-accent"
+                  aria-label={`${waiting} need you`}
+                >
+                  {waiting}
+                </span>
+              )}
+            </Link>
+          ))}
+          <div className="flex items-center gap-1 md:mt-auto md:flex-col">
+            <Tip text="Everything by name (Ctrl K)">
+              <Button
+                kind="quiet"
+                icon={<Command size={16} />}
+                aria-label="Open the command palette"
+                onClick={openPalette}
+              />
+            </Tip>
+            <ThemeButton />
+          </div>
+        </nav>
+        <main id="page" tabIndex={-1} className="min-h-0 min-w-0 flex-1 outline-none">
+          <Outlet />
+        </main>
+      </div>
+      <Keys />
+      <Suspense>
+        <Palette />
+      </Suspense>
+      <Toaster position="bottom-right" toastOptions={{ className: "font-sans" }} />
+    </div>
+  );
+}

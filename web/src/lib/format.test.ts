@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { age, bytes, count, money, span } from "./format";
+
+test("money has four significant digits", () => {
+  expect([0, 0.031861, 1.23456, 12.3456, 1234.5].map(money)).toEqual([
+    "$0",
+    "$0.03186",
+    "$1.235",
+    "$12.35",
+    "$1,235",
+  ]);
+});
+
+test("counts stay narrow", () => {
+  expect([0, 999, 1000, 1250, 78_613, 5_600_000].map(count)).toEqual([
+    "0",
+    "999",
+    "1k",
+    "1.2k",
+    "78k",
+    "5.6M",
+  ]);
+});
+
+test("bytes", () => {
+  expect([0, 1023, 1024, 1536, 3 * 1024 ** 2].map(bytes)).toEqual([
+    "0 B",
+    "1023 B",
+    "1.0 KiB",
+    "1.5 KiB",
+    "3.0 MiB",
+  ]);
+});
+
+test("spans and ages", () => {
+  expect([8200, 12_900, 185_000, 7_500_000, 4 * 86_400_000].map(span)).toEqual([
+    "8.2 s",
+    "12 s",
+    "3 min",
+    "2 h 5 min",
+    "4 d",
+  ]);
+  expect([500, 3400].map(age)).toEqual(["now", "3 s"]);
+});

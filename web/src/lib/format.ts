@@ -1,0 +1,62 @@
+// How values read: money with four significant digits, sizes in KiB, times relative.
+
+/** Dollars with four significant digits, such as `$0.03186`. */
+export function money(dollars: number): string {
+  if (dollars === 0) return "$0";
+  if (dollars >= 1000) return `$${Math.round(dollars).toLocaleString("en")}`;
+  return `$${Number(dollars.toPrecision(4))}`;
+}
+
+/** A count that stays narrow: 999, 1.2k, 34k, 5.6M. */
+export function count(n: number): string {
+  const units = [
+    [1e9, "G"],
+    [1e6, "M"],
+    [1e3, "k"],
+  ] as const;
+  for (const [size, unit] of units) {
+    if (n >= size) {
+      const value = n / size;
+      return `${value < 10 ? Math.floor(value * 10) / 10 : Math.floor(value)}${unit}`;
+    }
+  }
+  return String(n);
+}
+
+/** Bytes as B, KiB, MiB, GiB. */
+export function bytes(n: number): string {
+  if (n < 1024) return `${n} B`;
+  let value = n;
+  for (const unit of ["KiB", "MiB", "GiB"]) {
+    value /= 1024;
+    if (value < 1024 || unit === "GiB") return `${value.toFixed(value < 10 ? 1 : 0)} ${unit}`;
+  }
+  return "";
+}
+
+/** A span of milliseconds: `8.2 s`, `3 min`, `2 h 5 min`, `4 d`. */
+export function span(ms: number): string {
+  const s = Math.max(0, ms) / 1000;
+  if (s < 10) return `${s.toFixed(1)} s`;
+  if (s < 60) return `${Math.floor(s)} s`;
+  const min = Math.floor(s / 60);
+  if (min < 60) return `${min} min`;
+  const h = Math.floor(min / 60);
+  if (h < 24) return min % 60 && h < 10 ? `${h} h ${min % 60} min` : `${h} h`;
+  return `${Math.floor(h / 24)} d`;
+}
+
+/** Age without fractions of a second, for lists: `now`, `12 s`, `3 min`. */
+export function age(ms: number): string {
+  return ms < 2000 ? "now" : ms < 10_000 ? `${Math.floor(ms / 1000)} s` : span(ms);
+}
+
+/** The exact local time of an RFC 3339 text. */
+export function exact(time: string): string {
+  return new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+}
+
+/** The first line of a text, for rows and titles. */
+export function firstLine(text: string): string {
+  return text.trimStart().split("\n", 1)[0] ?? "";
+}

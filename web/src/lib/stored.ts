@@ -1,0 +1,39 @@
+// Small choices of a person, kept in this browser.
+import { useSyncExternalStore } from "react";
+
+const PREFIX = "abbado.";
+const listeners = new Set<() => void>();
+
+function listen(listener: () => void) {
+  listeners.add(listener);
+  addEventListener("storage", listener);
+  return () => {
+    listeners.delete(listener);
+    removeEventListener("storage", listener);
+  };
+}
+
+/** What was kept under the name, or nothing. */
+export function stored(name: string): string | null {
+  try {
+    return localStorage.getItem(PREFIX + name);
+  } catch {
+    return null; // storage is switched off: choices last as long as the page
+  }
+}
+
+export function store(name: string, value: string | null) {
+  try {
+    if (value === null) localStorage.removeItem(PREFIX + name);
+    else localStorage.setItem(PREFIX + name, value);
+  } catch {
+    // as above
+  }
+  for (const listener of listeners) listener();
+}
+
+/** A kept choice that renders again when it changes, here or in another tab. */
+export function useStored<T extends string>(name: string, fallback: T): [T, (value: T) => void] {
+  const value = useSyncExternalStore(listen, () => stored(name)) as T | null;
+  return [value ?? fallback, (next) => store(name, next)];
+}

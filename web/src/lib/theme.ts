@@ -1,0 +1,37 @@
+// Light, dark, or what the system says.
+import { useSyncExternalStore } from "react";
+import { store, stored } from "./stored";
+
+export type Theme = "system" | "light" | "dark";
+
+const system = matchMedia("(prefers-color-scheme: dark)");
+const listeners = new Set<() => void>();
+
+function isDark(): boolean {
+  const chosen = (stored("theme") as Theme | null) ?? "system";
+  return chosen === "dark" || (chosen === "system" && system.matches);
+}
+
+/** Sets the page to the chosen theme. */
+export function applyTheme() {
+  document.documentElement.dataset["theme"] = isDark() ? "dark" : "light";
+  for (const listener of listeners) listener();
+}
+
+export function setTheme(theme: Theme) {
+  store("theme", theme === "system" ? null : theme);
+  applyTheme();
+}
+
+function listen(listener: () => void) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** Whether the page is dark now. Terminals, diffs and charts take their colours by it. */
+export function useDark(): boolean {
+  return useSyncExternalStore(listen, isDark);
+}
+
+system.addEventListener("change", applyTheme);
+addEventListener("storage", applyTheme);

@@ -1,0 +1,57 @@
+// What can be done to a run now, and how. Buttons that make no sense now are absent.
+import { useQueryClient, type QueryClient } from "@tanstack/react-query";
+import { api, data, type Run } from "@/api/client";
+import { keys } from "@/api/keys";
+import { placeRun } from "@/api/sync";
+import { failed } from "@/ui/toast";
+
+/** A process is alive or being launched. */
+export const isLive = (run: Run) => run.process.alive || run.status === "queued";
+export const canStop = isLive;
+/** A message reaches the agent: by resuming its session, or typed into the living CLI. */
+export const canContinue = (run: Run) =>
+  run.session_id !== null && run.status !== "running" && run.status !== "queued";
+/** While it works, messages wait in the queue. */
+export const canQueue = (run: Run) => run.status === "running" || run.status === "queued";
+export const canDelete = (run: Run) => run.status !== "running" && run.status !== "queued";
+
+const path = (id: string) => ({ params: { path: { id } } });
+
+/** Calls that change a run; each puts the answer where pages read it. Failures throw `CallError`. */
+export function runCalls(client: QueryClient) {
+  const placed = (run: unknown) => {
+    placeRun(client, run as Run);
+    return run as Run;
+  };
+  return {
+    cancel: async (id: string) => placed(await data(api.POST("/api/runs/{id}/cancel", path(id)))),
+    pause: async (id: string) => placed(await data(api.POST("/api/runs/{id}/pause", path(id)))),
+    goOn: async (id: string, message: string) =>
+      placed(await data(api.POST("/api/runs/{id}/continue", { ...path(id), body: { message } }))),
+    notify: async (id: string, notify: boolean) =>
+      placed(await data(api.POST("/api/runs/{id}/notify", { ...path(id), body: { notify } }))),
+    enqueue: async (id: string, message: string) => {
+      await data(api.POST("/api/runs/{id}/queue", { ...path(id), body: { message } }));
+      await client.invalidateQueries({ queryKey: keys.queue(id) });
+    },
+    remove: async (id: string) => {
+      await data(api.DELETE("/api/runs/{id}", path(id)));
+      client.setQueryData<Run[]>(keys.runs, (runs) => runs?.filter((run) => run.id !== id));
+    },
+  };
+}
+
+export function useRunCalls() {
+  return runCalls(useQueryClient());
+}
+
+/** Does it, and says what failed. */
+export async function tried(what: string, act: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await act();
+    return true;
+  } catch (error) {
+    failed(what, error);
+    return false;
+  }
+}

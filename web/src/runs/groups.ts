@@ -1,0 +1,59 @@
+// The order of the list: what a person should do next.
+import type { Run } from "@/api/client";
+
+export type Group = "needs-you" | "running" | "to-ship" | "earlier";
+
+export const GROUPS: { group: Group; title: string }[] = [
+  { group: "needs-you", title: "Needs you" },
+  { group: "running", title: "Running" },
+  { group: "to-ship", title: "Done, not shipped" },
+  { group: "earlier", title: "Earlier" },
+];
+
+/** Failed runs stop asking for a person after so long, in milliseconds. */
+const FAILURE_MS = 24 * 3_600_000;
+
+/** Where a run belongs at the moment `now` (milliseconds of the epoch). */
+export function groupOf(run: Run, now: number): Group {
+  if (run.attention) return "needs-you";
+  switch (run.status) {
+    case "queued":
+    case "running":
+      return "running";
+    case "failed":
+      return now - Date.parse(run.updated_at) < FAILURE_MS ? "needs-you" : "earlier";
+    case "paused":
+      return run.work === "changed" ? "needs-you" : "earlier";
+    case "completed":
+    case "cancelled":
+      return run.work === "changed" ? "to-ship" : "earlier";
+  }
+}
+
+export const needsYou = (run: Run) => groupOf(run, Date.now()) === "needs-you";
+
+/** Whether every word of the filter is somewhere in what names the run. */
+export function matches(run: Run, filter: string, projectName: string): boolean {
+  const text = [run.task, run.run_branch, run.cli_name, run.status, projectName, run.model ?? ""]
+    .join(" ")
+    .toLowerCase();
+  return filter
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}
+
+/** The runs by group, newest change first within each; empty groups are left out. */
+export function grouped(runs: Run[], now: number): { title: string; runs: Run[] }[] {
+  const byGroup = new Map<Group, Run[]>();
+  for (const run of runs) {
+    const group = groupOf(run, now);
+    byGroup.set(group, [...(byGroup.get(group) ?? []), run]);
+  }
+  return GROUPS.flatMap(({ group, title }) => {
+    const found = byGroup.get(group);
+    if (!found) return [];
+    found.sort((a, b) => b.updated_at.localeCompare(a.updated_at));
+    return [{ title, runs: found }];
+  });
+}

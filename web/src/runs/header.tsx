@@ -1,0 +1,127 @@
+import { Link, useNavigate } from "@tanstack/react-router";
+import {
+  Bell,
+  BellOff,
+  ChevronLeft,
+  CircleStop,
+  MoreHorizontal,
+  Pause,
+  Trash2,
+} from "lucide-react";
+import { useState } from "react";
+import type { Run } from "@/api/client";
+import { useKeys } from "@/app/keys";
+import { count, firstLine, money } from "@/lib/format";
+import { Button } from "@/ui/button";
+import { Confirm } from "@/ui/dialog";
+import { Menu } from "@/ui/menu";
+import { StateBadge, stateOf } from "@/ui/state";
+import { Age } from "@/ui/time";
+import { Tip } from "@/ui/tip";
+import { told } from "@/ui/toast";
+import { canDelete, canStop, tried, useRunCalls } from "./actions";
+import { reasonOf } from "./row";
+
+function DeleteDialog(props: { run: Run; open: boolean; onOpenChange: (open: boolean) => void }) {
+  const { run, open, onOpenChange } = props;
+  const calls = useRunCalls();
+  const navigate = useNavigate();
+  const names = run.repos.map((repo) => repo.name).join(", ");
+  return (
+    <Confirm
+      open={open}
+      onOpenChange={onOpenChange}
+      title="Delete this run?"
+      action="Delete the run"
+      danger
+      onConfirm={async () => {
+        if (!(await tried("The run was not deleted", () => calls.remove(run.id))))
+          throw new Error();
+        told("Run deleted. Its work is kept for 30 days.");
+        await navigate({ to: "/runs" });
+      }}
+    >
+      Its worktree, branch <code>{run.run_branch}</code>, events and logs go. What was not merged
+      stays in {names} for 30 days, under <code>refs/abbado/deleted/{run.id}</code>.
+    </Confirm>
+  );
+}
+
+/** Answers: what is it doing, on what evidence, since when, what can be done now. */
+export function RunHeader({ run }: { run: Run }) {
+  const calls = useRunCalls();
+  const [deleting, setDeleting] = useState(false);
+  const pause = () => void tried("The run was not paused", () => calls.pause(run.id));
+  const cancel = () => void tried("The run was not cancelled", () => calls.cancel(run.id));
+  const notify = () =>
+    void tried("The choice was not kept", () => calls.notify(run.id, !run.notify));
+  useKeys({ p: () => canStop(run) && pause() });
+  const bell = run.notify ? "Stop telling when it idles or ends" : "Tell when it idles or ends";
+  return (
+    <header className="border-b px-3 pt-2 pb-1.5">
+      <div className="flex items-center gap-2">
+        <Link to="/runs" className="-ml-1 p-2 md:hidden" aria-label="Back to the list">
+          <ChevronLeft size={18} />
+        </Link>
+        <div className="flex min-w-0 flex-1 items-baseline gap-2">
+          <StateBadge state={stateOf(run)} />
+          <span className="truncate text-muted" title={reasonOf(run)} data-testid="evidence">
+            {reasonOf(run)}
+          </span>
+          <Age
+            time={run.attention?.since ?? run.activity.since}
+            className="shrink-0 text-xs text-muted"
+          />
+        </div>
+        {canStop(run) && (
+          <>
+            <Tip text="End the CLI and keep the work; it can go on later (p)">
+              <Button icon={<Pause size={14} />} onClick={pause}>
+                Pause
+              </Button>
+            </Tip>
+            <Tip text="End the CLI and everything it started; the work stays">
+              <Button icon={<CircleStop size={14} />} onClick={cancel}>
+                Cancel
+              </Button>
+            </Tip>
+          </>
+        )}
+        <Tip text={bell}>
+          <Button
+            kind="quiet"
+            aria-label={bell}
+            aria-pressed={run.notify}
+            icon={run.notify ? <Bell size={15} className="text-accent" /> : <BellOff size={15} />}
+            onClick={notify}
+          />
+        </Tip>
+        {canDelete(run) && (
+          <Menu
+            items={[
+              {
+                label: "Delete…",
+                icon: <Trash2 size={14} />,
+                danger: true,
+                onSelect: () => setDeleting(true),
+              },
+            ]}
+          >
+            <Button kind="quiet" icon={<MoreHorizontal size={16} />} aria-label="More actions" />
+          </Menu>
+        )}
+      </div>
+      <div className="mt-0.5 flex items-baseline gap-3">
+        <h1 className="min-w-0 truncate text-base font-semibold" title={run.task}>
+          {firstLine(run.task)}
+        </h1>
+        <span className="ml-auto hidden shrink-0 text-xs text-muted sm:inline">
+          {run.repos.map((repo) => repo.name).join(", ")} · {run.run_branch}
+          {run.tokens_in + run.tokens_out > 0 &&
+            ` · ${count(run.tokens_in + run.tokens_out)} tok · ${money(run.cost_usd)}`}
+        </span>
+      </div>
+      <DeleteDialog run={run} open={deleting} onOpenChange={setDeleting} />
+    </header>
+  );
+}

@@ -93,5 +93,6 @@ programs:
 	  cd "$$ABBADO_TEST_PROGRAMS"; npm ci --no-audit --no-fund --ignore-scripts; \
 	  for claude in @anthropic-ai/claude-code claude-code-2.1.197; do \
 	    node node_modules/$$claude/install.cjs; node_modules/$$claude/bin/claude.exe --version; done; \
-	  node_modules/.bin/codex --version; \
+	  (cd node_modules/opencode-ai; node postinstall.mjs); \
+	  for cli in codex gemini qwen opencode; do node_modules/.bin/$$cli --version; done; \
 	  cp package-lock.json installed.json; }

@@ -5,7 +5,7 @@
 
 use super::{
     Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,
-    hook_files, hooks, launch,
+    choices, hook_files, hooks, launch,
     transcript::{ClaudeStream, ClaudeTranscript},
     typed,
 };
@@ -166,7 +166,7 @@ fn argv(context: &LaunchContext<'_>) -> Result<Vec<String>, CliError> {
         .get("permission_mode")
         .and_then(Value::as_str);
     push(&["--permission-mode", mode.unwrap_or(PERMISSION_MODE_DEFAULT)]);
-    let tools = tools(&agent.allowed_tools);
+    let tools = choices::tools(&agent.allowed_tools).join(",");
     if !tools.is_empty() {
         push(&["--allowedTools", &tools]);
     }
@@ -178,24 +178,6 @@ fn argv(context: &LaunchContext<'_>) -> Result<Vec<String>, CliError> {
     // Without `--` the variadic --allowedTools would take the prompt for a tool.
     push(&["--", context.task]);
     Ok(argv)
-}
-
-/// The list without blanks around its items. Commas inside a rule's parentheses stay.
-fn tools(list: &str) -> String {
-    let mut depth = 0_usize;
-    let items = list.split(|c: char| {
-        match c {
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        c == ',' && depth == 0
-    });
-    items
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
-        .collect::<Vec<_>>()
-        .join(",")
 }
 
 fn settings(context: &LaunchContext<'_>) -> Result<Vec<u8>, CliError> {

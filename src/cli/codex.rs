@@ -9,15 +9,13 @@
 
 use super::{
     Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,
+    choices::{self, PRIVATE, STATES, choice},
     hook_files, hooks, launch,
     transcript::{CodexRollout, CodexStream},
     typed,
 };
 use crate::domain::{AgentMode, run::command::Hook};
 use serde_json::{Map, Value};
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
 
 /// The adapter.
 pub struct Codex;
@@ -40,16 +38,13 @@ const HOOKS: [(&str, u32); 12] = [
     ("Interrupt", 3),
 ];
 
-/// Keys of `provider_config` that mean something here; the first four every adapter knows.
-const KEYS: [&str; 7] = ["bin", "args", "env", "mode", "sandbox", "approval", "state"];
+/// Its own keys of `provider_config`.
+const KEYS: [&str; 3] = ["sandbox", "approval", "state"];
 /// Values of `sandbox`, the default first. The last one also asks nobody for anything.
 const SANDBOXES: [&str; 4] = ["workspace-write", "read-only", "danger-full-access", BYPASS];
 const BYPASS: &str = "bypass";
 /// Values of `approval`, the default first.
 const APPROVALS: [&str; 2] = ["on-request", "never"];
-/// Values of `state`, the default first.
-const STATES: [&str; 2] = ["shared", PRIVATE];
-const PRIVATE: &str = "private";
 
 /// Name of a private state folder in the run folder.
 const STATE: &str = "codex";
@@ -136,12 +131,8 @@ impl Adapter for Codex {
         let mut adapter_env = Vec::new();
         let state = context.run_dir.join(STATE);
         if options.private {
-            let made = DirBuilder::new().recursive(true).mode(0o700).create(&state);
-            made.map_err(|source| CliError::File {
-                name: STATE,
-                source,
-            })?;
-            adapter_env.push(("CODEX_HOME", utf8(&state)?));
+            hook_files::folder(context.run_dir, STATE)?;
+            adapter_env.push(("CODEX_HOME", launch::utf8(&state)?));
         }
         let env = launch::environment(context, &adapter_env, &OUTER_SESSION);
         launch::finish(context, argv(context, &options)?, env, self.install_hint())
@@ -169,12 +160,7 @@ struct Options<'a> {
 impl<'a> Options<'a> {
     /// Reads them, or says what is wrong.
     fn of(config: &'a Map<String, Value>) -> Result<Self, String> {
-        if let Some(key) = config.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            return Err(format!(
-                "provider_config.{key} is no key of the adapter 'codex', which knows {}",
-                KEYS.join(", ")
-            ));
-        }
+        choices::known(config, "codex", &KEYS)?;
         let sandbox = choice(config, "sandbox", &SANDBOXES)?;
         if sandbox == BYPASS && config.get("approval").is_some_and(|it| !it.is_null()) {
             return Err(format!(
@@ -187,26 +173,6 @@ impl<'a> Options<'a> {
             private: choice(config, "state", &STATES)? == PRIVATE,
         })
     }
-}
-
-/// One of `choices`; the first when the agent says nothing.
-fn choice<'a>(
-    config: &'a Map<String, Value>,
-    key: &str,
-    choices: &[&'static str],
-) -> Result<&'a str, String> {
-    let default = choices.first().copied().unwrap_or_default();
-    let chosen = match config.get(key) {
-        None | Some(Value::Null) => return Ok(default),
-        Some(value) => value.as_str().unwrap_or_default(),
-    };
-    if choices.contains(&chosen) {
-        return Ok(chosen);
-    }
-    let choices = choices.join("\", \"");
-    Err(format!(
-        "provider_config.{key} must be one of \"{choices}\""
-    ))
 }
 
 fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<Vec<String>, CliError> {
@@ -254,7 +220,7 @@ fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<Vec<String
 fn settings(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<Vec<String>, CliError> {
     let hook = context.run_dir.join(hook_files::HOOK);
     // Codex gives the command to a shell.
-    let command = toml_string(&format!("'{}'", utf8(&hook)?.replace('\'', r"'\''")));
+    let command = toml_string(&launch::quoted(launch::utf8(&hook)?));
     let hooks = HOOKS.iter().map(|(event, timeout)| {
         format!(
             "hooks.{event}=[{{hooks=[{{type=\"command\",command={command},timeout={timeout}}}]}}]"
@@ -277,7 +243,7 @@ fn settings(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<Vec<St
     // Nobody was asked yet in a new state folder, or about the folder above several worktrees,
     // which is ours: Codex would ask at every run.
     if options.private || context.worktrees.len() > 1 {
-        let folder = toml_string(utf8(context.cwd)?);
+        let folder = toml_string(launch::utf8(context.cwd)?);
         settings.push(format!("projects={{{folder}={{trust_level=\"trusted\"}}}}"));
     }
     let commits = ["danger-full-access", BYPASS].contains(&options.sandbox);
@@ -291,10 +257,6 @@ fn settings(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<Vec<St
         settings.push(format!("developer_instructions={told}"));
     }
     Ok(settings)
-}
-
-fn utf8(path: &Path) -> Result<&str, CliError> {
-    path.to_str().ok_or(CliError::PathNotUtf8)
 }
 
 /// A TOML string: JSON's escapes are TOML's, which has one more forbidden character.

@@ -8,10 +8,10 @@
 //! is made once and kept.
 
 use super::CliError;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, symlink};
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
+use std::path::{Path, PathBuf};
 
 /// Name of the link to the hook program.
 pub const HOOK: &str = "hook";
@@ -48,6 +48,20 @@ pub fn token(run_dir: &Path) -> io::Result<Option<String>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Makes a folder in the run folder that only its owner may enter; one that is there stays.
+///
+/// # Errors
+/// When it cannot be made.
+pub(super) fn folder(run_dir: &Path, name: &'static str) -> Result<PathBuf, CliError> {
+    let folder = run_dir.join(name);
+    let made = DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder);
+    made.map_err(|source| CliError::File { name, source })?;
+    Ok(folder)
 }
 
 /// Writes a file that only its owner may read, so that it is there whole or not at all.

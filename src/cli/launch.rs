@@ -1,6 +1,6 @@
 //! What all launches share: the environment, finding the program, and the system's limits.
 
-use super::{CliError, LaunchContext, LaunchPlan};
+use super::{CliError, LaunchContext, LaunchPlan, choices};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -114,6 +114,63 @@ pub(super) fn find(program: &str, path: &str, cwd: &Path) -> Option<PathBuf> {
 fn executable(path: &Path) -> bool {
     path.metadata()
         .is_ok_and(|at| at.is_file() && at.permissions().mode() & 0o111 != 0)
+}
+
+/// The path as text.
+///
+/// # Errors
+/// When it is no UTF-8.
+pub(super) fn utf8(path: &Path) -> Result<&str, CliError> {
+    path.to_str().ok_or(CliError::PathNotUtf8)
+}
+
+/// The text as one word of a shell, for CLIs that give a hook's command to one.
+pub(super) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// A text that a parser of options may take the quotes off: a space after the last one keeps
+/// them, and CLIs trim it.
+pub(super) fn unstripped(text: &str) -> String {
+    let quotes = ['"', '\''];
+    let ends = |quote| text.starts_with(quote) && text.ends_with(quote);
+    let space = if quotes.into_iter().any(ends) {
+        " "
+    } else {
+        ""
+    };
+    format!("{text}{space}")
+}
+
+/// The allowed tools for `--allowed-tools` of Gemini CLI and its kin: their own names, and for
+/// commands the words that those begin with. A tool that is not in `names` goes by its own name.
+pub(super) fn legacy_tools(allowed: &str, names: &[(&str, &str)]) -> String {
+    let mut own = Vec::new();
+    for tool in choices::tools(allowed) {
+        let (tool, limit) = choices::limited(tool);
+        let named = names.iter().find(|(name, _)| *name == tool);
+        let tool = named.map_or(tool, |(_, own)| *own);
+        let limits = limit.map_or_else(Vec::new, |limit| limit.split(',').collect());
+        if limits.is_empty() {
+            own.push(tool.to_owned());
+        }
+        own.extend(limits.iter().map(|limit| {
+            let words = limit
+                .trim()
+                .trim_end_matches('*')
+                .trim_end_matches([':', ' ']);
+            format!("{tool}({words})")
+        }));
+    }
+    own.join(",")
+}
+
+/// A variable that the CLI would see if we set none: the agent's, else the server's.
+pub(super) fn variable(context: &LaunchContext<'_>, name: &str) -> Option<String> {
+    let agent = context.agent.env().into_iter();
+    let server = context.server_env.iter().cloned();
+    let found = agent.chain(server).find(|(key, _)| key == name);
+    found.map(|(_, value)| value).filter(|it| !it.is_empty())
 }
 
 /// Replaces `{name}` in one pass: text that comes in with a value is not looked at again, so a

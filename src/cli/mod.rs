@@ -7,15 +7,19 @@
 //! Holds: the user's own configuration of a CLI is never written; all files that a launch needs
 //! lie in the run folder. A launch goes through no shell.
 
+mod choices;
 pub mod claude_code;
 pub mod codex;
 pub mod command;
 pub mod demo;
+pub mod gemini;
 pub mod hook_files;
 pub mod hook_program;
 pub mod hooks;
 mod launch;
+pub mod opencode;
 mod programs;
+pub mod qwen;
 pub mod transcript;
 pub mod typed;
 
@@ -266,7 +270,15 @@ pub trait Adapter: Sync {
 }
 
 /// Names of all adapters of this build.
-pub const NAMES: [&str; 4] = ["claude-code", "codex", "command", "demo"];
+pub const NAMES: [&str; 7] = [
+    "claude-code",
+    "codex",
+    "gemini",
+    "qwen",
+    "opencode",
+    "command",
+    "demo",
+];
 
 /// The adapter of that name.
 #[must_use]
@@ -274,6 +286,9 @@ pub fn adapter(cli_name: &str) -> Option<&'static dyn Adapter> {
     match cli_name {
         "claude-code" => Some(&claude_code::ClaudeCode),
         "codex" => Some(&codex::Codex),
+        "gemini" => Some(&gemini::Gemini),
+        "qwen" => Some(&qwen::Qwen),
+        "opencode" => Some(&opencode::OpenCode),
         "command" => Some(&command::AnyCommand),
         "demo" => Some(&demo::Demo),
         _ => None,

@@ -48,6 +48,29 @@ pub fn no_command(message: &str, cli: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// The form for CLIs that trim a prompt before they look for a command in it: white space before
+/// one does not make it text. A path keeps off their completion of commands by a space.
+///
+/// # Errors
+/// As [`plain`] and [`no_command`].
+pub fn trimmed(message: &str, cli: &str) -> Result<String, String> {
+    let text = plain(message)?;
+    let text = text.trim_start();
+    no_command(text, cli)?;
+    let space = if text.starts_with('/') { " " } else { "" };
+    Ok(format!("{space}{}", closed(text)))
+}
+
+/// What Gemini CLI and its kin put between a prompt and the files that it names with `@`.
+const FILES: &str = "\n--- Content from referenced files ---";
+
+/// Takes the content of files off a prompt.
+pub fn without_files(prompt: &mut String) {
+    if let Some(at) = prompt.find(FILES) {
+        prompt.truncate(at);
+    }
+}
+
 /// Ends a text with a space where Enter would do something else than send it off: take a
 /// completion that a mark in the last word offers, or make a new line after a backslash. CLIs trim
 /// the space.

@@ -31,7 +31,7 @@ pub struct Agent {
     pub project_id: ProjectId,
     /// What people call it.
     pub name: String,
-    /// The adapter: `claude-code`, `codex`, `command`, `demo`.
+    /// The adapter: `claude-code`, `codex`, `gemini`, `qwen`, `opencode`, `command`, `demo`.
     pub cli_name: String,
     /// Model given to the CLI; its own default when null.
     pub model: Option<String>,

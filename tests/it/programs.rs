@@ -147,6 +147,73 @@ trust_level = "trusted"
     })
 }
 
+/// Writes a file of the user's configuration, unless it is there.
+fn configured(world: &World, name: &str, content: &Value) {
+    let at = world.path("home").join(name);
+    std::fs::create_dir_all(at.parent().unwrap()).unwrap();
+    if !at.exists() {
+        std::fs::write(at, content.to_string()).unwrap();
+    }
+}
+
+/// Agent fields for the real Gemini CLI: the user signed in with a key, the model of `model`, and
+/// any other address out of reach.
+pub fn gemini(world: &World, model: &Model, mode: &str) -> Value {
+    let settings = json!({
+        "security": {"auth": {"selectedType": "gemini-api-key"}},
+        "general": {"enableAutoUpdate": false},
+        "privacy": {"usageStatisticsEnabled": false},
+    });
+    configured(world, ".gemini/settings.json", &settings);
+    let mut env = unreachable();
+    env["GOOGLE_GEMINI_BASE_URL"] = json!(model.url);
+    env["GEMINI_API_KEY"] = json!("dummy");
+    json!({
+        "cli_name": "gemini",
+        "model": "gemini-3.1-pro-preview",
+        "provider_config": {"bin": program("gemini"), "mode": mode, "env": env},
+    })
+}
+
+/// Agent fields for the real Qwen Code, in the same way, over the Messages API.
+pub fn qwen(world: &World, model: &Model, mode: &str) -> Value {
+    let settings = json!({
+        "security": {"auth": {"selectedType": "anthropic"}},
+        "privacy": {"usageStatisticsEnabled": false},
+        "$version": 4,
+    });
+    configured(world, ".qwen/settings.json", &settings);
+    let mut env = unreachable();
+    env["ANTHROPIC_BASE_URL"] = json!(model.url);
+    env["ANTHROPIC_API_KEY"] = json!("dummy");
+    env["ANTHROPIC_MODEL"] = json!("claude-sonnet-4-5");
+    json!({
+        "cli_name": "qwen",
+        "model": "claude-sonnet-4-5",
+        "provider_config": {"bin": program("qwen"), "mode": mode, "env": env},
+    })
+}
+
+/// Agent fields for the real OpenCode, in the same way, over the Messages API.
+pub fn opencode(world: &World, model: &Model, mode: &str) -> Value {
+    let options = json!({"baseURL": format!("{}/v1", model.url), "apiKey": "dummy"});
+    // Where a file has no schema OpenCode writes one into it, at any start.
+    let settings = json!({
+        "$schema": "https://opencode.ai/config.json",
+        "provider": {"anthropic": {"options": options}},
+    });
+    configured(world, ".config/opencode/opencode.json", &settings);
+    let mut env = unreachable();
+    env["OPENCODE_DISABLE_MODELS_FETCH"] = json!("1");
+    // It fetches a package for plugins, and would try that for more than a minute.
+    env["npm_config_fetch_retries"] = json!("0");
+    json!({
+        "cli_name": "opencode",
+        "model": "anthropic/claude-sonnet-4-5",
+        "provider_config": {"bin": program("opencode"), "mode": mode, "env": env},
+    })
+}
+
 /// Payloads of the run's events of one type, oldest first.
 pub fn payloads(server: &Server, run: &str, kind: &str) -> Vec<Value> {
     let events = server.events(run).into_iter();

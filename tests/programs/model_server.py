@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""A scripted stand-in for two LLM HTTP APIs, for offline tests of coding CLIs.
+"""A scripted stand-in for three LLM HTTP APIs, for offline tests of coding CLIs.
 
 Serves, on loopback, enough of
   * the Anthropic Messages API   POST /v1/messages, /v1/messages/count_tokens
   * the OpenAI Responses API     POST /v1/responses
+  * the Gemini API               POST /v1beta/models/MODEL:streamGenerateContent, :generateContent
 (streaming and not), plus GET /v1/models and harmless answers to probes.
 
 A *scenario* is a JSON list of steps. One step is one model response:
@@ -89,6 +90,16 @@ def events(body):
     if isinstance(body.get("input"), str):
         yield "human", body["input"]
         return
+    for item in body.get("contents") or []:
+        parts = item.get("parts") or []
+        if item.get("role") == "model":
+            yield "model", None
+        elif any("functionResponse" in part for part in parts):
+            yield "tool", None
+        else:
+            said = [p.get("text", "") for p in parts if is_human(p.get("text", ""))]
+            if said:
+                yield "human", "\n".join(said)
     for item in body.get("messages") or body.get("input") or []:
         role, kind = item.get("role"), item.get("type", "message")
         if role == "assistant" or kind in ("reasoning", "function_call", "custom_tool_call"):
@@ -153,7 +164,8 @@ class Script:
 
 def calls_of(step, body):
     """The step's tool calls, with {cwd} filled in from the request's own text."""
-    found = re.findall(r"(?:[Ww]orking directory: |<cwd>)([^\s<\\\"]+)", json.dumps(body))
+    marks = r"(?:[Ww]orking (?:in the )?directory: |<cwd>|Workspace Directories:\*\*\\n  - )"
+    found = re.findall(marks + r"([^\s<\\\"]+)", json.dumps(body))
     raw = json.dumps(step.get("calls", []) + ([step["call"]] if "call" in step else []))
     calls = [{"input": {}, **c} for c in
              json.loads(raw.replace("{cwd}", found[-1] if found else "."))]
@@ -188,7 +200,8 @@ def is_side(body):
 def schema_of(body):
     """The JSON schema which the answer must have, if any."""
     fmt = (body.get("output_config") or {}).get("format") or (body.get("text") or {}).get("format")
-    return (fmt or {}).get("schema")
+    config = body.get("generationConfig") or {}
+    return (fmt or {}).get("schema") or config.get("responseJsonSchema")
 
 
 def side_answer(body):
@@ -297,6 +310,30 @@ def openai_stream(step, body):
     yield "response.completed", {"response": full}
 
 
+# ---- Gemini API
+def gemini_response(step, body):
+    inp, out, read, _ = usage_of(step, body)
+    parts = [{"text": step["say"]}] if step.get("say") else []
+    parts += [{"functionCall": {"id": "call_" + uuid.uuid4().hex[:24], "name": call["tool"],
+                                "args": call["input"]}} for call in calls_of(step, body)]
+    return {"candidates": [{"content": {"role": "model", "parts": parts}, "finishReason": "STOP",
+                            "index": 0}],
+            "usageMetadata": {"promptTokenCount": inp + read, "candidatesTokenCount": out,
+                              "cachedContentTokenCount": read, "totalTokenCount": inp + out + read},
+            "modelVersion": "scripted", "responseId": uuid.uuid4().hex}
+
+
+def gemini_stream(step, body):
+    """Each part as a chunk of its own; only the last one says that it is the end."""
+    full = gemini_response(step, body)
+    last = full["candidates"][0]
+    for part in last["content"]["parts"][:-1]:
+        yield "", {"candidates": [{"content": {"role": "model", "parts": [part]}, "index": 0}],
+                   "modelVersion": "scripted", "responseId": full["responseId"]}
+    last["content"]["parts"] = last["content"]["parts"][-1:]
+    yield "", full
+
+
 # ---- HTTP
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -308,7 +345,7 @@ class Handler(BaseHTTPRequestHandler):
     def record(self, body, note):
         if self.log_path:
             headers = {k.lower(): v for k, v in self.headers.items()}
-            for secret in {"authorization", "x-api-key"} & headers.keys():
+            for secret in {"authorization", "x-api-key", "x-goog-api-key"} & headers.keys():
                 headers[secret] = "***"
             with self.log_lock, open(self.log_path, "a") as f:
                 f.write(json.dumps({"t": round(time.time(), 3), "method": self.command, "note": note,
@@ -336,8 +373,9 @@ class Handler(BaseHTTPRequestHandler):
                 return
             if name.endswith("delta") and step.get("chunk_delay"):
                 time.sleep(step["chunk_delay"])
-            payload = {"type": name, "sequence_number": n, **data}
-            chunk = f"event: {name}\ndata: {json.dumps(payload)}\n\n".encode()
+            payload = {"type": name, "sequence_number": n, **data} if name else data
+            event = f"event: {name}\n" if name else ""
+            chunk = f"{event}data: {json.dumps(payload)}\n\n".encode()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
             self.wfile.flush()
         self.wfile.write(b"0\r\n\r\n")
@@ -360,7 +398,13 @@ class Handler(BaseHTTPRequestHandler):
         if path.endswith("/count_tokens"):
             self.record(body, "count")
             return self.reply(200, {"input_tokens": len(raw) // 4})
+        if path.endswith(":countTokens"):
+            self.record(body, "count")
+            return self.reply(200, {"totalTokens": len(raw) // 4})
         api = {"messages": "claude", "responses": "codex"}.get(path.rsplit("/", 1)[-1])
+        streams = bool(body.get("stream"))
+        if path.endswith(("streamGenerateContent", "generateContent")):
+            api, streams = "gemini", path.endswith("streamGenerateContent")
         if not api:
             self.record(body, "unknown")
             return self.reply(404, {"error": {"type": "not_found_error", "message": path}})
@@ -374,15 +418,18 @@ class Handler(BaseHTTPRequestHandler):
             kind = {400: "invalid_request_error", 401: "authentication_error",
                     429: "rate_limit_error", 529: "overloaded_error"}.get(step["fail"], "api_error")
             error = {"type": kind, "message": step.get("message", "scripted failure")}
+            if api == "gemini":
+                error = {"code": step["fail"], "message": error["message"], "status": kind.upper()}
             return self.reply(step["fail"], {"type": "error", "error": error},
                               step.get("headers", {}).items())
         try:
-            if body.get("stream"):
-                make = anthropic_stream if api == "claude" else openai_stream
-                self.stream(step, make(step, body))
+            streamed, whole = {"claude": (anthropic_stream, anthropic_message),
+                               "codex": (openai_stream, openai_response),
+                               "gemini": (gemini_stream, gemini_response)}[api]
+            if streams:
+                self.stream(step, streamed(step, body))
             else:
-                make = anthropic_message if api == "claude" else openai_response
-                self.reply(200, make(step, body))
+                self.reply(200, whole(step, body))
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 

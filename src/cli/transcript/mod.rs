@@ -8,7 +8,11 @@ mod claude;
 mod codex_rollout;
 mod codex_rows;
 mod codex_stream;
+mod follow;
+mod gemini;
 mod lines;
+mod opencode;
+mod qwen;
 mod rows;
 mod stream;
 mod totals;
@@ -16,6 +20,9 @@ mod totals;
 pub use claude::ClaudeTranscript;
 pub use codex_rollout::CodexRollout;
 pub use codex_stream::CodexStream;
+pub use gemini::{gemini_chat, gemini_stream};
+pub use opencode::opencode_stream;
+pub use qwen::{qwen_chat, qwen_stream};
 pub use stream::ClaudeStream;
 
 use crate::domain::run::command::{Observation, Usage};
@@ -42,5 +49,7 @@ mod codex_tests;
 mod cost_tests;
 #[cfg(test)]
 mod figures_tests;
+#[cfg(test)]
+mod follow_tests;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,323 @@
+//! Gemini CLI: the adapter `gemini`.
+//!
+//! Gemini takes settings from outside the user's folder only out of folders of root's, so its
+//! folder of state is one of the run's own: our hooks are an extension in it, and all that is the
+//! user's own (login, settings, memory, extensions) is linked into it. Sessions are kept there, not
+//! with the user's.
+//!
+//! Known limits: `--skip-trust` is given, unless the agent asks otherwise, because each worktree is
+//! a folder that Gemini has never seen. What a repository brings along in `.gemini` then counts.
+//! Gemini takes no instructions on its command line, so they are a context file of our extension.
+
+use super::{
+    Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,
+    choices::{self, PRIVATE, STATES, choice},
+    hook_files, hooks, launch,
+    transcript::{gemini_chat, gemini_stream},
+    typed,
+};
+use crate::domain::{
+    AgentMode,
+    run::command::{Hook, Signal},
+};
+use serde_json::{Map, Value, json};
+use std::fs::{self, read_dir, remove_file};
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+/// The adapter.
+pub struct Gemini;
+
+/// Hooks that mean something to a run, and what Claude calls them.
+const HOOKS: [(&str, &str); 7] = [
+    ("SessionStart", "SessionStart"),
+    ("SessionEnd", "SessionEnd"),
+    ("BeforeAgent", "UserPromptSubmit"),
+    ("AfterAgent", "Stop"),
+    ("BeforeTool", "PreToolUse"),
+    ("AfterTool", "PostToolUse"),
+    ("Notification", "PermissionRequest"),
+];
+
+/// Milliseconds after which Gemini stops waiting for a hook. The hook program is done after one
+/// second; the rest is for a machine under load.
+const HOOK_TIMEOUT_MILLISECONDS: u32 = 5000;
+
+/// Its own keys of `provider_config`.
+const KEYS: [&str; 3] = ["approval", "state", "trust"];
+/// Values of `approval`, the default first: edits need no question, all else follows the allowed
+/// tools.
+const APPROVALS: [&str; 4] = ["auto_edit", "default", "plan", "yolo"];
+/// Values of `trust`, the default first: the worktree is trusted for this launch, or Gemini asks.
+const TRUSTS: [&str; 2] = ["session", ASK];
+const ASK: &str = "ask";
+
+/// The folder in the run folder that Gemini takes for a home, and what it looks for in a home.
+const HOME: &str = "gemini";
+const STATE: &str = ".gemini";
+/// What of a user's state is not linked: it is written anew rather than changed, or is ours.
+const NOT_LINKED: [&str; 4] = ["extensions", "history", "projects.json", "tmp"];
+
+/// Our extension, and its file of instructions.
+const EXTENSION: &str = "abbado";
+const INSTRUCTIONS: &str = "INSTRUCTIONS.md";
+
+/// Its tools, by the names that `allowed_tools` has for them.
+const TOOLS: [(&str, &str); 8] = [
+    ("Bash", "run_shell_command"),
+    ("Edit", "replace"),
+    ("Glob", "glob"),
+    ("Grep", "grep_search"),
+    ("Read", "read_file"),
+    ("WebFetch", "web_fetch"),
+    ("WebSearch", "google_web_search"),
+    ("Write", "write_file"),
+];
+
+/// What Gemini makes the result of a command that a person stopped.
+const STOPPED: &str = "Command was cancelled by user";
+
+/// Stops the turn, then leaves: Ctrl-C asks once more.
+const QUIT_KEYS: [&[u8]; 3] = [b"\x1b", b"\x03", b"\x03"];
+
+/// Marks of a Gemini around the server.
+const OUTER_SESSION: [&str; 4] = [
+    "GEMINI_CLI",
+    "GEMINI_CLI_NO_RELAUNCH",
+    "GEMINI_PROJECT_DIR",
+    "GEMINI_SESSION_ID",
+];
+
+impl Adapter for Gemini {
+    fn name(&self) -> &'static str {
+        "gemini"
+    }
+
+    fn install_hint(&self) -> &'static str {
+        "install it with `npm install -g @google/gemini-cli` and sign in once with `gemini`"
+    }
+
+    fn limits(&self, mode: AgentMode) -> Limits {
+        // It bounds a process, which headless is one turn, by a setting of the user's alone.
+        Limits {
+            max_turns: match mode {
+                AgentMode::Interactive => Keeper::Counted,
+                AgentMode::Headless => Keeper::None,
+            },
+            allowed_tools: Keeper::Cli,
+        }
+    }
+
+    fn works_at_once(&self) -> bool {
+        false
+    }
+
+    fn config_fault(&self, config: &Map<String, Value>) -> Option<String> {
+        Options::of(config).err()
+    }
+
+    fn quit_keys(&self) -> &'static [&'static [u8]] {
+        &QUIT_KEYS
+    }
+
+    fn prepare(&self, message: &str) -> Result<String, String> {
+        typed::trimmed(message, "Gemini CLI")
+    }
+
+    fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError> {
+        let options = Options::of(&context.agent.provider_config).map_err(CliError::Config)?;
+        hook_files::ensure(context.run_dir, context.abbado)?;
+        let home = hook_files::folder(context.run_dir, HOME)?;
+        let theirs = ["GEMINI_CLI_HOME", "HOME"]
+            .iter()
+            .find_map(|name| launch::variable(context, name))
+            .filter(|_| !options.private)
+            .map(|home| Path::new(&home).join(STATE));
+        state(context, &home.join(STATE), theirs.as_deref())?;
+        let mut env = launch::environment(context, &[], &OUTER_SESSION);
+        env.insert("GEMINI_CLI_HOME".into(), launch::utf8(&home)?.to_owned());
+        launch::finish(context, argv(context, &options), env, self.install_hint())
+    }
+
+    fn hook(&self, payload: Value) -> Result<Hook, CliError> {
+        let mut told = payload.clone();
+        if let Some(told) = told.as_object_mut() {
+            as_claude_says(told);
+        }
+        let mut hook = hooks::translate(told, "Gemini")?;
+        if let Signal::Prompt { text, .. } = &mut hook.signal {
+            typed::without_files(text);
+        }
+        if let Some(name) = payload.get("hook_event_name").and_then(Value::as_str) {
+            name.clone_into(&mut hook.name);
+        }
+        hook.payload = payload;
+        Ok(hook)
+    }
+
+    fn transcript(&self, context: TranscriptContext) -> Option<Box<dyn Transcript>> {
+        Some(match context.mode {
+            AgentMode::Interactive => gemini_chat(context),
+            AgentMode::Headless => gemini_stream(context),
+        })
+    }
+}
+
+/// Gives a payload the names that Claude has for its event and fields.
+fn as_claude_says(told: &mut Map<String, Value>) {
+    let name = told.get("hook_event_name").and_then(Value::as_str);
+    let Some((own, name)) = HOOKS.iter().find(|(own, _)| name == Some(*own)) else {
+        return;
+    };
+    let failed = told.get("tool_response").and_then(|it| it.get("error"));
+    let failed = failed.filter(|error| !error.is_null()).cloned();
+    let mut name = *name;
+    let result = told
+        .get("tool_response")
+        .and_then(|it| it.get("llmContent"));
+    let stopped = result
+        .and_then(Value::as_str)
+        .is_some_and(|it| it.contains(STOPPED));
+    match (*own, failed) {
+        // A result that comes after the turn was stopped is no sign of work.
+        ("AfterTool", _) if stopped => name = "Interrupt",
+        ("AfterTool", Some(error)) => {
+            name = "PostToolUseFailure";
+            let said = error.get("message").cloned().unwrap_or(error);
+            told.insert("error".into(), said);
+        }
+        ("AfterAgent", _) => {
+            let said = told.get("prompt_response").cloned().unwrap_or_default();
+            told.insert("last_assistant_message".into(), said);
+        }
+        ("Notification", _) => {
+            let details = told.get("details").cloned().unwrap_or_default();
+            let tool = details.get("title").cloned().unwrap_or_default();
+            told.insert("tool_name".into(), tool);
+            told.insert("tool_input".into(), details);
+        }
+        _ => {}
+    }
+    told.insert("hook_event_name".into(), name.into());
+}
+
+/// What an agent chose in `provider_config`.
+struct Options<'a> {
+    approval: &'a str,
+    private: bool,
+    trusted: bool,
+}
+
+impl<'a> Options<'a> {
+    /// Reads them, or says what is wrong.
+    fn of(config: &'a Map<String, Value>) -> Result<Self, String> {
+        choices::known(config, "gemini", &KEYS)?;
+        Ok(Self {
+            approval: choice(config, "approval", &APPROVALS)?,
+            private: choice(config, "state", &STATES)? == PRIVATE,
+            trusted: choice(config, "trust", &TRUSTS)? != ASK,
+        })
+    }
+}
+
+fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Vec<String> {
+    let agent = context.agent;
+    let mut argv: Vec<String> = vec![agent.bin().unwrap_or("gemini").to_owned()];
+    let mut push = |items: &[&str]| argv.extend(items.iter().map(|item| (*item).to_owned()));
+    let headless = agent.mode() == AgentMode::Headless;
+    if headless {
+        push(&["--output-format", "stream-json"]);
+    }
+    match context.resume {
+        Some(session) => push(&["--resume", session]),
+        None => push(&["--session-id", &context.new_session_id.to_string()]),
+    }
+    if let Some(model) = agent.model.as_deref().filter(|model| !model.is_empty()) {
+        push(&["--model", model]);
+    }
+    push(&["--approval-mode", options.approval]);
+    if options.trusted {
+        push(&["--skip-trust"]);
+    }
+    let tools = launch::legacy_tools(&agent.allowed_tools, &TOOLS);
+    if !tools.is_empty() {
+        push(&[&format!("--allowed-tools={tools}")]);
+    }
+    let extra = agent.args();
+    push(&extra.iter().map(String::as_str).collect::<Vec<_>>());
+    let flag = if headless {
+        "prompt"
+    } else {
+        "prompt-interactive"
+    };
+    push(&[&format!("--{flag}={}", launch::unstripped(context.task))]);
+    argv
+}
+
+/// Makes the folder of state anew: links to the user's own, and our extension. What Gemini itself
+/// wrote into it stays.
+fn state(context: &LaunchContext<'_>, ours: &Path, theirs: Option<&Path>) -> Result<(), CliError> {
+    let failed = |source: io::Error| CliError::File { name: HOME, source };
+    let extensions = ours.join("extensions");
+    fs::create_dir_all(&extensions).map_err(failed)?;
+    if let Some(theirs) = theirs {
+        link_all(theirs, ours, &NOT_LINKED).map_err(failed)?;
+        link_all(&theirs.join("extensions"), &extensions, &[EXTENSION]).map_err(failed)?;
+    }
+    let own = extensions.join(EXTENSION);
+    fs::create_dir_all(own.join("hooks")).map_err(failed)?;
+    let hook = context.run_dir.join(hook_files::HOOK);
+    // Gemini gives the command to a shell.
+    let command = launch::quoted(launch::utf8(&hook)?);
+    let ours = json!([{"hooks": [
+        {"type": "command", "command": command, "timeout": HOOK_TIMEOUT_MILLISECONDS},
+    ]}]);
+    let hooks: Map<String, Value> = HOOKS
+        .iter()
+        .map(|(event, _)| ((*event).to_owned(), ours.clone()))
+        .collect();
+    let hooks = json!({ "hooks": hooks });
+    let mut manifest = json!({"name": EXTENSION, "version": "1.0.0"});
+    let instructions = context.agent.instructions.trim();
+    if !instructions.is_empty() {
+        manifest["contextFileName"] = INSTRUCTIONS.into();
+        hook_files::write_private(&own, INSTRUCTIONS, instructions.as_bytes()).map_err(failed)?;
+    }
+    let manifest = manifest.to_string();
+    hook_files::write_private(&own, "gemini-extension.json", manifest.as_bytes())
+        .and_then(|()| {
+            let hooks = hooks.to_string();
+            hook_files::write_private(&own.join("hooks"), "hooks.json", hooks.as_bytes())
+        })
+        .map_err(failed)
+}
+
+/// Links what lies in one folder into another, without `not`. What is there and no link stays.
+fn link_all(from: &Path, to: &Path, not: &[&str]) -> io::Result<()> {
+    let entries = match read_dir(from) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let name = entry?.file_name();
+        let text = name.to_string_lossy();
+        // Beside files that it replaces Gemini writes others for a moment.
+        if not.iter().any(|one| text == *one) || text.starts_with("projects.json") {
+            continue;
+        }
+        let at: PathBuf = to.join(&name);
+        match at.symlink_metadata() {
+            Ok(there) if !there.is_symlink() => continue,
+            Ok(_) => remove_file(&at)?,
+            Err(_) => {}
+        }
+        symlink(from.join(&name), at)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "gemini_tests.rs"]
+mod tests;

@@ -1,0 +1,239 @@
+//! OpenCode: the adapter `opencode`.
+//!
+//! It runs with the user's own login and configuration. What is ours goes in by a variable with
+//! more configuration: a plugin in the run folder that tells the hook program what happens and
+//! writes a transcript in Claude's form, and permissions that follow the allowed tools.
+//!
+//! Known limits: OpenCode has no way to choose a session's id, and it fetches a package for
+//! plugins from the npm registry at its first start: without a network that takes a minute or two.
+//! Headless, a command that it would ask for is refused, and that ends the turn.
+
+use super::{
+    Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,
+    choices::{self, PRIVATE, STATES, choice},
+    hook_files, hooks, launch,
+    transcript::{ClaudeTranscript, opencode_stream},
+    typed,
+};
+use crate::domain::{AgentMode, run::command::Hook};
+use serde_json::{Map, Value, json};
+
+/// The adapter.
+pub struct OpenCode;
+
+/// Its own keys of `provider_config`.
+const KEYS: [&str; 2] = ["approval", "state"];
+/// Values of `approval`, the default first: edits need no question and all else follows the allowed
+/// tools; the user's own configuration decides; nobody is asked.
+const APPROVALS: [&str; 3] = ["tools", "own", AUTO];
+const AUTO: &str = "auto";
+
+/// The plugin, its line about a session that goes on, and the file of the instructions.
+const PLUGIN: (&str, &str) = ("opencode-plugin.js", include_str!("plugin.js"));
+const GO_ON: &str = "const GO_ON";
+const INSTRUCTIONS: &str = "opencode-instructions.md";
+/// Name of a private state folder in the run folder, and what is to lie in it.
+const STATE: &str = "opencode";
+const STATE_VARIABLES: [(&str, &str); 4] = [
+    ("XDG_CONFIG_HOME", "config"),
+    ("XDG_DATA_HOME", "data"),
+    ("XDG_STATE_HOME", "state"),
+    ("XDG_CACHE_HOME", "cache"),
+];
+
+/// A variable with configuration that OpenCode adds to what it finds in files.
+const CONTENT: &str = "OPENCODE_CONFIG_CONTENT";
+
+/// The binary of a running agent must not change under it.
+const ENVIRONMENT: [(&str, &str); 1] = [("OPENCODE_DISABLE_AUTOUPDATE", "1")];
+
+/// Stops the turn (asks once more), then leaves.
+const QUIT_KEYS: [&[u8]; 3] = [b"\x1b", b"\x1b", b"\x03"];
+
+/// Marks of an OpenCode around the server.
+const OUTER_SESSION: [&str; 5] = [
+    "OPENCODE",
+    "OPENCODE_CLIENT",
+    "OPENCODE_PID",
+    "OPENCODE_SERVER_PASSWORD",
+    "OPENCODE_SERVER_USERNAME",
+];
+
+impl Adapter for OpenCode {
+    fn name(&self) -> &'static str {
+        "opencode"
+    }
+
+    fn install_hint(&self) -> &'static str {
+        "install it with `npm install -g opencode-ai` and sign in once with `opencode auth login`"
+    }
+
+    fn limits(&self, mode: AgentMode) -> Limits {
+        // It knows no bound on turns; tools are allowed as `permission` in its configuration.
+        Limits {
+            max_turns: match mode {
+                AgentMode::Interactive => Keeper::Counted,
+                AgentMode::Headless => Keeper::None,
+            },
+            allowed_tools: Keeper::Cli,
+        }
+    }
+
+    fn works_at_once(&self) -> bool {
+        false
+    }
+
+    fn config_fault(&self, config: &Map<String, Value>) -> Option<String> {
+        Options::of(config).err()
+    }
+
+    fn quit_keys(&self) -> &'static [&'static [u8]] {
+        &QUIT_KEYS
+    }
+
+    fn prepare(&self, message: &str) -> Result<String, String> {
+        typed::trimmed(message, "OpenCode")
+    }
+
+    fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError> {
+        let options = Options::of(&context.agent.provider_config).map_err(CliError::Config)?;
+        hook_files::ensure(context.run_dir, context.abbado)?;
+        let content = content(context, &options)?;
+        let mut env = launch::environment(context, &ENVIRONMENT, &OUTER_SESSION);
+        env.insert(CONTENT.into(), content);
+        if options.private {
+            let state = hook_files::folder(context.run_dir, STATE)?;
+            for (name, folder) in STATE_VARIABLES {
+                let at = state.join(folder);
+                env.insert(name.into(), launch::utf8(&at)?.to_owned());
+            }
+        }
+        launch::finish(context, argv(context, &options), env, self.install_hint())
+    }
+
+    fn hook(&self, payload: Value) -> Result<Hook, CliError> {
+        hooks::translate(payload, "OpenCode")
+    }
+
+    fn transcript(&self, context: TranscriptContext) -> Option<Box<dyn Transcript>> {
+        Some(match context.mode {
+            AgentMode::Interactive => Box::new(ClaudeTranscript::new(context)),
+            AgentMode::Headless => opencode_stream(context),
+        })
+    }
+}
+
+/// What an agent chose in `provider_config`.
+struct Options<'a> {
+    approval: &'a str,
+    private: bool,
+}
+
+impl<'a> Options<'a> {
+    /// Reads them, or says what is wrong.
+    fn of(config: &'a Map<String, Value>) -> Result<Self, String> {
+        choices::known(config, "opencode", &KEYS)?;
+        Ok(Self {
+            approval: choice(config, "approval", &APPROVALS)?,
+            private: choice(config, "state", &STATES)? == PRIVATE,
+        })
+    }
+}
+
+fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Vec<String> {
+    let agent = context.agent;
+    let mut argv: Vec<String> = vec![agent.bin().unwrap_or("opencode").to_owned()];
+    let mut push = |items: &[&str]| argv.extend(items.iter().map(|item| (*item).to_owned()));
+    let headless = agent.mode() == AgentMode::Headless;
+    if headless {
+        push(&["run", "--format", "json"]);
+    }
+    if let Some(session) = context.resume {
+        push(&["--session", session]);
+    }
+    if let Some(model) = agent.model.as_deref().filter(|model| !model.is_empty()) {
+        push(&["--model", model]);
+    }
+    if options.approval == AUTO {
+        push(&["--auto"]);
+    }
+    let extra = agent.args();
+    push(&extra.iter().map(String::as_str).collect::<Vec<_>>());
+    if headless {
+        // A word that is a number would end OpenCode. It puts whatever has a space into quotes,
+        // which our plugin takes off again.
+        let space = if context.task.contains(' ') { "" } else { " " };
+        push(&["--", &format!("{}{space}", context.task)]);
+    } else if context.resume.is_none() {
+        push(&[&format!("--prompt={}", launch::unstripped(context.task))]);
+    }
+    argv
+}
+
+/// The configuration that the run would have anyway from this variable, our plugin and what
+/// follows from the agent.
+fn content(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<String, CliError> {
+    let before = launch::variable(context, CONTENT).unwrap_or_else(|| "{}".to_owned());
+    let unusable = |why: &str| CliError::Config(format!("{CONTENT} cannot be added to: {why}"));
+    let mut content: Map<String, Value> =
+        serde_json::from_str(&before).map_err(|error| unusable(&error.to_string()))?;
+    let write = |name: &'static str, text: &str| {
+        hook_files::write_private(context.run_dir, name, text.as_bytes())
+            .map_err(|source| CliError::File { name, source })
+    };
+    write(PLUGIN.0, &plugin(context))?;
+    let mut add = |key: &str, path: String| {
+        let list = content.entry(key).or_insert_with(|| json!([]));
+        let list = list.as_array_mut();
+        list.map(|list| list.push(path.into()))
+            .ok_or_else(|| unusable(&format!("{key} is no list")))
+    };
+    let at = context.run_dir.join(PLUGIN.0);
+    add("plugin", format!("file://{}", launch::utf8(&at)?))?;
+    let told = context.agent.instructions.trim();
+    if !told.is_empty() {
+        write(INSTRUCTIONS, told)?;
+        let at = context.run_dir.join(INSTRUCTIONS);
+        add("instructions", launch::utf8(&at)?.to_owned())?;
+    }
+    if options.approval == APPROVALS[0] {
+        let permission = permission(&context.agent.allowed_tools);
+        content.insert("permission".into(), permission);
+    }
+    Ok(Value::Object(content).to_string())
+}
+
+/// The plugin; it gives the message to a session that the interface goes on with.
+fn plugin(context: &LaunchContext<'_>) -> String {
+    let interactive = context.agent.mode() == AgentMode::Interactive;
+    match context.resume.filter(|_| interactive) {
+        Some(session) => {
+            let told = format!("{GO_ON} = {}\n", Value::from(session));
+            PLUGIN.1.replacen(&format!("{GO_ON} = null\n"), &told, 1)
+        }
+        None => PLUGIN.1.to_owned(),
+    }
+}
+
+/// Edits are allowed, commands and the network as far as the allowed tools go.
+fn permission(allowed: &str) -> Value {
+    let mut commands = Map::new();
+    commands.insert("*".into(), "ask".into());
+    let mut fetch = "ask";
+    for tool in choices::tools(allowed) {
+        match choices::limited(tool) {
+            ("Bash", None) => drop(commands.insert("*".into(), "allow".into())),
+            ("Bash", Some(limits)) => commands.extend(limits.split(',').map(|limit| {
+                let limit = limit.trim().replace(":*", " *");
+                (limit, "allow".into())
+            })),
+            ("WebFetch", None) => fetch = "allow",
+            _ => {}
+        }
+    }
+    json!({"edit": "allow", "bash": commands, "webfetch": fetch})
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,204 @@
+//! Gemini CLI's chat file and its output stream.
+
+use super::{
+    follow::{FileReader, Record, StreamReader},
+    rows::milliseconds,
+    totals::{Tokens, Totals},
+};
+use crate::cli::{Transcript, TranscriptContext};
+use crate::domain::run::command::Observation;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// What Gemini notes when a person stopped the turn.
+const CANCELLED: &str = "Request cancelled.";
+
+/// A reader of its chat file.
+#[must_use]
+pub fn gemini_chat(context: TranscriptContext) -> Box<dyn Transcript> {
+    Box::new(FileReader::<Chat>::new(context))
+}
+
+/// A reader of its output stream.
+#[must_use]
+pub fn gemini_stream(context: TranscriptContext) -> Box<dyn Transcript> {
+    Box::new(StreamReader::<Stream>::new(context))
+}
+
+/// Records of the chat: a message is written again when its tools are done.
+#[derive(Default)]
+struct Chat;
+
+#[derive(Deserialize)]
+struct Message {
+    id: Option<String>,
+    #[serde(rename = "type", default)]
+    kind: String,
+    #[serde(default)]
+    content: Value,
+    model: Option<String>,
+    tokens: Option<ChatTokens>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct ChatTokens {
+    input: u64,
+    output: u64,
+    cached: u64,
+    thoughts: u64,
+}
+
+impl Record for Chat {
+    fn take(&mut self, record: &[u8], totals: &mut Totals, observed: &mut Vec<Observation>) {
+        let Ok(message) = serde_json::from_slice::<Message>(record) else {
+            return;
+        };
+        match &*message.kind {
+            "gemini" => answered(message, totals, observed),
+            "info" if message.content == CANCELLED => {
+                observed.push(Observation::Interrupted { turn_id: None });
+            }
+            "error" => {
+                let said = message.content.as_str().unwrap_or_default();
+                let failure = Some(format!("Gemini could not go on: {said}"));
+                let turn_id = None;
+                observed.push(Observation::Ended { failure, turn_id });
+            }
+            _ => {}
+        }
+    }
+}
+
+fn answered(message: Message, totals: &mut Totals, observed: &mut Vec<Observation>) {
+    let (Some(id), Some(tokens)) = (message.id, message.tokens) else {
+        return;
+    };
+    if totals.knows(&id) {
+        return;
+    }
+    let model = message.model.as_deref();
+    let tokens: Tokens = [
+        tokens.input.saturating_sub(tokens.cached),
+        tokens.output + tokens.thoughts,
+        tokens.cached,
+        0,
+    ];
+    totals.count(&id, model, tokens);
+    if let Some(model) = model {
+        totals.answered_by(model);
+    }
+    let text = match message.content {
+        Value::String(text) => text,
+        Value::Array(parts) => parts.iter().filter_map(|it| it["text"].as_str()).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => String::new(),
+    };
+    if !text.is_empty() {
+        let message_id = Some(id);
+        observed.push(Observation::Message { text, message_id });
+    }
+}
+
+/// Records of the stream. Text comes in pieces, which end where anything else begins.
+#[derive(Default)]
+struct Stream {
+    text: String,
+    model: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    #[serde(rename = "type", default)]
+    kind: String,
+    session_id: Option<String>,
+    model: Option<String>,
+    role: Option<String>,
+    content: Option<String>,
+    status: Option<String>,
+    error: Option<Failure>,
+    stats: Option<Stats>,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    message: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Stats {
+    output_tokens: u64,
+    /// Outside the cache.
+    input: u64,
+    cached: u64,
+    duration_ms: f64,
+    models: HashMap<String, ModelStats>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct ModelStats {
+    output_tokens: u64,
+    input: u64,
+    cached: u64,
+}
+
+impl Record for Stream {
+    fn take(&mut self, record: &[u8], totals: &mut Totals, observed: &mut Vec<Observation>) {
+        let Ok(line) = serde_json::from_slice::<Line>(record) else {
+            return;
+        };
+        if line.kind == "message" && line.role.as_deref() == Some("assistant") {
+            let text = line.content.unwrap_or_default();
+            self.text.push_str(&text);
+            let message_id = None;
+            observed.push(Observation::Token { text, message_id });
+            return;
+        }
+        if !self.text.is_empty() {
+            let text = std::mem::take(&mut self.text);
+            let message_id = None;
+            observed.push(Observation::Message { text, message_id });
+        }
+        match &*line.kind {
+            "init" => {
+                self.model.clone_from(&line.model);
+                if let Some(session_id) = line.session_id {
+                    observed.push(Observation::Session {
+                        session_id,
+                        cli_version: None,
+                        model: line.model,
+                    });
+                }
+            }
+            "result" => {
+                self.count(&line.stats.unwrap_or_default(), totals);
+                let failed = line.status.as_deref() != Some("success");
+                let said = line.error.and_then(|error| error.message);
+                let said = said.unwrap_or_else(|| "Gemini could not go on".to_owned());
+                let failure = failed.then_some(said);
+                let turn_id = None;
+                observed.push(Observation::Ended { failure, turn_id });
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Stream {
+    /// The sums of the process, which come once, at its end.
+    fn count(&self, stats: &Stats, totals: &mut Totals) {
+        totals.took(milliseconds(stats.duration_ms));
+        if let Some(model) = &self.model {
+            totals.answered_by(model);
+        }
+        if stats.models.is_empty() {
+            let tokens = [stats.input, stats.output_tokens, stats.cached, 0];
+            totals.grew(self.model.as_deref(), tokens);
+        }
+        for (model, sum) in &stats.models {
+            totals.grew(Some(model), [sum.input, sum.output_tokens, sum.cached, 0]);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! OpenCode's output stream in headless mode. The end of a turn is told by our plugin.
+
+use super::{
+    follow::{Record, StreamReader},
+    totals::Totals,
+};
+use crate::cli::{Transcript, TranscriptContext};
+use crate::domain::run::command::Observation;
+use serde::Deserialize;
+
+/// A reader of its output stream.
+#[must_use]
+pub fn opencode_stream(context: TranscriptContext) -> Box<dyn Transcript> {
+    Box::new(StreamReader::<Stream>::new(context))
+}
+
+#[derive(Default)]
+struct Stream {
+    /// Dollars of this process so far.
+    cost: f64,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    #[serde(rename = "type", default)]
+    kind: String,
+    part: Option<Part>,
+    error: Option<Failure>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Part {
+    #[serde(rename = "messageID")]
+    message: Option<String>,
+    text: Option<String>,
+    tokens: Option<Tokens>,
+    cost: Option<f64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Tokens {
+    input: u64,
+    output: u64,
+    reasoning: u64,
+    cache: Cache,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Cache {
+    read: u64,
+    write: u64,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    name: Option<String>,
+    data: Option<FailureData>,
+}
+
+#[derive(Deserialize)]
+struct FailureData {
+    message: Option<String>,
+}
+
+impl Record for Stream {
+    fn take(&mut self, record: &[u8], totals: &mut Totals, observed: &mut Vec<Observation>) {
+        let Ok(line) = serde_json::from_slice::<Line>(record) else {
+            return;
+        };
+        match (&*line.kind, line.part) {
+            ("text", Some(part)) => {
+                let (text, message_id) = (part.text.unwrap_or_default(), part.message);
+                if !text.is_empty() {
+                    observed.push(Observation::Message { text, message_id });
+                }
+            }
+            ("step_finish", Some(part)) => self.count(&part, totals),
+            ("error", _) => {
+                let error = line
+                    .error
+                    .map(|it| it.data.and_then(|it| it.message).or(it.name));
+                let said = error.flatten();
+                let failure = said.or_else(|| Some("OpenCode could not go on".to_owned()));
+                let turn_id = None;
+                observed.push(Observation::Ended { failure, turn_id });
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Stream {
+    fn count(&mut self, part: &Part, totals: &mut Totals) {
+        if let Some(it) = &part.tokens {
+            let output = it.output + it.reasoning;
+            totals.grew(None, [it.input, output, it.cache.read, it.cache.write]);
+        }
+        // Nothing is said about a model without a price.
+        if let Some(dollars) = part.cost.filter(|dollars| *dollars > 0.0) {
+            self.cost += dollars;
+            totals.reported(self.cost);
+        }
+    }
+}

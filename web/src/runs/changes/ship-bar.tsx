@@ -149,7 +149,7 @@ export function ShipBar({ run, can, calls }: { run: Run; can: Can; calls: ShipCa
             Revert…
           </Button>
         )}
-        <span className="ml-auto flex min-w-0 items-center gap-2 text-xs text-muted">
+        <span className="ml-auto flex min-w-0 items-center gap-2 text-xs text-muted max-md:hidden">
           {run.work === "shipped" && (
             <span className="inline-flex items-center gap-1 text-good">
               <Check size={13} aria-hidden /> Shipped

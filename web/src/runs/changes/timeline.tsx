@@ -49,7 +49,6 @@ export function Timeline({ run, can, calls }: { run: Run; can: Can; calls: ShipC
               <button
                 type="button"
                 className="flex items-center gap-1 rounded px-1.5 py-1 hover:bg-hover max-md:py-2"
-                aria-label={`Restore ${name(at)}, checkpoint ${at.number}`}
                 title={`Checkpoint ${at.number}, ${exact(at.created_at)}: restore…`}
                 onClick={() => {
                   setChosen(at);
@@ -57,7 +56,8 @@ export function Timeline({ run, can, calls }: { run: Run; can: Can; calls: ShipC
                 }}
               >
                 <span aria-hidden className="size-2 rounded-full border border-accent" />
-                {name(at)} <Age time={at.created_at} className="text-muted" />
+                <span className="sr-only">Restore</span> {name(at)}{" "}
+                <Age time={at.created_at} className="text-muted" />
               </button>
             ) : (
               <span

@@ -25,7 +25,8 @@ function FileLine({ row, name, said }: { row: FileRow; name: string; said: numbe
         className={clsx("w-3 shrink-0 text-center font-mono font-semibold", colour)}
         title={word}
       >
-        {letter}
+        <span aria-hidden>{letter}</span>
+        <span className="sr-only">{word}</span>
       </span>
       <span
         className={clsx(
@@ -146,11 +147,6 @@ export function FileTree({ entries, severalRepos, current, tall, onChoose }: Pro
                 aria-level={row.depth + 1}
                 aria-selected={file !== null && file.key === current}
                 {...(row.kind === "folder" ? { "aria-expanded": row.open } : {})}
-                aria-label={
-                  row.kind === "folder"
-                    ? `${row.name}, ${row.count} files`
-                    : `${row.name}, ${STATUS[row.entry.file.status].word}, ${row.entry.file.insertions} lines added, ${row.entry.file.deletions} removed${viewed ? ", viewed" : ""}`
-                }
                 onFocus={() => setAt(index)}
                 onClick={() =>
                   row.kind === "folder" ? fold(row.id, !row.open) : onChoose(row.entry)
@@ -172,7 +168,10 @@ export function FileTree({ entries, severalRepos, current, tall, onChoose }: Pro
                     <span className="min-w-0 flex-1 truncate" title={row.name}>
                       {row.name}
                     </span>
-                    <span className="text-xs text-muted">{row.count}</span>
+                    <span className="text-xs text-muted">
+                      {row.count}
+                      <span className="sr-only"> files</span>
+                    </span>
                   </>
                 ) : (
                   <>

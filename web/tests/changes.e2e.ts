@@ -79,6 +79,10 @@ test("review, comment, send, commit, push, revert, undo", async () => {
   await page.keyboard.press("m");
   await page.keyboard.type("Greet me by name");
   await page.keyboard.press("Control+Enter");
+  // The focus is on the line again: m and Escape open and close without a comment.
+  await page.keyboard.press("m");
+  await page.getByRole("textbox", { name: "Comment on line 1" }).waitFor();
+  await page.keyboard.press("Escape");
   await page.reload();
   await page.getByRole("button", { name: "1 comment" }).click();
   expect(await page.getByRole("button", { name: "HELLO.md:1" }).count()).toBe(1);

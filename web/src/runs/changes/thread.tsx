@@ -11,8 +11,20 @@ function Editor({ entry, place, id }: { entry: Entry; place: Place; id: string |
   const [text, setText] = useState(review.draft);
   const box = useRef<HTMLTextAreaElement>(null);
   useEffect(() => box.current?.focus(), []);
+  /** Gives the focus to the line, so that keys go on from there. */
+  const leave = () => {
+    const line = box.current?.closest("tr")?.previousElementSibling;
+    if (!(line instanceof HTMLElement)) return;
+    line.tabIndex = -1;
+    line.focus();
+  };
+  const close = () => {
+    leave();
+    review.close();
+  };
   const save = () => {
     if (text.trim() === "") return;
+    leave();
     const code = lineAt(entry, place.side, place.line) ?? "";
     const { repo, file } = entry;
     const path = place.side === "old" ? (file.old_path ?? file.path) : file.path;
@@ -32,7 +44,7 @@ function Editor({ entry, place, id }: { entry: Entry; place: Place; id: string |
         }}
         onKeyDown={(event) => {
           event.stopPropagation();
-          if (event.key === "Escape") review.close();
+          if (event.key === "Escape") close();
           if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
             event.preventDefault();
             save();
@@ -43,7 +55,7 @@ function Editor({ entry, place, id }: { entry: Entry; place: Place; id: string |
         <span className="mr-auto text-xs text-muted max-md:hidden">
           Ctrl Enter keeps it, Esc closes
         </span>
-        <Button onClick={review.close}>Close</Button>
+        <Button onClick={close}>Close</Button>
         <Button kind="primary" disabled={text.trim() === ""} onClick={save}>
           {id === null ? "Add comment" : "Keep changes"}
         </Button>

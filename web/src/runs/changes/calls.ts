@@ -1,0 +1,130 @@
+// Calls that ship or undo a run's work. Each tells what came of it in the page.
+import { useQueryClient } from "@tanstack/react-query";
+import { useMemo } from "react";
+import { api, data, type Changes, type Run } from "@/api/client";
+import { keys } from "@/api/keys";
+import { checkpointsQuery } from "@/api/queries";
+import { placeRun } from "@/api/sync";
+import { failed, told } from "@/ui/toast";
+import { addResult, setCommitted } from "./results";
+import {
+  committedLines,
+  pullRequestLines,
+  pushedLines,
+  takenBefore,
+  type RepoResult,
+} from "./ship";
+
+export interface PullRequest {
+  title: string;
+  body: string;
+  base: string;
+  draft: boolean;
+}
+
+export function useShipCalls(run: Run) {
+  const client = useQueryClient();
+  const { id, project_id: projectId } = run;
+  return useMemo(() => {
+    const path = { params: { path: { id } } };
+    const renew = () =>
+      Promise.all(
+        [keys.branches(projectId), keys.changes(id), keys.diffStats(id), keys.checkpoints(id)].map(
+          (queryKey) => client.invalidateQueries({ queryKey, exact: true }),
+        ),
+      );
+    /** Does it and shows the answer, or the server's words and the way to try again. */
+    const shown = async (what: string, act: () => Promise<RepoResult[]>): Promise<boolean> => {
+      try {
+        addResult(id, { what, lines: await act() });
+        await renew();
+        return true;
+      } catch (error) {
+        addResult(id, {
+          what,
+          lines: [],
+          error: error instanceof Error ? error.message : String(error),
+          retry: () => void shown(what, act),
+        });
+        await renew(); // a part of it may be done
+        return false;
+      }
+    };
+    const newest = async () => {
+      const all = await client.fetchQuery({ ...checkpointsQuery(id), staleTime: 0 });
+      return { all, last: all.at(-1)?.number ?? 0 };
+    };
+    const put = async (number: number, name: string) => {
+      const { last } = await newest();
+      const answer = await data(
+        api.POST("/api/runs/{id}/checkpoints/{number}/restore", {
+          params: { path: { id, number } },
+        }),
+      );
+      placeRun(client, answer as Run);
+      await renew();
+      const before = takenBefore((await newest()).all, "restore", last);
+      told(
+        `${name} is back`,
+        before === undefined ? undefined : undoBy(before, "What was there before"),
+      );
+    };
+    const undoBy = (number: number, name: string) => ({
+      label: "Undo",
+      onClick: () => {
+        put(number, name).catch((error: unknown) => failed("It was not undone", error));
+      },
+    });
+    return {
+      commit: (message: string) =>
+        shown("Commit", async () => {
+          const answer = await data(
+            api.POST("/api/runs/{id}/commit", { ...path, body: { message } }),
+          );
+          await renew();
+          if (answer.every((repo) => repo.commit !== null))
+            setCommitted(id, client.getQueryData<Changes>(keys.changes(id)));
+          return committedLines(answer);
+        }),
+      push: () =>
+        shown("Push", async () => pushedLines(await data(api.POST("/api/runs/{id}/push", path)))),
+      accept: () =>
+        shown("Accept", async () =>
+          pushedLines(await data(api.POST("/api/runs/{id}/accept", path))),
+        ),
+      pullRequest: ({ title, body, base, draft }: PullRequest) =>
+        shown("Pull request", async () =>
+          pullRequestLines(
+            await data(
+              api.POST("/api/runs/{id}/pull-request", {
+                ...path,
+                body: { title, body, draft, ...(base.trim() ? { base: base.trim() } : {}) },
+              }),
+            ),
+          ),
+        ),
+      /** Throws what the server said. */
+      rename: async (name: string) => {
+        const answer = await data(
+          api.POST("/api/runs/{id}/rename-branch", { ...path, body: { name } }),
+        );
+        placeRun(client, answer as Run);
+        await renew();
+      },
+      revert: async () => {
+        const { last } = await newest();
+        const answer = await data(api.POST("/api/runs/{id}/revert", path));
+        placeRun(client, answer as Run);
+        await renew();
+        const before = takenBefore((await newest()).all, "revert", last);
+        told(
+          "All changes are taken back",
+          before === undefined ? undefined : undoBy(before, "The work"),
+        );
+      },
+      restore: put,
+    };
+  }, [client, id, projectId]);
+}
+
+export type ShipCalls = ReturnType<typeof useShipCalls>;

@@ -1,0 +1,51 @@
+// What came of shipping, kept while the page lives so that it is still there after a look elsewhere.
+import { useSyncExternalStore } from "react";
+import type { Changes } from "@/api/client";
+import type { RepoResult } from "./ship";
+
+export interface Result {
+  id: number;
+  /** What was done, such as "Push". */
+  what: string;
+  at: string;
+  lines: RepoResult[];
+  /** The server's own words when it came to nothing. */
+  error?: string;
+  retry?: () => void;
+}
+
+let results: Record<string, Result[]> = {};
+/** The changes as they were when all of them were committed. */
+let committed: Record<string, Changes | undefined> = {};
+let nextId = 1;
+const listeners = new Set<() => void>();
+
+function tell() {
+  for (const listener of listeners) listener();
+}
+function listen(listener: () => void) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+export function addResult(runId: string, result: Omit<Result, "id" | "at">) {
+  const kept = (results[runId] ?? []).filter((old) => old.what !== result.what);
+  const added = { ...result, id: nextId++, at: new Date().toISOString() };
+  results = { ...results, [runId]: [added, ...kept].slice(0, 6) };
+  tell();
+}
+
+export function dropResult(runId: string, id: number) {
+  results = { ...results, [runId]: (results[runId] ?? []).filter((result) => result.id !== id) };
+  tell();
+}
+
+export function setCommitted(runId: string, changes: Changes | undefined) {
+  committed = { ...committed, [runId]: changes };
+  tell();
+}
+
+const NONE: Result[] = [];
+export const useResults = (runId: string) =>
+  useSyncExternalStore(listen, () => results[runId] ?? NONE);
+export const useCommitted = (runId: string) => useSyncExternalStore(listen, () => committed[runId]);

@@ -1,0 +1,120 @@
+import { expect, test } from "vitest";
+import type { Branch } from "@/api/client";
+import {
+  canShip,
+  checkpointNames,
+  committedLines,
+  pullRequestLines,
+  pushedLines,
+  suggestedMessage,
+  takenBefore,
+} from "./ship";
+
+test("a message is the first line of the task, cut at a word", () => {
+  expect(suggestedMessage("\n Fix the login\n\nIt loops.")).toBe("Fix the login");
+  const long = suggestedMessage(`Make ${"very ".repeat(30)}long`);
+  expect(long).toMatch(/^Make (very )+very…$/);
+  expect(long.length).toBeLessThanOrEqual(72);
+  expect(suggestedMessage("x".repeat(100))).toHaveLength(72);
+});
+
+const repo = { repo_id: "r", name: "site", repo_path: "/x", branch: "b", base_commit: "c0" };
+const branch = (more: Partial<Branch>) =>
+  ({ repo_id: "r", name: "b", commit: "c0", pushed: false, unpushed: null, ...more }) as Branch;
+const can = (
+  more: Partial<Parameters<typeof canShip>[0]>,
+  status: "paused" | "running" | "queued" = "paused",
+  worktree: string | null = "/w",
+) =>
+  canShip({
+    run: {
+      status,
+      repos: [{ ...repo, worktree }],
+      process: { alive: false, pid: null, exit_code: null },
+    },
+    branches: [branch({})],
+    filesChanged: 1,
+    allCommitted: false,
+    ...more,
+  });
+
+test("before a commit there is nothing to push", () => {
+  expect(can({})).toMatchObject({ commit: true, push: false, propose: false, revert: true });
+});
+
+test("after it there is, until it was pushed", () => {
+  const committed = { allCommitted: true, branches: [branch({ commit: "c1" })] };
+  expect(can(committed)).toMatchObject({ commit: false, push: true, propose: true, revert: true });
+  const pushed = {
+    allCommitted: true,
+    branches: [branch({ commit: "c1", pushed: true, unpushed: 0 })],
+  };
+  expect(can(pushed)).toMatchObject({ push: false, propose: true });
+});
+
+test("while the agent works it is paused before anything is replaced", () => {
+  expect(can({}, "running")).toMatchObject({ commit: true, revert: false, pauseFirst: true });
+  expect(can({})).toMatchObject({ pauseFirst: false });
+});
+
+test("without a worktree nothing is committed or reverted", () => {
+  expect(can({}, "paused", null)).toMatchObject({
+    commit: false,
+    revert: false,
+    worktreeGone: true,
+  });
+  expect(can({}, "queued", null)).toMatchObject({ worktreeGone: false });
+});
+
+test("branches that are not known hide nothing", () => {
+  expect(can({ branches: undefined })).toMatchObject({ push: true, propose: true });
+  expect(can({ branches: undefined, filesChanged: 0 })).toMatchObject({ push: false });
+});
+
+test("answers read as one line a repo", () => {
+  expect(
+    committedLines([
+      { repo_name: "a", branch: "b", commit: "0123456789abcdef" },
+      { repo_name: "c", branch: "b", commit: null, error: "the commit was refused: no" },
+    ]),
+  ).toEqual([
+    { repo: "a", ok: true, text: "0123456789 on b" },
+    { repo: "c", ok: false, text: "the commit was refused: no" },
+  ]);
+  expect(
+    pushedLines([
+      { repo_name: "a", branch: "b", remote_url: "/r.git", pushed: true, error: null },
+      { repo_name: "c", branch: "b", remote_url: null, pushed: false, error: "no remote" },
+    ]).map((line) => `${line.ok} ${line.text}`),
+  ).toEqual(["true b pushed to /r.git", "false no remote"]);
+  expect(
+    pullRequestLines([
+      { repo_name: "a", number: 7, url: "https://forge/x/7" },
+      { repo_name: "c", number: 8, url: "javascript:alert(1)" },
+    ]),
+  ).toEqual([
+    { repo: "a", ok: true, text: "Pull request #7", url: "https://forge/x/7" },
+    { repo: "c", ok: false, text: "not opened" },
+  ]);
+});
+
+const checkpoints = ["stop", "pause", "stop", "revert", "restore", "odd"].map((reason, at) => ({
+  number: at + 1,
+  reason,
+}));
+
+test("turns count on; the rest says why it was taken", () => {
+  expect([...checkpointNames(checkpoints).values()]).toEqual([
+    "Turn 1",
+    "Paused",
+    "Turn 2",
+    "Before revert",
+    "Before restore",
+    "odd",
+  ]);
+});
+
+test("undo restores the checkpoint that the act took, and no older one", () => {
+  expect(takenBefore(checkpoints, "revert", 3)).toBe(4);
+  expect(takenBefore(checkpoints, "revert", 4)).toBeUndefined();
+});

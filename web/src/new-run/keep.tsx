@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { api, data, type Run } from "@/api/client";
+import { api, CallError, data, type Run } from "@/api/client";
 import { canStop, tried, useRunCalls } from "@/runs/actions";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
@@ -18,6 +18,19 @@ interface Props {
 /** Longest line that is suggested as a commit message. */
 const SUBJECT_MAX = 72;
 
+/** Commits in each repo; that there is nothing to commit is no failure here. */
+async function commitAll(id: string, message: string) {
+  const call = api.POST("/api/runs/{id}/commit", { params: { path: { id } }, body: { message } });
+  try {
+    const failures = (await data(call)).filter((repo) => repo.commit === null);
+    if (failures.length > 0) {
+      throw new Error(failures.map((repo) => `${repo.repo_name}: ${repo.error}`).join("\n"));
+    }
+  } catch (error) {
+    if (!(error instanceof CallError && /nothing to commit/.test(error.message))) throw error;
+  }
+}
+
 /**
  * Accepts one attempt and cancels the others that are still alive. Accepting pushes the branch, and
  * a push takes commits alone: so what is not committed is committed first, unless told otherwise.
@@ -33,14 +46,7 @@ export function KeepDialog({ run, all, at, onClose }: Props) {
   const keep = async () => {
     const accepted = await send(async () => {
       if (commit) {
-        try {
-          await data(api.POST("/api/runs/{id}/commit", { ...path, body: { message } }));
-        } catch (error) {
-          // Everything is committed already: there is nothing to do before the push.
-          if (!(error instanceof Error && /nothing to commit|no changes/i.test(error.message))) {
-            throw error;
-          }
-        }
+        await commitAll(run.id, message);
       }
       const pushed = await data(api.POST("/api/runs/{id}/accept", path));
       const failures = pushed.filter((repo) => !repo.pushed);

@@ -39,15 +39,23 @@ export function setupCalls(client: QueryClient) {
       await data(api.DELETE("/api/projects/{id}/repos/{repo_id}", { params }));
       await Promise.all([old(keys.projects), old(keys.branches(projectId))]);
     },
-    /** A project with its first repo, or neither: a refused repo takes the new project back. */
+    /**
+     * A project with its first repo, or neither: a refused repo takes the new project back. Pages
+     * are told of it only when it is whole.
+     */
     createProjectWithRepo: async (name: string, repoName: string, repoPath: string) => {
-      const project = await calls.createProject(name);
+      const project = await data(api.POST("/api/projects", { body: { name } }));
       try {
-        const repo = await calls.addRepo(project.id, repoName, repoPath);
+        const body = { name: repoName, repo_path: repoPath };
+        const repo = await data(
+          api.POST("/api/projects/{id}/repos", { ...path(project.id), body }),
+        );
         return { ...project, repos: [repo] };
       } catch (refused) {
-        await calls.removeProject(project.id);
+        await data(api.DELETE("/api/projects/{id}", path(project.id)));
         throw refused;
+      } finally {
+        await old(keys.projects);
       }
     },
     createAgent: async (projectId: string, fields: AgentFields): Promise<Agent> => {

@@ -112,6 +112,8 @@ test("a branch that is not merged is deleted only when told again, and its commi
   await button(page, "Delete the branch").click();
   await page.getByText(`refs/abbado/deleted-branches/idea/${commit}`).waitFor();
   await button(page, "Delete it all the same").click();
+  await page.getByText("its commits are kept under refs/abbado").last().waitFor();
+  await until("the dialog gone", async () => (await page.getByRole("dialog").count()) === 0);
   await until("the row gone", async () => (await button(page, /for idea$/).count()) === 0);
   expect(git(server.repo, "branch", "--list", "idea")).toBe("");
   expect(git(server.repo, "rev-parse", `refs/abbado/deleted-branches/idea/${commit}`)).toBe(commit);

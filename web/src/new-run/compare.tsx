@@ -4,6 +4,7 @@ import { useEffect, useMemo } from "react";
 import { CallError, type Run } from "@/api/client";
 import { changesQuery, runQuery } from "@/api/queries";
 import { firstLine } from "@/lib/format";
+import { hasChanges } from "@/runs/actions";
 import { Failed, Skeleton } from "@/ui/panes";
 import { ComparedFiles } from "./compared-files";
 import { ComparedRun } from "./compared-run";
@@ -16,7 +17,10 @@ export function ComparePage() {
   const navigate = useNavigate();
   const runs = useQueries({ queries: ids.map((id) => runQuery(id)) });
   const changes = useQueries({
-    queries: ids.map((id) => ({ ...changesQuery(id), retry: false })),
+    queries: ids.map((id, at) => {
+      const run = runs[at]?.data;
+      return { ...changesQuery(id), retry: false, enabled: run !== undefined && hasChanges(run) };
+    }),
   });
   useEffect(() => {
     document.title = "Compare · abbado";
@@ -41,7 +45,8 @@ export function ComparePage() {
     void navigate({ to: "/compare", search: { runs: rest.join(",") }, replace: true });
   };
   const columns = {
-    gridTemplateColumns: `repeat(${Math.max(1, found.length)}, minmax(17rem, 1fr))`,
+    gridTemplateColumns: `repeat(${Math.max(1, found.length)}, minmax(0, 1fr))`,
+    minWidth: `max(100%, ${found.length * 18}rem)`,
   };
   const tasks = new Set(there.map((run) => run.task.trim()));
   const [first] = there;
@@ -61,7 +66,7 @@ export function ComparePage() {
         <ChooseCompared />
       ) : (
         <>
-          <ul aria-label="Attempts" className="grid w-max min-w-full border-y" style={columns}>
+          <ul aria-label="Attempts" className="grid border-y" style={columns}>
             {there.map((run, at) => (
               <ComparedRun
                 key={run.id}

@@ -87,7 +87,7 @@ export function ComparedFiles({ runs, changes, failures, columns }: Props) {
     setOpen(next);
   };
   return (
-    <section aria-label="Files" className="w-max min-w-full">
+    <section aria-label="Files" style={{ minWidth: columns.minWidth }}>
       {failures.map(
         (failure, at) =>
           failure !== undefined && (

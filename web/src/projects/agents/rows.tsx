@@ -1,4 +1,5 @@
 // Lists of arguments and of environment variables, one row each.
+import { clsx } from "clsx";
 import { Eye, EyeOff, Plus, X } from "lucide-react";
 import { useState } from "react";
 import { Button } from "@/ui/button";
@@ -61,13 +62,13 @@ export function EnvRows({ label, rows, onChange }: RowsProps<EnvRow>) {
             onChange={(event) => change(at, { name: event.target.value })}
           />
           <Input
-            type={shown && row.value !== STORED ? "text" : "password"}
             aria-label={`Value of ${row.name || `variable ${at + 1}`}`}
             autoComplete="off"
             title={row.value === STORED ? "Stored and not shown; type to replace it" : undefined}
             placeholder="value"
             spellCheck={false}
-            className="font-mono !text-xs"
+            // Not type=password: a browser would offer to keep it as the password of this page.
+            className={clsx("font-mono !text-xs", !shown && "[-webkit-text-security:disc]")}
             value={row.value}
             onFocus={(event) => {
               if (row.value === STORED) event.target.select();

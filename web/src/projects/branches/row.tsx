@@ -22,7 +22,8 @@ function Mark({ children, title }: { children: ReactNode; title: string }) {
 
 /** Behind to the left of the middle, ahead to the right. */
 function Bars({ branch, most }: { branch: Branch; most: number }) {
-  if (branch.base === null) return <span className="text-muted">—</span>;
+  if (branch.base === null)
+    return <span className="block text-muted md:w-34 md:text-center">—</span>;
   const side = (commits: number, className: string, start: boolean) => (
     <span className={clsx("flex w-16 items-center gap-1", start ? "flex-row-reverse" : "")}>
       <span

@@ -81,7 +81,7 @@ export function KeepDialog({ run, all, at, onClose }: Props) {
           Its branch <code>{run.run_branch}</code> is pushed and the run counts as accepted.{" "}
           {others.length === 0
             ? "No other attempt is alive. "
-            : `${others.length === 1 ? "One other attempt is" : `${others.length} other attempts are`} cancelled; `}
+            : `${others.length === 1 ? "One other attempt is" : `${others.length} other attempts are`} cancelled. `}
           The work of the others stays until you delete them.
         </>
       }

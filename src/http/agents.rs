@@ -237,3 +237,53 @@ pub(super) async fn templates() -> HttpResponse {
         include_str!("agent_templates.json").to_owned(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Template {
+        group: String,
+        name: String,
+        role: String,
+        description: String,
+        allowed_tools: String,
+        instructions: String,
+    }
+
+    #[test]
+    fn templates_cover_six_groups_and_each_is_a_valid_agent() {
+        let templates: Vec<Template> =
+            serde_json::from_str(include_str!("agent_templates.json")).unwrap();
+        assert!(templates.len() >= 14);
+        let groups: BTreeSet<_> = templates.iter().map(|t| t.group.as_str()).collect();
+        let expected = "coding documentation maintenance planning review testing";
+        assert!(groups.into_iter().eq(expected.split(' ')));
+        let names: BTreeSet<_> = templates.iter().map(|t| &t.name).collect();
+        assert_eq!(names.len(), templates.len(), "a name is there twice");
+        for template in templates {
+            assert!(!template.description.is_empty() && !template.allowed_tools.is_empty());
+            let report = template.instructions.contains("eport ");
+            assert!(report, "{} says nothing to report", template.name);
+            let now = clock::now();
+            let agent = Agent {
+                id: ids::agent(),
+                project_id: ids::project(),
+                name: template.name,
+                cli_name: CLI_NAME_DEFAULT.into(),
+                model: None,
+                instructions: template.instructions,
+                allowed_tools: template.allowed_tools,
+                max_turns: MAX_TURNS_DEFAULT,
+                provider_config: Map::new(),
+                role: template.role,
+                created_at: now,
+                updated_at: now,
+            };
+            assert!(check(&agent).is_ok(), "{}", agent.name);
+        }
+    }
+}

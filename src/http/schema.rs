@@ -45,8 +45,21 @@ pub(super) struct AgentView {
     updated_at: String,
 }
 
+/// What a template is for; pages list the templates by it.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum TemplateGroupView {
+    Review,
+    Coding,
+    Testing,
+    Documentation,
+    Maintenance,
+    Planning,
+}
+
 #[derive(ToSchema)]
 pub(super) struct TemplateView {
+    group: TemplateGroupView,
     name: String,
     role: String,
     description: String,

@@ -6,10 +6,14 @@ export type Schemas = components["schemas"];
 export type Run = Schemas["RunView"];
 export type Status = Schemas["StatusView"];
 export type Project = Schemas["ProjectView"];
-export type Agent = Schemas["AgentView"];
+/** The generated types take an object without listed keys for an empty one. */
+type Open<T> = Omit<T, "provider_config"> & { provider_config: Record<string, unknown> };
+export type Agent = Open<Schemas["AgentView"]>;
 export type Changes = Schemas["ChangesView"];
 export type FileChange = Schemas["FileChangeView"];
 export type Branch = Schemas["BranchView"];
+export type Template = Schemas["TemplateView"];
+export type Provider = Schemas["ProviderView"];
 export type Task = Schemas["TaskView"];
 
 /** An event of a run, as the API and the streams give it. */

@@ -10,6 +10,8 @@ export const keys = {
   projects: ["projects"] as const,
   agents: (projectId: string) => ["projects", projectId, "agents"] as const,
   branches: (projectId: string) => ["projects", projectId, "branches"] as const,
+  prStatus: (projectId: string) => ["projects", projectId, "pr-status"] as const,
+  folders: (prefix: string) => ["folders", prefix] as const,
   templates: ["agent-templates"] as const,
   models: ["settings", "models"] as const,
   notifications: ["settings", "notifications"] as const,

@@ -49,6 +49,19 @@ export const branchesQuery = (id: string) =>
     queryKey: keys.branches(id),
     queryFn: () => data(api.GET("/api/projects/{id}/branches", byRun(id))),
   });
+/** Calls the forge over the network: only when a person asks for it. */
+export const prStatusQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.prStatus(id),
+    queryFn: () => data(api.GET("/api/projects/{id}/branches/pr-status", byRun(id))),
+  });
+/** Folders under the home folder whose path starts so; folders change without an event. */
+export const foldersQuery = (prefix: string) =>
+  queryOptions({
+    queryKey: keys.folders(prefix),
+    queryFn: () => data(api.GET("/api/fs/dirs", { params: { query: { prefix } } })),
+    staleTime: 5000,
+  });
 export const templatesQuery = () =>
   queryOptions({
     queryKey: keys.templates,

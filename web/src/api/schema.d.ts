@@ -1243,9 +1243,15 @@ export interface components {
             status: string;
             subject: string;
         };
+        /**
+         * @description What a template is for; pages list the templates by it.
+         * @enum {string}
+         */
+        TemplateGroupView: "review" | "coding" | "testing" | "documentation" | "maintenance" | "planning";
         TemplateView: {
             allowed_tools: string;
             description: string;
+            group: components["schemas"]["TemplateGroupView"];
             instructions: string;
             name: string;
             role: string;

@@ -37,9 +37,12 @@ const noRun = createRoute({ getParentRoute: () => runs, path: "/", component: No
 const newRun = createRoute({
   getParentRoute: () => runs,
   path: "/new",
-  validateSearch: (search: Record<string, unknown>): { project?: string; task?: string } => ({
+  validateSearch: (
+    search: Record<string, unknown>,
+  ): { project?: string; task?: string; demo?: true } => ({
     ...(typeof search["project"] === "string" ? { project: search["project"] } : {}),
     ...(typeof search["task"] === "string" ? { task: search["task"] } : {}),
+    ...(search["demo"] === true ? { demo: true } : {}),
   }),
   component: lazyRouteComponent(() => import("@/new-run/page"), "NewRunPage"),
 });

@@ -14,6 +14,9 @@ export const canContinue = (run: Run) =>
 /** While it works, messages wait in the queue. */
 export const canQueue = (run: Run) => run.status === "running" || run.status === "queued";
 export const canDelete = (run: Run) => run.status !== "running" && run.status !== "queued";
+/** Its worktrees were made: from then on its changes can be read. */
+export const hasChanges = (run: Run) =>
+  run.status !== "queued" || run.repos.every((repo) => repo.worktree !== null);
 
 const path = (id: string) => ({ params: { path: { id } } });
 

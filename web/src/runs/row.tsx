@@ -1,13 +1,16 @@
 import { useQuery } from "@tanstack/react-query";
 import type { Run } from "@/api/client";
-import { diffStatsQuery } from "@/api/queries";
+import { diffStatsQuery, runQuery } from "@/api/queries";
 import { count, firstLine, money } from "@/lib/format";
 import { stateOf, StateSign, stateWord } from "@/ui/state";
 import { Age } from "@/ui/time";
+import { hasChanges } from "./actions";
 
 /** Lines added and removed since the run began; nothing while there are none. */
 export function DiffCount({ runId }: { runId: string }) {
-  const stats = useQuery({ ...diffStatsQuery(runId), retry: false }).data;
+  const run = useQuery({ ...runQuery(runId), enabled: false }).data; // what is known, not asked for
+  const enabled = !run || hasChanges(run);
+  const stats = useQuery({ ...diffStatsQuery(runId), retry: false, enabled }).data;
   if (!stats || stats.files_changed === 0) return null;
   return (
     <span

@@ -10,10 +10,10 @@ export function Welcome() {
       </p>
       <ol className="mt-3 list-decimal space-y-1 pl-5">
         <li>
-          <Link to="/projects" className="text-accent underline">
+          <Link to="/runs/new" className="text-accent underline">
             Make a project
           </Link>{" "}
-          and add a repository
+          of a repository
         </li>
         <li>Give it an agent: Claude Code, Codex, any program</li>
         <li>
@@ -22,6 +22,13 @@ export function Welcome() {
           </Link>
         </li>
       </ol>
+      <p className="mt-4">
+        Or look first:{" "}
+        <Link to="/runs/new" search={{ demo: true }} className="text-accent underline">
+          Try the demo agent
+        </Link>
+        . It plays a script and needs nothing but a repository.
+      </p>
     </div>
   );
 }

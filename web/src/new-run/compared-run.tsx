@@ -1,0 +1,169 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { Check, CircleStop, MessageSquare, Trash2 } from "lucide-react";
+import { useState } from "react";
+import type { Run } from "@/api/client";
+import { agentsQuery } from "@/api/queries";
+import { count, firstLine, money, span } from "@/lib/format";
+import { canContinue, canDelete, canQueue, canStop, tried, useRunCalls } from "@/runs/actions";
+import { DiffCount, reasonOf } from "@/runs/row";
+import { Button } from "@/ui/button";
+import { Confirm, Dialog } from "@/ui/dialog";
+import { TextArea } from "@/ui/field";
+import { StateBadge, stateOf } from "@/ui/state";
+import { Age } from "@/ui/time";
+import { told } from "@/ui/toast";
+import { KeepDialog } from "./keep";
+
+interface Props {
+  run: Run;
+  at: number;
+  all: Run[];
+  withTask: boolean;
+  /** The run was deleted, or shall be compared no more. */
+  onLeave: () => void;
+}
+
+function MessageDialog({ run, onClose }: { run: Run; onClose: () => void }) {
+  const calls = useRunCalls();
+  const [text, setText] = useState("");
+  const [busy, setBusy] = useState(false);
+  const queues = canQueue(run);
+  const send = async () => {
+    if (text.trim() === "" || busy) return;
+    setBusy(true);
+    const sent = await tried("The message did not reach the agent", () =>
+      queues ? calls.enqueue(run.id, text) : calls.goOn(run.id, text),
+    );
+    setBusy(false);
+    if (sent) onClose();
+  };
+  return (
+    <Dialog
+      open
+      onOpenChange={(open) => !open && onClose()}
+      title={queues ? "Message for after this turn" : "Continue this run"}
+      footer={
+        <Button
+          kind="primary"
+          busy={busy}
+          disabled={text.trim() === ""}
+          onClick={() => void send()}
+        >
+          {queues ? "Queue" : "Continue"}
+        </Button>
+      }
+    >
+      <TextArea
+        autoFocus
+        aria-label="Message to the agent"
+        value={text}
+        onChange={(event) => setText(event.target.value)}
+        onKeyDown={(event) => {
+          if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void send();
+        }}
+      />
+    </Dialog>
+  );
+}
+
+/** The head of one attempt: what it is, what it cost, what can be done with it. */
+export function ComparedRun({ run, at, all, withTask, onLeave }: Props) {
+  const calls = useRunCalls();
+  const agents = useQuery(agentsQuery(run.project_id)).data;
+  const agent = agents?.find((known) => known.id === run.agent_id);
+  const [dialog, setDialog] = useState<"message" | "delete" | "keep" | null>(null);
+  const close = () => setDialog(null);
+  const took = Date.parse(run.updated_at) - Date.parse(run.created_at);
+  const facts = [
+    { name: "Cost", value: money(run.cost_usd) },
+    { name: "Tokens in / out", value: `${count(run.tokens_in)} / ${count(run.tokens_out)}` },
+    { name: "From start to last event", value: span(took) },
+  ];
+  return (
+    <li
+      aria-label={`Attempt ${at + 1}`}
+      className="flex min-w-0 flex-col gap-1.5 border-l px-3 py-2.5 first:border-l-0"
+    >
+      <div className="flex items-baseline gap-2">
+        <span className="text-muted">{at + 1}</span>
+        <Link
+          to="/runs/$runId/$tab"
+          params={{ runId: run.id, tab: "changes" }}
+          className="min-w-0 truncate text-base font-semibold hover:underline"
+        >
+          {agent?.name ?? run.cli_name}
+        </Link>
+        <span className="min-w-0 flex-1 truncate text-muted">
+          {run.model ?? agent?.model ?? run.cli_name}
+        </span>
+        <DiffCount runId={run.id} />
+      </div>
+      {withTask && <p className="truncate">{firstLine(run.task)}</p>}
+      <div className="flex items-baseline gap-2">
+        <StateBadge state={stateOf(run)} />
+        <span className="min-w-0 flex-1 truncate text-muted" title={reasonOf(run)}>
+          {reasonOf(run)}
+        </span>
+        <Age
+          time={run.attention?.since ?? run.activity.since}
+          className="shrink-0 text-xs text-muted"
+        />
+      </div>
+      <dl className="grid grid-cols-[auto_1fr] gap-x-3 text-xs">
+        {facts.map(({ name, value }) => (
+          <div key={name} className="contents">
+            <dt className="text-muted">{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+        <dt className="text-muted">Branch</dt>
+        <dd className="truncate font-mono">{run.run_branch}</dd>
+      </dl>
+      <div className="mt-auto flex flex-wrap gap-1.5 pt-1">
+        <Button kind="primary" icon={<Check size={14} />} onClick={() => setDialog("keep")}>
+          Keep this one
+        </Button>
+        {(canContinue(run) || canQueue(run)) && (
+          <Button icon={<MessageSquare size={14} />} onClick={() => setDialog("message")}>
+            {canQueue(run) ? "Message" : "Continue"}
+          </Button>
+        )}
+        {canStop(run) && (
+          <Button
+            icon={<CircleStop size={14} />}
+            onClick={() => void tried("The run was not cancelled", () => calls.cancel(run.id))}
+          >
+            Cancel
+          </Button>
+        )}
+        {canDelete(run) && (
+          <Button
+            kind="quiet"
+            icon={<Trash2 size={14} />}
+            aria-label={`Delete attempt ${at + 1}`}
+            onClick={() => setDialog("delete")}
+          />
+        )}
+      </div>
+      {dialog === "message" && <MessageDialog run={run} onClose={close} />}
+      {dialog === "keep" && <KeepDialog run={run} all={all} at={at} onClose={close} />}
+      <Confirm
+        open={dialog === "delete"}
+        onOpenChange={(open) => !open && close()}
+        title={`Delete attempt ${at + 1}?`}
+        action="Delete the run"
+        danger
+        onConfirm={async () => {
+          const gone = await tried("The run was not deleted", () => calls.remove(run.id));
+          if (!gone) throw new Error();
+          told("Run deleted. Its work is kept for 30 days.");
+          onLeave();
+        }}
+      >
+        Its worktree, branch <code>{run.run_branch}</code>, events and logs go. What was not merged
+        stays for 30 days, under <code>refs/abbado/deleted/{run.id}</code>.
+      </Confirm>
+    </li>
+  );
+}

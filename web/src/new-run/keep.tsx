@@ -1,0 +1,123 @@
+import { useState } from "react";
+import { api, CallError, data, type Run } from "@/api/client";
+import { canStop, tried, useRunCalls } from "@/runs/actions";
+import { Button } from "@/ui/button";
+import { Dialog } from "@/ui/dialog";
+import { Check, Field, Input } from "@/ui/field";
+import { FormRefusal, useForm } from "@/projects/use-form";
+import { told } from "@/ui/toast";
+import { firstLine } from "@/lib/format";
+
+interface Props {
+  run: Run;
+  all: Run[];
+  at: number;
+  onClose: () => void;
+}
+
+/** Longest line that is suggested as a commit message. */
+const SUBJECT_MAX = 72;
+
+/** Commits in each repo; that there is nothing to commit is no failure here. */
+async function commitAll(id: string, message: string) {
+  const call = api.POST("/api/runs/{id}/commit", { params: { path: { id } }, body: { message } });
+  try {
+    const failures = (await data(call)).filter((repo) => repo.commit === null);
+    if (failures.length > 0) {
+      throw new Error(failures.map((repo) => `${repo.repo_name}: ${repo.error}`).join("\n"));
+    }
+  } catch (error) {
+    if (!(error instanceof CallError && /nothing to commit/.test(error.message))) throw error;
+  }
+}
+
+/**
+ * Accepts one attempt and cancels the others that are still alive. Accepting pushes the branch, and
+ * a push takes commits alone: so what is not committed is committed first, unless told otherwise.
+ */
+export function KeepDialog({ run, all, at, onClose }: Props) {
+  const calls = useRunCalls();
+  const { busy, refusals, send } = useForm([]);
+  const [commit, setCommit] = useState(true);
+  const [message, setMessage] = useState(firstLine(run.task).slice(0, SUBJECT_MAX));
+  const others = all.filter((other) => other.id !== run.id && canStop(other));
+  const path = { params: { path: { id: run.id } } };
+
+  const keep = async () => {
+    const accepted = await send(async () => {
+      if (commit) {
+        await commitAll(run.id, message);
+      }
+      const pushed = await data(api.POST("/api/runs/{id}/accept", path));
+      const failures = pushed.filter((repo) => !repo.pushed);
+      if (failures.length > 0) {
+        throw new Error(
+          failures.map((repo) => `${repo.repo_name}: ${repo.error ?? "not pushed"}`).join("\n"),
+        );
+      }
+    });
+    if (!accepted) return;
+    const stopped = await Promise.all(
+      others.map((other) =>
+        tried("Another attempt was not cancelled", () => calls.cancel(other.id)),
+      ),
+    );
+    const cancelled = stopped.filter(Boolean).length;
+    told(
+      cancelled > 0
+        ? `Attempt ${at + 1} accepted and pushed; ${cancelled} cancelled.`
+        : `Attempt ${at + 1} accepted and pushed.`,
+    );
+    onClose();
+  };
+
+  return (
+    <Dialog
+      open
+      onOpenChange={(open) => !open && onClose()}
+      title={`Keep attempt ${at + 1}?`}
+      description={
+        <>
+          Its branch <code>{run.run_branch}</code> is pushed and the run counts as accepted.{" "}
+          {others.length === 0
+            ? "No other attempt is alive. "
+            : `${others.length === 1 ? "One other attempt is" : `${others.length} other attempts are`} cancelled. `}
+          The work of the others stays until you delete them.
+        </>
+      }
+      footer={
+        <>
+          <Button onClick={onClose}>Keep as it is</Button>
+          <Button
+            kind="primary"
+            busy={busy}
+            disabled={commit && message.trim() === ""}
+            onClick={() => void keep()}
+          >
+            Accept it
+          </Button>
+        </>
+      }
+    >
+      <div className="mt-3">
+        <Check
+          label="Commit what is not committed yet"
+          checked={commit}
+          onChange={(event) => setCommit(event.target.checked)}
+        />
+        {commit && (
+          <Field label="Commit message">
+            {(ids) => (
+              <Input
+                {...ids}
+                value={message}
+                onChange={(event) => setMessage(event.target.value)}
+              />
+            )}
+          </Field>
+        )}
+      </div>
+      <FormRefusal refusals={refusals} />
+    </Dialog>
+  );
+}

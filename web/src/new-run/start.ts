@@ -1,0 +1,15 @@
+// Starts runs.
+import type { QueryClient } from "@tanstack/react-query";
+import { api, data, type Run, type Schemas } from "@/api/client";
+import { placeRun } from "@/api/sync";
+
+/** Starts one run; the same key again starts nothing twice. Failures throw `CallError`. */
+export async function startRun(
+  client: QueryClient,
+  body: Schemas["NewRunFields"],
+  key: string,
+): Promise<Run> {
+  const run = await data<Run>(api.POST("/api/runs", { body, headers: { "Idempotency-Key": key } }));
+  placeRun(client, run);
+  return run;
+}

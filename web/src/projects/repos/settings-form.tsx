@@ -1,0 +1,102 @@
+import { useState } from "react";
+import type { Project } from "@/api/client";
+import { Button } from "@/ui/button";
+import { Field, Input, TextArea } from "@/ui/field";
+import { told } from "@/ui/toast";
+import { useSetupCalls } from "../calls";
+import { FormRefusal, useForm } from "../use-form";
+
+const FIELDS = ["name", "setup_script", "cleanup_script", "copy_files"] as const;
+const SCRIPT = "min-h-24 font-mono text-xs leading-5";
+
+/** Name of the project, and how its worktrees are made ready and tidied. */
+export function SettingsForm({ project }: { project: Project }) {
+  const calls = useSetupCalls();
+  const { form, busy, refusals, send } = useForm(FIELDS);
+  const known = {
+    name: project.name,
+    setup_script: project.setup_script,
+    cleanup_script: project.cleanup_script,
+    copy_files: project.copy_files.join("\n"),
+  };
+  const [draft, setDraft] = useState(known);
+  const changed = FIELDS.some((field) => draft[field] !== known[field]);
+  const set = (field: (typeof FIELDS)[number]) => (event: { target: { value: string } }) =>
+    setDraft({ ...draft, [field]: event.target.value });
+  const save = async () => {
+    const globs = draft.copy_files.split("\n").map((line) => line.trim());
+    const change = { ...draft, copy_files: globs.filter((glob) => glob !== "") };
+    if (!(await send(() => calls.changeProject(project.id, change)))) return;
+    setDraft({ ...draft, copy_files: change.copy_files.join("\n") });
+    told("Settings kept.");
+  };
+  return (
+    <form
+      ref={form}
+      className="mt-2"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void save();
+      }}
+    >
+      <Field label="Name" error={refusals["name"]}>
+        {(ids) => <Input {...ids} value={draft.name} onChange={set("name")} />}
+      </Field>
+      <Field
+        label="Set-up script"
+        error={refusals["setup_script"]}
+        hint="Shell, run in each new worktree before the agent starts. When it fails, the run fails."
+      >
+        {(ids) => (
+          <TextArea
+            {...ids}
+            className={SCRIPT}
+            spellCheck={false}
+            placeholder="npm ci"
+            value={draft.setup_script}
+            onChange={set("setup_script")}
+          />
+        )}
+      </Field>
+      <Field
+        label="Clean-up script"
+        error={refusals["cleanup_script"]}
+        hint="Shell, run in each worktree before it is removed."
+      >
+        {(ids) => (
+          <TextArea
+            {...ids}
+            className={SCRIPT}
+            spellCheck={false}
+            placeholder="docker compose down"
+            value={draft.cleanup_script}
+            onChange={set("cleanup_script")}
+          />
+        )}
+      </Field>
+      <Field
+        label="Files to copy"
+        error={refusals["copy_files"]}
+        hint="Globs of ignored files, one a line, copied from your checkout into each new worktree."
+      >
+        {(ids) => (
+          <TextArea
+            {...ids}
+            className="min-h-16 font-mono text-xs leading-5"
+            spellCheck={false}
+            placeholder={".env\nconfig/*.local.json"}
+            value={draft.copy_files}
+            onChange={set("copy_files")}
+          />
+        )}
+      </Field>
+      <FormRefusal refusals={refusals} />
+      <div className="mt-3 flex gap-2">
+        <Button type="submit" kind="primary" busy={busy} disabled={!changed}>
+          Save settings
+        </Button>
+        {changed && <Button onClick={() => setDraft(known)}>Undo changes</Button>}
+      </div>
+    </form>
+  );
+}

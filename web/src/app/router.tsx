@@ -6,7 +6,6 @@ import {
   lazyRouteComponent,
   redirect,
 } from "@tanstack/react-router";
-import { RunPage } from "@/runs/run-page";
 import { RunsLayout } from "@/runs/layout";
 import { NothingChosen } from "@/runs/nothing-chosen";
 import { Empty, Failed, Skeleton } from "@/ui/panes";
@@ -57,7 +56,7 @@ const runTab = createRoute({
   path: "/$tab",
   validateSearch: (search: Record<string, unknown>): { at?: number } =>
     typeof search["at"] === "number" ? { at: search["at"] } : {},
-  component: RunPage,
+  component: lazyRouteComponent(() => import("@/runs/run-page"), "RunPage"),
 });
 const compare = createRoute({
   getParentRoute: () => root,

@@ -2,9 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet } from "@tanstack/react-router";
 import { BarChart3, Command, FolderGit2, MoonStar, Play, Settings, SunMedium } from "lucide-react";
 import { lazy, Suspense } from "react";
-import { Toaster } from "sonner";
 import { runsQuery } from "@/api/queries";
-import { openPalette } from "@/app/palette-state";
+import { openPalette, useEverOpened } from "@/app/palette-state";
 import { setTheme, useDark } from "@/lib/theme";
 import { needsYou } from "@/runs/groups";
 import { Button } from "@/ui/button";
@@ -40,6 +39,7 @@ function ThemeButton() {
 export function Shell() {
   const waiting = useQuery(runsQuery()).data?.filter(needsYou).length ?? 0;
   useBadge(waiting);
+  const paletteAsked = useEverOpened();
   return (
     <div className="flex h-full flex-col">
       <a
@@ -92,10 +92,11 @@ export function Shell() {
         </main>
       </div>
       <Keys />
-      <Suspense>
-        <Palette />
-      </Suspense>
-      <Toaster position="bottom-right" toastOptions={{ className: "font-sans" }} />
+      {paletteAsked && (
+        <Suspense>
+          <Palette />
+        </Suspense>
+      )}
     </div>
   );
 }

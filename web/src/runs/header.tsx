@@ -1,4 +1,4 @@
-import { Link, useNavigate } from "@tanstack/react-router";
+import { Link } from "@tanstack/react-router";
 import {
   Bell,
   BellOff,
@@ -13,39 +13,13 @@ import type { Run } from "@/api/client";
 import { useKeys } from "@/app/keys";
 import { count, firstLine, money } from "@/lib/format";
 import { Button } from "@/ui/button";
-import { Confirm } from "@/ui/dialog";
 import { Menu } from "@/ui/menu";
 import { StateBadge, stateOf } from "@/ui/state";
 import { Age } from "@/ui/time";
 import { Tip } from "@/ui/tip";
-import { told } from "@/ui/toast";
 import { canDelete, canStop, tried, useRunCalls } from "./actions";
+import { DeleteDialog } from "./delete-dialog";
 import { reasonOf } from "./row";
-
-function DeleteDialog(props: { run: Run; open: boolean; onOpenChange: (open: boolean) => void }) {
-  const { run, open, onOpenChange } = props;
-  const calls = useRunCalls();
-  const navigate = useNavigate();
-  const names = run.repos.map((repo) => repo.name).join(", ");
-  return (
-    <Confirm
-      open={open}
-      onOpenChange={onOpenChange}
-      title="Delete this run?"
-      action="Delete the run"
-      danger
-      onConfirm={async () => {
-        if (!(await tried("The run was not deleted", () => calls.remove(run.id))))
-          throw new Error();
-        told("Run deleted. Its work is kept for 30 days.");
-        await navigate({ to: "/runs" });
-      }}
-    >
-      Its worktree, branch <code>{run.run_branch}</code>, events and logs go. What was not merged
-      stays in {names} for 30 days, under <code>refs/abbado/deleted/{run.id}</code>.
-    </Confirm>
-  );
-}
 
 /** Answers: what is it doing, on what evidence, since when, what can be done now. */
 export function RunHeader({ run }: { run: Run }) {

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link, Outlet } from "@tanstack/react-router";
+import { Link, Outlet, useParams } from "@tanstack/react-router";
 import { BarChart3, Command, FolderGit2, MoonStar, Play, Settings, SunMedium } from "lucide-react";
 import { lazy, Suspense } from "react";
 import { runsQuery } from "@/api/queries";
@@ -10,6 +10,7 @@ import { Button } from "@/ui/button";
 import { Tip } from "@/ui/tip";
 import { useBadge } from "./badge";
 import { Keys } from "./keys";
+import { useNotifications } from "./notify";
 import { OfflineBanner } from "./offline";
 
 const Palette = lazy(() => import("./palette"));
@@ -37,8 +38,11 @@ function ThemeButton() {
 
 /** The frame of every page: rail, page, banner, toasts, palette. */
 export function Shell() {
-  const waiting = useQuery(runsQuery()).data?.filter(needsYou).length ?? 0;
+  const runs = useQuery(runsQuery()).data;
+  const { runId } = useParams({ strict: false });
+  const waiting = runs?.filter(needsYou).length ?? 0;
   useBadge(waiting);
+  useNotifications(runs, runId);
   const paletteAsked = useEverOpened();
   return (
     <div className="flex h-full flex-col">

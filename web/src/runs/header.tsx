@@ -19,7 +19,7 @@ import { Age } from "@/ui/time";
 import { Tip } from "@/ui/tip";
 import { canDelete, canStop, tried, useRunCalls } from "./actions";
 import { DeleteDialog } from "./delete-dialog";
-import { reasonOf } from "./row";
+import { reasonOf } from "./reason";
 
 /** Answers: what is it doing, on what evidence, since when, what can be done now. */
 export function RunHeader({ run }: { run: Run }) {

@@ -14,6 +14,7 @@ import { Failed, Skeleton } from "@/ui/panes";
 import { Welcome } from "./welcome";
 import { grouped, matches } from "./groups";
 import { RunRow } from "./row";
+import { TellOffer } from "./tell-offer";
 
 type Item = { title: string; count: number } | Run;
 
@@ -104,6 +105,7 @@ export function RunList() {
           New run
         </Button>
       </header>
+      {runs.data !== undefined && runs.data.length > 0 && <TellOffer />}
       {runs.isPending ? (
         <Skeleton lines={9} />
       ) : runs.data.length === 0 ? (

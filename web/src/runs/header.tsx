@@ -34,12 +34,16 @@ export function RunHeader({ run }: { run: Run }) {
   return (
     <header className="border-b px-3 pt-2 pb-1.5">
       <div className="flex items-center gap-2">
-        <Link to="/runs" className="-ml-1 p-2 md:hidden" aria-label="Back to the list">
+        <Link to="/runs" className="-ml-1 p-2.25 md:hidden" aria-label="Back to the list">
           <ChevronLeft size={18} />
         </Link>
         <div className="flex min-w-0 flex-1 items-baseline gap-2">
           <StateBadge state={stateOf(run)} />
-          <span className="truncate text-muted" title={reasonOf(run)} data-testid="evidence">
+          <span
+            className="truncate text-muted max-sm:hidden"
+            title={reasonOf(run)}
+            data-testid="evidence"
+          >
             {reasonOf(run)}
           </span>
           <Age
@@ -50,13 +54,23 @@ export function RunHeader({ run }: { run: Run }) {
         {canStop(run) && (
           <>
             <Tip text="End the CLI and keep the work; it can go on later (p)">
-              <Button icon={<Pause size={14} />} onClick={pause}>
-                Pause
+              <Button
+                icon={<Pause size={14} />}
+                onClick={pause}
+                aria-label="Pause"
+                className="max-sm:w-9 max-sm:!px-0"
+              >
+                <span className="max-sm:hidden">Pause</span>
               </Button>
             </Tip>
             <Tip text="End the CLI and everything it started; the work stays">
-              <Button icon={<CircleStop size={14} />} onClick={cancel}>
-                Cancel
+              <Button
+                icon={<CircleStop size={14} />}
+                onClick={cancel}
+                aria-label="Cancel"
+                className="max-sm:w-9 max-sm:!px-0"
+              >
+                <span className="max-sm:hidden">Cancel</span>
               </Button>
             </Tip>
           </>
@@ -95,6 +109,7 @@ export function RunHeader({ run }: { run: Run }) {
             ` · ${count(run.tokens_in + run.tokens_out)} tok · ${money(run.cost_usd)}`}
         </span>
       </div>
+      <p className="truncate text-xs text-muted sm:hidden">{reasonOf(run)}</p>
       <DeleteDialog run={run} open={deleting} onOpenChange={setDeleting} />
     </header>
   );

@@ -83,7 +83,11 @@ export function RunList() {
     <>
       <header className="flex items-center gap-1.5 border-b p-2">
         <div className="relative flex-1">
-          <Search size={14} aria-hidden className="absolute top-2.25 left-2 text-muted" />
+          <Search
+            size={14}
+            aria-hidden
+            className="absolute top-2.25 left-2 max-md:top-2.75 text-muted"
+          />
           <Input
             ref={search}
             type="search"

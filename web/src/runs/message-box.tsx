@@ -87,7 +87,7 @@ export function MessageBox({ run }: { run: Run }) {
           rows={1}
           aria-label="Message to the agent"
           placeholder={queues ? "Message for after this turn…" : "Message the agent…"}
-          className="field-sizing-content max-h-40 min-h-8 resize-none"
+          className="field-sizing-content max-h-40 !min-h-8 resize-none max-md:!min-h-9"
           value={text}
           disabled={busy}
           onChange={(event) => change(event.target.value)}
@@ -101,7 +101,7 @@ export function MessageBox({ run }: { run: Run }) {
         />
         <Button
           kind="primary"
-          className="!h-8"
+          className="md:!h-8"
           busy={busy}
           disabled={text.trim() === ""}
           onClick={() => void send()}

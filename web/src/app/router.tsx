@@ -79,6 +79,10 @@ const project = createRoute({
 const usage = createRoute({
   getParentRoute: () => root,
   path: "/usage",
+  validateSearch: (search: Record<string, unknown>): { project?: string; days?: number } => ({
+    ...(typeof search["project"] === "string" ? { project: search["project"] } : {}),
+    ...(typeof search["days"] === "number" ? { days: search["days"] } : {}),
+  }),
   component: lazyRouteComponent(() => import("@/usage/page"), "UsagePage"),
 });
 const settings = createRoute({

@@ -11,6 +11,8 @@ interface Props {
   format: (value: number) => string;
   /** Bars lie, each with its name before it. */
   lying?: boolean;
+  /** Values are counts: the axis has no fractions. */
+  whole?: boolean;
 }
 
 /** Heights in pixels. */
@@ -45,7 +47,7 @@ function Said(props: {
   );
 }
 
-export function Bars({ rows, series, format, lying = false }: Props) {
+export function Bars({ rows, series, format, lying = false, whole = false }: Props) {
   const height = lying ? rows.length * LYING_ROW_PX + 24 : UPRIGHT_PX;
   const amounts = {
     type: "number",
@@ -53,6 +55,7 @@ export function Bars({ rows, series, format, lying = false }: Props) {
     tick: TICK,
     axisLine: false,
     tickLine: false,
+    allowDecimals: !whole,
   } as const;
   const names = {
     type: "category",

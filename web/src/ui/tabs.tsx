@@ -20,9 +20,15 @@ export function TabLinks({
 }) {
   const row = useRef<HTMLElement>(null);
   useEffect(() => {
-    row.current
-      ?.querySelector("[aria-current=page]")
-      ?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    const nav = row.current;
+    if (!nav) return;
+    // Counts in the labels come later and push the others away.
+    const observer = new ResizeObserver(() => {
+      const link = nav.querySelector("[aria-current=page]");
+      link?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    });
+    for (const link of nav.children) observer.observe(link);
+    return () => observer.disconnect();
   }, [current]);
   return (
     <nav ref={row} aria-label={label} className="flex shrink-0 gap-1 overflow-x-auto border-b px-3">

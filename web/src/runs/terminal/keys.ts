@@ -1,0 +1,56 @@
+// What keys mean to a program in a terminal.
+
+/** The control character of a typed one, such as ^C for `c`; others stay as they are. */
+export function withCtrl(typed: string): string {
+  if (typed.length !== 1) return typed;
+  if (typed === " ") return "\0";
+  if (typed === "?") return "\x7f";
+  const code = typed.toUpperCase().charCodeAt(0);
+  return code >= 0x40 && code <= 0x5f ? String.fromCharCode(code & 0x1f) : typed;
+}
+
+export type Arrow = "up" | "down" | "right" | "left";
+const ARROWS: Record<Arrow, string> = { up: "A", down: "B", right: "C", left: "D" };
+
+/** What an arrow key sends; `application`: the program asked for application cursor keys. */
+export function arrow(which: Arrow, application: boolean): string {
+  return `\x1b${application ? "O" : "["}${ARROWS[which]}`;
+}
+
+const REPORT = /^\x1b(\[(I|O|M[^]{3}|<[\d;]+[mM]|\??[\d;]*[cnR]|>[\d;]*c)|[P\]][^]*)$/;
+
+/**
+ * Whether the terminal said this by itself (focus, mouse, an answer to a question of the program).
+ * Nobody misses it when it is lost.
+ */
+export function isReport(sent: string): boolean {
+  return REPORT.test(sent);
+}
+
+/** The chord that gives the focus back to the page. No program can be sent it, so it takes nothing away. */
+export const LEAVE = "Ctrl+Shift+.";
+
+export type Chord = "leave" | "search" | "copy" | "paste" | null;
+
+type Pressed = Pick<KeyboardEvent, "type" | "code" | "ctrlKey" | "shiftKey" | "altKey" | "metaKey">;
+
+/** What a pressed key means to the page; null: it is the program's. */
+export function chordOf(key: Pressed, selected: boolean): Chord {
+  if (key.type !== "keydown" || !key.ctrlKey || key.altKey || key.metaKey) return null;
+  if (key.shiftKey) {
+    switch (key.code) {
+      case "Period":
+        return "leave";
+      case "KeyF":
+        return "search";
+      case "KeyC":
+        return "copy";
+      case "KeyV":
+        return "paste";
+      default:
+        return null;
+    }
+  }
+  if (key.code === "KeyV") return "paste";
+  return key.code === "KeyC" && selected ? "copy" : null;
+}

@@ -1,0 +1,218 @@
+// A terminal that is seen: its connection and its screen, joined.
+import { onEvents, onPlace } from "@/api/stream";
+import { Flow } from "./flow";
+import { arrow, chordOf, isReport, withCtrl, type Arrow, type Chord } from "./keys";
+import { TerminalLink, type LinkState } from "./link";
+import { Screen } from "./screen";
+
+/** The pane must keep its size for so many milliseconds before the program is told. */
+const RESIZE_MS = 120;
+/** Rests after a flood, in milliseconds: the first, doubled up to the second while it lasts. */
+const REST_MS = [250, 2000] as const;
+
+/** What the page shows around the screen. */
+export interface Seen {
+  link: LinkState;
+  /** Keys that went nowhere since the last that arrived. */
+  lost: number;
+  selected: boolean;
+  ctrl: boolean;
+}
+
+export interface SessionListener {
+  seen: (change: Partial<Seen>) => void;
+  chord: (chord: "leave" | "search") => void;
+  copied: () => void;
+  failed: (what: string, error: unknown) => void;
+}
+
+export class TerminalSession {
+  readonly screen: Screen;
+  #listener: SessionListener;
+  #link: TerminalLink;
+  #flow: Flow;
+  #encoder = new TextEncoder();
+  #settled = false;
+  #lost = 0;
+  #ctrl = false;
+  #resizeTimer: ReturnType<typeof setTimeout> | undefined;
+  #restTimer: ReturnType<typeof setTimeout> | undefined;
+  #restMs: number = REST_MS[0];
+  #restedAt = 0;
+  #ends: (() => void)[] = [];
+
+  constructor(
+    runId: string,
+    element: HTMLElement,
+    look: { dark: boolean; reader: boolean },
+    listener: SessionListener,
+  ) {
+    this.#listener = listener;
+    this.screen = new Screen(element, look);
+    this.#flow = new Flow(this.screen, {
+      overrun: () => this.#link.rest(),
+      drained: () => this.#rested(),
+      settled: () => {
+        this.#settled = true;
+        this.#refit();
+      },
+    });
+    this.#link = new TerminalLink(runId, {
+      state: (state) => this.#entered(state),
+      size: (cols, rows) => {
+        this.#settled = false;
+        this.#flow.size(cols, rows);
+      },
+      snapshot: (bytes) => this.#flow.snapshot(bytes),
+      output: (bytes) => this.#flow.output(bytes),
+    });
+    this.#listen(runId, element);
+    this.#link.start();
+  }
+
+  #listen(runId: string, element: HTMLElement) {
+    const { term } = this.screen;
+    term.onData((typed) => this.#typed(typed));
+    term.onBinary((typed) =>
+      this.#send(
+        Uint8Array.from(typed, (char) => char.charCodeAt(0)),
+        0,
+      ),
+    );
+    term.onSelectionChange(() => this.#listener.seen({ selected: term.hasSelection() }));
+    term.attachCustomKeyEventHandler((key) => this.#chord(key));
+    const observer = new ResizeObserver(() => {
+      clearTimeout(this.#resizeTimer);
+      this.#resizeTimer = setTimeout(() => this.#refit(), RESIZE_MS);
+    });
+    observer.observe(element);
+    // Of several pages on one terminal the one in use decides about its size.
+    const used = () => document.visibilityState === "visible" && this.#refit();
+    element.addEventListener("focusin", used);
+    document.addEventListener("visibilitychange", used);
+    this.#ends.push(
+      () => observer.disconnect(),
+      () => element.removeEventListener("focusin", used),
+      () => document.removeEventListener("visibilitychange", used),
+      onPlace(() => this.#link.retryNow()),
+      onEvents((events) => {
+        for (const event of events) {
+          if (event.run_id === runId && event.event_type === "process.spawned") {
+            this.#link.started();
+          }
+        }
+      }),
+    );
+  }
+
+  #entered(state: LinkState) {
+    if (state.name === "live") this.screen.setReadOnly(false);
+    if (state.name === "ended") this.screen.setReadOnly(true);
+    if (state.name === "ended" || state.name === "gone") this.#count(0);
+    this.#listener.seen({ link: state });
+  }
+
+  /** After a flood: attaches again, the later the longer the flood has lasted. */
+  #rested() {
+    const calm = Date.now() - this.#restedAt > 2 * REST_MS[1];
+    this.#restMs = calm ? REST_MS[0] : Math.min(this.#restMs * 2, REST_MS[1]);
+    this.#restTimer = setTimeout(() => {
+      this.#restedAt = Date.now();
+      this.#link.resume();
+    }, this.#restMs);
+  }
+
+  /** Fits a living screen to the pane. Before its snapshot is shown the screen has another's size. */
+  #refit() {
+    if (!this.#settled || this.#link.state.name !== "live") return;
+    const size = this.screen.fit();
+    if (size) this.#link.resize(size.cols, size.rows);
+  }
+
+  #typed(typed: string) {
+    if (isReport(typed)) {
+      this.#send(this.#encoder.encode(typed), 0);
+      return;
+    }
+    const keys = this.#ctrl ? withCtrl(typed) : typed;
+    if (this.#ctrl) this.setCtrl(false);
+    this.#send(this.#encoder.encode(keys), [...typed].length);
+  }
+
+  #send(bytes: Uint8Array<ArrayBuffer>, keys: number) {
+    if (this.#link.input(bytes)) {
+      if (keys > 0 && this.#lost > 0) this.#count(0);
+    } else if (keys > 0) {
+      this.#count(this.#lost + keys);
+    }
+  }
+
+  #count(lost: number) {
+    if (lost === this.#lost) return;
+    this.#lost = lost;
+    this.#listener.seen({ lost });
+  }
+
+  /** True: the key is the program's. */
+  #chord(key: KeyboardEvent): boolean {
+    const chord: Chord = chordOf(key, this.screen.term.hasSelection());
+    if (chord === null) return true;
+    if (chord === "paste") return false; // the browser pastes, and xterm takes it from there
+    key.preventDefault();
+    if (chord === "copy") void this.copy();
+    else this.#listener.chord(chord);
+    return false;
+  }
+
+  /** Copies the selection and lets go of it. */
+  async copy() {
+    const { term } = this.screen;
+    const text = term.getSelection();
+    if (text === "") return;
+    try {
+      await navigator.clipboard.writeText(text);
+      term.clearSelection();
+      this.#listener.copied();
+    } catch (error) {
+      this.#listener.failed("Nothing was copied", error);
+    }
+  }
+
+  /** Pastes what the clipboard holds, in brackets where the program asked for them. */
+  async paste() {
+    try {
+      this.screen.term.paste(await navigator.clipboard.readText());
+    } catch (error) {
+      this.#listener.failed("The clipboard could not be read", error);
+    }
+    this.screen.term.focus();
+  }
+
+  /** The next key is taken with Ctrl, or not. */
+  setCtrl(on: boolean) {
+    this.#ctrl = on;
+    this.#listener.seen({ ctrl: on });
+  }
+
+  /** Sends keys as if they were typed. */
+  type(keys: string) {
+    this.screen.term.input(keys);
+  }
+
+  arrow(which: Arrow) {
+    this.type(arrow(which, this.screen.term.modes.applicationCursorKeysMode));
+  }
+
+  /** The server is known to be there again. */
+  retryNow() {
+    this.#link.retryNow();
+  }
+
+  dispose() {
+    for (const end of this.#ends) end();
+    clearTimeout(this.#resizeTimer);
+    clearTimeout(this.#restTimer);
+    this.#link.stop();
+    this.screen.dispose();
+  }
+}

@@ -1,0 +1,58 @@
+// What a terminal's connection needs of the browser; tests put something of their own in its place.
+import { api, CallError, data } from "@/api/client";
+
+/** Whether the run has a terminal to attach to. */
+export type Found = "started" | "never" | "gone" | "unreachable";
+
+/** The part of a WebSocket that is used. */
+export interface Socket {
+  onmessage: ((message: MessageEvent<string | ArrayBuffer>) => void) | null;
+  onclose: (() => void) | null;
+  send: (what: string | Uint8Array<ArrayBuffer>) => void;
+  close: () => void;
+}
+
+export interface World {
+  find: (runId: string) => Promise<Found>;
+  open: (runId: string) => Socket;
+  /** The server's own sentence about an attach that it refused. */
+  whyNot: (runId: string) => Promise<string>;
+}
+
+const address = (runId: string) => `/api/terminal?run_id=${encodeURIComponent(runId)}`;
+
+export const browserWorld: World = {
+  /**
+   * Asks the log of events first: a refused WebSocket tells a page nothing but that it failed, and
+   * leaves an error in the console.
+   */
+  async find(runId) {
+    try {
+      const spawned = await data(
+        api.GET("/api/runs/{id}/events", {
+          params: { path: { id: runId }, query: { type: "process.spawned", limit: 1 } },
+        }),
+      );
+      return spawned.length > 0 ? "started" : "never";
+    } catch (error) {
+      return error instanceof CallError && error.status === 404 ? "gone" : "unreachable";
+    }
+  },
+
+  open(runId) {
+    const socket = new WebSocket(address(runId));
+    socket.binaryType = "arraybuffer";
+    return socket as Socket;
+  },
+
+  async whyNot(runId) {
+    try {
+      const answer = await fetch(address(runId));
+      // 400 asks for the upgrade: nothing else stands in the way by now.
+      if (answer.status !== 400) return (await answer.text()).trim();
+    } catch {
+      return "The server cannot be reached.";
+    }
+    return "The connection to the terminal broke.";
+  },
+};

@@ -6,6 +6,8 @@ import { stateOf, StateSign, stateWord } from "@/ui/state";
 import { Age } from "@/ui/time";
 import { reasonOf } from "./reason";
 
+export { reasonOf } from "./reason";
+
 /** Lines added and removed since the run began; nothing while there are none. */
 export function DiffCount({ runId }: { runId: string }) {
   const stats = useQuery({ ...diffStatsQuery(runId), retry: false }).data;

@@ -23,8 +23,7 @@ fn main() {
 
 /// Writes the table of the UI's files for src/http/ui.rs.
 fn write_assets() {
-    let root = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
-    let dist = Path::new(&root).join("web/dist");
+    let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("web/dist");
     // Made here when it is missing: cargo would take a missing folder for one that always changes.
     fs::create_dir_all(&dist).expect("web/ can be written");
     println!("cargo::rerun-if-changed={}", dist.display());
@@ -42,7 +41,7 @@ fn write_assets() {
         .expect("a String takes everything");
     }
     table.push_str("];\n");
-    let out = env::var("OUT_DIR").expect("cargo sets it");
+    let out = env::var_os("OUT_DIR").expect("cargo sets it");
     fs::write(Path::new(&out).join("web_assets.rs"), table).expect("OUT_DIR can be written");
 }
 

@@ -115,16 +115,6 @@ pub fn routes(app: &mut web::ServiceConfig) {
         .route("/api/metrics", web::get().to(side::metrics))
         .route("/api/fs/dirs", web::get().to(side::dirs))
         .route("/api/openapi.json", web::get().to(openapi::document))
-        .route("/", web::get().to(ui::page))
-        .route("/runs", web::get().to(ui::page))
-        .route("/runs/{place}*", web::get().to(ui::page))
-        .route("/compare", web::get().to(ui::page))
-        .route("/projects", web::get().to(ui::page))
-        .route("/projects/{place}*", web::get().to(ui::page))
-        .route("/usage", web::get().to(ui::page))
-        .route("/settings/{place}*", web::get().to(ui::page))
-        .route("/favicon.svg", web::get().to(ui::icon))
-        .route("/assets/{file}*", web::get().to(ui::asset))
         .route("/api/projects", web::post().to(projects::create))
         .route("/api/projects", web::get().to(projects::list))
         .route("/api/projects/{id}", web::get().to(projects::get))
@@ -188,6 +178,21 @@ pub fn routes(app: &mut web::ServiceConfig) {
         )
         .route("/api/terminal", web::get().to(terminal::open));
     work_routes(app);
+    ui_routes(app);
+}
+
+/// The web UI: its places, which are one page, and its files.
+fn ui_routes(app: &mut web::ServiceConfig) {
+    app.route("/", web::get().to(ui::page))
+        .route("/runs", web::get().to(ui::page))
+        .route("/runs/{place}*", web::get().to(ui::page))
+        .route("/compare", web::get().to(ui::page))
+        .route("/projects", web::get().to(ui::page))
+        .route("/projects/{place}*", web::get().to(ui::page))
+        .route("/usage", web::get().to(ui::page))
+        .route("/settings/{place}*", web::get().to(ui::page))
+        .route("/favicon.svg", web::get().to(ui::icon))
+        .route("/assets/{file}*", web::get().to(ui::asset));
 }
 
 /// Changes and git.

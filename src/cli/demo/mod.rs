@@ -80,12 +80,14 @@ struct Options {
     resumed: bool,
     /// End after the first turn, instead of waiting for more.
     exit: bool,
+    /// Wait for a person's answer where a permission is asked, instead of giving it.
+    ask: bool,
     pace: Duration,
     task: String,
 }
 
 /// Runs the agent on the terminal; answers its exit code. Arguments: `--session-id ID` or
-/// `--resume ID`, `--exit`, `--pace MILLISECONDS`, then the task.
+/// `--resume ID`, `--exit`, `--ask`, `--pace MILLISECONDS`, then the task.
 #[must_use]
 pub fn run() -> i32 {
     let options = match options(std::env::args_os().skip(2)) {
@@ -110,6 +112,7 @@ fn options(args: impl Iterator<Item = OsString>) -> Result<Options, lexopt::Erro
         session_id: String::new(),
         resumed: false,
         exit: false,
+        ask: false,
         pace: PACE_DEFAULT,
         task: String::new(),
     };
@@ -122,6 +125,7 @@ fn options(args: impl Iterator<Item = OsString>) -> Result<Options, lexopt::Erro
                 options.resumed = true;
             }
             Long("exit") => options.exit = true,
+            Long("ask") => options.ask = true,
             Long("pace") => options.pace = Duration::from_millis(parser.value()?.parse()?),
             Value(task) => options.task = task.string()?,
             Long(_) | Short(_) => return Err(argument.unexpected()),
@@ -157,7 +161,7 @@ fn turns(
     let mut prompt = options.task.clone();
     loop {
         if !prompt.trim().is_empty() {
-            match script::turn(terminal, session, &prompt) {
+            match script::turn(terminal, session, &prompt, options.ask) {
                 Ok(()) => {}
                 Err(script::Stop::Interrupted) => session.interrupted()?,
                 Err(script::Stop::Signal(signal)) => return Ok(Ending::Signal(signal)),

@@ -42,6 +42,7 @@ pub(super) fn turn(
     terminal: &mut Terminal,
     session: &mut Session,
     prompt: &str,
+    ask: bool,
 ) -> Result<(), Stop> {
     session.prompt(prompt)?;
     let line: String = prompt
@@ -65,7 +66,7 @@ pub(super) fn turn(
     }
     stage.update_task(&first, "completed")?;
     stage.update_task(&second, "in_progress")?;
-    stage.list(&root)?;
+    stage.list(&root, ask)?;
     stage.update_task(&second, "completed")?;
     let last = "Done: HELLO.md is written and the files are listed.";
     stage.speak(last)?;
@@ -154,15 +155,23 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Lists the folder, after asking for a permission that it gives itself after a moment.
-    fn list(&mut self, root: &Path) -> Result<(), Stop> {
+    /// Lists the folder, after asking for a permission: of the person at the terminal with `ask`;
+    /// else it gives it itself after a moment.
+    fn list(&mut self, root: &Path, ask: bool) -> Result<(), Stop> {
         let input = json!({"command": "ls", "description": "List the files"});
         self.tool("Bash", &input, "ls", |stage| {
-            stage
-                .terminal
-                .say(" \x1b[35m(asks for permission)\x1b[0m")?;
+            let question = if ask {
+                " \x1b[35mMay I run it? (y/n)\x1b[0m"
+            } else {
+                " \x1b[35m(asks for permission)\x1b[0m"
+            };
+            stage.terminal.say(question)?;
             stage.session.permission("Bash", &input);
-            stage.terminal.pause(5)?;
+            if !ask {
+                stage.terminal.pause(5)?;
+            } else if !stage.terminal.yes_or_no()? {
+                return Ok(Err("The person said no.".to_owned()));
+            }
             let listed = names(root).map(
                 |names| json!({"stdout": names.join("\n"), "stderr": "", "interrupted": false}),
             );

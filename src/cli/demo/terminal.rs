@@ -145,6 +145,27 @@ impl Terminal {
         }
     }
 
+    /// Waits for `y` or `n`, typed after the question; other keys but Esc are passed over. No more
+    /// input is a no.
+    pub(super) fn yes_or_no(&mut self) -> Result<bool, Disturbed> {
+        loop {
+            match self.incoming.recv() {
+                Ok(Incoming::Signal(signal)) => return Err(Disturbed::Signal(signal)),
+                Ok(Incoming::Bytes(bytes)) if bytes == b"\x1b" => return Err(Disturbed::Escape),
+                Ok(Incoming::Bytes(bytes)) => {
+                    let answer = bytes.iter().find(|byte| b"yYnN".contains(byte));
+                    if let Some(answer) = answer {
+                        return Ok(answer.eq_ignore_ascii_case(&b'y'));
+                    }
+                }
+                Ok(Incoming::Eof) | Err(_) => {
+                    self.ended = true;
+                    return Ok(false);
+                }
+            }
+        }
+    }
+
     /// Waits for a message. The inner error is the end of the session.
     pub(super) fn prompt(&mut self) -> io::Result<Result<String, Ending>> {
         let paste = if self.raw { PASTE_ON } else { "" };

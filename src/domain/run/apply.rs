@@ -5,7 +5,8 @@ use super::{
     event::{
         AgentMessage, BranchRenamed, CompletedBy, CostSource, DeliveredBy, Event, HookReceived,
         MessageBy, NeedsAttention, PausedBy, ProcessExited, ProcessLaunching, ProcessSpawned,
-        RunPaused, RunResult, RunStarted, SessionInit, Stage, UserMessage,
+        PullRequestAt, RunCheckpointed, RunPaused, RunResult, RunStarted, SessionInit, Stage,
+        UserMessage,
     },
     outbox::same_prompt,
     state::{Activity, Attention, Changed, Process, Run, Session, Status},
@@ -101,22 +102,22 @@ impl Run {
             Event::ProcessExited(exited) => self.exited(exited),
             Event::WorktreeCreated(made) => self.worktrees.clone_from(&made.repos),
             Event::WorktreeRemoved(_) => self.worktrees.clear(),
-            Event::RunCheckpointed(checkpoint) => {
-                self.checkpoint_number = checkpoint.number;
-                self.checkpoint.clone_from(&checkpoint.repos);
-                self.changed = Changed::Unshipped;
-            }
+            Event::RunCheckpointed(checkpoint) => self.checkpointed(checkpoint),
             Event::BranchRenamed(renamed) => self.renamed(renamed),
             Event::RunRestored(_) | Event::RunCommitted(_) => self.changed = Changed::Unshipped,
             Event::RunReverted(_) => self.changed = Changed::Nothing,
             Event::RunAccepted(_) => self.changed = Changed::Shipped,
-            Event::RunPushed(push) => self.shipped(push.repos.iter().all(|repo| repo.pushed)),
-            Event::RunPullRequest(asked) => {
-                self.shipped(asked.repos.iter().all(|repo| repo.error.is_none()));
-            }
+            Event::RunPushed(push) => self.shipped(push.repos.iter().all(|at| at.pushed)),
+            Event::RunPullRequest(it) => self.shipped(it.repos.iter().all(PullRequestAt::open)),
             Event::NotifyChanged(change) => self.notify = change.notify,
             Event::HookReceived(hook) => self.heard(hook, at),
         }
+    }
+
+    fn checkpointed(&mut self, checkpoint: &RunCheckpointed) {
+        self.checkpoint_number = checkpoint.number;
+        self.checkpoint.clone_from(&checkpoint.repos);
+        self.changed = Changed::Unshipped;
     }
 
     fn shipped(&mut self, whole: bool) {

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { documentOf, draftOf, faultOf, priceFaults, type Document } from "./model-draft";
 
 const document: Document = {
+  prices_as_of: "2026-03-09",
   providers: [
     {
       id: "codex",
@@ -30,7 +31,10 @@ test("what is saved is what was read, without what is only in answers", () => {
   const { installed, version, install_hint, ...provider } = document
     .providers[0] as Document["providers"][number];
   expect([installed, version, install_hint]).toEqual([true, "1", "install it"]);
-  expect(documentOf(draftOf(document))).toEqual({ providers: [provider] });
+  expect(documentOf(draftOf(document))).toEqual({
+    prices_as_of: "2026-03-09",
+    providers: [provider],
+  });
 });
 
 test("the words of the server lead to the field", () => {
@@ -58,7 +62,7 @@ test("the words of the server lead to the field", () => {
 test("a price that is no number is found before it is sent", () => {
   const draft = draftOf(document);
   expect(priceFaults(draft)).toEqual([]);
-  const wrong = draft.map((provider) => ({
+  const providers = draft.providers.map((provider) => ({
     ...provider,
     models: provider.models.map((model) => ({
       ...model,
@@ -66,7 +70,7 @@ test("a price that is no number is found before it is sent", () => {
       cache_read_per_mtok: " ",
     })),
   }));
-  expect(priceFaults(wrong).map(({ field }) => field)).toEqual([
+  expect(priceFaults({ ...draft, providers }).map(({ field }) => field)).toEqual([
     "output_per_mtok",
     "cache_read_per_mtok",
   ]);

@@ -1,12 +1,12 @@
 // The models document as a form holds it: prices as they are typed. And what is wrong with it.
 import type { Schemas } from "@/api/client";
+import type { Limits } from "./limits";
 
-/** A provider as the API gives it; the last fields are only in answers, some only of newer servers. */
-export type Provider = Schemas["ProviderView"] & {
-  limits?: string | string[] | null;
-};
+/** A provider as the API gives it. */
+export type Provider = Schemas["ProviderView"] & { limits?: Limits | null };
 export type Document = Omit<Schemas["ModelSettingsView"], "providers"> & {
   providers: Provider[];
+  /** The day on which the prices were looked up. */
   prices_as_of?: string | null;
 };
 
@@ -28,24 +28,31 @@ export interface ProviderDraft {
   default_model: string;
   models: ModelDraft[];
 }
-export type Draft = ProviderDraft[];
+export interface Draft {
+  providers: ProviderDraft[];
+  /** As `2026-03-09`, or empty. */
+  prices_as_of: string;
+}
 
 export function draftOf(document: Document): Draft {
-  return document.providers.map(({ id, label, bin, enabled, default_model, models }) => ({
-    id,
-    label,
-    bin,
-    enabled,
-    default_model: default_model ?? "",
-    models: models.map((model) => ({
-      id: model.id,
-      label: model.label,
-      input_per_mtok: String(model.input_per_mtok),
-      output_per_mtok: String(model.output_per_mtok),
-      cache_read_per_mtok: String(model.cache_read_per_mtok),
-      cache_write_per_mtok: String(model.cache_write_per_mtok),
-    })),
-  }));
+  const providers = document.providers.map(
+    ({ id, label, bin, enabled, default_model, models }) => ({
+      id,
+      label,
+      bin,
+      enabled,
+      default_model: default_model ?? "",
+      models: models.map((model) => ({
+        id: model.id,
+        label: model.label,
+        input_per_mtok: String(model.input_per_mtok),
+        output_per_mtok: String(model.output_per_mtok),
+        cache_read_per_mtok: String(model.cache_read_per_mtok),
+        cache_write_per_mtok: String(model.cache_write_per_mtok),
+      })),
+    }),
+  );
+  return { providers, prices_as_of: document.prices_as_of ?? "" };
 }
 
 /** A new row of the table. */
@@ -59,9 +66,10 @@ export const emptyModel = (): ModelDraft => ({
 });
 
 /** The document to be saved. A price that is no number is found by `priceFaults` before. */
-export function documentOf(draft: Draft): Schemas["ModelSettingsView"] {
+export function documentOf(draft: Draft): Document {
   return {
-    providers: draft.map((provider) => ({
+    prices_as_of: draft.prices_as_of || null,
+    providers: draft.providers.map((provider) => ({
       ...provider,
       bin: provider.bin.trim(),
       default_model: provider.default_model.trim() || null,
@@ -103,7 +111,7 @@ export function faultOf(message: string): Fault | null {
 
 /** Prices that cannot be sent because they are no numbers. */
 export function priceFaults(draft: Draft): Fault[] {
-  return draft.flatMap(({ models }, provider) =>
+  return draft.providers.flatMap(({ models }, provider) =>
     models.flatMap((model, at) =>
       PRICES.flatMap(({ field }) => {
         const typed = model[field].trim();

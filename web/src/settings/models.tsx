@@ -4,6 +4,7 @@ import { api, CallError, data } from "@/api/client";
 import { keys } from "@/api/keys";
 import { modelsQuery } from "@/api/queries";
 import { Button } from "@/ui/button";
+import { Field, Input } from "@/ui/field";
 import { Failed, Skeleton } from "@/ui/panes";
 import { failed, told } from "@/ui/toast";
 import {
@@ -65,15 +66,26 @@ export function Models() {
           Which program each provider starts, and what a million tokens cost in dollars. Costs that
           a CLI does not report itself are estimated from these prices; runs that have ended keep
           theirs.
-          {known.prices_as_of && ` The prices that came with abbado are of ${known.prices_as_of}.`}
         </p>
-        {draft.map((provider, at) => (
+        <div className="mt-3 w-44">
+          <Field label="Prices as of" hint="The day on which they were looked up">
+            {(ids) => (
+              <Input
+                {...ids}
+                type="date"
+                value={draft.prices_as_of}
+                onChange={(event) => setChanged({ ...draft, prices_as_of: event.target.value })}
+              />
+            )}
+          </Field>
+        </div>
+        {draft.providers.map((provider, at) => (
           <ProviderForm
             key={provider.id}
             draft={provider}
             known={known.providers.find(({ id }) => id === provider.id)}
             faults={faults.filter((fault) => fault.provider === at)}
-            onChange={(next) => setChanged(draft.with(at, next))}
+            onChange={(next) => setChanged({ ...draft, providers: draft.providers.with(at, next) })}
           />
         ))}
       </div>

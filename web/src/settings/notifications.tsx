@@ -61,11 +61,15 @@ function Discord({ settings }: { settings: Settings }) {
   const save = async (change: Partial<Settings>) => {
     setFault(undefined);
     setBusy(true);
+    const shown = { ...settings, ...change };
+    // A switch moves at once; an address is shown as saved only when it is.
+    if (change.discord_webhook_url === undefined) client.setQueryData(keys.notifications, shown);
     try {
       const saved = await data(api.PUT("/api/settings/notifications", { body: change }));
       client.setQueryData(keys.notifications, saved);
       return true;
     } catch (error) {
+      client.setQueryData(keys.notifications, settings);
       if (error instanceof CallError && error.message.includes("discord_webhook_url"))
         setFault(error.message);
       else failed("The settings were not saved", error);
@@ -159,7 +163,6 @@ function Discord({ settings }: { settings: Settings }) {
               </span>
             }
             checked={settings[field]}
-            disabled={busy}
             onChange={(event) => void save({ [field]: event.target.checked })}
           />
         ))}

@@ -1,6 +1,7 @@
 import { Check as CheckSign, CircleSlash } from "lucide-react";
 import { useId } from "react";
 import { Check, Field, Input } from "@/ui/field";
+import { limitWords } from "./limits";
 import type { Fault, Provider, ProviderDraft } from "./model-draft";
 import { ModelTable } from "./model-table";
 
@@ -49,7 +50,7 @@ function Hint({ text }: { text: string }) {
 export function ProviderForm({ draft, known, faults, onChange }: Props) {
   const list = useId();
   const title = useId();
-  const limits = [known?.limits ?? []].flat();
+  const limits = known?.limits ? limitWords(known.limits) : [];
   const error = (field: string) =>
     faults.find((fault) => fault.model === null && fault.field === field)?.words;
   const other = faults.find(
@@ -71,7 +72,7 @@ export function ProviderForm({ draft, known, faults, onChange }: Props) {
       )}
       {limits.map((limit) => (
         <p key={limit} className="mt-0.5 max-w-prose text-muted">
-          <Hint text={limit} />
+          {limit}
         </p>
       ))}
       {other && (

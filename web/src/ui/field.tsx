@@ -40,7 +40,7 @@ export function Input({ className, ...rest }: ComponentProps<"input">) {
 }
 
 export function TextArea({ className, ...rest }: ComponentProps<"textarea">) {
-  return <textarea {...rest} className={clsx(BOX, "min-h-20", className)} />;
+  return <textarea rows={4} {...rest} className={clsx(BOX, className)} />;
 }
 
 /** The browser's own select: it works with keyboards, screen readers and phones as it is. */

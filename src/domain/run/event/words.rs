@@ -213,6 +213,14 @@ pub struct PullRequestAt {
     pub error: Option<String>,
 }
 
+impl PullRequestAt {
+    /// Whether it was opened, or found open.
+    #[must_use]
+    pub const fn open(&self) -> bool {
+        self.error.is_none()
+    }
+}
+
 /// A repo that was taken back to its base commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RevertedAt {

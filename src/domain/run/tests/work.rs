@@ -3,7 +3,12 @@
 use super::support::*;
 use crate::domain::run::{
     Command, Event, Rejection, Status,
-    event::{BranchRenamed, RepoBranch, StopBy, WorktreeAt, WorktreeCreated, WorktreeRemoved},
+    event::{
+        BranchRenamed, CheckpointAt, PullRequestAt, PushedAt, RepoBranch, RevertedAt, RunAccepted,
+        RunCheckpointed, RunCommitted, RunPullRequest, RunPushed, RunRestored, RunReverted, StopBy,
+        WorktreeAt, WorktreeCreated, WorktreeRemoved,
+    },
+    state::Changed,
     work::{Work, WorkKind, admit},
 };
 use std::path::PathBuf;
@@ -98,4 +103,80 @@ fn a_new_name_is_the_name_from_then_on() {
     assert_eq!(live.run.run_branch, "better");
     assert!(live.run.worktrees.iter().all(|at| at.branch == "better"));
     assert_eq!(live.run.status, Status::Paused);
+}
+
+/// A push of two repositories; the second arrives or not.
+fn pushed(second: bool) -> Event {
+    let push = |pushed| PushedAt {
+        repo_id: created().repos[0].repo_id,
+        repo_name: "api".into(),
+        branch: "b".into(),
+        remote_url: None,
+        pushed,
+        error: (!pushed).then(|| "refused".into()),
+    };
+    let repos = vec![push(true), push(second)];
+    RunPushed { repos }.into()
+}
+
+fn asked(error: Option<&str>) -> Event {
+    let title = "t".into();
+    let at = PullRequestAt {
+        repo_id: created().repos[0].repo_id,
+        repo_name: "api".into(),
+        number: error.is_none().then_some(1),
+        url: None,
+        error: error.map(str::to_owned),
+    };
+    let repos = vec![at];
+    RunPullRequest { title, repos }.into()
+}
+
+#[test]
+fn what_there_is_to_ship_follows_the_events() {
+    let repos: Vec<CheckpointAt> = Vec::new();
+    let (number, reason) = (1, "stop".to_owned());
+    let kept: Event = RunCheckpointed {
+        number,
+        reason: reason.clone(),
+        repos: repos.clone(),
+    }
+    .into();
+    let restored: Event = RunRestored {
+        number,
+        reason,
+        repos,
+    }
+    .into();
+    let (message, none) = ("m".to_owned(), Vec::new());
+    let committed: Event = RunCommitted {
+        message,
+        repos: none,
+    }
+    .into();
+    let back: Vec<RevertedAt> = Vec::new();
+    let reverted: Event = RunReverted {
+        checkpoint: 1,
+        repos: back,
+    }
+    .into();
+    let accepted: Event = RunAccepted { repos: Vec::new() }.into();
+    let steps = [
+        (pushed(false), Changed::Nothing),
+        (kept.clone(), Changed::Unshipped),
+        (pushed(false), Changed::Unshipped),
+        (pushed(true), Changed::Shipped),
+        (committed, Changed::Unshipped),
+        (asked(Some("no token")), Changed::Unshipped),
+        (asked(None), Changed::Shipped),
+        (kept, Changed::Unshipped),
+        (reverted, Changed::Nothing),
+        (restored, Changed::Unshipped),
+        (accepted, Changed::Shipped),
+    ];
+    let mut live = placed(resting());
+    for (at_step, (event, then)) in steps.into_iter().enumerate() {
+        live.run.apply(&event, at(99));
+        assert_eq!(live.run.changed, then, "step {at_step}");
+    }
 }

@@ -1,5 +1,5 @@
 // The terminal of a run, in a real browser against the real server.
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { launchBrowser, SERVER_AWAY, WatchedPage, type View } from "./support/browser";
@@ -73,7 +73,6 @@ test("what is typed reaches the program, and its answer the screen", async () =>
   await until("the echo and the answer of cat", async () => {
     return (await screen()).filter((line) => line === "hello there").length === 2;
   });
-  // A pane's size is the program's size.
   seen.expectQuiet();
 });
 
@@ -161,7 +160,6 @@ test("before the start there is a calm page, which attaches by itself", async ()
   const run = await server.run(agent.id, "Start slowly");
   await open(run.id);
   await seen.page.getByText("The CLI has not started yet").waitFor();
-  const { writeFile } = await import("node:fs/promises");
   await writeFile(`${server.folder}/home/go`, "");
   await shows("now running");
   seen.expectQuiet();

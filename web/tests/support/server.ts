@@ -77,6 +77,14 @@ export class ApiFailure extends Error {
   }
 }
 
+/** Behind vite it is the port that vite passes calls on to, else a free one. */
+function portToTake(): string {
+  if (!UI_BASE) return "0";
+  const target = process.env["ABBADO_DEV_SERVER"];
+  if (!target) throw new Error("ABBADO_UI_BASE needs ABBADO_DEV_SERVER, as vite has it");
+  return new URL(target).port;
+}
+
 export class TestServer {
   /** The scratch folder; below it home/, data/, home/site (the repository), remote.git. */
   readonly folder: string;
@@ -98,10 +106,8 @@ export class TestServer {
     const server = new TestServer(env);
     mkdirSync(join(server.folder, "data"), { recursive: true });
     makeRepo(server.repo, join(server.folder, "remote.git"), FILES);
-    // Behind vite the port is the one that vite passes calls on to.
-    const port = UI_BASE ? new URL(process.env["ABBADO_DEV_SERVER"] ?? "").port : "0";
     try {
-      await server.#spawn(`127.0.0.1:${port}`);
+      await server.#spawn(`127.0.0.1:${portToTake()}`);
     } catch (error) {
       rmSync(server.folder, { recursive: true, force: true });
       throw error;

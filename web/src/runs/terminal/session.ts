@@ -33,6 +33,8 @@ export class TerminalSession {
   #flow: Flow;
   #encoder = new TextEncoder();
   #settled = false;
+  /** The size that the program's terminal has, as far as this page knows. */
+  #told = { cols: 0, rows: 0 };
   #lost = 0;
   #ctrl = false;
   #resizeTimer: ReturnType<typeof setTimeout> | undefined;
@@ -61,6 +63,7 @@ export class TerminalSession {
       state: (state) => this.#entered(state),
       size: (cols, rows) => {
         this.#settled = false;
+        this.#told = { cols, rows };
         this.#flow.size(cols, rows);
       },
       snapshot: (bytes) => this.#flow.snapshot(bytes),
@@ -87,7 +90,7 @@ export class TerminalSession {
     });
     observer.observe(element);
     // Of several pages on one terminal the one in use decides about its size.
-    const used = () => document.visibilityState === "visible" && this.#refit();
+    const used = () => document.visibilityState === "visible" && this.#refit(true);
     element.addEventListener("focusin", used);
     document.addEventListener("visibilitychange", used);
     this.#ends.push(
@@ -122,11 +125,18 @@ export class TerminalSession {
     }, this.#restMs);
   }
 
-  /** Fits a living screen to the pane. Before its snapshot is shown the screen has another's size. */
-  #refit() {
+  /**
+   * Fits a living screen to the pane; before its snapshot is shown it has the size of that. The
+   * program is told of a new size, or, with `claim`, in any case: another page may have changed it.
+   */
+  #refit(claim = false) {
     if (!this.#settled || this.#link.state.name !== "live") return;
     const size = this.screen.fit();
-    if (size) this.#link.resize(size.cols, size.rows);
+    if (!size) return;
+    const same = size.cols === this.#told.cols && size.rows === this.#told.rows;
+    if (same && !claim) return;
+    this.#told = size;
+    this.#link.resize(size.cols, size.rows);
   }
 
   #typed(typed: string) {

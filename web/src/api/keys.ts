@@ -7,6 +7,9 @@ export const keys = {
   diffStats: (id: string) => ["run", id, "diff-stats"] as const,
   changes: (id: string) => ["run", id, "changes"] as const,
   checkpoints: (id: string) => ["run", id, "checkpoints"] as const,
+  /** Its events that tell of turns, tools and totals. */
+  facts: (id: string) => ["run", id, "facts"] as const,
+  created: (id: string) => ["run", id, "created"] as const,
   projects: ["projects"] as const,
   agents: (projectId: string) => ["projects", projectId, "agents"] as const,
   branches: (projectId: string) => ["projects", projectId, "branches"] as const,

@@ -26,6 +26,9 @@ const MAY_CHANGE_FILES = new Set([
   "worktree.removed",
 ]);
 const CHECKPOINTS = new Set(["run.checkpointed", "run.restored", "run.reverted"]);
+/** Events of which the details of a run are folded. */
+const FACTS =
+  /^(run\.(started|paused|completed|failed|cancelled|result)|agent\.(tool_|needs)|user\.message$)/;
 const QUEUE = /^(message\.|queue\.|user\.message$)/;
 const BRANCHES =
   /^(run\.(committed|pushed|pull_request|branch_renamed|reverted|deleted|checkpointed)|worktree\.)/;
@@ -84,6 +87,7 @@ export function keepInSync(client: QueryClient): () => void {
     old(keys.changes(id));
     old(keys.diffStats(id));
   });
+  const readFacts = throttled(CHANGES_MS, (id) => old(keys.facts(id)));
   const readBranches = throttled(CHANGES_MS, (projectId) => old(keys.branches(projectId)));
 
   const take = (events: RunEvent[]) => {
@@ -104,6 +108,7 @@ export function keepInSync(client: QueryClient): () => void {
       if (MAY_CHANGE_FILES.has(type)) mark("changes", id, readChanges);
       if (CHECKPOINTS.has(type)) mark("checkpoints", id, () => old(keys.checkpoints(id)));
       if (type === "agent.tool_result") mark("tasks", id, () => old(keys.tasks(id)));
+      if (FACTS.test(type)) mark("facts", id, readFacts);
       if (QUEUE.test(type)) mark("queue", id, () => old(keys.queue(id)));
       if (BRANCHES.test(type)) {
         const projectId =

@@ -8,12 +8,27 @@ function icon(count: number): string {
   return `data:image/svg+xml,${encodeURIComponent(svg)}`;
 }
 
+/** The title with the count before it, whatever count it had. */
+export function withCount(title: string, waiting: number): string {
+  const base = title.replace(/^\(\d+\) /, "");
+  return waiting > 0 ? `(${waiting}) ${base}` : base;
+}
+
+/** Shows the count, also after a page has set a title of its own. */
 export function useBadge(waiting: number) {
   useEffect(() => {
-    const base = document.title.replace(/^\(\d+\) /, "");
-    document.title = waiting > 0 ? `(${waiting}) ${base}` : base;
     document
       .querySelector<HTMLLinkElement>('link[rel="icon"]')
       ?.setAttribute("href", icon(waiting));
+    const show = () => {
+      const title = withCount(document.title, waiting);
+      if (title !== document.title) document.title = title;
+    };
+    show();
+    const element = document.querySelector("title");
+    if (!element) return;
+    const observer = new MutationObserver(show);
+    observer.observe(element, { childList: true, characterData: true, subtree: true });
+    return () => observer.disconnect();
   }, [waiting]);
 }

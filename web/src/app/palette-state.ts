@@ -3,20 +3,28 @@ import { useSyncExternalStore } from "react";
 
 type Open = "palette" | "keys" | null;
 let open: Open = null;
+let everOpened = false;
 const listeners = new Set<() => void>();
+
+function listen(listener: () => void) {
+  listeners.add(listener);
+  return () => {
+    listeners.delete(listener);
+  };
+}
 
 export function setOpen(next: Open) {
   open = next;
+  everOpened ||= next !== null;
   for (const listener of listeners) listener();
 }
 export const openPalette = () => setOpen("palette");
 
 export function useOpen(): Open {
-  return useSyncExternalStore(
-    (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    () => open,
-  );
+  return useSyncExternalStore(listen, () => open);
+}
+
+/** Whether either was asked for since the page was loaded; until then their code is not. */
+export function useEverOpened(): boolean {
+  return useSyncExternalStore(listen, () => everOpened);
 }

@@ -6,7 +6,6 @@ import {
   lazyRouteComponent,
   redirect,
 } from "@tanstack/react-router";
-import { RunPage } from "@/runs/run-page";
 import { RunsLayout } from "@/runs/layout";
 import { NothingChosen } from "@/runs/nothing-chosen";
 import { Empty, Failed, Skeleton } from "@/ui/panes";
@@ -60,7 +59,7 @@ const runTab = createRoute({
   path: "/$tab",
   validateSearch: (search: Record<string, unknown>): { at?: number } =>
     typeof search["at"] === "number" ? { at: search["at"] } : {},
-  component: RunPage,
+  component: lazyRouteComponent(() => import("@/runs/run-page"), "RunPage"),
 });
 const compare = createRoute({
   getParentRoute: () => root,
@@ -83,6 +82,10 @@ const project = createRoute({
 const usage = createRoute({
   getParentRoute: () => root,
   path: "/usage",
+  validateSearch: (search: Record<string, unknown>): { project?: string; days?: number } => ({
+    ...(typeof search["project"] === "string" ? { project: search["project"] } : {}),
+    ...(typeof search["days"] === "number" ? { days: search["days"] } : {}),
+  }),
   component: lazyRouteComponent(() => import("@/usage/page"), "UsagePage"),
 });
 const settings = createRoute({

@@ -1,16 +1,16 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link, Outlet } from "@tanstack/react-router";
+import { Link, Outlet, useParams } from "@tanstack/react-router";
 import { BarChart3, Command, FolderGit2, MoonStar, Play, Settings, SunMedium } from "lucide-react";
 import { lazy, Suspense } from "react";
-import { Toaster } from "sonner";
 import { runsQuery } from "@/api/queries";
-import { openPalette } from "@/app/palette-state";
+import { openPalette, useEverOpened } from "@/app/palette-state";
 import { setTheme, useDark } from "@/lib/theme";
 import { needsYou } from "@/runs/groups";
 import { Button } from "@/ui/button";
 import { Tip } from "@/ui/tip";
 import { useBadge } from "./badge";
 import { Keys } from "./keys";
+import { useNotifications } from "./notify";
 import { OfflineBanner } from "./offline";
 
 const Palette = lazy(() => import("./palette"));
@@ -38,8 +38,12 @@ function ThemeButton() {
 
 /** The frame of every page: rail, page, banner, toasts, palette. */
 export function Shell() {
-  const waiting = useQuery(runsQuery()).data?.filter(needsYou).length ?? 0;
+  const runs = useQuery(runsQuery()).data;
+  const { runId } = useParams({ strict: false });
+  const waiting = runs?.filter(needsYou).length ?? 0;
   useBadge(waiting);
+  useNotifications(runs, runId);
+  const paletteAsked = useEverOpened();
   return (
     <div className="flex h-full flex-col">
       <a
@@ -92,10 +96,11 @@ export function Shell() {
         </main>
       </div>
       <Keys />
-      <Suspense>
-        <Palette />
-      </Suspense>
-      <Toaster position="bottom-right" toastOptions={{ className: "font-sans" }} />
+      {paletteAsked && (
+        <Suspense>
+          <Palette />
+        </Suspense>
+      )}
     </div>
   );
 }

@@ -7,8 +7,10 @@ export type Theme = "system" | "light" | "dark";
 const system = matchMedia("(prefers-color-scheme: dark)");
 const listeners = new Set<() => void>();
 
+const chosenTheme = () => (stored("theme") as Theme | null) ?? "system";
+
 function isDark(): boolean {
-  const chosen = (stored("theme") as Theme | null) ?? "system";
+  const chosen = chosenTheme();
   return chosen === "dark" || (chosen === "system" && system.matches);
 }
 
@@ -31,6 +33,11 @@ function listen(listener: () => void) {
 /** Whether the page is dark now. Terminals, diffs and charts take their colours by it. */
 export function useDark(): boolean {
   return useSyncExternalStore(listen, isDark);
+}
+
+/** The person's choice, which may be to follow the system. */
+export function useTheme(): Theme {
+  return useSyncExternalStore(listen, chosenTheme);
 }
 
 system.addEventListener("change", applyTheme);

@@ -1,4 +1,4 @@
-import { Link, useNavigate } from "@tanstack/react-router";
+import { Link } from "@tanstack/react-router";
 import {
   Bell,
   BellOff,
@@ -13,39 +13,13 @@ import type { Run } from "@/api/client";
 import { useKeys } from "@/app/keys";
 import { count, firstLine, money } from "@/lib/format";
 import { Button } from "@/ui/button";
-import { Confirm } from "@/ui/dialog";
 import { Menu } from "@/ui/menu";
 import { StateBadge, stateOf } from "@/ui/state";
 import { Age } from "@/ui/time";
 import { Tip } from "@/ui/tip";
-import { told } from "@/ui/toast";
 import { canDelete, canStop, tried, useRunCalls } from "./actions";
-import { reasonOf } from "./row";
-
-function DeleteDialog(props: { run: Run; open: boolean; onOpenChange: (open: boolean) => void }) {
-  const { run, open, onOpenChange } = props;
-  const calls = useRunCalls();
-  const navigate = useNavigate();
-  const names = run.repos.map((repo) => repo.name).join(", ");
-  return (
-    <Confirm
-      open={open}
-      onOpenChange={onOpenChange}
-      title="Delete this run?"
-      action="Delete the run"
-      danger
-      onConfirm={async () => {
-        if (!(await tried("The run was not deleted", () => calls.remove(run.id))))
-          throw new Error();
-        told("Run deleted. Its work is kept for 30 days.");
-        await navigate({ to: "/runs" });
-      }}
-    >
-      Its worktree, branch <code>{run.run_branch}</code>, events and logs go. What was not merged
-      stays in {names} for 30 days, under <code>refs/abbado/deleted/{run.id}</code>.
-    </Confirm>
-  );
-}
+import { DeleteDialog } from "./delete-dialog";
+import { reasonOf } from "./reason";
 
 /** Answers: what is it doing, on what evidence, since when, what can be done now. */
 export function RunHeader({ run }: { run: Run }) {
@@ -60,12 +34,16 @@ export function RunHeader({ run }: { run: Run }) {
   return (
     <header className="border-b px-3 pt-2 pb-1.5">
       <div className="flex items-center gap-2">
-        <Link to="/runs" className="-ml-1 p-2 md:hidden" aria-label="Back to the list">
+        <Link to="/runs" className="-ml-1 p-2.25 md:hidden" aria-label="Back to the list">
           <ChevronLeft size={18} />
         </Link>
         <div className="flex min-w-0 flex-1 items-baseline gap-2">
           <StateBadge state={stateOf(run)} />
-          <span className="truncate text-muted" title={reasonOf(run)} data-testid="evidence">
+          <span
+            className="truncate text-muted max-sm:hidden"
+            title={reasonOf(run)}
+            data-testid="evidence"
+          >
             {reasonOf(run)}
           </span>
           <Age
@@ -76,13 +54,23 @@ export function RunHeader({ run }: { run: Run }) {
         {canStop(run) && (
           <>
             <Tip text="End the CLI and keep the work; it can go on later (p)">
-              <Button icon={<Pause size={14} />} onClick={pause}>
-                Pause
+              <Button
+                icon={<Pause size={14} />}
+                onClick={pause}
+                aria-label="Pause"
+                className="max-sm:w-9 max-sm:!px-0"
+              >
+                <span className="max-sm:hidden">Pause</span>
               </Button>
             </Tip>
             <Tip text="End the CLI and everything it started; the work stays">
-              <Button icon={<CircleStop size={14} />} onClick={cancel}>
-                Cancel
+              <Button
+                icon={<CircleStop size={14} />}
+                onClick={cancel}
+                aria-label="Cancel"
+                className="max-sm:w-9 max-sm:!px-0"
+              >
+                <span className="max-sm:hidden">Cancel</span>
               </Button>
             </Tip>
           </>
@@ -121,6 +109,7 @@ export function RunHeader({ run }: { run: Run }) {
             ` · ${count(run.tokens_in + run.tokens_out)} tok · ${money(run.cost_usd)}`}
         </span>
       </div>
+      <p className="truncate text-xs text-muted sm:hidden">{reasonOf(run)}</p>
       <DeleteDialog run={run} open={deleting} onOpenChange={setDeleting} />
     </header>
   );

@@ -14,6 +14,7 @@ import { Failed, Skeleton } from "@/ui/panes";
 import { Welcome } from "./welcome";
 import { grouped, matches } from "./groups";
 import { RunRow } from "./row";
+import { TellOffer } from "./tell-offer";
 
 type Item = { title: string; count: number } | Run;
 
@@ -82,7 +83,11 @@ export function RunList() {
     <>
       <header className="flex items-center gap-1.5 border-b p-2">
         <div className="relative flex-1">
-          <Search size={14} aria-hidden className="absolute top-2.25 left-2 text-muted" />
+          <Search
+            size={14}
+            aria-hidden
+            className="absolute top-2.25 left-2 max-md:top-2.75 text-muted"
+          />
           <Input
             ref={search}
             type="search"
@@ -104,6 +109,7 @@ export function RunList() {
           New run
         </Button>
       </header>
+      {runs.data !== undefined && runs.data.length > 0 && <TellOffer />}
       {runs.isPending ? (
         <Skeleton lines={9} />
       ) : runs.data.length === 0 ? (

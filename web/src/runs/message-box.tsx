@@ -8,6 +8,7 @@ import { store, stored } from "@/lib/stored";
 import { Button } from "@/ui/button";
 import { TextArea } from "@/ui/field";
 import { canContinue, canQueue, tried, useRunCalls } from "./actions";
+import { MESSAGE_BOX_ID } from "./message-box-id";
 
 /** Messages that wait for the end of the turn, in the order in which they go out. */
 function Queue({ run }: { run: Run }) {
@@ -82,10 +83,11 @@ export function MessageBox({ run }: { run: Run }) {
       <div className="flex items-end gap-2">
         <TextArea
           ref={box}
+          id={MESSAGE_BOX_ID}
           rows={1}
           aria-label="Message to the agent"
           placeholder={queues ? "Message for after this turn…" : "Message the agent…"}
-          className="field-sizing-content max-h-40 min-h-8 resize-none"
+          className="field-sizing-content max-h-40 !min-h-8 resize-none max-md:!min-h-9"
           value={text}
           disabled={busy}
           onChange={(event) => change(event.target.value)}
@@ -99,7 +101,7 @@ export function MessageBox({ run }: { run: Run }) {
         />
         <Button
           kind="primary"
-          className="!h-8"
+          className="md:!h-8"
           busy={busy}
           disabled={text.trim() === ""}
           onClick={() => void send()}

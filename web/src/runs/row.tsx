@@ -5,6 +5,9 @@ import { count, firstLine, money } from "@/lib/format";
 import { stateOf, StateSign, stateWord } from "@/ui/state";
 import { Age } from "@/ui/time";
 import { hasChanges } from "./actions";
+import { reasonOf } from "./reason";
+
+export { reasonOf } from "./reason";
 
 /** Lines added and removed since the run began; nothing while there are none. */
 export function DiffCount({ runId }: { runId: string }) {
@@ -21,11 +24,6 @@ export function DiffCount({ runId }: { runId: string }) {
       <span className="text-bad">−{count(stats.deletions)}</span>
     </span>
   );
-}
-
-/** Why the run is in its state, in the words of the evidence. */
-export function reasonOf(run: Run): string {
-  return run.attention?.message ?? run.reason ?? run.activity.what;
 }
 
 /** One run in the list. */

@@ -36,7 +36,7 @@ export function Field({ label, hint, error, children }: FieldProps) {
 }
 
 export function Input({ className, ...rest }: ComponentProps<"input">) {
-  return <input {...rest} className={clsx(BOX, "h-8", className)} />;
+  return <input {...rest} className={clsx(BOX, "h-8 max-md:h-9", className)} />;
 }
 
 export function TextArea({ className, ...rest }: ComponentProps<"textarea">) {
@@ -45,12 +45,12 @@ export function TextArea({ className, ...rest }: ComponentProps<"textarea">) {
 
 /** The browser's own select: it works with keyboards, screen readers and phones as it is. */
 export function Select({ className, ...rest }: ComponentProps<"select">) {
-  return <select {...rest} className={clsx(BOX, "h-8", className)} />;
+  return <select {...rest} className={clsx(BOX, "h-8 max-md:h-9", className)} />;
 }
 
 export function Check({ label, ...rest }: ComponentProps<"input"> & { label: ReactNode }) {
   return (
-    <label className="flex items-center gap-2 py-1">
+    <label className="flex items-center gap-2 py-1 max-md:py-2">
       <input type="checkbox" {...rest} className="size-4 accent-(--accent)" />
       {label}
     </label>

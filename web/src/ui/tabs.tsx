@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import { clsx } from "clsx";
-import type { ReactNode } from "react";
+import { useEffect, useRef, type ReactNode } from "react";
 
 export interface TabLink {
   name: string;
@@ -18,8 +18,20 @@ export function TabLinks({
   current: string;
   label: string;
 }) {
+  const row = useRef<HTMLElement>(null);
+  useEffect(() => {
+    const nav = row.current;
+    if (!nav) return;
+    // Counts in the labels come later and push the others away.
+    const observer = new ResizeObserver(() => {
+      const link = nav.querySelector("[aria-current=page]");
+      link?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    });
+    for (const link of nav.children) observer.observe(link);
+    return () => observer.disconnect();
+  }, [current]);
   return (
-    <nav aria-label={label} className="flex gap-1 overflow-x-auto border-b px-3">
+    <nav ref={row} aria-label={label} className="flex shrink-0 gap-1 overflow-x-auto border-b px-3">
       {tabs.map((tab) => (
         <Link
           key={tab.name}

@@ -1,0 +1,22 @@
+import { expect, test } from "vitest";
+import { limitWords } from "./limits";
+
+const none = { max_turns: "none", allowed_tools: "none" };
+
+test("modes that are alike are said once", () => {
+  expect(limitWords({ interactive: none, headless: none })).toEqual([
+    "The most turns are not enforced, allowed tools are not enforced.",
+  ]);
+});
+
+test("each mode has its line; an unknown word is shown as it is", () => {
+  expect(
+    limitWords({
+      interactive: { max_turns: "counted", allowed_tools: "cli" },
+      headless: { max_turns: "sometimes", allowed_tools: "cli" },
+    }),
+  ).toEqual([
+    "Interactive: abbado pauses the run after the most turns, the CLI keeps to the allowed tools.",
+    "Headless: most turns: sometimes, the CLI keeps to the allowed tools.",
+  ]);
+});

@@ -1,0 +1,77 @@
+import { expect, test } from "vitest";
+import { documentOf, draftOf, faultOf, priceFaults, type Document } from "./model-draft";
+
+const document: Document = {
+  prices_as_of: "2026-03-09",
+  providers: [
+    {
+      id: "codex",
+      label: "Codex",
+      bin: "codex",
+      enabled: true,
+      default_model: null,
+      models: [
+        {
+          id: "m",
+          label: "M",
+          input_per_mtok: 0.1,
+          output_per_mtok: 20,
+          cache_read_per_mtok: 0,
+          cache_write_per_mtok: 2.5,
+        },
+      ],
+      installed: true,
+      version: "1",
+      install_hint: "install it",
+    },
+  ],
+};
+
+test("what is saved is what was read, without what is only in answers", () => {
+  const { installed, version, install_hint, ...provider } = document
+    .providers[0] as Document["providers"][number];
+  expect([installed, version, install_hint]).toEqual([true, "1", "install it"]);
+  expect(documentOf(draftOf(document))).toEqual({
+    prices_as_of: "2026-03-09",
+    providers: [provider],
+  });
+});
+
+test("the words of the server lead to the field", () => {
+  expect(faultOf("The document is wrong: providers[1].bin must name a program.")).toEqual({
+    provider: 1,
+    model: null,
+    field: "bin",
+    words: "Must name a program",
+  });
+  expect(faultOf("The document is wrong: providers[0].models[2].id must name a model.")).toEqual({
+    provider: 0,
+    model: 2,
+    field: "id",
+    words: "Must name a model",
+  });
+  expect(faultOf("The document is wrong: providers[0].models[2] has a price below zero.")).toEqual({
+    provider: 0,
+    model: 2,
+    field: null,
+    words: "Has a price below zero",
+  });
+  expect(faultOf("The body is no JSON.")).toBeNull();
+});
+
+test("a price that is no number is found before it is sent", () => {
+  const draft = draftOf(document);
+  expect(priceFaults(draft)).toEqual([]);
+  const providers = draft.providers.map((provider) => ({
+    ...provider,
+    models: provider.models.map((model) => ({
+      ...model,
+      output_per_mtok: "2,5",
+      cache_read_per_mtok: " ",
+    })),
+  }));
+  expect(priceFaults({ ...draft, providers }).map(({ field }) => field)).toEqual([
+    "output_per_mtok",
+    "cache_read_per_mtok",
+  ]);
+});

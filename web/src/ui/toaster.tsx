@@ -1,0 +1,27 @@
+// The place of the toasts: a small tree of its own beside the page.
+import { useEffect } from "react";
+import { createRoot } from "react-dom/client";
+import { Toaster } from "sonner";
+import { useDark } from "@/lib/theme";
+
+export { toast } from "sonner";
+
+function Place({ onReady }: { onReady: () => void }) {
+  const dark = useDark();
+  // Effects of children run first, so the toaster listens by then.
+  useEffect(onReady, [onReady]);
+  return (
+    <Toaster
+      theme={dark ? "dark" : "light"}
+      position="bottom-right"
+      toastOptions={{ className: "font-sans" }}
+    />
+  );
+}
+
+/** Resolves when toasts are taken. */
+export const ready = new Promise<void>((resolve) => {
+  const place = document.createElement("div");
+  document.body.append(place);
+  createRoot(place).render(<Place onReady={resolve} />);
+});

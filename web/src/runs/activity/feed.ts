@@ -1,0 +1,292 @@
+// The fold of a run's events to rows. Pure: the same events in order give the same rows.
+import type { RunEvent } from "@/api/client";
+import {
+  answeredFailure,
+  answeredLines,
+  inputLines,
+  isObject,
+  oneLine,
+  str,
+  toolEssence,
+  toolLabel,
+  type Json,
+} from "./essence";
+import { guessedLines, newRow, type Kind, type Row } from "./row";
+import { isFailure, sentence } from "./sentence";
+import { Speech } from "./speech";
+import { Turn } from "./turn";
+
+/** A piece of a message that is being said. */
+export interface Piece {
+  /** `first` of its row. */
+  first: number;
+  text: string;
+}
+
+export interface Change {
+  /** New and changed rows, in the order of `first`. */
+  rows: Row[];
+  pieces: Piece[];
+}
+
+/** Calls that are remembered while they wait for their result. */
+const CALLS_MAX = 2000;
+const ENDS = new Set(["run.paused", "run.completed", "run.failed", "run.cancelled"]);
+const SPAWNING = new Set(["Agent", "Task"]);
+
+export class Fold {
+  /** Sequence of the last event that was taken. */
+  head = 0;
+  #calls = new Map<string, Row>();
+  #agents = new Map<string, Row>();
+  #speech = new Speech();
+  #turn: Turn;
+  #end: { row: Row; said: string } | undefined;
+  #roots: string[] = [];
+  /** The main agent has ended its part; what works on are subagents. */
+  #waits = false;
+  #changed = new Map<number, Row>();
+  #pieces: Piece[] = [];
+
+  /** Begins after this sequence: 0 for the whole log. */
+  constructor(after = 0) {
+    this.head = after;
+    this.#turn = new Turn(after === 0);
+  }
+
+  /** Takes the next events, without a gap. */
+  take(events: readonly RunEvent[]): Change {
+    for (const event of events) {
+      this.#event(event, Date.parse(event.created_at));
+      this.head = event.sequence;
+    }
+    const rows = [...this.#changed.values()].sort((a, b) => a.first - b.first);
+    const pieces = this.#pieces;
+    this.#changed = new Map();
+    this.#pieces = [];
+    return { rows, pieces };
+  }
+
+  #mark(row: Row) {
+    this.#changed.set(row.first, row);
+  }
+
+  #add(kind: Kind, sequence: number, time: number, more: Partial<Row>) {
+    const row = Object.assign(newRow(kind, sequence, time), more);
+    this.#mark(row);
+    return row;
+  }
+
+  #event({ sequence, event_type: type, payload }: RunEvent, time: number) {
+    const text = str(payload["text"]) ?? "";
+    const id = str(payload["message_id"]) ?? "";
+    switch (type) {
+      case "run.created":
+        this.#prompt(sequence, time, str(payload["task"]) ?? "", "task");
+        return;
+      case "user.message":
+        this.#prompt(sequence, time, text, str(payload["by"]) ?? "");
+        return;
+      case "agent.token": {
+        const row = this.#speech.token(sequence, time, text, id);
+        if (!row) return;
+        this.#mark(row);
+        const last = this.#pieces.at(-1);
+        if (last?.first === row.first) last.text += text;
+        else this.#pieces.push({ first: row.first, text });
+        return;
+      }
+      case "agent.message":
+        this.#mark(this.#speech.message(sequence, time, text, id));
+        return;
+      case "agent.tool_call":
+        this.#call(sequence, time, payload);
+        return;
+      case "agent.tool_result":
+        this.#result(sequence, time, payload);
+        return;
+      case "agent.needs_attention": {
+        const block = this.#inside(str(payload["agent_id"]), sequence);
+        const essence = oneLine(str(payload["message"]) ?? "");
+        this.#add("attention", sequence, time, { essence, block });
+        return;
+      }
+      case "agent.subagent_start":
+      case "agent.subagent_stop":
+        this.#agent(sequence, time, payload, type === "agent.subagent_stop");
+        return;
+      case "run.result":
+        this.#turn.result(payload);
+        if (this.#end) this.#ended(this.#end.row.time);
+        return;
+      case "run.checkpointed":
+        this.#add("checkpoint", sequence, time, { essence: sentence(type, payload) ?? "" });
+        return;
+      default:
+        this.#other(sequence, time, type, payload);
+    }
+  }
+
+  #prompt(sequence: number, time: number, text: string, name: string) {
+    this.#waits = false;
+    this.#speech.reset();
+    this.#turn.begin(time);
+    this.#end = undefined;
+    const more = { essence: oneLine(text), name, count: this.#turn.number };
+    // A prompt's height is guessed by its lines, which `add` carries for it.
+    this.#add("prompt", sequence, time, { ...more, add: guessedLines(text) });
+  }
+
+  #call(sequence: number, time: number, payload: Json) {
+    const name = str(payload["tool_name"]) ?? "";
+    const input = payload["tool_input"];
+    const size = inputLines(name, input);
+    const row = this.#add("tool", sequence, time, {
+      name: toolLabel(name),
+      essence: toolEssence(name, input, this.#roots),
+      state: "open",
+      add: size?.add ?? -1,
+      del: size?.del ?? -1,
+      block: this.#inside(str(payload["agent_id"]) ?? this.#alone(), sequence),
+    });
+    this.#turn.tool();
+    const id = str(payload["tool_use_id"]);
+    if (id === undefined) return;
+    this.#calls.set(id, row);
+    const oldest = this.#calls.keys().next();
+    if (this.#calls.size > CALLS_MAX && oldest.done !== true) this.#calls.delete(oldest.value);
+  }
+
+  #result(sequence: number, time: number, payload: Json) {
+    const id = str(payload["tool_use_id"]) ?? "";
+    const response = payload["tool_response"];
+    const failed = str(payload["error"]) !== undefined || answeredFailure(response);
+    let row = this.#calls.get(id);
+    this.#calls.delete(id);
+    if (row) {
+      row.last = sequence;
+      row.ms = Math.max(0, time - row.time);
+      if (row.block > 0) this.#count(row.block, sequence);
+    } else {
+      row = newRow("tool", sequence, time);
+      row.name = toolLabel(str(payload["tool_name"]) ?? "");
+      row.block = this.#inside(str(payload["agent_id"]), sequence);
+      const said = str(payload["error"]) ?? str(response);
+      row.essence = said === undefined ? "" : oneLine(said);
+    }
+    const size = row.add >= 0 ? answeredLines(response) : undefined;
+    if (size) Object.assign(row, size);
+    row.state = failed ? "failed" : "ok";
+    this.#mark(row);
+  }
+
+  #agent(sequence: number, time: number, payload: Json, stops: boolean) {
+    const id = str(payload["agent_id"]) ?? "";
+    let row = this.#agents.get(id);
+    if (!row) {
+      const name = str(payload["agent_type"]) ?? "";
+      row = this.#add("agent", sequence, time, { name, essence: stops ? "" : this.#wanted() });
+      this.#agents.set(id, row);
+    }
+    row.last = sequence;
+    row.state = stops ? "ok" : "open";
+    if (stops) row.ms = Math.max(0, time - row.time);
+    this.#mark(row);
+  }
+
+  /** What the call wanted that seems to have begun a subagent: the last one without an answer. */
+  #wanted(): string {
+    const open = [...this.#calls.values()].filter(({ name }) => SPAWNING.has(name));
+    return open.at(-1)?.essence ?? "";
+  }
+
+  /**
+   * The one subagent that an unmarked call must be of: the main agent has ended its part of the
+   * turn, or waits for the call that began the subagent. With more than one at work nobody knows.
+   */
+  #alone(): string | undefined {
+    let id: string | undefined;
+    for (const [agent, row] of this.#agents) {
+      if (row.state !== "open") continue;
+      if (id !== undefined) return undefined;
+      id = agent;
+    }
+    if (id === undefined || this.#waits) return id;
+    for (const { name } of this.#calls.values()) if (SPAWNING.has(name)) return id;
+    return undefined;
+  }
+
+  /** The block of a subagent, which has one event more. */
+  #inside(id: string | undefined, sequence: number): number {
+    const row = id === undefined ? undefined : this.#agents.get(id);
+    if (!row) return 0;
+    row.count++;
+    row.last = Math.max(row.last, sequence);
+    this.#mark(row);
+    return row.first;
+  }
+
+  #count(block: number, sequence: number) {
+    for (const [id, row] of this.#agents) if (row.first === block) this.#inside(id, sequence);
+  }
+
+  #other(sequence: number, time: number, type: string, payload: Json) {
+    const said = sentence(type, payload);
+    if (said === undefined) {
+      const essence = oneLine(JSON.stringify(payload));
+      this.#add("other", sequence, time, { name: type, essence });
+      return;
+    }
+    const state = isFailure(type, payload) ? "failed" : "ok";
+    if (ENDS.has(type)) {
+      for (const row of this.#speech.close()) this.#mark(row);
+      this.#unanswered();
+      const row = this.#add("end", sequence, time, { name: type, state, essence: said });
+      if (!this.#end) {
+        this.#end = { row, said };
+        this.#ended(time);
+      }
+      return;
+    }
+    let block = 0;
+    if (type === "worktree.created") this.#place(payload);
+    if (type === "run.started") this.#waits = false;
+    if (type === "hook.received" && isObject(payload["payload"])) {
+      const agent = str(payload["payload"]["agent_id"]);
+      if (agent === undefined) {
+        const hook = payload["hook_event_name"];
+        if (hook === "Stop") this.#waits = true;
+        if (hook === "UserPromptSubmit") this.#waits = false;
+      }
+      block = this.#inside(agent, sequence);
+    }
+    this.#add("life", sequence, time, { name: type, state, essence: said, block });
+  }
+
+  /** Calls of the main agent that the end of a turn leaves without an answer. */
+  #unanswered() {
+    for (const row of this.#calls.values()) {
+      if (row.state !== "open" || row.block > 0) continue;
+      row.state = "none";
+      this.#mark(row);
+    }
+  }
+
+  #ended(time: number) {
+    if (!this.#end) return;
+    const { row, said } = this.#end;
+    const took = this.#turn.took(time);
+    row.essence = took === "" ? said : `${said.slice(0, ESSENCE_SAID)} · ${took}`;
+    this.#mark(row);
+  }
+
+  #place(payload: Json) {
+    const repos = Array.isArray(payload["repos"]) ? payload["repos"] : [];
+    this.#roots = repos
+      .map((repo) => (isObject(repo) ? (str(repo["worktree"]) ?? "") : ""))
+      .filter((root) => root !== "");
+  }
+}
+
+/** Room for the sentence of an end, beside what the turn took. */
+const ESSENCE_SAID = 70;

@@ -1,0 +1,269 @@
+// The page's side of a run's feed: rows, what is being said, and questions to the worker.
+import { onEvents, onPlace } from "@/api/stream";
+import type { Details, FromWorker, RawEvent, ToWorker } from "./protocol";
+import type { Row } from "./row";
+import { arrange, merge, placeOf, type Filter } from "./view";
+
+/** Changes are drawn together that come within so many milliseconds. */
+const DRAW_MS = 80;
+/** Pages of the raw log and details that are kept. */
+const RAW_PAGES_MAX = 24;
+const DETAILS_MAX = 48;
+/** Longest text, in characters, whose details are kept. */
+const KEPT_CHARS = 20_000;
+
+export interface FeedState {
+  list: readonly Row[];
+  /** Rows so far, whether seen or not. */
+  total: number;
+  /** Sequence up to which the log was read, and the last one there is. */
+  head: number;
+  target: number;
+  ready: boolean;
+  error: { message: string; status: number } | undefined;
+  search: { text: string; found: readonly number[]; upTo: number; done: boolean };
+  filters: ReadonlySet<Filter>;
+  open: ReadonlySet<number>;
+}
+
+const NO_SEARCH: FeedState["search"] = { text: "", found: [], upTo: 0, done: true };
+
+export class FeedStore {
+  #worker: Worker;
+  #rows: Row[] = [];
+  #tail: Row[] = [];
+  #tailHead = 0;
+  #saying = new Map<number, string>();
+  #listeners = new Set<() => void>();
+  #wordListeners = new Map<number, () => void>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #asks = new Map<number, (details: Details | { error: string }) => void>();
+  #lastAsk = 0;
+  #details = new Map<number, { last: number; details: Details }>();
+  #raw = new Map<number, readonly RawEvent[]>();
+  #rawAsked = new Set<number>();
+  #searchAsk = 0;
+  #found = new Set<number>();
+  #stop: (() => void)[];
+  #strings = new Map<string, string>();
+  #state: FeedState;
+
+  constructor(runId: string, lastSequence: number) {
+    this.#state = {
+      list: [],
+      total: 0,
+      head: 0,
+      target: lastSequence,
+      ready: false,
+      error: undefined,
+      search: NO_SEARCH,
+      filters: new Set(),
+      open: new Set(),
+    };
+    this.#worker = new Worker(new URL("./worker.ts", import.meta.url), {
+      type: "module",
+      name: "abbado-activity",
+    });
+    this.#worker.onmessage = (message: MessageEvent<FromWorker>) => this.#take(message.data);
+    this.#say({ type: "open", runId, lastSequence });
+    this.#stop = [
+      onEvents((events) => {
+        const ours = events.filter((event) => event.run_id === runId);
+        if (ours.length > 0) this.#say({ type: "events", events: ours });
+      }),
+      onPlace(() => this.#say({ type: "place" })),
+    ];
+  }
+
+  close() {
+    for (const stop of this.#stop) stop();
+    clearTimeout(this.#timer);
+    this.#worker.terminate();
+  }
+
+  listen = (listener: () => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+  state = () => this.#state;
+
+  /** What is being said in the row now, before the whole message is in the log. */
+  saying(first: number): string | undefined {
+    return this.#saying.get(first);
+  }
+  listenToWords(first: number, listener: () => void): () => void {
+    this.#wordListeners.set(first, listener);
+    return () => {
+      if (this.#wordListeners.get(first) === listener) this.#wordListeners.delete(first);
+    };
+  }
+
+  filter(filters: ReadonlySet<Filter>) {
+    this.#set({ filters });
+  }
+
+  toggle(block: number, open = !this.#state.open.has(block)) {
+    const next = new Set(this.#state.open);
+    if (open) next.add(block);
+    else next.delete(block);
+    this.#set({ open: next });
+  }
+
+  search(text: string) {
+    const words = text.trim().toLowerCase();
+    if (words === this.#state.search.text) return;
+    this.#searchAsk++;
+    this.#found = new Set();
+    this.#say({ type: "search", ask: this.#searchAsk, text: words });
+    this.#set({ search: { ...NO_SEARCH, text: words, done: words === "" } });
+  }
+
+  /** Rows of the whole feed, for links to events. */
+  rows(): readonly Row[] {
+    return this.#tail.length > 0 ? this.#rows.concat(this.#tail) : this.#rows;
+  }
+
+  /** The events of a row, from the log. */
+  details(row: Row): Promise<Details | { error: string }> {
+    const known = this.#details.get(row.first);
+    if (known?.last === row.last) return Promise.resolve(known.details);
+    const ask = ++this.#lastAsk;
+    const { kind, first, last } = row;
+    this.#say({ type: "details", ask, row: { kind, first, last } });
+    return new Promise((tell) => {
+      this.#asks.set(ask, (details) => {
+        if (!("error" in details)) this.#keep(first, last, details);
+        tell(details);
+      });
+    });
+  }
+
+  /** Details that were read lately. */
+  known(row: Row): Details | undefined {
+    const known = this.#details.get(row.first);
+    return known?.last === row.last ? known.details : undefined;
+  }
+
+  /** A page of the raw log, or nothing while it is read. */
+  rawPage(page: number): readonly RawEvent[] | undefined {
+    return this.#raw.get(page);
+  }
+
+  askRaw(page: number) {
+    if (this.#rawAsked.has(page)) return;
+    this.#rawAsked.add(page);
+    this.#say({ type: "raw", ask: 0, page });
+  }
+
+  #say(message: ToWorker) {
+    this.#worker.postMessage(message);
+  }
+
+  #keep(first: number, last: number, details: Details) {
+    if ((details.text?.length ?? 0) > KEPT_CHARS) return;
+    this.#details.delete(first);
+    this.#details.set(first, { last, details });
+    drop(this.#details, DETAILS_MAX);
+  }
+
+  #take(said: FromWorker) {
+    switch (said.type) {
+      case "tail":
+        this.#tail = said.rows;
+        this.#tailHead = said.head;
+        this.#draw();
+        break;
+      case "change":
+        this.#change(said);
+        break;
+      case "ready":
+        this.#tail = [];
+        for (const row of this.#rows) this.#openWhileItWorks(row);
+        this.#set({ ready: true, head: said.head, error: undefined });
+        break;
+      case "failed":
+        this.#set({ error: said });
+        break;
+      case "details":
+        this.#asks.get(said.ask)?.(said.details);
+        this.#asks.delete(said.ask);
+        break;
+      case "raw":
+        this.#rawAsked.delete(said.page);
+        this.#raw.delete(said.page);
+        this.#raw.set(said.page, said.events);
+        drop(this.#raw, RAW_PAGES_MAX);
+        this.#set({});
+        break;
+      case "found": {
+        if (said.ask !== this.#searchAsk) break;
+        const { search } = this.#state;
+        for (const sequence of said.sequences) this.#found.add(sequence);
+        const found = search.found.concat(said.sequences);
+        this.#set({ search: { ...search, found, upTo: said.upTo, done: said.done } });
+        break;
+      }
+    }
+  }
+
+  #change({ rows, pieces, head, live }: FromWorker & { type: "change" }) {
+    for (const { first, text } of pieces) {
+      this.#saying.set(first, (this.#saying.get(first) ?? "") + text);
+      this.#wordListeners.get(first)?.();
+    }
+    for (const row of rows) {
+      row.name = this.#once(row.name);
+      row.kind = this.#once(row.kind) as Row["kind"];
+      row.state = this.#once(row.state) as Row["state"];
+      if (live) this.#openWhileItWorks(row);
+    }
+    merge(this.#rows, rows);
+    this.#state = { ...this.#state, head, target: Math.max(this.#state.target, head) };
+    if (this.#tail.length > 0 && head >= this.#tailHead) this.#tail = [];
+    this.#draw();
+  }
+
+  /** Whoever looks on sees what a subagent does; when it is done its block stays as it is. */
+  #openWhileItWorks(row: Row) {
+    if (row.kind !== "agent" || row.state !== "open" || this.#state.open.has(row.first)) return;
+    this.#state = { ...this.#state, open: new Set(this.#state.open).add(row.first) };
+  }
+
+  /** One copy of a word that thousands of rows have. */
+  #once(word: string): string {
+    const known = this.#strings.get(word);
+    if (known !== undefined) return known;
+    this.#strings.set(word, word);
+    return word;
+  }
+
+  /** The message is in the log and drawn from there. */
+  said(first: number) {
+    this.#saying.delete(first);
+  }
+
+  #draw() {
+    this.#timer ??= setTimeout(() => this.#set({}), DRAW_MS);
+  }
+
+  #set(more: Partial<FeedState>) {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const next = { ...this.#state, ...more };
+    const { filters, open, search } = next;
+    const choice = { filters, open, search: search.text, found: this.#found };
+    // Of the tail, what the reading from the start has not reached yet.
+    const from = placeOf(this.#tail, (this.#rows.at(-1)?.first ?? 0) + 1);
+    const list = arrange(this.#rows, choice).concat(arrange(this.#tail.slice(from), choice));
+    this.#state = { ...next, list, total: this.#rows.length };
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** Forgets the oldest entries of a map. */
+function drop(map: Map<number, unknown>, most: number) {
+  for (const key of map.keys()) {
+    if (map.size <= most) return;
+    map.delete(key);
+  }
+}

@@ -1,0 +1,56 @@
+// What a turn took: tools, time, tokens and money. Results carry totals, a turn is a difference.
+import { count, money, span } from "@/lib/format";
+import type { Json } from "./essence";
+
+interface Totals {
+  tokens: number;
+  cost: number;
+}
+
+function number(payload: Json, key: string): number {
+  const value = payload[key];
+  return typeof value === "number" ? value : 0;
+}
+
+export class Turn {
+  #before: Totals | undefined;
+  #now: Totals | undefined;
+  #began = 0;
+  #tools = 0;
+  number = 0;
+
+  /** `whole`: the log is read from its start, so what the first turn took is known. */
+  constructor(whole: boolean) {
+    this.#before = whole ? { tokens: 0, cost: 0 } : undefined;
+  }
+
+  begin(time: number) {
+    this.number++;
+    this.#before = this.#now ?? this.#before;
+    this.#began = time;
+    this.#tools = 0;
+  }
+
+  tool() {
+    this.#tools++;
+  }
+
+  result(payload: Json) {
+    const tokens = number(payload, "tokens_in") + number(payload, "tokens_out");
+    this.#now = { tokens, cost: number(payload, "cost_usd") };
+  }
+
+  /** `3 tools · 8.2 s · 1.2k tokens · $0.03186`, with what is known. */
+  took(time: number): string {
+    const parts: string[] = [];
+    if (this.#tools > 0) parts.push(this.#tools === 1 ? "1 tool" : `${this.#tools} tools`);
+    if (this.#began > 0) parts.push(span(time - this.#began));
+    if (this.#before && this.#now) {
+      const tokens = this.#now.tokens - this.#before.tokens;
+      const cost = this.#now.cost - this.#before.cost;
+      if (tokens > 0) parts.push(`${count(tokens)} tokens`);
+      if (cost > 0) parts.push(money(cost));
+    }
+    return parts.join(" · ");
+  }
+}

@@ -1,0 +1,170 @@
+// Reads and folds the log of one run beside the page, so that the page only draws.
+import { oneLine, str } from "./essence";
+import { Fold } from "./feed";
+import { Log, ReadError } from "./log";
+import type { Details, FromWorker, RawEvent, ToWorker } from "./protocol";
+import { Search } from "./search";
+
+/** Events that are read at once. */
+const CHUNK_LEN = 2000;
+/** Waits after failed reads, in milliseconds. */
+const RETRY_MS = [500, 8000] as const;
+/** Longest raw line, in characters. */
+const RAW_CHARS = 160;
+
+const scope = globalThis as unknown as {
+  onmessage: (message: MessageEvent<ToWorker>) => void;
+  postMessage: (message: FromWorker) => void;
+};
+const tell = (message: FromWorker) => scope.postMessage(message);
+
+class Reader {
+  #log: Log;
+  #search: Search;
+  #fold = new Fold();
+  /** The last sequence that is known to exist. */
+  #target: number;
+  #reading = false;
+  #live = false;
+  #retry: number = RETRY_MS[0];
+
+  constructor(runId: string, lastSequence: number) {
+    this.#log = new Log(runId);
+    this.#search = new Search(this.#log, tell);
+    this.#target = lastSequence;
+    void this.#begin(lastSequence);
+  }
+
+  async #begin(lastSequence: number) {
+    // The end is what people look at first.
+    if (lastSequence > 2 * CHUNK_LEN) {
+      const after = lastSequence - CHUNK_LEN;
+      try {
+        const rows = new Fold(after).take(await this.#log.read(after, CHUNK_LEN)).rows;
+        tell({ type: "tail", rows, head: lastSequence });
+      } catch {
+        // The reading of the whole log, which follows, tells what is wrong.
+      }
+    }
+    await this.catchUp();
+  }
+
+  /** Reads everything between what was folded and the head of the log. */
+  async catchUp() {
+    if (this.#reading) return;
+    this.#reading = true;
+    try {
+      for (;;) {
+        const events = await this.#log.read(this.#fold.head, CHUNK_LEN);
+        this.#retry = RETRY_MS[0];
+        if (events.length > 0) this.#take(events);
+        if (events.length < CHUNK_LEN && this.#fold.head >= this.#target) break;
+        if (events.length === 0) {
+          this.#target = this.#fold.head; // told of an event that the log does not show: a restore
+          break;
+        }
+      }
+      this.#live = true;
+      tell({ type: "ready", head: this.#fold.head });
+      this.#search.go();
+    } catch (error) {
+      const status = error instanceof ReadError ? error.status : -1;
+      tell({ type: "failed", message: String((error as Error).message), status });
+      if (status === 0 || status >= 500) {
+        setTimeout(() => void this.catchUp(), this.#retry);
+        this.#retry = Math.min(this.#retry * 2, RETRY_MS[1]);
+      }
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  #take(events: Parameters<Fold["take"]>[0]) {
+    const { rows, pieces } = this.#fold.take(events);
+    // Old words are read when somebody looks at them.
+    const told = this.#live ? pieces : [];
+    tell({ type: "change", rows, pieces: told, head: this.#fold.head, live: this.#live });
+  }
+
+  live(events: Parameters<Fold["take"]>[0]) {
+    const news = events.filter((event) => event.sequence > this.#fold.head);
+    const [first] = news;
+    if (!first) return;
+    this.#target = Math.max(this.#target, news.at(-1)?.sequence ?? 0);
+    if (this.#reading) return; // it goes on until the target
+    if (first.sequence === this.#fold.head + 1 && this.#live) this.#take(news);
+    else void this.catchUp();
+  }
+
+  search(ask: number, text: string) {
+    this.#search.begin(ask, text);
+  }
+
+  async details(row: { kind: string; first: number; last: number }): Promise<Details> {
+    const first = await this.#log.event(row.first);
+    const last = row.last === row.first ? first : await this.#log.event(row.last);
+    if (row.kind !== "message") return { first, last, text: str(first.payload["text"]) };
+    if (last.event_type === "agent.message")
+      return { first, last, text: str(last.payload["text"]) };
+    // It never became a message: its tokens are all there is.
+    const id = first.payload["message_id"];
+    let text = "";
+    for (let after = row.first - 1; after < row.last;) {
+      const events = await this.#log.read(after, CHUNK_LEN, "agent.token");
+      for (const { sequence, payload } of events) {
+        if (sequence <= row.last && payload["message_id"] === id)
+          text += str(payload["text"]) ?? "";
+      }
+      if (events.length < CHUNK_LEN) break;
+      after = events.at(-1)?.sequence ?? row.last;
+    }
+    return { first, last, text };
+  }
+
+  async raw(page: number): Promise<RawEvent[]> {
+    const events = await this.#log.page(page);
+    return events.map(({ sequence, event_type: type, created_at, payload }) => ({
+      sequence,
+      type,
+      created_at,
+      essence: oneLine(JSON.stringify(payload).slice(0, RAW_CHARS)),
+    }));
+  }
+}
+
+let reader: Reader | undefined;
+
+async function act(said: ToWorker) {
+  switch (said.type) {
+    case "open":
+      reader = new Reader(said.runId, said.lastSequence);
+      break;
+    case "events":
+      reader?.live(said.events);
+      break;
+    case "place":
+      await reader?.catchUp();
+      break;
+    case "search":
+      reader?.search(said.ask, said.text);
+      break;
+    case "details": {
+      const { ask } = said;
+      try {
+        const details = await reader?.details(said.row);
+        if (details) tell({ type: "details", ask, details });
+      } catch (error) {
+        tell({ type: "details", ask, details: { error: (error as Error).message } });
+      }
+      break;
+    }
+    case "raw": {
+      const { ask, page } = said;
+      const events = await reader?.raw(page).catch(() => []);
+      tell({ type: "raw", ask, page, events: events ?? [] });
+      break;
+    }
+  }
+}
+
+scope.onmessage = (message) => void act(message.data);

@@ -554,7 +554,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET runs/{id}/logs */
+        /**
+         * GET runs/{id}/logs: what the CLI put out, with asterisks over the values of its agent's
+         *     environment.
+         */
         get: operations["get_runs_id_logs"];
         put?: never;
         post?: never;
@@ -847,6 +850,7 @@ export interface components {
             name: string;
             /** Format: uuid */
             project_id: string;
+            /** @description Values of `env` are shown as `***`; sent back so, they stay what they are. */
             provider_config: Record<string, never>;
             role: string;
             /** Format: date-time */
@@ -1000,6 +1004,15 @@ export interface components {
              */
             last_event_id: number;
         };
+        /**
+         * @description `cli`: the CLI, told at its start. `counted`: abbado, which pauses the run. `none`: nobody.
+         * @enum {string}
+         */
+        KeeperView: "cli" | "counted" | "none";
+        LimitsView: {
+            headless: components["schemas"]["ModeLimitsView"];
+            interactive: components["schemas"]["ModeLimitsView"];
+        };
         MergedView: {
             commit: string;
             fast_forward: boolean;
@@ -1009,7 +1022,16 @@ export interface components {
             /** @description Not blank; at most 64 KiB, and nothing that the CLI takes for a key or a command of its own. */
             message: string;
         };
+        ModeLimitsView: {
+            allowed_tools: components["schemas"]["KeeperView"];
+            max_turns: components["schemas"]["KeeperView"];
+        };
         ModelSettingsView: {
+            /**
+             * Format: date
+             * @description Day on which the prices were looked up; null when nobody said.
+             */
+            prices_as_of?: string | null;
             providers: components["schemas"]["ProviderView"][];
         };
         ModelView: {
@@ -1125,6 +1147,7 @@ export interface components {
             /** @description Only in answers. */
             installed?: boolean | null;
             label: string;
+            limits?: components["schemas"]["LimitsView"] | null;
             models: components["schemas"]["ModelView"][];
             /** @description Only in answers. */
             version?: string | null;

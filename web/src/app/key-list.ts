@@ -34,6 +34,14 @@ export const KEYS: { title: string; lines: KeyLine[] }[] = [
     ],
   },
   {
+    title: "Terminal and activity",
+    lines: [
+      { keys: ["Ctrl Shift ."], what: "Leave the terminal" },
+      { keys: ["Ctrl Shift F"], what: "Search in the terminal" },
+      { keys: ["Shift F"], what: "Search in the activity" },
+    ],
+  },
+  {
     title: "Message box",
     lines: [
       { keys: ["Enter"], what: "Send" },

@@ -5,7 +5,7 @@ const none = { max_turns: "none", allowed_tools: "none" };
 
 test("modes that are alike are said once", () => {
   expect(limitWords({ interactive: none, headless: none })).toEqual([
-    "The most turns are not enforced, allowed tools are not enforced.",
+    "Max turns is not enforced, allowed tools are not enforced.",
   ]);
 });
 
@@ -16,7 +16,7 @@ test("each mode has its line; an unknown word is shown as it is", () => {
       headless: { max_turns: "sometimes", allowed_tools: "cli" },
     }),
   ).toEqual([
-    "Interactive: abbado pauses the run after the most turns, the CLI keeps to the allowed tools.",
-    "Headless: most turns: sometimes, the CLI keeps to the allowed tools.",
+    "Interactive: abbado pauses the run at max turns, the CLI keeps to the allowed tools.",
+    "Headless: max turns: sometimes, the CLI keeps to the allowed tools.",
   ]);
 });

@@ -9,9 +9,9 @@ export interface Limits {
 }
 
 const TURNS: Record<By, string> = {
-  cli: "the CLI ends the run after the most turns",
-  counted: "abbado pauses the run after the most turns",
-  none: "the most turns are not enforced",
+  cli: "the CLI stops at max turns",
+  counted: "abbado pauses the run at max turns",
+  none: "max turns is not enforced",
 };
 const TOOLS: Record<By, string> = {
   cli: "the CLI keeps to the allowed tools",
@@ -20,7 +20,7 @@ const TOOLS: Record<By, string> = {
 };
 
 function words(mode: Mode): string {
-  const turns = TURNS[mode.max_turns as By] ?? `most turns: ${mode.max_turns}`;
+  const turns = TURNS[mode.max_turns as By] ?? `max turns: ${mode.max_turns}`;
   const tools = TOOLS[mode.allowed_tools as By] ?? `allowed tools: ${mode.allowed_tools}`;
   return `${turns}, ${tools}.`;
 }

@@ -19,7 +19,7 @@ export function Dialog({ open, onOpenChange, title, description, children, foote
   return (
     <Radix.Root open={open} onOpenChange={onOpenChange}>
       <Radix.Portal>
-        <Radix.Overlay className="fixed inset-0 z-40 bg-black/40" />
+        <Radix.Overlay className="fixed inset-0 z-40 bg-sunken/70" />
         <Radix.Content
           {...(description === undefined ? { "aria-describedby": undefined } : {})}
           className={`fixed z-50 flex max-h-[88dvh] flex-col rounded-lg border border-line-strong bg-surface shadow-xl max-md:inset-x-0 max-md:bottom-0 max-md:rounded-b-none md:top-[12vh] md:left-1/2 md:-translate-x-1/2 ${wide ? "md:w-[46rem]" : "md:w-[30rem]"}`}

@@ -79,7 +79,7 @@ function PaletteDialog({ perform }: { perform: (act: Act) => void }) {
   return (
     <Radix.Root open onOpenChange={(next) => !next && setOpen(null)}>
       <Radix.Portal>
-        <Radix.Overlay className="fixed inset-0 z-40 bg-text/25" />
+        <Radix.Overlay className="fixed inset-0 z-40 bg-sunken/70" />
         <Radix.Content
           aria-describedby={undefined}
           className="fixed inset-x-2 top-2 z-50 mx-auto flex max-h-[80dvh] max-w-[38rem] flex-col overflow-hidden rounded-lg border border-line-strong bg-surface shadow-xl md:top-[12vh]"

@@ -78,7 +78,7 @@ export function AgentFacts({ created }: { created: Created }) {
         <Long text={agent.instructions} />
       </Line>
       <Line name="Allowed tools">{agent.allowed_tools.split(",").join(", ")}</Line>
-      <Line name="Most turns">{agent.max_turns}</Line>
+      <Line name="Max turns">{agent.max_turns}</Line>
       <Line name="Mode">{String(config["mode"] ?? "interactive")}</Line>
       {config["bin"] !== undefined && (
         <Line name="Program">

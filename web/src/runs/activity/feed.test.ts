@@ -147,6 +147,7 @@ test("what a subagent does is in its block", () => {
     [5, 2, "tool"],
     [7, 0, "life"],
     [8, 2, "tool"], // the main agent had stopped: only the subagent can have called
+    [9, 2, "message"],
   ]);
   expect(told[1]).toMatchObject({
     name: "Explore",

@@ -133,8 +133,7 @@ export class Fold {
     this.#turn.begin(time);
     this.#end = undefined;
     const more = { essence: oneLine(text), name, count: this.#turn.number };
-    // A prompt's height is guessed by its lines, which `add` carries for it.
-    this.#add("prompt", sequence, time, { ...more, add: guessedLines(text) });
+    this.#add("prompt", sequence, time, { ...more, lines: guessedLines(text) });
   }
 
   #call(sequence: number, time: number, payload: Json) {
@@ -190,8 +189,13 @@ export class Fold {
     }
     row.last = sequence;
     row.state = stops ? "ok" : "open";
-    if (stops) row.ms = Math.max(0, time - row.time);
     this.#mark(row);
+    if (!stops) return;
+    row.ms = Math.max(0, time - row.time);
+    const said = str(payload["last_message"]) ?? "";
+    if (said === "" || row.first === sequence) return;
+    const more = { essence: oneLine(said), lines: guessedLines(said), block: row.first };
+    this.#add("message", sequence, time, more);
   }
 
   /** What the call wanted that seems to have begun a subagent: the last one without an answer. */

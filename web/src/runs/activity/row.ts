@@ -27,8 +27,10 @@ export interface Row {
   del: number;
   /** `first` of the subagent's row that it belongs to; 0 for none. */
   block: number;
-  /** Of a subagent: events in its block. Of a prompt: the turn's number. Of a text: its lines, guessed. */
+  /** Of a subagent: events in its block. Of a prompt: the turn's number. */
   count: number;
+  /** Of a text: the lines that it takes, about. */
+  lines: number;
 }
 
 export function newRow(kind: Kind, sequence: number, time: number): Row {
@@ -45,6 +47,7 @@ export function newRow(kind: Kind, sequence: number, time: number): Row {
     del: -1,
     block: 0,
     count: 0,
+    lines: 0,
   };
 }
 

@@ -74,7 +74,7 @@ export class Speech {
     if (stream.text.length < KEPT) stream.text += text;
     row.last = sequence;
     row.essence = oneLine(stream.text);
-    row.count = guessedLines(stream.text);
+    row.lines = guessedLines(stream.text);
     return row;
   }
 
@@ -83,7 +83,7 @@ export class Speech {
     const row = stream?.row ?? newRow("message", sequence, time);
     row.last = sequence;
     row.essence = oneLine(text);
-    row.count = guessedLines(text);
+    row.lines = guessedLines(text);
     row.state = "ok";
     if (stream) {
       stream.whole = text.slice(0, KEPT);

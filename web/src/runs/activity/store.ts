@@ -88,13 +88,16 @@ export class FeedStore {
   state = () => this.#state;
 
   /** What is being said in the row now, before the whole message is in the log. */
-  saying(first: number): string | undefined {
+  words(first: number): string | undefined {
     return this.#saying.get(first);
   }
   listenToWords(first: number, listener: () => void): () => void {
     this.#wordListeners.set(first, listener);
     return () => {
-      if (this.#wordListeners.get(first) === listener) this.#wordListeners.delete(first);
+      if (this.#wordListeners.get(first) !== listener) return;
+      this.#wordListeners.delete(first);
+      // Nobody reads along any more: the log has the words when they are wanted again.
+      this.#saying.delete(first);
     };
   }
 
@@ -116,6 +119,17 @@ export class FeedStore {
     this.#found = new Set();
     this.#say({ type: "search", ask: this.#searchAsk, text: words });
     this.#set({ search: { ...NO_SEARCH, text: words, done: words === "" } });
+  }
+
+  /** How many rows began after the event of this sequence. */
+  newer(sequence: number): number {
+    return this.#rows.length - placeOf(this.#rows, sequence + 1);
+  }
+
+  /** Whether the row of this event is there. */
+  covers(sequence: number): boolean {
+    const { head, ready } = this.#state;
+    return ready || sequence <= head || (this.#tail[0]?.first ?? Infinity) <= sequence;
   }
 
   /** Rows of the whole feed, for links to events. */
@@ -208,6 +222,10 @@ export class FeedStore {
 
   #change({ rows, pieces, head, live }: FromWorker & { type: "change" }) {
     for (const { first, text } of pieces) {
+      const row = this.#rows[placeOf(this.#rows, first)];
+      const begins = row?.first !== first;
+      // Who comes in the middle would see half a sentence: only whole starts are kept.
+      if (!begins && !this.#saying.has(first)) continue;
       this.#saying.set(first, (this.#saying.get(first) ?? "") + text);
       this.#wordListeners.get(first)?.();
     }
@@ -216,6 +234,9 @@ export class FeedStore {
       row.kind = this.#once(row.kind) as Row["kind"];
       row.state = this.#once(row.state) as Row["state"];
       if (live) this.#openWhileItWorks(row);
+      if (row.state !== "open" && !this.#wordListeners.has(row.first)) {
+        this.#saying.delete(row.first);
+      }
     }
     merge(this.#rows, rows);
     this.#state = { ...this.#state, head, target: Math.max(this.#state.target, head) };

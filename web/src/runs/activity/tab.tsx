@@ -1,105 +1,109 @@
-// The run's events as they are, newest last; each opens to its payload.
-import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useMemo, useRef } from "react";
-import { api, data, type RunEvent } from "@/api/client";
-import { onEvents } from "@/api/stream";
-import { Button } from "@/ui/button";
+// The tab Activity: everything that happened in a run, grouped by turn.
+import { useSearch } from "@tanstack/react-router";
+import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { useKeys } from "@/app/keys";
+import { CallError } from "@/api/client";
 import { Empty, Failed, Skeleton } from "@/ui/panes";
-import { Age } from "@/ui/time";
 import type { TabProps } from "../run-page";
+import { FeedContext, type Feed } from "./context";
+import { FeedList } from "./list";
+import { RawList } from "./raw";
+import type { Row } from "./row";
+import { FeedStore } from "./store";
+import { Toolbar } from "./toolbar";
+import type { Filter } from "./view";
 
-/** Events read at once. */
-const PAGE = 500;
+/** A store for as long as the tab is there. */
+function useStore(runId: string, lastSequence: number): FeedStore | undefined {
+  const [store, setStore] = useState<FeedStore>();
+  const last = useRef(lastSequence);
+  useEffect(() => {
+    const opened = new FeedStore(runId, last.current);
+    // The worker is something outside: it begins with the tab and ends with it.
 
-/** What an event is about, in one line. */
-function essence({ payload }: RunEvent): string {
-  for (const key of ["tool_name", "text", "message", "reason", "by", "hook_event_name", "task"]) {
-    const value = payload[key];
-    if (typeof value === "string" && value !== "") return value.slice(0, 200);
-  }
-  return "";
+    setStore(opened);
+    return () => opened.close();
+  }, [runId]);
+  return store;
 }
 
 export default function ActivityTab({ run }: TabProps) {
-  const client = useQueryClient();
-  const key = useMemo(() => ["run", run.id, "events"] as const, [run.id]);
-  const pages = useInfiniteQuery({
-    queryKey: key,
-    initialPageParam: 0,
-    queryFn: ({ pageParam }) =>
-      data<RunEvent[]>(
-        api.GET("/api/runs/{id}/events", {
-          params: { path: { id: run.id }, query: { after_sequence: pageParam, limit: PAGE } },
-        }) as Promise<{ data?: RunEvent[]; error?: unknown; response: Response }>,
-      ),
-    getNextPageParam: (page) => (page.length < PAGE ? undefined : page.at(-1)?.sequence),
+  const store = useStore(run.id, run.last_sequence);
+  return store ? <Activity store={store} runId={run.id} /> : <Skeleton />;
+}
+
+function Activity({ store, runId }: { store: FeedStore; runId: string }) {
+  const { at } = useSearch({ from: "/runs/$runId/$tab" });
+  const state = useSyncExternalStore(store.listen, store.state);
+  const [raw, setRaw] = useState(false);
+  const [opened, setOpened] = useState<ReadonlySet<number>>(new Set());
+  const input = useRef<HTMLInputElement>(null);
+  useKeys({
+    "Shift+F": (event) => {
+      event.preventDefault();
+      input.current?.focus();
+    },
   });
-  const events = useMemo(() => pages.data?.pages.flat() ?? [], [pages.data]);
-  useEffect(
-    () =>
-      onEvents((batch) => {
-        if (batch.some((event) => event.run_id === run.id)) {
-          void client.invalidateQueries({ queryKey: key, exact: true });
-        }
-      }),
-    [client, key, run.id],
+  const toggle = useCallback(
+    (row: Row) => {
+      if (row.kind === "agent") {
+        store.toggle(row.first);
+        return;
+      }
+      setOpened((opened) => {
+        const next = new Set(opened);
+        if (!next.delete(row.first)) next.add(row.first);
+        return next;
+      });
+    },
+    [store],
   );
-  const scroll = useRef<HTMLDivElement>(null);
-  const rows = useVirtualizer({
-    count: events.length,
-    getScrollElement: () => scroll.current,
-    estimateSize: () => 32,
-    getItemKey: (at) => events[at]?.id ?? at,
-    overscan: 10,
-  });
-  if (pages.isError) return <Failed error={pages.error} retry={() => void pages.refetch()} />;
-  if (pages.isPending) return <Skeleton />;
-  if (events.length === 0) return <Empty title="Nothing happened yet" />;
+  const feed = useMemo<Feed>(() => ({ store, runId, toggle }), [store, runId, toggle]);
+  const onFilter = useCallback((filters: ReadonlySet<Filter>) => store.filter(filters), [store]);
+  const onSearch = useCallback((text: string) => store.search(text), [store]);
+  const { list, ready, error, head, target } = state;
+  const chosen = state.filters.size > 0 || state.search.text !== "";
+  return (
+    <FeedContext value={feed}>
+      <div className="flex h-full min-h-0 flex-col">
+        <Toolbar
+          state={state}
+          raw={raw}
+          input={input}
+          onFilter={onFilter}
+          onRaw={setRaw}
+          onSearch={onSearch}
+        />
+        {!ready && !error && target > 0 && <Progress head={head} target={target} />}
+        {error && <Failed error={new CallError(error.status, error.message)} />}
+        {raw ? (
+          <RawList state={state} opened={opened} at={at} />
+        ) : list.length > 0 ? (
+          <FeedList store={store} state={state} opened={opened} at={at} />
+        ) : ready ? (
+          <Empty title={chosen ? "Nothing of this kind" : "Nothing happened yet"}>
+            {chosen
+              ? "No event of the run is of the chosen kinds and holds the words."
+              : "What the agent says and does appears here."}
+          </Empty>
+        ) : (
+          !error && <Skeleton />
+        )}
+      </div>
+    </FeedContext>
+  );
+}
+
+/** How much of a long log was read; its newest part is shown meanwhile. */
+function Progress({ head, target }: { head: number; target: number }) {
   return (
     <div
-      ref={scroll}
-      className="h-full overflow-y-auto"
-      tabIndex={0}
-      aria-label="Events of the run"
+      role="progressbar"
+      aria-label="Reading the log of the run"
+      aria-valuenow={Math.floor((100 * head) / target)}
+      className="h-0.5 shrink-0 bg-line"
     >
-      <ol className="relative" style={{ height: rows.getTotalSize() }}>
-        {rows.getVirtualItems().map((row) => {
-          const event = events[row.index];
-          return event ? (
-            <li
-              key={row.key}
-              data-index={row.index}
-              ref={rows.measureElement}
-              className="absolute top-0 left-0 w-full border-b px-3 py-1.5"
-              style={{ transform: `translateY(${row.start}px)` }}
-            >
-              <details>
-                <summary className="flex cursor-pointer items-baseline gap-2">
-                  <span className="w-8 shrink-0 text-right text-xs text-muted">
-                    {event.sequence}
-                  </span>
-                  <span className="shrink-0 font-mono text-xs">{event.event_type}</span>
-                  <span className="min-w-0 flex-1 truncate text-muted">{essence(event)}</span>
-                  <Age time={event.created_at} className="shrink-0 text-xs text-muted" />
-                </summary>
-                <pre className="mt-1 overflow-x-auto rounded bg-sunken p-2 font-mono text-xs whitespace-pre-wrap">
-                  {JSON.stringify(event.payload, null, 2)}
-                </pre>
-              </details>
-            </li>
-          ) : null;
-        })}
-      </ol>
-      {pages.hasNextPage && (
-        <Button
-          className="m-3"
-          busy={pages.isFetchingNextPage}
-          onClick={() => void pages.fetchNextPage()}
-        >
-          Later events
-        </Button>
-      )}
+      <div className="h-full bg-accent" style={{ width: `${(100 * head) / target}%` }} />
     </div>
   );
 }

@@ -103,7 +103,8 @@ class Reader {
   async details(row: { kind: string; first: number; last: number }): Promise<Details> {
     const first = await this.#log.event(row.first);
     const last = row.last === row.first ? first : await this.#log.event(row.last);
-    if (row.kind !== "message") return { first, last, text: str(first.payload["text"]) };
+    const said = str(first.payload["text"]) ?? str(first.payload["last_message"]);
+    if (row.kind !== "message" || first === last) return { first, last, text: said };
     if (last.event_type === "agent.message")
       return { first, last, text: str(last.payload["text"]) };
     // It never became a message: its tokens are all there is.

@@ -1,0 +1,45 @@
+// A message in blocks that are drawn one by one: while it grows only the last one is drawn again,
+// and it looks the same when it is whole.
+
+/** Characters of a message that are shown before somebody asks for the rest. */
+export const SHOWN_CHARS = 4000;
+
+/** Splits markdown at blank lines outside of fences, where the next block stands by itself. */
+export function splitBlocks(text: string): string[] {
+  const blocks: string[] = [];
+  let block: string[] = [];
+  let fence = "";
+  let blank = false;
+  for (const line of text.split("\n")) {
+    const mark = /^ {0,3}(`{3,}|~{3,})/.exec(line)?.[1] ?? "";
+    const inside = fence !== "";
+    if (!inside && blank && block.length > 0 && standsAlone(line)) {
+      blocks.push(block.join("\n"));
+      block = [];
+    }
+    if (!inside) fence = mark;
+    else if (mark.startsWith(fence) && line.trim() === mark) fence = "";
+    blank = line.trim() === "";
+    block.push(line);
+  }
+  blocks.push(block.join("\n"));
+  return blocks;
+}
+
+/** Not indented and no item of a list: it does not go on with what is above a blank line. */
+function standsAlone(line: string): boolean {
+  return line.trim() !== "" && !/^(\s|[-*+] |\d+[.)] |\[)/.test(line);
+}
+
+/** The start of a text up to an end of line near the limit, and how many characters are left out. */
+export function startOf(text: string, limit = SHOWN_CHARS): { shown: string; more: number } {
+  if (text.length <= limit * 1.2) return { shown: text, more: 0 };
+  const end = text.lastIndexOf("\n", limit);
+  const shown = text.slice(0, end > limit / 2 ? end : limit);
+  // A fence that is open at the cut would not end.
+  const fences = shown.match(/^ {0,3}```/gm)?.length ?? 0;
+  return {
+    shown: fences % 2 === 1 ? `${shown}\n\`\`\`` : shown,
+    more: text.length - shown.length,
+  };
+}

@@ -1,0 +1,160 @@
+// Small diffs of edits, from what the agent asked for or the tool answered. Pure.
+import { editTool, isObject, patchText, str } from "./essence";
+
+export interface DiffLine {
+  sign: " " | "+" | "-" | "@";
+  text: string;
+  /** Line number before and after; 0 while unknown. */
+  old: number;
+  now: number;
+}
+
+export interface FileDiff {
+  path: string;
+  lines: DiffLine[];
+  /** Lines that are left out. */
+  more: number;
+}
+
+/** Lines that are shown of one edit. */
+const LINES_MAX = 400;
+/** Pairs of lines up to which the shortest difference is looked for. */
+const PAIRS_MAX = 250_000;
+
+function split(text: string): string[] {
+  const lines = text.split("\n");
+  if (lines.at(-1) === "") lines.pop();
+  return lines;
+}
+
+/** The lines of two texts as a difference: the shortest one when they are small. */
+export function lineDiff(before: string, after: string): DiffLine[] {
+  const a = split(before);
+  const b = split(after);
+  let start = 0;
+  while (start < a.length && start < b.length && a[start] === b[start]) start++;
+  let tail = 0;
+  while (
+    tail < a.length - start &&
+    tail < b.length - start &&
+    a[a.length - 1 - tail] === b[b.length - 1 - tail]
+  ) {
+    tail++;
+  }
+  const same = (from: number, to: number): DiffLine[] =>
+    a.slice(from, to).map((text) => ({ sign: " ", text, old: 0, now: 0 }));
+  return [
+    ...same(0, start),
+    ...between(a.slice(start, a.length - tail), b.slice(start, b.length - tail)),
+    ...same(a.length - tail, a.length),
+  ];
+}
+
+function between(a: string[], b: string[]): DiffLine[] {
+  const line = (sign: "+" | "-" | " ", text = ""): DiffLine => ({ sign, text, old: 0, now: 0 });
+  if (a.length * b.length > PAIRS_MAX) {
+    return [...a.map((text) => line("-", text)), ...b.map((text) => line("+", text))];
+  }
+  // Longest common subsequence, from the end.
+  const width = b.length + 1;
+  const best = new Uint16Array((a.length + 1) * width);
+  for (let i = a.length - 1; i >= 0; i--) {
+    for (let j = b.length - 1; j >= 0; j--) {
+      const at = i * width + j;
+      best[at] =
+        a[i] === b[j]
+          ? (best[at + width + 1] ?? 0) + 1
+          : Math.max(best[at + width] ?? 0, best[at + 1] ?? 0);
+    }
+  }
+  const lines: DiffLine[] = [];
+  let [i, j] = [0, 0];
+  while (i < a.length || j < b.length) {
+    const down = best[(i + 1) * width + j] ?? 0;
+    const right = best[i * width + j + 1] ?? 0;
+    if (i < a.length && j < b.length && a[i] === b[j]) {
+      lines.push(line(" ", a[i++]));
+      j++;
+    } else if (i < a.length && (j >= b.length || down >= right)) lines.push(line("-", a[i++]));
+    else lines.push(line("+", b[j++]));
+  }
+  return lines;
+}
+
+function file(path: string, lines: DiffLine[]): FileDiff {
+  return { path, lines: lines.slice(0, LINES_MAX), more: Math.max(0, lines.length - LINES_MAX) };
+}
+
+/** Claude's `structuredPatch`: hunks with line numbers. */
+function hunks(patch: unknown[]): DiffLine[] {
+  const lines: DiffLine[] = [];
+  for (const hunk of patch) {
+    if (!isObject(hunk) || !Array.isArray(hunk["lines"])) continue;
+    let old = Number(hunk["oldStart"] ?? 0);
+    let now = Number(hunk["newStart"] ?? 0);
+    if (lines.length > 0) lines.push({ sign: "@", text: "", old: 0, now: 0 });
+    for (const row of hunk["lines"]) {
+      if (typeof row !== "string" || row.startsWith("\\")) continue;
+      const sign = row.startsWith("+") ? "+" : row.startsWith("-") ? "-" : " ";
+      lines.push({
+        sign,
+        text: row.slice(1),
+        old: sign === "+" ? 0 : old++,
+        now: sign === "-" ? 0 : now++,
+      });
+    }
+  }
+  return lines;
+}
+
+/** Codex's patch: files with hunks that have no numbers. */
+function patched(text: string): FileDiff[] {
+  const files: FileDiff[] = [];
+  let path = "";
+  let lines: DiffLine[] = [];
+  const end = () => {
+    if (path !== "") files.push(file(path, lines));
+    lines = [];
+  };
+  for (const row of text.split("\n")) {
+    const opened = /^\*\*\* (?:Add|Update|Delete) File: (.+)$/.exec(row)?.[1];
+    if (opened !== undefined) {
+      end();
+      path = opened;
+    } else if (row.startsWith("***") || path === "") {
+      const moved = /^\*\*\* Move to: (.+)$/.exec(row)?.[1];
+      if (moved !== undefined) path = `${path} → ${moved}`;
+      if (row.startsWith("*** End Patch")) {
+        end();
+        path = "";
+      }
+    } else if (row.startsWith("@@")) {
+      lines.push({ sign: "@", text: row.slice(2).trim(), old: 0, now: 0 });
+    } else {
+      const sign = row.startsWith("+") ? "+" : row.startsWith("-") ? "-" : " ";
+      lines.push({ sign, text: row.slice(1), old: 0, now: 0 });
+    }
+  }
+  end();
+  return files;
+}
+
+/** What an edit changes, or nothing when the call is no edit that we know. */
+export function editDiff(name: string, input: unknown, response: unknown): FileDiff[] | undefined {
+  const kind = editTool(name, input);
+  if (kind === undefined) return undefined;
+  if (kind === "patch") return patched(patchText(input) ?? "");
+  const at = isObject(input) ? input : {};
+  const path = str(at["file_path"]) ?? str(at["path"]) ?? "";
+  const patch = isObject(response) ? response["structuredPatch"] : undefined;
+  if (Array.isArray(patch) && patch.length > 0) return [file(path, hunks(patch))];
+  if (kind === "write") return [file(path, lineDiff("", str(at["content"]) ?? ""))];
+  const edits = kind === "multi" ? (at["edits"] as unknown[]) : [at];
+  const lines: DiffLine[] = [];
+  for (const edit of edits) {
+    if (!isObject(edit)) continue;
+    if (lines.length > 0) lines.push({ sign: "@", text: "", old: 0, now: 0 });
+    lines.push(...lineDiff(str(edit["old_string"]) ?? "", str(edit["new_string"]) ?? ""));
+  }
+  return [file(path, lines)];
+}

@@ -1,0 +1,99 @@
+// What was said: markdown, read from the log when it is in sight, or as it is being said.
+import { lazy, Suspense, useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { count } from "@/lib/format";
+import { splitBlocks, startOf } from "./blocks";
+import { useDetails, useFeed } from "./context";
+import { LINE_PX } from "./heights";
+import { cutNote } from "./sentence";
+import type { Row } from "./row";
+
+const Markdown = lazy(() => import("./markdown"));
+
+/** Words that are being said are drawn again after so many milliseconds. */
+const WORDS_MS = 80;
+
+/** The words of a row that is not whole yet, or is whole but not read from the log. */
+function useWords(row: Row): string | undefined {
+  const { store } = useFeed();
+  const { first } = row;
+  return useSyncExternalStore(
+    useMemo(
+      () => (tell: () => void) => {
+        let timer: ReturnType<typeof setTimeout> | undefined;
+        const stop = store.listenToWords(first, () => {
+          timer ??= setTimeout(() => {
+            timer = undefined;
+            tell();
+          }, WORDS_MS);
+        });
+        return () => {
+          clearTimeout(timer);
+          stop();
+        };
+      },
+      [store, first],
+    ),
+    () => store.words(first),
+  );
+}
+
+function Blocks({ text }: { text: string }) {
+  return splitBlocks(text).map((block, at) => (
+    <div key={at} className="mt-2 first:mt-0">
+      <Markdown text={block} />
+    </div>
+  ));
+}
+
+/** The text of a message or prompt. */
+export function MessageText({ row }: { row: Row }) {
+  const { store } = useFeed();
+  const words = useWords(row);
+  const details = useDetails(row, row.state !== "open" || words === undefined);
+  const whole = details && !("error" in details) ? (details.text ?? taskOf(details)) : undefined;
+  const heard = words !== undefined;
+  // Who has read along keeps the whole text in sight.
+  const [all, setAll] = useState(heard);
+  const done = whole !== undefined && row.state !== "open";
+  useEffect(() => {
+    if (done && heard) store.said(row.first);
+  }, [store, row.first, done, heard]);
+  const text = row.state === "open" ? (words ?? whole) : (whole ?? words);
+  const placeholder = (
+    <p className="break-words whitespace-pre-wrap" style={{ minHeight: row.lines * LINE_PX }}>
+      {text === undefined ? row.essence : text.slice(0, 400)}
+    </p>
+  );
+  if (details && "error" in details && text === undefined) {
+    return (
+      <p className="break-words">
+        {row.essence} <span className="text-bad">({details.error})</span>
+      </p>
+    );
+  }
+  if (text === undefined) return placeholder;
+  const { shown, more } = all ? { shown: text, more: 0 } : startOf(text);
+  const note = details && !("error" in details) ? cutNote(details.last.payload, "text") : "";
+  return (
+    <>
+      <Suspense fallback={placeholder}>
+        <Blocks text={shown} />
+      </Suspense>
+      {more > 0 && (
+        <button
+          type="button"
+          className="mt-1 text-sm font-medium text-accent hover:underline"
+          onClick={() => setAll(true)}
+        >
+          Show the rest ({count(more)} characters)
+        </button>
+      )}
+      {note !== "" && more === 0 && <p className="mt-1 text-xs text-muted">{note}</p>}
+    </>
+  );
+}
+
+function taskOf(details: { first: { payload: Record<string, unknown> } }): string | undefined {
+  const task = details.first.payload["task"];
+  return typeof task === "string" ? task : undefined;
+}

@@ -91,6 +91,10 @@ export function sentence(type: string, payload: Json): string | undefined {
         return `Pull request “${oneLine(text("title"))}”: ${names(payload, (repo) => `#${String(repo["number"])}`)}`;
       case "run.accepted":
         return `Accepted: ${names(payload, (repo) => str(repo["branch"]) ?? "")}`;
+      case "run.quiet":
+        return payload["lacks"] === "hook"
+          ? "No hook since the CLI started"
+          : `No event for ${Math.round(Number(payload["millis"]) / 1000)} s`;
       case "run.notify_changed":
         return payload["notify"] === true ? "Notifications on" : "Notifications off";
       case "message.queued":

@@ -6,7 +6,7 @@ BIND ?= 127.0.0.1:3000
 # The real CLIs that tests drive, kept outside the clone
 export ABBADO_TEST_PROGRAMS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/abbado-test-programs
 
-.PHONY: run demo test check prove bench audit openapi screenshots ui node tools programs chromium
+.PHONY: run demo test check prove bench audit openapi ui node tools programs chromium
 
 ## run: builds and starts the server with its UI
 run: tools ui
@@ -49,11 +49,6 @@ audit:
 openapi: tools
 	ABBADO_WRITE_OPENAPI=1 $(CARGO) test --locked --features test-faults --test architecture openapi
 	cd web && npm run api
-
-## screenshots: every screen, wide and narrow, light and dark, into web/screenshots
-screenshots: tools ui chromium
-	$(CARGO) build --locked --features test-faults
-	cd web && npm run screenshots
 
 ## ui: the web UI, built into web/dist, from where the next cargo build takes it into the binary
 ui: node web/dist/index.html

@@ -9,6 +9,8 @@ export default defineConfig({
     include: ["tests/**/*.e2e.ts"],
     fileParallelism: false,
     maxConcurrency: 1,
+    // A loaded machine can be slower than a wait; what fails three times is a fault.
+    retry: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

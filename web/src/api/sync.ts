@@ -26,6 +26,8 @@ const MAY_CHANGE_FILES = new Set([
   "worktree.removed",
 ]);
 const CHECKPOINTS = new Set(["run.checkpointed", "run.restored", "run.reverted"]);
+/** Tools that write the task list: some with the call already, some with its result. */
+const TASKS = /^(TaskCreate|TaskUpdate|TodoWrite|update_plan)$/;
 const QUEUE = /^(message\.|queue\.|user\.message$)/;
 const BRANCHES =
   /^(run\.(committed|pushed|pull_request|branch_renamed|reverted|deleted|checkpointed)|worktree\.)/;
@@ -103,7 +105,7 @@ export function keepInSync(client: QueryClient): () => void {
       mark("run", id, readRun);
       if (MAY_CHANGE_FILES.has(type)) mark("changes", id, readChanges);
       if (CHECKPOINTS.has(type)) mark("checkpoints", id, () => old(keys.checkpoints(id)));
-      if (type === "agent.tool_result") mark("tasks", id, () => old(keys.tasks(id)));
+      if (TASKS.test(String(payload["tool_name"]))) mark("tasks", id, () => old(keys.tasks(id)));
       if (QUEUE.test(type)) mark("queue", id, () => old(keys.queue(id)));
       if (BRANCHES.test(type)) {
         const projectId =

@@ -29,6 +29,8 @@ const CHECKPOINTS = new Set(["run.checkpointed", "run.restored", "run.reverted"]
 /** Events of which the details of a run are folded. */
 const FACTS =
   /^(run\.(started|paused|completed|failed|cancelled|result)|agent\.(tool_|needs)|user\.message$)/;
+/** Tools that write the task list: some with the call already, some with its result. */
+const TASKS = /^(TaskCreate|TaskUpdate|TodoWrite|update_plan)$/;
 const QUEUE = /^(message\.|queue\.|user\.message$)/;
 const BRANCHES =
   /^(run\.(committed|pushed|pull_request|branch_renamed|reverted|deleted|checkpointed)|worktree\.)/;
@@ -109,6 +111,7 @@ export function keepInSync(client: QueryClient): () => void {
       if (CHECKPOINTS.has(type)) mark("checkpoints", id, () => old(keys.checkpoints(id)));
       if (type === "agent.tool_result") mark("tasks", id, () => old(keys.tasks(id)));
       if (FACTS.test(type)) mark("facts", id, readFacts);
+      if (TASKS.test(String(payload["tool_name"]))) mark("tasks", id, () => old(keys.tasks(id)));
       if (QUEUE.test(type)) mark("queue", id, () => old(keys.queue(id)));
       if (BRANCHES.test(type)) {
         const projectId =

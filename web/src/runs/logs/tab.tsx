@@ -54,7 +54,7 @@ export default function LogsTab({ run }: TabProps) {
   }, [online, follower]);
   useLayoutEffect(() => {
     if (follow && pane.current) pane.current.scrollTop = pane.current.scrollHeight;
-  }, [follow, log.blocks, log.current]);
+  }, [follow, log]);
 
   const scrolled = () => {
     const box = pane.current;

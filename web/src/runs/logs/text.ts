@@ -14,13 +14,11 @@ const FORWARD_MAX = 500;
 /** Characters that are kept; older blocks go. */
 export const CHARS_MAX = 1024 * 1024;
 
-/* eslint-disable no-control-regex -- terminals speak in control characters */
 /** One escape sequence (CSI, OSC and its like, others), one control character, or plain text. */
 const PIECE =
   /\x1b\[([0-?]*)[ -/]*([@-~])|\x1b[P\]X^_](?:[^\x07\x1b]|\x1b(?!\\))*(?:\x07|\x1b\\)|\x1b[ -/]*[0-OQ-WYZ\\`-~]|[\x00-\x1f\x7f]|[^\x00-\x1f\x7f]+/y;
 /** A sequence whose end has not come yet. */
 const UNFINISHED = /\x1b(?:\[[0-?]*[ -/]*|[P\]X^_](?:[^\x07\x1b]|\x1b(?!\\))*\x1b?|[ -/]*)$/;
-/* eslint-enable no-control-regex */
 /** A sequence that does not end within so many characters is none. */
 const SEQUENCE_CHARS_MAX = 64 * 1024;
 

@@ -146,3 +146,23 @@ test("long pastes go out in pieces", async () => {
   link.input(keys("p".repeat(150_000)));
   expect(last().sent.map((part) => part.length)).toEqual([65_536, 65_536, 18_928]);
 });
+
+test("a start that is heard of before the end of the process before is not missed", async () => {
+  const { link, log, sockets, last } = make();
+  link.start();
+  await tick();
+  last().says(READY);
+  link.started();
+  expect(sockets.length).toBe(1);
+  last().says({ type: "exit", code: 0 });
+  await tick();
+  expect(sockets.length).toBe(2);
+  last().says({ ...READY, alive: false });
+  last().says({ type: "exit", code: 0 });
+  await tick(60_000);
+  expect(sockets.length).toBe(2);
+  expect(log.at(-1)).toBe("ended");
+  link.started(); // continued later
+  await tick();
+  expect(sockets.length).toBe(3);
+});

@@ -50,6 +50,8 @@ export class TerminalLink {
   #wait: number = RETRY_MS[0];
   #liveSince = 0;
   #snapshotNext = false;
+  /** The process was started while a connection was there. */
+  #startedSince = false;
   #held: Uint8Array<ArrayBuffer>[] = [];
 
   constructor(runId: string, listener: LinkListener, world: World = browserWorld) {
@@ -73,9 +75,11 @@ export class TerminalLink {
     this.#held = [];
   }
 
-  /** The run's process was started (again): attaches unless it is attached. */
+  /** The run's process was started (again): attaches unless it is about to, or attached. */
   started() {
-    if (this.#state.name !== "live" && this.#state.name !== "resting") void this.#attach();
+    // What is attached may be the process before: its end is then not the end.
+    if (this.#socket) this.#startedSince = true;
+    else if (this.#state.name !== "resting") void this.#attach();
   }
 
   /** The server is known to be there: does not wait any longer. */
@@ -146,6 +150,7 @@ export class TerminalLink {
     const socket = this.#world.open(this.#runId);
     this.#socket = socket;
     this.#snapshotNext = false;
+    this.#startedSince = false;
     let ready = false;
     socket.onmessage = ({ data }) => {
       if (attempt !== this.#attempt) return;
@@ -158,7 +163,7 @@ export class TerminalLink {
       this.#text(said);
     };
     socket.onclose = () => {
-      if (attempt !== this.#attempt || this.#state.name === "ended") return;
+      if (attempt !== this.#attempt) return;
       if (ready) {
         this.#again("The connection to the terminal broke.");
         return;
@@ -182,7 +187,9 @@ export class TerminalLink {
         this.#snapshotNext = true;
         break;
       case "exit":
+        this.#drop();
         this.#enter({ name: "ended", code: said.code });
+        if (this.#startedSince) void this.#attach();
         break;
     }
   }

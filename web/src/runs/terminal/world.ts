@@ -42,6 +42,13 @@ export const browserWorld: World = {
   open(runId) {
     const socket = new WebSocket(address(runId));
     socket.binaryType = "arraybuffer";
+    const close = socket.close.bind(socket);
+    // Closed while it connects, a socket leaves a warning in the console.
+    socket.close = () => {
+      if (socket.readyState === WebSocket.CONNECTING)
+        socket.addEventListener("open", () => close());
+      else close();
+    };
     return socket as Socket;
   },
 

@@ -23,10 +23,11 @@ fn main() {
 
 /// Writes the table of the UI's files for src/http/ui.rs.
 fn write_assets() {
-    let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("web/dist");
+    let here = env::current_dir().expect("cargo starts this in the package's folder");
+    let dist = here.join("web/dist");
     // Made here when it is missing: cargo would take a missing folder for one that always changes.
     fs::create_dir_all(&dist).expect("web/ can be written");
-    println!("cargo::rerun-if-changed={}", dist.display());
+    println!("cargo::rerun-if-changed=web/dist");
     let mut found = Vec::new();
     collect(&dist, &mut found);
     found.sort();

@@ -76,17 +76,7 @@ impl Adapter for ClaudeCode {
     }
 
     fn limits(&self, mode: AgentMode) -> Limits {
-        Limits {
-            max_turns: match mode {
-                AgentMode::Interactive => Keeper::Counted,
-                AgentMode::Headless => Keeper::Cli,
-            },
-            allowed_tools: Keeper::Cli,
-        }
-    }
-
-    fn works_at_once(&self) -> bool {
-        false
+        Limits::counted(mode, Keeper::Cli, Keeper::Cli)
     }
 
     /// Its prompt turns a tab into four spaces and Unicode's line ends into LF, drops marks that

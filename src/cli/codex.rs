@@ -11,7 +11,7 @@ use super::{
     Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,
     choices::{self, PRIVATE, STATES, choice},
     hook_files, hooks, launch,
-    transcript::{CodexRollout, CodexStream},
+    transcript::{CodexRollout, codex_stream},
     typed,
 };
 use crate::domain::{AgentMode, run::command::Hook};
@@ -96,17 +96,7 @@ impl Adapter for Codex {
 
     fn limits(&self, mode: AgentMode) -> Limits {
         // It has a sandbox and approvals instead of a list of tools, and no bound on turns.
-        Limits {
-            max_turns: match mode {
-                AgentMode::Interactive => Keeper::Counted,
-                AgentMode::Headless => Keeper::None,
-            },
-            allowed_tools: Keeper::None,
-        }
-    }
-
-    fn works_at_once(&self) -> bool {
-        false
+        Limits::counted(mode, Keeper::None, Keeper::None)
     }
 
     fn config_fault(&self, config: &Map<String, Value>) -> Option<String> {
@@ -145,7 +135,7 @@ impl Adapter for Codex {
     fn transcript(&self, context: TranscriptContext) -> Option<Box<dyn Transcript>> {
         Some(match context.mode {
             AgentMode::Interactive => Box::new(CodexRollout::new(context)),
-            AgentMode::Headless => Box::new(CodexStream::new(context)),
+            AgentMode::Headless => codex_stream(context),
         })
     }
 }

@@ -30,10 +30,6 @@ impl Adapter for AnyCommand {
         }
     }
 
-    fn works_at_once(&self) -> bool {
-        true
-    }
-
     fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError> {
         hook_files::ensure(context.run_dir, context.abbado)?;
         let agent = context.agent;

@@ -100,17 +100,7 @@ impl Adapter for Gemini {
 
     fn limits(&self, mode: AgentMode) -> Limits {
         // It bounds a process, which headless is one turn, by a setting of the user's alone.
-        Limits {
-            max_turns: match mode {
-                AgentMode::Interactive => Keeper::Counted,
-                AgentMode::Headless => Keeper::None,
-            },
-            allowed_tools: Keeper::Cli,
-        }
-    }
-
-    fn works_at_once(&self) -> bool {
-        false
+        Limits::counted(mode, Keeper::None, Keeper::Cli)
     }
 
     fn config_fault(&self, config: &Map<String, Value>) -> Option<String> {

@@ -191,6 +191,21 @@ pub struct Limits {
     pub allowed_tools: Keeper,
 }
 
+impl Limits {
+    /// Of a CLI with an interface: its turns are counted there; `headless` keeps those of a
+    /// process that has none.
+    const fn counted(mode: AgentMode, headless: Keeper, allowed_tools: Keeper) -> Self {
+        let max_turns = match mode {
+            AgentMode::Interactive => Keeper::Counted,
+            AgentMode::Headless => headless,
+        };
+        Self {
+            max_turns,
+            allowed_tools,
+        }
+    }
+}
+
 /// What a CLI wrote down about its session, read piece by piece. Holds its own cursor.
 pub trait Transcript: Send {
     /// Reads on in the transcript file up to its present end; whole lines only. `path` is what the
@@ -225,9 +240,6 @@ pub trait Adapter: Sync {
 
     /// One sentence: how to install the CLI.
     fn install_hint(&self) -> &'static str;
-
-    /// The CLI has no prompt hook: it works as soon as its process does.
-    fn works_at_once(&self) -> bool;
 
     /// Who enforces what in this mode; the answer of GET settings/models.
     fn limits(&self, mode: AgentMode) -> Limits;
@@ -349,13 +361,12 @@ mod tests {
     fn only_any_command_works_at_once() {
         let at_once: Vec<_> = NAMES
             .into_iter()
-            .filter(|name| adapter(name).is_some_and(Adapter::works_at_once))
+            .filter(|name| {
+                let mut agent = testing::Launch::new(name).agent;
+                agent.cli_name = (*name).to_owned();
+                agent.works_at_once()
+            })
             .collect();
         assert_eq!(at_once, ["command"]);
-        for name in NAMES {
-            let mut agent = testing::Launch::new(name).agent;
-            agent.cli_name = name.to_owned();
-            assert_eq!(agent.works_at_once(), at_once.contains(&name), "{name}");
-        }
     }
 }

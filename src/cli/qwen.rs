@@ -91,17 +91,7 @@ impl Adapter for Qwen {
 
     fn limits(&self, mode: AgentMode) -> Limits {
         // Headless it is told the most turns of its process.
-        Limits {
-            max_turns: match mode {
-                AgentMode::Interactive => Keeper::Counted,
-                AgentMode::Headless => Keeper::Cli,
-            },
-            allowed_tools: Keeper::Cli,
-        }
-    }
-
-    fn works_at_once(&self) -> bool {
-        false
+        Limits::counted(mode, Keeper::Cli, Keeper::Cli)
     }
 
     fn config_fault(&self, config: &Map<String, Value>) -> Option<String> {

@@ -219,9 +219,6 @@ impl RunActor {
     fn attached(&mut self, mut session: Session, context: &mut Context<Self>) {
         let hello = session.hello().clone();
         self.session = Some(session.handle());
-        let works_at_once = self
-            .adapter()
-            .is_some_and(|adapter| adapter.works_at_once());
         let Some(run) = &self.run else { return };
         let (process, stop) = (run.process.clone(), run.stop);
         match process {
@@ -233,7 +230,7 @@ impl RunActor {
                     cols: hello.cols,
                     rows: hello.rows,
                     output_offset: hello.start,
-                    works_at_once,
+                    works_at_once: run.created.agent.works_at_once(),
                 };
                 self.execute(command, Along::default(), context);
             }

@@ -39,17 +39,7 @@ impl Adapter for Demo {
     }
 
     fn limits(&self, mode: AgentMode) -> Limits {
-        Limits {
-            max_turns: match mode {
-                AgentMode::Interactive => Keeper::Counted,
-                AgentMode::Headless => Keeper::None,
-            },
-            allowed_tools: Keeper::None,
-        }
-    }
-
-    fn works_at_once(&self) -> bool {
-        false
+        Limits::counted(mode, Keeper::None, Keeper::None)
     }
 
     fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError> {

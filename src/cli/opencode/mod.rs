@@ -70,17 +70,7 @@ impl Adapter for OpenCode {
 
     fn limits(&self, mode: AgentMode) -> Limits {
         // It knows no bound on turns; tools are allowed as `permission` in its configuration.
-        Limits {
-            max_turns: match mode {
-                AgentMode::Interactive => Keeper::Counted,
-                AgentMode::Headless => Keeper::None,
-            },
-            allowed_tools: Keeper::Cli,
-        }
-    }
-
-    fn works_at_once(&self) -> bool {
-        false
+        Limits::counted(mode, Keeper::None, Keeper::Cli)
     }
 
     fn config_fault(&self, config: &Map<String, Value>) -> Option<String> {

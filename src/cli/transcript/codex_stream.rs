@@ -6,25 +6,21 @@
 
 use super::{
     codex_rows::{Failure, TokenUsage},
-    lines::{Lines, record},
+    follow::{Record, StreamReader},
     totals::{Tokens, Totals, minus, plus, tokens_of},
-    with_totals,
 };
 use crate::cli::{Transcript, TranscriptContext};
 use crate::domain::run::command::{Observation, Usage};
 use serde::Deserialize;
 use std::borrow::Cow;
-use std::path::Path;
 
 /// A reader of Codex's output stream.
-pub struct CodexStream {
-    lines: Lines,
-    state: State,
-    told: Usage,
+pub fn codex_stream(context: TranscriptContext) -> Box<dyn Transcript> {
+    Box::new(StreamReader::<Stream>::new(context))
 }
 
-struct State {
-    totals: Totals,
+#[derive(Default)]
+struct Stream {
     /// What of the thread's sum is counted.
     counted: Tokens,
     model: Option<String>,
@@ -32,7 +28,6 @@ struct State {
     /// told it, with more about it.
     thread: Option<String>,
     at_work: bool,
-    observed: Vec<Observation>,
 }
 
 #[derive(Deserialize)]
@@ -54,89 +49,49 @@ struct Item<'a> {
     text: Option<String>,
 }
 
-impl CodexStream {
-    /// Goes on where the context says.
-    #[must_use]
-    pub fn new(context: TranscriptContext) -> Self {
-        let TranscriptContext {
-            offset,
-            baseline,
-            prices,
-            mode: _,
-        } = context;
-        let state = State {
-            totals: Totals::new(prices, &baseline),
-            counted: tokens_of(&baseline),
+impl Record for Stream {
+    fn at(offset: u64, baseline: &Usage) -> Self {
+        Self {
+            counted: tokens_of(baseline),
             model: baseline.model.clone(),
             thread: None,
             at_work: offset > 0,
-            observed: Vec::new(),
-        };
-        Self {
-            lines: Lines::at(offset),
-            state,
-            told: baseline,
         }
     }
-}
 
-impl Transcript for CodexStream {
-    fn read(&mut self, _: Option<&Path>) -> std::io::Result<Vec<Observation>> {
-        Ok(Vec::new())
-    }
-
-    fn output_read(&self) -> u64 {
-        self.lines.consumed()
-    }
-
-    fn passed_over(&mut self, bytes: u64) {
-        self.lines.pass_over(bytes);
-    }
-
-    fn feed(&mut self, output: &[u8]) -> Vec<Observation> {
-        let Self { lines, state, told } = self;
-        lines.feed(output, |line| state.line(line));
-        let mut observed = std::mem::take(&mut state.observed);
-        with_totals(&mut observed, told, state.totals.usage(lines.consumed()));
-        observed
-    }
-
-    fn model_is(&mut self, model: &str) {
-        self.state.model = Some(model.to_owned());
-    }
-}
-
-impl State {
-    fn line(&mut self, line: &[u8]) {
-        let Some(record) = record(line) else {
-            return;
-        };
+    fn take(&mut self, record: &[u8], totals: &mut Totals, observed: &mut Vec<Observation>) {
         let Ok(line) = serde_json::from_slice::<Line<'_>>(record) else {
             log::debug!(bytes = record.len(); "A line of the output stream is no record.");
             return;
         };
         if self.at_work {
-            self.tell_thread();
+            self.tell_thread(observed);
         }
         match &*line.kind {
             "thread.started" => self.thread = line.thread_id,
             "turn.started" => self.at_work = true,
-            "item.completed" => self.item(line.item),
+            "item.completed" => item(line.item, observed),
             "turn.completed" => {
-                self.tokens(line.usage.unwrap_or_default());
-                self.ended(None);
+                self.tokens(line.usage.unwrap_or_default(), totals);
+                ended(None, observed);
             }
             "turn.failed" => {
                 let failure = line.error.unwrap_or_default();
-                self.ended(Some(failure.sentence()));
+                ended(Some(failure.sentence()), observed);
             }
             _ => {}
         }
     }
 
-    fn tell_thread(&mut self) {
+    fn model_is(&mut self, model: &str) {
+        self.model = Some(model.to_owned());
+    }
+}
+
+impl Stream {
+    fn tell_thread(&mut self, observed: &mut Vec<Observation>) {
         if let Some(session_id) = self.thread.take() {
-            self.observed.push(Observation::Session {
+            observed.push(Observation::Session {
                 session_id,
                 cli_version: None,
                 model: self.model.clone(),
@@ -144,29 +99,28 @@ impl State {
         }
     }
 
-    fn item(&mut self, item: Option<Item<'_>>) {
-        let Some(item) = item.filter(|item| item.kind == "agent_message") else {
-            return;
-        };
-        if let Some(text) = item.text.filter(|text| !text.is_empty()) {
-            let message_id = item.id;
-            self.observed
-                .push(Observation::Message { text, message_id });
-        }
-    }
-
-    fn tokens(&mut self, usage: TokenUsage) {
+    fn tokens(&mut self, usage: TokenUsage, totals: &mut Totals) {
         let model = self.model.as_deref();
         if let Some(model) = model {
-            self.totals.answered_by(model);
+            totals.answered_by(model);
         }
         let grown = minus(usage.buckets(), self.counted);
         self.counted = plus(self.counted, grown);
-        self.totals.grew(model, grown);
+        totals.grew(model, grown);
     }
+}
 
-    fn ended(&mut self, failure: Option<String>) {
-        let turn_id = None;
-        self.observed.push(Observation::Ended { failure, turn_id });
+fn item(item: Option<Item<'_>>, observed: &mut Vec<Observation>) {
+    let Some(item) = item.filter(|item| item.kind == "agent_message") else {
+        return;
+    };
+    if let Some(text) = item.text.filter(|text| !text.is_empty()) {
+        let message_id = item.id;
+        observed.push(Observation::Message { text, message_id });
     }
+}
+
+fn ended(failure: Option<String>, observed: &mut Vec<Observation>) {
+    let turn_id = None;
+    observed.push(Observation::Ended { failure, turn_id });
 }

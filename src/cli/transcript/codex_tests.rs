@@ -11,8 +11,8 @@ fn rollout(baseline: Usage) -> CodexRollout {
     CodexRollout::new(TranscriptContext::new(AgentMode::Interactive, baseline))
 }
 
-fn stream(baseline: Usage) -> CodexStream {
-    let mut stream = CodexStream::new(TranscriptContext::new(AgentMode::Headless, baseline));
+fn stream(baseline: Usage) -> Box<dyn Transcript> {
+    let mut stream = codex_stream(TranscriptContext::new(AgentMode::Headless, baseline));
     stream.model_is("gpt-5.5");
     stream
 }

@@ -160,7 +160,7 @@ fn read(name: &str) -> Option<Usage> {
         "rollout" => CodexRollout::new(interactive()).read(Some(&path)),
         "stream-json" => Ok(ClaudeStream::new(headless()).feed(&fs::read(&path).unwrap())),
         "exec-json" => {
-            let mut stream = CodexStream::new(headless());
+            let mut stream = codex_stream(headless());
             // The recording is of this model; its stream does not say so.
             stream.model_is("gpt-5.5");
             Ok(stream.feed(&fs::read(&path).unwrap()))

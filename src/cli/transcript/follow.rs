@@ -16,8 +16,16 @@ use std::path::Path;
 
 /// What the records of one CLI mean.
 pub(super) trait Record: Default + Send {
+    /// Of a stream that is read on at `offset`, with these totals up to there.
+    fn at(_offset: u64, _baseline: &Usage) -> Self {
+        Self::default()
+    }
+
     /// Takes one record, a JSON object.
     fn take(&mut self, record: &[u8], totals: &mut Totals, observed: &mut Vec<Observation>);
+
+    /// Tells the model that the run is known to work with.
+    fn model_is(&mut self, _model: &str) {}
 }
 
 /// A reader of a transcript file.
@@ -44,9 +52,9 @@ struct State<R> {
 }
 
 impl<R: Record> State<R> {
-    fn new(totals: Totals) -> Self {
+    fn new(records: R, totals: Totals) -> Self {
         Self {
-            records: R::default(),
+            records,
             totals,
             observed: Vec::new(),
         }
@@ -70,7 +78,7 @@ impl<R: Record> FileReader<R> {
             mode: _,
         } = context;
         Self {
-            state: State::new(Totals::new(prices, &baseline)),
+            state: State::new(R::default(), Totals::new(prices, &baseline)),
             file: None,
             start: (offset, baseline.clone()),
             told: baseline,
@@ -89,7 +97,7 @@ impl<R: Record> FileReader<R> {
             self.start.0 = 0;
         } else if *offset > 0 {
             let prices = self.state.totals.prices().clone();
-            let mut again = State::new(Totals::new(prices, &Usage::default()));
+            let mut again = State::new(R::default(), Totals::new(prices, &Usage::default()));
             file.read(Some(*offset), |line| again.line(line))?;
             again.observed.clear();
             again.totals.contained_in(baseline);
@@ -133,7 +141,7 @@ impl<R: Record> StreamReader<R> {
             mode: _,
         } = context;
         Self {
-            state: State::new(Totals::new(prices, &baseline)),
+            state: State::new(R::at(offset, &baseline), Totals::new(prices, &baseline)),
             lines: Lines::at(offset),
             told: baseline,
         }
@@ -159,5 +167,8 @@ impl<R: Record> Transcript for StreamReader<R> {
         let mut observed = std::mem::take(&mut state.observed);
         with_totals(&mut observed, told, state.totals.usage(lines.consumed()));
         observed
+    }
+    fn model_is(&mut self, model: &str) {
+        self.state.records.model_is(model);
     }
 }

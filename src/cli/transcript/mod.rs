@@ -19,7 +19,7 @@ mod totals;
 
 pub use claude::ClaudeTranscript;
 pub use codex_rollout::CodexRollout;
-pub use codex_stream::CodexStream;
+pub use codex_stream::codex_stream;
 pub use gemini::{gemini_chat, gemini_stream};
 pub use opencode::opencode_stream;
 pub use qwen::{qwen_chat, qwen_stream};

@@ -4,7 +4,6 @@ import type { components, paths } from "./schema";
 
 export type Schemas = components["schemas"];
 export type Run = Schemas["RunView"];
-export type Status = Schemas["StatusView"];
 export type Project = Schemas["ProjectView"];
 /** The generated types take an object without listed keys for an empty one. */
 type Open<T> = Omit<T, "provider_config"> & { provider_config: Record<string, unknown> };

@@ -21,7 +21,10 @@ function listen(listener: () => void) {
   };
 }
 
-/** Milliseconds of the epoch, renewed every second while somebody looks. */
-export function useNow(): number {
-  return useSyncExternalStore(listen, () => now);
+/**
+ * Milliseconds of the epoch in whole steps of `step`, while somebody looks: what needs no seconds is
+ * not rendered anew for them.
+ */
+export function useNow(step = 1000): number {
+  return useSyncExternalStore(listen, () => (step > 1000 ? Math.floor(now / step) * step : now));
 }

@@ -6,7 +6,8 @@ import type { Run } from "@/api/client";
 import { agentsQuery } from "@/api/queries";
 import { count, firstLine, money, span } from "@/lib/format";
 import { canContinue, canDelete, canQueue, canStop, tried, useRunCalls } from "@/runs/actions";
-import { DiffCount, reasonOf } from "@/runs/row";
+import { reasonOf } from "@/runs/reason";
+import { DiffCount } from "@/runs/row";
 import { Button } from "@/ui/button";
 import { Confirm, Dialog } from "@/ui/dialog";
 import { TextArea } from "@/ui/field";
@@ -32,9 +33,7 @@ function MessageDialog({ run, onClose }: { run: Run; onClose: () => void }) {
   const send = async () => {
     if (text.trim() === "" || busy) return;
     setBusy(true);
-    const sent = await tried("The message did not reach the agent", () =>
-      queues ? calls.enqueue(run.id, text) : calls.goOn(run.id, text),
-    );
+    const sent = await tried("The message did not reach the agent", () => calls.send(run, text));
     setBusy(false);
     if (sent) onClose();
   };

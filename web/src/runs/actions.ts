@@ -6,8 +6,7 @@ import { placeRun } from "@/api/sync";
 import { failed } from "@/ui/toast";
 
 /** A process is alive or being launched. */
-export const isLive = (run: Run) => run.process.alive || run.status === "queued";
-export const canStop = isLive;
+export const canStop = (run: Run) => run.process.alive || run.status === "queued";
 /** A message reaches the agent: by resuming its session, or typed into the living CLI. */
 export const canContinue = (run: Run) =>
   run.session_id !== null && run.status !== "running" && run.status !== "queued";
@@ -26,17 +25,21 @@ export function runCalls(client: QueryClient) {
     placeRun(client, run as Run);
     return run as Run;
   };
+  const goOn = async (id: string, message: string) =>
+    placed(await data(api.POST("/api/runs/{id}/continue", { ...path(id), body: { message } })));
+  const enqueue = async (id: string, message: string) => {
+    await data(api.POST("/api/runs/{id}/queue", { ...path(id), body: { message } }));
+    await client.invalidateQueries({ queryKey: keys.queue(id) });
+  };
   return {
     cancel: async (id: string) => placed(await data(api.POST("/api/runs/{id}/cancel", path(id)))),
     pause: async (id: string) => placed(await data(api.POST("/api/runs/{id}/pause", path(id)))),
-    goOn: async (id: string, message: string) =>
-      placed(await data(api.POST("/api/runs/{id}/continue", { ...path(id), body: { message } }))),
+    /** Gives the agent a message: now, or after the turn that it is at. */
+    send: async (run: Run, message: string) => {
+      await (canQueue(run) ? enqueue : goOn)(run.id, message);
+    },
     notify: async (id: string, notify: boolean) =>
       placed(await data(api.POST("/api/runs/{id}/notify", { ...path(id), body: { notify } }))),
-    enqueue: async (id: string, message: string) => {
-      await data(api.POST("/api/runs/{id}/queue", { ...path(id), body: { message } }));
-      await client.invalidateQueries({ queryKey: keys.queue(id) });
-    },
     remove: async (id: string) => {
       await data(api.DELETE("/api/runs/{id}", path(id)));
       client.setQueryData<Run[]>(keys.runs, (runs) => runs?.filter((run) => run.id !== id));

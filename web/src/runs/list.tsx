@@ -26,7 +26,7 @@ export function RunList() {
   const runs = useQuery(runsQuery());
   const projects = useQuery(projectsQuery());
   const [filter, setFilter] = useState("");
-  const minute = Math.floor(useNow() / 60_000) * 60_000;
+  const minute = useNow(60_000);
   const navigate = useNavigate();
   const { runId } = useParams({ strict: false });
   const search = useRef<HTMLInputElement>(null);

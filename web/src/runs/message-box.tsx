@@ -63,9 +63,7 @@ export function MessageBox({ run }: { run: Run }) {
   const send = async () => {
     if (text.trim() === "" || busy) return;
     setBusy(true);
-    const sent = await tried("The message did not reach the agent", () =>
-      queues ? calls.enqueue(run.id, text) : calls.goOn(run.id, text),
-    );
+    const sent = await tried("The message did not reach the agent", () => calls.send(run, text));
     setBusy(false);
     if (sent) change("");
     box.current?.focus();

@@ -7,8 +7,6 @@ import { Age } from "@/ui/time";
 import { hasChanges } from "./actions";
 import { reasonOf } from "./reason";
 
-export { reasonOf } from "./reason";
-
 /** Lines added and removed since the run began; nothing while there are none. */
 export function DiffCount({ runId }: { runId: string }) {
   const run = useQuery({ ...runQuery(runId), enabled: false }).data; // what is known, not asked for

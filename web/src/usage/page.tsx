@@ -56,7 +56,7 @@ export function UsagePage() {
   const projects = useQuery(projectsQuery());
   const { project, days: asked = FIRST_PERIOD } = useSearch({ from: "/usage" });
   const navigate = useNavigate({ from: "/usage" });
-  const minute = Math.floor(useNow() / 60_000) * 60_000;
+  const minute = useNow(60_000);
   const agents = useQueries({
     queries: (projects.data ?? []).map(({ id }) => agentsQuery(id)),
     combine: (answers) =>

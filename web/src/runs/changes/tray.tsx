@@ -31,9 +31,7 @@ export function Tray({ run, entries, onGo }: Props) {
   const reaches = queues || canContinue(run);
   const send = async () => {
     setBusy(true);
-    const sent = await tried("The comments did not reach the agent", () =>
-      queues ? calls.enqueue(run.id, text) : calls.goOn(run.id, text),
-    );
+    const sent = await tried("The comments did not reach the agent", () => calls.send(run, text));
     setBusy(false);
     if (!sent) return;
     review.clear();

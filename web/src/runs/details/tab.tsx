@@ -16,7 +16,7 @@ const REDRAW_MS = 5000;
 function Turns({ run }: TabProps) {
   const client = useQueryClient();
   const facts = useQuery(factsQuery(client, run.id));
-  const now = Math.floor(useNow() / REDRAW_MS) * REDRAW_MS;
+  const now = useNow(REDRAW_MS);
   const works = run.status === "running";
   const moment = works ? now : Date.parse(run.updated_at);
   const turns = useMemo(() => turnsOf(facts.data ?? [], moment), [facts.data, moment]);

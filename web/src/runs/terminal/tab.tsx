@@ -5,7 +5,7 @@ import { useStored } from "@/lib/stored";
 import { useDark } from "@/lib/theme";
 import { Empty } from "@/ui/panes";
 import { failed, told } from "@/ui/toast";
-import { reasonOf } from "../row";
+import { reasonOf } from "../reason";
 import type { TabProps } from "../run-page";
 import { KeyRow } from "./key-row";
 import { fontReady } from "./screen";

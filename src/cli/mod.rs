@@ -338,7 +338,7 @@ mod tests {
 
     #[test]
     fn a_limit_is_the_clis_own_where_its_launch_line_has_it() {
-        for name in ["claude-code", "codex", "demo"] {
+        for name in ["claude-code", "codex", "gemini", "qwen", "demo"] {
             for (word, mode) in [
                 ("interactive", AgentMode::Interactive),
                 ("headless", AgentMode::Headless),

@@ -3,13 +3,30 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 CARGO ?= cargo
 BIND ?= 127.0.0.1:3000
+# Of `make fuzz`: how long each target runs, and which
+FUZZ_SECONDS ?= 600
+FUZZ_TARGETS ?= $(notdir $(wildcard tests/fuzz/corpus/*))
+# Of `make soak`
+SOAK_MINUTES ?= 30
+FUZZ = --fuzz-dir tests/fuzz --sanitizer none
+CARGO_FUZZ = 0.13.2
 # The real CLIs that tests drive, kept outside the clone
 export ABBADO_TEST_PROGRAMS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/abbado-test-programs
 
-.PHONY: run demo test check prove bench audit openapi ui node tools programs chromium
+# Last of all tests, over the folder that all of them had for what is temporary
+LEAKS = ABBADO_TESTS_FOLDER="$$TMPDIR" TMPDIR=/tmp $(CARGO) test --locked --features test-faults --test leaks \
+  $(if $(filter prove,$@),--release) -- --nocapture --test-threads=1
+
+# That the benches run, in the profile of the tests: their figures mean nothing there
+BENCHES_RUN = $(CARGO) test --locked --features test-faults --bench parts -- --test; \
+  $(CARGO) test --locked --features test-faults --bench system -- --quick; \
+  $(CARGO) test --locked --features test-faults --bench system -- --quick growth soak
+
+.PHONY: run demo test check prove fuzz screenshots bench growth soak audit openapi ui node tools programs schemathesis chromium peers nchan terminado
 
 ## run: builds and starts the server with its UI
 run: tools ui
+	$(CARGO) build --release --locked
 	$(CARGO) run --release --locked -- serve --bind $(BIND)
 
 ## demo: one scripted run in a scratch repository, from queued to completed
@@ -17,9 +34,12 @@ demo: tools
 	$(CARGO) run --locked -- demo
 
 ## test: everything that must hold; one test at a time, since each starts processes of its own
-test: tools programs ui chromium
-	$(CARGO) test --locked --features test-faults -- --test-threads=1
-	cd web && npm test && npm run e2e
+test: tools programs schemathesis ui chromium peers nchan terminado
+	export TMPDIR=$$(mktemp -d /tmp/at.XXXXXX); \
+	$(CARGO) test --locked --features test-faults -- --test-threads=1; \
+	$(BENCHES_RUN); \
+	(cd web && npm test && npm run e2e); \
+	$(LEAKS) && rmdir "$$TMPDIR"
 
 ## check: formatting, lints, the shape of the code, and that the UI's client fits the API
 check: tools ui
@@ -29,15 +49,53 @@ check: tools ui
 	cd web && npm run check && npm run api:check
 
 ## prove: the long counts; one test at a time, as in `test`
-prove: tools programs ui chromium
-	ABBADO_PROVE=1 $(CARGO) test --locked --release --features test-faults -- --test-threads=1
-	cd web && npm test && ABBADO_BIN=../target/release/abbado npm run e2e
+prove: tools programs schemathesis ui chromium
+	export TMPDIR=$$(mktemp -d /tmp/at.XXXXXX); \
+	ABBADO_PROVE=1 $(CARGO) test --locked --release --features test-faults -- --test-threads=1; \
+	(cd web && npm test && ABBADO_PROVE=1 ABBADO_BIN=../target/release/abbado npm run e2e); \
+	$(LEAKS) && rmdir "$$TMPDIR"
+
+## fuzz: every fuzz target for FUZZ_SECONDS by libFuzzer, on the toolchain that all else is built with
+fuzz: tools
+	@cargo fuzz --version 2>/dev/null | grep -qF "$(CARGO_FUZZ)" || { \
+	  echo "installing cargo-fuzz $(CARGO_FUZZ)"; $(CARGO) install --locked cargo-fuzz --version $(CARGO_FUZZ); }
+	$(CARGO) fuzz build $(FUZZ)
+	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; fast=$${TMPDIR:-/tmp}; [ ! -d /dev/shm ] || fast=/dev/shm; \
+	for target in $(FUZZ_TARGETS); do \
+	  new=$$(mktemp -d); \
+	  TMPDIR=$$fast $(CARGO) fuzz run $(FUZZ) $$target "$$new" tests/fuzz/corpus/$$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=4096 -dict=tests/fuzz/words.dict \
+	    >"$$log" 2>&1 || { tail -40 "$$log"; echo "$$target crashed"; rm -rf "$$new"; exit 1; }; \
+	  rm -rf "$$new"; \
+	  awk -v target=$$target '/^Done/ { n = $$2; s = $$5 } \
+	    END { if (n == 0) exit 1; print target ": " n " executions in " s " s, no crash" }' "$$log"; \
+	done
+
+## screenshots: every screen, wide and on a phone, in both themes, into web/screenshots
+screenshots: tools ui chromium
+	$(CARGO) build --locked --features test-faults
+	cd web && ABBADO_SCREENSHOTS=screenshots npm run e2e -- tests/screens.e2e.ts
 
 ## bench: ratios, each measured beside its limit in one run
-bench: tools
-	$(CARGO) bench --locked --bench hooks
+bench: tools peers nchan terminado
+	$(CARGO) bench --locked --bench system
 	$(CARGO) bench --locked --bench branches
-	$(CARGO) bench --locked --bench worktrees
+
+## nchan: the peer of event streams, unpacked and not installed, so that no service of it is started
+nchan:
+	@test -e /usr/lib/nginx/modules/ngx_nchan_module.so -o -e "$$ABBADO_TEST_PROGRAMS/nginx/usr/sbin/nginx" || { \
+	  echo "unpacking nginx and libnginx-mod-nchan (Debian packages) into $$ABBADO_TEST_PROGRAMS/nginx"; \
+	  apt-get update -q; mkdir -p "$$ABBADO_TEST_PROGRAMS/nginx"; cd "$$ABBADO_TEST_PROGRAMS/nginx"; \
+	  apt-get download -q nginx libnginx-mod-nchan; for package in *.deb; do dpkg -x "$$package" .; done; rm *.deb; }
+
+## growth: what more events, readers and runs cost, as plots in docs/performance (about 5 minutes)
+growth: tools
+	$(CARGO) bench --locked --bench system -- growth
+
+## soak: SOAK_MINUTES of mixed load, and what grew meanwhile
+soak: tools
+	@echo "the soak takes $(SOAK_MINUTES) minutes"
+	$(CARGO) bench --locked --bench system -- soak --minutes $(SOAK_MINUTES)
 
 ## audit: licences, bans and sources of dependencies (needs cargo-deny, installed on first use)
 audit:
@@ -91,3 +149,30 @@ programs:
 	  (cd node_modules/opencode-ai; node postinstall.mjs); \
 	  for cli in codex gemini qwen opencode; do node_modules/.bin/$$cli --version; done; \
 	  cp package-lock.json installed.json; }
+
+# Programs of Python: what they are called, their folder in ABBADO_TEST_PROGRAMS, their requirements
+define PYTHON_PROGRAM
+	@cmp -s $(3) "$$ABBADO_TEST_PROGRAMS/$(2)/installed.txt" || { \
+	  python3 -c 'import venv, ensurepip' 2>/dev/null || { \
+	    echo "installing python3 and python3-venv (Debian packages)"; \
+	    apt-get update -q && apt-get install -y -q python3 python3-venv; }; \
+	  echo "installing $(1) into $$ABBADO_TEST_PROGRAMS/$(2)"; \
+	  mkdir -p "$$ABBADO_TEST_PROGRAMS"; \
+	  python3 -m venv --clear "$$ABBADO_TEST_PROGRAMS/$(2)"; \
+	  "$$ABBADO_TEST_PROGRAMS/$(2)/bin/pip" install -q --disable-pip-version-check --require-hashes \
+	    -r $(3); \
+	  cp $(3) "$$ABBADO_TEST_PROGRAMS/$(2)/installed.txt"; }
+endef
+
+## schemathesis: what asks the server by its openapi.json, at the versions of tests/schemathesis
+schemathesis:
+	$(call PYTHON_PROGRAM,Schemathesis,schemathesis,tests/schemathesis/requirements.txt)
+
+## peers: what the bench measures beside us, from Debian packages
+peers:
+	@command -v tmux >/dev/null && command -v curl >/dev/null || { \
+	  echo "installing tmux and curl (Debian packages)"; apt-get update -q && apt-get install -y -q tmux curl; }
+
+## terminado: Jupyter's terminal server, at the versions of benches/system/peers
+terminado:
+	$(call PYTHON_PROGRAM,terminado,terminado,benches/system/peers/requirements.txt)

@@ -2,7 +2,8 @@
 //!
 //! Up: lock the data folder → open the log → start the actors → look after live runs → listen →
 //! write down the address. Down: take no more requests → wait for those under way, and for the
-//! message under way → end streams → stop listening → let the writer finish. Holders, and the CLIs in them, live on.
+//! message under way → end streams → stop listening → let the writer finish and make
+//! the database whole. Holders, and the CLIs in them, live on.
 
 use crate::{
     config::Config,
@@ -10,7 +11,10 @@ use crate::{
     runtime::Runtime,
     store::{self, Location},
 };
-use nix::fcntl::{Flock, FlockArg};
+use nix::{
+    fcntl::{Flock, FlockArg},
+    sys::resource::{Resource, getrlimit, setrlimit},
+};
 use std::{
     fs::File,
     io::Write,
@@ -19,15 +23,22 @@ use std::{
     path::Path,
     time::{Duration, Instant},
 };
-use tokio::sync::mpsc;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc,
+};
 
 /// Batches between the writer and the broadcaster; a full one holds the writer back.
 const BATCHES_MAX: usize = 64;
 /// A lock is waited for so long: a child that a killed server was just starting holds it until it
 /// has become the other program.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
-/// All of the way down takes no longer.
+/// Enough for 1,024 readers of streams, 256 live runs and their viewers.
+const OPEN_FILES: u64 = 8192;
+/// All of the way down takes no longer, but for the database.
 const SHUTDOWN: Duration = Duration::from_secs(4);
+/// Nor does making the database whole.
+const CLOSING: Duration = Duration::from_millis(800);
 
 /// One server a data folder.
 pub struct FolderLock(#[expect(dead_code, reason = "held for its drop")] Flock<File>);
@@ -77,6 +88,7 @@ pub async fn serve(
     until: impl Future<Output = ()>,
 ) -> Result<(), String> {
     let gate = http::gate_config(&config)?;
+    allow_open_files();
     let _lock = FolderLock::take(&config.data_dir)?;
     let listener = http::listen(config.bind)?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
@@ -97,9 +109,12 @@ pub async fn serve(
     let server = http::server(runtime.clone(), gate, listener)?;
     let handle = server.handle();
     actix::spawn(server);
+    // Before anybody knows that we are here: a signal that comes at once is heard, too.
+    let (mut terminate, mut interrupt) = signals()?;
     listening(address);
     tokio::select! {
-        signalled = wait_for_signal() => signalled?,
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
         () = until => {}
     }
     log::info!("The server shuts down; runs live on in their holders.");
@@ -112,8 +127,28 @@ pub async fn serve(
     if tokio::time::timeout(SHUTDOWN, down).await.is_err() {
         log::warn!("Some requests were still under way at shutdown.");
     }
+    let closed = tokio::time::timeout(CLOSING, runtime.shared.writer.close());
+    if closed.await.is_err() {
+        log::warn!("The database was still busy at shutdown; its WAL holds what is not in it.");
+    }
     forget_server_file(&config);
     Ok(())
+}
+
+/// Raises this process's soft limit of open files, which is often 1,024, as far as it may be. What
+/// it starts inherits the limit, which is low enough for programs that look at each number up to it.
+fn allow_open_files() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
+        let wanted = soft.max(OPEN_FILES.min(hard));
+        setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).map(|()| wanted)
+    });
+    match raised {
+        Ok(limit) if limit >= OPEN_FILES => {}
+        Ok(limit) => {
+            log::warn!(limit; "Only {limit} files may be open at once; {OPEN_FILES} are wanted.");
+        }
+        Err(error) => log::warn!("The limit of open files cannot be raised: {error}"),
+    }
 }
 
 /// An address a program on this machine can use, for one that listens everywhere.
@@ -153,14 +188,10 @@ fn forget_server_file(config: &Config) {
     }
 }
 
-async fn wait_for_signal() -> Result<(), String> {
-    use tokio::signal::unix::{SignalKind, signal};
+/// SIGTERM and SIGINT.
+fn signals() -> Result<(Signal, Signal), String> {
     let failed = |error: std::io::Error| format!("signals cannot be waited for: {error}");
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    let terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    Ok((terminate, interrupt))
 }

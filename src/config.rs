@@ -71,6 +71,16 @@ impl Config {
     /// # Errors
     /// One sentence for the person who started the server.
     pub fn read(flags: Flags) -> Result<Self, String> {
+        let config = Self::look(flags)?;
+        config.make_folders()?;
+        Ok(config)
+    }
+
+    /// Reads flags and environment, and changes nothing.
+    ///
+    /// # Errors
+    /// One sentence for the person who started the program.
+    pub fn look(flags: Flags) -> Result<Self, String> {
         let bind = flags
             .bind
             .or_else(|| text("ABBADO_BIND"))
@@ -92,10 +102,10 @@ impl Config {
         let idle = number("ABBADO_IDLE_MINUTES", IDLE_MINUTES_DEFAULT)?;
         let program = std::env::current_exe()
             .map_err(|error| format!("this program's own path is unknown: {error}"))?;
-        let config = Self {
+        Ok(Self {
             data_dir,
             bind,
-            token: text("ABBADO_TOKEN"),
+            token: token()?,
             allowed_hosts: text("ABBADO_ALLOWED_HOSTS").unwrap_or_default(),
             idle_minutes: idle,
             loopback_webhook: text("ABBADO_ALLOW_LOOPBACK_WEBHOOK").as_deref() == Some("1"),
@@ -108,9 +118,7 @@ impl Config {
             home,
             server_env: inherited(),
             program,
-        };
-        config.make_folders()?;
-        Ok(config)
+        })
     }
 
     /// Folder of a run's own files.
@@ -161,6 +169,14 @@ fn data_dir_default(home: &std::path::Path) -> PathBuf {
 )]
 fn text(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// An empty token is told as one, and refused at start: who sets `ABBADO_TOKEN` wants one, and
+/// must not be left without by a file that could not be read.
+fn token() -> Result<Option<String>, String> {
+    let told = std::env::var_os("ABBADO_TOKEN").map(OsString::into_string);
+    told.transpose()
+        .map_err(|_| "ABBADO_TOKEN must be of visible ASCII characters without blanks".to_owned())
 }
 
 fn number<T: std::str::FromStr>(name: &str, default: T) -> Result<T, String> {

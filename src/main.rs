@@ -12,7 +12,7 @@ const USAGE: &str = "\
 usage: abbado [serve] [--bind ADDR:PORT] [--data-dir DIR]   run the server (default)
        abbado demo                                          a scratch run from start to end
        abbado rebuild [--data-dir DIR]                      make the projection again from the log
-       abbado doctor [--data-dir DIR]                       look for trouble
+       abbado doctor [--data-dir DIR]                       look for trouble; changes nothing
        abbado version
        abbado hook | holder | demo-agent                    used by abbado itself
 ";
@@ -110,7 +110,7 @@ fn with_config(subcommand: Subcommand, flags: Flags) -> Result<(), String> {
     match subcommand {
         Subcommand::Demo => demo::run(),
         Subcommand::Rebuild => rebuild(&Config::read(flags)?),
-        Subcommand::Doctor => doctor::run(&Config::read(flags)?),
+        Subcommand::Doctor => doctor::run(&Config::look(flags)?),
         Subcommand::Serve
         | Subcommand::Version
         | Subcommand::Help

@@ -163,6 +163,33 @@ fn every_event_type_has_a_golden_sample() {
     }
 }
 
+/// docs/security.md promises nothing without a test.
+#[test]
+fn every_test_that_the_security_page_names_exists() {
+    let page = fs::read_to_string(root().join("docs/security.md")).unwrap();
+    let promised = page.split("## What is promised").nth(1).unwrap();
+    let table = promised.split("\n## ").next().unwrap();
+    let mut all: String = [root().join("src"), root().join("tests")]
+        .iter()
+        .flat_map(|folder| sources(folder))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    all += &fs::read_to_string(root().join("web/tests/security.e2e.ts")).unwrap();
+    let mut count = 0;
+    for row in table.lines().filter(|line| line.starts_with("| ")).skip(1) {
+        let tests = row.split('|').nth(2).unwrap();
+        let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "no test shows: {row}");
+        for name in names {
+            let is_there =
+                all.contains(&format!("fn {name}(")) || all.contains(&format!("\"{name}\""));
+            assert!(is_there, "there is no test {name}");
+            count += 1;
+        }
+    }
+    assert!(count > 30, "{count} tests are named");
+}
+
 /// The checked-in document is the one the code makes; `make openapi` writes it anew.
 #[test]
 fn openapi_is_current() {

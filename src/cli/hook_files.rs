@@ -1,7 +1,8 @@
 //! The files of a run folder that a CLI's hooks need.
 //!
-//! `hook` is a symbolic link to our own binary, which sees by its name what it is to do: so the
-//! CLI starts one process a hook, without a shell. `hook.token` is the run's secret.
+//! `hook` is a symbolic link to `abbado-hook` beside our own binary, or to the binary itself, which
+//! sees by its name what it is to do: so the CLI starts one process a hook, without a shell.
+//! `hook.token` is the run's secret.
 //!
 //! # Crash
 //! Every file is written aside and renamed; a launch writes all of them again but the secret, which
@@ -15,12 +16,15 @@ use std::path::{Path, PathBuf};
 
 /// Name of the link to the hook program.
 pub const HOOK: &str = "hook";
+/// Name of the program that is the hook program alone, beside our own.
+pub const PROGRAM: &str = "abbado-hook";
 /// Name of the file with the secret.
 pub const TOKEN: &str = "hook.token";
 /// Length of the secret: 256 bits in hexadecimal digits.
 pub const TOKEN_CHARS: usize = 64;
 
-/// Makes the secret if there is none, and points `hook` at the present binary.
+/// Makes the secret if there is none, and points `hook` at the present binary, or at the small one
+/// beside it.
 ///
 /// # Errors
 /// When a file cannot be written or the system has no random bytes.
@@ -82,7 +86,8 @@ pub(super) fn write_private(folder: &Path, name: &str, bytes: &[u8]) -> io::Resu
 fn point(run_dir: &Path, abbado: &Path) -> io::Result<()> {
     let aside = run_dir.join(".hook.new");
     remove(&aside)?;
-    symlink(abbado, &aside)?;
+    let small = abbado.with_file_name(PROGRAM);
+    symlink(if small.is_file() { &small } else { abbado }, &aside)?;
     fs::rename(&aside, run_dir.join(HOOK))
 }
 
@@ -122,6 +127,16 @@ mod tests {
             2,
             "nothing is left aside"
         );
+    }
+
+    #[test]
+    fn the_small_program_is_taken_where_there_is_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let programs = tempfile::tempdir().unwrap();
+        let small = programs.path().join(PROGRAM);
+        fs::write(&small, "").unwrap();
+        ensure(folder.path(), &programs.path().join("abbado")).unwrap();
+        assert_eq!(fs::read_link(folder.path().join(HOOK)).unwrap(), small);
     }
 
     #[test]

@@ -64,6 +64,7 @@ fn signal(name: &str, payload: &Value, speaker: &str) -> Signal {
             tool_name: text(payload, "tool_name").unwrap_or_default(),
             tool_input: payload.get("tool_input").cloned().unwrap_or(Value::Null),
             tool_use_id: text(payload, "tool_use_id"),
+            agent_id: text(payload, "agent_id"),
         }),
         "PostToolUse" | "PostToolUseFailure" => Signal::ToolResult(tool_result(name, payload)),
         "Notification" => notification(payload, speaker),
@@ -128,8 +129,9 @@ fn tool_result(name: &str, payload: &Value) -> ToolResult {
     ToolResult {
         tool_name: text(payload, "tool_name").unwrap_or_default(),
         tool_use_id: text(payload, "tool_use_id"),
-        tool_response: payload.get("tool_response").cloned(),
+        tool_response: value(payload, "tool_response"),
         error,
+        agent_id: text(payload, "agent_id"),
     }
 }
 
@@ -150,7 +152,7 @@ fn notification(payload: &Value, speaker: &str) -> Signal {
 
 fn permission(payload: &Value, speaker: &str) -> NeedsAttention {
     let tool_name = text(payload, "tool_name");
-    let tool_input = payload.get("tool_input").cloned();
+    let tool_input = value(payload, "tool_input");
     let tool = tool_name.as_deref().unwrap_or("a tool");
     let question = tool_input
         .as_ref()
@@ -215,6 +217,11 @@ fn failure(payload: &Value, speaker: &str) -> String {
             None => format!("{speaker} could not go on: {error}"),
         }
     })
+}
+
+/// What is told there; null tells nothing, and is read so from the log.
+fn value(payload: &Value, key: &str) -> Option<Value> {
+    payload.get(key).filter(|value| !value.is_null()).cloned()
 }
 
 fn text(payload: &Value, key: &str) -> Option<String> {

@@ -272,3 +272,17 @@ fn a_prompt_that_is_one_long_paste_is_its_text() {
         assert_eq!(prompt(other), other);
     }
 }
+
+#[test]
+fn a_call_in_a_subagent_names_it() {
+    let told = |name: &str| match recorded(&format!("2.1.330/hooks/{name}.json")).signal {
+        Signal::ToolCall(ToolCall { agent_id, .. })
+        | Signal::ToolResult(ToolResult { agent_id, .. }) => agent_id,
+        other => panic!("{name}: {other:?}"),
+    };
+    let subagent = told("PreToolUse.Bash.in-subagent");
+    assert!(subagent.is_some());
+    assert_eq!(told("PostToolUse.Bash.in-subagent"), subagent);
+    assert_eq!(told("PreToolUse.Bash"), None);
+    assert_eq!(told("PostToolUse.Bash"), None);
+}

@@ -11,6 +11,9 @@ pub mod run;
 pub mod secrets;
 pub mod settings;
 
+/// By this variable of their environment a run's processes are found.
+pub const RUN_ID_VARIABLE: &str = "ABBADO_RUN_ID";
+
 pub use agent::{Agent, AgentMode};
 pub use ids::{AgentId, EventId, MessageId, ProjectId, RepoId, RunId};
 pub use project::{Project, Repo};

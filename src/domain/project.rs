@@ -21,6 +21,9 @@ pub struct Project {
     /// When it was made.
     #[serde(with = "time")]
     pub created_at: Time,
+    /// Whether a worktree of each repo is kept ready for the next run.
+    #[serde(default)]
+    pub spare_worktrees: bool,
     /// How a worktree of it is made ready.
     #[serde(flatten)]
     pub set_up: SetUp,

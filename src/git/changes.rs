@@ -8,8 +8,13 @@
 //!
 //! Files come one by one, so that ten thousand of them need no more memory than one.
 
+mod cache;
+mod index;
 mod listing;
 mod patches;
+mod quick;
+mod seen;
+mod watched;
 
 use super::{
     GitError,
@@ -19,8 +24,11 @@ use super::{
     staging::Staging,
 };
 use crate::domain::run::event::WorktreeAt;
+pub use cache::StatsCache;
 use git2::{Oid, Repository};
+pub(super) use index::Index;
 use listing::Entry;
+pub(super) use seen::is_clean;
 use std::path::Path;
 
 /// Largest text that is shown, in bytes.
@@ -102,23 +110,38 @@ pub struct FileChange {
     pub truncated: bool,
 }
 
-/// Counts what was changed.
+/// Counts what was changed, for one who asks once.
+#[cfg(test)]
+pub(super) fn diff_stats(of: ChangesOf<'_>) -> Result<DiffStats, GitError> {
+    StatsCache::new(Path::new(""), &[]).diff_stats(of)
+}
+
+/// Counts what was changed in a worktree that has to be staged, or is gone.
 ///
 /// # Errors
 /// `NotARepository`, `UnknownRevision`, and those of starting `git`.
-pub fn diff_stats(of: ChangesOf<'_>) -> Result<DiffStats, GitError> {
+fn staged_stats(of: ChangesOf<'_>) -> Result<DiffStats, GitError> {
     let compared = Compared::open(of)?;
     Ok(listing::total(&compared.entries()?))
 }
 
-/// Tells each changed file, in the order of the paths, and how much it was in all.
+/// What was changed in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Changed {
+    /// How much, since the base commit.
+    pub total: DiffStats,
+    /// The worktree holds something that no commit of its branch has.
+    pub uncommitted: bool,
+}
+
+/// Tells each changed file, in the order of the paths, and what it was in all.
 ///
 /// # Errors
-/// Those of [`diff_stats`], and those of `each`, which end it.
+/// Those of [`StatsCache::diff_stats`], and those of `each`, which end it.
 pub fn changes(
     of: ChangesOf<'_>,
     each: &mut dyn FnMut(FileChange) -> Result<(), GitError>,
-) -> Result<DiffStats, GitError> {
+) -> Result<Changed, GitError> {
     let compared = Compared::open(of)?;
     let entries = compared.entries()?;
     let total = listing::total(&entries);
@@ -155,7 +178,8 @@ pub fn changes(
     for entry in waiting {
         each(compared.change(entry, Vec::new())?)?;
     }
-    Ok(total)
+    let uncommitted = compared.uncommitted()?;
+    Ok(Changed { total, uncommitted })
 }
 
 /// Two states of a repository.
@@ -258,6 +282,23 @@ impl Compared {
         let mut splitter = patches::Splitter::new();
         program.run_into(&mut |piece| splitter.take(piece, each))?;
         splitter.end(each)
+    }
+
+    /// Whether the staged worktree differs from the commit that is checked out there. Nothing can
+    /// be committed in one that is gone.
+    fn uncommitted(&self) -> Result<bool, GitError> {
+        let Present::Worktree(staging) = &self.present else {
+            return Ok(false);
+        };
+        let git = staging.git(COMPARISON).limit(HEAVY);
+        let options = [
+            "--cached",
+            "--name-only",
+            "--ignore-submodules=none",
+            "HEAD",
+        ];
+        let names = git.arg("diff-index").args(options).run()?;
+        Ok(!names.is_empty())
     }
 
     fn size(&self, blob: Option<Oid>) -> u64 {

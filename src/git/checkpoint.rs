@@ -137,7 +137,9 @@ fn commit(
     let head: Vec<_> = staging.head.iter().map(Oid::to_string).collect();
     let commit = keep::write_commit(&staging.place, &tree, &head, message)?;
     let reference = format!("{}{}", keep::checkpoint_refs(label.run_id), label.number);
+    crate::fault::point("checkpoint.before_ref");
     keep::set_ref(&staging.place, &reference, &commit)?;
+    crate::fault::point("checkpoint.after_ref");
     Ok(CheckpointAt {
         repo_id: worktree.repo_id,
         repo_name: worktree.name.clone(),

@@ -65,7 +65,7 @@ pub(super) fn commit_within(
             "abbado@localhost",
         ),
     ] {
-        if !place.is_configured(key)? {
+        if !place.is_configured(key) {
             for variable in variables {
                 program = program.env(variable, ours);
             }

@@ -199,7 +199,7 @@ pub enum ErrorKind {
 impl GitError {
     /// What it means to the one who asked.
     #[must_use]
-    pub const fn kind(&self) -> ErrorKind {
+    pub fn kind(&self) -> ErrorKind {
         match self {
             Self::InvalidName { .. } => ErrorKind::Invalid,
             Self::UnknownRevision { .. } => ErrorKind::Unknown,
@@ -219,6 +219,10 @@ impl GitError {
             | Self::WorktreeGone { .. }
             | Self::TooMuch { .. } => ErrorKind::Conflict,
             Self::TimedOut { .. } => ErrorKind::TimedOut,
+            // Another git is at work, or was killed and left its lock: git's words say what to do.
+            Self::Failed { stderr, .. } if stderr.contains(".lock': File exists") => {
+                ErrorKind::Conflict
+            }
             Self::FolderInTheWay { .. }
             | Self::Cancelled
             | Self::Failed { .. }

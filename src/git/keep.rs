@@ -54,7 +54,12 @@ pub fn keep_deleted(
     }
     let work_tree = repository.workdir().unwrap_or(repo_path);
     let place = Place::open(repository.path(), work_tree)?;
-    let record = write_record(&repository, &place, branch, &former)?;
+    // An earlier deletion that was cut off may have kept what is nowhere else by now.
+    let mut parents = former;
+    parents.extend(kept_before(&repository, &under));
+    parents.sort_unstable();
+    parents.dedup();
+    let record = write_record(&repository, &place, branch, &parents)?;
     wanted.push(("record", record));
     let mut made = Vec::with_capacity(wanted.len());
     for (kind, commit) in wanted {
@@ -81,6 +86,29 @@ fn write_record(
     let tree = empty.map_err(failed())?.to_string();
     let commit = write_commit(place, &tree, &parents, message)?;
     Oid::from_str(&commit).map_err(failed())
+}
+
+/// Whether an earlier deletion of the run, one that was cut off, kept its last checkpoint.
+///
+/// # Errors
+/// `NotARepository`.
+pub fn keeps_checkpoint(repo_path: &Path, run_id: RunId) -> Result<bool, GitError> {
+    let repository = repository::open(repo_path)?;
+    let name = format!("{}checkpoint", deleted_refs(run_id));
+    Ok(repository.find_reference(&name).is_ok())
+}
+
+/// The checkpoints that an earlier deletion of the run kept.
+fn kept_before(repository: &Repository, under: &str) -> Vec<Oid> {
+    let commit = |kind: &str| {
+        let reference = repository.find_reference(&format!("{under}{kind}")).ok()?;
+        reference.peel_to_commit().ok()
+    };
+    let record = commit("record").into_iter();
+    let parents = record.flat_map(|record| record.parent_ids().collect::<Vec<_>>());
+    parents
+        .chain(commit("checkpoint").map(|it| it.id()))
+        .collect()
 }
 
 /// What the refs name whose names begin so.

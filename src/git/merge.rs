@@ -1,7 +1,8 @@
 //! Merges a branch into another, in memory.
 //!
 //! Called under the repository's lock. Renames are followed and several merge bases are merged
-//! first, as `git merge` does. Merge drivers of the user's configuration are not run: libgit2
+//! first, as `git merge` does; where both sides had merged the other before and both renamed files,
+//! a merge may be refused as a conflict that git would make. Merge drivers of the user's configuration are not run: libgit2
 //! knows only the built-in ones, and takes any other for `text`.
 
 use super::{

@@ -17,7 +17,7 @@
 //! - `repository`: looks at what a user gave us.
 //! - `entries`: the records that a repository keeps of its worktrees.
 //! - `locks`: one lock a repository.
-//! - `worktree`, `submodules`, `lfs`, `removal`, `copy`: a run's folders.
+//! - `worktree`, `spare`, `submodules`, `lfs`, `removal`, `copy`: a run's folders.
 //! - `staging`, `checkpoint`, `nested`, `keep`, `deleted`: a run's work, kept.
 //! - `commit`, `push`, `rename`, `revert`: what people do with a run's work.
 //! - `changes`: a run's work, compared with what it began with.
@@ -51,6 +51,7 @@ mod removal;
 mod rename;
 mod repository;
 mod revert;
+mod spare;
 mod staging;
 mod submodules;
 mod worktree;
@@ -59,14 +60,16 @@ mod worktree;
 mod tests;
 
 pub use branches::{Branch, branches};
-pub use changes::{ChangesOf, DiffStats, FileChange, FileStatus, changes, diff_stats};
+#[cfg(test)]
+use changes::diff_stats;
+pub use changes::{Changed, ChangesOf, DiffStats, FileChange, FileStatus, StatsCache, changes};
 pub use checkpoint::{restore, take, take_always, tree_of};
 pub use commit::commit;
 pub use copy::{COPY_BYTES_MAX, COPY_FILES_MAX, copy_files};
 pub use delete::delete_user_branch;
 pub use deleted::{DeletedRun, deleted_runs, prune_deleted};
 pub use error::{ErrorKind, GitError};
-pub use keep::{drop_checkpoints, keep_deleted};
+pub use keep::{drop_checkpoints, keep_deleted, keeps_checkpoint};
 pub use lfs::missing_lfs;
 pub use locks::RepoLocks;
 pub use merge::{Merged, merge};
@@ -75,7 +78,10 @@ pub use push::{Pushed, RemoteOf, push, remote_of};
 pub use rebase::{REBASE_COMMITS_MAX, Rebased, rebase};
 pub use removal::{delete_branch, remove};
 pub use rename::{rename_branch, rename_everywhere};
-pub use repository::{Inspected, check_branch_free, inspect, resolve_commit};
+pub use repository::{Inspected, check_branch_free, check_branch_name, inspect, resolve_commit};
 pub use revert::{revert, take_up_again};
+pub use spare::{Spare, SpareSpec, forget_spares, make_spare, remove_spare, spares_on_disk};
 pub use submodules::fill_submodules;
-pub use worktree::{WorktreeSpec, add_all};
+#[cfg(test)]
+use worktree::add_all;
+pub use worktree::{WorktreeSpec, add_worktrees, date_index};

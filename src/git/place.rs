@@ -28,6 +28,8 @@ pub(super) struct Place {
     git_dir: PathBuf,
     work_tree: PathBuf,
     overrides: Vec<(OsString, OsString)>,
+    /// The configuration as `git config --list -z --show-scope` prints it.
+    listed: Vec<u8>,
 }
 
 impl Place {
@@ -45,6 +47,7 @@ impl Place {
             git_dir: git_dir.to_owned(),
             work_tree: work_tree.to_owned(),
             overrides: overrides(&listed),
+            listed,
         })
     }
 
@@ -68,16 +71,34 @@ impl Place {
         self.disarmed(Program::with_hooks(name, &self.git_dir))
     }
 
-    /// Whether a key has a value here.
-    ///
-    /// # Errors
-    /// Those of starting `git`.
-    pub(super) fn is_configured(&self, key: &str) -> Result<bool, GitError> {
-        match self.git("git config").args(["config", "--get", key]).run() {
-            Ok(value) => Ok(value.iter().any(|byte| !byte.is_ascii_whitespace())),
-            Err(GitError::Failed { .. }) => Ok(false),
-            Err(error) => Err(error),
+    /// The configuration that git sees here.
+    pub(super) fn configuration(&self) -> &[u8] {
+        &self.listed
+    }
+
+    /// The last value of a key, whose section and name are in lower case; an empty one for a key
+    /// without a value, which means "true".
+    pub(super) fn value(&self, key: &[u8]) -> Option<&[u8]> {
+        let mut last = None;
+        let mut fields = self.listed.split(|byte| *byte == 0);
+        while let (Some(_scope), Some(entry)) = (fields.next(), fields.next()) {
+            let mut halves = entry.splitn(2, |byte| *byte == b'\n');
+            if halves.next() == Some(key) {
+                last = Some(halves.next().unwrap_or_default());
+            }
         }
+        last
+    }
+
+    /// Whether a key has a value that the programs started here see: what disarms counts.
+    pub(super) fn is_configured(&self, key: &str) -> bool {
+        // As git lists them. No key that is asked for has upper case in its middle.
+        let key = key.to_ascii_lowercase();
+        let mut overrides = self.overrides.iter().rev();
+        let instead = overrides.find(|(known, _)| known == key.as_str());
+        let instead = instead.map(|(_, value)| value.as_encoded_bytes());
+        let value = instead.or_else(|| self.value(key.as_bytes()));
+        value.is_some_and(|value| value.iter().any(|byte| !byte.is_ascii_whitespace()))
     }
 
     fn disarmed<'a>(&self, program: Program<'a>) -> Program<'a> {

@@ -117,6 +117,8 @@ pub(super) struct Program<'a> {
     limit: Duration,
     input: Option<Vec<u8>>,
     cancelled: Option<&'a dyn Fn() -> bool>,
+    /// A status that is no failure.
+    also_fine: Option<i32>,
 }
 
 impl<'a> Program<'a> {
@@ -156,6 +158,7 @@ impl<'a> Program<'a> {
             limit: QUICK,
             input: None,
             cancelled: None,
+            also_fine: None,
         }
     }
 
@@ -195,6 +198,12 @@ impl<'a> Program<'a> {
         self
     }
 
+    /// Takes this exit status for success too.
+    pub(super) fn also_fine(mut self, status: i32) -> Self {
+        self.also_fine = Some(status);
+        self
+    }
+
     /// Lets the caller end it.
     pub(super) fn unless(mut self, cancelled: &'a dyn Fn() -> bool) -> Self {
         self.cancelled = Some(cancelled);
@@ -207,17 +216,7 @@ impl<'a> Program<'a> {
     /// `Failed` when it says so, `TimedOut`, `Cancelled`, `TooMuch` output, or `Io` when it
     /// cannot be started.
     pub(super) fn run(self) -> Result<Vec<u8>, GitError> {
-        let name = self.name;
-        let mut output = Vec::new();
-        self.run_into(&mut |piece| {
-            if output.len() + piece.len() > STDOUT_BYTES_MAX {
-                let what = format!("{name} answers more than {STDOUT_BYTES_MAX} bytes");
-                return Err(GitError::TooMuch { what });
-            }
-            output.extend_from_slice(piece);
-            Ok(())
-        })?;
-        Ok(output)
+        self.start()?.run()
     }
 
     /// Runs it to its end and hands on its output as it comes. When `sink` fails it is ended.
@@ -225,10 +224,18 @@ impl<'a> Program<'a> {
     /// # Errors
     /// Those of [`Program::run`], and those of `sink`.
     pub(super) fn run_into(
-        mut self,
+        self,
         sink: &mut dyn FnMut(&[u8]) -> Result<(), GitError>,
     ) -> Result<(), GitError> {
-        let started = Instant::now();
+        self.start()?.run_into(sink)
+    }
+
+    /// Starts it, to be waited for later.
+    ///
+    /// # Errors
+    /// `Io` when it cannot be started.
+    pub(super) fn start(mut self) -> Result<Started<'a>, GitError> {
+        let at = Instant::now();
         self.command
             .stdin(if self.input.is_some() {
                 Stdio::piped()
@@ -240,13 +247,16 @@ impl<'a> Program<'a> {
         let mut child = self.command.spawn().map_err(GitError::io(
             "starting git (is it installed and on the PATH?)",
         ))?;
-        let wired = self.wire(&mut child);
-        let outcome = wired.and_then(|pipes| self.follow(&pipes, started, sink));
-        if outcome.is_err() || matches!(outcome, Ok(None)) {
-            end_group(&child);
-        }
-        let status = child.wait().map_err(GitError::io("waiting for git"))?;
-        self.judge(status, &outcome?.unwrap_or_default())
+        let pipes = self.wire(&mut child);
+        let mut started = Started {
+            program: self,
+            at,
+            child,
+            pipes: None,
+            over: false,
+        };
+        started.pipes = Some(pipes?);
+        Ok(started)
     }
 
     /// Starts the threads that feed it and read from it.
@@ -268,24 +278,71 @@ impl<'a> Program<'a> {
             stderr: drain(stderr)?,
         })
     }
+}
+
+/// A `git` at work. One that nobody waits for to its end is ended.
+#[must_use = "it is ended when nobody waits for it"]
+pub(super) struct Started<'a> {
+    program: Program<'a>,
+    at: Instant,
+    child: Child,
+    /// None while it is wired.
+    pipes: Option<Pipes>,
+    /// It was waited for.
+    over: bool,
+}
+
+impl Started<'_> {
+    /// Waits for its end and returns its output.
+    ///
+    /// # Errors
+    /// Those of [`Program::run`].
+    pub(super) fn run(self) -> Result<Vec<u8>, GitError> {
+        let name = self.program.name;
+        let mut output = Vec::new();
+        self.run_into(&mut |piece| {
+            if output.len() + piece.len() > STDOUT_BYTES_MAX {
+                let what = format!("{name} answers more than {STDOUT_BYTES_MAX} bytes");
+                return Err(GitError::TooMuch { what });
+            }
+            output.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(output)
+    }
+
+    fn run_into(
+        mut self,
+        sink: &mut dyn FnMut(&[u8]) -> Result<(), GitError>,
+    ) -> Result<(), GitError> {
+        let outcome = self.follow(sink);
+        if outcome.is_err() || matches!(outcome, Ok(None)) {
+            end_group(&self.child);
+        }
+        let status = self.child.wait().map_err(GitError::io("waiting for git"))?;
+        self.over = true;
+        self.judge(status, &outcome?.unwrap_or_default())
+    }
 
     /// Hands its output on until it closed it; complaints are `None` when a helper keeps them
     /// open.
     fn follow(
         &self,
-        pipes: &Pipes,
-        started: Instant,
         sink: &mut dyn FnMut(&[u8]) -> Result<(), GitError>,
     ) -> Result<Option<Vec<u8>>, GitError> {
+        let program = &self.program;
+        let Some(pipes) = &self.pipes else {
+            return Ok(None);
+        };
         loop {
-            if self.cancelled.is_some_and(|cancelled| cancelled()) {
+            if program.cancelled.is_some_and(|cancelled| cancelled()) {
                 return Err(GitError::Cancelled);
             }
-            let left = self.limit.saturating_sub(started.elapsed());
+            let left = program.limit.saturating_sub(self.at.elapsed());
             if left.is_zero() {
                 return Err(GitError::TimedOut {
-                    program: self.name,
-                    limit: self.limit,
+                    program: program.name,
+                    limit: program.limit,
                 });
             }
             match pipes.stdout.recv_timeout(left.min(CANCEL_POLL)) {
@@ -299,7 +356,8 @@ impl<'a> Program<'a> {
     }
 
     fn judge(&self, status: ExitStatus, stderr: &[u8]) -> Result<(), GitError> {
-        if status.success() {
+        let also_fine = self.program.also_fine;
+        if status.success() || also_fine.is_some() && status.code() == also_fine {
             return Ok(());
         }
         let said = shown(stderr);
@@ -309,9 +367,21 @@ impl<'a> Program<'a> {
             said
         };
         Err(GitError::Failed {
-            program: self.name,
+            program: self.program.name,
             stderr,
         })
+    }
+}
+
+impl Drop for Started<'_> {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        end_group(&self.child);
+        if let Err(error) = self.child.wait() {
+            log::debug!(error:% = error; "A git program that was ended cannot be waited for.");
+        }
     }
 }
 

@@ -79,7 +79,7 @@ pub(super) fn push_within(
     let mut program = place.git_with_hooks("git push");
     let by_user = ["GIT_SSH_COMMAND", "GIT_SSH"];
     let by_user = by_user.iter().any(|name| std::env::var_os(name).is_some());
-    if !by_user && !place.is_configured("core.sshCommand")? {
+    if !by_user && !place.is_configured("core.sshCommand") {
         // ssh would ask on the terminal that the server was started from.
         program = program.env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes");
     }

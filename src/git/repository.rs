@@ -163,7 +163,10 @@ impl Tip {
 }
 
 /// Refuses what git would not take as a branch name, full ref names, and a leading `-`.
-pub(super) fn check_branch_name(branch: &str) -> Result<(), GitError> {
+///
+/// # Errors
+/// `InvalidName`.
+pub fn check_branch_name(branch: &str) -> Result<(), GitError> {
     let valid = Branch::name_is_valid(branch).unwrap_or(false)
         && !branch.starts_with("refs/")
         && branch != "@"

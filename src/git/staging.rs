@@ -98,6 +98,11 @@ impl Staging {
         }
     }
 
+    /// The copy of the worktree's index; none when it has no index.
+    pub(super) fn index_path(&self) -> Option<&Path> {
+        self.index.copied.then_some(self.index.path.as_path())
+    }
+
     /// Takes in all that git tracks or would track, ignored files aside.
     ///
     /// # Errors

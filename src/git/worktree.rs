@@ -1,31 +1,39 @@
 //! Makes a run's worktrees: in all repositories, or in none.
 //!
-//! Called by the runtime under the repositories' locks ([`super::RepoLocks`]), once a run and
-//! again when a run goes on after its worktrees went. The branch is made with the worktree, and
-//! the files are checked out in a second step: only then does the worktree's own configuration
-//! (conditions on its branch or folder) show, and can be disarmed.
+//! Called by the runtime once a run, and again when a run goes on after its worktrees went. The
+//! branch is made with the worktree, under the repository's lock ([`super::RepoLocks`]), and the
+//! files are checked out in a second step: only then does the worktree's own configuration
+//! (conditions on its branch or folder) show, and can be disarmed. That takes long and no lock,
+//! since the record and the branch are ours by then. With a spare worktree ([`super::spare`]) most
+//! files are there already.
 //!
 //! # Crash
 //! Any step may have been the last. The next attempt removes what the record in the repository
 //! proves to be ours and begins again; a branch with commits of its own is never moved.
 
 use super::{
-    GitError,
+    GitError, RepoLocks,
     entries::{self, Entry},
     place::Place,
-    program::HEAVY,
+    program::{HEAVY, Program},
     removal, repository,
+    spare::Spare,
 };
-use crate::domain::{RepoId, run::event::WorktreeAt};
+use crate::domain::{RUN_ID_VARIABLE, RepoId, RunId, run::event::WorktreeAt};
 use git2::{Oid, Repository};
+use nix::sys::{stat::futimens, time::TimeSpec};
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// A worktree that a run wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorktreeSpec {
+    /// The run; what makes the worktree has it in its environment, by which it is found should it
+    /// outlive a server that was killed.
+    pub run_id: RunId,
     /// The repo.
     pub repo_id: RepoId,
     /// Its name.
@@ -38,6 +46,9 @@ pub struct WorktreeSpec {
     pub base_commit: String,
     /// Folder to make: absolute, inside the data folder, of this run alone.
     pub path: PathBuf,
+    /// A worktree to begin with, when one was kept ready. It is used up, also when it turns out
+    /// not to fit.
+    pub spare: Option<Arc<Spare>>,
 }
 
 /// Makes all these worktrees, or none: on any failure what was made is removed, branches that
@@ -50,13 +61,14 @@ pub struct WorktreeSpec {
 /// # Errors
 /// `Cancelled` when `cancelled` said so, `BranchTaken` when the branch is checked out elsewhere,
 /// `FolderInTheWay`, `UnknownRevision` when a base commit is gone, and those of starting `git`.
-pub fn add_all(
+pub fn add_worktrees(
     specs: &[WorktreeSpec],
+    locks: &RepoLocks,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Vec<WorktreeAt>, GitError> {
     let mut made = Vec::with_capacity(specs.len());
     for spec in specs {
-        let added = Attempt::begin(spec).and_then(|attempt| {
+        let added = Attempt::begin(spec, locks).and_then(|attempt| {
             let outcome = attempt.add(cancelled);
             made.push(attempt);
             outcome
@@ -67,6 +79,15 @@ pub fn add_all(
         }
     }
     Ok(specs.iter().map(at).collect())
+}
+
+/// As [`add_worktrees`], where nobody else is at work.
+#[cfg(test)]
+pub(super) fn add_all(
+    specs: &[WorktreeSpec],
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Vec<WorktreeAt>, GitError> {
+    add_worktrees(specs, &RepoLocks::new(), cancelled)
 }
 
 fn at(spec: &WorktreeSpec) -> WorktreeAt {
@@ -81,6 +102,7 @@ fn at(spec: &WorktreeSpec) -> WorktreeAt {
 /// One worktree being made.
 struct Attempt<'a> {
     spec: &'a WorktreeSpec,
+    locks: &'a RepoLocks,
     repository: Repository,
     common_dir: PathBuf,
     base: Oid,
@@ -90,7 +112,7 @@ struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     /// Looks, changes nothing.
-    fn begin(spec: &'a WorktreeSpec) -> Result<Self, GitError> {
+    fn begin(spec: &'a WorktreeSpec, locks: &'a RepoLocks) -> Result<Self, GitError> {
         repository::check_branch_name(&spec.branch)?;
         let repository = repository::open(&spec.repo_path)?;
         let common_dir = repository::common_dir(&repository)?;
@@ -108,6 +130,7 @@ impl<'a> Attempt<'a> {
         let goes_on = tip.is_some_and(|tip| tip != base);
         Ok(Self {
             spec,
+            locks,
             repository,
             common_dir,
             base,
@@ -117,6 +140,66 @@ impl<'a> Attempt<'a> {
 
     fn add(&self, cancelled: &dyn Fn() -> bool) -> Result<(), GitError> {
         let spec = self.spec;
+        if let Some(spare) = &spec.spare {
+            match self.adopt(spare, cancelled) {
+                Ok(true) => return Ok(()),
+                Ok(false) => log::info!(run_id:% = spec.run_id; "A spare worktree did not fit."),
+                Err(GitError::Cancelled) => return Err(GitError::Cancelled),
+                Err(error) => {
+                    log::warn!(run_id:% = spec.run_id, error:% = error; "A spare worktree was not used.");
+                }
+            }
+        }
+        self.locked(|| {
+            self.make_room(cancelled)?;
+            self.register(cancelled)
+        })?;
+        crate::fault::point("set_up.worktree_registered");
+        let entry = self.entry()?.ok_or_else(|| self.gone())?;
+        // The record lies in the repository, the folder is new: what is in it now is ours.
+        let place = Place::open(&entry.admin, &spec.path)?;
+        self.check_out(&place, cancelled)
+    }
+
+    /// Brings a spare worktree here. False when it does not fit; what it left is cleared by
+    /// [`Self::make_room`].
+    fn adopt(&self, spare: &Spare, cancelled: &dyn Fn() -> bool) -> Result<bool, GitError> {
+        let spec = self.spec;
+        let Some(fitting) = spare.fitting(&self.repository, self.base)? else {
+            return Ok(false);
+        };
+        let moved = self.locked(|| {
+            self.make_room(cancelled)?;
+            if repository::branch_tip(&self.repository, &spec.branch)?.is_some() {
+                return Ok(false);
+            }
+            fitting.move_to(&spec.path, &spec.branch, self.base)
+        })?;
+        if !moved {
+            return Ok(false);
+        }
+        let Some(entry) = self.entry()? else {
+            return Ok(false);
+        };
+        let place = Place::open(&entry.admin, &spec.path)?;
+        if !fitting.is_configured_as(&place) {
+            return Ok(false);
+        }
+        if !fitting.is_at(self.base) {
+            self.check_out(&place, cancelled)?;
+        }
+        Ok(true)
+    }
+
+    /// Under the repository's lock.
+    fn locked<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.locks
+            .with(std::slice::from_ref(&self.common_dir), work)
+    }
+
+    /// Clears the path, and looks whether the branch is free.
+    fn make_room(&self, cancelled: &dyn Fn() -> bool) -> Result<(), GitError> {
+        let spec = self.spec;
         self.clear_leftovers()?;
         if entries::checked_out(&self.common_dir, &spec.branch)? {
             let (branch, repo) = (spec.branch.clone(), spec.repo_path.clone());
@@ -125,20 +208,14 @@ impl<'a> Attempt<'a> {
         if cancelled() {
             return Err(GitError::Cancelled);
         }
-        if let Some(parent) = spec.path.parent() {
-            fs::create_dir_all(parent).map_err(GitError::io("making the run's folder"))?;
-        }
-        self.register(cancelled)?;
-        let entry = self.entry()?.ok_or_else(|| self.gone())?;
-        // The record lies in the repository, the folder is new: what is in it now is ours.
-        Place::open(&entry.admin, &spec.path)?
-            .git("git reset")
-            .args(["-c", "checkout.workers=0"])
-            .args(["reset", "--hard", "--quiet", "--no-recurse-submodules"])
-            .limit(HEAVY)
-            .unless(cancelled)
-            .run()
-            .map(drop)
+        let parent = spec.path.parent().map_or(Ok(()), fs::create_dir_all);
+        parent.map_err(GitError::io("making the run's folder"))
+    }
+
+    /// Makes the files those of the commit that is checked out.
+    fn check_out(&self, place: &Place, cancelled: &dyn Fn() -> bool) -> Result<(), GitError> {
+        let reset = check_out(place).env(RUN_ID_VARIABLE, self.spec.run_id.to_string());
+        reset.unless(cancelled).run().map(drop)
     }
 
     /// Makes the branch, the record and an empty worktree.
@@ -146,6 +223,7 @@ impl<'a> Attempt<'a> {
         let work_tree = self.repository.workdir().ok_or_else(|| self.gone())?;
         let mut add = Place::open(self.repository.path(), work_tree)?
             .git("git worktree add")
+            .env(RUN_ID_VARIABLE, self.spec.run_id.to_string())
             .args([
                 "worktree",
                 "add",
@@ -197,7 +275,7 @@ impl<'a> Attempt<'a> {
     /// Takes back what was made. A failure here is told to the log and not to the caller, who
     /// has to hear what failed first; the next attempt finds the leftovers.
     fn undo(&self) {
-        let undone = self.clear_leftovers().and_then(|()| self.undo_branch());
+        let undone = self.locked(|| self.clear_leftovers().and_then(|()| self.undo_branch()));
         if let Err(error) = undone {
             log::warn!(repo_id:% = self.spec.repo_id, error:% = error;
                 "A half-made worktree could not be removed.");
@@ -212,6 +290,34 @@ impl<'a> Attempt<'a> {
         // In another's hands it stays, and is not ours.
         removal::delete_branch(&self.spec.repo_path, &self.spec.branch).map(drop)
     }
+}
+
+/// Lets the index of a worktree that was just made say that it is newer than its files. Git and we
+/// look into files that are not older than the index, in case they were changed within the same tick of
+/// the clock; of a fresh worktree these are many, and nobody was at work on them.
+///
+/// # Errors
+/// `WorktreeGone`, `NotARepository`, `Io`.
+pub fn date_index(at: &WorktreeAt, repo_path: &Path) -> Result<(), GitError> {
+    let common_dir = repository::common_dir(&repository::open(repo_path)?)?;
+    let index = entries::of_worktree(&common_dir, at)?.admin.join("index");
+    let index = fs::File::options().append(true).open(index);
+    index
+        .and_then(|index| {
+            Ok(futimens(
+                &index,
+                &TimeSpec::UTIME_OMIT,
+                &TimeSpec::UTIME_NOW,
+            )?)
+        })
+        .map_err(GitError::io("dating an index"))
+}
+
+/// Prepares a checkout of HEAD, over whatever is there.
+pub(super) fn check_out<'a>(place: &Place) -> Program<'a> {
+    let reset = place.git("git reset").args(["-c", "checkout.workers=0"]);
+    let reset = reset.args(["reset", "--hard", "--quiet", "--no-recurse-submodules"]);
+    reset.limit(HEAVY)
 }
 
 fn is_link(path: &Path) -> bool {

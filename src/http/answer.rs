@@ -16,14 +16,23 @@ use std::str::FromStr;
 /// Longest Idempotency-Key, in characters.
 const KEY_CHARS_MAX: usize = 255;
 
-/// Reads from the store on a blocking thread.
-pub async fn read<T: Send + 'static>(
+/// Reads from the store on a blocking thread. It is begun at once, and not when it is awaited.
+pub fn read<T, Q>(
     runtime: &Runtime,
-    query: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, ApiError> {
+    query: Q,
+) -> impl Future<Output = Result<T, ApiError>> + 'static + use<T, Q>
+where
+    T: Send + 'static,
+    Q: FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+{
     let reader = runtime.shared.reader.clone();
-    let outcome = actix_web::web::block(move || query(&reader)).await;
-    outcome.map_err(ApiError::fault)?.map_err(ApiError::from)
+    let reading = actix_web::web::block(move || query(&reader));
+    async {
+        reading
+            .await
+            .map_err(ApiError::fault)?
+            .map_err(ApiError::from)
+    }
 }
 
 /// An id out of a path; a malformed one is as unknown as any other.
@@ -33,7 +42,7 @@ pub fn id<T: FromStr>(text: &str, what: &str) -> Result<T, ApiError> {
 
 /// 404: there is none.
 pub fn unknown(what: &str) -> ApiError {
-    ApiError::not_found(format!("There is no such {what}."))
+    ApiError::not_found(what)
 }
 
 /// A JSON answer from JSON text.
@@ -138,12 +147,20 @@ impl From<StoreError> for ApiError {
                 "The disk is full; nothing was recorded. Make room and try again.",
                 5,
             ),
+            StoreError::Unwritable(_) => Self::unavailable(
+                "The database cannot be written; nothing was recorded. `abbado doctor` tells more.",
+                5,
+            ),
+            StoreError::Interrupted => Self::unavailable(
+                "The server failed on the way; look whether it was recorded, and try again if not.",
+                1,
+            ),
             StoreError::Closed => Self::unavailable("The server is shutting down.", 5),
             StoreError::Taken(what) if what.contains("idempotency") => {
                 Self::conflict("A request with this Idempotency-Key is under way.")
             }
             StoreError::Taken(_) => Self::conflict("That name is taken."),
-            StoreError::Missing => Self::not_found("It does not exist (any more)."),
+            StoreError::Missing => Self::missing("It does not exist (any more)."),
             StoreError::WrongSequence { .. }
             | StoreError::Duplicate
             | StoreError::Newer { .. }
@@ -165,7 +182,7 @@ impl From<AskError> for ApiError {
             AskError::Store(error) => error.into(),
             AskError::Work(fault) => match fault {
                 WorkFault::Invalid(why) => Self::malformed(why),
-                WorkFault::Missing(why) => Self::not_found(why),
+                WorkFault::Missing(why) => Self::missing(why),
                 WorkFault::Conflict(why) => Self::conflict(why),
                 WorkFault::Remote(why) => Self::remote(why),
                 WorkFault::Fault(why) => Self::fault(why),
@@ -173,7 +190,10 @@ impl From<AskError> for ApiError {
             AskError::Undeliverable(why) => Self::invalid("message", why),
             AskError::NotTaken(_) => Self::remote(sentence(&error)).with_code("message_not_taken"),
             AskError::World(why) => Self::fault(why),
-            AskError::ActorEnded => Self::fault(error),
+            AskError::ActorEnded => Self::unavailable(
+                "The run is read anew from its log; look whether this was recorded, and try again if not.",
+                1,
+            ),
             AskError::ShuttingDown => Self::unavailable("The server is shutting down.", 5),
         }
     }

@@ -66,7 +66,7 @@ fn makers(reader: &Reader, project: ProjectId) -> Result<Makers, StoreError> {
 fn fault(name: &str, error: GitError) -> ApiError {
     let why = format!("Repo '{name}': {error}.");
     match error.kind() {
-        ErrorKind::Unknown => ApiError::not_found(why),
+        ErrorKind::Unknown => ApiError::missing(why),
         ErrorKind::Invalid | ErrorKind::Unusable => ApiError::malformed(why),
         ErrorKind::Conflict => ApiError::conflict(why),
         ErrorKind::TimedOut | ErrorKind::Fault => ApiError::fault(error),

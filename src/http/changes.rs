@@ -123,10 +123,11 @@ pub(super) async fn diff_stats(
     let id: RunId = id(&path, "run")?;
     let repos = read(&runtime, move |reader| repos(reader, id)).await?;
     let repos = repos.ok_or_else(|| unknown("run"))?;
+    let shared = std::sync::Arc::clone(&runtime.shared);
     let counted = web::block(move || {
         let mut total = DiffStats::default();
         for repo in &repos {
-            let stats = git::diff_stats(repo.of(&repo.at()));
+            let stats = shared.stats.diff_stats(repo.of(&repo.at()));
             total.add(stats.map_err(|error| fault(&repo.name, error))?);
         }
         Ok::<_, ApiError>(total)
@@ -228,12 +229,13 @@ fn tell(repos: &[RepoRow], out: &mut Out) -> Result<(), ApiError> {
         out.text(&head);
         out.text(",\"files\":[");
         let mut between = "";
-        let stats = git::changes(repo.of(&repo.at()), &mut |file| {
+        let changed = git::changes(repo.of(&repo.at()), &mut |file| {
             out.text(std::mem::replace(&mut between, ","));
             out.value(&FileView::of(&file))
         });
-        total.add(stats.map_err(told)?);
-        out.text("]}");
+        let changed = changed.map_err(told)?;
+        total.add(changed.total);
+        out.text(&format!("],\"uncommitted\":{}}}", changed.uncommitted));
     }
     let DiffStats {
         files_changed,

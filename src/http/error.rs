@@ -87,6 +87,12 @@ impl ApiError {
         )
     }
 
+    /// 404 in a sentence of its own.
+    #[must_use]
+    pub fn missing(why: impl fmt::Display) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", why.to_string())
+    }
+
     /// 405: the path exists, the method does not; `allow` lists those that do.
     #[must_use]
     pub fn method_not_allowed(allow: &[&Method]) -> Self {

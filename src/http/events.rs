@@ -6,6 +6,7 @@
 
 use super::{
     answer::{array, id, ok, read, unknown},
+    connection::Requests,
     error::ApiError,
     extract::Query,
     metrics::Metrics,
@@ -14,23 +15,28 @@ use crate::{
     domain::{EventId, RunId, run::Event},
     runtime::{
         Runtime,
-        broadcaster::{Joined, Subscription, frame},
+        broadcaster::{Joined, Subscription},
+        replay::{Next, PAGE_LEN, Page, Replay},
     },
     store::{Reader, StoredEvent},
 };
-use actix_web::{HttpRequest, HttpResponse, http::header, web};
-use bytes::{Bytes, BytesMut};
-use futures_util::Stream;
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{self, HeaderValue},
+    web,
+};
+use bytes::Bytes;
+use futures_util::{Stream, future::LocalBoxFuture};
 use serde::Deserialize;
 use std::{
+    pin::Pin,
+    rc::Rc,
     sync::{Arc, atomic::Ordering},
+    task::{Context, Poll, ready},
     time::Duration,
 };
+use tokio::time::{Instant, Sleep, sleep};
 
-/// Events read from the log at once; about 200 KiB of frames.
-const REPLAY_LEN: u32 = 512;
-/// Bytes that may leave in one write.
-const WRITE_BYTES_MAX: usize = 256 * 1024;
 /// A comment line keeps proxies and clients from giving up.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -103,11 +109,11 @@ pub(super) async fn of_run(
     query: Query<StreamQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let id: RunId = id(&path, "run")?;
-    let after = place(&request, query.0.last_event_id.as_deref())?;
+    let after = resume_from(last_event_id(&request), query.0.last_event_id.as_deref())?;
     if !read(&runtime, move |reader| reader.run_exists(id)).await? {
         return Err(unknown("run"));
     }
-    stream(&runtime, &metrics, Some(id), after)
+    stream(&runtime, &metrics, &request, Some(id), after)
 }
 
 /// GET events/stream
@@ -119,8 +125,8 @@ pub(super) async fn of_all(
     request: HttpRequest,
     query: Query<StreamQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let after = place(&request, query.0.last_event_id.as_deref())?;
-    stream(&runtime, &metrics, None, after)
+    let after = resume_from(last_event_id(&request), query.0.last_event_id.as_deref())?;
+    stream(&runtime, &metrics, &request, None, after)
 }
 
 /// GET events/head
@@ -131,9 +137,16 @@ pub(super) async fn head(runtime: web::Data<Runtime>) -> Result<HttpResponse, Ap
     ok(&serde_json::json!({ "last_event_id": head }))
 }
 
-/// The place to go on from: the header that browsers send on reconnect, else the query.
-fn place(request: &HttpRequest, query: Option<&str>) -> Result<EventId, ApiError> {
-    let header = request.headers().get("Last-Event-ID");
+/// The header that browsers send when they connect again.
+fn last_event_id(request: &HttpRequest) -> Option<&HeaderValue> {
+    request.headers().get("Last-Event-ID")
+}
+
+/// The event to go on after: what the header says, else what the query says, else none.
+///
+/// # Errors
+/// 400 for what is no number of an event.
+pub fn resume_from(header: Option<&HeaderValue>, query: Option<&str>) -> Result<EventId, ApiError> {
     let text = match header {
         Some(value) => Some(value.to_str().unwrap_or("?")),
         None => query,
@@ -161,6 +174,7 @@ impl Drop for ReaderGuard {
 fn stream(
     runtime: &Runtime,
     metrics: &Arc<Metrics>,
+    request: &HttpRequest,
     run_id: Option<RunId>,
     after: EventId,
 ) -> Result<HttpResponse, ApiError> {
@@ -173,9 +187,11 @@ fn stream(
     }
     let follower = Follower {
         runtime: runtime.clone(),
-        run_id,
-        after,
+        connection: request.conn_data::<Rc<Requests>>().cloned(),
+        replay: Replay::new(run_id, after, PAGE_LEN),
         place: Place::Opening,
+        quiet: Box::pin(sleep(KEEP_ALIVE)),
+        written: Instant::now(),
         _guard: guard,
     };
     Ok(HttpResponse::Ok()
@@ -184,14 +200,20 @@ fn stream(
         .insert_header((header::CONTENT_ENCODING, "identity"))
         // A proxy must not collect frames either.
         .insert_header(("X-Accel-Buffering", "no"))
-        .streaming(follow(follower)))
+        .streaming(follower))
 }
 
+/// The bytes of a stream; it ends when the run is deleted, at shutdown, for a slow reader, and for
+/// one that has gone.
 struct Follower {
     runtime: Runtime,
-    run_id: Option<RunId>,
-    after: EventId,
+    connection: Option<Rc<Requests>>,
+    replay: Replay,
     place: Place,
+    /// Rings when nothing may have been written for [`KEEP_ALIVE`].
+    quiet: Pin<Box<Sleep>>,
+    /// When something was written last.
+    written: Instant,
     _guard: ReaderGuard,
 }
 
@@ -199,132 +221,117 @@ struct Follower {
 enum Place {
     /// Before the first byte.
     Opening,
-    /// Reading the log.
-    Replay,
-    /// In the live stream.
-    Live(Subscription),
+    /// Reading a piece of the log.
+    Replay(LocalBoxFuture<'static, Result<Page, ApiError>>),
+    /// At the head of the log.
+    Joining(LocalBoxFuture<'static, Joined>),
+    /// In the live stream; what it missed while it was joining goes first.
+    Live(std::vec::IntoIter<Bytes>, Subscription),
+    Over,
 }
 
-type Chunk = Result<Bytes, ApiError>;
+impl Stream for Follower {
+    type Item = Result<Bytes, ApiError>;
 
-/// The bytes of a stream; it ends when the run is deleted, at shutdown, or for a slow reader.
-fn follow(follower: Follower) -> impl Stream<Item = Chunk> {
-    futures_util::stream::unfold(follower, |mut follower| async move {
-        match follower.next().await {
-            Ok(Some(bytes)) => Some((Ok(bytes), follower)),
-            Ok(None) => None,
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if this.connection.as_ref().is_some_and(|it| it.has_ended()) {
+            this.place = Place::Over;
+        }
+        match ready!(this.poll_bytes(context)) {
+            Ok(Some(bytes)) => {
+                this.written = Instant::now();
+                Poll::Ready(Some(Ok(bytes)))
+            }
+            Ok(None) => Poll::Ready(None),
             Err(error) => {
                 // The status line has left; all that can be said now is the end of the stream.
                 log::warn!("An event stream ended: {error}.");
-                None
+                this.place = Place::Over;
+                Poll::Ready(None)
             }
         }
-    })
+    }
 }
 
 impl Follower {
-    async fn next(&mut self) -> Result<Option<Bytes>, ApiError> {
+    fn poll_bytes(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, ApiError>> {
         loop {
             match &mut self.place {
                 Place::Opening => {
-                    self.place = Place::Replay;
-                    return Ok(Some(Bytes::from_static(b"retry: 1000\n\n")));
+                    self.read_on();
+                    return Poll::Ready(Ok(Some(Bytes::from_static(b"retry: 1000\n\n"))));
                 }
-                Place::Replay => match self.replay().await? {
-                    Step::Bytes(bytes) => return Ok(Some(bytes)),
-                    Step::Again => {}
-                    Step::Ended => return Ok(None),
-                },
-                Place::Live(live) => return Ok(next_live(live).await),
-            }
-        }
-    }
-
-    /// One piece of the log; at its head, the step into the live stream.
-    async fn replay(&mut self) -> Result<Step, ApiError> {
-        let (run_id, after) = (self.run_id, self.after);
-        let (head, events) = read(&self.runtime, move |reader| {
-            // The head first: whatever comes after it is in the ring.
-            let head = reader.head()?;
-            Ok((head, reader.events_after(run_id, after, REPLAY_LEN)?))
-        })
-        .await?;
-        let more = events.len() == REPLAY_LEN as usize;
-        let deleted = run_id.is_some() && events.iter().any(|e| e.event_type == "run.deleted");
-        self.after = match events.last() {
-            Some(last) if more => last.id,
-            Some(last) => last.id.max(head),
-            None => after.max(head),
-        };
-        let mut bytes = BytesMut::new();
-        for event in &events {
-            bytes.extend_from_slice(&frame(event));
-        }
-        if deleted {
-            // The next look finds nothing to follow.
-            self.run_id = None;
-            self.after = EventId::MAX;
-            self.place = Place::Live(ended());
-            return Ok(Step::Bytes(bytes.freeze()));
-        }
-        if !more {
-            match self.runtime.subscribe(run_id, self.after).await {
-                Joined::Live(mut live) => {
-                    for frame in live.backlog.drain(..) {
-                        bytes.extend_from_slice(&frame);
+                Place::Replay(page) => {
+                    let page = ready!(page.as_mut().poll(context))?;
+                    let bytes = self.take(page);
+                    if !bytes.is_empty() {
+                        return Poll::Ready(Ok(Some(bytes)));
                     }
-                    self.place = Place::Live(live);
                 }
-                Joined::Behind => {}
-                Joined::Closed if bytes.is_empty() => return Ok(Step::Ended),
-                Joined::Closed => {}
+                Place::Joining(joined) => match ready!(joined.as_mut().poll(context)) {
+                    Joined::Live(mut live) => {
+                        let missed = std::mem::take(&mut live.backlog).into_iter();
+                        self.place = Place::Live(missed, live);
+                    }
+                    Joined::Behind => self.read_on(),
+                    Joined::Closed => self.place = Place::Over,
+                },
+                Place::Live(missed, live) => {
+                    if let Some(bytes) = missed.next() {
+                        return Poll::Ready(Ok(Some(bytes)));
+                    }
+                    return match live.live.poll_recv(context) {
+                        Poll::Ready(Some(bytes)) => {
+                            live.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
+                            Poll::Ready(Ok(Some(bytes)))
+                        }
+                        Poll::Ready(None) => Poll::Ready(Ok(None)),
+                        Poll::Pending => self.poll_quiet(context).map(|text| Ok(Some(text))),
+                    };
+                }
+                Place::Over => return Poll::Ready(Ok(None)),
             }
         }
-        if bytes.is_empty() {
-            Ok(Step::Again)
-        } else {
-            Ok(Step::Bytes(bytes.freeze()))
+    }
+
+    /// Begins to read the next piece, while the one before is still being sent.
+    fn read_on(&mut self) {
+        let replay = self.replay;
+        let page = read(&self.runtime, move |reader| replay.read(reader));
+        self.place = Place::Replay(Box::pin(page));
+    }
+
+    /// The frames of a piece; begins what comes after it.
+    fn take(&mut self, page: Page) -> Bytes {
+        let (bytes, next) = self.replay.take(page);
+        match next {
+            Next::Page => self.read_on(),
+            Next::End => self.place = Place::Over,
+            Next::Join => {
+                let (runtime, Replay { run_id, after, .. }) = (self.runtime.clone(), self.replay);
+                let joining = async move { runtime.subscribe(run_id, after).await };
+                self.place = Place::Joining(Box::pin(joining));
+            }
+        }
+        bytes
+    }
+
+    /// A comment after a quiet while.
+    fn poll_quiet(&mut self, context: &mut Context<'_>) -> Poll<Bytes> {
+        loop {
+            ready!(self.quiet.as_mut().poll(context));
+            let due = self.written + KEEP_ALIVE;
+            let over = due <= Instant::now();
+            let next = if over {
+                Instant::now() + KEEP_ALIVE
+            } else {
+                due
+            };
+            self.quiet.as_mut().reset(next);
+            if over {
+                return Poll::Ready(Bytes::from_static(b": still here\n\n"));
+            }
         }
     }
-}
-
-enum Step {
-    Bytes(Bytes),
-    Again,
-    Ended,
-}
-
-/// A live stream that is over.
-fn ended() -> Subscription {
-    let (_, live) = tokio::sync::mpsc::channel(1);
-    Subscription {
-        backlog: Vec::new(),
-        live,
-        waiting: Arc::default(),
-    }
-}
-
-/// The next write: all frames that wait, or a comment after a quiet while.
-async fn next_live(live: &mut Subscription) -> Option<Bytes> {
-    let Ok(first) = tokio::time::timeout(KEEP_ALIVE, live.live.recv()).await else {
-        return Some(Bytes::from_static(b": still here\n\n"));
-    };
-    let first = first?;
-    let mut taken = first.len();
-    let Ok(second) = live.live.try_recv() else {
-        live.waiting.fetch_sub(taken, Ordering::Relaxed);
-        return Some(first);
-    };
-    let mut bytes = BytesMut::with_capacity(WRITE_BYTES_MAX);
-    bytes.extend_from_slice(&first);
-    bytes.extend_from_slice(&second);
-    taken += second.len();
-    while bytes.len() < WRITE_BYTES_MAX
-        && let Ok(next) = live.live.try_recv()
-    {
-        taken += next.len();
-        bytes.extend_from_slice(&next);
-    }
-    live.waiting.fetch_sub(taken, Ordering::Relaxed);
-    Some(bytes.freeze())
 }

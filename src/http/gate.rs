@@ -11,9 +11,8 @@
 //! like every `Sec-Fetch-Site: cross-site`: the page costs nothing to open by hand, and so there is
 //! no method or path by which a foreign page can make a browser talk to us.
 //!
-//! Not handled: what actix-http itself answers before any middleware (a doubled or missing Host
-//! under HTTP/1.1, a head that does not parse or comes too slowly) has the right status, but
-//! neither text nor headers of ours.
+//! What actix-http itself answers before any middleware (a doubled or missing Host under HTTP/1.1, a
+//! head that does not parse or comes too slowly) gets text and headers from [`super::connection`].
 
 mod config;
 mod credential;
@@ -28,6 +27,7 @@ use actix_web::http::{Method, StatusCode, Uri};
 use actix_web::{Error, HttpResponse, ResponseError};
 use futures_util::future::LocalBoxFuture;
 use std::future::{Ready, ready};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -36,6 +36,7 @@ use credential::{Credential, QueryToken, credential, query_token};
 pub use hooks::{HookSecrets, RunFolderSecrets};
 
 use super::authority::{self, Authority};
+use super::connection::{Requests, Visit};
 use super::error::{self, ApiError};
 use super::extract;
 use super::metrics::{Metrics, Rule};
@@ -52,6 +53,13 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Rule 7: what every answer carries.
+pub const ANSWER_HEADERS: [(&str, &str); 3] = [
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("x-frame-options", "DENY"),
+];
 
 struct Inner {
     config: GateConfig,
@@ -290,15 +298,12 @@ impl Gate {
             answer = error.error_response();
         }
         let headers = answer.headers_mut();
-        headers.insert(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        );
-        headers.insert(
-            header::REFERRER_POLICY,
-            HeaderValue::from_static("no-referrer"),
-        );
-        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        for (name, value) in ANSWER_HEADERS {
+            headers.insert(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
+        }
         if class.is_page() {
             let policy = HeaderValue::from_static(PAGE_POLICY);
             headers.insert(header::CONTENT_SECURITY_POLICY, policy);
@@ -363,6 +368,7 @@ where
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let gate = self.gate.clone();
+        let visit = request.conn_data::<Rc<Requests>>().map(Requests::enter);
         // The path as the router sees it: decoded once.
         let path = request.match_info().unprocessed().to_owned();
         let class = routes::classify(request.method(), &path);
@@ -373,8 +379,8 @@ where
         };
         if let Some(answer) = early {
             let answer = request.into_response(answer);
-            let answer = answer.map_body(|_, body| body);
-            return Box::pin(ready(Ok(finish_response(&gate, answer, class, &path))));
+            let answer = finish_response(&gate, answer, class, &path, visit);
+            return Box::pin(ready(Ok(answer)));
         }
         // Handlers are registered for GET; the codec remembers that it was HEAD and sends no body.
         let is_head = *request.method() == Method::HEAD && class != RouteClass::Terminal;
@@ -391,10 +397,11 @@ where
                     } else {
                         answer
                     };
-                    Ok(finish_response(&gate, answer, class, &path))
+                    Ok(finish_response(&gate, answer, class, &path, visit))
                 }
                 Err(error) => {
                     let answer = gate.finish(error.error_response(), class, &path);
+                    let answer = answer.map_body(|_, body| held(visit, body));
                     Err(InternalError::from_response(error, answer).into())
                 }
             }
@@ -407,9 +414,19 @@ fn finish_response(
     answer: ServiceResponse<BoxBody>,
     class: RouteClass,
     path: &str,
+    visit: Option<Visit>,
 ) -> ServiceResponse<BoxBody> {
     let (request, answer) = answer.into_parts();
-    ServiceResponse::new(request, gate.finish(answer, class, path))
+    let answer = gate.finish(answer, class, path);
+    ServiceResponse::new(request, answer.map_body(|_, body| held(visit, body)))
+}
+
+/// A body whose end is the end of its request.
+fn held(visit: Option<Visit>, body: BoxBody) -> BoxBody {
+    match visit {
+        Some(visit) => visit.until_sent(body),
+        None => body,
+    }
 }
 
 /// A HEAD of an event stream must end.

@@ -36,7 +36,7 @@ pub(super) async fn logs(
     let extent = web::block(move || output_log::extent(&folder)).await;
     let extent = extent.map_err(ApiError::fault)?.map_err(ApiError::fault)?;
     let Some(extent) = extent else {
-        return Err(ApiError::not_found(
+        return Err(ApiError::missing(
             "This run has no output: its CLI was never started.",
         ));
     };

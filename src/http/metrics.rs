@@ -126,6 +126,8 @@ pub struct Elsewhere {
     pub awake_runs: usize,
     /// Runs folded from their log since start.
     pub folded_runs: u64,
+    /// Worktrees that are ready for the next run.
+    pub spare_worktrees: usize,
 }
 
 impl Metrics {
@@ -213,6 +215,12 @@ impl Metrics {
             "Runs folded from their log.",
             elsewhere.folded_runs,
         );
+        page.single(
+            "abbado_spare_worktrees",
+            "gauge",
+            "Worktrees ready for a run.",
+            elsewhere.spare_worktrees,
+        );
         page.0
     }
 }
@@ -251,6 +259,7 @@ mod tests {
             live_runs: 2,
             awake_runs: 3,
             folded_runs: 1,
+            spare_worktrees: 4,
         });
         for line in [
             "abbado_http_requests_total{class=\"write\",status=\"2xx\"} 2",
@@ -260,6 +269,7 @@ mod tests {
             "abbado_events_appended_total 9",
             "abbado_awake_runs 3",
             "abbado_folded_runs_total 1",
+            "abbado_spare_worktrees 4",
         ] {
             assert!(
                 text.lines().any(|found| found == line),

@@ -4,6 +4,7 @@
 //! read, [`error`] how the server says no.
 
 pub mod authority;
+pub mod connection;
 pub mod error;
 pub mod extract;
 pub mod gate;
@@ -34,3 +35,11 @@ mod ui;
 mod work;
 
 pub use server::{gate_config, listen, server};
+
+/// Parts that only the fuzz targets of tests/fuzz look at from outside.
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use super::events::resume_from;
+    pub use super::terminal::said;
+    pub use actix_web::http::header::HeaderValue;
+}

@@ -1,11 +1,18 @@
 //! `openapi.json`: generated from the handlers, checked in under schema/, kept current by a test.
 
 use super::{
-    agents, branches, changes, events, hook, logs, projects, pull_requests, queue, runs, settings,
-    side, terminal, work,
+    agents, branches, changes, events, hook, logs, projects, pull_requests, queue,
+    routes::{self, RouteClass},
+    runs, settings, side, terminal, work,
 };
-use actix_web::{HttpResponse, http::StatusCode};
-use utoipa::OpenApi;
+use actix_web::{
+    HttpResponse,
+    http::{Method, StatusCode},
+};
+use utoipa::{
+    OpenApi,
+    openapi::{ResponseBuilder, path::Operation},
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -83,14 +90,15 @@ pub fn text() -> String {
     let mut document = Document::openapi();
     for (path, item) in &mut document.paths.paths {
         let operations = [
-            ("get", &mut item.get),
-            ("post", &mut item.post),
-            ("put", &mut item.put),
-            ("delete", &mut item.delete),
+            (Method::GET, &mut item.get),
+            (Method::POST, &mut item.post),
+            (Method::PUT, &mut item.put),
+            (Method::DELETE, &mut item.delete),
         ];
         for (method, operation) in operations {
             if let Some(operation) = operation {
-                operation.operation_id = Some(operation_id(method, path));
+                operation.operation_id = Some(operation_id(&method, path));
+                add_refusals(operation, routes::classify(&method, path));
             }
         }
     }
@@ -99,10 +107,47 @@ pub fn text() -> String {
     text
 }
 
+/// Adds what stands in front of every handler: the gate, the reading of a body, the end of the
+/// server. What a handler says of the same status stays.
+fn add_refusals(operation: &mut Operation, class: RouteClass) {
+    let mut refusals = vec![
+        ("400", "The request cannot be read."),
+        (
+            "403",
+            "Refused by its host, its origin or the user it comes from.",
+        ),
+    ];
+    if class != RouteClass::Open {
+        refusals.extend([
+            (
+                "401",
+                "The server has a token, and this request has none or another.",
+            ),
+            (
+                "429",
+                "A bound is reached; `Retry-After` says when to come again.",
+            ),
+            ("503", "The server is shutting down, or its disk is full."),
+        ]);
+    }
+    let writes = [RouteClass::Write, RouteClass::Hook, RouteClass::Terminal];
+    if writes.contains(&class) {
+        refusals.push(("415", "The body is not declared as JSON."));
+    }
+    if operation.request_body.is_some() {
+        refusals.push(("413", "The body is too large."));
+    }
+    for (status, why) in refusals {
+        let refusal = || ResponseBuilder::new().description(why).into();
+        let known = &mut operation.responses.responses;
+        known.entry(status.to_owned()).or_insert_with(refusal);
+    }
+}
+
 /// Method and path as one name, such as `get_runs_id`: handlers share names over files, and the
 /// ids of a document must differ.
-fn operation_id(method: &str, path: &str) -> String {
-    let mut id = method.to_owned();
+fn operation_id(method: &Method, path: &str) -> String {
+    let mut id = method.as_str().to_ascii_lowercase();
     for segment in path.trim_start_matches("/api/").split('/') {
         id.push('_');
         id.extend(segment.chars().filter_map(|c| match c {

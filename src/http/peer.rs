@@ -1,6 +1,6 @@
 //! Finds out whose program is at the other end of a loopback connection.
 //!
-//! [`on_connect`] remembers the pair of addresses; the gate asks [`Peer::verdict`], which looks the
+//! [`Peer::of`] remembers the pair of addresses; the gate asks [`Peer::verdict`], which looks the
 //! user up at the first request that needs it and keeps the answer for the connection.
 //! Holds: only a row with our user id or root's, a socket inode, and a state in which a client can
 //! have sent something, says yes; no row, an error, or a peer that is not loopback says no.
@@ -12,8 +12,7 @@
 //! There is no such look-up on macOS: every loopback peer is accepted there. On a machine with
 //! several users, set `ABBADO_TOKEN`.
 
-use actix_web::dev::Extensions;
-use std::any::Any;
+use actix_web::rt::net::TcpStream;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::OnceLock;
 
@@ -47,6 +46,13 @@ impl Peer {
         }
     }
 
+    /// The ends of a new connection; nothing when it is gone already.
+    #[must_use]
+    pub fn of(stream: &TcpStream) -> Option<Self> {
+        let (remote, local) = (stream.peer_addr().ok()?, stream.local_addr().ok()?);
+        Some(Self::new(remote, local))
+    }
+
     /// The address that wrong tokens are counted under.
     #[must_use]
     pub fn address(&self) -> IpAddr {
@@ -63,16 +69,6 @@ impl Peer {
                 Verdict::Unknown
             }
         })
-    }
-}
-
-/// Remembers a new connection's ends; for `HttpServer::on_connect`.
-pub fn on_connect(io: &dyn Any, data: &mut Extensions) {
-    let Some(stream) = io.downcast_ref::<actix_web::rt::net::TcpStream>() else {
-        return;
-    };
-    if let (Ok(remote), Ok(local)) = (stream.peer_addr(), stream.local_addr()) {
-        data.insert(Peer::new(remote, local));
     }
 }
 

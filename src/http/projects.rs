@@ -38,6 +38,9 @@ pub(super) struct ProjectChange {
     cleanup_script: Option<String>,
     /// Globs of ignored files copied from the user's checkout.
     copy_files: Option<Vec<String>>,
+    /// Whether a worktree of each repo is kept ready for the next run: runs begin sooner, for the
+    /// disk space of one checkout a repo.
+    spare_worktrees: Option<bool>,
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -73,6 +76,7 @@ pub(super) async fn create(
         name: new.name,
         repos: Vec::new(),
         created_at: clock::now(),
+        spare_worktrees: false,
         set_up: SetUp::default(),
     };
     let answer = text(&project)?;
@@ -121,6 +125,9 @@ pub(super) async fn change(
         name_fault(project_name_fault(&name))?;
         project.name = name;
     }
+    if let Some(spares) = change.spare_worktrees {
+        project.spare_worktrees = spares;
+    }
     let set_up = &mut project.set_up;
     for (field, given, kept) in [
         (
@@ -156,6 +163,7 @@ pub(super) async fn change(
         .writer
         .change_project(project.clone())
         .await?;
+    runtime.shared.spares.projects_changed();
     ok(&project)
 }
 
@@ -177,6 +185,7 @@ pub(super) async fn remove(
         return Err(ApiError::conflict(why));
     }
     runtime.shared.writer.remove_project(id).await?;
+    runtime.shared.spares.projects_changed();
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -218,7 +227,10 @@ pub(super) async fn add_repo(
         .add_repo(project.id, repo, inspected.git_dir, clock::now(), record)
         .await
     {
-        Ok(()) => Ok(json(StatusCode::CREATED, answer)),
+        Ok(()) => {
+            runtime.shared.spares.projects_changed();
+            Ok(json(StatusCode::CREATED, answer))
+        }
         Err(StoreError::Taken(what)) if what.contains("repos.git_dir") => Err(ApiError::conflict(
             "This repository is in the project already.",
         )),
@@ -243,7 +255,10 @@ pub(super) async fn remove_repo(
 ) -> Result<HttpResponse, ApiError> {
     let (project, repo): (ProjectId, RepoId) = (id(&path.0, "project")?, id(&path.1, "repo")?);
     match runtime.shared.writer.remove_repo(project, repo).await {
-        Ok(()) => Ok(HttpResponse::NoContent().finish()),
+        Ok(()) => {
+            runtime.shared.spares.projects_changed();
+            Ok(HttpResponse::NoContent().finish())
+        }
         Err(StoreError::Missing) => Err(unknown("repo")),
         Err(error) => Err(error.into()),
     }

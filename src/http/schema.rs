@@ -15,6 +15,7 @@ pub(super) struct ProjectView {
     setup_script: String,
     cleanup_script: String,
     copy_files: Vec<String>,
+    spare_worktrees: bool,
 }
 
 #[derive(ToSchema)]
@@ -206,6 +207,8 @@ pub(super) struct RepoChangesView {
     branch: String,
     base_commit: String,
     files: Vec<FileChangeView>,
+    /// The worktree holds something that no commit of its branch has.
+    uncommitted: bool,
 }
 
 #[derive(ToSchema)]

@@ -1,11 +1,13 @@
 //! The listening socket, the workers, and every route with its handler.
 
 use super::{
-    agents, branches, changes, error, events,
+    agents, branches, changes,
+    connection::{self, Waits},
+    error, events,
     gate::{Gate, GateConfig, RunFolderSecrets},
     hook, logs,
     metrics::Metrics,
-    openapi, peer, projects, pull_requests, queue, runs, settings,
+    openapi, projects, pull_requests, queue, runs, settings,
     side::{self, HomeDir},
     terminal, ui, work,
 };
@@ -14,23 +16,11 @@ use crate::{
     forge::{ForgeConfig, Forges},
     runtime::{Runtime, clock},
 };
-use actix_web::{App, HttpServer, dev::Server, web};
+use actix_web::{App, dev::Server, web};
 use std::{
     net::{SocketAddr, TcpListener},
     sync::Arc,
-    time::Duration,
 };
-
-/// Threads that serve requests. The work is elsewhere (writer, actors), so two are enough.
-const WORKERS: usize = 2;
-/// Connections a worker keeps: readers of streams stay, so there must be room beside them.
-const CONNECTIONS_MAX: usize = 2048;
-/// A request's head must be there by then; a slow one is cut off.
-const HEAD_WAIT: Duration = Duration::from_secs(5);
-/// An idle connection is kept so long for its next request.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// Open answers at shutdown have so long; streams were ended before.
-const SHUTDOWN_SECONDS: u64 = 2;
 
 /// What the gate checks, from the server's settings.
 ///
@@ -95,22 +85,14 @@ pub fn server(
             .default_service(web::to(error::unknown_route))
             .wrap(gate.clone())
     };
-    Ok(HttpServer::new(app)
-        .workers(WORKERS)
-        .max_connections(CONNECTIONS_MAX)
-        .client_request_timeout(HEAD_WAIT)
-        .keep_alive(KEEP_ALIVE)
-        .shutdown_timeout(SHUTDOWN_SECONDS)
-        .disable_signals()
-        .on_connect(peer::on_connect)
-        .listen(listener)
-        .map_err(|error| error.to_string())?
-        .run())
+    connection::serve(app, listener, Waits::default()).map_err(|error| error.to_string())
 }
 
 /// Every route with its handler; a test holds it against the gate's table.
 pub fn routes(app: &mut web::ServiceConfig) {
-    app.route("/api/health", web::get().to(side::health))
+    // Routes are looked through in this order, and nothing is asked for as often as this one.
+    app.route("/api/runs/{id}/hook", web::post().to(hook::receive))
+        .route("/api/health", web::get().to(side::health))
         .route("/api/version", web::get().to(side::version))
         .route("/api/metrics", web::get().to(side::metrics))
         .route("/api/fs/dirs", web::get().to(side::dirs))
@@ -154,7 +136,6 @@ pub fn routes(app: &mut web::ServiceConfig) {
         )
         .route("/api/runs/{id}/logs", web::get().to(logs::logs))
         .route("/api/runs/{id}/tasks", web::get().to(runs::tasks))
-        .route("/api/runs/{id}/hook", web::post().to(hook::receive))
         .route("/api/runs/{id}/events", web::get().to(events::page))
         .route(
             "/api/runs/{id}/events/stream",

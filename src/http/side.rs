@@ -30,7 +30,7 @@ pub struct HomeDir(pub PathBuf);
 
 /// `GET /api/health`: the JSON string `"ok"`.
 #[utoipa::path(get, path = "/api/health", tag = "others",
-    responses((status = 200, body = String)))]
+    responses((status = 200, body = String, content_type = "application/json")))]
 pub async fn health() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header(ContentType::json())
@@ -79,6 +79,7 @@ pub async fn metrics(
             live_runs: counts.map_or(0, |counts| counts.live),
             awake_runs: counts.map_or(0, |counts| counts.awake),
             folded_runs: counts.map_or(0, |counts| counts.folded),
+            spare_worktrees: runtime.shared.spares.count(),
         },
     ))
 }

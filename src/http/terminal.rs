@@ -24,7 +24,7 @@ use actix::{
 use actix_http::ws::Item;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_web_actors::ws;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 use std::{
@@ -34,12 +34,14 @@ use std::{
 };
 use tokio::sync::{Notify, mpsc};
 
+pub mod said;
+
+use said::{MESSAGE_BYTES_MAX, Pieces, ToHolder, TooLong, Whole};
+
 /// A Ping follows each so many bytes; the Pong says how far the viewer has read.
 const PING_BYTES: u64 = 256 * 1024;
 /// Bytes that may be under way beyond the last Pong.
 const AHEAD_BYTES_MAX: u64 = 1024 * 1024;
-/// Largest frame taken from a viewer.
-const FRAME_BYTES_MAX: usize = 1024 * 1024;
 /// A viewer that has not been heard of for so long is gone.
 const SILENCE: Duration = Duration::from_secs(60);
 const HEARTBEAT: Duration = Duration::from_secs(20);
@@ -80,7 +82,7 @@ pub(super) async fn open(
         None => ephemeral(&runtime, &query, size).await?,
     };
     ws::WsResponseBuilder::new(socket, &request, payload)
-        .frame_size(FRAME_BYTES_MAX)
+        .frame_size(MESSAGE_BYTES_MAX)
         .start()
         .map_err(|_| ApiError::malformed("This is a WebSocket: ask for an upgrade."))
 }
@@ -89,10 +91,7 @@ fn side(field: &str, given: Option<u32>, default: u16) -> Result<u16, ApiError> 
     let Some(given) = given else {
         return Ok(default);
     };
-    u16::try_from(given)
-        .ok()
-        .filter(|side| (1..=1000).contains(side))
-        .ok_or_else(|| ApiError::invalid(field, "must be 1 to 1000"))
+    said::side(given).ok_or_else(|| ApiError::invalid(field, "must be 1 to 1000"))
 }
 
 async fn attach(runtime: &Runtime, run_id: RunId) -> Result<Socket, ApiError> {
@@ -236,13 +235,7 @@ struct Socket {
     flow: Arc<Flow>,
     pinged: u64,
     heard: Instant,
-    partial: BytesMut,
-    partial_text: bool,
-}
-
-enum ToHolder {
-    Keys(Bytes),
-    Resize(u16, u16),
+    pieces: Pieces,
 }
 
 /// From the holder, on its way to the viewer.
@@ -255,14 +248,6 @@ struct Relay(ToViewer);
 #[rtype(result = "()")]
 struct Over;
 
-/// What a viewer may say in text.
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Said {
-    Input { data: String },
-    Resize { cols: u32, rows: u32 },
-}
-
 impl Socket {
     fn new(source: Source, ephemeral: Option<Ephemeral>, guard: Option<ViewerGuard>) -> Self {
         Self {
@@ -273,8 +258,7 @@ impl Socket {
             flow: Arc::default(),
             pinged: 0,
             heard: Instant::now(),
-            partial: BytesMut::new(),
-            partial_text: false,
+            pieces: Pieces::default(),
         }
     }
 
@@ -300,6 +284,11 @@ impl Socket {
         let Some(input) = self.input.clone() else {
             return;
         };
+        let what = match input.try_send(what) {
+            Err(mpsc::error::TrySendError::Full(what)) => what,
+            Ok(()) => return,
+            Err(mpsc::error::TrySendError::Closed(_)) => return context.stop(),
+        };
         let sent = async move { input.send(what).await }.into_actor(self);
         context.wait(
             sent.map(|outcome, _, context: &mut ws::WebsocketContext<Self>| {
@@ -310,45 +299,21 @@ impl Socket {
         );
     }
 
-    fn text(&mut self, text: &str, context: &mut ws::WebsocketContext<Self>) {
-        match serde_json::from_str(text) {
-            Ok(Said::Input { data }) => self.give(ToHolder::Keys(data.into()), context),
-            Ok(Said::Resize { cols, rows }) => {
-                let side = |n: u32| u16::try_from(n).ok().filter(|n| (1..=1000).contains(n));
-                if let (Some(cols), Some(rows)) = (side(cols), side(rows)) {
-                    self.give(ToHolder::Resize(cols, rows), context);
-                } else {
-                    complain("cols and rows must be 1 to 1000", context);
-                }
-            }
-            Err(_) => complain("a text message is {type: input|resize, …}", context),
+    fn text(&self, text: &str, context: &mut ws::WebsocketContext<Self>) {
+        match said::control(text) {
+            Ok(what) => self.give(what, context),
+            Err(why) => complain(why, context),
         }
     }
 
-    fn continued(&mut self, item: Item, context: &mut ws::WebsocketContext<Self>) {
-        let (bytes, last) = match item {
-            Item::FirstText(bytes) => {
-                self.partial_text = true;
-                (bytes, false)
-            }
-            Item::FirstBinary(bytes) => {
-                self.partial_text = false;
-                (bytes, false)
-            }
-            Item::Continue(bytes) => (bytes, false),
-            Item::Last(bytes) => (bytes, true),
-        };
-        if self.partial.len() + bytes.len() > FRAME_BYTES_MAX {
-            context.close(Some(ws::CloseCode::Size.into()));
-            return context.stop();
-        }
-        self.partial.extend_from_slice(&bytes);
-        if last {
-            let whole = self.partial.split().freeze();
-            if self.partial_text {
-                self.text(&String::from_utf8_lossy(&whole), context);
-            } else {
-                self.give(ToHolder::Keys(whole), context);
+    fn piece(&mut self, piece: Item, context: &mut ws::WebsocketContext<Self>) {
+        match self.pieces.take(piece) {
+            Ok(None) => {}
+            Ok(Some(Whole::Text(text))) => self.text(&text, context),
+            Ok(Some(Whole::Keys(keys))) => self.give(ToHolder::Keys(keys), context),
+            Err(TooLong) => {
+                context.close(Some(ws::CloseCode::Size.into()));
+                context.stop();
             }
         }
     }
@@ -466,7 +431,7 @@ impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for Socket {
         match message {
             Ok(ws::Message::Binary(keys)) => self.give(ToHolder::Keys(keys), context),
             Ok(ws::Message::Text(text)) => self.text(&text, context),
-            Ok(ws::Message::Continuation(item)) => self.continued(item, context),
+            Ok(ws::Message::Continuation(piece)) => self.piece(piece, context),
             Ok(ws::Message::Ping(payload)) => context.pong(&payload),
             Ok(ws::Message::Pong(payload)) => {
                 if let Ok(read) = <[u8; 8]>::try_from(&payload[..]) {

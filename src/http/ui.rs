@@ -55,7 +55,7 @@ pub(super) async fn icon() -> HttpResponse {
 /// GET /assets/…
 pub(super) async fn asset(file: web::Path<String>) -> Result<HttpResponse, ApiError> {
     let path = format!("assets/{file}");
-    let asset = find(&path).ok_or_else(|| ApiError::not_found("There is no such file."))?;
+    let asset = find(&path).ok_or_else(|| ApiError::not_found("file"))?;
     Ok(HttpResponse::Ok()
         .content_type(kind(&path))
         .insert_header(("Cache-Control", FOR_EVER))

@@ -129,6 +129,14 @@ impl Emulator {
                 Parser::new_with_callbacks(rows, cols, SCROLLBACK_LINES_MAX, Extras::default());
         }
         self.tracker = SequenceTracker::default();
+        self.tracker.suspect_margins();
+    }
+
+    /// Tells whether a line feed on the last line moves a line into the scrollback, and nothing is
+    /// half written.
+    #[must_use]
+    pub fn scrolls_freely(&self) -> bool {
+        !self.parser.screen().alternate_screen() && self.tracker.is_plain()
     }
 
     /// Changes the size, as the program will hear of it after the output so far.

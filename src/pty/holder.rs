@@ -8,10 +8,10 @@
 //! | thread | does | waits for |
 //! |---|---|---|
 //! | main | starts, ends the tree, reports the exit ([`lifecycle`]) | events, the clock |
-//! | reader, log ([`terminal`]) | PTY → output log, in joined pieces | the PTY; the reader |
-//! | writer ([`input`]) | keystrokes → PTY | the queue; the PTY |
+//! | reader ([`terminal`]) | PTY → output log, in joined pieces | the PTY |
+//! | writer ([`input`]) | keystrokes that the PTY did not take at once | the queue; the PTY |
 //! | paste ([`input`]) | a message typed at once | the queue, the screen |
-//! | screen ([`screen`]) | output log → emulator; snapshots | new output |
+//! | screen ([`screen`]) | output log → emulator; snapshots | new output, and then a pause |
 //! | reaper, signals ([`reaper`]) | who ended; SIGTERM | the kernel |
 //! | listener, two a connection ([`connection`]) | frames in; output log → socket | the socket; new output |
 //!
@@ -27,6 +27,7 @@ use std::sync::mpsc::sync_channel;
 
 use serde::{Deserialize, Serialize};
 
+mod complaint;
 pub mod connection;
 pub mod input;
 pub mod lifecycle;
@@ -37,6 +38,7 @@ pub mod startup;
 pub mod terminal;
 mod viewer;
 
+use complaint::complain;
 use lifecycle::Lifecycle;
 use shared::Shared;
 use startup::Started;
@@ -89,16 +91,21 @@ fn carry(started: Started) -> i32 {
     let pid = started.terminal.pid;
     let log_len_max = started.log.len_max();
     let ephemeral = started.spec.ephemeral;
-    let shared = Arc::new(Shared::new(&started.spec, pid, started.log.extent()));
-    let threads = reaper::spawn(pid, &events)
-        .and_then(|()| terminal::spawn(&shared, started.terminal.reader, started.log))
-        .and_then(|log| {
-            screen::spawn(&shared, log.try_clone()?)?;
-            let input = input::spawn(&shared, started.terminal.writer)?;
-            let master = started.terminal.master;
-            let desk = connection::Desk::new(&shared, input, log, log_len_max, events, master);
-            connection::spawn(desk, started.listener)
-        });
+    let shared = Arc::new(Shared::new(
+        &started.spec,
+        pid,
+        started.log.extent(),
+        log_len_max,
+    ));
+    let threads = reaper::spawn(pid, &events).and_then(|()| {
+        let pty = started.terminal.pty;
+        let input = input::spawn(&shared, pty.try_clone()?)?;
+        let log = terminal::spawn(&shared, pty, started.log)?;
+        screen::spawn(&shared, log.try_clone()?)?;
+        let master = started.terminal.master;
+        let desk = connection::Desk::new(&shared, input, log, log_len_max, events, master);
+        connection::spawn(desk, started.listener)
+    });
     let lifecycle = Lifecycle::new(shared, inbox, started.spec, started.cgroup);
     if let Err(err) = threads {
         // Without a thread of ours nobody could end the CLI later: it ends now.
@@ -110,7 +117,7 @@ fn carry(started: Started) -> i32 {
     let told = answer(&Outcome::Ready { pid }).and_then(|()| startup::let_go_of_stdout());
     if told.is_err() && !ephemeral {
         // The launching server is gone; the next one finds us by the socket.
-        eprintln!("The launching server did not take the answer.");
+        complain("The launching server did not take the answer.");
     }
     lifecycle.run();
     startup::remove_socket(&started.socket_path);

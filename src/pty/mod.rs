@@ -16,7 +16,9 @@
 //! - [`run_files`]: what lies in the run folder, and how it is written so that a kill leaves it whole
 //! - [`output_log`]: the bytes of the terminal, bounded, at absolute offsets
 //! - [`sequence`], [`snapshot`], [`emulator`]: the screen, and how it is written out
+//! - `skip`: what a flood scrolls out of the screen's memory is not taken in
 //! - [`process_tree`]: finding and ending all that a run started
+//! - [`end`]: finding and ending holders without a word
 //! - [`holder`]: the process that has all of these
 //! - [`session`], [`viewer`]: the server's two ends of the socket
 //!
@@ -32,6 +34,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub mod emulator;
+pub mod end;
 pub mod holder;
 pub mod output_log;
 pub mod process_tree;
@@ -39,11 +42,13 @@ pub mod protocol;
 pub mod run_files;
 pub mod sequence;
 pub mod session;
+mod skip;
 pub mod snapshot;
 pub mod viewer;
 
+pub use end::{LivingHolder, end_holder, end_stray, holders, is_held};
 pub use process_tree::end_leftovers;
-pub use run_files::{LastScreen, last_screen};
+pub use run_files::{LastScreen, has_socket, last_screen};
 pub use session::{LaunchError, Probe, Session, SessionHandle, launch, probe};
 pub use viewer::{ToViewer, Viewer, ViewerReader, ViewerWriter, attach};
 

@@ -25,7 +25,7 @@ use super::run_files::own_uid;
 pub mod cgroup;
 
 /// The variable that every process of a run inherits.
-pub const RUN_ID_VARIABLE: &str = "ABBADO_RUN_ID";
+pub use crate::domain::RUN_ID_VARIABLE;
 
 /// Between SIGTERM and SIGKILL.
 pub const GRACE: Duration = Duration::from_secs(5);
@@ -145,6 +145,17 @@ fn read_row(pid: u32) -> Option<Row> {
         process: Process { pid, started },
         parent,
     })
+}
+
+/// The living process with this id.
+#[must_use]
+pub fn process(pid: u32) -> Option<Process> {
+    read_row(pid).map(|row| row.process)
+}
+
+/// Kills one process; false when it is gone.
+pub fn kill_one(process: Process) -> bool {
+    send(process, Signal::SIGKILL)
 }
 
 /// Sends a signal, unless the process id went to another process meanwhile.

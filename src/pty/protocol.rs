@@ -219,6 +219,18 @@ impl Frame {
     }
 }
 
+/// The length of what [`output_head`] gives.
+pub const OUTPUT_HEAD_LEN: usize = HEAD_LEN + 8;
+
+/// What goes before this many bytes of output in their frame, for who has them in place already.
+#[must_use]
+pub fn output_head(offset: u64, len: usize) -> [u8; OUTPUT_HEAD_LEN] {
+    let mut head = [OUTPUT; OUTPUT_HEAD_LEN];
+    head[..4].copy_from_slice(&(8 + len as u32).to_le_bytes());
+    head[HEAD_LEN..].copy_from_slice(&offset.to_le_bytes());
+    head
+}
+
 fn json(kind: u8, value: &impl Serialize, body: &mut BytesMut) -> Result<u8, PtyError> {
     serde_json::to_writer(body.writer(), value)?;
     Ok(kind)
@@ -336,6 +348,18 @@ mod tests {
             let mut stream = noise.as_slice();
             while let Ok(Some(_)) = Frame::read_from(&mut stream) {}
         }
+    }
+
+    #[test]
+    fn output_in_place_is_the_same_frame() {
+        let bytes = Bytes::from_static(b"output");
+        let head = output_head(7 << 40, bytes.len());
+        let offset = 7 << 40;
+        let frame = Frame::Output {
+            offset,
+            bytes: bytes.clone(),
+        };
+        assert_eq!(frame.encode().unwrap(), [&head[..], &bytes].concat());
     }
 
     #[test]

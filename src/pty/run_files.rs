@@ -107,6 +107,19 @@ pub fn read_exit(run_dir: &Path) -> io::Result<Option<ExitReport>> {
     read_json(&run_dir.join(EXIT))
 }
 
+/// How the highest attempt ever launched ended; `None` when it did not, or left no word.
+///
+/// # Errors
+/// As reading files does.
+pub fn recorded_exit(run_dir: &Path) -> io::Result<Option<ExitReport>> {
+    let recorded = match File::open(run_dir.join(LOCK)) {
+        Ok(mut file) => read_attempt(&mut file)?,
+        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(err) => return Err(err),
+    };
+    Ok(read_exit(run_dir)?.filter(|exit| exit.attempt == recorded))
+}
+
 /// Writes `exit.json`, durable when this returns.
 ///
 /// # Errors
@@ -294,6 +307,12 @@ pub fn prepare_socket(run_dir: &Path, run_id: Uuid) -> io::Result<PathBuf> {
 /// As changing a mode does.
 pub fn protect_socket(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(0o600))
+}
+
+/// Whether a holder left a socket in the run folder, or far from a folder with a long path.
+#[must_use]
+pub fn has_socket(run_dir: &Path) -> bool {
+    matches!(find_socket(run_dir), Ok(Some(_)))
 }
 
 /// Finds where the run's holder listens; `None` when none was left there.

@@ -32,6 +32,8 @@ pub struct SequenceTracker {
     state: State,
     /// The unfinished sequence, without controls in its middle: those took effect at once.
     pending: Vec<u8>,
+    /// Margins were set since the last full reset.
+    margins: bool,
     /// The last bytes of plain text, for a character that was cut.
     text: [u8; 3],
     text_len: usize,
@@ -81,6 +83,17 @@ impl SequenceTracker {
             .unwrap_or_default()
     }
 
+    /// Tells whether the output so far stopped between two things, in a terminal without margins.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        !self.margins && self.pending().is_empty()
+    }
+
+    /// Takes margins for set.
+    pub const fn suspect_margins(&mut self) {
+        self.margins = true;
+    }
+
     fn begin(&mut self) {
         self.state = State::Escape;
         self.pending.clear();
@@ -118,7 +131,10 @@ impl SequenceTracker {
             (_, ESC) => self.begin(),
             (State::Escape | State::EscapeIntermediate | State::Csi, 0x00..=0x1f) => {}
             (State::Escape, _) => return self.step_escape(byte),
-            (State::EscapeIntermediate, 0x30..=0x7e) | (State::Csi, 0x40..=0x7e) => self.end(),
+            (State::EscapeIntermediate, 0x30..=0x7e) | (State::Csi, 0x40..=0x7e) => {
+                self.margins |= self.state == State::Csi && byte == b'r';
+                self.end();
+            }
             (State::Osc, 0x07) | (State::DcsData, 0x9c) => self.end(),
             (State::DcsEntry | State::DcsParam | State::DcsIntermediate, _) => self.step_dcs(byte),
             (state, _) => self.go_on(byte, state),
@@ -135,6 +151,7 @@ impl SequenceTracker {
             b'X' | b'^' | b'_' => self.go_on(byte, State::Ignored),
             0x30..=0x7e => {
                 self.end();
+                self.margins &= byte != b'c';
                 return byte == b'c';
             }
             _ => {}

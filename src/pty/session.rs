@@ -153,7 +153,11 @@ pub async fn probe(run_dir: &Path, run_id: Uuid) -> Result<Probe, PtyError> {
         let problem = match connect(run_dir, run_id).await {
             Ok(link) => return Ok(Probe::Live(Session::new(link))),
             Err(err @ (PtyError::NotListening | PtyError::Closed | PtyError::Io(_))) => err,
-            Err(err) => return Err(err),
+            // What it left on disk is true whatever it says, or does not say.
+            Err(err) => {
+                let exit = run_files::recorded_exit(run_dir)?;
+                return exit.map(Probe::Exited).ok_or(err);
+            }
         };
         match run_files::lock_state(run_dir)? {
             LockState::Held if waited >= PROBE_WAIT => return Err(problem),
@@ -164,7 +168,7 @@ pub async fn probe(run_dir: &Path, run_id: Uuid) -> Result<Probe, PtyError> {
                 });
             }
             LockState::Free { recorded } => {
-                let exit = run_files::read_exit(run_dir)?.filter(|it| it.attempt == recorded);
+                let exit = run_files::recorded_exit(run_dir)?;
                 let gone = Probe::Gone {
                     recorded_attempt: Some(recorded),
                 };

@@ -1,71 +1,33 @@
 //! What callers ask of a run's actor.
 
-use super::{
-    messages::{Answer, Ask, AskError, Request},
-    run_actor::{Along, From, Job, RunActor},
-};
-use crate::domain::{
-    Secrets,
-    run::{Command, event::StopBy},
-};
-use actix::{Handler, ResponseFuture};
-use tokio::sync::oneshot;
+use super::{clock, ledger::Todo, messages::Ask, run_actor::RunActor};
+use actix::{Context, Handler};
 
 impl Handler<Ask> for RunActor {
-    type Result = ResponseFuture<Answer>;
+    type Result = ();
 
     fn handle(&mut self, ask: Ask, context: &mut Self::Context) -> Self::Result {
-        let (reply, answer_of) = oneshot::channel();
-        let along = |idempotent| Along {
-            reply: None,
-            idempotent,
-            ..Along::default()
-        };
-        match ask.request {
-            Request::Create {
-                mut new,
-                idempotent,
-            } => {
-                let along = Along {
-                    reply: Some(reply),
-                    secrets: Secrets::take(&mut new.agent.provider_config),
-                    ..along(idempotent)
-                };
-                self.append(vec![(*new).into()], along, context);
+        let run_dir = self.shared.run_dir(self.id);
+        let session = self.session.is_some();
+        let todo = self.ledger.ask(ask.request, ask.reply, &run_dir, session);
+        self.do_next(todo, context);
+    }
+}
+
+impl RunActor {
+    pub(super) fn do_next(&mut self, todo: Todo, context: &mut Context<Self>) {
+        match todo {
+            Todo::Nothing => {}
+            Todo::Execute(command, along) => self.execute(command, along, context),
+            Todo::Record(events, along) => {
+                let recorded = self.ledger.record(events, along, clock::now());
+                self.store(recorded.map(Some), context);
             }
-            Request::Continue {
-                message,
-                idempotent,
-            } => {
-                self.go_on(&message, idempotent, reply, context);
+            Todo::CarryOut(effect) => self.carry_out(effect, context),
+            Todo::Order(order, idempotent, reply) => {
+                self.order(order, idempotent, reply, context);
             }
-            Request::Queue { change, idempotent } => {
-                let along = Along {
-                    reply: Some(reply),
-                    ..along(idempotent)
-                };
-                self.change_queue(change, along, context);
-            }
-            Request::Stop { by } => self.stop(by, reply, context),
-            Request::Delete => self.stop(StopBy::Delete, reply, context),
-            Request::SetNotify { notify, idempotent } => {
-                let along = Along {
-                    reply: Some(reply),
-                    ..along(idempotent)
-                };
-                self.execute(Command::SetNotify { notify }, along, context);
-            }
-            Request::Order { order, idempotent } => self.order(order, idempotent, reply, context),
-            Request::Hook { payload, delivery } => {
-                self.take_spool();
-                self.jobs.push_back(Job::Hook {
-                    payload,
-                    delivery,
-                    from: From::Caller(reply),
-                });
-                self.work(context);
-            }
+            Todo::Work => self.work(context),
         }
-        Box::pin(async move { answer_of.await.unwrap_or(Err(AskError::ActorEnded)) })
     }
 }

@@ -6,6 +6,6 @@ use crate::domain::Time;
 /// read back.
 #[must_use]
 pub fn now() -> Time {
-    let now = chrono::Utc::now();
+    let now = chrono::Utc::now() + crate::fault::clock_shift();
     Time::from_timestamp_millis(now.timestamp_millis()).unwrap_or(now)
 }

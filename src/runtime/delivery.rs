@@ -8,14 +8,15 @@
 //! meanwhile, confirms it, or it is given up and the queue halts.
 
 use super::{
+    jobs::{Reply, answer},
+    ledger::{Along, Ledger, Todo},
     messages::{AskError, Idempotency, News, QueueChange, Timer},
-    run_actor::{Along, Reply, RunActor, answer},
+    run_actor::RunActor,
 };
 use crate::domain::{
     MessageId,
-    run::{Command, Event, Run, view},
+    run::{Command, Event, Run, event::RequestKey, outbox::Typing, view},
 };
-use crate::store::Idempotent;
 use actix::Context;
 use bytes::Bytes;
 use std::time::Duration;
@@ -37,7 +38,8 @@ const OUT_OF_REACH: &str = "the CLI's terminal is out of reach; nothing was type
 pub(super) struct Waiting {
     id: MessageId,
     reply: Reply,
-    idempotent: Option<Box<Idempotency>>,
+    /// Goes into the log with the message.
+    request: Option<RequestKey>,
 }
 
 /// What a caller is shown of the run.
@@ -57,8 +59,8 @@ impl Shown {
     pub(super) fn of(self, run: &Run) -> Option<String> {
         match self {
             Self::Run => None,
-            Self::Queue => Some(view::queue(run).to_string()),
-            Self::Queued(id) => view::queued(run, id).map(|queued| queued.to_string()),
+            Self::Queue => Some(view::queue(run)),
+            Self::Queued(id) => view::queued(run, id),
         }
     }
 }
@@ -68,40 +70,35 @@ pub(super) struct Settled {
     reply: Reply,
     /// None when the message was delivered: then the answer is the run.
     refusal: Option<AskError>,
-    idempotent: Option<Box<Idempotency>>,
 }
 
 impl Settled {
-    /// The answer to remember. A message that was not taken may be tried again with the same key.
-    pub(super) fn remembered(&self, view: &str) -> Option<Idempotent> {
-        let key = self.idempotent.as_ref().filter(|_| self.refusal.is_none());
-        key.map(|key| key.answered(view))
-    }
-
     pub(super) fn tell(self, view: &str) {
         let told = self.refusal.map_or_else(|| Ok(view.to_owned()), Err);
         answer(Some(self.reply), told);
     }
 }
 
-impl RunActor {
+impl Ledger {
     /// Puts the message into the form in which the run's CLI takes it.
-    pub(super) fn prepared(&self, message: &str) -> Result<String, AskError> {
+    fn prepared(&self, message: &str) -> Result<String, AskError> {
         let adapter = self.adapter().ok_or(AskError::UnknownRun)?;
         adapter.prepare(message).map_err(AskError::Undeliverable)
     }
 
-    /// Decides on a message; a caller whose message is to be typed waits for its confirmation.
+    /// A message to go on with; a caller whose message is to be typed waits for its confirmation.
     pub(super) fn go_on(
         &mut self,
         message: &str,
         idempotent: Option<Box<Idempotency>>,
         reply: Reply,
-        context: &mut Context<Self>,
-    ) {
+    ) -> Todo {
         let message = match self.prepared(message) {
             Ok(message) => message,
-            Err(refusal) => return answer(Some(reply), Err(refusal)),
+            Err(refusal) => {
+                answer(Some(reply), Err(refusal));
+                return Todo::Nothing;
+            }
         };
         let id = super::ids::message();
         let types = self.run.as_ref().is_some_and(|run| {
@@ -112,26 +109,24 @@ impl RunActor {
             self.waiting = Some(Waiting {
                 id,
                 reply,
-                idempotent,
+                request: idempotent.map(|key| key.request()),
             });
         } else {
             along.reply = Some(reply);
             along.idempotent = idempotent;
         }
-        self.execute(Command::Continue { id, message }, along, context);
+        Todo::Execute(Command::Continue { id, message }, along)
     }
 
-    /// Decides on a change of the messages that wait.
-    pub(super) fn change_queue(
-        &mut self,
-        change: QueueChange,
-        mut along: Along,
-        context: &mut Context<Self>,
-    ) {
+    /// A change of the messages that wait.
+    pub(super) fn change_queue(&self, change: QueueChange, mut along: Along) -> Todo {
         along.shown = Shown::Queue;
         let command = match change {
             QueueChange::Add { message } => match self.prepared(&message) {
-                Err(refusal) => return answer(along.reply, Err(refusal)),
+                Err(refusal) => {
+                    answer(along.reply, Err(refusal));
+                    return Todo::Nothing;
+                }
                 Ok(message) => {
                     let id = super::ids::message();
                     along.shown = Shown::Queued(id);
@@ -141,7 +136,7 @@ impl RunActor {
             QueueChange::Remove { id } => Command::Unqueue { id },
             QueueChange::Reorder { order } => Command::Reorder { order },
         };
-        self.execute(command, along, context);
+        Todo::Execute(command, along)
     }
 
     /// Takes the caller whose message these events decide on.
@@ -161,15 +156,40 @@ impl RunActor {
         Some(Settled {
             reply: waiting.reply,
             refusal,
-            idempotent: waiting.idempotent,
         })
+    }
+
+    /// Notes in the log which request brought the message that is to be typed.
+    pub(super) fn name_request(&mut self, events: &mut [Event]) {
+        let Some(waiting) = &mut self.waiting else {
+            return;
+        };
+        for event in events {
+            if let Event::MessageTyping(typing) = event
+                && typing.message_id == waiting.id
+            {
+                typing.request = waiting.request.take();
+            }
+        }
+    }
+
+    /// The request whose message these events say was taken: its answer is remembered. One that
+    /// was not taken may be tried again with the same key.
+    pub(super) fn request_done(typed: Option<Typing>, events: &[Event]) -> Option<RequestKey> {
+        let typed = typed?;
+        let taken = events.iter().any(|event| {
+            matches!(event, Event::UserMessage(message) if message.message_id == Some(typed.id))
+        });
+        typed.request.filter(|_| taken)
     }
 
     /// The caller of a message that is being typed, when the actor ends before it is decided.
     pub(super) fn waiting_reply(&mut self) -> Option<Reply> {
         self.waiting.take().map(|waiting| waiting.reply)
     }
+}
 
+impl RunActor {
     pub(super) fn type_in(&mut self, id: MessageId, text: String, context: &mut Context<Self>) {
         let Some(session) = self.session.clone() else {
             let reason = OUT_OF_REACH.to_owned();
@@ -192,7 +212,7 @@ impl RunActor {
 
     /// A message that was being typed when the last actor ended is confirmed late or given up.
     pub(super) fn look_after_typing(&self, context: &mut Context<Self>) {
-        let run = self.run.as_ref();
+        let run = self.ledger.run.as_ref();
         if let Some(typing) = run.and_then(|run| run.outbox.under_way()) {
             self.after(GIVE_UP, Timer::GiveUp { id: typing.id }, context);
         }
@@ -201,7 +221,7 @@ impl RunActor {
     /// Presses Enter once more: a CLI that took text and key in one read has not sent it off. Not
     /// into a question, nor into a turn that works.
     pub(super) fn enter_again(&mut self, id: MessageId, context: &mut Context<Self>) {
-        let Some(run) = &self.run else { return };
+        let Some(run) = &self.ledger.run else { return };
         let waits = run.outbox.under_way().is_some_and(|typing| typing.id == id);
         let quiet = run.takes_typing() && run.attention.is_none() && run.stop.is_none();
         let Some(session) = self.session.clone().filter(|_| waits && quiet) else {

@@ -6,9 +6,12 @@
 //! Between a commit and its effect: recovery finds the wish in the log and acts (`recovery`).
 
 use super::{
+    ledger::Along,
     messages::{News, Tell, Timer},
+    reach::{let_go, reach, release},
+    recovery::{self, Attachment},
     registry::Registry,
-    run_actor::{Along, Job, RunActor, answer},
+    run_actor::RunActor,
     set_up,
 };
 use crate::{
@@ -21,30 +24,35 @@ use crate::{
             state::Process,
         },
     },
-    pty::{self, LaunchError, Probe, Session},
+    pty::{self, LaunchError, LaunchSpec, Session},
 };
 use actix::{Addr, AsyncContext, Context, WrapFuture};
 use bytes::Bytes;
 use std::{
+    path::Path,
     sync::Arc,
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How long a process has to end after SIGTERM.
-const GRACE: Duration = Duration::from_secs(5);
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 /// How long a CLI has to leave by its own keys, and the time between two of them: a program that
 /// takes Esc and the next key in one read sees another key.
 const QUIT: Duration = Duration::from_secs(5);
-const BETWEEN_KEYS: Duration = Duration::from_millis(200);
+pub(super) const BETWEEN_KEYS: Duration = Duration::from_millis(200);
 /// How long a process may linger after its session ended.
 const LINGER: Duration = Duration::from_secs(5);
+/// How long a holder may take to leave after its exit was acknowledged, and the time between two
+/// looks whether it has.
+const LEAVING: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 impl RunActor {
     /// Carries out one effect. Long ones run beside the actor and tell their outcome.
     pub(super) fn carry_out(&mut self, effect: Effect, context: &mut Context<Self>) {
         match effect {
-            Effect::SetUp => self.start_set_up(context),
+            Effect::SetUp => self.start_set_up(false, context),
             Effect::Launch { attempt } => self.launch(attempt, context),
             Effect::StopSetUp => match &self.set_up {
                 Some(stop) => stop.store(true, Ordering::Relaxed),
@@ -62,7 +70,7 @@ impl RunActor {
             Effect::AckExit => self.acknowledge(context),
             Effect::RemoveHalfMade => self.beside(context, set_up::remove_half_made),
             Effect::Delete => {
-                self.deleting = true;
+                self.ledger.deleting = true;
                 self.beside(context, super::keeping::delete);
             }
             Effect::Forget => self.forget(),
@@ -74,25 +82,16 @@ impl RunActor {
         match news {
             News::Fact(command) => self.execute(command, Along::default(), context),
             News::Attached(session) => self.attached(*session, context),
+            News::OutOfReach { attempt, why } => self.out_of_reach(attempt, &why, context),
             News::Exited { report, attempt } => {
-                self.take_spool();
-                self.jobs.push_back(Job::Exit { report, attempt });
+                let run_dir = self.shared.run_dir(self.id);
+                self.ledger.exited(report, attempt, &run_dir);
                 self.work(context);
             }
             News::NeverLaunched => {
-                let stopping = self.run.as_ref().is_some_and(|run| run.stop.is_some());
-                if stopping {
-                    let attempt = self.run.as_ref().map_or(0, |run| run.attempt);
-                    self.hear(
-                        News::Exited {
-                            report: None,
-                            attempt,
-                        },
-                        context,
-                    );
-                } else {
-                    self.execute(Command::Relaunch, Along::default(), context);
-                }
+                let run_dir = self.shared.run_dir(self.id);
+                let todo = self.ledger.never_launched(&run_dir);
+                self.do_next(todo, context);
             }
             News::SetUpStopped => {
                 self.set_up = None;
@@ -100,9 +99,8 @@ impl RunActor {
             }
             News::Look => {
                 self.shared.watch.looked(self.id);
-                self.watch_transcript(None);
-                self.take_spool();
-                self.jobs.push_back(Job::Look);
+                self.watch_transcript();
+                self.ledger.look(&self.shared.run_dir(self.id));
                 self.work(context);
             }
             News::CheckpointTaken(checkpoint) => {
@@ -117,10 +115,7 @@ impl RunActor {
             }
             News::Worked(done) => self.worked(*done, context),
             News::NotRemoved { why } => {
-                self.deleting = false;
-                for waiter in self.delete_waiters.drain(..) {
-                    answer(Some(waiter), Err(super::AskError::World(why.clone())));
-                }
+                self.ledger.deletion_over(&Err(super::AskError::World(why)));
             }
             News::Timer(timer) => self.rung(timer, context),
         }
@@ -132,7 +127,7 @@ impl RunActor {
         F: FnOnce(Beside) -> Fut,
         Fut: Future<Output = ()> + 'static,
     {
-        let Some(run) = &self.run else { return };
+        let Some(run) = &self.ledger.run else { return };
         let beside = Beside {
             run: run.clone(),
             shared: Arc::clone(&self.shared),
@@ -151,13 +146,13 @@ impl RunActor {
         }));
     }
 
-    fn start_set_up(&mut self, context: &mut Context<Self>) {
+    pub(super) fn start_set_up(&mut self, again: bool, context: &mut Context<Self>) {
         if self.set_up.is_some() {
             return;
         }
         let stop = Arc::new(AtomicBool::new(false));
         self.set_up = Some(Arc::clone(&stop));
-        self.beside(context, |beside| set_up::run(beside, stop));
+        self.beside(context, |beside| set_up::run(beside, stop, again));
     }
 
     fn launch(&mut self, attempt: u32, context: &mut Context<Self>) {
@@ -168,11 +163,11 @@ impl RunActor {
 
     /// Ends the process: by the keys that its CLI leaves by, when it has some, then by signals.
     fn end_process(&mut self, context: &mut Context<Self>) {
-        let (Some(session), Some(run)) = (self.session.clone(), &self.run) else {
-            return;
+        let (Some(session), Some(run)) = (self.session.clone(), &self.ledger.run) else {
+            return self.end_out_of_reach(context);
         };
         let interactive = run.created.agent.mode() == AgentMode::Interactive;
-        let adapter = self.adapter().filter(|_| interactive);
+        let adapter = self.ledger.adapter().filter(|_| interactive);
         let keys = adapter.map_or(&[][..], Adapter::quit_keys);
         if keys.is_empty() {
             return self.end_by_signals(context);
@@ -195,6 +190,7 @@ impl RunActor {
         let Some(session) = self.session.clone() else {
             return;
         };
+        self.watch_ending(context);
         self.beside(context, |beside| async move {
             if let Err(error) = session.stop(GRACE).await {
                 let id = beside.run.id;
@@ -205,8 +201,9 @@ impl RunActor {
 
     fn acknowledge(&mut self, context: &mut Context<Self>) {
         self.transcript = None;
+        crate::fault::point("exit.before_ack");
         let Some(session) = self.session.take() else {
-            return;
+            return self.beside(context, let_go);
         };
         self.beside(context, |beside| async move {
             if let Err(error) = session.ack_exit().await {
@@ -218,11 +215,16 @@ impl RunActor {
 
     fn attached(&mut self, mut session: Session, context: &mut Context<Self>) {
         let hello = session.hello().clone();
+        let Some(run) = &self.ledger.run else { return };
+        let attachment = recovery::attachment(run, hello.attempt, hello.exit.is_none());
+        if attachment == Attachment::Release {
+            return self.beside(context, |beside| release(beside.run.id, session));
+        }
+        let works_at_once = run.created.agent.works_at_once();
         self.session = Some(session.handle());
-        let Some(run) = &self.run else { return };
-        let (process, stop) = (run.process.clone(), run.stop);
-        match process {
-            Process::Launching => {
+        self.reach.found();
+        match attachment {
+            Attachment::Spawned => {
                 let command = Command::Spawned {
                     attempt: hello.attempt,
                     pid: hello.pid,
@@ -230,21 +232,23 @@ impl RunActor {
                     cols: hello.cols,
                     rows: hello.rows,
                     output_offset: hello.start,
-                    works_at_once: run.created.agent.works_at_once(),
+                    works_at_once,
                 };
                 self.execute(command, Along::default(), context);
             }
-            Process::Alive { .. } if stop.is_some() => self.end_process(context),
-            Process::Alive { .. } => self.watch_silence(context),
-            // Its exit is in the log: the holder waits only for our word.
-            Process::None | Process::Exited { .. } => return self.acknowledge(context),
+            Attachment::End => self.end_process(context),
+            Attachment::Watch => self.watch_silence(context),
+            Attachment::Acknowledge | Attachment::Release => return self.acknowledge(context),
         }
         self.shared.watch.add(
             self.id,
             &super::spool::folder(&self.shared.run_dir(self.id)),
         );
+        // What was spooled between the last look and the watch is told by nobody.
+        self.ledger.take_spool(&self.shared.run_dir(self.id));
+        self.work(context);
         self.watch_output();
-        self.watch_transcript(None);
+        self.watch_transcript();
         self.beside(context, move |beside| async move {
             match session.wait_exit().await {
                 Ok(report) => {
@@ -271,7 +275,7 @@ impl RunActor {
 
     /// Sets the idle limit going for a CLI that now waits at its prompt.
     fn watch_idleness(&self, context: &mut Context<Self>) {
-        let Some(run) = &self.run else { return };
+        let Some(run) = &self.ledger.run else { return };
         let minutes = self.shared.config.idle_minutes;
         if minutes > 0 && matches!(run.process, Process::Alive { .. }) {
             let wait = Duration::from_secs(minutes * 60);
@@ -286,7 +290,7 @@ impl RunActor {
     }
 
     fn rung(&mut self, timer: Timer, context: &mut Context<Self>) {
-        let Some(run) = &self.run else { return };
+        let Some(run) = &self.ledger.run else { return };
         let alive = matches!(run.process, Process::Alive { .. });
         match timer {
             Timer::Quitting { attempt } => {
@@ -294,6 +298,8 @@ impl RunActor {
                     self.end_by_signals(context);
                 }
             }
+            Timer::Reach { attempt } => self.reach_again(attempt, context),
+            Timer::Stuck { attempt } => self.ending_stuck(attempt, context),
             Timer::Silent { lacks } => self.silence_rung(lacks, context),
             Timer::EnterAgain { id } => self.enter_again(id, context),
             Timer::GiveUp { id } => self.give_up(id, context),
@@ -319,17 +325,11 @@ impl RunActor {
     }
 
     fn forget(&mut self) {
-        self.deleting = false;
         self.shared.watch.remove(self.id);
-        let run_dir = self.shared.run_dir(self.id);
-        if let Err(error) = std::fs::remove_dir_all(&run_dir)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            log::warn!(run_id:% = self.id; "The folder of deleted run {} stays: {error}.", self.id);
-        }
-        for waiter in self.delete_waiters.drain(..) {
-            answer(Some(waiter), Ok(String::new()));
-        }
+        crate::fault::point("delete.row_removed");
+        super::recovery::remove_folder(&self.shared, self.id);
+        crate::fault::point("delete.folder_removed");
+        self.ledger.deletion_over(&Ok(String::new()));
     }
 }
 
@@ -377,6 +377,20 @@ impl Beside {
     }
 }
 
+/// Launches when the holder of the attempt before has gone: its exit was acknowledged a moment
+/// ago. Nothing of a launch that finds it there is left, so that the attempt stays the same.
+async fn launch_after_the_last(program: &Path, spec: &LaunchSpec) -> Result<Session, LaunchError> {
+    let begun = Instant::now();
+    loop {
+        match pty::launch(program, spec).await {
+            Err(LaunchError::Busy) if begun.elapsed() < LEAVING => {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 async fn launch(beside: Beside, attempt: u32) {
     let failed = |reason: String| {
         let (stage, detail) = (Stage::Launch, String::new());
@@ -390,7 +404,7 @@ async fn launch(beside: Beside, attempt: u32) {
         Ok(spec) => spec,
         Err(reason) => return beside.tell(failed(reason)).await,
     };
-    let launched = pty::launch(&beside.shared.config.program, &spec).await;
+    let launched = launch_after_the_last(&beside.shared.config.program, &spec).await;
     crate::fault::point("launch.after_spawn");
     match launched {
         Ok(session) => beside.tell(News::Attached(Box::new(session))).await,
@@ -400,47 +414,5 @@ async fn launch(beside: Beside, attempt: u32) {
             log::warn!(run_id:% = id, attempt; "Attempt {attempt} of run {id} did not launch: {error}.");
             reach(&beside, attempt).await;
         }
-    }
-}
-
-/// Finds out what became of the run's process, and tells.
-pub(super) async fn reach(beside: &Beside, attempt: u32) {
-    let run_id = beside.run.id;
-    let run_dir = beside.shared.run_dir(run_id);
-    let news = match pty::probe(&run_dir, run_id.0).await {
-        Ok(Probe::Live(session)) => News::Attached(Box::new(session)),
-        Ok(Probe::Exited(report)) if report.attempt >= attempt => News::Exited {
-            report: Some(report),
-            attempt,
-        },
-        Ok(Probe::Gone { recorded_attempt }) if recorded_attempt.unwrap_or(0) < attempt => {
-            News::NeverLaunched
-        }
-        Ok(Probe::Exited(report)) if report.attempt + 1 == attempt => News::NeverLaunched,
-        Ok(Probe::Exited(_) | Probe::Gone { .. }) => {
-            end_leftovers(beside).await;
-            News::Exited {
-                report: None,
-                attempt,
-            }
-        }
-        Err(error) => {
-            log::error!(run_id:%; "The holder of run {run_id} cannot be looked for: {error}.");
-            return;
-        }
-    };
-    beside.tell(news).await;
-}
-
-/// Ends what a lost holder left behind.
-async fn end_leftovers(beside: &Beside) {
-    let run_id = beside.run.id;
-    match beside.blocking(move || pty::end_leftovers(run_id.0)).await {
-        Ok(Ok(0)) => {}
-        Ok(Ok(count)) => {
-            log::warn!(run_id:%, count; "{count} processes of lost run {run_id} were ended.");
-        }
-        Ok(Err(error)) => log::error!(run_id:%; "Leftovers of run {run_id} stay: {error}."),
-        Err(error) => log::error!(run_id:%; "Leftovers of run {run_id} stay: {error}."),
     }
 }

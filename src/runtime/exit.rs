@@ -1,77 +1,41 @@
 //! What must keep its order (hooks, spooled hooks, the end), and the end of a process.
 
 use super::{
-    effects::Beside,
-    keeping::take_checkpoint,
-    messages::{AskError, News},
-    output,
-    run_actor::{Along, From, Job, RunActor, answer},
-    spool,
+    effects::Beside, jobs::Job, keeping::take_checkpoint, ledger::Along, messages::News, output,
+    run_actor::RunActor,
 };
 use crate::{
     cli::TranscriptContext,
     domain::AgentMode,
     domain::run::{
         Command,
-        command::{Exit, Observation, Signal},
+        command::{Exit, Hook, Observation, Signal},
         event::StopBy,
     },
     pty::ExitReport,
     store::StoreError,
 };
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 impl RunActor {
-    /// Puts spooled hooks in line. What is in line already is not read again.
-    pub(super) fn take_spool(&mut self) {
-        let waiting = match spool::waiting(&self.shared.run_dir(self.id)) {
-            Ok(waiting) => waiting,
-            Err(error) => {
-                log::error!(run_id:% = self.id; "The spool of run {} is unreadable: {error}.", self.id);
-                return;
-            }
-        };
-        for spooled in waiting {
-            let in_line = self.jobs.iter().any(|job| {
-                matches!(job, Job::Hook { from: From::Spool(path), .. } if *path == spooled.path)
-            });
-            if in_line || self.spool_under_way.contains(&spooled.path) {
-                continue;
-            }
-            let Some(payload) = spooled.payload else {
-                spool::set_aside(&spooled.path);
-                continue;
-            };
-            let recorded = spooled
-                .delivery
-                .is_some_and(|id| self.shared.reader.delivered(id).unwrap_or(false));
-            if recorded {
-                spool::taken(&spooled.path);
-                continue;
-            }
-            self.spool_under_way.insert(spooled.path.clone());
-            let (delivery, from) = (spooled.delivery, From::Spool(spooled.path));
-            self.jobs.push_back(Job::Hook {
-                payload,
-                delivery,
-                from,
-            });
-        }
-    }
-
-    /// Works off the line, in order, until it is empty or a job waits.
+    /// Works off the line, in order, until it is empty, a job waits, or enough is being stored:
+    /// each commit goes on here.
     pub(super) fn work(&mut self, context: &mut Context<Self>) {
-        while !self.working
-            && let Some(job) = self.jobs.pop_front()
-        {
+        while let Some(job) = self.ledger.next_job() {
             match job {
                 Job::Hook {
                     payload,
                     delivery,
                     from,
                 } => {
-                    self.hook(payload, delivery, from, context);
+                    let reader = &self.shared.reader;
+                    let hook = self.ledger.hook(payload, delivery, from, reader);
+                    self.take_hook(hook, context);
+                }
+                Job::Spooled(path) => {
+                    let hook = self.ledger.spooled(path, &self.shared.reader);
+                    self.take_hook(hook, context);
                 }
                 Job::Look => self.read_transcript(None, context, |observed, actor, context| {
                     if !observed.is_empty() {
@@ -99,60 +63,44 @@ impl RunActor {
         }
     }
 
-    fn hook(
-        &mut self,
-        payload: serde_json::Value,
-        delivery: Option<uuid::Uuid>,
-        from: From,
-        context: &mut Context<Self>,
-    ) {
-        let (reply, spooled) = match from {
-            From::Caller(reply) => (Some(reply), None),
-            From::Spool(path) => (None, Some(path)),
-        };
-        let translated = self.adapter().map(|adapter| adapter.hook(payload));
-        let Some(Ok(hook)) = translated else {
-            if let Some(path) = spooled {
-                spool::set_aside(&path);
-            }
-            return answer(reply, Err(AskError::NoEventName));
-        };
-        if self.delivered(delivery) {
-            if let Some(path) = spooled {
-                spool::taken(&path);
-            }
-            return answer(reply, Ok(String::new()));
-        }
-        let along = Along {
-            reply,
-            delivery,
-            spooled,
-            ..Along::default()
-        };
+    fn take_hook(&mut self, hook: Option<(Hook, Along)>, context: &mut Context<Self>) {
+        let Some((hook, along)) = hook else { return };
         if reads_transcript(&hook.signal) {
             let path = hook.transcript_path.clone();
             self.read_transcript(path, context, move |observed, actor, context| {
                 actor.execute(Command::Hook { hook, observed }, along, context);
             });
         } else {
-            self.watch_transcript(hook.transcript_path.as_deref());
+            // Where it will be is watched from the first hook that names it, and looked at again
+            // when anything changes there.
+            if hook.transcript_path != self.transcript_named {
+                self.transcript_named.clone_from(&hook.transcript_path);
+                self.watch_transcript();
+            }
             let observed = Vec::new();
             self.execute(Command::Hook { hook, observed }, along, context);
         }
     }
 
-    /// Follows a transcript by file notification: that of a hook, or else of the session.
-    pub(super) fn watch_transcript(&self, told: Option<&Path>) {
-        let session = self.run.as_ref().and_then(|run| run.session.as_ref());
-        let known = session.and_then(|session| session.transcript_path.as_deref());
-        if let Some(path) = told.or(known) {
+    /// Follows the transcript of the session, and the one that the last hook named, by file
+    /// notification.
+    pub(super) fn watch_transcript(&self) {
+        let run = self.ledger.run.as_ref();
+        let session = run.and_then(|run| run.session.as_ref());
+        let known = session.and_then(|session| session.transcript_path.as_ref());
+        let named = self.transcript_named.as_ref();
+        for path in known
+            .into_iter()
+            .chain(named.filter(|path| Some(*path) != known))
+        {
             self.shared.watch.add(self.id, path);
         }
     }
 
     /// True for a CLI whose output is its transcript.
     fn reads_output(&self) -> bool {
-        self.run
+        self.ledger
+            .run
             .as_ref()
             .is_some_and(|run| run.created.agent.mode() == AgentMode::Headless)
     }
@@ -174,17 +122,30 @@ impl RunActor {
         context: &mut Context<Self>,
         then: impl FnOnce(Vec<Observation>, &mut Self, &mut Context<Self>) + 'static,
     ) {
-        let path = path.or_else(|| self.run.as_ref()?.session.as_ref()?.transcript_path.clone());
+        let path = path.or_else(|| {
+            self.ledger
+                .run
+                .as_ref()?
+                .session
+                .as_ref()?
+                .transcript_path
+                .clone()
+        });
         let Some((session, mut reader)) = self.transcript_reader() else {
             return then(Vec::new(), self, context);
         };
-        if let Some(model) = self.run.as_ref().and_then(|run| run.model.as_deref()) {
+        if let Some(model) = self
+            .ledger
+            .run
+            .as_ref()
+            .and_then(|run| run.model.as_deref())
+        {
             reader.model_is(model);
         }
         let from = self
             .reads_output()
             .then(|| (self.shared.run_dir(self.id), self.output_read));
-        self.working = true;
+        self.ledger.working = true;
         let read = tokio::task::spawn_blocking(move || {
             let outcome = match from {
                 Some((run_dir, from)) => output::feed(&run_dir, from, reader.as_mut()),
@@ -195,7 +156,7 @@ impl RunActor {
         context.spawn(
             read.into_actor(self)
                 .map(move |outcome, actor: &mut Self, context| {
-                    actor.working = false;
+                    actor.ledger.working = false;
                     let id = actor.id;
                     let observed = match outcome {
                         Ok((reader, outcome)) => {
@@ -219,7 +180,7 @@ impl RunActor {
 
     /// The reader of the present session's transcript, taken out of the actor.
     fn transcript_reader(&mut self) -> Option<(String, Box<dyn crate::cli::Transcript>)> {
-        let run = self.run.as_ref()?;
+        let run = self.ledger.run.as_ref()?;
         // A stream has one reader a process; a file one a session.
         let session = match run.created.agent.mode() {
             AgentMode::Headless => format!("output {}", run.attempt),
@@ -233,7 +194,7 @@ impl RunActor {
         let context = TranscriptContext::new(run.created.agent.mode(), run.usage.clone())
             .priced(self.shared.prices());
         let output = run.output_offset;
-        let reader = self.adapter()?.transcript(context)?;
+        let reader = self.ledger.adapter()?.transcript(context)?;
         self.output_read = output + reader.output_read();
         Some((session, reader))
     }
@@ -249,7 +210,7 @@ impl RunActor {
 }
 
 /// Hooks at whose moment the transcript is read up to its end.
-const fn reads_transcript(signal: &Signal) -> bool {
+pub(super) const fn reads_transcript(signal: &Signal) -> bool {
     matches!(
         signal,
         Signal::TurnEnded { .. }

@@ -11,7 +11,7 @@ use crate::{
         command::Checkpoint,
         event::{CheckpointAt, RepoBase, WorktreeAt},
     },
-    git,
+    fault, git,
 };
 use std::{sync::atomic::AtomicBool, time::Instant};
 
@@ -102,6 +102,7 @@ async fn keep_and_remove(beside: &Beside) -> Result<Vec<WorktreeAt>, String> {
     // Keeping comes first and must succeed: nothing is removed that is not kept.
     let run = beside.run.clone();
     let last = beside.blocking(move || keep_last(&run)).await??;
+    fault::point("delete.kept");
     for at in beside
         .run
         .worktrees
@@ -161,7 +162,7 @@ fn remove_all(
             .iter()
             .find(|kept| kept.repo_id == base.repo_id)
             .map(|kept| kept.commit.as_str());
-        let job = || remove_one(run, base, at, commit, &shared.config.data_dir);
+        let job = || remove_one(run, base, at, commit, shared);
         let gone = shared.repo_locks.with(&[inspected.git_dir], job);
         let gone = gone.map_err(|error| format!("repo '{}': {error}", base.name))?;
         removed.extend(at.filter(|_| gone).cloned());
@@ -182,12 +183,24 @@ fn remove_one(
     base: &RepoBase,
     at: Option<&WorktreeAt>,
     commit: Option<&str>,
-    data_dir: &std::path::Path,
+    shared: &super::shared::Shared,
 ) -> Result<bool, git::GitError> {
+    // When an earlier deletion was cut off after the worktree went, it kept the last of it, which
+    // is newer than any checkpoint in the log.
+    let gone = at.is_none_or(|at| !at.worktree.exists());
+    let commit = if gone && git::keeps_checkpoint(&base.repo_path, run.id)? {
+        None
+    } else {
+        commit
+    };
     git::keep_deleted(&base.repo_path, run.id, &base.name, &run.run_branch, commit)?;
     let Some(at) = at else { return Ok(false) };
-    let gone = git::remove(at, &base.repo_path, data_dir)?;
+    shared.stats.forget(&at.worktree);
+    let gone = git::remove(at, &base.repo_path, &shared.config.data_dir)?;
+    fault::point("delete.worktree_removed");
     git::delete_branch(&base.repo_path, &run.run_branch)?;
+    fault::point("delete.branch_removed");
     git::drop_checkpoints(&base.repo_path, run.id)?;
+    fault::point("delete.checkpoints_removed");
     Ok(gone)
 }

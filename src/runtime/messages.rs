@@ -1,17 +1,19 @@
 //! The closed list of what a run's actor can be sent.
 
+use super::jobs::Reply;
 use crate::{
     domain::{
         MessageId, RunId,
         run::{
             Command, Rejection,
             command::{Checkpoint, NewRun},
-            event::{Lacks, StopBy, WorktreeAt},
+            event::{Lacks, RequestKey, StopBy, WorktreeAt},
         },
     },
     pty::{ExitReport, Session},
     store::{Idempotent, StoreError},
 };
+use data_encoding::HEXLOWER;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -153,6 +155,30 @@ pub struct Idempotency {
 }
 
 impl Idempotency {
+    /// As the log has it.
+    #[must_use]
+    pub fn request(&self) -> RequestKey {
+        RequestKey {
+            scope: self.scope.clone(),
+            key: self.key.clone(),
+            fingerprint: HEXLOWER.encode(&self.fingerprint),
+            status: self.status,
+        }
+    }
+
+    /// As the log has it; a fingerprint that is no hex is that of no request.
+    #[must_use]
+    pub fn of(request: &RequestKey) -> Self {
+        Self {
+            scope: request.scope.clone(),
+            key: request.key.clone(),
+            fingerprint: HEXLOWER
+                .decode(request.fingerprint.as_bytes())
+                .unwrap_or_default(),
+            status: request.status,
+        }
+    }
+
     /// The record, with the answer.
     #[must_use]
     pub fn answered(&self, answer: &str) -> Idempotent {
@@ -168,12 +194,14 @@ impl Idempotency {
 
 /// A request with its run; what the registry takes.
 #[derive(actix::Message)]
-#[rtype(result = "Answer")]
+#[rtype(result = "()")]
 pub struct Ask {
     /// The run.
     pub run_id: RunId,
     /// The request.
     pub request: Request,
+    /// Who asks.
+    pub reply: Reply,
 }
 
 /// News of the world for one run, from effects and watchers.
@@ -198,6 +226,13 @@ pub enum News {
         report: Option<ExitReport>,
         /// Which attempt.
         attempt: u32,
+    },
+    /// The holder is there and cannot be spoken with.
+    OutOfReach {
+        /// Of which attempt.
+        attempt: u32,
+        /// Why, for the log.
+        why: String,
     },
     /// The launch is known never to have happened.
     NeverLaunched,
@@ -238,6 +273,16 @@ pub enum Timer {
         /// Which attempt.
         attempt: u32,
     },
+    /// A holder that could not be spoken with.
+    Reach {
+        /// Of which attempt.
+        attempt: u32,
+    },
+    /// A holder that was told to end its tree.
+    Stuck {
+        /// Of which attempt.
+        attempt: u32,
+    },
     /// A message that was typed and is not confirmed yet.
     EnterAgain {
         /// Which.
@@ -258,4 +303,10 @@ pub enum Timer {
         /// Sequence of the run when the timer was set.
         sequence: u64,
     },
+}
+
+impl From<&Rejection> for AskError {
+    fn from(rejection: &Rejection) -> Self {
+        Self::Rejected(*rejection)
+    }
 }

@@ -11,27 +11,37 @@
 mod asked;
 pub mod broadcaster;
 pub mod clock;
+mod deliveries;
 mod delivery;
 mod effects;
 mod exit;
 pub mod ids;
 mod jobs;
 mod keeping;
+mod ledger;
 pub mod messages;
 pub mod notifier;
 pub mod order;
 mod output;
 mod prune;
+mod reach;
 mod recovery;
 pub mod registry;
+pub mod replay;
+mod ring;
 mod run_actor;
 mod script;
 mod set_up;
 pub mod shared;
 mod silence;
+mod slots;
+mod spares;
 mod spool;
+#[cfg(test)]
+mod tests;
 mod watch;
 mod work;
 
+pub use jobs::Reply;
 pub use messages::{Answer, AskError, QueueChange, Request};
 pub use shared::{Runtime, Shared};

@@ -5,41 +5,34 @@
 //! ended run costs no memory but its row.
 
 use super::{
-    messages::{Answer, Ask, AskError, News, Request, Tell},
+    jobs::answer,
+    messages::{Answer, Ask, AskError, News, Tell},
     run_actor::{Rest, RunActor},
     shared::Shared,
+    slots::{Address, Seed, Slot, Slots},
 };
 use crate::domain::RunId;
 use actix::{
     Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, MessageResult,
-    ResponseFuture, WrapFuture,
+    ResponseFuture, WrapFuture, dev::SendError,
 };
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
-use tokio::sync::{Semaphore, mpsc};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Requests that may stand before it: more than there can be connections.
+const WAITING_MAX: usize = 65_536;
 
 /// The actor.
 pub struct Registry {
     shared: Arc<Shared>,
-    slots: HashMap<RunId, Slot>,
-    /// Runs folded from their log since the start.
-    folded: u64,
+    slots: Slots<Addr<RunActor>>,
     draining: bool,
 }
 
-struct Slot {
-    actor: Addr<RunActor>,
-    /// Requests under way; its permits are the bound.
-    admission: Arc<Semaphore>,
-    /// News under way keeps it awake too.
-    telling: Arc<()>,
-    /// Set by the actor: a process is alive or wanted.
-    live: Arc<AtomicBool>,
+impl Address for Addr<RunActor> {
+    fn is_connected(&self) -> bool {
+        self.connected()
+    }
 }
 
 /// Builds the actor of a run that needs looking after.
@@ -82,10 +75,11 @@ impl Registry {
     /// Starts it; runs whose files changed come from `changed`.
     #[must_use]
     pub fn start(shared: Arc<Shared>, mut changed: mpsc::Receiver<RunId>) -> Addr<Self> {
+        let (commands_max, live_runs_max) =
+            (shared.config.commands_max, shared.config.live_runs_max);
         let registry = Self {
             shared,
-            slots: HashMap::new(),
-            folded: 0,
+            slots: Slots::new(commands_max, live_runs_max),
             draining: false,
         };
         let address = Actor::start(registry);
@@ -106,106 +100,52 @@ impl Registry {
     }
 
     /// The run's slot, built when it is not there or its actor has ended.
-    fn slot(&mut self, run_id: RunId, context: &Context<Self>) -> Option<&Slot> {
-        let ended = self
-            .slots
-            .get(&run_id)
-            .is_some_and(|slot| !slot.actor.connected());
-        if ended {
-            log::warn!(run_id:%; "The actor of run {run_id} had ended and is built again.");
-            self.slots.remove(&run_id);
-        }
-        if !self.slots.contains_key(&run_id) {
-            let run = match self.shared.reader.fold_run(run_id) {
-                Ok(run) => run?,
-                Err(error) => {
-                    log::error!(run_id:%; "Run {run_id} cannot be read from the log: {error}.");
-                    return None;
-                }
-            };
-            self.folded += 1;
-            let live = Arc::new(AtomicBool::new(run.is_live()));
-            let shared = Arc::clone(&self.shared);
-            let actor = RunActor::rebuilt(run, shared, context.address(), Arc::clone(&live));
-            self.insert(run_id, actor.start(), live);
-        }
-        self.slots.get(&run_id)
+    fn slot(&mut self, run_id: RunId, context: &Context<Self>) -> Option<&Slot<Addr<RunActor>>> {
+        let build = builder(&self.shared, context.address());
+        self.slots.slot(run_id, &self.shared.reader, build)
     }
+}
 
-    fn insert(&mut self, run_id: RunId, actor: Addr<RunActor>, live: Arc<AtomicBool>) {
-        let admission = Arc::new(Semaphore::new(self.shared.config.commands_max));
-        self.slots.insert(
-            run_id,
-            Slot {
-                actor,
-                admission,
-                telling: Arc::new(()),
-                live,
-            },
-        );
-    }
-
-    fn live_count(&self) -> usize {
-        self.slots
-            .values()
-            .filter(|slot| slot.live.load(Ordering::Relaxed))
-            .count()
-    }
-
-    /// Routes a request, or says at once why not.
-    fn admit(
-        &mut self,
-        ask: &Ask,
-        context: &Context<Self>,
-    ) -> Result<(Addr<RunActor>, tokio::sync::OwnedSemaphorePermit), AskError> {
-        if self.draining {
-            return Err(AskError::ShuttingDown);
-        }
-        let limit = self.shared.config.live_runs_max;
-        let starts = matches!(
-            ask.request,
-            Request::Create { .. } | Request::Continue { .. }
-        );
-        if starts && self.live_count() >= limit {
-            return Err(AskError::TooManyRuns { limit });
-        }
-        if let Request::Create { .. } = &ask.request {
-            let live = Arc::new(AtomicBool::new(true));
-            let shared = Arc::clone(&self.shared);
-            let actor = RunActor::new(ask.run_id, shared, context.address(), Arc::clone(&live));
-            self.insert(ask.run_id, actor.start(), live);
-        }
-        let limit = self.shared.config.commands_max;
-        let slot = self.slot(ask.run_id, context).ok_or(AskError::UnknownRun)?;
-        let permit = Arc::clone(&slot.admission)
-            .try_acquire_owned()
-            .map_err(|_| AskError::Busy { limit })?;
-        Ok((slot.actor.clone(), permit))
-    }
+fn builder(
+    shared: &Arc<Shared>,
+    registry: Addr<Registry>,
+) -> impl FnOnce(Seed) -> Addr<RunActor> + use<> {
+    let shared = Arc::clone(shared);
+    |seed| RunActor::new(seed, shared, registry).start()
 }
 
 impl Actor for Registry {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        context.set_mailbox_capacity(1024);
+        context.set_mailbox_capacity(WAITING_MAX);
     }
 }
 
 impl Handler<Ask> for Registry {
-    type Result = ResponseFuture<Answer>;
+    type Result = ();
 
-    fn handle(&mut self, ask: Ask, context: &mut Self::Context) -> Self::Result {
-        match self.admit(&ask, context) {
-            Err(error) => Box::pin(std::future::ready(Err(error))),
+    fn handle(&mut self, mut ask: Ask, context: &mut Self::Context) -> Self::Result {
+        if self.draining {
+            return answer(Some(ask.reply), Err(AskError::ShuttingDown));
+        }
+        let build = builder(&self.shared, context.address());
+        let reader = &self.shared.reader;
+        match self.slots.admit(ask.run_id, &ask.request, reader, build) {
+            Err(error) => answer(Some(ask.reply), Err(error)),
             Ok((actor, permit)) => {
+                ask.reply.admit(permit);
                 // Sent here and now, so that requests keep their order.
-                let sent = actor.send(ask);
-                Box::pin(async move {
-                    let answer = sent.await.unwrap_or(Err(AskError::ActorEnded));
-                    drop(permit);
-                    answer
-                })
+                match actor.try_send(ask) {
+                    Ok(()) => {}
+                    Err(SendError::Full(ask)) => {
+                        let limit = self.shared.config.commands_max;
+                        answer(Some(ask.reply), Err(AskError::Busy { limit }));
+                    }
+                    Err(SendError::Closed(ask)) => {
+                        answer(Some(ask.reply), Err(AskError::ActorEnded));
+                    }
+                }
             }
         }
     }
@@ -233,9 +173,9 @@ impl Handler<Count> for Registry {
 
     fn handle(&mut self, _: Count, _: &mut Self::Context) -> Self::Result {
         Counts {
-            live: self.live_count(),
+            live: self.slots.live_count(),
             awake: self.slots.len(),
-            folded: self.folded,
+            folded: self.slots.folded,
         }
     }
 }
@@ -253,13 +193,10 @@ impl Handler<Passivate> for Registry {
     type Result = MessageResult<Passivate>;
 
     fn handle(&mut self, passivate: Passivate, context: &mut Self::Context) -> Self::Result {
-        let idle = self.slots.get(&passivate.run_id).is_some_and(|slot| {
-            slot.admission.available_permits() == self.shared.config.commands_max
-                && Arc::strong_count(&slot.telling) == 1
-        });
-        if idle && let Some(slot) = self.slots.remove(&passivate.run_id) {
-            // Nothing can reach it any more but this.
-            let rest = slot.actor.send(Rest);
+        let asleep = self.slots.put_to_sleep(passivate.run_id);
+        let idle = asleep.is_some();
+        if let Some(actor) = asleep {
+            let rest = actor.send(Rest);
             context.spawn(rest.into_actor(self).map(|_, _, _| ()));
         }
         MessageResult(idle)
@@ -274,7 +211,7 @@ impl Handler<Drain> for Registry {
         let permits = u32::try_from(self.shared.config.commands_max).unwrap_or(u32::MAX);
         let waits: Vec<_> = self
             .slots
-            .values()
+            .iter()
             .map(|slot| Arc::clone(&slot.admission))
             .collect();
         Box::pin(async move {

@@ -10,6 +10,7 @@ use super::{
     effects::Beside,
     ids,
     messages::News,
+    reach::end_leftovers,
     script::{self, Script, ScriptFault},
 };
 use crate::{
@@ -74,8 +75,12 @@ impl From<ScriptFault> for Fault {
     }
 }
 
-/// Sets a run up and tells the outcome.
-pub(super) async fn run(beside: Beside, stop: Arc<AtomicBool>) {
+/// Sets a run up and tells the outcome. `again` after a restart: programs of the last server may
+/// still be at it, and are ended first.
+pub(super) async fn run(beside: Beside, stop: Arc<AtomicBool>, again: bool) {
+    if again {
+        end_leftovers(&beside).await;
+    }
     let outcome = set_up(&beside, &stop).await;
     let made = matches!(&outcome, Ok(Some(_)));
     let news = match outcome {
@@ -117,6 +122,7 @@ async fn set_up(
         return Ok(None);
     }
     let permit = beside.shared.heavy_jobs.acquire().await;
+    crate::fault::point("set_up.before_worktrees");
     let worktrees = add_worktrees(beside, stop).await?;
     crate::fault::point("set_up.after_worktrees");
     complete(beside, &worktrees, stop).await?;
@@ -152,16 +158,21 @@ fn make_run_folder(run_dir: &Path) -> Result<(), Fault> {
 }
 
 async fn add_worktrees(beside: &Beside, stop: &Arc<AtomicBool>) -> Result<Vec<WorktreeAt>, Fault> {
-    let specs: Vec<WorktreeSpec> = missing(beside);
+    let mut specs: Vec<WorktreeSpec> = missing(beside);
     let (stop, shared) = (Arc::clone(stop), Arc::clone(&beside.shared));
+    // One that goes on has its branch already.
+    if beside.run.worktrees.is_empty() {
+        for spec in &mut specs {
+            spec.spare = shared.spares.take(spec.repo_id);
+        }
+    }
     let added = beside
         .blocking(move || {
-            let git_dirs = specs
-                .iter()
-                .map(|spec| git::inspect(&spec.repo_path).map(|inspected| inspected.git_dir))
-                .collect::<Result<Vec<_>, _>>()?;
-            let add = || git::add_all(&specs, &|| stop.load(Ordering::Relaxed));
-            shared.repo_locks.with(&git_dirs, add)
+            let stopped = || stop.load(Ordering::Relaxed);
+            let added = git::add_worktrees(&specs, &shared.repo_locks, &stopped);
+            let spares = specs.iter().filter_map(|spec| spec.spare.clone());
+            shared.spares.taken(spares);
+            added
         })
         .await;
     match added {
@@ -196,12 +207,14 @@ fn specs(beside: &Beside) -> Vec<WorktreeSpec> {
     let run = &beside.run;
     let folder = beside.shared.worktrees_dir(run.id);
     let specs = run.created.repos.iter().map(|base| WorktreeSpec {
+        run_id: run.id,
         repo_id: base.repo_id,
         name: base.name.clone(),
         repo_path: base.repo_path.clone(),
         branch: run.run_branch.clone(),
         base_commit: base.base_commit.clone(),
         path: folder.join(&base.name),
+        spare: None,
     });
     specs.collect()
 }
@@ -224,6 +237,7 @@ async fn complete(
             let stopped = || stop.load(Ordering::Relaxed);
             let mut notes = git::fill_submodules(&at, &repo_path, &stopped)?;
             notes.extend(git::missing_lfs(&at, &repo_path)?);
+            git::date_index(&at, &repo_path)?;
             Ok((at.name, notes))
         };
         let (name, notes) = match beside.blocking(job).await {

@@ -2,15 +2,17 @@
 
 use super::{
     broadcaster::{Broadcaster, Close, Joined, Subscribe},
+    jobs::Reply,
     messages::{Answer, Ask, AskError, Request},
     notifier::Notifier,
     registry::{Count, Counts, Drain, Recover, Registry},
+    spares::Spares,
     watch::Watch,
 };
 use crate::{
     config::Config,
     domain::{EventId, RunId, settings::ModelSettings},
-    git::RepoLocks,
+    git::{RepoLocks, StatsCache},
     store::{Batch, Reader, StoreError, Writer},
 };
 use actix::Addr;
@@ -22,7 +24,7 @@ use std::{
 use tokio::sync::mpsc;
 
 /// Set-ups and other heavy git jobs at once: more only fight for the disk.
-const HEAVY_JOBS_MAX: usize = 2;
+pub(super) const HEAVY_JOBS_MAX: usize = 2;
 
 /// What every actor needs.
 pub struct Shared {
@@ -36,8 +38,12 @@ pub struct Shared {
     pub reader: Reader,
     /// One lock a repository.
     pub repo_locks: RepoLocks,
+    /// Sizes of runs' changes, while nothing changes.
+    pub stats: StatsCache,
     /// Permits for heavy git jobs.
     pub heavy_jobs: tokio::sync::Semaphore,
+    /// Worktrees that are ready for the next run.
+    pub spares: Spares,
     /// Who tells people what happened.
     pub notifier: Arc<Notifier>,
     /// File notification.
@@ -138,6 +144,7 @@ impl Runtime {
         let notifier = Notifier::start(reader.clone(), writer.clone());
         let broadcaster = Broadcaster::start(floor, batches, Arc::clone(&notifier));
         let (watch, changed) = Watch::start()?;
+        let stats = stats_cache(&config);
         let prices = RwLock::new(Arc::new(reader.model_settings()?));
         let shared = Arc::new(Shared {
             config,
@@ -145,7 +152,9 @@ impl Runtime {
             writer,
             reader,
             repo_locks: RepoLocks::default(),
+            stats,
             heavy_jobs: tokio::sync::Semaphore::new(HEAVY_JOBS_MAX),
+            spares: Spares::default(),
             notifier,
             watch,
             prices,
@@ -174,8 +183,11 @@ impl Runtime {
                 .await
                 .map_err(|_| AskError::ShuttingDown)?;
         }
-        super::recovery::release_holders(&self.shared, &self.registry).await;
+        let (shared, registry) = (Arc::clone(&self.shared), self.registry.clone());
+        actix::spawn(super::recovery::release_holders(shared, registry));
         actix::spawn(super::prune::run(Arc::clone(&self.shared)));
+        actix::spawn(super::spares::run(Arc::clone(&self.shared)));
+        actix::spawn(forget_unasked(Arc::clone(&self.shared)));
         Ok(count)
     }
 
@@ -184,13 +196,17 @@ impl Runtime {
     /// # Errors
     /// See [`AskError`].
     pub async fn ask(&self, run_id: RunId, request: Request) -> Answer {
-        let registry = self.registry.clone();
-        let asked = actix::spawn(async move { registry.send(Ask { run_id, request }).await });
-        match asked.await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(AskError::ShuttingDown),
-            Err(_) => Err(AskError::ActorEnded),
+        let (reply, answer) = Reply::new();
+        let ask = Ask {
+            run_id,
+            request,
+            reply,
+        };
+        // A message that was sent is carried out, whoever waits for its answer.
+        if self.registry.try_send(ask).is_err() {
+            return Err(AskError::ShuttingDown);
         }
+        answer.await.unwrap_or(Err(AskError::ActorEnded))
     }
 
     /// Joins the live stream after a place.
@@ -244,5 +260,27 @@ impl Runtime {
     pub async fn drain(&self) {
         // A registry that is gone is drained.
         self.registry.send(Drain).await.ok();
+    }
+}
+
+/// The cache knows where the user's own files lie that git reads.
+fn stats_cache(config: &Config) -> StatsCache {
+    let named = |name: &str| {
+        let mut variables = config.server_env.iter();
+        let found = variables.find(|(known, value)| known == name && !value.is_empty());
+        found.map(|(_, value)| PathBuf::from(value))
+    };
+    let home = named("HOME").unwrap_or_default();
+    let configs: Vec<_> = named("XDG_CONFIG_HOME").into_iter().collect();
+    let configs = [configs, vec![home.join(".config")]].concat();
+    StatsCache::new(&home, &configs)
+}
+
+/// Ends the watch of worktrees that nobody looks at any more.
+async fn forget_unasked(shared: Arc<Shared>) {
+    let mut minutes = tokio::time::interval(std::time::Duration::from_secs(60));
+    loop {
+        minutes.tick().await;
+        shared.stats.forget_unasked();
     }
 }

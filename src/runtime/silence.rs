@@ -3,11 +3,7 @@
 //! One timer for each of the two. When it rings, what waits in the spool and the transcript is read
 //! first; the fact is told to the run only when it still holds then.
 
-use super::{
-    clock,
-    messages::Timer,
-    run_actor::{Along, Job, RunActor},
-};
+use super::{clock, jobs::Job, ledger::Along, messages::Timer, run_actor::RunActor};
 use crate::{
     domain::run::{Command, Run, event::Lacks},
     fault,
@@ -60,7 +56,7 @@ impl RunActor {
     /// Sets the timers that the run's state asks for and that are not set.
     pub(super) fn watch_silence(&mut self, context: &mut Context<Self>) {
         for lacks in [Lacks::Hook, Lacks::Event] {
-            let Some(run) = &self.run else { return };
+            let Some(run) = &self.ledger.run else { return };
             if *self.watches.of(lacks) {
                 continue;
             }
@@ -75,19 +71,20 @@ impl RunActor {
     pub(super) fn silence_rung(&mut self, lacks: Lacks, context: &mut Context<Self>) {
         *self.watches.of(lacks) = false;
         if self
+            .ledger
             .run
             .as_ref()
             .is_some_and(|run| left(run, lacks).is_some())
         {
-            self.take_spool();
-            self.jobs.push_back(Job::Silence(lacks));
+            self.ledger.take_spool(&self.shared.run_dir(self.id));
+            self.ledger.jobs.push_back(Job::Silence(lacks));
             self.work(context);
         }
     }
 
     /// Tells the run, or waits on.
     pub(super) fn notice_silence(&mut self, lacks: Lacks, context: &mut Context<Self>) {
-        let Some(run) = &self.run else { return };
+        let Some(run) = &self.ledger.run else { return };
         if left(run, lacks) == Some(Duration::ZERO) {
             let millis = u64::try_from(bound(lacks).as_millis()).unwrap_or(u64::MAX);
             let attempt = run.attempt;

@@ -7,15 +7,59 @@ use serde_json::Value;
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::{Duration, Instant, SystemTime},
 };
 use uuid::Uuid;
 
-/// Most files taken in at one look; the rest follows at the next.
-const FILES_MAX: usize = 256;
+/// A folder that changes after so long has another time of change than before, on file systems
+/// that count whole seconds, too.
+const SETTLES: Duration = Duration::from_millis(2500);
+
+/// What is known of a spool folder, so that it is not listed for every hook that comes: listing
+/// it wakes who watches it.
+#[derive(Default)]
+pub(super) struct Known {
+    folder: PathBuf,
+    state: Option<State>,
+}
+
+struct State {
+    /// Its time of change, and since when it is known.
+    changed: SystemTime,
+    since: Instant,
+    /// It was listed so long after that change that a later one would show.
+    settled: bool,
+}
+
+impl Known {
+    /// As [`waiting`]; nothing when the folder is as it was at the last call.
+    pub fn new_ones(&mut self, run_dir: &Path) -> io::Result<Vec<PathBuf>> {
+        if self.folder.as_os_str().is_empty() {
+            self.folder = folder(run_dir);
+        }
+        let changed = match fs::metadata(&self.folder) {
+            Ok(found) => found.modified()?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let since = match &self.state {
+            Some(state) if state.changed == changed && state.settled => return Ok(Vec::new()),
+            Some(state) if state.changed == changed => state.since,
+            Some(_) | None => Instant::now(),
+        };
+        let settled = since.elapsed() >= SETTLES;
+        let waiting = waiting(run_dir)?;
+        self.state = Some(State {
+            changed,
+            since,
+            settled,
+        });
+        Ok(waiting)
+    }
+}
 
 /// A kept delivery.
 pub(super) struct Spooled {
-    pub path: PathBuf,
     pub delivery: Option<Uuid>,
     /// None for a file that is no JSON object: it is set aside.
     pub payload: Option<Value>,
@@ -26,8 +70,8 @@ pub(super) fn folder(run_dir: &Path) -> PathBuf {
     run_dir.join("spool")
 }
 
-/// Kept deliveries, oldest first. An absent folder is an empty one.
-pub(super) fn waiting(run_dir: &Path) -> io::Result<Vec<Spooled>> {
+/// The files of kept deliveries, oldest first. An absent folder is an empty one.
+pub(super) fn waiting(run_dir: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder(run_dir)) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -44,39 +88,70 @@ pub(super) fn waiting(run_dir: &Path) -> io::Result<Vec<Spooled>> {
         }
     }
     paths.sort();
-    paths.truncate(FILES_MAX);
-    Ok(paths.into_iter().map(read).collect())
+    Ok(paths)
 }
 
-fn read(path: PathBuf) -> Spooled {
+/// Whether there are any.
+pub(super) fn is_empty(run_dir: &Path) -> bool {
+    waiting(run_dir).is_ok_and(|paths| paths.is_empty())
+}
+
+/// Reads one.
+pub(super) fn read(path: &Path) -> Spooled {
     let delivery = path
         .file_stem()
         .and_then(|stem| stem.to_str())
         .and_then(|stem| stem.split_once('-'))
         .and_then(|(_, id)| Uuid::try_parse(id).ok());
-    let payload = fs::read(&path)
+    let payload = fs::read(path)
         .ok()
         .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
         .filter(Value::is_object);
-    Spooled {
-        path,
-        delivery,
-        payload,
-    }
+    Spooled { delivery, payload }
 }
 
 /// Takes away a file whose events are durable.
 pub(super) fn taken(path: &Path) {
+    crate::fault::point("spool.before_remove");
     if let Err(error) = fs::remove_file(path)
         && error.kind() != io::ErrorKind::NotFound
     {
         log::warn!("A spooled hook that is recorded could not be removed: {error}.");
     }
+    crate::fault::point("spool.after_remove");
 }
 
 /// Sets a file aside that is no hook, so that it is not read for ever and not lost.
 pub(super) fn set_aside(path: &Path) {
     if let Err(error) = fs::rename(path, path.with_extension("rejected")) {
         log::warn!("A spooled file that is no hook could not be set aside: {error}.");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_listed_until_its_time_of_change_says_enough() {
+        let run = tempfile::tempdir().unwrap();
+        let put = |name: &str| fs::write(folder(run.path()).join(name), "{}").unwrap();
+        let mut known = Known::default();
+        assert!(known.new_ones(run.path()).unwrap().is_empty());
+        fs::create_dir(folder(run.path())).unwrap();
+        put("1.json");
+        assert_eq!(known.new_ones(run.path()).unwrap().len(), 1);
+        // As long as a change might not show, it is listed.
+        assert_eq!(known.new_ones(run.path()).unwrap().len(), 1);
+        let state = known.state.as_mut().unwrap();
+        state.since -= SETTLES;
+        assert_eq!(known.new_ones(run.path()).unwrap().len(), 1);
+        assert!(known.state.as_ref().unwrap().settled);
+        assert!(known.new_ones(run.path()).unwrap().is_empty());
+        put("2.json");
+        assert_eq!(known.new_ones(run.path()).unwrap().len(), 2);
+        assert!(!known.state.as_ref().unwrap().settled);
+        fs::remove_file(folder(run.path()).join("1.json")).unwrap();
+        assert_eq!(known.new_ones(run.path()).unwrap().len(), 1);
     }
 }

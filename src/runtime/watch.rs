@@ -87,6 +87,15 @@ impl Watch {
 
     /// False when it is not there.
     fn watch(&self, run_id: RunId, path: &Path) -> bool {
+        if let Some(runs) = lock(&self.table).runs.get_mut(path) {
+            runs.insert(run_id);
+            return true;
+        }
+        // Asking the watcher costs two changes of threads, and hooks name a transcript before it
+        // is there.
+        if !path.exists() {
+            return false;
+        }
         // In this order, so that no change between the two is lost.
         let first = {
             let mut table = lock(&self.table);

@@ -3,9 +3,11 @@
 
 use super::{
     effects::Beside,
+    jobs::{Reply, answer},
+    ledger::Along,
     messages::{AskError, Idempotency, News},
     order::{Order, WorkFault},
-    run_actor::{Along, Reply, RunActor, answer},
+    run_actor::RunActor,
 };
 use crate::{
     domain::run::{
@@ -61,7 +63,7 @@ impl Handler<Admit> for RunActor {
     type Result = Result<Box<Run>, AskError>;
 
     fn handle(&mut self, Admit(kind): Admit, _: &mut Self::Context) -> Self::Result {
-        let run = self.run.as_ref().ok_or(AskError::UnknownRun)?;
+        let run = self.ledger.run.as_ref().ok_or(AskError::UnknownRun)?;
         admit(run, kind)?;
         Ok(Box::new(run.clone()))
     }
@@ -76,7 +78,7 @@ impl RunActor {
         reply: Reply,
         context: &mut Context<Self>,
     ) {
-        let Some(run) = &self.run else {
+        let Some(run) = &self.ledger.run else {
             return answer(Some(reply), Err(AskError::UnknownRun));
         };
         if let Err(rejection) = admit(run, order.kind()) {

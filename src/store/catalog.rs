@@ -99,13 +99,14 @@ impl Writer {
             let globs = serde_json::json!(project.set_up.copy_files).to_string();
             let changed = connection.execute(
                 "UPDATE projects SET name = ?2, setup_script = ?3, cleanup_script = ?4,
-                        copy_files = ?5 WHERE id = ?1",
+                        copy_files = ?5, spare_worktrees = ?6 WHERE id = ?1",
                 params![
                     project.id.0.as_bytes(),
                     project.name,
                     project.set_up.setup_script,
                     project.set_up.cleanup_script,
-                    globs
+                    globs,
+                    project.spare_worktrees
                 ],
             )?;
             found(changed)
@@ -243,7 +244,8 @@ impl Reader {
     pub fn projects(&self) -> Result<Vec<Project>, StoreError> {
         self.with(|connection| {
             let mut query = connection.prepare_cached(
-                "SELECT id, name, setup_script, cleanup_script, copy_files, created_at
+                "SELECT id, name, setup_script, cleanup_script, copy_files, created_at,
+                        spare_worktrees
                  FROM projects ORDER BY created_at, rowid",
             )?;
             let rows = query.query_map([], project)?;
@@ -262,7 +264,8 @@ impl Reader {
     pub fn project(&self, id: ProjectId) -> Result<Option<Project>, StoreError> {
         self.with(|connection| {
             let mut query = connection.prepare_cached(
-                "SELECT id, name, setup_script, cleanup_script, copy_files, created_at
+                "SELECT id, name, setup_script, cleanup_script, copy_files, created_at,
+                        spare_worktrees
                  FROM projects WHERE id = ?1",
             )?;
             let found = query.query_row([id.0.as_bytes()], project).optional()?;
@@ -372,6 +375,7 @@ fn project(row: &Row<'_>) -> rusqlite::Result<Project> {
         name: row.get(1)?,
         repos: Vec::new(),
         created_at: time_at(row, 5)?,
+        spare_worktrees: row.get(6)?,
         set_up: SetUp {
             setup_script: row.get(2)?,
             cleanup_script: row.get(3)?,

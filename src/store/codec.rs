@@ -7,6 +7,7 @@ use crate::domain::{
     time,
 };
 use serde_json::Value;
+use std::fmt::Write;
 
 /// Longest string kept in a payload, in bytes (256 KiB); a longer one is cut.
 pub const STRING_BYTES_MAX: usize = 256 * 1024;
@@ -37,23 +38,83 @@ pub struct StoredEvent {
     pub created_at: Time,
 }
 
+/// An event where it was read: nothing of it is copied.
+#[derive(Debug, Clone, Copy)]
+pub struct EventRow<'a> {
+    /// Place in the whole log.
+    pub id: EventId,
+    /// Whose it is.
+    pub run_id: RunId,
+    /// Place in its run.
+    pub sequence: u64,
+    /// Its name.
+    pub event_type: &'a str,
+    /// Its payload as JSON text.
+    pub payload: &'a str,
+    /// When it was written.
+    pub created_at: Time,
+}
+
+impl EventRow<'_> {
+    /// The event by itself.
+    #[must_use]
+    pub fn stored(&self) -> StoredEvent {
+        StoredEvent {
+            id: self.id,
+            run_id: self.run_id,
+            sequence: self.sequence,
+            event_type: self.event_type.to_owned(),
+            payload: self.payload.to_owned(),
+            created_at: self.created_at,
+        }
+    }
+}
+
+/// What an event has around its payload and its type, in bytes, at most.
+const WIRE_OVERHEAD: usize = 192;
+
+impl EventRow<'_> {
+    /// Writes the event as the API shows it: one line of JSON.
+    pub fn write_wire(&self, out: &mut String) {
+        // The payload is JSON text already: parsing it to print it again would be the only cost
+        // of a replay. The other fields need no escaping.
+        let masked = (self.event_type == "run.created").then(|| secrets::masked(self.payload));
+        let masked = masked.flatten();
+        out.reserve(WIRE_OVERHEAD + self.event_type.len() + self.payload.len());
+        let written = write!(
+            out,
+            r#"{{"id":{},"run_id":"{}","sequence":{},"event_type":"{}","payload":"#,
+            self.id, self.run_id, self.sequence, self.event_type,
+        );
+        out.push_str(masked.as_deref().unwrap_or(self.payload));
+        let at = time::format(&self.created_at);
+        // A string takes whatever is written into it.
+        written
+            .and_then(|()| write!(out, r#","created_at":"{at}"}}"#))
+            .unwrap_or(());
+    }
+}
+
 impl StoredEvent {
+    /// The event, borrowed.
+    #[must_use]
+    pub fn row(&self) -> EventRow<'_> {
+        EventRow {
+            id: self.id,
+            run_id: self.run_id,
+            sequence: self.sequence,
+            event_type: &self.event_type,
+            payload: &self.payload,
+            created_at: self.created_at,
+        }
+    }
+
     /// The event as the API shows it: one line of JSON.
     #[must_use]
     pub fn wire(&self) -> String {
-        // The payload is JSON text already: parsing it to print it again would be the only cost
-        // of a replay. The other fields need no escaping.
-        let masked = (self.event_type == "run.created").then(|| secrets::masked(&self.payload));
-        let masked = masked.flatten();
-        format!(
-            r#"{{"id":{},"run_id":"{}","sequence":{},"event_type":"{}","payload":{},"created_at":"{}"}}"#,
-            self.id,
-            self.run_id,
-            self.sequence,
-            self.event_type,
-            masked.as_ref().unwrap_or(&self.payload),
-            time::format(&self.created_at),
-        )
+        let mut out = String::new();
+        self.row().write_wire(&mut out);
+        out
     }
 
     /// The event itself.

@@ -15,11 +15,13 @@ mod tests;
 mod writer;
 
 pub use catalog::Idempotent;
-pub use codec::{Payload, StoredEvent, encode};
+pub use codec::{EventRow, Payload, StoredEvent, encode};
 pub use notified::Untold;
 pub use projection::RunRow;
 pub use reader::{Reader, RunFilter};
-pub use writer::{Append, Batch, Writer};
+#[cfg(test)]
+pub use writer::stepped;
+pub use writer::{Append, Batch, Commit, Stored, Writer};
 
 use std::path::{Path, PathBuf};
 
@@ -57,6 +59,12 @@ pub enum StoreError {
         /// Ours.
         known: u32,
     },
+    /// The database is there and takes no writes; it works again when it does.
+    #[error("the database cannot be written: {0}")]
+    Unwritable(String),
+    /// The writer failed on the way: whether it was stored only the log tells.
+    #[error("the writer failed on the way")]
+    Interrupted,
     /// The writer thread has ended.
     #[error("the store is closed")]
     Closed,
@@ -74,8 +82,22 @@ impl From<rusqlite::Error> for StoreError {
         if matches!(error, rusqlite::Error::QueryReturnedNoRows) {
             return Self::Missing;
         }
+        // Other I/O errors are those of reading.
+        let on_writing = error.sqlite_error().is_some_and(|it| {
+            use rusqlite::ffi;
+            matches!(
+                it.extended_code,
+                ffi::SQLITE_IOERR_WRITE
+                    | ffi::SQLITE_IOERR_FSYNC
+                    | ffi::SQLITE_IOERR_DIR_FSYNC
+                    | ffi::SQLITE_IOERR_TRUNCATE
+                    | ffi::SQLITE_IOERR_SHMSIZE
+            )
+        });
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::ReadOnly) => Self::Unwritable(error.to_string()),
+            Some(_) if on_writing => Self::Unwritable(error.to_string()),
             Some(ErrorCode::ConstraintViolation) => {
                 let text = error.to_string();
                 if text.contains("events.delivery") {
@@ -111,6 +133,24 @@ impl Location {
     pub fn path(&self) -> &Path {
         &self.0
     }
+
+    /// What SQLite is told to open for reading, so that no file is made or changed: when nothing is
+    /// in the WAL the database alone is read. SQLite would make a WAL, or give one the mode of the
+    /// database.
+    fn untouched(&self) -> PathBuf {
+        let mut wal = self.0.clone().into_os_string();
+        wal.push("-wal");
+        match self.0.to_str() {
+            Some(path) if std::fs::metadata(wal).map_or(0, |wal| wal.len()) == 0 => {
+                let escaped = path
+                    .replace('%', "%25")
+                    .replace('?', "%3f")
+                    .replace('#', "%23");
+                format!("file:{escaped}?immutable=1").into()
+            }
+            Some(_) | None => self.0.clone(),
+        }
+    }
 }
 
 /// Opens the store: applies missing schema steps, starts the writer thread, makes the read pool.
@@ -124,7 +164,18 @@ pub fn open(
 ) -> Result<(Writer, Reader), StoreError> {
     let connection = migrate::open(location)?;
     let reader = Reader::open(location)?;
-    Ok((Writer::start(connection, batches), reader))
+    Ok((Writer::start(connection, batches)?, reader))
+}
+
+/// Opens the store for reading, and changes nothing; nothing when its schema is older than ours.
+///
+/// # Errors
+/// When there is no such file, or it is newer than the program.
+pub fn look(location: &Location) -> Result<Option<Reader>, StoreError> {
+    Ok(match migrate::is_current(location)? {
+        true => Some(Reader::open_at(&location.untouched())?),
+        false => None,
+    })
 }
 
 /// Makes the projection again from the log. Returns the number of runs.

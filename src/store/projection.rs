@@ -34,9 +34,9 @@ impl RunRow {
             process_alive: matches!(run.process, Process::Launching | Process::Alive { .. }),
             created_at: run.created_at.timestamp_millis(),
             last_sequence: run.last_sequence,
-            view: view::run(run).to_string(),
-            tasks: view::tasks(run).to_string(),
-            queue: view::queue(run).to_string(),
+            view: view::run(run),
+            tasks: view::tasks(run),
+            queue: view::queue(run),
         }
     }
 

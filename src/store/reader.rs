@@ -2,13 +2,18 @@
 //!
 //! All calls block: callers on an actor's thread go through a blocking thread.
 
-use super::{Location, StoreError, codec::StoredEvent, projection};
+use super::{
+    Location, StoreError,
+    codec::{EventRow, StoredEvent},
+    projection,
+};
 use crate::domain::{
     AgentId, EventId, ProjectId, RunId, Time,
     run::{Run, Status},
 };
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use std::{ops::ControlFlow, path::Path};
 
 /// Read connections. Reads are short; eight keep two cores busy while one waits for the disk.
 const CONNECTIONS_MAX: u32 = 8;
@@ -36,8 +41,15 @@ pub struct RunFilter {
 
 impl Reader {
     pub(super) fn open(location: &Location) -> Result<Self, StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let manager = SqliteConnectionManager::file(location.path())
+        Self::open_at(location.path())
+    }
+
+    /// Of a path, or of a `file:` URI.
+    pub(super) fn open_at(name: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_URI;
+        let manager = SqliteConnectionManager::file(name)
             .with_flags(flags)
             .with_init(|connection| {
                 connection.busy_timeout(std::time::Duration::from_secs(10))?;
@@ -46,6 +58,10 @@ impl Reader {
         let pool = r2d2::Pool::builder()
             .max_size(CONNECTIONS_MAX)
             .min_idle(Some(1))
+            // Connections to a file do not age; r2d2 would look for old ones every 30 s, and its
+            // threads outlive a dropped pool until they have.
+            .max_lifetime(None)
+            .idle_timeout(None)
             .build(manager)?;
         Ok(Self { pool })
     }
@@ -55,6 +71,18 @@ impl Reader {
         read: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         read(&*self.pool.get()?)
+    }
+
+    /// The first damage that SQLite finds in the file; nothing when it is whole.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn damage(&self) -> Result<Option<String>, StoreError> {
+        self.with(|connection| {
+            let found: String =
+                connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            Ok(Some(found).filter(|found| found != "ok"))
+        })
     }
 
     /// The run as the API shows it; nothing for an unknown one.
@@ -208,6 +236,26 @@ impl Reader {
         after: EventId,
         limit: u32,
     ) -> Result<Vec<StoredEvent>, StoreError> {
+        let mut events = Vec::new();
+        self.visit_after(run, after, limit, |event| {
+            events.push(event.stored());
+            ControlFlow::Continue(())
+        })?;
+        Ok(events)
+    }
+
+    /// Shows events after a place in the log to `visit`, oldest first, at most `limit`, until it
+    /// breaks off; of one run when given.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn visit_after(
+        &self,
+        run: Option<RunId>,
+        after: EventId,
+        limit: u32,
+        mut visit: impl FnMut(EventRow<'_>) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
         // Two statements: with the run's index an id bound is a filter, without it a range.
         const ALL: &str = "SELECT id, run_id, sequence, event_type, payload, created_at
                            FROM events WHERE id > ?1 ORDER BY id LIMIT ?2";
@@ -218,17 +266,17 @@ impl Reader {
                               ORDER BY sequence DESC LIMIT 1), 0) END
                            ORDER BY sequence LIMIT ?2";
         self.with(|connection| {
-            let rows: Vec<StoredEvent> = match run {
-                None => connection
-                    .prepare_cached(ALL)?
-                    .query_map(params![after, limit], stored)?
-                    .collect::<Result<_, _>>()?,
-                Some(run) => connection
-                    .prepare_cached(RUN)?
-                    .query_map(params![after, limit, run.0.as_bytes()], stored)?
-                    .collect::<Result<_, _>>()?,
+            let mut query = connection.prepare_cached(run.map_or(ALL, |_| RUN))?;
+            let mut rows = match run {
+                None => query.query(params![after, limit])?,
+                Some(run) => query.query(params![after, limit, run.0.as_bytes()])?,
             };
-            Ok(rows)
+            while let Some(row) = rows.next()? {
+                if visit(event_at(row)?).is_break() {
+                    break;
+                }
+            }
+            Ok(())
         })
     }
 
@@ -237,10 +285,7 @@ impl Reader {
     /// # Errors
     /// When the database fails.
     pub fn head(&self) -> Result<EventId, StoreError> {
-        self.with(|connection| {
-            let mut query = connection.prepare_cached("SELECT COALESCE(MAX(id), 0) FROM events")?;
-            Ok(query.query_row([], |row| row.get(0))?)
-        })
+        self.with(head_of)
     }
 
     /// True when a hook delivery was recorded.
@@ -254,6 +299,41 @@ impl Reader {
             Ok(query.query_row([delivery.as_bytes()], |row| row.get(0))?)
         })
     }
+
+    /// True for a run that was deleted: its last event says so, and is all that is left of it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn is_deleted(&self, id: RunId) -> Result<bool, StoreError> {
+        self.with(|connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT event_type = 'run.deleted' FROM events
+                 WHERE run_id = ?1 ORDER BY sequence DESC LIMIT 1",
+            )?;
+            let last = query.query_row([id.0.as_bytes()], |row| row.get(0));
+            Ok(last.optional()?.unwrap_or(false))
+        })
+    }
+}
+
+/// Place of the last event of the log; 0 for an empty one.
+pub(super) fn head_of(connection: &Connection) -> Result<EventId, StoreError> {
+    let mut query = connection.prepare_cached("SELECT COALESCE(MAX(id), 0) FROM events")?;
+    Ok(query.query_row([], |row| row.get(0))?)
+}
+
+/// Events behind a place in the log, oldest first, at most `limit`.
+pub(super) fn events_behind(
+    connection: &Connection,
+    after: EventId,
+    limit: u32,
+) -> Result<Vec<StoredEvent>, StoreError> {
+    let mut query = connection.prepare_cached(
+        "SELECT id, run_id, sequence, event_type, payload, created_at FROM events
+         WHERE id > ?1 ORDER BY id LIMIT ?2",
+    )?;
+    let rows = query.query_map(params![after, limit], stored)?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// All events of a run, oldest first.
@@ -285,14 +365,18 @@ pub(super) fn time_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Time> {
 }
 
 pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
+    Ok(event_at(row)?.stored())
+}
+
+fn event_at<'a>(row: &'a Row<'_>) -> rusqlite::Result<EventRow<'a>> {
     let sequence: i64 = row.get(2)?;
-    Ok(StoredEvent {
+    Ok(EventRow {
         id: row.get(0)?,
         run_id: RunId(uuid_at(row, 1)?),
         sequence: u64::try_from(sequence)
             .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(2, sequence))?,
-        event_type: row.get(3)?,
-        payload: row.get(4)?,
+        event_type: row.get_ref(3)?.as_str()?,
+        payload: row.get_ref(4)?.as_str()?,
         created_at: time_at(row, 5)?,
     })
 }

@@ -74,6 +74,7 @@ impl History {
             delivery: None,
             idempotent: None,
             secrets: Secrets::default(),
+            stored: None,
         }
     }
 }
@@ -99,7 +100,7 @@ impl Store {
     }
 
     async fn append(&self, append: Append) -> Result<(), StoreError> {
-        self.writer.append(append).unwrap().await.unwrap()
+        self.writer.append(append).unwrap().outcome().await
     }
 
     fn raw(&self) -> Connection {
@@ -239,7 +240,7 @@ async fn one_that_fails_takes_none_of_its_batch_with_it() {
         answers.push(store.writer.append(append).unwrap());
     }
     for (number, answer) in answers.into_iter().enumerate() {
-        let outcome = answer.await.unwrap();
+        let outcome = answer.outcome().await;
         assert_eq!(outcome.is_err(), number % 7 == 3, "{number}: {outcome:?}");
     }
     let stored = runs
@@ -269,13 +270,13 @@ async fn a_full_disk_is_an_error_and_leaves_nothing_half() {
         .unwrap();
     let (sender, _batches) = mpsc::channel(1024);
     let (writer, reader) = (
-        Writer::start(connection, sender),
+        Writer::start(connection, sender).unwrap(),
         Reader::open(&location).unwrap(),
     );
     let mut run = History::new(1);
     let mut stored = 0;
     let error = loop {
-        let outcome = writer.append(run.next(&LIFE)).unwrap().await.unwrap();
+        let outcome = writer.append(run.next(&LIFE)).unwrap().outcome().await;
         match outcome {
             Ok(()) => stored += 1,
             Err(error) => break error,
@@ -288,7 +289,7 @@ async fn a_full_disk_is_an_error_and_leaves_nothing_half() {
     assert!(stored > 0);
     // The refused one is nowhere, also after those that follow; what was acknowledged is whole.
     let mut small = History::new(99_999);
-    let refused = writer.append(small.next(&LIFE)).unwrap().await.unwrap();
+    let refused = writer.append(small.next(&LIFE)).unwrap().outcome().await;
     assert_eq!(refused, Err(StoreError::Full));
     let events = reader.events_after(None, 0, 1_000_000).unwrap();
     assert_eq!(events.len(), stored * 6);
@@ -306,8 +307,8 @@ async fn a_full_disk_is_an_error_and_leaves_nothing_half() {
     writer
         .append(History::new(99_999).next(&LIFE))
         .unwrap()
+        .outcome()
         .await
-        .unwrap()
         .unwrap();
 }
 
@@ -397,4 +398,34 @@ async fn the_projection_is_made_again_to_the_same_json() {
     drop(store.writer);
     assert_eq!(rebuild(&location).unwrap(), 5);
     assert_eq!(rows(&raw), before);
+}
+
+#[tokio::test]
+async fn a_closed_store_has_stored_all_and_its_file_alone_is_whole() {
+    let store = Store::new();
+    let mut run = History::new(1);
+    let asked: Vec<_> = (0..50)
+        .map(|round| {
+            let names: &[&str] = if round == 0 {
+                &LIFE
+            } else {
+                &["hook.received"]
+            };
+            store.writer.append(run.next(names)).unwrap()
+        })
+        .collect();
+    store.writer.close().await;
+    for commit in asked {
+        commit.outcome().await.unwrap();
+    }
+    let late = store.append(run.next(&["hook.received"])).await;
+    assert_eq!(late, Err(StoreError::Closed));
+    store.writer.close().await;
+    // The copy of a person who knows nothing of a WAL.
+    let copy = tempfile::tempdir().unwrap();
+    let copied = Location::of(copy.path());
+    std::fs::copy(Location::of(store.folder.path()).path(), copied.path()).unwrap();
+    let copied = Reader::open(&copied).unwrap();
+    assert_eq!(copied.damage().unwrap(), None);
+    assert_eq!(copied.head().unwrap(), 55);
 }

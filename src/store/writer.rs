@@ -6,22 +6,26 @@
 //! # Crash
 //! Before the commit: nothing happened, callers see a failure. After it, before the answer: the
 //! caller does not know; the log does, and a repeated delivery or key is recognised.
+//!
+//! A panic is a crash of one transaction: its callers hear [`StoreError::Interrupted`], the thread
+//! goes on with the next one, and what was committed and not handed on is read from the log.
 
 use super::{
     StoreError,
     catalog::{self, Idempotent},
-    codec::{Payload, StoredEvent, VERSION},
-    projection::{self, RunRow},
-    secrets,
+    codec::{Payload, StoredEvent},
+    projection::RunRow,
+    reader,
 };
-use crate::domain::{RunId, Secrets, Time};
-use rusqlite::{Connection, OptionalExtension, params};
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use crate::domain::{EventId, RunId, Secrets, Time};
+use rusqlite::Connection;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
+
+#[cfg(test)]
+pub mod stepped;
+mod transaction;
 
 /// Longest list of waiting writes. A write is some KiB, so the list stays under 100 MiB even when
 /// each is a large hook; behind it callers wait for room.
@@ -29,6 +33,8 @@ const QUEUE_LEN_MAX: usize = 1024;
 /// Most writes in one transaction: past this, a longer batch gains nothing more per event
 /// (measured: 256 a commit is 160,000 events/s) and only delays the first answer.
 const BATCH_LEN_MAX: usize = 256;
+/// Events handed on at once after a panic.
+const CATCH_UP_LEN: u32 = 1024;
 /// After so many writes the statistics and the list of old keys are looked after.
 const TIDY_EVERY: u64 = 10_000;
 
@@ -51,6 +57,24 @@ pub struct Append {
     pub idempotent: Option<Idempotent>,
     /// With `run.created`: what the log must not hold.
     pub secrets: Secrets,
+    /// Told right behind the commit that holds it.
+    pub stored: Option<Stored>,
+}
+
+/// Something to do right behind a commit, in the writer's thread; it must not wait.
+pub struct Stored(Box<dyn FnOnce() + Send>);
+
+impl Stored {
+    /// What to do.
+    pub fn new(then: impl FnOnce() + Send + 'static) -> Self {
+        Self(Box::new(then))
+    }
+}
+
+impl std::fmt::Debug for Stored {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Stored")
+    }
 }
 
 /// Events of one commit, in the order of their ids.
@@ -68,26 +92,40 @@ enum Write {
     Catalog(CatalogJob),
 }
 
+/// What stands in the writer's queue.
+enum Asked {
+    Write(Write),
+    /// No more writes are taken; what waits is still stored, and then this is told.
+    Close(oneshot::Sender<()>),
+}
+
 /// The write side of the store.
 #[derive(Clone)]
 pub struct Writer {
-    queue: mpsc::Sender<Write>,
+    queue: mpsc::Sender<Asked>,
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, batches: mpsc::Sender<Batch>) -> Self {
-        let (queue, writes) = mpsc::channel(QUEUE_LEN_MAX);
+    pub(super) fn start(
+        connection: Connection,
+        batches: mpsc::Sender<Batch>,
+    ) -> Result<Self, StoreError> {
+        let (queue, asked) = mpsc::channel(QUEUE_LEN_MAX);
+        let published = reader::head_of(&connection)?;
         let worker = Worker {
             connection,
-            writes,
+            asked,
+            closed: None,
             batches,
+            published,
+            behind: false,
             written: 0,
         };
         std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || worker.run())
             .expect("the process may start threads at its own start");
-        Self { queue }
+        Ok(Self { queue })
     }
 
     /// Appends. The order of calls is the order of appends; the future that comes back tells of
@@ -96,28 +134,36 @@ impl Writer {
     /// # Errors
     /// The outer error hands the append back when the queue is full: wait with
     /// [`Writer::append_waiting`].
-    pub fn append(
-        &self,
-        append: Append,
-    ) -> Result<oneshot::Receiver<Result<(), StoreError>>, Box<Append>> {
+    pub fn append(&self, append: Append) -> Result<Commit, Box<Append>> {
         let (answer, committed) = oneshot::channel();
-        match self.queue.try_send(Write::Append(append, answer)) {
-            Ok(()) => Ok(committed),
-            Err(mpsc::error::TrySendError::Full(Write::Append(append, _))) => Err(Box::new(append)),
-            // A closed queue drops the answer's sender: the receiver says so.
-            Err(_) => Ok(committed),
+        let asked = Asked::Write(Write::Append(append, answer));
+        match self.queue.try_send(asked) {
+            Ok(()) => Ok(Commit(Some(committed))),
+            Err(mpsc::error::TrySendError::Full(Asked::Write(Write::Append(append, _)))) => {
+                Err(Box::new(append))
+            }
+            Err(_) => Ok(Commit(None)),
         }
     }
 
     /// Appends, waiting for room in the queue first.
-    pub async fn append_waiting(
-        &self,
-        append: Append,
-    ) -> oneshot::Receiver<Result<(), StoreError>> {
+    pub async fn append_waiting(&self, append: Append) -> Commit {
         let (answer, committed) = oneshot::channel();
-        // A closed queue drops the answer's sender: the receiver says so.
-        drop(self.queue.send(Write::Append(append, answer)).await);
-        committed
+        let sent = self
+            .queue
+            .send(Asked::Write(Write::Append(append, answer)))
+            .await;
+        Commit(sent.is_ok().then_some(committed))
+    }
+
+    /// Stores what waits, then brings everything into the one database file: a copy of it is
+    /// whole. Later writes hear [`StoreError::Closed`].
+    pub async fn close(&self) {
+        let (answer, closed) = oneshot::channel();
+        // A writer that has ended is closed.
+        if self.queue.send(Asked::Close(answer)).await.is_ok() {
+            drop(closed.await);
+        }
     }
 
     /// Runs `write` in the writer's thread, inside a savepoint, and answers after the commit.
@@ -137,236 +183,149 @@ impl Writer {
             (fine, finish)
         });
         self.queue
-            .send(Write::Catalog(job))
+            .send(Asked::Write(Write::Catalog(job)))
             .await
             .map_err(|_| StoreError::Closed)?;
-        committed.await.map_err(|_| StoreError::Closed)?
+        committed.await.map_err(|_| StoreError::Interrupted)?
+    }
+}
+
+/// The commit of an append, none when the queue was closed.
+#[derive(Debug)]
+pub struct Commit(Option<oneshot::Receiver<Result<(), StoreError>>>);
+
+impl Commit {
+    /// Waits for it.
+    ///
+    /// # Errors
+    /// Why the append was not stored; [`StoreError::Interrupted`] when only the log knows.
+    pub async fn outcome(self) -> Result<(), StoreError> {
+        let committed = self.0.ok_or(StoreError::Closed)?;
+        committed.await.map_err(|_| StoreError::Interrupted)?
     }
 }
 
 struct Worker {
     connection: Connection,
-    writes: mpsc::Receiver<Write>,
+    /// Who waits for the end.
+    closed: Option<oneshot::Sender<()>>,
+    asked: mpsc::Receiver<Asked>,
     batches: mpsc::Sender<Batch>,
+    /// The last event that was handed on.
+    published: EventId,
+    /// Events behind `published` may be in the log that were not handed on.
+    behind: bool,
     written: u64,
-}
-
-/// What one transaction did.
-#[derive(Default)]
-struct Done {
-    committed: Vec<StoredEvent>,
-    rows: HashMap<RunId, RunRow>,
-    deleted: HashSet<RunId>,
-    sequences: HashMap<RunId, u64>,
-    answers: Vec<Finish>,
 }
 
 impl Worker {
     fn run(mut self) {
-        while let Some(first) = self.writes.blocking_recv() {
-            let mut waiting = vec![first];
-            while waiting.len() < BATCH_LEN_MAX
-                && let Ok(next) = self.writes.try_recv()
-            {
-                waiting.push(next);
+        while let Some(asked) = self.asked.blocking_recv() {
+            let Some(first) = self.write_of(asked) else {
+                continue;
+            };
+            // What a panic leaves half done is rolled back, or read again from the log.
+            let turn = AssertUnwindSafe(|| self.turn(first));
+            if std::panic::catch_unwind(turn).is_err() {
+                log::error!("The writer panicked; it goes on with the next transaction.");
+                self.behind = true;
+                // Nothing else has to come for what was committed to be seen.
+                self.catch_up();
             }
-            self.written += waiting.len() as u64;
-            let batch = self.transaction(waiting);
-            if !batch.is_empty() && self.batches.blocking_send(Arc::new(batch)).is_err() {
-                log::debug!("Nobody listens to the log any more.");
-            }
-            if self.written >= TIDY_EVERY {
-                self.written = 0;
-                self.tidy();
+        }
+        if let Some(closed) = self.closed.take() {
+            self.make_whole();
+            drop(self);
+            // Who asked may have gone.
+            closed.send(()).ok();
+        }
+    }
+
+    /// The write that was asked for; none when it is the end of them.
+    fn write_of(&mut self, asked: Asked) -> Option<Write> {
+        match asked {
+            Asked::Write(write) => Some(write),
+            Asked::Close(closed) => {
+                self.asked.close();
+                self.closed = Some(closed);
+                None
             }
         }
     }
 
-    /// One transaction for all of `waiting`; returns the events that became visible.
-    fn transaction(&mut self, waiting: Vec<Write>) -> Vec<StoredEvent> {
-        crate::fault::point("store.before_commit");
-        let mut done = Done::default();
-        if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
-            return refuse(waiting, &error.into());
-        }
-        for write in waiting {
-            let answer = self.one(write, &mut done);
-            done.answers.push(answer);
-        }
-        let commit = self.write_rows(&done).and_then(|()| {
-            self.connection
-                .execute_batch("COMMIT")
-                .map_err(StoreError::from)
-        });
-        crate::fault::point("store.after_commit");
-        if let Err(error) = &commit {
-            log::error!(batch_len = done.answers.len(); "A commit failed: {error}.");
-            if !self.connection.is_autocommit()
-                && let Err(error) = self.connection.execute_batch("ROLLBACK")
-            {
-                log::error!("A rollback failed: {error}.");
+    /// The next write that waits.
+    fn next(&mut self) -> Option<Write> {
+        while let Ok(asked) = self.asked.try_recv() {
+            if let Some(write) = self.write_of(asked) {
+                return Some(write);
             }
-            done.committed.clear();
         }
-        for answer in done.answers {
-            answer(commit.clone());
-        }
-        done.committed
+        None
     }
 
-    /// Carries out one write in a savepoint of its own, so that its failure is its own.
-    fn one(&self, write: Write, done: &mut Done) -> Finish {
-        // A full disk ends the whole transaction; what follows must not run outside of it.
-        let begun = if self.connection.is_autocommit() {
-            Err(StoreError::Full)
+    /// Moves the WAL into the database. A process that ends while SQLite does so by itself leaves
+    /// a database that is whole only together with its WAL.
+    fn make_whole(&self) {
+        let busy = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+        match busy {
+            Ok(0) => {}
+            Ok(_) => log::warn!("Somebody reads the log: its end stays in the WAL."),
+            Err(error) => log::warn!("The end of the log stays in the WAL: {error}."),
+        }
+    }
+
+    /// Stores the first of the waiting writes and those behind it, and hands the events on.
+    fn turn(&mut self, first: Write) {
+        let waiting = self.waiting(first);
+        self.written += waiting.len() as u64;
+        let visible = self.transaction(waiting);
+        if self.behind {
+            self.catch_up();
         } else {
-            self.connection
-                .execute_batch("SAVEPOINT one")
-                .map_err(StoreError::from)
-        };
-        match write {
-            Write::Append(append, answer) => {
-                let mark = done.committed.len();
-                let outcome = begun
-                    .and_then(|()| self.append(append, done))
-                    .and_then(|()| self.release());
-                if outcome.is_err() {
-                    done.committed.truncate(mark);
-                    self.roll_back();
-                }
-                Box::new(move |commit| drop(answer.send(outcome.and(commit))))
-            }
-            Write::Catalog(job) => {
-                let (fine, finish) = job(begun.map(|()| &self.connection));
-                if fine {
-                    match self.release() {
-                        Ok(()) => finish,
-                        Err(error) => Box::new(move |_| finish(Err(error))),
-                    }
-                } else {
-                    self.roll_back();
-                    finish
-                }
-            }
+            self.publish(visible);
+        }
+        if self.written >= TIDY_EVERY {
+            self.written = 0;
+            self.tidy();
         }
     }
 
-    fn release(&self) -> Result<(), StoreError> {
-        Ok(self.connection.execute_batch("RELEASE one")?)
-    }
-
-    fn roll_back(&self) {
-        if !self.connection.is_autocommit()
-            && let Err(error) = self
-                .connection
-                .execute_batch("ROLLBACK TO one; RELEASE one")
+    /// What waits behind the first, as far as it goes into one transaction.
+    fn waiting(&mut self, first: Write) -> Vec<Write> {
+        let mut waiting = vec![first];
+        while waiting.len() < BATCH_LEN_MAX
+            && let Some(next) = self.next()
         {
-            log::error!("A savepoint could not be rolled back: {error}.");
+            waiting.push(next);
         }
+        waiting
     }
 
-    fn append(&self, append: Append, done: &mut Done) -> Result<(), StoreError> {
-        let id = append.run_id;
-        let found = match done.sequences.get(&id) {
-            Some(known) => *known,
-            None => self.last_sequence(id)?,
+    fn publish(&mut self, visible: Vec<StoredEvent>) {
+        let Some(last) = visible.last().map(|event| event.id) else {
+            return;
         };
-        if found != append.expected_sequence {
-            return Err(StoreError::WrongSequence {
-                expected: append.expected_sequence,
-                found,
-            });
+        if self.batches.blocking_send(Arc::new(visible)).is_err() {
+            log::debug!("Nobody listens to the log any more.");
         }
-        if let Some(record) = &append.idempotent {
-            catalog::remember(&self.connection, record, append.at)?;
-        }
-        if !append.secrets.is_empty() {
-            secrets::keep(&self.connection, id, &append.secrets)?;
-        }
-        let mut sequence = found;
-        let mut delivery = append.delivery;
-        for payload in append.events {
-            sequence += 1;
-            let event_id = self.insert(id, sequence, &payload, append.at, delivery.take())?;
-            done.committed.push(StoredEvent {
-                id: event_id,
-                run_id: id,
-                sequence,
-                event_type: payload.event_type.to_owned(),
-                payload: payload.json,
-                created_at: append.at,
-            });
-        }
-        match append.row {
-            Some(row) => {
-                // The row must exist at once: the next statement may delete by it.
-                done.rows.insert(id, row);
-            }
-            None => {
-                self.delete_run(id, sequence)?;
-                done.rows.remove(&id);
-                done.deleted.insert(id);
+        self.published = last;
+    }
+
+    /// Hands on what is in the log and was not handed on.
+    fn catch_up(&mut self) {
+        self.leave_transaction();
+        loop {
+            match reader::events_behind(&self.connection, self.published, CATCH_UP_LEN) {
+                Ok(events) if events.is_empty() => {
+                    self.behind = false;
+                    return;
+                }
+                Ok(events) => self.publish(events),
+                Err(error) => return log::error!("Readers of the log wait for events: {error}."),
             }
         }
-        done.sequences.insert(id, sequence);
-        Ok(())
-    }
-
-    fn last_sequence(&self, id: RunId) -> Result<u64, StoreError> {
-        let mut query = self.connection.prepare_cached(
-            "SELECT sequence FROM events WHERE run_id = ?1 ORDER BY sequence DESC LIMIT 1",
-        )?;
-        let last: Option<i64> = query
-            .query_row([id.0.as_bytes()], |row| row.get(0))
-            .optional()?;
-        Ok(last.map_or(0, |last| u64::try_from(last).unwrap_or(0)))
-    }
-
-    fn insert(
-        &self,
-        id: RunId,
-        sequence: u64,
-        payload: &Payload,
-        at: Time,
-        delivery: Option<Uuid>,
-    ) -> Result<i64, StoreError> {
-        self.connection
-            .prepare_cached(
-                "INSERT INTO events (run_id, sequence, event_type, version, payload, created_at,
-                                     delivery)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute(params![
-                id.0.as_bytes(),
-                sequence,
-                payload.event_type,
-                VERSION,
-                payload.json,
-                at.timestamp_millis(),
-                delivery.map(Uuid::into_bytes),
-            ])?;
-        Ok(self.connection.last_insert_rowid())
-    }
-
-    /// Drops a run, its secrets, and its events but the last one, which says that it was deleted.
-    fn delete_run(&self, id: RunId, last: u64) -> Result<(), StoreError> {
-        self.connection
-            .prepare_cached("DELETE FROM runs WHERE id = ?1")?
-            .execute([id.0.as_bytes()])?;
-        self.connection
-            .prepare_cached("DELETE FROM events WHERE run_id = ?1 AND sequence < ?2")?
-            .execute(params![id.0.as_bytes(), last])?;
-        secrets::remove(&self.connection, id)
-    }
-
-    /// One row a run, however many appends of it the batch held.
-    fn write_rows(&self, done: &Done) -> Result<(), StoreError> {
-        for (id, row) in &done.rows {
-            if !done.deleted.contains(id) {
-                projection::write(&self.connection, *id, row)?;
-            }
-        }
-        Ok(())
     }
 
     fn tidy(&self) {
@@ -374,16 +333,4 @@ impl Worker {
             log::warn!("Old idempotency keys could not be removed: {error}.");
         }
     }
-}
-
-/// Answers all with the failure to begin.
-fn refuse(waiting: Vec<Write>, error: &StoreError) -> Vec<StoredEvent> {
-    log::error!(batch_len = waiting.len(); "A transaction could not begin: {error}.");
-    for write in waiting {
-        match write {
-            Write::Append(_, answer) => drop(answer.send(Err(error.clone()))),
-            Write::Catalog(job) => job(Err(error.clone())).1(Err(error.clone())),
-        }
-    }
-    Vec::new()
 }

@@ -7,6 +7,8 @@ fn refused(reply: &Reply, status: u16, cause: &str) {
     assert_eq!(reply.status, status, "{reply:?}");
     assert_eq!(reply.kind, "text/plain; charset=utf-8", "{reply:?}");
     assert!(reply.text.contains(cause), "'{cause}' is not in {reply:?}");
+    let is_one = reply.text.matches("There is no").count() < 2 && !reply.text.ends_with("..");
+    assert!(is_one, "a sentence in a sentence: {reply:?}");
 }
 
 #[test]

@@ -3,19 +3,24 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "helpers of tests, too, may fail loudly"
 )]
 
 mod branches;
 mod claude;
 mod codex;
+mod crash;
 mod delivery;
 mod errors;
+mod faults;
 mod forge;
+mod fuzz;
 mod gate;
 mod keeping;
 mod limits;
 mod matrix;
+mod methods;
 mod models;
 mod notify;
 mod other_clis;
@@ -27,9 +32,12 @@ mod recipe;
 mod remotes;
 mod runs;
 mod scale;
+mod schemathesis;
 mod secrets;
 mod set_up;
 mod silence;
+mod spares;
 mod support;
+mod survival;
 mod terminal;
 mod work;

@@ -1,7 +1,7 @@
 //! Messages to a webhook: which, once each, whatever the receiver and the server go through.
 
 mod kills;
-mod receiver;
+pub mod receiver;
 mod trouble;
 
 use crate::support::{World, text};

@@ -7,12 +7,9 @@ use std::{
     process::{Child, Command},
 };
 
-/// A real program of tests/programs, at its pinned version.
-///
-/// # Panics
-/// When it is not installed: a real CLI is never left out silently.
-pub fn program(name: &str) -> PathBuf {
-    let folder = std::env::var_os("ABBADO_TEST_PROGRAMS").map_or_else(
+/// Where programs for the tests are installed.
+pub fn programs_folder() -> PathBuf {
+    std::env::var_os("ABBADO_TEST_PROGRAMS").map_or_else(
         || {
             let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(
                 || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache"),
@@ -21,7 +18,15 @@ pub fn program(name: &str) -> PathBuf {
             cache.join("abbado-test-programs")
         },
         PathBuf::from,
-    );
+    )
+}
+
+/// A real program of tests/programs, at its pinned version.
+///
+/// # Panics
+/// When it is not installed: a real CLI is never left out silently.
+pub fn program(name: &str) -> PathBuf {
+    let folder = programs_folder();
     let pinned = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/package-lock.json");
     let installed = std::fs::read(folder.join("installed.json")).unwrap_or_default();
     let program = folder.join("node_modules/.bin").join(name);

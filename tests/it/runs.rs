@@ -37,6 +37,10 @@ fn a_command_runs_in_its_worktree_and_completes() {
     );
     assert!(git(&world.path("repo"), &["status", "--porcelain"]).is_empty());
     assert_eq!(server.delete(&format!("runs/{run}")).status, 204);
+    // Its actor is still awake, and has nothing left to wait for.
+    assert_eq!(server.delete(&format!("runs/{run}")).status, 404);
+    let late = json!({"hook_event_name": "Stop"});
+    assert_eq!(server.post(&format!("runs/{run}/hook"), &late).status, 404);
     assert!(!worktree.exists());
     assert_eq!(
         git(&world.path("repo"), &["branch", "--list", "abbado/*"]),

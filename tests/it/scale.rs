@@ -49,6 +49,7 @@ fn finished(id: RunId) -> Append {
         row: run.as_ref().map(RunRow::of),
         delivery: None,
         idempotent: None,
+        stored: None,
         secrets: Secrets::default(),
     }
 }
@@ -67,7 +68,7 @@ fn fill(world: &World, count: usize) -> Vec<RunId> {
             .map(|id| writer.append_waiting(finished(*id)))
             .collect();
         for wait in waits {
-            wait.await.await.unwrap().unwrap();
+            wait.await.outcome().await.unwrap();
         }
         ids
     })

@@ -142,12 +142,7 @@ fn what_a_fresh_clone_would_have_is_there_or_noted() {
     assert_eq!(server.delete(&format!("runs/{run}")).status, 204);
     let all = git(&repo, &["log", "--all", "-p", "--format=%s"]);
     assert!(all.contains("+in the submodule"), "{all}");
-    let doctor = std::process::Command::new(env!("CARGO_BIN_EXE_abbado"))
-        .args(["doctor", "--data-dir"])
-        .arg(world.data())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&doctor.stdout);
+    let said = world.doctor();
     assert!(
         said.contains(&format!("refs/abbado/deleted/{run} since 20")),
         "{said}"

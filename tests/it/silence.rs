@@ -3,7 +3,7 @@
 
 use crate::{
     programs::payloads,
-    support::{PATIENCE, Server, Sse, World, pause},
+    support::{PATIENCE, Server, Sse, World, pause, wait_for},
 };
 use serde_json::{Value, json};
 use std::{fs::Permissions, os::unix::fs::PermissionsExt, time::Instant};
@@ -64,6 +64,7 @@ impl Stage {
     fn say(&mut self, hook: &Value) {
         self.said += 1;
         let folder = self.world.data().join("runs").join(&self.run);
+        wait_for("the run has a folder", || folder.is_dir());
         let draft = folder.join("draft");
         std::fs::write(&draft, hook.to_string()).unwrap();
         std::fs::rename(draft, folder.join(format!("say-{}", self.said))).unwrap();

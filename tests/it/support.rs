@@ -4,13 +4,15 @@ use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
-/// How long anything may take before a test gives up, with what it was waiting for.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// How long anything may take before a test gives up, with what it was waiting for: real CLIs start
+/// slowly on a machine that has other work.
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A scratch world: folders that outlive a server, so that it can be killed and started again.
 pub struct World {
@@ -20,7 +22,9 @@ pub struct World {
 impl World {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("home")).unwrap();
+        for name in ["home", "tmp"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
         let world = Self { folder };
         world.repository("repo");
         world
@@ -49,17 +53,45 @@ impl World {
         path
     }
 
+    /// What `abbado doctor` prints.
+    pub fn doctor(&self) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_abbado"))
+            .args(["doctor", "--data-dir"])
+            .arg(self.data())
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     pub fn serve(&self) -> Server {
         self.serve_with(&[])
     }
 
     pub fn serve_with(&self, env: &[(&str, &str)]) -> Server {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_abbado"))
-            .args(["serve", "--bind", "127.0.0.1:0", "--data-dir"])
+        let command = Command::new(env!("CARGO_BIN_EXE_abbado"));
+        self.serve_by(command, "127.0.0.1:0", env)
+    }
+
+    /// Serves on an address of its own, by a command that becomes the server.
+    pub fn serve_by(&self, command: Command, bind: &str, env: &[(&str, &str)]) -> Server {
+        self.try_serve(command, bind, env)
+            .unwrap_or_else(|first| panic!("{first:?}\n{}", self.log()))
+    }
+
+    /// Starts a server; gives its first line when it does not come up.
+    pub fn try_serve(
+        &self,
+        mut command: Command,
+        bind: &str,
+        env: &[(&str, &str)],
+    ) -> Result<Server, String> {
+        let mut child = command
+            .args(["serve", "--bind", bind, "--data-dir"])
             .arg(self.data())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.path("home"))
+            .env("TMPDIR", self.path("tmp"))
             .env("LANG", "C.UTF-8")
             .envs(env.iter().copied())
             .stdout(Stdio::piped())
@@ -76,11 +108,13 @@ impl World {
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut first)
             .unwrap();
-        let address = first.trim().strip_prefix("listening on http://");
-        let address = address
-            .unwrap_or_else(|| panic!("{first:?}\n{}", self.log()))
-            .to_owned();
-        Server { child, address }
+        let Some(address) = first.trim().strip_prefix("listening on http://") else {
+            child.kill().ok();
+            child.wait().ok();
+            return Err(first);
+        };
+        let address = address.to_owned();
+        Ok(Server { child, address })
     }
 
     /// Ends what is left of the world's runs: also a test that fails leaves nothing behind.
@@ -98,6 +132,29 @@ impl World {
         }
     }
 
+    /// Living processes that the world's servers started: its folder is in their environment.
+    pub fn processes(&self) -> Vec<(u32, String)> {
+        let mark = self.folder.path().as_os_str().as_bytes();
+        let entries = std::fs::read_dir("/proc").unwrap().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let others = pids.filter(|pid| *pid != std::process::id());
+        others
+            .filter_map(|pid| {
+                let environ = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+                let marked = environ.windows(mark.len()).any(|part| part == mark);
+                let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+                marked.then(|| (pid, String::from_utf8_lossy(&line).replace('\0', " ")))
+            })
+            .collect()
+    }
+
+    /// The same without the server itself.
+    pub fn processes_beside(&self, server: &Server) -> Vec<(u32, String)> {
+        let mut all = self.processes();
+        all.retain(|(pid, _)| *pid != server.pid());
+        all
+    }
+
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
@@ -110,7 +167,7 @@ impl Drop for World {
 }
 
 /// The process that has the run folder's `holder.lock` open.
-fn lock_owner(run_dir: &Path) -> Option<i32> {
+pub fn lock_owner(run_dir: &Path) -> Option<i32> {
     let lock = run_dir.join("holder.lock");
     let pids = std::fs::read_dir("/proc").ok()?.flatten();
     let mut pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -171,6 +228,8 @@ pub struct Reply {
     pub status: u16,
     pub kind: String,
     pub retry_after: Option<String>,
+    /// `X-Error-Code`.
+    pub code: Option<String>,
     pub text: String,
 }
 
@@ -373,6 +432,7 @@ fn reply(outcome: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Repl
         value.map(|value| value.to_str().unwrap().to_owned())
     };
     let (kind, retry_after) = (header("content-type"), header("retry-after"));
+    let code = header("x-error-code");
     let status = answer.status().as_u16();
     let body = answer
         .body_mut()
@@ -384,6 +444,7 @@ fn reply(outcome: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Repl
         status,
         kind: kind.unwrap_or_default(),
         retry_after,
+        code,
         text: String::from_utf8_lossy(&body).into_owned(),
     }
 }

@@ -304,6 +304,9 @@ fn an_ephemeral_terminal_ends_with_its_socket() {
         let terminals = std::fs::read_dir(world.data().join("terminals"));
         terminals.is_ok_and(|mut entries| entries.next().is_none())
     });
+    wait_for("its shell and its holder are gone", || {
+        world.processes_beside(&server).is_empty()
+    });
 }
 
 fn child(viewer: &Viewer) -> Option<u32> {

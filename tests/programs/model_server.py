@@ -129,17 +129,28 @@ def position(body):
     return prompt, turn, count
 
 
+MARK = "#steps:["
+
+
 class Script:
     def __init__(self, scenarios):
         self.scenarios, self.failures, self.lock = scenarios, {}, threading.Lock()
 
     def steps(self, prompt, api):
-        inline = re.search(r"#steps:(\[.*)", prompt, re.S)
-        if inline:  # some CLIs quote the prompt once more
-            for text in (inline.group(1), inline.group(1).replace('\\"', '"')):
+        # The last ones: some CLIs quote the prompt once more, or join it to one left unanswered.
+        found, rest = None, prompt
+        while (at := rest.find(MARK)) >= 0:
+            text = rest[at + len(MARK) - 1:]
+            for rest in (text, text.replace('\\"', '"')):
                 with contextlib.suppress(ValueError):
-                    return json.JSONDecoder().raw_decode(text)[0]
-            return [{"say": "The #steps of this prompt are not JSON."}]
+                    # What stands inside the steps is for whoever is told it.
+                    found, end = json.JSONDecoder().raw_decode(rest)
+                    rest = rest[end:]
+                    break
+            else:
+                return [{"say": "The #steps of this prompt are not JSON."}]
+        if found is not None:
+            return found
         named = re.search(r"#scenario:([\w-]+)", prompt)
         return self.scenarios.get(named.group(1) if named else api, [CLOSING])
 

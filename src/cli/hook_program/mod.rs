@@ -1,4 +1,4 @@
-//! The hook program, `abbado hook`: hands a CLI's hook payload to the server.
+//! The hook program, `abbado-hook` or `abbado hook`: hands a CLI's hook payload to the server.
 //!
 //! A CLI starts it for every hook and waits for it, so it is small and quick: no logger, no
 //! runtime, a second for the server at most. It always ends with code 0 and prints what the server
@@ -37,7 +37,7 @@ const SERVER: &str = "server.json";
 #[must_use]
 pub fn called_as_hook(argv0: &OsStr) -> bool {
     let name = Path::new(argv0).file_name().and_then(OsStr::to_str);
-    matches!(name, Some(hook_files::HOOK | "abbado-hook"))
+    matches!(name, Some(hook_files::HOOK | hook_files::PROGRAM))
 }
 
 /// Runs the hook program on standard input and output. Answers the exit code, always 0.

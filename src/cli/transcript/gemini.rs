@@ -9,7 +9,7 @@ use crate::cli::{Transcript, TranscriptContext};
 use crate::domain::run::command::Observation;
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// What Gemini notes when a person stopped the turn.
 const CANCELLED: &str = "Request cancelled.";
@@ -81,7 +81,7 @@ fn answered(message: Message, totals: &mut Totals, observed: &mut Vec<Observatio
     let model = message.model.as_deref();
     let tokens: Tokens = [
         tokens.input.saturating_sub(tokens.cached),
-        tokens.output + tokens.thoughts,
+        tokens.output.saturating_add(tokens.thoughts),
         tokens.cached,
         0,
     ];
@@ -133,7 +133,7 @@ struct Stats {
     input: u64,
     cached: u64,
     duration_ms: f64,
-    models: HashMap<String, ModelStats>,
+    models: BTreeMap<String, ModelStats>,
 }
 
 #[derive(Deserialize, Default)]

@@ -95,7 +95,7 @@ impl Record for Stream {
 impl Stream {
     fn count(&mut self, part: &Part, totals: &mut Totals) {
         if let Some(it) = &part.tokens {
-            let output = it.output + it.reasoning;
+            let output = it.output.saturating_add(it.reasoning);
             totals.grew(None, [it.input, output, it.cache.read, it.cache.write]);
         }
         // Nothing is said about a model without a price.

@@ -11,7 +11,7 @@
 use super::{
     lines::{Lines, record},
     rows::{Message, ModelUsage, TokenUsage, milliseconds},
-    totals::{Tokens, Totals, plus},
+    totals::{Tokens, Totals, plus, sum},
     with_totals,
 };
 use crate::cli::{Transcript, TranscriptContext};
@@ -287,7 +287,7 @@ impl State {
         let models = outcome.model_usage.values();
         let told = models.fold([0; 4], |sum, usage| plus(sum, usage.buckets()));
         let (present, earlier) = self.totals.sums();
-        let whole_run = told.iter().sum::<u64>() > present.saturating_add(earlier / 2);
+        let whole_run = sum(told) > present.saturating_add(earlier / 2);
         if whole_run {
             self.totals.at_least_of_run(told);
         } else {

@@ -101,7 +101,7 @@ impl Totals {
         self.earlier = plus(self.earlier, self.tokens);
         self.earlier_cost += self.session_cost();
         self.earlier_reported = reported;
-        self.earlier_ms += self.ms;
+        self.earlier_ms = self.earlier_ms.saturating_add(self.ms);
         self.session += 1;
         (self.tokens, self.reported, self.since, self.ms) = ([0; 4], None, 0.0, 0);
         self.since_messages = false;
@@ -245,7 +245,7 @@ impl Totals {
 
     /// Tokens of the present session, and of all before it.
     pub(super) fn sums(&self) -> (u64, u64) {
-        (self.tokens.iter().sum(), self.earlier.iter().sum())
+        (sum(self.tokens), sum(self.earlier))
     }
 
     /// The totals, read up to `transcript_offset`.
@@ -316,6 +316,11 @@ pub(super) fn plus(mut one: Tokens, other: Tokens) -> Tokens {
         *mine = mine.saturating_add(theirs);
     }
     one
+}
+
+/// Of all buckets.
+pub(super) fn sum(tokens: Tokens) -> u64 {
+    tokens.into_iter().fold(0, u64::saturating_add)
 }
 
 /// Bucket by bucket, never below zero.

@@ -6,7 +6,7 @@
 mod words;
 
 pub use messages::{
-    MessageNotTaken, MessageQueued, MessageTyping, MessageUnqueued, QueueReordered,
+    MessageNotTaken, MessageQueued, MessageTyping, MessageUnqueued, QueueReordered, RequestKey,
 };
 pub use words::{
     CheckpointAt, CommittedAt, CompletedBy, CostSource, DeliveredBy, ExitedBy, Lacks, MessageBy,
@@ -278,6 +278,9 @@ payloads! {
         tool_input: Value,
         /// Pairs it with its result.
         tool_use_id: Option<String>,
+        /// The CLI's id of the subagent that calls; none is the agent itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent_id: Option<String>,
     }
     /// A tool answered.
     ToolResult {
@@ -291,6 +294,9 @@ payloads! {
         /// Or how it failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
+        /// The CLI's id of the subagent that called; none is the agent itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent_id: Option<String>,
     }
     /// A person must look.
     NeedsAttention {

@@ -6,7 +6,7 @@
 use super::{
     event::{
         DeliveredBy, Event, MessageBy, MessageNotTaken, MessageQueued, MessageTyping,
-        MessageUnqueued, QueueReordered, RunStarted, StartedBy, UserMessage,
+        MessageUnqueued, QueueReordered, RequestKey, RunStarted, StartedBy, UserMessage,
     },
     rejection::Rejection,
     state::{Process, Run, Status},
@@ -34,6 +34,8 @@ pub struct Typing {
     pub id: MessageId,
     /// As it is typed.
     pub text: String,
+    /// The request that brought it, when it may come again.
+    pub request: Option<RequestKey>,
     /// Nobody waits for it any more. It is remembered: the CLI may take it late.
     pub given_up: bool,
 }
@@ -76,6 +78,7 @@ impl Outbox {
         self.typing = Some(Typing {
             id: typing.message_id,
             text: typing.text.clone(),
+            request: typing.request.clone(),
             given_up: false,
         });
     }
@@ -160,7 +163,15 @@ pub(super) fn reorder(run: &Run, order: Vec<MessageId>) -> Result<Vec<Event>, Re
 pub(super) fn deliver(run: &Run, id: MessageId, text: String) -> Vec<Event> {
     if run.takes_typing() {
         let message_id = id;
-        return vec![MessageTyping { message_id, text }.into()];
+        let request = None;
+        return vec![
+            MessageTyping {
+                message_id,
+                text,
+                request,
+            }
+            .into(),
+        ];
     }
     let message = UserMessage {
         text,

@@ -1,96 +1,177 @@
 //! The run as the API shows it: the projection, the same JSON from the same state every time.
+//!
+//! It is written with every event, so the documents are typed and go straight into text.
 
 use super::{
-    event::{RepoBase, WorktreeAt},
     outbox::Queued,
-    state::{Process, Run},
+    state::{Activity, Attention, Changed, Process, Run, Status},
 };
-use crate::domain::{MessageId, time};
-use serde_json::{Value, json};
+use crate::domain::{AgentId, MessageId, ProjectId, RepoId, RunId, Time, time};
+use serde::Serialize;
+use std::path::Path;
+
+#[derive(Serialize)]
+struct RunView<'r> {
+    id: RunId,
+    project_id: ProjectId,
+    agent_id: AgentId,
+    task: &'r str,
+    status: Status,
+    source_branch: &'r str,
+    run_branch: &'r str,
+    cli_name: &'r str,
+    #[serde(with = "time")]
+    created_at: Time,
+    #[serde(with = "time")]
+    updated_at: Time,
+    tokens_in: u64,
+    tokens_out: u64,
+    cost_usd: f64,
+    parent_run_id: Option<RunId>,
+    notify: bool,
+    session_id: Option<&'r str>,
+    model: Option<&'r str>,
+    reason: Option<&'r str>,
+    attention: Option<&'r Attention>,
+    activity: Activity,
+    process: ProcessView,
+    tokens_cache_read: u64,
+    tokens_cache_write: u64,
+    work: Changed,
+    queue: QueueView<'r>,
+    repos: Vec<RepoView<'r>>,
+    last_sequence: u64,
+}
+
+#[derive(Serialize)]
+struct ProcessView {
+    alive: bool,
+    pid: Option<u32>,
+    exit_code: Option<i32>,
+}
+
+#[derive(Serialize)]
+struct QueueView<'r> {
+    length: usize,
+    halted: Option<&'r str>,
+}
+
+#[derive(Serialize)]
+struct RepoView<'r> {
+    repo_id: RepoId,
+    name: &'r str,
+    repo_path: &'r Path,
+    worktree: Option<&'r Path>,
+    branch: &'r str,
+    base_commit: &'r str,
+}
+
+#[derive(Serialize)]
+struct QueuedView<'r> {
+    id: MessageId,
+    message: &'r str,
+    position: usize,
+    #[serde(with = "time")]
+    created_at: Time,
+}
+
+/// JSON of a document of this file.
+fn text(document: &impl Serialize) -> String {
+    serde_json::to_string(document).expect("paths were read from JSON, keys are names")
+}
 
 /// The run's JSON document, all fields always present.
 #[must_use]
-pub fn run(run: &Run) -> Value {
+pub fn run(run: &Run) -> String {
     let created = &run.created;
+    text(&RunView {
+        id: run.id,
+        project_id: created.project_id,
+        agent_id: created.agent_id,
+        task: &created.task,
+        status: run.status,
+        source_branch: &created.source_branch,
+        run_branch: &run.run_branch,
+        cli_name: &created.agent.cli_name,
+        created_at: run.created_at,
+        updated_at: run.updated_at,
+        tokens_in: run.usage.tokens_in,
+        tokens_out: run.usage.tokens_out,
+        cost_usd: run.usage.cost_usd,
+        parent_run_id: created.parent_run_id,
+        notify: run.notify,
+        session_id: run.session_id(),
+        model: run.model.as_deref(),
+        reason: run.reason.as_deref(),
+        attention: run.attention.as_ref(),
+        activity: run.activity(),
+        process: process(run),
+        tokens_cache_read: run.usage.tokens_cache_read,
+        tokens_cache_write: run.usage.tokens_cache_write,
+        work: run.changed,
+        queue: QueueView {
+            length: run.outbox.queue.len(),
+            halted: run.outbox.halted.as_deref(),
+        },
+        repos: repos(run),
+        last_sequence: run.last_sequence,
+    })
+}
+
+const fn process(run: &Run) -> ProcessView {
     let (alive, pid, exit_code) = match run.process {
         Process::None | Process::Launching => (false, None, None),
         Process::Alive { pid } => (true, Some(pid), None),
         Process::Exited { pid, code, .. } => (false, pid, code),
     };
-    json!({
-        "id": run.id,
-        "project_id": created.project_id,
-        "agent_id": created.agent_id,
-        "task": created.task,
-        "status": run.status,
-        "source_branch": created.source_branch,
-        "run_branch": run.run_branch,
-        "cli_name": created.agent.cli_name,
-        "created_at": time::format(&run.created_at),
-        "updated_at": time::format(&run.updated_at),
-        "tokens_in": run.usage.tokens_in,
-        "tokens_out": run.usage.tokens_out,
-        "cost_usd": run.usage.cost_usd,
-        "parent_run_id": created.parent_run_id,
-        "notify": run.notify,
-        "session_id": run.session_id(),
-        "model": run.model,
-        "reason": run.reason,
-        "attention": run.attention,
-        "activity": run.activity(),
-        "process": { "alive": alive, "pid": pid, "exit_code": exit_code },
-        "tokens_cache_read": run.usage.tokens_cache_read,
-        "tokens_cache_write": run.usage.tokens_cache_write,
-        "work": run.changed,
-        "queue": { "length": run.outbox.queue.len(), "halted": run.outbox.halted },
-        "repos": created.repos.iter().map(|base| repo(run, base)).collect::<Vec<_>>(),
-        "last_sequence": run.last_sequence,
-    })
+    ProcessView {
+        alive,
+        pid,
+        exit_code,
+    }
+}
+
+fn repos(run: &Run) -> Vec<RepoView<'_>> {
+    let worktree = |repo| run.worktrees.iter().find(|at| at.repo_id == repo);
+    let bases = run.created.repos.iter();
+    bases
+        .map(|base| RepoView {
+            repo_id: base.repo_id,
+            name: &base.name,
+            repo_path: &base.repo_path,
+            worktree: worktree(base.repo_id).map(|at| at.worktree.as_path()),
+            branch: &run.run_branch,
+            base_commit: &base.base_commit,
+        })
+        .collect()
 }
 
 /// The task list's JSON document.
 #[must_use]
-pub fn tasks(run: &Run) -> Value {
-    json!(run.tasks.shown().collect::<Vec<_>>())
+pub fn tasks(run: &Run) -> String {
+    text(&run.tasks.shown().collect::<Vec<_>>())
 }
 
 /// The JSON document of the messages that wait, in the order in which they go out.
 #[must_use]
-pub fn queue(run: &Run) -> Value {
-    let queue = run.outbox.queue.iter();
-    queue
-        .zip(1..)
-        .map(|(queued, at)| waiting(queued, at))
-        .collect()
+pub fn queue(run: &Run) -> String {
+    let queue = run.outbox.queue.iter().zip(1..);
+    text(&queue.map(waiting).collect::<Vec<_>>())
 }
 
 /// One message that waits, at its place; nothing when it does not.
 #[must_use]
-pub fn queued(run: &Run, id: MessageId) -> Option<Value> {
-    let at = run.outbox.queue.iter().position(|queued| queued.id == id)?;
-    Some(waiting(&run.outbox.queue[at], at + 1))
+pub fn queued(run: &Run, id: MessageId) -> Option<String> {
+    let mut queue = run.outbox.queue.iter().zip(1..);
+    let found = queue.find(|(queued, _)| queued.id == id)?;
+    Some(text(&waiting(found)))
 }
 
-fn waiting(queued: &Queued, position: usize) -> Value {
-    json!({
-        "id": queued.id,
-        "message": queued.text,
-        "position": position,
-        "created_at": time::format(&queued.created_at),
-    })
-}
-
-fn repo(run: &Run, base: &RepoBase) -> Value {
-    let at = run
-        .worktrees
-        .iter()
-        .find(|at: &&WorktreeAt| at.repo_id == base.repo_id);
-    json!({
-        "repo_id": base.repo_id,
-        "name": base.name,
-        "repo_path": base.repo_path,
-        "worktree": at.map(|at| &at.worktree),
-        "branch": run.run_branch,
-        "base_commit": base.base_commit,
-    })
+fn waiting((queued, position): (&Queued, usize)) -> QueuedView<'_> {
+    QueuedView {
+        id: queued.id,
+        message: &queued.text,
+        position,
+        created_at: queued.created_at,
+    }
 }

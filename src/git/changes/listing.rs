@@ -42,9 +42,17 @@ pub(super) struct Entry {
     pub large: bool,
     pub insertions: u64,
     pub deletions: u64,
+    /// It is another kind of file now, or can be run where it could not.
+    pub other_mode: bool,
 }
 
 impl Entry {
+    /// Whether it may be listed though nothing of it changed: its contents were not looked at.
+    pub(super) const fn may_be_same(&self) -> bool {
+        let told = self.binary || self.insertions == 0 && self.deletions == 0;
+        matches!(self.status, FileStatus::Modified) && !self.other_mode && told
+    }
+
     /// All names it has or had.
     pub(super) fn paths(&self) -> impl Iterator<Item = &[u8]> {
         let old = self.old_path.as_deref();
@@ -109,6 +117,7 @@ fn raw<'a>(head: &[u8], fields: &mut impl Iterator<Item = &'a [u8]>) -> Option<E
         large: false,
         insertions: 0,
         deletions: 0,
+        other_mode: old_mode != new_mode,
     })
 }
 

@@ -76,7 +76,7 @@ impl Case {
             files.push(file);
             Ok(())
         });
-        let stats = stats.unwrap();
+        let stats = stats.unwrap().total;
         assert_eq!(diff_stats(of).unwrap(), stats);
         (files, stats)
     }
@@ -527,7 +527,7 @@ fn ten_thousand_files_come_one_by_one() {
         (count, last) = (count + 1, file.path);
         Ok(())
     });
-    assert_eq!((count, stats.unwrap().insertions), (10_000, 600_000));
+    assert_eq!((count, stats.unwrap().total.insertions), (10_000, 600_000));
     // Who has enough says so, and git is ended.
     let mut told = 0;
     let stopped = changes(case.of(None), &mut |_| {
@@ -539,4 +539,19 @@ fn ten_thousand_files_come_one_by_one() {
         }
     });
     assert!(matches!(stopped, Err(GitError::Cancelled)) && told == 5);
+}
+
+#[test]
+fn what_no_commit_has_is_told() {
+    let case = Case::new();
+    let uncommitted = || changes(case.of(None), &mut |_| Ok(())).unwrap().uncommitted;
+    assert!(!uncommitted());
+    write(case.root(), "new", "1\n");
+    assert!(uncommitted(), "untracked");
+    git(case.root(), &["add", "new"]);
+    assert!(uncommitted(), "staged");
+    git(case.root(), &["commit", "-q", "-m", "new"]);
+    assert!(!uncommitted(), "changed since the base, and committed");
+    write(case.root(), "new", "2\n");
+    assert!(uncommitted(), "changed again");
 }

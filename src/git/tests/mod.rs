@@ -1,6 +1,7 @@
 //! Tests of the room: real repositories and the real `git`, in folders that go afterwards.
 
 mod branching;
+mod caching;
 mod changes;
 mod checkpoints;
 mod copying;
@@ -13,6 +14,7 @@ mod random_trees;
 mod rebasing;
 mod repositories;
 mod shipping;
+mod spares;
 mod submodules;
 mod support;
 mod undoing;

@@ -74,8 +74,10 @@ impl World {
     pub(super) fn spec(&self, repo: &Path) -> WorktreeSpec {
         let name = repo.file_name().unwrap().to_str().unwrap().to_owned();
         WorktreeSpec {
+            run_id: RunId(Uuid::from_u128(8)),
             repo_id: RepoId(Uuid::from_u128(7)),
             path: self.data().join("runs/1/worktrees").join(&name),
+            spare: None,
             name,
             repo_path: repo.to_owned(),
             branch: BRANCH.to_owned(),
@@ -105,6 +107,17 @@ impl World {
 
     pub(super) fn mark(&self, name: &str) -> PathBuf {
         self.path(&format!("{name}.mark"))
+    }
+}
+
+/// Where a run of this repository has its worktree.
+pub(super) fn at(world: &World, repo: &Path) -> WorktreeAt {
+    let spec = world.spec(repo);
+    WorktreeAt {
+        repo_id: spec.repo_id,
+        name: spec.name,
+        worktree: spec.path,
+        branch: spec.branch,
     }
 }
 

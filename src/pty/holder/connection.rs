@@ -6,6 +6,7 @@
 
 use std::io::{self, BufReader, Write};
 use std::net::Shutdown;
+use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
@@ -13,9 +14,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use nix::sys::socket::{MsgFlags, getsockopt, send, sockopt::PeerCredentials};
 use portable_pty::MasterPty;
 
+use super::complaint::complain;
 use super::input::Input;
 use super::lifecycle::Event;
 use super::shared::Shared;
@@ -45,13 +47,26 @@ pub struct Desk {
     open: AtomicUsize,
 }
 
-/// One connection, shared by its two threads.
-pub(super) struct Connection {
-    pub stream: UnixStream,
-    /// Set by the reader when the peer asks for output.
-    pub attach: Mutex<Option<Attach>>,
-    /// Set by the reader when the peer is gone.
-    pub closed: AtomicBool,
+/// One connection, shared by its two threads, and by the reader while a place is lent.
+#[derive(Debug)]
+pub struct Connection {
+    /// The peer.
+    pub(super) stream: UnixStream,
+    /// Set by the connection's thread when the peer asks for output.
+    pub(super) attach: Mutex<Option<Attach>>,
+    /// Set by the connection's thread when the peer is gone.
+    pub(super) closed: AtomicBool,
+    lent: Mutex<Option<Lent>>,
+}
+
+/// The place of a viewer that has all output so far.
+#[derive(Debug)]
+pub(super) struct Lent {
+    pub offset: u64,
+    /// The first change of size that it was not told.
+    pub next_resize: u64,
+    /// The end of a frame that the peer did not take at once.
+    pub rest: Vec<u8>,
 }
 
 impl Desk {
@@ -80,7 +95,7 @@ impl Desk {
         // The PTY and the mark change together: output for the new size comes behind the mark.
         let master = self.master.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(cause) = terminal::resize(master.as_ref(), size) {
-            eprintln!("The terminal cannot be resized: {cause}");
+            complain(format_args!("The terminal cannot be resized: {cause}"));
             return;
         }
         self.shared.update(|state| state.resize(size));
@@ -99,12 +114,12 @@ impl Desk {
             }
             Frame::Input(bytes) => {
                 if !self.input.keys(bytes) {
-                    eprintln!("Keystrokes were dropped: the program reads no input.");
+                    complain("Keystrokes were dropped: the program reads no input.");
                 }
             }
             Frame::Paste(text) => {
                 if !self.input.paste(text) {
-                    eprintln!("A message was dropped: too many wait to be typed.");
+                    complain("A message was dropped: too many wait to be typed.");
                 }
             }
             Frame::Resize(size) if size.cols > 0 && size.rows > 0 => self.resize(size),
@@ -188,9 +203,10 @@ fn serve(desk: &Arc<Desk>, stream: UnixStream) {
         stream,
         attach: Mutex::new(None),
         closed: AtomicBool::new(false),
+        lent: Mutex::new(None),
     });
     if let Err(err) = spawn_sender(desk, &connection) {
-        eprintln!("A connection was refused: {err}");
+        complain(format_args!("A connection was refused: {err}"));
         return;
     }
     let mut reading = BufReader::new(reading);
@@ -227,9 +243,47 @@ fn spawn_sender(desk: &Arc<Desk>, connection: &Arc<Connection>) -> io::Result<()
 }
 
 impl Connection {
+    /// Lets the reader send.
+    pub(super) fn lend(&self, lent: Lent) {
+        *self.lent.lock().unwrap_or_else(PoisonError::into_inner) = Some(lent);
+    }
+
+    /// Ends what [`Connection::lend`] began; `None` when there was nothing.
+    pub(super) fn take_back(&self) -> Option<Lent> {
+        self.lent
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    /// Sends a frame with the output from `offset` to `end` without waiting; false when the
+    /// viewer is not there, or does not take it, and its own thread has to look.
+    pub(super) fn send_now(&self, frame: &[u8], offset: u64, end: u64, next_resize: u64) -> bool {
+        let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = |lent: &&mut Lent| {
+            lent.offset == offset && lent.next_resize == next_resize && lent.rest.is_empty()
+        };
+        let Some(lent) = lent.as_mut().filter(here) else {
+            return false;
+        };
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+        // A peer that is gone is noticed by the connection's own threads.
+        let Ok(sent) = send(self.stream.as_raw_fd(), frame, flags) else {
+            return false;
+        };
+        lent.offset = end;
+        lent.rest.extend_from_slice(&frame[sent..]);
+        lent.rest.is_empty()
+    }
+
     /// Writes a frame; waits until the peer takes it.
-    pub fn write(&self, frame: &Frame) -> Result<(), PtyError> {
-        (&self.stream).write_all(&frame.encode()?)?;
+    pub(super) fn write(&self, frame: &Frame) -> Result<(), PtyError> {
+        self.write_bytes(&frame.encode()?)
+    }
+
+    /// Writes frames that are encoded; waits until the peer takes them.
+    pub(super) fn write_bytes(&self, frames: &[u8]) -> Result<(), PtyError> {
+        (&self.stream).write_all(frames)?;
         Ok(())
     }
 }

@@ -1,17 +1,22 @@
 //! Keystrokes to the program, and messages that are typed at once.
 //!
-//! One thread writes to the PTY, which blocks while the program does not read: only it waits then.
+//! Who types writes into the PTY as much as it takes at once. What is left, while the program does
+//! not read, a thread writes: only it waits then.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
+use nix::poll::PollFlags;
 
+use super::complaint::complain;
 use super::shared::Shared;
+use super::terminal::wait_ready;
 
 /// Bytes that wait for a program that does not read; more are dropped, as a terminal does.
 const QUEUED_LEN_MAX: usize = 4 * 1024 * 1024;
@@ -39,18 +44,20 @@ struct Queue {
 
 /// Where connections leave input. Leaving never waits.
 pub struct Input {
+    pty: File,
     queue: Mutex<Queue>,
     changed: Condvar,
     pastes: SyncSender<String>,
 }
 
-/// Starts the two threads.
+/// Starts the two threads. The PTY must be one that does not block.
 ///
 /// # Errors
 /// When there can be no thread.
-pub fn spawn(shared: &Arc<Shared>, writer: Box<dyn Write + Send>) -> io::Result<Arc<Input>> {
+pub fn spawn(shared: &Arc<Shared>, pty: File) -> io::Result<Arc<Input>> {
     let (pastes, waiting) = sync_channel(PASTES_LEN_MAX);
     let input = Input {
+        pty,
         queue: Mutex::default(),
         changed: Condvar::new(),
         pastes,
@@ -59,7 +66,7 @@ pub fn spawn(shared: &Arc<Shared>, writer: Box<dyn Write + Send>) -> io::Result<
     let source = Arc::clone(&input);
     thread::Builder::new()
         .name("writer".into())
-        .spawn(move || source.write(writer))?;
+        .spawn(move || source.write())?;
     let target = Arc::clone(&input);
     let shared = Arc::clone(shared);
     thread::Builder::new()
@@ -69,10 +76,19 @@ pub fn spawn(shared: &Arc<Shared>, writer: Box<dyn Write + Send>) -> io::Result<
 }
 
 impl Input {
-    /// Queues keystrokes; false when the program has not read for so long that they are dropped.
+    /// Types keystrokes, or queues them; false when the program has not read for so long that they
+    /// are dropped.
     #[must_use]
-    pub fn keys(&self, bytes: Bytes) -> bool {
+    pub fn keys(&self, mut bytes: Bytes) -> bool {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if !queue.writing && queue.chunks.is_empty() {
+            // An error is the writer's to see.
+            let taken = (&self.pty).write(&bytes).unwrap_or_default();
+            bytes.advance(taken);
+            if bytes.is_empty() {
+                return true;
+            }
+        }
         if queue.len + bytes.len() > QUEUED_LEN_MAX {
             return false;
         }
@@ -88,11 +104,11 @@ impl Input {
         self.pastes.try_send(text).is_ok()
     }
 
-    fn write(&self, mut writer: Box<dyn Write + Send>) {
+    fn write(&self) {
         loop {
             let chunk = self.next_chunk();
             // An error means that nobody has the terminal open; the reader learns it, too.
-            let written = writer.write_all(&chunk).and_then(|()| writer.flush());
+            let written = self.write_waiting(&chunk);
             let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
             queue.writing = false;
             queue.len -= chunk.len();
@@ -102,6 +118,20 @@ impl Input {
             }
             self.changed.notify_all();
         }
+    }
+
+    fn write_waiting(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match (&self.pty).write(bytes) {
+                Ok(count) => bytes = &bytes[count..],
+                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+                Err(err) if err.kind() == io::ErrorKind::WouldBlock => {
+                    wait_ready(&self.pty, PollFlags::POLLOUT, None)?;
+                }
+                Err(err) => return Err(err),
+            }
+        }
+        Ok(())
     }
 
     fn next_chunk(&self) -> Bytes {
@@ -133,24 +163,21 @@ impl Input {
 
     fn type_messages(&self, shared: &Shared, waiting: &Receiver<String>) {
         while let Ok(text) = waiting.recv() {
-            let end = shared.lock().extent.end;
             // The mode counts as of all output before the message.
-            shared.wait_timeout(PASTE_WAIT, |state| {
-                (state.screen_offset >= end).then_some(())
-            });
+            shared.catch_up(PASTE_WAIT);
             let bracketed = shared.lock().bracketed_paste;
             if !bracketed && !is_one_line(&text) {
-                eprintln!("A message was not typed: the program would take its lines one by one.");
+                complain("A message was not typed: the program would take its lines one by one.");
                 continue;
             }
             if !self.keys(typed(text, bracketed)) {
-                eprintln!("A message was dropped: the program reads no input.");
+                complain("A message was dropped: the program reads no input.");
                 continue;
             }
             self.wait_written(PASTE_WAIT);
             shared.wait_timeout(BEFORE_RETURN, |state| state.closing.then_some(()));
             if !self.keys(Bytes::from_static(b"\r")) {
-                eprintln!("The end of a message was dropped: the program reads no input.");
+                complain("The end of a message was dropped: the program reads no input.");
             }
         }
     }

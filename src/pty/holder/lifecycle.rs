@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use super::complaint::complain;
 use super::shared::Shared;
+use crate::fault;
 use crate::pty::process_tree::cgroup::RunCgroup;
 use crate::pty::process_tree::{GRACE, Process, carrying, descendants, kill_all, terminate};
 use crate::pty::run_files::{LastScreen, write_exit, write_last_screen};
@@ -101,7 +103,10 @@ impl Lifecycle {
         self.until_tree_gone();
         let exit = self.report();
         self.drain();
-        self.record(&exit);
+        if let Err(FolderGone) = self.record(&exit) {
+            // Nobody who does not speak with us already can find us.
+            self.released = true;
+        }
         self.shared.update(|state| state.exit = Some(exit));
         while !self.released {
             match self.inbox.recv() {
@@ -199,7 +204,7 @@ impl Lifecycle {
             result
         };
         if let Err(err) = result {
-            eprintln!("The run's processes cannot be listed: {err}");
+            complain(format_args!("The run's processes cannot be listed: {err}"));
         }
     }
 
@@ -243,10 +248,13 @@ impl Lifecycle {
         self.shared.update(|state| state.output_ended = true);
     }
 
-    fn record(&self, exit: &ExitReport) {
-        let deadline = Instant::now() + WRITE_WAIT;
+    fn record(&self, exit: &ExitReport) -> Result<(), FolderGone> {
+        let deadline = Instant::now() + fault::wait("holder.write_exit", WRITE_WAIT);
         while let Err(err) = write_exit(&self.spec.run_dir, exit) {
-            eprintln!("The exit cannot be written: {err}");
+            complain(format_args!("The exit cannot be written: {err}"));
+            if err.kind() == io::ErrorKind::NotFound {
+                return Err(FolderGone);
+            }
             if Instant::now() > deadline {
                 // As long as we live the server learns it from us.
                 break;
@@ -256,7 +264,7 @@ impl Lifecycle {
         self.shared
             .wait_timeout(SCREEN_WAIT, |state| state.screen_is_current().then_some(()));
         let Some(snapshot) = self.shared.snapshot(SCREEN_WAIT) else {
-            return;
+            return Ok(());
         };
         let screen = LastScreen {
             cols: snapshot.size.cols,
@@ -265,10 +273,14 @@ impl Lifecycle {
             exit: exit.clone(),
         };
         if let Err(err) = write_last_screen(&self.spec.run_dir, &screen) {
-            eprintln!("The last screen cannot be written: {err}");
+            complain(format_args!("The last screen cannot be written: {err}"));
         }
+        Ok(())
     }
 }
+
+/// Somebody removed the run folder.
+struct FolderGone;
 
 /// Whether an ended holder may go. One without a server stays, so that the next server hears of
 /// the exit from it; it costs no more than it has.

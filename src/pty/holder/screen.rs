@@ -1,25 +1,29 @@
 //! The thread that keeps the screen: a reader of the output log like any viewer.
 //!
-//! It may fall behind a program that writes faster than an emulator can follow; nothing waits for
-//! it but those who ask for a snapshot, which stands for where the screen is.
+//! It follows with a pause, for the program and its viewers need the processors more; who asks for
+//! a snapshot gets one of all output so far. What scrolls away in a flood it passes over
+//! ([`Skip`]). It may fall behind a program that writes faster than an emulator can follow.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread;
+use std::time::Duration;
 
-use super::shared::{ResizeMark, Shared, Snapshot, State};
+use super::shared::{ResizeMark, Shared, Snapshot, State, Work};
 use crate::pty::emulator::Emulator;
 use crate::pty::output_log::LogReader;
 use crate::pty::protocol::Size;
+use crate::pty::skip::Skip;
 
 /// How much output is taken in before the next look at who waits.
 const STEP_LEN_MAX: u64 = 256 * 1024;
-
+/// The screen is so far behind output that nobody asks it for.
+const PAUSE: Duration = Duration::from_millis(200);
 enum Step {
     Answer(Vec<SyncSender<Arc<Snapshot>>>),
     Resize(ResizeMark),
-    Skip(u64),
+    Lost(u64),
     Process(u64),
 }
 
@@ -31,79 +35,124 @@ pub fn spawn(shared: &Arc<Shared>, log: LogReader) -> io::Result<()> {
     let shared = Arc::clone(shared);
     thread::Builder::new()
         .name("screen".into())
-        .spawn(move || follow(&shared, &log))?;
+        .spawn(move || Follower::new(&shared, log).follow())?;
     Ok(())
 }
 
-fn follow(shared: &Shared, log: &LogReader) {
-    let (size, mut offset) = {
+struct Follower<'a> {
+    shared: &'a Shared,
+    log: LogReader,
+    emulator: Emulator,
+    offset: u64,
+    next_resize: u64,
+    /// Output up to here is taken in without another pause.
+    target: u64,
+    skip: Skip,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Follower<'a> {
+    fn new(shared: &'a Shared, log: LogReader) -> Self {
         let state = shared.lock();
-        (state.size, state.screen_offset)
-    };
-    let mut emulator = Emulator::new(size);
-    let mut next_resize = 0;
-    let mut buffer = vec![0; STEP_LEN_MAX as usize];
-    // One snapshot serves all who come before there is more output.
-    let mut latest: Option<Arc<Snapshot>> = None;
-    loop {
-        match shared.wait(|state| next_step(state, offset, next_resize)) {
-            Step::Answer(waiters) => {
-                let snapshot =
-                    latest.get_or_insert_with(|| Arc::new(take(&emulator, offset, next_resize)));
-                for waiter in waiters {
-                    // Room for one is always there; whoever gave up has dropped its end.
-                    waiter.try_send(Arc::clone(snapshot)).ok();
-                }
-                continue;
-            }
-            Step::Resize(mark) => {
-                emulator.resize(mark.size);
-                next_resize = mark.seq + 1;
-            }
-            // The log dropped what was not taken in yet: the screen goes on with a hole.
-            Step::Skip(base) => offset = base,
-            Step::Process(len) => {
-                let read = log
-                    .read_at(&mut buffer[..len as usize], offset)
-                    .unwrap_or_default();
-                emulator.process(&buffer[..read]);
-                // A log that cannot be read is passed over, or this thread would spin on it.
-                offset += if read == 0 { len } else { read as u64 };
-            }
+        Self {
+            shared,
+            log,
+            emulator: Emulator::new(state.size),
+            offset: state.screen_offset,
+            next_resize: 0,
+            target: state.screen_offset,
+            skip: Skip::default(),
+            buffer: vec![0; STEP_LEN_MAX as usize],
         }
-        latest = None;
-        let bracketed = emulator.bracketed_paste();
-        shared.update(|state| {
-            state.screen_offset = offset;
-            state.screen_resizes = next_resize;
-            state.bracketed_paste = bracketed;
-        });
     }
-}
 
-/// Size changes come at their place, and whoever waits is served before more output.
-fn next_step(state: &mut State, offset: u64, next_resize: u64) -> Option<Step> {
-    let mark = state.resize_from(next_resize);
-    if let Some(mark) = mark.filter(|mark| mark.offset <= offset) {
-        return Some(Step::Resize(mark));
+    fn follow(mut self) {
+        // One snapshot serves all who come before there is more output.
+        let mut latest: Option<Arc<Snapshot>> = None;
+        let shared = self.shared;
+        loop {
+            let step = shared.wait_screen(PAUSE, |state, over| self.look(state, over));
+            match step {
+                Step::Answer(waiters) => {
+                    let snapshot = latest.get_or_insert_with(|| Arc::new(self.take()));
+                    for waiter in waiters {
+                        // Room for one is always there; whoever gave up has dropped its end.
+                        waiter.try_send(Arc::clone(snapshot)).ok();
+                    }
+                    continue;
+                }
+                Step::Resize(mark) => {
+                    self.emulator.resize(mark.size);
+                    self.next_resize = mark.seq + 1;
+                }
+                // The log dropped what was not taken in yet: the screen goes on with a hole.
+                Step::Lost(base) => self.offset = base,
+                Step::Process(len) => self.process(len),
+            }
+            latest = None;
+            let bracketed = self.emulator.bracketed_paste();
+            shared.screen(self.offset, self.next_resize, bracketed);
+        }
     }
-    if offset < state.extent.base {
-        return Some(Step::Skip(state.extent.base));
-    }
-    if !state.snapshot_waiters.is_empty() {
-        return Some(Step::Answer(std::mem::take(&mut state.snapshot_waiters)));
-    }
-    let until = mark.map_or(state.extent.end, |mark| mark.offset.min(state.extent.end));
-    let len = until.saturating_sub(offset).min(STEP_LEN_MAX);
-    (len > 0).then_some(Step::Process(len))
-}
 
-fn take(emulator: &Emulator, offset: u64, next_resize: u64) -> Snapshot {
-    let size: Size = emulator.size();
-    Snapshot {
-        offset,
-        next_resize,
-        size,
-        bytes: emulator.snapshot(),
+    /// What is to be done, once a pause is over or somebody needs it.
+    fn look(&mut self, state: &mut State, over: bool) -> Work<Step> {
+        let far = state.screen_is_far();
+        if over || far || state.screen_wanted > self.offset || state.output_ended {
+            self.target = state.extent.end;
+        }
+        match self.next_step(state) {
+            Some(Step::Process(_)) if self.offset >= self.target => Work::Later,
+            Some(step) => Work::Now(step),
+            None => Work::None,
+        }
+    }
+
+    /// Size changes come at their place, and whoever waits is served before more output than there
+    /// was when they asked.
+    fn next_step(&self, state: &mut State) -> Option<Step> {
+        let mark = state.resize_from(self.next_resize);
+        if let Some(mark) = mark.filter(|mark| mark.offset <= self.offset) {
+            return Some(Step::Resize(mark));
+        }
+        if self.offset < state.extent.base {
+            return Some(Step::Lost(state.extent.base));
+        }
+        if !state.snapshot_waiters.is_empty() && self.offset >= state.screen_wanted {
+            return Some(Step::Answer(std::mem::take(&mut state.snapshot_waiters)));
+        }
+        let until = mark.map_or(state.extent.end, |mark| mark.offset.min(state.extent.end));
+        let len = until.saturating_sub(self.offset);
+        (len > 0).then_some(Step::Process(len))
+    }
+
+    /// Takes in some of the next `len` bytes, or passes over them.
+    fn process(&mut self, len: u64) {
+        let end = self.offset + len;
+        let read = |buffer: &mut [u8], offset| self.log.read_at(buffer, offset).unwrap_or_default();
+        if let Some(to) =
+            self.skip
+                .over(&mut self.emulator, self.offset..end, &mut self.buffer, read)
+        {
+            self.offset = to;
+            // What follows may be passed over as well, once there is more; unless it is wanted.
+            self.target = to;
+            return;
+        }
+        let len = len.min(STEP_LEN_MAX) as usize;
+        let read = read(&mut self.buffer[..len], self.offset);
+        self.emulator.process(&self.buffer[..read]);
+        // A log that cannot be read is passed over, or this thread would spin on it.
+        self.offset += if read == 0 { len } else { read } as u64;
+    }
+
+    fn take(&self) -> Snapshot {
+        let size: Size = self.emulator.size();
+        Snapshot {
+            offset: self.offset,
+            next_resize: self.next_resize,
+            size,
+            bytes: self.emulator.snapshot(),
+        }
     }
 }

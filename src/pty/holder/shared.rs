@@ -1,7 +1,8 @@
-//! What the holder's threads tell each other, under one lock and one condition.
+//! What the holder's threads tell each other, under one lock.
 //!
 //! Nothing is done under the lock but looking and setting; what has no bound by nature (output)
-//! is not here but in the log.
+//! is not here but in the log. New output wakes the viewers and nobody else, but for a screen that
+//! has nothing to do.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use super::connection::Connection;
 use crate::pty::output_log::Extent;
 use crate::pty::protocol::Size;
 use crate::pty::{ExitReport, Hello, LaunchSpec, PROTOCOL};
@@ -17,6 +19,12 @@ use crate::pty::{ExitReport, Hello, LaunchSpec, PROTOCOL};
 /// How many size changes a slow reader of the log can be behind; it then misses the oldest ones,
 /// and the last size is right all the same.
 const RESIZES_LEN_MAX: usize = 256;
+
+/// So many viewers are sent small output by the reader itself; more would hold it up.
+const PROMPT_VIEWERS_MAX: usize = 4;
+/// The screen is at most so many bytes behind the output, or a fraction of what the log keeps.
+const SCREEN_LAG_LEN_MAX: u64 = 16 * 1024 * 1024;
+const SCREEN_LAG_OF_LOG: u64 = 8;
 
 /// A change of size, at its place in the output.
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +65,13 @@ pub struct State {
     pub screen_resizes: u64,
     /// As of `screen_offset`.
     pub bracketed_paste: bool,
+    screen_lag_len_max: u64,
+    /// Somebody waits for the screen to come at least so far.
+    pub screen_wanted: u64,
     /// Who waits for a snapshot; at most one a connection, and the main thread.
     pub snapshot_waiters: Vec<SyncSender<Arc<Snapshot>>>,
+    /// Who follows the output.
+    pub viewers: Vec<Arc<Connection>>,
     /// No output will come any more.
     pub output_ended: bool,
     /// Set when the tree is gone and `exit.json` is durable.
@@ -80,6 +93,13 @@ impl State {
     #[must_use]
     pub const fn screen_is_current(&self) -> bool {
         self.screen_offset >= self.extent.end && self.screen_resizes >= self.next_resize
+    }
+
+    /// The screen must not wait any longer.
+    #[must_use]
+    pub const fn screen_is_far(&self) -> bool {
+        let lag = self.extent.end.saturating_sub(self.screen_offset);
+        lag >= self.screen_lag_len_max
     }
 
     /// The number that the next change of size will get.
@@ -114,13 +134,28 @@ pub struct Shared {
     /// Where this launch's output begins.
     start: u64,
     state: Mutex<State>,
+    /// All but the progress of output.
     changed: Condvar,
+    /// More output, or any change.
+    output: Condvar,
+    /// The screen has work to do, or any change.
+    screen: Condvar,
+}
+
+/// What the screen's thread found to do.
+pub enum Work<T> {
+    /// This, now.
+    Now(T),
+    /// Something that can wait for more of it.
+    Later,
+    /// Nothing.
+    None,
 }
 
 impl Shared {
     /// Begins at the end of the log, where the new attempt's output will go.
     #[must_use]
-    pub fn new(spec: &LaunchSpec, pid: u32, extent: Extent) -> Self {
+    pub fn new(spec: &LaunchSpec, pid: u32, extent: Extent, log_len_max: u64) -> Self {
         let state = State {
             extent,
             size: Size {
@@ -132,7 +167,10 @@ impl Shared {
             screen_offset: extent.end,
             screen_resizes: 0,
             bracketed_paste: false,
+            screen_lag_len_max: SCREEN_LAG_LEN_MAX.min(log_len_max / SCREEN_LAG_OF_LOG),
+            screen_wanted: 0,
             snapshot_waiters: Vec::new(),
+            viewers: Vec::new(),
             output_ended: false,
             exit: None,
             closing: false,
@@ -146,6 +184,8 @@ impl Shared {
             start: extent.end,
             state: Mutex::new(state),
             changed: Condvar::new(),
+            output: Condvar::new(),
+            screen: Condvar::new(),
         }
     }
 
@@ -158,20 +198,100 @@ impl Shared {
     pub fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let result = change(&mut self.lock());
         self.changed.notify_all();
+        self.output.notify_all();
+        self.screen.notify_all();
         result
     }
 
-    /// Waits until `look` finds something.
-    pub fn wait<T>(&self, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
+    /// Tells how far the output has come; true when no more may come. What is new may come as a
+    /// frame, when it is small, for viewers that have all before it.
+    pub fn output(&self, extent: Extent, frame: Option<&[u8]>) -> bool {
+        let (sealed, for_screen, begin, next_resize, viewers) = {
+            let mut state = self.lock();
+            let begin = state.extent.end;
+            let idle = state.screen_offset == begin;
+            state.extent = extent;
+            let viewers = frame.is_some_and(|_| state.viewers.len() <= PROMPT_VIEWERS_MAX);
+            let viewers = viewers.then(|| state.viewers.clone());
+            let for_screen = idle || state.screen_is_far();
+            (
+                state.output_ended,
+                for_screen,
+                begin,
+                state.next_resize,
+                viewers,
+            )
+        };
+        let all_have_it = frame.zip(viewers).is_some_and(|(frame, viewers)| {
+            let send = |it: &Arc<Connection>| it.send_now(frame, begin, extent.end, next_resize);
+            viewers.iter().all(send)
+        });
+        if !all_have_it {
+            self.output.notify_all();
+        }
+        if for_screen {
+            self.screen.notify_all();
+        }
+        sealed
+    }
+
+    /// Tells how far the screen has come.
+    pub fn screen(&self, offset: u64, resizes: u64, bracketed_paste: bool) {
+        {
+            let mut state = self.lock();
+            state.screen_offset = offset;
+            state.screen_resizes = resizes;
+            state.bracketed_paste = bracketed_paste;
+        }
+        self.changed.notify_all();
+    }
+
+    /// Waits until `look` finds something; more output is no reason to look again.
+    pub fn wait<T>(&self, look: impl FnMut(&mut State) -> Option<T>) -> T {
+        self.wait_on(&self.changed, look)
+    }
+
+    /// Waits until `look` finds something, also in more output.
+    pub fn wait_output<T>(&self, look: impl FnMut(&mut State) -> Option<T>) -> T {
+        self.wait_on(&self.output, look)
+    }
+
+    fn wait_on<T>(&self, told: &Condvar, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
         let mut state = self.lock();
         loop {
             if let Some(found) = look(&mut state) {
                 return found;
             }
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = told.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Waits for work of the screen. What can wait does so for `pause`; then `look` is told that it
+    /// is over.
+    pub fn wait_screen<T>(
+        &self,
+        pause: Duration,
+        mut look: impl FnMut(&mut State, bool) -> Work<T>,
+    ) -> T {
+        let mut state = self.lock();
+        let mut due: Option<Instant> = None;
+        loop {
+            let now = Instant::now();
+            let over = due.is_some_and(|due| due <= now);
+            match look(&mut state, over) {
+                Work::Now(found) => return found,
+                Work::Later => {
+                    let left = due
+                        .get_or_insert(now + pause)
+                        .saturating_duration_since(now);
+                    let waited = self.screen.wait_timeout(state, left);
+                    state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+                Work::None => {
+                    let waited = self.screen.wait(state);
+                    state = waited.unwrap_or_else(PoisonError::into_inner);
+                }
+            }
         }
     }
 
@@ -194,12 +314,34 @@ impl Shared {
         }
     }
 
-    /// Asks the screen thread for a snapshot; `None` when it does not answer in time.
+    /// Asks the screen thread for a snapshot of all output so far; `None` when it does not answer
+    /// in time.
     #[must_use]
     pub fn snapshot(&self, timeout: Duration) -> Option<Arc<Snapshot>> {
         let (sender, receiver) = sync_channel(1);
-        self.update(|state| state.snapshot_waiters.push(sender));
+        {
+            let mut state = self.lock();
+            if state.snapshot_waiters.is_empty() {
+                // Else, in a flood, who waits already would wait longer.
+                state.screen_wanted = state.extent.end;
+            }
+            state.snapshot_waiters.push(sender);
+        }
+        self.screen.notify_all();
         receiver.recv_timeout(timeout).ok()
+    }
+
+    /// Asks the screen to come as far as the output now is, and waits for it.
+    pub fn catch_up(&self, timeout: Duration) {
+        let wanted = {
+            let mut state = self.lock();
+            state.screen_wanted = state.extent.end;
+            state.extent.end
+        };
+        self.screen.notify_all();
+        self.wait_timeout(timeout, |state| {
+            (state.screen_offset >= wanted).then_some(())
+        });
     }
 
     /// The first frame for a connection.

@@ -1,24 +1,38 @@
 //! The PTY: starting the CLI in it, and taking its output into the log.
 //!
-//! Two threads: one reads the PTY in the small pieces that it gives, one appends what has gathered
-//! meanwhile. So a busy program costs few writes, and a quiet one no delay.
+//! One thread reads the PTY, which gives at most 4 KiB at a time. It hands on at once what a quiet
+//! program writes, and joins what a busy one writes within two milliseconds: each piece costs a
+//! write to the log and wakes every viewer.
 
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
+use filedescriptor::FileDescriptor;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
 use nix::unistd::{AccessFlags, access};
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 
+use super::complaint::complain;
 use super::shared::Shared;
 use crate::pty::output_log::{LogReader, OutputLog};
-use crate::pty::protocol::Size;
+use crate::pty::protocol::{OUTPUT_HEAD_LEN, Size, output_head};
 use crate::pty::{LaunchSpec, SIZE_MAX};
 
-/// Bytes read and not yet appended. Only a disk that is slower than the program fills it.
-const GATHERED_LEN_MAX: usize = 1024 * 1024;
-const READ_LEN: usize = 64 * 1024;
+/// The largest piece that is handed on at once.
+const PIECE_LEN_MAX: usize = 128 * 1024;
+/// A piece of this size is an echo or the like, and waits for nothing.
+const SMALL_LEN: usize = 1024;
+/// Larger pieces are handed on once in this time.
+const JOIN_TIME: Duration = Duration::from_millis(2);
+/// And small ones so often: a program that writes line by line without end floods as well.
+const SMALL_MAX: u32 = 32;
 
 /// The CLI in its PTY.
 pub struct Terminal {
@@ -26,10 +40,8 @@ pub struct Terminal {
     pub pid: u32,
     /// Ours; resizes.
     pub master: Box<dyn MasterPty + Send>,
-    /// Keystrokes. Never dropped: dropping it types an end of file.
-    pub writer: Box<dyn Write + Send>,
-    /// Output.
-    pub reader: Box<dyn Read + Send>,
+    /// Its output, and keystrokes for it. Reading and writing never wait.
+    pub pty: File,
 }
 
 impl Terminal {
@@ -68,14 +80,7 @@ impl Terminal {
         let pair = native_pty_system()
             .openpty(size)
             .map_err(|err| err.root_cause().to_string())?;
-        let reader = pair
-            .master
-            .try_clone_reader()
-            .map_err(|err| err.root_cause().to_string())?;
-        let writer = pair
-            .master
-            .take_writer()
-            .map_err(|err| err.root_cause().to_string())?;
+        let pty = unblocked(pair.master.as_ref()).map_err(|err| err.to_string())?;
         // The child is waited for by the reaper, which takes all children; this handle never is.
         let child = pair
             .slave
@@ -85,9 +90,30 @@ impl Terminal {
         Ok(Self {
             pid,
             master: pair.master,
-            writer,
-            reader,
+            pty,
         })
+    }
+}
+
+/// The PTY itself. Nobody waits in it: a connection that types must not, and who reads looks at the
+/// clock.
+fn unblocked(master: &dyn MasterPty) -> io::Result<File> {
+    let number = master.as_raw_fd().ok_or(io::ErrorKind::Unsupported)?;
+    let mut pty = FileDescriptor::dup(&number).map_err(io::Error::other)?;
+    pty.set_non_blocking(true).map_err(io::Error::other)?;
+    pty.as_file().map_err(io::Error::other)
+}
+
+/// Waits until the PTY can be read or written; false when the time is over before.
+///
+/// # Errors
+/// As the kernel says.
+pub fn wait_ready(pty: &File, what: PollFlags, time: Option<Duration>) -> io::Result<bool> {
+    let mut wanted = [PollFd::new(pty.as_fd(), what)];
+    match ppoll(&mut wanted, time.map(TimeSpec::from_duration), None) {
+        Ok(count) => Ok(count > 0),
+        Err(Errno::EINTR) => Ok(true),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -142,125 +168,120 @@ fn find_program(program: &str, spec: &LaunchSpec) -> Result<(), String> {
     ))
 }
 
-/// Output that was read and not yet appended.
-#[derive(Default)]
-struct Gathered {
-    bytes: Vec<u8>,
-    ended: bool,
-}
-
-#[derive(Default)]
-struct Gathering {
-    gathered: Mutex<Gathered>,
-    changed: Condvar,
-}
-
-impl Gathering {
-    /// Adds bytes; waits while the disk is far behind.
-    fn put(&self, bytes: &[u8]) {
-        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
-        while gathered.bytes.len() >= GATHERED_LEN_MAX {
-            gathered = self
-                .changed
-                .wait(gathered)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        gathered.bytes.extend_from_slice(bytes);
-        self.changed.notify_all();
-    }
-
-    fn end(&self) {
-        self.gathered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .ended = true;
-        self.changed.notify_all();
-    }
-
-    /// Swaps what has gathered into `bytes`, which is empty; false at the end.
-    fn take(&self, bytes: &mut Vec<u8>) -> bool {
-        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
-        while gathered.bytes.is_empty() && !gathered.ended {
-            gathered = self
-                .changed
-                .wait(gathered)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        std::mem::swap(&mut gathered.bytes, bytes);
-        self.changed.notify_all();
-        !bytes.is_empty()
-    }
-}
-
-/// Starts the two threads; returns a reading end of the log.
+/// Starts the thread; returns a reading end of the log.
 ///
 /// # Errors
 /// When a thread or a descriptor cannot be had.
-pub fn spawn(
-    shared: &Arc<Shared>,
-    reader: Box<dyn Read + Send>,
-    log: OutputLog,
-) -> io::Result<LogReader> {
+pub fn spawn(shared: &Arc<Shared>, pty: File, log: OutputLog) -> io::Result<LogReader> {
     let log_reader = log.reader()?;
-    let gathering = Arc::new(Gathering::default());
-    let target = Arc::clone(&gathering);
-    thread::Builder::new()
-        .name("reader".into())
-        .spawn(move || read(reader, &target))?;
     let shared = Arc::clone(shared);
     thread::Builder::new()
-        .name("log".into())
-        .spawn(move || append(&shared, &gathering, log))?;
+        .name("reader".into())
+        .spawn(move || follow(&shared, pty, log))?;
     Ok(log_reader)
 }
 
-fn read(mut reader: Box<dyn Read + Send>, target: &Gathering) {
-    let mut buffer = vec![0; READ_LEN];
-    loop {
-        match reader.read(&mut buffer) {
-            // The last process that had the terminal open is gone.
-            Ok(0) => break,
-            Ok(len) => target.put(&buffer[..len]),
-            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-            Err(err) => {
-                eprintln!("The terminal cannot be read any more: {err}");
-                break;
-            }
-        }
-    }
-    target.end();
-}
-
-fn append(shared: &Shared, gathering: &Gathering, mut log: OutputLog) {
-    let mut bytes = Vec::new();
+fn follow(shared: &Shared, pty: File, mut log: OutputLog) {
+    let mut output = Joined::new(pty);
+    // With room for the head of a frame.
+    let mut buffer = vec![0; OUTPUT_HEAD_LEN + PIECE_LEN_MAX];
     let mut failing = false;
-    while gathering.take(&mut bytes) {
+    loop {
+        let len = output.next(&mut buffer[OUTPUT_HEAD_LEN..]);
+        if len == 0 {
+            break;
+        }
+        let head = output_head(log.extent().end, len);
+        buffer[..OUTPUT_HEAD_LEN].copy_from_slice(&head);
+        let frame = &buffer[..OUTPUT_HEAD_LEN + len];
         // The program goes on when the disk is full; what it wrote meanwhile is not kept.
-        match log.append(&bytes) {
+        match log.append(&frame[OUTPUT_HEAD_LEN..]) {
             Ok(done) => {
                 if done.grows {
-                    eprintln!("This file system frees no part of a file: the output log grows.");
+                    complain("This file system frees no part of a file: the output log grows.");
                 }
                 failing = false;
-                let sealed = shared.update(|state| {
-                    state.extent = done.extent;
-                    state.output_ended
-                });
-                if sealed {
+                if shared.output(done.extent, (len <= SMALL_LEN).then_some(frame)) {
                     return;
                 }
             }
+            Err(err) if failing => drop(err),
             Err(err) => {
-                if !failing {
-                    eprintln!("Output is lost, the log cannot be written: {err}");
-                }
+                complain(format_args!(
+                    "Output is lost, the log cannot be written: {err}"
+                ));
                 failing = true;
             }
         }
-        bytes.clear();
     }
     if let Err(err) = log.sync() {
-        eprintln!("The output log is not durable: {err}");
+        complain(format_args!("The output log is not durable: {err}"));
     }
     shared.update(|state| state.output_ended = true);
+}
+
+/// What the program writes, in joined pieces.
+struct Joined {
+    pty: File,
+    ended: bool,
+    /// The end of the time in which pieces are counted.
+    due: Instant,
+    /// Small pieces in this time.
+    small: u32,
+}
+
+impl Joined {
+    fn new(pty: File) -> Self {
+        Self {
+            pty,
+            ended: false,
+            due: Instant::now(),
+            small: 0,
+        }
+    }
+
+    /// Waits for the next piece; its length is 0 at the end.
+    fn next(&mut self, buffer: &mut [u8]) -> usize {
+        let mut len = 0;
+        while len < buffer.len() && !self.ended {
+            match self.pty.read(&mut buffer[len..]) {
+                Ok(0) => self.ended = true,
+                Ok(count) => len += count,
+                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+                Err(err) if err.kind() == io::ErrorKind::WouldBlock => {
+                    let time = (len > 0).then(|| self.left(len));
+                    if time.is_some_and(|time| time.is_zero()) {
+                        break;
+                    }
+                    if let Err(err) = wait_ready(&self.pty, PollFlags::POLLIN, time) {
+                        self.end(&err);
+                    }
+                }
+                Err(err) => self.end(&err),
+            }
+        }
+        len
+    }
+
+    /// How long so many bytes are to wait for more.
+    fn left(&mut self, len: usize) -> Duration {
+        let now = Instant::now();
+        let left = self.due.saturating_duration_since(now);
+        if left.is_zero() {
+            self.due = now + JOIN_TIME;
+            self.small = 0;
+        } else if len <= SMALL_LEN && self.small < SMALL_MAX {
+            self.small += 1;
+            return Duration::ZERO;
+        }
+        left
+    }
+
+    fn end(&mut self, err: &io::Error) {
+        // The last process that had the terminal open is gone.
+        if err.raw_os_error() != Some(Errno::EIO as i32) {
+            complain(format_args!("The terminal cannot be read any more: {err}"));
+        }
+        self.ended = true;
+    }
 }

@@ -1,14 +1,16 @@
 //! What a connection is sent: the exit, and for a viewer the output from its own place on.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::connection::{Connection, Desk};
+use super::connection::{Connection, Desk, Lent};
 use super::shared::{ResizeMark, State};
-use crate::pty::protocol::{Attach, Frame, SNAPSHOT_PIECE_LEN_MAX, SnapshotPiece};
+use crate::pty::protocol::{
+    Attach, Frame, OUTPUT_HEAD_LEN, SNAPSHOT_PIECE_LEN_MAX, SnapshotPiece, output_head,
+};
 use crate::pty::{ExitReport, PtyError};
 
 /// The largest piece of output in one frame.
@@ -23,7 +25,7 @@ const SLOW: Duration = Duration::from_millis(250);
 const SNAPSHOT_WAIT: Duration = Duration::from_secs(20);
 
 /// Sends Hello, then what the connection is for, until it closes or all is said.
-pub(super) fn send(desk: &Desk, connection: &Connection) -> Result<(), PtyError> {
+pub(super) fn send(desk: &Desk, connection: &Arc<Connection>) -> Result<(), PtyError> {
     let hello = desk.shared.hello();
     let mut told = hello.exit.is_some();
     connection.write(&Frame::Hello(hello))?;
@@ -65,28 +67,39 @@ enum Begin {
 }
 
 enum Step {
-    Output { len: u64 },
+    Output {
+        len: u64,
+    },
     Resized(ResizeMark),
     Resync,
+    /// The end of a frame that the reader began to send.
+    Rest(Vec<u8>),
     Exit(ExitReport),
     Closed,
 }
 
-/// A viewer's place in the output.
+/// A viewer's place in the output. While the viewer has all of it, the place is lent to the reader,
+/// which then sends small output by itself: a key's echo wakes one thread less.
 struct Sender<'a> {
     desk: &'a Desk,
-    connection: &'a Connection,
+    connection: &'a Arc<Connection>,
     offset: u64,
     next_resize: u64,
     /// The last piece took long.
     slow: bool,
+    /// A frame of output is read from the log into its place behind the frame's head.
     buffer: Vec<u8>,
 }
 
 impl<'a> Sender<'a> {
-    fn begin(desk: &'a Desk, connection: &'a Connection, attach: Attach) -> Result<Self, PtyError> {
+    fn begin(
+        desk: &'a Desk,
+        connection: &'a Arc<Connection>,
+        attach: Attach,
+    ) -> Result<Self, PtyError> {
         let (kept, next_resize, size) = {
-            let state = desk.shared.lock();
+            let mut state = desk.shared.lock();
+            state.viewers.push(Arc::clone(connection));
             let kept = attach
                 .from
                 .filter(|from| (state.extent.base..=state.extent.end).contains(from));
@@ -109,8 +122,9 @@ impl<'a> Sender<'a> {
     }
 
     fn run(mut self) -> Result<(), PtyError> {
+        let desk = self.desk;
         loop {
-            match self.desk.shared.wait(|state| self.next_step(state)) {
+            match desk.shared.wait_output(|state| self.look(state)) {
                 Step::Closed => return Ok(()),
                 Step::Resync => self.show_screen(true)?,
                 Step::Resized(mark) => {
@@ -118,9 +132,29 @@ impl<'a> Sender<'a> {
                     self.connection.write(&Frame::Resized(mark.size))?;
                 }
                 Step::Output { len } => self.send_output(len)?,
+                Step::Rest(rest) => self.connection.write_bytes(&rest)?,
                 Step::Exit(exit) => return self.connection.write(&Frame::Exit(exit)),
             }
         }
+    }
+
+    /// Takes the place back, and lends it when there is nothing to do.
+    fn look(&mut self, state: &State) -> Option<Step> {
+        if let Some(lent) = self.connection.take_back() {
+            self.offset = lent.offset;
+            if !lent.rest.is_empty() {
+                return Some(Step::Rest(lent.rest));
+            }
+        }
+        let step = self.next_step(state);
+        if step.is_none() {
+            self.connection.lend(Lent {
+                offset: self.offset,
+                next_resize: self.next_resize,
+                rest: Vec::new(),
+            });
+        }
+        step
     }
 
     fn next_step(&self, state: &State) -> Option<Step> {
@@ -149,18 +183,19 @@ impl<'a> Sender<'a> {
     }
 
     fn send_output(&mut self, len: u64) -> Result<(), PtyError> {
-        self.buffer.resize(len as usize, 0);
-        let read = self.desk.log.read_at(&mut self.buffer, self.offset)?;
+        let body = OUTPUT_HEAD_LEN..OUTPUT_HEAD_LEN + len as usize;
+        if self.buffer.len() < body.end {
+            self.buffer.resize(body.end, 0);
+        }
+        let read = self.desk.log.read_at(&mut self.buffer[body], self.offset)?;
         // The log may have dropped these bytes while they were read: then they are zeros.
         if self.desk.shared.lock().extent.base > self.offset {
             return Ok(());
         }
-        let bytes = Bytes::copy_from_slice(&self.buffer[..read]);
+        let frame = &mut self.buffer[..OUTPUT_HEAD_LEN + read];
+        frame[..OUTPUT_HEAD_LEN].copy_from_slice(&output_head(self.offset, read));
         let begin = Instant::now();
-        self.connection.write(&Frame::Output {
-            offset: self.offset,
-            bytes,
-        })?;
+        self.connection.write_bytes(frame)?;
         self.slow = begin.elapsed() >= SLOW;
         self.offset += read as u64;
         Ok(())
@@ -186,5 +221,12 @@ impl<'a> Sender<'a> {
         self.next_resize = snapshot.next_resize;
         self.slow = false;
         Ok(())
+    }
+}
+
+impl Drop for Sender<'_> {
+    fn drop(&mut self) {
+        let own = |viewer: &Arc<Connection>| Arc::ptr_eq(viewer, self.connection);
+        self.desk.shared.lock().viewers.retain(|it| !own(it));
     }
 }

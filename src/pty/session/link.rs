@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::fault;
 use crate::pty::protocol::Frame;
 use crate::pty::run_files::{find_socket, own_uid};
 use crate::pty::{Hello, PROTOCOL, PtyError};
@@ -20,7 +21,8 @@ use crate::pty::{Hello, PROTOCOL, PtyError};
 const HELLO_WAIT: Duration = Duration::from_secs(5);
 /// Frames that wait for the socket. Holders read at once, so this fills only with a stuck one.
 const OUTGOING_LEN_MAX: usize = 32;
-const READ_LEN: usize = 64 * 1024;
+/// A frame of joined output fits into it.
+const READ_LEN: usize = 192 * 1024;
 
 /// Connects to the holder of a run.
 ///
@@ -48,13 +50,16 @@ pub async fn connect(
         stream: reading,
         buffer: BytesMut::with_capacity(READ_LEN),
     };
-    let first = timeout(HELLO_WAIT, reader.next())
+    let first = timeout(fault::wait("holder.hello", HELLO_WAIT), reader.next())
         .await
         .map_err(|_| PtyError::Timeout)??;
     let Frame::Hello(hello) = first.ok_or(PtyError::Closed)? else {
         return Err(PtyError::Malformed("no Hello"));
     };
-    if hello.protocol != PROTOCOL && hello.protocol + 1 != PROTOCOL {
+    if PROTOCOL
+        .checked_sub(hello.protocol)
+        .is_none_or(|age| age > 1)
+    {
         return Err(PtyError::Protocol {
             theirs: hello.protocol,
         });

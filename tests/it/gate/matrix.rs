@@ -1,42 +1,128 @@
-//! The adversarial matrix, generated: every combination of Origin, Host, shape and token.
+//! The adversarial matrix, generated: every combination of Origin, Host, shape and token; those
+//! with what a browser says of the site; those of servers that list further names.
 
-use super::model::{Host, Origin, Shape, Token, expected};
+use super::model::{Case, Host, LISTED, Origin, Rule, Shape, Site, Token, expected};
 use super::server::{Answer, Server, TOKEN, fresh_address, message};
 
 /// Fewest combinations that count as the matrix.
 const CASES_MIN: usize = 1_500;
 
-#[test]
-fn every_combination_gets_its_status() {
-    let open = Server::start("", None);
-    let closed = Server::start("", Some(TOKEN));
-    let cookie = cookie_of(&closed);
-    let mut failures = Vec::new();
-    let mut cases = 0;
-    for token in [Token::Off].into_iter().chain(Token::WITH_TOKEN) {
-        let server = if token == Token::Off { &open } else { &closed };
-        for origin in Origin::ALL {
-            for host in Host::ALL {
-                for shape in Shape::ALL {
-                    let answer = ask(server, origin, host, shape, token, &cookie);
-                    let wanted = expected(origin, host, shape, token);
-                    let faults = faults(&answer, host, wanted);
-                    if !faults.is_empty() {
-                        let case = format!("{origin:?} {host:?} {shape:?} {token:?}");
-                        failures.push(format!("{case}: {faults:?}\n{answer:?}"));
-                    }
-                    cases += 1;
+/// A server without a token and one with, with its cookie.
+struct Pair {
+    open: Server,
+    closed: Server,
+    cookie: String,
+}
+
+impl Pair {
+    fn start(allowed_hosts: &str) -> Self {
+        let closed = Server::start(allowed_hosts, Some(TOKEN));
+        Self {
+            open: Server::start(allowed_hosts, None),
+            cookie: cookie_of(&closed),
+            closed,
+        }
+    }
+}
+
+/// All combinations of these.
+fn combine(
+    (hosts, origins, sites): (&[Host], &[Origin], &[Site]),
+    (shapes, tokens): (&[Shape], &[Token]),
+    listed: bool,
+) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for &host in hosts {
+        for &origin in origins {
+            for &site in sites {
+                for &shape in shapes {
+                    cases.extend(tokens.iter().map(|&token| Case {
+                        host,
+                        origin,
+                        site,
+                        shape,
+                        token,
+                        listed,
+                    }));
                 }
             }
         }
     }
-    println!("{cases} combinations, {} of them wrong", failures.len());
-    assert!(cases > CASES_MIN, "{cases} combinations are too few");
+    cases
+}
+
+fn cases() -> Vec<Case> {
+    let tokens = [&[Token::Off], &Token::WITH_TOKEN[..]].concat();
+    let some_shapes = [
+        Shape::Get,
+        Shape::Form,
+        Shape::Json,
+        Shape::Preflight,
+        Shape::Sse,
+        Shape::WebSocket,
+        Shape::Health,
+    ];
+    let parts = [
+        combine(
+            (&Host::ALL, &Origin::ALL, &[Site::Unsaid]),
+            (&Shape::ALL, &tokens),
+            false,
+        ),
+        combine(
+            (
+                &[Host::V4, Host::Foreign],
+                &[Origin::No, Origin::Evil, Origin::Exact, Origin::Two],
+                &Site::ALL,
+            ),
+            (
+                &Shape::ALL,
+                &[Token::Off, Token::Missing, Token::Good, Token::Cookie],
+            ),
+            false,
+        ),
+        combine(
+            (&Host::WITH_LIST, &Origin::WITH_LIST, &[Site::Unsaid]),
+            (&some_shapes, &[Token::Off, Token::Missing, Token::Good]),
+            true,
+        ),
+        // What is not listed opens nothing.
+        combine(
+            (&Host::WITH_LIST, &Origin::WITH_LIST, &[Site::Unsaid]),
+            (&[Shape::Get], &[Token::Off]),
+            false,
+        ),
+    ];
+    parts.concat()
+}
+
+#[test]
+fn every_combination_gets_its_status() {
+    let (plain, listed) = (Pair::start(""), Pair::start(LISTED));
+    let mut failures = Vec::new();
+    let mut answered = Vec::new();
+    for case in cases() {
+        let answer = ask(if case.listed { &listed } else { &plain }, case);
+        let faults = faults(&answer, expected(case, None));
+        if !faults.is_empty() {
+            failures.push(format!("{case:?}: {faults:?}\n{answer:?}"));
+        }
+        answered.push((case, answer.status));
+    }
+    let count = answered.len();
+    println!("{count} combinations, {} of them wrong", failures.len());
+    assert!(count > CASES_MIN, "{count} combinations are too few");
     assert!(
         failures.is_empty(),
         "{}",
         failures[..failures.len().min(20)].join("\n")
     );
+    // A gate that lacked a rule would be noticed, by so many answers.
+    for rule in Rule::ALL {
+        let differs = |(case, status): &&(Case, u16)| expected(*case, Some(rule)) != *status;
+        let noticed = answered.iter().filter(differs).count();
+        println!("{noticed} of them would be wrong without the rule {rule:?}");
+        assert!(noticed > 20, "{rule:?} is noticed {noticed} times only");
+    }
 }
 
 fn cookie_of(server: &Server) -> String {
@@ -45,18 +131,18 @@ fn cookie_of(server: &Server) -> String {
     cookie.split(';').next().unwrap().to_owned()
 }
 
-fn ask(
-    server: &Server,
-    origin: Origin,
-    host: Host,
-    shape: Shape,
-    token: Token,
-    cookie: &str,
-) -> Answer {
-    let (first, lines, body) = shape.parts();
+fn ask(pair: &Pair, case: Case) -> Answer {
+    let server = if case.token == Token::Off {
+        &pair.open
+    } else {
+        &pair.closed
+    };
+    let cookie = &pair.cookie;
+    let (first, lines, body) = case.shape.parts();
     let mut lines: Vec<String> = lines.into_iter().map(str::to_owned).collect();
-    lines.extend(origin.lines(server.port()));
-    match token {
+    lines.extend(case.origin.lines(server.port()));
+    lines.extend(case.site.lines());
+    match case.token {
         Token::Off | Token::Missing => {}
         Token::Bad => lines.push(format!("Authorization: Bearer {TOKEN}x")),
         Token::Good => lines.push(format!("Authorization: Bearer {TOKEN}")),
@@ -67,12 +153,12 @@ fn ask(
     // An address for each case, so that wrong tokens do not add up.
     server.send(
         fresh_address(),
-        &message(first, &host.line(server.port()), &lines, body),
+        &message(first, &case.host.line(server.port()), &lines, body),
     )
 }
 
 /// What is wrong with an answer beside its status: rule 7 and the form of errors.
-fn faults(answer: &Answer, host: Host, wanted: u16) -> Vec<String> {
+fn faults(answer: &Answer, wanted: u16) -> Vec<String> {
     let mut faults = Vec::new();
     if answer.status != wanted {
         faults.push(format!("wanted {wanted}"));
@@ -80,10 +166,6 @@ fn faults(answer: &Answer, host: Host, wanted: u16) -> Vec<String> {
     let has_cors = answer.head.to_ascii_lowercase().contains("access-control-");
     if has_cors {
         faults.push("a CORS header".to_owned());
-    }
-    // A doubled Host is refused by the parser of actix-http, which knows no headers of ours.
-    if host == Host::Doubled {
-        return faults;
     }
     let always = [
         ("x-content-type-options", "nosniff"),

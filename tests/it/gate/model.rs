@@ -10,6 +10,23 @@ pub enum Origin {
     OtherPort,
     Exact,
     Two,
+    OverTls,
+    NamedHttp,
+    NamedHttps,
+    ProxyHttp,
+    ProxyHttpPort,
+    ProxyHttps,
+    ProxyHttpsPort,
+}
+
+/// What a browser says of the page that asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Site {
+    Unsaid,
+    None,
+    SameOrigin,
+    Sibling,
+    Stranger,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +40,14 @@ pub enum Host {
     Userinfo,
     Doubled,
     Empty,
+    Named,
+    NamedBare,
+    NamedOther,
+    NamedDot,
+    NamedBelow,
+    Proxy,
+    ProxyBare,
+    ProxyOurs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +76,10 @@ pub enum Token {
     BadCookie,
 }
 
+/// What the servers of the third part of the matrix list: a name, which means with our port, and
+/// one with the port of a TLS proxy.
+pub const LISTED: &str = "box.lan, proxy.lan:443";
+
 impl Origin {
     pub const ALL: [Self; 7] = [
         Self::No,
@@ -60,6 +89,20 @@ impl Origin {
         Self::OtherPort,
         Self::Exact,
         Self::Two,
+    ];
+
+    pub const WITH_LIST: [Self; 11] = [
+        Self::No,
+        Self::Evil,
+        Self::Null,
+        Self::Exact,
+        Self::OverTls,
+        Self::NamedHttp,
+        Self::NamedHttps,
+        Self::ProxyHttp,
+        Self::ProxyHttpPort,
+        Self::ProxyHttps,
+        Self::ProxyHttpsPort,
     ];
 
     pub fn lines(self, port: u16) -> Vec<String> {
@@ -72,7 +115,54 @@ impl Origin {
             Self::OtherPort => vec![format!("Origin: http://localhost:{}", port ^ 1)],
             Self::Exact => vec![own],
             Self::Two => vec![own.clone(), own],
+            Self::OverTls => vec![format!("Origin: https://localhost:{port}")],
+            Self::NamedHttp => vec![format!("Origin: http://box.lan:{port}")],
+            Self::NamedHttps => vec![format!("Origin: https://box.lan:{port}")],
+            Self::ProxyHttp => vec!["Origin: http://proxy.lan".into()],
+            Self::ProxyHttpPort => vec!["Origin: http://proxy.lan:443".into()],
+            Self::ProxyHttps => vec!["Origin: https://proxy.lan".into()],
+            Self::ProxyHttpsPort => vec!["Origin: https://proxy.lan:443".into()],
         }
+    }
+
+    fn refusal(self, listed: bool) -> Option<u16> {
+        match self {
+            Self::No | Self::Exact => None,
+            Self::Two => Some(400),
+            Self::Evil | Self::Null | Self::Ip | Self::OtherPort | Self::OverTls => Some(403),
+            // Port 80 of the proxy is not the one that is listed.
+            Self::ProxyHttp => Some(403),
+            Self::NamedHttp
+            | Self::NamedHttps
+            | Self::ProxyHttpPort
+            | Self::ProxyHttps
+            | Self::ProxyHttpsPort => (!listed).then_some(403),
+        }
+    }
+}
+
+impl Site {
+    pub const ALL: [Self; 5] = [
+        Self::Unsaid,
+        Self::None,
+        Self::SameOrigin,
+        Self::Sibling,
+        Self::Stranger,
+    ];
+
+    pub fn lines(self) -> Vec<String> {
+        let line = |value: &str| vec![format!("Sec-Fetch-Site: {value}")];
+        match self {
+            Self::Unsaid => vec![],
+            Self::None => line("none"),
+            Self::SameOrigin => line("same-origin"),
+            Self::Sibling => line("same-site"),
+            Self::Stranger => line("Cross-Site"),
+        }
+    }
+
+    fn refusal(self) -> Option<u16> {
+        matches!(self, Self::Sibling | Self::Stranger).then_some(403)
     }
 }
 
@@ -89,6 +179,18 @@ impl Host {
         Self::Empty,
     ];
 
+    pub const WITH_LIST: [Self; 9] = [
+        Self::V4,
+        Self::Named,
+        Self::NamedBare,
+        Self::NamedOther,
+        Self::NamedDot,
+        Self::NamedBelow,
+        Self::Proxy,
+        Self::ProxyBare,
+        Self::ProxyOurs,
+    ];
+
     pub fn line(self, port: u16) -> String {
         match self {
             Self::Localhost => format!("Host: LocalHost:{port}"),
@@ -100,13 +202,27 @@ impl Host {
             Self::Userinfo => format!("Host: me@localhost:{port}"),
             Self::Doubled => format!("Host: localhost:{port}\r\nHost: localhost:{port}"),
             Self::Empty => "Host:".into(),
+            Self::Named => format!("Host: Box.lan:{port}"),
+            Self::NamedBare => "Host: box.lan".into(),
+            Self::NamedOther => "Host: box.lan:443".into(),
+            Self::NamedDot => format!("Host: box.lan.:{port}"),
+            Self::NamedBelow => format!("Host: a.box.lan:{port}"),
+            Self::Proxy => "Host: proxy.lan:443".into(),
+            Self::ProxyBare => "Host: proxy.lan".into(),
+            Self::ProxyOurs => format!("Host: proxy.lan:{port}"),
         }
     }
 
-    fn refusal(self) -> Option<u16> {
+    fn refusal(self, listed: bool) -> Option<u16> {
         match self {
             Self::Localhost | Self::V4 | Self::V6 => None,
             Self::Unspecified | Self::Foreign | Self::TrailingDot => Some(403),
+            Self::Named | Self::Proxy | Self::ProxyBare => (!listed).then_some(403),
+            Self::NamedBare
+            | Self::NamedOther
+            | Self::NamedDot
+            | Self::NamedBelow
+            | Self::ProxyOurs => Some(403),
             Self::Userinfo | Self::Doubled | Self::Empty => Some(400),
         }
     }
@@ -185,24 +301,66 @@ impl Token {
     ];
 }
 
-/// The status that the security page asks for.
-pub fn expected(origin: Origin, host: Host, shape: Shape, token: Token) -> u16 {
-    if let Some(status) = host.refusal() {
+/// One request.
+#[derive(Debug, Clone, Copy)]
+pub struct Case {
+    pub host: Host,
+    pub origin: Origin,
+    pub site: Site,
+    pub shape: Shape,
+    pub token: Token,
+    /// Whether the server has [`LISTED`].
+    pub listed: bool,
+}
+
+/// A rule, to be left out of a model that is wrong on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    Host,
+    Origin,
+    Site,
+    Token,
+    Media,
+    Preflight,
+}
+
+impl Rule {
+    pub const ALL: [Self; 6] = [
+        Self::Host,
+        Self::Origin,
+        Self::Site,
+        Self::Token,
+        Self::Media,
+        Self::Preflight,
+    ];
+}
+
+/// The status that the security page asks for; `without` a rule, what a gate that lacks it would
+/// answer.
+pub fn expected(case: Case, without: Option<Rule>) -> u16 {
+    let has = |rule| without != Some(rule);
+    let by_host = case.host.refusal(case.listed).filter(|_| has(Rule::Host));
+    if let Some(status) = by_host {
         return status;
     }
-    if shape == Shape::Health {
+    if case.shape == Shape::Health {
         return 200;
     }
-    let by_origin = match origin {
-        Origin::No | Origin::Exact => None,
-        Origin::Two => Some(400),
-        Origin::Evil | Origin::Null | Origin::Ip | Origin::OtherPort => Some(403),
-    };
-    let by_token = match token {
+    let by_origin = case
+        .origin
+        .refusal(case.listed)
+        .filter(|_| has(Rule::Origin));
+    let by_site = case.site.refusal().filter(|_| has(Rule::Site));
+    let by_token = match case.token {
         Token::Off | Token::Good | Token::Cookie => None,
         Token::Missing | Token::Bad | Token::BadCookie => Some(401),
     };
-    by_origin
-        .or(by_token)
-        .unwrap_or_else(|| shape.when_let_in())
+    let by_token = by_token.filter(|_| has(Rule::Token));
+    let let_in = match case.shape.when_let_in() {
+        415 if !has(Rule::Media) => 201,
+        405 if !has(Rule::Preflight) => 204,
+        other => other,
+    };
+    // Two Origins are malformed, whatever the browser says of the site.
+    by_origin.or(by_site).or(by_token).unwrap_or(let_in)
 }

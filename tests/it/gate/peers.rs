@@ -1,94 +1,311 @@
-//! Programs of another user of the machine. Needs root, to become that user.
+//! Programs of another user of this machine: a real second user id, on every route.
+//!
+//! To become that user the tests need root, or a `sudo` that asks nothing (`sudo -n -u nobody`).
+//! Without either they fail and say so: they would prove nothing.
 
-use super::server::{Answer, RUN, Server, TOKEN, hook_secret, message};
-use std::os::unix::process::CommandExt;
-use std::process::Command;
+use super::server::{Answer, TOKEN, message};
+use crate::support::{Server, World, text};
+use abbado::http::routes::{ROUTES, Route, RouteClass};
+use serde_json::{Value, json};
+use std::{
+    io::Write,
+    net::SocketAddr,
+    os::unix::process::CommandExt,
+    process::{Command, Stdio},
+};
 
 /// The user `nobody` on every Linux.
 const NOBODY: u32 = 65534;
+const PROGRAM: &str = include_str!("../../programs/stranger.py");
+const JSON: &str = "Content-Type: application/json";
+/// How a client is rid of its connection right after it has written.
+const BLIND: [&str; 2] = ["close", "reset"];
 
-/// Opens a connection as another user with nothing but bash. `$2` says whether to wait for an answer.
-const CLIENT: &str =
-    r#"exec 3<>"/dev/tcp/127.0.0.1/$1" && printf '%s' "$3" >&3; [ "$2" = blind ] || cat <&3"#;
-
-/// Runs the client as another user; nothing when we may not become one.
-fn ask_as_nobody(server: &Server, how: &str, request: &str) -> Option<Answer> {
-    if !nix::unistd::geteuid().is_root() {
-        println!("SKIPPED: this test needs root to become another user; it proved nothing.");
-        return None;
-    }
-    let output = Command::new("bash")
-        .args([
-            "-c",
-            CLIENT,
-            "client",
-            &server.port().to_string(),
-            how,
-            request,
-        ])
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .current_dir("/")
-        .uid(NOBODY)
-        .gid(NOBODY)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Some(Answer::parse(&String::from_utf8_lossy(&output.stdout)))
+#[derive(Clone, Copy)]
+enum Who {
+    Owner,
+    Stranger,
 }
 
-#[test]
-fn another_user_is_refused_without_a_token() {
-    let server = Server::start("", None);
-    let right = format!("X-Abbado-Hook-Token: {}", hook_secret());
-    let hook = format!("POST /api/runs/{RUN}/hook");
-    let json = "Content-Type: application/json";
-    let table: [(&str, &[&str], &str, u16); 7] = [
-        ("GET /api/runs", &[], "", 403),
-        ("GET /", &[], "", 403),
-        ("POST /api/runs", &[json], "{}", 403),
-        ("GET /api/none", &[], "", 403),
-        ("GET /api/health", &[], "", 200),
-        (&hook, &[json], "{}", 403),
-        (&hook, &[json, &right], "{}", 200),
-    ];
-    for (first, lines, body, wanted) in table {
-        let request = message(first, &server.host_line(), lines, body);
-        let Some(answer) = ask_as_nobody(&server, "wait", &request) else {
-            return;
-        };
-        assert_eq!(answer.status, wanted, "{first} {lines:?}: {answer:?}");
-    }
-}
-
-#[test]
-fn a_blind_write_of_another_user_reaches_nothing() {
-    let server = Server::start("", None);
-    let lines = ["Content-Type: application/json"];
-    let request = message("POST /api/runs", &server.host_line(), &lines, "{}");
-    for _ in 0..50 {
-        if ask_as_nobody(&server, "blind", &request).is_none() {
-            return;
+impl Who {
+    fn command(self) -> Command {
+        let is_root = nix::unistd::geteuid().is_root();
+        match self {
+            Self::Owner => Command::new("python3"),
+            Self::Stranger if is_root => {
+                let mut command = Command::new("python3");
+                command.uid(NOBODY).gid(NOBODY);
+                command
+            }
+            Self::Stranger => {
+                let mut command = Command::new("sudo");
+                command.args(["-n", "-u", "nobody", "python3"]);
+                command
+            }
         }
     }
-    // One more, answered, so that all before it have been dealt with.
-    ask_as_nobody(&server, "wait", &request);
-    let page = server.lines("GET /api/metrics", &[], "").body;
-    let none = "abbado_http_requests_total{class=\"write\",status=\"2xx\"} 0";
-    assert!(page.lines().any(|line| line == none), "{page}");
+
+    /// Sends requests in the name of this user; gives the answers.
+    fn ask(self, server: &Server, how: &str, requests: &[String]) -> Vec<Answer> {
+        let address: SocketAddr = server.address.parse().unwrap();
+        let (host, port) = (address.ip().to_string(), address.port());
+        let order = json!({"host": host, "port": port, "how": how, "requests": requests});
+        let child = self
+            .command()
+            .args(["-c", PROGRAM])
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = child.expect("python3, and root or sudo, are there");
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(order.to_string().as_bytes()).unwrap();
+        drop(stdin);
+        let output = child.wait_with_output().unwrap();
+        assert!(
+            output.status.success(),
+            "no program could be run as another user: run the tests as root, or as a user who may \
+             `sudo -n -u nobody`.\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let ours = nix::unistd::geteuid().as_raw();
+        let is_ours = said["uid"] == ours;
+        assert_eq!(
+            is_ours,
+            matches!(self, Self::Owner),
+            "asked as {}",
+            said["uid"]
+        );
+        let answers = said["answers"].as_array().unwrap().iter();
+        answers
+            .map(|one| Answer::parse(one.as_str().unwrap()))
+            .collect()
+    }
+}
+
+/// A server with something in it to steal, and what its routes are called with.
+struct Stage {
+    world: World,
+    server: Server,
+    project: String,
+    agent: String,
+    run: String,
+}
+
+impl Stage {
+    fn begin(bind: &str, env: &[(&str, &str)]) -> Self {
+        let world = World::new();
+        let program = Command::new(env!("CARGO_BIN_EXE_abbado"));
+        let server = world.serve_by(program, bind, env);
+        let config = json!({"command": ["true"]});
+        let agent = json!({"cli_name": "command", "provider_config": config});
+        let agent = server.agent(&world, agent);
+        let run = server.run(&agent, "keep this");
+        server.wait(&run, "it has ended", |view| {
+            view["status"] == "completed" && view["process"]["alive"] == false
+        });
+        let project = text(&server.view(&run), "project_id");
+        Self {
+            world,
+            server,
+            project,
+            agent,
+            run,
+        }
+    }
+
+    fn host(&self) -> String {
+        format!("Host: {}", self.server.address)
+    }
+
+    /// A call of a route that would be right, with these further lines.
+    fn call(&self, route: &Route, lines: &[&str]) -> String {
+        let pattern = route.path_pattern;
+        let id = if pattern.starts_with("/api/runs") {
+            &self.run
+        } else if pattern.starts_with("/api/agents") {
+            &self.agent
+        } else {
+            &self.project
+        };
+        let nil = "00000000-0000-4000-8000-000000000000";
+        let path = pattern
+            .replace("{id}", id)
+            .replace("{project_id}", &self.project)
+            .replace("{repo_id}", nil)
+            .replace("{message_id}", nil)
+            .replace("{number}", "1")
+            .replace("{place}*", "x")
+            .replace("{file}*", "x.js");
+        let body = if route.method == "GET" || route.method == "DELETE" {
+            String::new()
+        } else {
+            // Whatever each route reads is in it.
+            json!({
+                "name": "stolen", "repo_path": self.world.path("repo"), "task": "steal",
+                "agent_id": self.agent, "project_id": self.project, "cli_name": "command",
+                "provider_config": {"command": ["true"]}, "message": "steal", "notify": true,
+                "title": "stolen", "body": "", "hook_event_name": "Stolen", "order": [],
+                "providers": [],
+            })
+            .to_string()
+        };
+        let upgrade = [
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        ];
+        let mut all = lines.to_vec();
+        if !body.is_empty() {
+            all.push(JSON);
+        }
+        let first = format!("{} {path}", route.method);
+        if route.class == RouteClass::Terminal {
+            all.extend(upgrade);
+            let first = format!("{first}?run_id={}", self.run);
+            return message(&first, &self.host(), &all, &body);
+        }
+        message(&first, &self.host(), &all, &body)
+    }
+
+    fn calls(&self, lines: &[&str]) -> Vec<String> {
+        ROUTES.iter().map(|route| self.call(route, lines)).collect()
+    }
+
+    /// All that a stranger could have changed.
+    fn state(&self) -> Vec<String> {
+        let run = &self.run;
+        let paths = [
+            "projects".to_owned(),
+            "runs".to_owned(),
+            format!("runs/{run}/events"),
+            format!("runs/{run}/checkpoints"),
+            format!("projects/{}/agents", self.project),
+            "events/head".to_owned(),
+            "settings/notifications".to_owned(),
+        ];
+        paths
+            .iter()
+            .map(|path| {
+                let reply = self.server.get(path);
+                assert_eq!(reply.status, 200, "{reply:?}");
+                reply.text
+            })
+            .collect()
+    }
+
+    /// How often the gate refused by this rule.
+    fn refusals(&self, rule: &str) -> usize {
+        let page = self.server.get("metrics").text;
+        let name = format!("abbado_gate_refusals_total{{rule=\"{rule}\"}} ");
+        let line = page.lines().find_map(|line| line.strip_prefix(&name));
+        line.unwrap_or_else(|| panic!("no {rule} in {page}"))
+            .parse()
+            .unwrap()
+    }
+}
+
+fn strangers_get_nowhere(bind: &str) {
+    let stage = Stage::begin(bind, &[]);
+    let before = stage.state();
+    // Every route, with an answer.
+    let answers = Who::Stranger.ask(&stage.server, "wait", &stage.calls(&[]));
+    assert_eq!(answers.len(), ROUTES.len());
+    let mut refused = 0;
+    for (route, answer) in ROUTES.iter().zip(&answers) {
+        let wanted = if route.class == RouteClass::Open {
+            200
+        } else {
+            403
+        };
+        assert_eq!(answer.status, wanted, "{route:?}: {answer:?}");
+        if wanted == 403 {
+            assert_eq!(
+                answer.header("x-error-code"),
+                Some("peer_not_allowed"),
+                "{route:?}"
+            );
+            assert!(answer.header("x-frame-options").is_some(), "{route:?}");
+            refused += 1;
+        }
+    }
+    assert!(
+        refused + 1 == ROUTES.len() && refused > 60,
+        "{refused} refused"
+    );
+    assert_eq!(stage.refusals("peer"), refused);
+    assert_eq!(stage.state(), before);
+    // Every route again, gone before the answer.
+    for how in BLIND {
+        for _ in 0..3 {
+            Who::Stranger.ask(&stage.server, how, &stage.calls(&[]));
+        }
+    }
+    // Who can read the run's secret is let in by it, also blindly: so the blind calls do arrive.
+    let secret = std::fs::read_to_string(
+        stage
+            .world
+            .data()
+            .join("runs")
+            .join(&stage.run)
+            .join("hook.token"),
+    );
+    let secret = format!("X-Abbado-Hook-Token: {}", secret.unwrap().trim());
+    let hook = ROUTES
+        .iter()
+        .find(|route| route.class == RouteClass::Hook)
+        .unwrap();
+    Who::Stranger.ask(&stage.server, "close", &[stage.call(hook, &[&secret])]);
+    let count = |stage: &Stage| stage.server.events(&stage.run).len();
+    let events_before: Vec<Value> = serde_json::from_str(&before[2]).unwrap();
+    stage
+        .server
+        .wait(&stage.run, "the hook with the secret is there", |_| {
+            count(&stage) > events_before.len()
+        });
+    let events = stage.server.events(&stage.run);
+    assert_eq!(events.len(), events_before.len() + 1, "{events:#?}");
+    // But for that one event, nothing is other than it was.
+    let after = stage.state();
+    for at in [0, 4, 6] {
+        assert_eq!(after[at], before[at]);
+    }
+    assert_eq!(stage.server.get("runs").json().as_array().unwrap().len(), 1);
+    // The same calls of the owner pass the gate: it was the user that was refused.
+    let answers = Who::Owner.ask(&stage.server, "wait", &stage.calls(&[]));
+    for (route, answer) in ROUTES.iter().zip(&answers) {
+        let passed = !matches!(answer.status, 0 | 401 | 403 | 415 | 429);
+        assert!(passed, "{route:?}: {answer:?}");
+    }
+    assert_ne!(stage.server.get("events/head").text, before[5]);
 }
 
 #[test]
-fn another_user_with_the_token_is_let_in() {
-    let server = Server::start("", Some(TOKEN));
+fn another_user_is_refused_on_every_route_but_health() {
+    strangers_get_nowhere("127.0.0.1:0");
+}
+
+#[test]
+fn another_user_is_refused_on_every_route_but_health_over_ipv6() {
+    strangers_get_nowhere("[::1]:0");
+}
+
+#[test]
+fn with_a_token_another_user_needs_it_like_everybody() {
+    let world = World::new();
+    let server = world.serve_with(&[("ABBADO_TOKEN", TOKEN)]);
+    let host = format!("Host: {}", server.address);
     let bearer = format!("Authorization: Bearer {TOKEN}");
-    let request = message("GET /api/runs", &server.host_line(), &[&bearer], "");
-    let Some(answer) = ask_as_nobody(&server, "wait", &request) else {
-        return;
+    let ask = |who: Who, lines: &[&str]| {
+        let request = message("GET /api/runs", &host, lines, "");
+        who.ask(&server, "wait", &[request])[0].status
     };
-    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(ask(Who::Stranger, &[]), 401);
+    assert_eq!(ask(Who::Owner, &[]), 401);
+    assert_eq!(ask(Who::Stranger, &[&bearer]), 200);
 }

@@ -1,10 +1,11 @@
 //! A server with the gate and a dummy handler for each class, and a client that sends raw bytes.
 
+use abbado::http::connection::{self, Waits};
 use abbado::http::extract::{JsonBody, RawJson};
 use abbado::http::gate::{Gate, GateConfig};
 use abbado::http::metrics::{Elsewhere, Metrics};
-use abbado::http::{error, peer, side};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use abbado::http::{error, side};
+use actix_web::{App, HttpRequest, HttpResponse, web};
 use actix_web_actors::ws;
 use futures_util::stream;
 use std::io::{Read, Write};
@@ -55,6 +56,11 @@ async fn text() -> &'static str {
     "reached"
 }
 
+/// Says what it was asked in its path.
+async fn echo(words: web::Path<String>) -> String {
+    words.into_inner()
+}
+
 fn routes(config: &mut web::ServiceConfig) {
     error::install(config);
     config
@@ -67,6 +73,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/api/runs", web::post().to(make))
         .route("/api/runs/{id}/cancel", web::post().to(text))
         .route("/api/runs/{id}/hook", web::post().to(hook))
+        .route("/api/echo/{words}", web::get().to(echo))
         .route("/api/events/stream", web::get().to(events))
         .route("/api/terminal", web::get().to(terminal))
         .default_service(web::to(error::unknown_route));
@@ -80,6 +87,10 @@ pub struct Server {
 
 impl Server {
     pub fn start(allowed_hosts: &str, token: Option<&str>) -> Self {
+        Self::start_with(allowed_hosts, token, Waits::default())
+    }
+
+    pub fn start_with(allowed_hosts: &str, token: Option<&str>, waits: Waits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let token = token.map(str::to_owned);
@@ -89,18 +100,14 @@ impl Server {
         let gate = Gate::new(config, secrets, Arc::clone(&metrics));
         let data = web::Data::new(Arc::clone(&metrics));
         std::thread::spawn(move || {
-            let server = HttpServer::new(move || {
+            let app = move || {
                 App::new()
                     .app_data(data.clone())
                     .configure(routes)
                     .wrap(gate.clone())
-            });
-            let server = server
-                .workers(1)
-                .disable_signals()
-                .on_connect(peer::on_connect);
+            };
             actix_web::rt::System::new()
-                .block_on(server.listen(listener).unwrap().run())
+                .block_on(async { connection::serve(app, listener, waits).unwrap().await })
                 .unwrap();
         });
         Self { address, metrics }

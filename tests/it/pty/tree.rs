@@ -13,9 +13,22 @@ setsid sh -c "$stubborn" session &
 (setsid sh -c "(sh -c '$stubborn' forked &) &" &)
 (env -i PATH="$PATH" setsid sh -c "$stubborn" bare &)
 nohup sh -c 'echo $$ > stopped; kill -STOP $$' >/dev/null 2>&1 &
+python3 -c '
+import ctypes, os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if os.fork() == 0:
+    TRACEME = 0
+    ctypes.CDLL(None).ptrace(TRACEME, 0, 0, 0)
+    open("traced", "w").write(str(os.getpid()))
+    os.kill(os.getpid(), signal.SIGSTOP)
+while True:
+    time.sleep(1)
+' &
 sh -c 'echo $$ > polite; while :; do sleep 0.05; done' &
 "#;
-const NAMES: [&str; 6] = ["plain", "session", "forked", "bare", "stopped", "polite"];
+const NAMES: [&str; 7] = [
+    "plain", "session", "forked", "bare", "stopped", "traced", "polite",
+];
 
 fn pids(run: &Run) -> Option<Vec<u32>> {
     let read = |name| {
@@ -71,7 +84,7 @@ fn stop_ends_the_whole_tree_after_the_grace() {
         let script = format!("{ESCAPERS}trap '' TERM; while :; do sleep 0.05; done");
         let mut session = run.launch(&script).await;
         let pids = all_up(&run).await;
-        let polite = pids[5];
+        let polite = *pids.last().unwrap();
         session
             .handle()
             .stop(Duration::from_secs(60))

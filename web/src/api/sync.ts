@@ -66,30 +66,53 @@ export function placeRun(client: QueryClient, run: Run) {
   });
 }
 
+/** Runs that are being deleted from here: nothing of them is asked for any more. */
+const leaving = new Set<string>();
+
 function dropRun(client: QueryClient, id: string) {
   client.setQueryData<Run[]>(keys.runs, (runs) => runs?.filter((run) => run.id !== id));
-  client.removeQueries({ queryKey: keys.run(id) });
+  // What is removed while a page shows it is asked for again.
+  const which = leaving.has(id) ? { type: "inactive" as const } : {};
+  client.removeQueries({ queryKey: keys.run(id), ...which });
+}
+
+/** Deletes a run, whose page is left when this is done. */
+export async function deleteRun(client: QueryClient, id: string) {
+  leaving.add(id);
+  try {
+    await data(api.DELETE("/api/runs/{id}", { params: { path: { id } } }));
+    dropRun(client, id);
+  } catch (error) {
+    leaving.delete(id);
+    await client.invalidateQueries({ queryKey: keys.run(id) });
+    throw error;
+  }
 }
 
 /** Starts to follow the stream for this cache. */
 export function keepInSync(client: QueryClient): () => void {
   const gone = new Set<string>();
+  // Nothing is read any more of what goes; a reading may have been due before it did.
+  const goes = (id: string) => gone.has(id) || leaving.has(id);
   const readRun = throttled(RUN_MS, (id) => {
-    if (gone.has(id)) return;
+    if (goes(id)) return;
     // Not by fetchQuery: it would join a call that began before the event.
     data<Run>(api.GET("/api/runs/{id}", { params: { path: { id } } }))
       .then((run) => {
-        if (!gone.has(id)) placeRun(client, run);
+        if (!goes(id)) placeRun(client, run);
       })
       .catch(() => undefined); // deleted meanwhile, or offline: the next event or place tells
   });
   const old = (queryKey: readonly string[]) =>
     void client.invalidateQueries({ queryKey, exact: true });
   const readChanges = throttled(CHANGES_MS, (id) => {
+    if (goes(id)) return;
     old(keys.changes(id));
     old(keys.diffStats(id));
   });
-  const readFacts = throttled(CHANGES_MS, (id) => old(keys.facts(id)));
+  const readFacts = throttled(CHANGES_MS, (id) => {
+    if (!goes(id)) old(keys.facts(id));
+  });
   const readBranches = throttled(CHANGES_MS, (projectId) => old(keys.branches(projectId)));
 
   const take = (events: RunEvent[]) => {
@@ -106,13 +129,15 @@ export function keepInSync(client: QueryClient): () => void {
         continue;
       }
       if (SILENT.has(type)) continue;
-      mark("run", id, readRun);
-      if (MAY_CHANGE_FILES.has(type)) mark("changes", id, readChanges);
-      if (CHECKPOINTS.has(type)) mark("checkpoints", id, () => old(keys.checkpoints(id)));
-      if (type === "agent.tool_result") mark("tasks", id, () => old(keys.tasks(id)));
-      if (FACTS.test(type)) mark("facts", id, readFacts);
-      if (TASKS.test(String(payload["tool_name"]))) mark("tasks", id, () => old(keys.tasks(id)));
-      if (QUEUE.test(type)) mark("queue", id, () => old(keys.queue(id)));
+      if (!leaving.has(id)) {
+        mark("run", id, readRun);
+        if (MAY_CHANGE_FILES.has(type)) mark("changes", id, readChanges);
+        if (CHECKPOINTS.has(type)) mark("checkpoints", id, () => old(keys.checkpoints(id)));
+        if (type === "agent.tool_result") mark("tasks", id, () => old(keys.tasks(id)));
+        if (FACTS.test(type)) mark("facts", id, readFacts);
+        if (TASKS.test(String(payload["tool_name"]))) mark("tasks", id, () => old(keys.tasks(id)));
+        if (QUEUE.test(type)) mark("queue", id, () => old(keys.queue(id)));
+      }
       if (BRANCHES.test(type)) {
         const projectId =
           client.getQueryData<Run>(keys.run(id))?.project_id ?? (payload["project_id"] as string);

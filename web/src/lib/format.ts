@@ -51,9 +51,12 @@ export function age(ms: number): string {
   return ms < 2000 ? "now" : ms < 10_000 ? `${Math.floor(ms / 1000)} s` : span(ms);
 }
 
+// Made once: to make one takes longer than to draw a row.
+const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
 /** The exact local time of an RFC 3339 text. */
 export function exact(time: string): string {
-  return new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  return EXACT.format(new Date(time));
 }
 
 /** The first line of a text, for rows and titles. */

@@ -2,7 +2,7 @@
 import { useQueryClient, type QueryClient } from "@tanstack/react-query";
 import { api, data, type Run } from "@/api/client";
 import { keys } from "@/api/keys";
-import { placeRun } from "@/api/sync";
+import { deleteRun, placeRun } from "@/api/sync";
 import { failed } from "@/ui/toast";
 
 /** A process is alive or being launched. */
@@ -40,10 +40,7 @@ export function runCalls(client: QueryClient) {
     },
     notify: async (id: string, notify: boolean) =>
       placed(await data(api.POST("/api/runs/{id}/notify", { ...path(id), body: { notify } }))),
-    remove: async (id: string) => {
-      await data(api.DELETE("/api/runs/{id}", path(id)));
-      client.setQueryData<Run[]>(keys.runs, (runs) => runs?.filter((run) => run.id !== id));
-    },
+    remove: (id: string) => deleteRun(client, id),
   };
 }
 

@@ -54,6 +54,13 @@ function SendTest({ disabled }: { disabled: boolean }) {
 
 function Discord({ settings }: { settings: Settings }) {
   const client = useQueryClient();
+  // A switch moves at once, and back when it was not saved. What the server says comes first.
+  const [moved, setMoved] = useState<Partial<Settings>>({});
+  const [heard, setHeard] = useState(settings);
+  if (heard !== settings) {
+    setHeard(settings);
+    setMoved({});
+  }
   const [url, setUrl] = useState<string | null>(null);
   const [shown, setShown] = useState(false);
   const [fault, setFault] = useState<string>();
@@ -61,15 +68,12 @@ function Discord({ settings }: { settings: Settings }) {
   const save = async (change: Partial<Settings>) => {
     setFault(undefined);
     setBusy(true);
-    const shown = { ...settings, ...change };
-    // A switch moves at once; an address is shown as saved only when it is.
-    if (change.discord_webhook_url === undefined) client.setQueryData(keys.notifications, shown);
     try {
       const saved = await data(api.PUT("/api/settings/notifications", { body: change }));
       client.setQueryData(keys.notifications, saved);
       return true;
     } catch (error) {
-      client.setQueryData(keys.notifications, settings);
+      setMoved({});
       if (error instanceof CallError && error.message.includes("discord_webhook_url"))
         setFault(error.message);
       else failed("The settings were not saved", error);
@@ -162,8 +166,12 @@ function Discord({ settings }: { settings: Settings }) {
                 {label} <span className="text-muted">{hint}</span>
               </span>
             }
-            checked={settings[field]}
-            onChange={(event) => void save({ [field]: event.target.checked })}
+            checked={moved[field] ?? settings[field]}
+            onChange={(event) => {
+              const change = { [field]: event.target.checked };
+              setMoved((before) => ({ ...before, ...change }));
+              void save(change);
+            }}
           />
         ))}
       </fieldset>

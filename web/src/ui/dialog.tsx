@@ -1,6 +1,6 @@
 import { Dialog as Radix } from "radix-ui";
 import { X } from "lucide-react";
-import { useState, type ReactNode } from "react";
+import { useRef, useState, type ReactNode } from "react";
 import { Button } from "./button";
 
 interface Props {
@@ -16,12 +16,21 @@ interface Props {
 
 /** A modal dialog; on a phone it takes the whole width at the bottom. */
 export function Dialog({ open, onOpenChange, title, description, children, footer, wide }: Props) {
+  const body = useRef<HTMLDivElement>(null);
+  /** Who is asked for something begins there, and not at the way out. */
+  const begin = (event: Event) => {
+    const field = body.current?.querySelector<HTMLElement>("input, textarea, select");
+    if (!field) return;
+    event.preventDefault();
+    field.focus();
+  };
   return (
     <Radix.Root open={open} onOpenChange={onOpenChange}>
       <Radix.Portal>
         <Radix.Overlay className="fixed inset-0 z-40 bg-sunken/70" />
         <Radix.Content
           {...(description === undefined ? { "aria-describedby": undefined } : {})}
+          onOpenAutoFocus={begin}
           className={`fixed z-50 flex max-h-[88dvh] flex-col rounded-lg border border-line-strong bg-surface shadow-xl max-md:inset-x-0 max-md:bottom-0 max-md:rounded-b-none md:top-[12vh] md:left-1/2 md:-translate-x-1/2 ${wide ? "md:w-[46rem]" : "md:w-[30rem]"}`}
         >
           <header className="flex items-start gap-2 px-4 pt-3 pb-1">
@@ -30,7 +39,7 @@ export function Dialog({ open, onOpenChange, title, description, children, foote
               <Button kind="quiet" icon={<X size={16} />} aria-label="Close" />
             </Radix.Close>
           </header>
-          <div className="min-h-0 flex-1 overflow-y-auto px-4 pb-4">
+          <div ref={body} className="min-h-0 flex-1 overflow-y-auto px-4 pb-4">
             {description !== undefined && (
               <Radix.Description asChild>
                 <div className="text-muted">{description}</div>

@@ -6,7 +6,7 @@ import { Button } from "./button";
 /** Grey lines in the place of what is coming. */
 export function Skeleton({ lines = 6 }: { lines?: number }) {
   return (
-    <div aria-busy="true" aria-label="Loading" className="flex flex-col gap-2 p-4">
+    <div role="status" aria-busy="true" aria-label="Loading" className="flex flex-col gap-2 p-4">
       {Array.from({ length: lines }, (_, at) => (
         <div
           key={at}

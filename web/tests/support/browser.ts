@@ -16,11 +16,11 @@ const ARGS = [
 /** Chatter of a development server and of software rendering, which says nothing about the page. */
 const CHATTER = [/^\[vite\]/, /React DevTools/, /GL Driver Message/];
 
-/** The program is `ABBADO_CHROMIUM` or the system's. */
-export function launchBrowser(): Promise<Browser> {
+/** The program is `ABBADO_CHROMIUM` or the system's; `more` are further flags. */
+export function launchBrowser(...more: string[]): Promise<Browser> {
   return chromium.launch({
     executablePath: process.env["ABBADO_CHROMIUM"] ?? "/usr/bin/chromium",
-    args: ARGS,
+    args: [...ARGS, ...more],
   });
 }
 

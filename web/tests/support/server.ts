@@ -203,15 +203,24 @@ export class TestServer {
   }
 
   async call<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const answer = await fetch(this.base + path, {
+    const text = await this.text(path, {
       method,
       ...(body === undefined
         ? {}
         : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }),
     });
+    return (text === "" ? undefined : JSON.parse(text)) as T;
+  }
+
+  /** The body of a 2xx, with the server's token where it has one. */
+  async text(path: string, options: RequestInit = {}): Promise<string> {
+    const headers = new Headers(options.headers);
+    const token = this.#env["ABBADO_TOKEN"];
+    if (token !== undefined) headers.set("Authorization", `Bearer ${token}`);
+    const answer = await fetch(this.base + path, { ...options, headers });
     const text = await answer.text();
     if (!answer.ok) throw new ApiFailure(answer.status, text);
-    return (text === "" ? undefined : JSON.parse(text)) as T;
+    return text;
   }
 
   get<T>(path: string): Promise<T> {

@@ -3,6 +3,19 @@
 use crate::domain::MessageId;
 use serde::{Deserialize, Serialize};
 
+/// A request that may come again: `Idempotency-Key` and what it stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestKey {
+    /// Method and path.
+    pub scope: String,
+    /// The client's key.
+    pub key: String,
+    /// SHA-256 of the body, in hex.
+    pub fingerprint: String,
+    /// HTTP status of the answer once the CLI took the message.
+    pub status: u16,
+}
+
 payloads! {
     /// A message is about to be typed into the live CLI. What became of it follows: the CLI's
     /// prompt hook confirms it (`user.message`), or `message.not_taken`.
@@ -11,6 +24,10 @@ payloads! {
         message_id: MessageId,
         /// As it is typed.
         text: String,
+        /// The request that brought it, when it may come again: it is answered as done once the
+        /// message is taken, also by a server that was started meanwhile.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<RequestKey>,
     }
     /// The CLI did not show that it took a message which was to be typed. It may still: then
     /// `user.message` follows late.

@@ -156,7 +156,7 @@ fn one_that_was_not_taken_stays_and_halts_the_queue_until_somebody_acts() {
         (halted(&stuck), waiting(&stuck)),
         (Some("no answer"), vec!["a", "b"])
     );
-    let shown = view::run(&stuck.run);
+    let shown: serde_json::Value = serde_json::from_str(&view::run(&stuck.run)).expect("JSON");
     assert_eq!(
         shown["queue"],
         serde_json::json!({"length": 2, "halted": "no answer"})
@@ -232,12 +232,13 @@ fn an_ended_run_keeps_its_queue_and_a_headless_one_goes_on_by_resume() {
 #[test]
 fn the_queue_is_shown_in_its_order() {
     let live = given(two_wait()).after([reorder(&[3, 2])]);
-    let shown = view::queue(&live.run);
+    let shown: serde_json::Value = serde_json::from_str(&view::queue(&live.run)).expect("JSON");
     let ids: Vec<MessageId> = [3, 2].map(message).into();
     for (at, id) in ids.iter().enumerate() {
         assert_eq!(shown[at]["id"], id.to_string());
         assert_eq!(shown[at]["position"], at + 1);
-        assert_eq!(view::queued(&live.run, *id).as_ref(), Some(&shown[at]));
+        let one = view::queued(&live.run, *id).expect("it waits");
+        assert_eq!(one, shown[at].to_string());
     }
     assert_eq!(view::queued(&live.run, message(9)), None);
 }

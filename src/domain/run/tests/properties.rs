@@ -277,8 +277,8 @@ proptest! {
         let live = lived(&history);
         let again = replayed(&live.log);
         prop_assert_eq!(&again, &live.run);
-        prop_assert_eq!(view::run(&again).to_string(), view::run(&live.run).to_string());
-        prop_assert_eq!(view::tasks(&again).to_string(), view::tasks(&live.run).to_string());
+        prop_assert_eq!(view::run(&again), view::run(&live.run));
+        prop_assert_eq!(view::tasks(&again), view::tasks(&live.run));
         let length = u64::try_from(live.log.len()).expect("a small number");
         prop_assert_eq!(live.run.last_sequence, length);
     }

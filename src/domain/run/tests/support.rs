@@ -505,6 +505,7 @@ pub fn call(name: &str, id: &str, input: Value) -> ToolCall {
         tool_name: name.into(),
         tool_input: input,
         tool_use_id: Some(id.into()),
+        agent_id: None,
     }
 }
 
@@ -514,6 +515,7 @@ pub fn result(name: &str, id: &str, response: Value) -> ToolResult {
         tool_use_id: Some(id.into()),
         tool_response: Some(response),
         error: None,
+        agent_id: None,
     }
 }
 

@@ -5,7 +5,12 @@ import { KEYS } from "../key-list";
 export function KeysDialog({ onClose }: { onClose: () => void }) {
   return (
     <Dialog open onOpenChange={(open) => !open && onClose()} title="Keys" wide>
-      <div className="grid gap-x-8 gap-y-4 pt-1 sm:grid-cols-2">
+      <div
+        role="group"
+        aria-label="All keys"
+        tabIndex={0} // it scrolls
+        className="grid gap-x-8 gap-y-4 pt-1 sm:grid-cols-2"
+      >
         {KEYS.map(({ title, lines }) => (
           <section key={title} aria-label={title}>
             <h3 className="border-b pb-1 text-xs font-semibold tracking-wide text-muted uppercase">

@@ -1,12 +1,13 @@
 import { useState } from "react";
 import type { Project } from "@/api/client";
 import { Button } from "@/ui/button";
-import { Field, Input, TextArea } from "@/ui/field";
+import { Check, Field, Input, TextArea } from "@/ui/field";
 import { told } from "@/ui/toast";
 import { useSetupCalls } from "../calls";
 import { FormRefusal, useForm } from "../use-form";
 
-const FIELDS = ["name", "setup_script", "cleanup_script", "copy_files"] as const;
+const TEXTS = ["name", "setup_script", "cleanup_script", "copy_files"] as const;
+const FIELDS = [...TEXTS, "spare_worktrees"] as const;
 const SCRIPT = "min-h-24 font-mono text-xs leading-5";
 
 /** Name of the project, and how its worktrees are made ready and tidied. */
@@ -18,10 +19,11 @@ export function SettingsForm({ project }: { project: Project }) {
     setup_script: project.setup_script,
     cleanup_script: project.cleanup_script,
     copy_files: project.copy_files.join("\n"),
+    spare_worktrees: project.spare_worktrees,
   };
   const [draft, setDraft] = useState(known);
   const changed = FIELDS.some((field) => draft[field] !== known[field]);
-  const set = (field: (typeof FIELDS)[number]) => (event: { target: { value: string } }) =>
+  const set = (field: (typeof TEXTS)[number]) => (event: { target: { value: string } }) =>
     setDraft({ ...draft, [field]: event.target.value });
   const save = async () => {
     const globs = draft.copy_files.split("\n").map((line) => line.trim());
@@ -90,6 +92,11 @@ export function SettingsForm({ project }: { project: Project }) {
           />
         )}
       </Field>
+      <Check
+        label="Keep a checkout of each repository ready, so that runs begin sooner"
+        checked={draft.spare_worktrees}
+        onChange={(event) => setDraft({ ...draft, spare_worktrees: event.target.checked })}
+      />
       <FormRefusal refusals={refusals} />
       <div className="mt-3 flex gap-2">
         <Button type="submit" kind="primary" busy={busy} disabled={!changed}>

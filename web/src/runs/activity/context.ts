@@ -1,4 +1,5 @@
 import { createContext, startTransition, useContext, useEffect, useRef, useState } from "react";
+import { useLink } from "@/api/stream";
 import type { Details } from "./protocol";
 import type { Row } from "./row";
 import type { FeedStore } from "./store";
@@ -21,16 +22,32 @@ export function useFeed(): Feed {
 /** A row that flies by while somebody scrolls is not read; it has to stay this long, in milliseconds. */
 const STAY_MS = 120;
 
-/** The events of a row, read from the log when the row stays in sight. */
+interface Read {
+  first: number;
+  last: number;
+  /** Whether the server was reached when it was asked for: what failed is asked again. */
+  online: boolean;
+  details: Details | { error: string };
+}
+
+/**
+ * The events of a row, read from the log when the row stays in sight. Nothing while they are read
+ * or cannot be read because the server is away, which the page says elsewhere.
+ */
 export function useDetails(
   row: Row,
   wanted: boolean,
   wait = STAY_MS,
 ): Details | { error: string } | undefined {
   const { store } = useFeed();
-  const [read, setRead] = useState<{ row: Row; details: Details | { error: string } }>();
+  const { online } = useLink();
+  const [read, setRead] = useState<Read>();
   const known = wanted ? store.known(row) : undefined;
-  const missing = wanted && known === undefined;
+  const isRead =
+    read?.first === row.first &&
+    read.last === row.last &&
+    (!("error" in read.details) || read.online === online);
+  const missing = wanted && known === undefined && !isRead;
   const latest = useRef(row);
   useEffect(() => {
     latest.current = row;
@@ -40,18 +57,19 @@ export function useDetails(
     if (!missing) return;
     let gone = false;
     const timer = setTimeout(() => {
-      const row = latest.current;
-      void store.details(row).then((details) => {
+      const { first, last } = latest.current;
+      void store.details(latest.current).then((details) => {
         if (gone) return;
-        startTransition(() => setRead({ row, details }));
+        startTransition(() => setRead({ first, last, online, details }));
       });
     }, wait);
     return () => {
       gone = true;
       clearTimeout(timer);
     };
-  }, [store, row.first, missing, wait, read]);
+  }, [store, row.first, missing, wait, read, online]);
   if (known) return known;
   // What was read of the row before it grew is better than nothing.
-  return wanted && read?.row.first === row.first ? read.details : undefined;
+  if (!wanted || read?.first !== row.first) return undefined;
+  return "error" in read.details && !online ? undefined : read.details;
 }

@@ -1,4 +1,5 @@
 // Small diffs of edits, from what the agent asked for or the tool answered. Pure.
+import { diffArrays } from "diff";
 import { editTool, isObject, patchText, str } from "./essence";
 
 export interface DiffLine {
@@ -18,8 +19,8 @@ export interface FileDiff {
 
 /** Lines that are shown of one edit. */
 const LINES_MAX = 400;
-/** Pairs of lines up to which the shortest difference is looked for. */
-const PAIRS_MAX = 250_000;
+/** Changed lines up to which the shortest difference is looked for. */
+const CHANGES_MAX = 500;
 
 function split(text: string): string[] {
   const lines = text.split("\n");
@@ -27,58 +28,16 @@ function split(text: string): string[] {
   return lines;
 }
 
-/** The lines of two texts as a difference: the shortest one when they are small. */
+/** The lines of two texts as a difference: the shortest one when it is small. */
 export function lineDiff(before: string, after: string): DiffLine[] {
-  const a = split(before);
-  const b = split(after);
-  let start = 0;
-  while (start < a.length && start < b.length && a[start] === b[start]) start++;
-  let tail = 0;
-  while (
-    tail < a.length - start &&
-    tail < b.length - start &&
-    a[a.length - 1 - tail] === b[b.length - 1 - tail]
-  ) {
-    tail++;
-  }
-  const same = (from: number, to: number): DiffLine[] =>
-    a.slice(from, to).map((text) => ({ sign: " ", text, old: 0, now: 0 }));
-  return [
-    ...same(0, start),
-    ...between(a.slice(start, a.length - tail), b.slice(start, b.length - tail)),
-    ...same(a.length - tail, a.length),
-  ];
-}
-
-function between(a: string[], b: string[]): DiffLine[] {
-  const line = (sign: "+" | "-" | " ", text = ""): DiffLine => ({ sign, text, old: 0, now: 0 });
-  if (a.length * b.length > PAIRS_MAX) {
-    return [...a.map((text) => line("-", text)), ...b.map((text) => line("+", text))];
-  }
-  // Longest common subsequence, from the end.
-  const width = b.length + 1;
-  const best = new Uint16Array((a.length + 1) * width);
-  for (let i = a.length - 1; i >= 0; i--) {
-    for (let j = b.length - 1; j >= 0; j--) {
-      const at = i * width + j;
-      best[at] =
-        a[i] === b[j]
-          ? (best[at + width + 1] ?? 0) + 1
-          : Math.max(best[at + width] ?? 0, best[at + 1] ?? 0);
-    }
-  }
-  const lines: DiffLine[] = [];
-  let [i, j] = [0, 0];
-  while (i < a.length || j < b.length) {
-    const down = best[(i + 1) * width + j] ?? 0;
-    const right = best[i * width + j + 1] ?? 0;
-    if (i < a.length && j < b.length && a[i] === b[j]) {
-      lines.push(line(" ", a[i++]));
-      j++;
-    } else if (i < a.length && (j >= b.length || down >= right)) lines.push(line("-", a[i++]));
-    else lines.push(line("+", b[j++]));
-  }
-  return lines;
+  const [a, b] = [split(before), split(after)];
+  const lines = (sign: DiffLine["sign"], texts: string[]): DiffLine[] =>
+    texts.map((text) => ({ sign, text, old: 0, now: 0 }));
+  const parts = diffArrays(a, b, { maxEditLength: CHANGES_MAX });
+  if (parts === undefined) return [...lines("-", a), ...lines("+", b)];
+  return parts.flatMap(({ added, removed, value }) =>
+    lines(added ? "+" : removed ? "-" : " ", value),
+  );
 }
 
 function file(path: string, lines: DiffLine[]): FileDiff {

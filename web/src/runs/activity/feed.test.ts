@@ -143,17 +143,17 @@ test("what a subagent does is in its block", () => {
   expect(told.map((row) => [row.first, row.block, row.kind])).toEqual([
     [1, 0, "tool"],
     [2, 0, "agent"],
-    [4, 0, "tool"], // not marked, and the main agent works as well: not guessed
+    [4, 0, "tool"],
     [5, 2, "tool"],
     [7, 0, "life"],
-    [8, 2, "tool"], // the main agent had stopped: only the subagent can have called
+    [8, 0, "tool"], // not marked: not guessed
     [9, 2, "message"],
   ]);
   expect(told[1]).toMatchObject({
     name: "Explore",
     essence: "Look around",
     state: "ok",
-    count: 3,
+    count: 2,
     ms: 7000,
   });
 });

@@ -44,7 +44,6 @@ export class Fold {
   #end: { row: Row; said: string } | undefined;
   #roots: string[] = [];
   /** The main agent has ended its part; what works on are subagents. */
-  #waits = false;
   #changed = new Map<number, Row>();
   #pieces: Piece[] = [];
 
@@ -128,7 +127,6 @@ export class Fold {
   }
 
   #prompt(sequence: number, time: number, text: string, name: string) {
-    this.#waits = false;
     this.#speech.reset();
     this.#turn.begin(time);
     this.#end = undefined;
@@ -146,7 +144,7 @@ export class Fold {
       state: "open",
       add: size?.add ?? -1,
       del: size?.del ?? -1,
-      block: this.#inside(str(payload["agent_id"]) ?? this.#alone(), sequence),
+      block: this.#inside(str(payload["agent_id"]), sequence),
     });
     this.#turn.tool();
     const id = str(payload["tool_use_id"]);
@@ -204,22 +202,6 @@ export class Fold {
     return open.at(-1)?.essence ?? "";
   }
 
-  /**
-   * The one subagent that an unmarked call must be of: the main agent has ended its part of the
-   * turn, or waits for the call that began the subagent. With more than one at work nobody knows.
-   */
-  #alone(): string | undefined {
-    let id: string | undefined;
-    for (const [agent, row] of this.#agents) {
-      if (row.state !== "open") continue;
-      if (id !== undefined) return undefined;
-      id = agent;
-    }
-    if (id === undefined || this.#waits) return id;
-    for (const { name } of this.#calls.values()) if (SPAWNING.has(name)) return id;
-    return undefined;
-  }
-
   /** The block of a subagent, which has one event more. */
   #inside(id: string | undefined, sequence: number): number {
     const row = id === undefined ? undefined : this.#agents.get(id);
@@ -254,15 +236,8 @@ export class Fold {
     }
     let block = 0;
     if (type === "worktree.created") this.#place(payload);
-    if (type === "run.started") this.#waits = false;
     if (type === "hook.received" && isObject(payload["payload"])) {
-      const agent = str(payload["payload"]["agent_id"]);
-      if (agent === undefined) {
-        const hook = payload["hook_event_name"];
-        if (hook === "Stop") this.#waits = true;
-        if (hook === "UserPromptSubmit") this.#waits = false;
-      }
-      block = this.#inside(agent, sequence);
+      block = this.#inside(str(payload["payload"]["agent_id"]), sequence);
     }
     this.#add("life", sequence, time, { name: type, state, essence: said, block });
   }

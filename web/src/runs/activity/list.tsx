@@ -30,22 +30,22 @@ export function FeedList(props: Props) {
   const { store, state, opened, at } = props;
   const { list } = state;
   const scroller = useRef<HTMLDivElement>(null);
+  // Where the reader left the end: rows after it are new.
+  const [leftAt, setLeftAt] = useState<number>();
   // eslint-disable-next-line react-hooks/incompatible-library -- the list is drawn by it, not memoised
   const rows = useVirtualizer({
     count: list.length,
     getScrollElement: () => scroller.current,
     estimateSize: (index) => guessedHeight(list[index] as Row),
     getItemKey: (index) => list[index]?.first ?? index,
-    overscan: 8,
+    overscan: 5,
     paddingStart: 4,
     paddingEnd: 12,
     anchorTo: "end",
     followOnAppend: true,
-    scrollEndThreshold: END_PX,
+    scrollEndThreshold: leftAt === undefined ? END_PX : -1,
   });
 
-  // Where the reader left the end: rows after it are new.
-  const [leftAt, setLeftAt] = useState<number>();
   const follow = () => {
     const element = scroller.current;
     if (!element) return;
@@ -54,6 +54,14 @@ export function FeedList(props: Props) {
     else setLeftAt((left) => left ?? store.rows().at(-1)?.first ?? 0);
   };
   const fresh = leftAt === undefined || !state.ready ? 0 : store.newer(leftAt);
+
+  // Who opens a row reads it: it stays where it is and grows downwards.
+  const wasOpened = useRef(opened);
+  useLayoutEffect(() => {
+    if (wasOpened.current === opened) return;
+    wasOpened.current = opened;
+    setLeftAt((left) => left ?? store.rows().at(-1)?.first ?? 0);
+  }, [opened, store]);
 
   const shown = list.length > 0;
   const begun = useRef(false);

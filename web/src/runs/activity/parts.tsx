@@ -45,7 +45,7 @@ export function Meta({
         type="button"
         aria-label={`Copy link to event ${sequence}`}
         title={`Copy link to event ${sequence}`}
-        className="rounded p-0.5 opacity-0 group-hover/row:opacity-100 hover:bg-hover hover:text-text focus-visible:opacity-100 max-md:hidden"
+        className="rounded p-0.5 opacity-0 group-hover/row:opacity-100 hover:bg-hover hover:text-text focus-visible:opacity-100 pointer-coarse:p-1.5 pointer-coarse:opacity-100"
         onClick={() => void copy()}
       >
         <LinkIcon size={12} aria-hidden />

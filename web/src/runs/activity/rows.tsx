@@ -1,6 +1,5 @@
 // How each kind of row looks.
 import { clsx } from "clsx";
-import { ChevronRight } from "lucide-react";
 import { memo, type ReactNode } from "react";
 import { useFeed } from "./context";
 import { RowDetails } from "./details";
@@ -51,11 +50,15 @@ function Line({ row, open, icon, children, before, slim }: LineProps) {
         )}
       >
         {icon ?? (
-          <ChevronRight
-            size={12}
+          <span
             aria-hidden
-            className={clsx("shrink-0 text-muted transition-transform", open && "rotate-90")}
-          />
+            className={clsx(
+              "w-3 shrink-0 text-center text-sm leading-none text-muted transition-transform",
+              open && "rotate-90",
+            )}
+          >
+            ›
+          </span>
         )}
         {children}
       </button>

@@ -14,8 +14,6 @@ const KEPT_CHARS = 20_000;
 
 export interface FeedState {
   list: readonly Row[];
-  /** Rows so far, whether seen or not. */
-  total: number;
   /** Sequence up to which the log was read, and the last one there is. */
   head: number;
   target: number;
@@ -33,6 +31,7 @@ export class FeedStore {
   #rows: Row[] = [];
   #tail: Row[] = [];
   #tailHead = 0;
+  #head = 0;
   #saying = new Map<number, string>();
   #listeners = new Set<() => void>();
   #wordListeners = new Map<number, () => void>();
@@ -51,7 +50,6 @@ export class FeedStore {
   constructor(runId: string, lastSequence: number) {
     this.#state = {
       list: [],
-      total: 0,
       head: 0,
       target: lastSequence,
       ready: false,
@@ -193,7 +191,8 @@ export class FeedStore {
       case "ready":
         this.#tail = [];
         for (const row of this.#rows) this.#openWhileItWorks(row);
-        this.#set({ ready: true, head: said.head, error: undefined });
+        this.#head = said.head;
+        this.#set({ ready: true, error: undefined });
         break;
       case "failed":
         this.#set({ error: said });
@@ -239,7 +238,7 @@ export class FeedStore {
       }
     }
     merge(this.#rows, rows);
-    this.#state = { ...this.#state, head, target: Math.max(this.#state.target, head) };
+    this.#head = head;
     if (this.#tail.length > 0 && head >= this.#tailHead) this.#tail = [];
     this.#draw();
   }
@@ -276,7 +275,9 @@ export class FeedStore {
     // Of the tail, what the reading from the start has not reached yet.
     const from = placeOf(this.#tail, (this.#rows.at(-1)?.first ?? 0) + 1);
     const list = arrange(this.#rows, choice).concat(arrange(this.#tail.slice(from), choice));
-    this.#state = { ...next, list, total: this.#rows.length };
+    const head = this.#head; // told together with the rows up to it
+    const target = Math.max(next.target, head);
+    this.#state = { ...next, list, head, target };
     for (const listener of this.#listeners) listener();
   }
 }

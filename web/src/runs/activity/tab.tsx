@@ -65,7 +65,11 @@ function Activity({ store, runId }: { store: FeedStore; runId: string }) {
   const chosen = state.filters.size > 0 || state.search.text !== "";
   return (
     <FeedContext value={feed}>
-      <div className="flex h-full min-h-0 flex-col">
+      <div
+        className="flex h-full min-h-0 flex-col"
+        // The sequence up to which everything is here; for tests, which wait for it.
+        data-activity-ready={ready ? head : undefined}
+      >
         <Toolbar
           state={state}
           raw={raw}

@@ -1,12 +1,12 @@
 // Calls that ship or undo a run's work. Each tells what came of it in the page.
 import { useQueryClient } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { api, data, type Changes, type Run } from "@/api/client";
+import { api, data, type Run } from "@/api/client";
 import { keys } from "@/api/keys";
 import { checkpointsQuery } from "@/api/queries";
 import { placeRun } from "@/api/sync";
 import { failed, told } from "@/ui/toast";
-import { addResult, setCommitted } from "./results";
+import { addResult } from "./results";
 import {
   committedLines,
   pullRequestLines,
@@ -81,9 +81,6 @@ export function useShipCalls(run: Run) {
           const answer = await data(
             api.POST("/api/runs/{id}/commit", { ...path, body: { message } }),
           );
-          await renew();
-          if (answer.every((repo) => repo.commit !== null))
-            setCommitted(id, client.getQueryData<Changes>(keys.changes(id)));
           return committedLines(answer);
         }),
       push: () =>

@@ -24,6 +24,7 @@ const changes = (...repos: [string, FileChange[]][]) => ({
     repo_name,
     branch: "b",
     base_commit: "c",
+    uncommitted: true,
     files,
   })),
 });

@@ -1,6 +1,5 @@
 // What came of shipping, kept while the page lives so that it is still there after a look elsewhere.
 import { useSyncExternalStore } from "react";
-import type { Changes } from "@/api/client";
 import type { RepoResult } from "./ship";
 
 export interface Result {
@@ -15,8 +14,6 @@ export interface Result {
 }
 
 let results: Record<string, Result[]> = {};
-/** The changes as they were when all of them were committed. */
-let committed: Record<string, Changes | undefined> = {};
 let nextId = 1;
 const listeners = new Set<() => void>();
 
@@ -40,12 +37,6 @@ export function dropResult(runId: string, id: number) {
   tell();
 }
 
-export function setCommitted(runId: string, changes: Changes | undefined) {
-  committed = { ...committed, [runId]: changes };
-  tell();
-}
-
 const NONE: Result[] = [];
 export const useResults = (runId: string) =>
   useSyncExternalStore(listen, () => results[runId] ?? NONE);
-export const useCommitted = (runId: string) => useSyncExternalStore(listen, () => committed[runId]);

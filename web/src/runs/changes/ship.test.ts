@@ -34,7 +34,7 @@ const can = (
     },
     branches: [branch({})],
     filesChanged: 1,
-    allCommitted: false,
+    uncommitted: true,
     ...more,
   });
 
@@ -43,10 +43,10 @@ test("before a commit there is nothing to push", () => {
 });
 
 test("after it there is, until it was pushed", () => {
-  const committed = { allCommitted: true, branches: [branch({ commit: "c1" })] };
+  const committed = { uncommitted: false, branches: [branch({ commit: "c1" })] };
   expect(can(committed)).toMatchObject({ commit: false, push: true, propose: true, revert: true });
   const pushed = {
-    allCommitted: true,
+    uncommitted: false,
     branches: [branch({ commit: "c1", pushed: true, unpushed: 0 })],
   };
   expect(can(pushed)).toMatchObject({ push: false, propose: true });

@@ -61,11 +61,11 @@ interface Facts {
   /** Branches of the project; nothing while they are not known. */
   branches: Branch[] | undefined;
   filesChanged: number;
-  /** The changes are those of the last commit that was made here. */
-  allCommitted: boolean;
+  /** A worktree holds something that no commit has. */
+  uncommitted: boolean;
 }
 
-export function canShip({ run, branches, filesChanged, allCommitted }: Facts): Can {
+export function canShip({ run, branches, filesChanged, uncommitted }: Facts): Can {
   const own = run.repos.map((repo) => ({
     base: repo.base_commit,
     branch: branches?.find((at) => at.repo_id === repo.repo_id && at.name === repo.branch),
@@ -76,7 +76,7 @@ export function canShip({ run, branches, filesChanged, allCommitted }: Facts): C
   const working = run.status === "queued" || run.status === "running";
   const worktrees = run.repos.length > 0 && run.repos.every((repo) => repo.worktree !== null);
   return {
-    commit: worktrees && filesChanged > 0 && !allCommitted,
+    commit: worktrees && uncommitted,
     push: known ? unpushed : filesChanged > 0,
     propose: known ? ahead.length > 0 : filesChanged > 0,
     revert: worktrees && !working && (filesChanged > 0 || ahead.length > 0),

@@ -12,7 +12,6 @@ import type { TabProps } from "../run-page";
 import { useShipCalls } from "./calls";
 import { entriesOf, type Entry } from "./entries";
 import { Files } from "./files";
-import { useCommitted } from "./results";
 import { ReviewProvider, useReview } from "./review";
 import { canShip } from "./ship";
 import { ShipBar } from "./ship-bar";
@@ -139,13 +138,12 @@ export default function ChangesTab({ run }: TabProps) {
   const changes = useQuery(changesQuery(run.id));
   const branches = useQuery({ ...branchesQuery(run.project_id), retry: false }).data;
   const calls = useShipCalls(run);
-  const committed = useCommitted(run.id);
   const entries = useMemo(() => (changes.data ? entriesOf(changes.data) : []), [changes.data]);
   const can = canShip({
     run,
     branches,
     filesChanged: entries.length,
-    allCommitted: committed !== undefined && committed === changes.data,
+    uncommitted: changes.data?.repos.some((repo) => repo.uncommitted) === true,
   });
   // What the stream told while this tab was not there is caught up by the query itself; a run that
   // gets its worktree later has changes from then on.

@@ -41,10 +41,10 @@ function TokensChart({ turns }: { turns: Turn[] }) {
           format={count}
         />
       </Figure>
-      <label className="flex w-fit items-center gap-1.5 text-xs text-muted max-md:py-2">
+      <label className="flex min-h-6 w-fit items-center gap-1.5 text-xs text-muted max-md:py-2">
         <input
           type="checkbox"
-          className="accent-(--accent)"
+          className="size-6 p-1 accent-(--accent)"
           checked={withReads}
           onChange={(event) => setWithReads(event.target.checked)}
         />

@@ -52,6 +52,8 @@ export class Screen implements Sink {
     this.term.loadAddon(this.search);
     this.term.loadAddon(new WebLinksAddon(openLink));
     this.term.open(element);
+    // Tab passes by: inside, it would be the program's. Enter on the pane leads in.
+    if (this.term.textarea) this.term.textarea.tabIndex = -1;
     this.#accelerate();
   }
 

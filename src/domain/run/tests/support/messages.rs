@@ -26,6 +26,7 @@ pub fn typing(number: u128, text: &str) -> Event {
     MessageTyping {
         message_id: message(number),
         text: text.into(),
+        request: None,
     }
     .into()
 }

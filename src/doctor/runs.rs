@@ -1,0 +1,228 @@
+//! What runs use, and what is left of those that are no more.
+
+use super::{Report, quoted};
+use crate::{
+    config::Config,
+    domain::RunId,
+    git, pty,
+    store::{Reader, RunFilter, StoreError},
+};
+use serde::Deserialize;
+use std::{
+    collections::HashMap,
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+/// Runs whose disk is shown, the largest first.
+const RUNS_SHOWN_MAX: usize = 20;
+
+pub(super) fn look(config: &Config, reader: &Reader, report: &mut Report) {
+    let failed = |error: StoreError| format!("runs cannot be read ({error})");
+    match holders(config, reader, report) {
+        Ok(()) => {}
+        Err(error) => report.mend(failed(error), "look at the database"),
+    }
+    match worktrees(reader, report) {
+        Ok(()) => {}
+        Err(error) => report.mend(failed(error), "look at the database"),
+    }
+    strays(config, reader, report);
+    spares(config, report);
+    kept_work(reader, report);
+    disk(config, report);
+}
+
+/// Holders that no server looks after.
+fn holders(config: &Config, reader: &Reader, report: &mut Report) -> Result<(), StoreError> {
+    let runs = config.data_dir.join("runs");
+    let found = match pty::holders(&runs) {
+        Ok(found) => found,
+        // Without the folder nobody can hold anything in it.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => {
+            report.mend(
+                format!("holders cannot be listed ({error})"),
+                "look at /proc",
+            );
+            return Ok(());
+        }
+    };
+    let mut fine = 0;
+    for holder in found {
+        let known = match holder.run_id() {
+            Some(id) => reader.run_exists(RunId(id))?,
+            None => false,
+        };
+        if known && holder.run_dir.exists() {
+            fine += 1;
+            continue;
+        }
+        let (pid, path) = (holder.pid, holder.run_dir.display());
+        let why = if known {
+            "whose folder is gone"
+        } else {
+            "of no run"
+        };
+        report.mend(
+            format!("holder {pid} {why} ({path}) keeps its program alive"),
+            format!("run `kill {pid}`, which ends both"),
+        );
+    }
+    report.fine(format!("holders of runs: {fine}"));
+    Ok(())
+}
+
+/// What a run's row tells of its worktrees.
+#[derive(Deserialize)]
+struct View {
+    id: RunId,
+    status: String,
+    repos: Vec<RepoView>,
+}
+
+#[derive(Deserialize)]
+struct RepoView {
+    name: String,
+    worktree: Option<PathBuf>,
+}
+
+/// Worktrees that somebody removed under their run.
+fn worktrees(reader: &Reader, report: &mut Report) -> Result<(), StoreError> {
+    for view in reader.runs(&RunFilter::default())? {
+        let view: View =
+            serde_json::from_str(&view).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        for repo in view.repos {
+            let Some(path) = repo.worktree.filter(|path| !path.exists()) else {
+                continue;
+            };
+            report.mend(
+                format!(
+                    "worktree '{}' of run {} ({}) is gone: {}",
+                    repo.name,
+                    view.id,
+                    view.status,
+                    path.display()
+                ),
+                "its branch and checkpoints are in the repository; delete the run",
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Folders whose run is not in the database.
+fn strays(config: &Config, reader: &Reader, report: &mut Report) {
+    for (folder, what) in [("runs", "files"), ("worktrees", "worktrees")] {
+        let Ok(entries) = fs::read_dir(config.data_dir.join(folder)) else {
+            continue;
+        };
+        for entry in entries.flatten() {
+            let id = run_of(&entry.path());
+            if id.is_some_and(|id| reader.run_exists(id).unwrap_or(true)) {
+                continue;
+            }
+            let path = entry.path();
+            report.mend(
+                format!("{what} of no run: {}", path.display()),
+                format!("look what is in it, then run `rm -r {}`", quoted(&path)),
+            );
+        }
+    }
+}
+
+/// Worktrees that are kept ready for a next run.
+fn spares(config: &Config, report: &mut Report) {
+    let found = git::spares_on_disk(&config.data_dir.join("spares"));
+    if found.is_empty() {
+        return;
+    }
+    let used: u64 = found.iter().map(|folder| size(folder)).sum();
+    report.fine(format!(
+        "spare worktrees: {} ({} KiB), each for a next run; the server removes what is not wanted",
+        found.len(),
+        used / 1024
+    ));
+}
+
+fn run_of(path: &Path) -> Option<RunId> {
+    path.file_name()?.to_str()?.parse().ok()
+}
+
+/// Lists what deleted runs left in the repositories of the projects.
+fn kept_work(reader: &Reader, report: &mut Report) {
+    let projects = match reader.projects() {
+        Ok(projects) => projects,
+        Err(error) => {
+            return report.mend(
+                format!("projects cannot be read ({error})"),
+                "look at the database",
+            );
+        }
+    };
+    for repo in projects.into_iter().flat_map(|project| project.repos) {
+        let path = repo.repo_path.display();
+        match git::deleted_runs(&repo.repo_path) {
+            Ok(runs) => {
+                for run in runs {
+                    let (id, day) = (run.run_id, run.deleted_at.format("%Y-%m-%d"));
+                    let note = run.note;
+                    report.fine(format!(
+                        "{path}: refs/abbado/deleted/{id} since {day} ({note})"
+                    ));
+                }
+            }
+            Err(error) => report.mend(
+                format!("repository {path} of a project ({error})"),
+                "put it back, or remove it from the project",
+            ),
+        }
+    }
+}
+
+/// What each run uses, the largest first.
+fn disk(config: &Config, report: &mut Report) {
+    let mut used: HashMap<RunId, [u64; 2]> = HashMap::new();
+    for (at, folder) in ["runs", "worktrees"].iter().enumerate() {
+        let entries = fs::read_dir(config.data_dir.join(folder));
+        for entry in entries.into_iter().flatten().flatten() {
+            if let Some(id) = run_of(&entry.path()) {
+                used.entry(id).or_default()[at] += size(&entry.path());
+            }
+        }
+    }
+    let mut used: Vec<_> = used.into_iter().collect();
+    used.sort_by_key(|(id, [files, worktrees])| (std::cmp::Reverse(files + worktrees), id.0));
+    let all: u64 = used
+        .iter()
+        .map(|(_, sizes)| sizes.iter().sum::<u64>())
+        .sum();
+    report.fine(format!(
+        "disk used by {} runs: {} KiB",
+        used.len(),
+        all / 1024
+    ));
+    for (id, [files, worktrees]) in used.iter().take(RUNS_SHOWN_MAX) {
+        report.fine(format!(
+            "disk used by run {id}: files {} KiB, worktrees {} KiB",
+            files / 1024,
+            worktrees / 1024
+        ));
+    }
+}
+
+/// Bytes on disk below a folder; what cannot be read counts nothing.
+fn size(folder: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return 0;
+    };
+    entries
+        .flatten()
+        .map(|entry| match entry.metadata() {
+            Ok(found) if found.is_dir() => size(&entry.path()),
+            Ok(found) => found.blocks() * 512,
+            Err(_) => 0,
+        })
+        .sum()
+}

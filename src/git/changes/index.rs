@@ -1,0 +1,191 @@
+//! Reads the file that git keeps its index in (gitformat-index), for what it knows of each file.
+//!
+//! libgit2 would check the sum over the whole file first, which takes longer than all else; git
+//! itself does not. Answers `None` for what is not understood.
+
+use git2::Oid;
+use std::ops::Range;
+
+/// An index in memory.
+#[derive(Debug, Default)]
+pub(in crate::git) struct Index {
+    items: Vec<Item>,
+    /// All paths, one after the other.
+    paths: Vec<u8>,
+    /// The tree that it would be written as, when it knows.
+    tree: Option<Oid>,
+}
+
+/// What an index knows of a file.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    path: Range<usize>,
+    pub mode: u32,
+    pub id: Oid,
+    /// Of its contents and of its record, in nanoseconds since 1970.
+    pub times: (i128, i128),
+    pub ino: u32,
+    pub owner: (u32, u32),
+    pub size: u32,
+    /// A stage, or a mark that makes git look away or not look yet.
+    pub special: bool,
+}
+
+/// Length of an entry before its path: times, identity, contents, flags.
+const FIXED_LEN: usize = 62;
+const STAGE: u16 = 0x3000;
+const ASSUME_UNCHANGED: u16 = 0x8000;
+const EXTENDED: u16 = 0x4000;
+const SKIP_WORKTREE: u16 = 0x4000;
+const INTENT_TO_ADD: u16 = 0x2000;
+
+impl Index {
+    /// Reads one of version 2 to 4 that is complete in itself.
+    pub(in crate::git) fn parse(bytes: &[u8]) -> Option<Self> {
+        if bytes.get(..4)? != b"DIRC" {
+            return None;
+        }
+        let version = number(bytes, 4)?;
+        if !(2..=4).contains(&version) {
+            return None;
+        }
+        let count = usize::try_from(number(bytes, 8)?).ok()?;
+        let mut index = Self {
+            items: Vec::with_capacity(count.min(bytes.len() / FIXED_LEN)),
+            paths: Vec::with_capacity(bytes.len()),
+            tree: None,
+        };
+        let mut at = 12;
+        for _ in 0..count {
+            at = index.entry(bytes, at, version)?;
+        }
+        index.rest(bytes, at)?.then_some(index)
+    }
+
+    /// Reads what follows the entries, up to the sum at the end. False when it has to be
+    /// understood and is not.
+    fn rest(&mut self, bytes: &[u8], mut at: usize) -> Option<bool> {
+        let end = bytes.len().checked_sub(20)?;
+        while at < end {
+            let length = usize::try_from(number(bytes, at + 4)?).ok()?;
+            let data = at.checked_add(8)?..at.checked_add(8)?.checked_add(length)?;
+            match bytes.get(at..at + 4)? {
+                b"TREE" => self.tree = root(bytes.get(data.clone())?),
+                // A name in lower case: a part elsewhere, or folders in the place of their files.
+                [first, ..] if !first.is_ascii_uppercase() => return Some(false),
+                _ => {}
+            }
+            at = data.end;
+        }
+        Some(at == end)
+    }
+
+    /// The tree that it would be written as; none when that has to be found out.
+    pub(super) const fn tree(&self) -> Option<Oid> {
+        self.tree
+    }
+
+    /// Reads the entry at a place; gives the place of the next.
+    fn entry(&mut self, bytes: &[u8], start: usize, version: u32) -> Option<usize> {
+        let field = |number_of: usize| number(bytes, start + 4 * number_of);
+        let time = |first: usize| -> Option<i128> {
+            Some(i128::from(field(first)?) * 1_000_000_000 + i128::from(field(first + 1)?))
+        };
+        let id = Oid::from_bytes(bytes.get(start + 40..start + 60)?).ok()?;
+        let flags = short(bytes, start + 60)?;
+        let mut at = start + FIXED_LEN;
+        let mut more = 0;
+        if flags & EXTENDED != 0 {
+            if version < 3 {
+                return None;
+            }
+            more = short(bytes, at)?;
+            at += 2;
+        }
+        let begin = self.paths.len();
+        if version == 4 {
+            let (strip, after) = varint(bytes, at)?;
+            at = after;
+            let last = self.items.last().map_or(0..0, |item| item.path.clone());
+            let kept = last.len().checked_sub(strip)?;
+            self.paths.extend_from_within(last.start..last.start + kept);
+        }
+        let length = bytes.get(at..)?.iter().position(|byte| *byte == 0)?;
+        self.paths.extend_from_slice(bytes.get(at..at + length)?);
+        at += length + 1;
+        if version < 4 {
+            at = start + (at - start).next_multiple_of(8);
+        }
+        let away = flags & (STAGE | ASSUME_UNCHANGED) != 0;
+        self.items.push(Item {
+            path: begin..self.paths.len(),
+            mode: field(6)?,
+            id,
+            times: (time(2)?, time(0)?),
+            ino: field(5)?,
+            owner: (field(7)?, field(8)?),
+            size: field(9)?,
+            special: away || more & (SKIP_WORKTREE | INTENT_TO_ADD) != 0,
+        });
+        Some(at)
+    }
+
+    /// All files, in the order of their paths.
+    pub(super) fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// All paths.
+    pub(in crate::git) fn paths(&self) -> impl Iterator<Item = &[u8]> {
+        self.items.iter().map(|item| self.path(item))
+    }
+
+    /// The path of one.
+    pub(super) fn path(&self, item: &Item) -> &[u8] {
+        self.paths.get(item.path.clone()).unwrap_or_default()
+    }
+
+    /// Whether all are plain files and links, without conflicts and without marks.
+    pub(in crate::git) fn is_plain(&self) -> bool {
+        let plain = |item: &Item| {
+            let kind = item.mode & 0o170_000;
+            !item.special && (kind == 0o100_000 || kind == 0o120_000)
+        };
+        self.items.iter().all(plain)
+    }
+}
+
+/// The root of a cache tree: no name, how many files (fewer than none when that is not known), how
+/// many trees below, and the id.
+fn root(tree: &[u8]) -> Option<Oid> {
+    let counts = tree.strip_prefix(b"\0")?;
+    let line = counts.iter().position(|byte| *byte == b'\n')?;
+    if counts.starts_with(b"-") {
+        return None;
+    }
+    Oid::from_bytes(counts.get(line + 1..line + 21)?).ok()
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+fn short(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+}
+
+/// A number of any length, as in the offsets of a pack; and the place after it.
+fn varint(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
+    let mut value = 0_usize;
+    loop {
+        let byte = *bytes.get(at)?;
+        at += 1;
+        value = value
+            .checked_mul(128)?
+            .checked_add(usize::from(byte & 0x7f))?;
+        if byte & 0x80 == 0 {
+            return Some((value, at));
+        }
+        value = value.checked_add(1)?;
+    }
+}

@@ -1,0 +1,357 @@
+//! The changed files of a worktree with their counts, without staging it.
+//!
+//! Staging reads and writes an index of all files several times. Here each file is looked at once
+//! ([`super::seen`]), git is asked which of the unknown ones it ignores (`check-ignore`) and what
+//! the index has otherwise than the base (`diff-index --cached`). What may have changed goes, as
+//! the base has it, into an index of its own, which `git diff-files -M` compares with the worktree:
+//! so renames, filters and counts are git's own, as when it was staged.
+//!
+//! Answers `None` where that is not certain to be the same: marks that make git look away,
+//! submodules and other repositories, conflicts, an index that is not understood, file systems
+//! that ignore case. Such a worktree is staged.
+
+use super::{
+    COMPARISON, ChangesOf, GitError,
+    index::Index,
+    listing::{self, Entry},
+    seen::{self, Found, Seen},
+    watched::Watched,
+};
+use crate::git::{
+    place::Place,
+    program::{HEAVY, Program, Started, os_string},
+    repository,
+    staging::{Staging, TemporaryIndex},
+};
+use git2::{IndexEntry, IndexEntryExtendedFlag, IndexTime, Oid};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+const MODE_SUBMODULE: u32 = 0o160_000;
+const MODE_FILE: u32 = 0o100_644;
+/// How deep folders without a tracked file are looked into.
+const DEPTH_MAX: usize = 64;
+/// Settings by which names or kinds of files are not what the file system says, with the value by
+/// which they are.
+const UNUSUAL: &[(&str, &str)] = &[
+    ("core.ignorecase", "false"),
+    ("core.precomposeunicode", "false"),
+    ("core.symlinks", "true"),
+];
+/// What git has for the contents of a file that it is only told of.
+const EMPTY_FILE: &str = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
+
+/// What the base has at a path that may have changed: mode and contents.
+type Base = Option<(u32, Oid)>;
+
+/// A worktree that can be looked at.
+pub(super) struct Quick {
+    staging: Staging,
+    /// The base's tree, in hex.
+    base: String,
+    index: Index,
+}
+
+/// What was found.
+pub(super) struct Looked {
+    pub entries: Vec<Entry>,
+    /// The files that may have changed, as they were before they were read.
+    pub files: Vec<(PathBuf, Identity)>,
+    /// Changes may go unnoticed.
+    pub unwatchable: bool,
+}
+
+impl Quick {
+    /// Opens it; `None` when it has to be staged.
+    ///
+    /// # Errors
+    /// Those of [`super::StatsCache::diff_stats`].
+    pub(super) fn open(of: ChangesOf<'_>) -> Result<Option<Self>, GitError> {
+        let repository = repository::open(of.repo_path)?;
+        let base = super::tree_of(&repository, of.repo_path, of.base_commit)?;
+        let staging = Staging::open(of.at, of.repo_path)?;
+        let Some(index) = staging.index_path() else {
+            return Ok(None);
+        };
+        let unusual = UNUSUAL.iter().any(|(key, usual)| {
+            let value = staging.place.value(key.as_bytes());
+            value.is_some_and(|value| !value.eq_ignore_ascii_case(usual.as_bytes()))
+        });
+        let bytes = fs::read(index).map_err(GitError::io("reading a worktree's index"))?;
+        let index = Index::parse(&bytes).filter(|index| index.is_plain() && !unusual);
+        Ok(index.map(|index| Self {
+            staging,
+            base,
+            index,
+        }))
+    }
+
+    /// Where it is.
+    pub(super) const fn place(&self) -> &Place {
+        &self.staging.place
+    }
+
+    /// Looks at all files; all folders are watched before they are looked into.
+    ///
+    /// # Errors
+    /// Those of [`super::StatsCache::diff_stats`].
+    pub(super) fn look(&self, watched: Option<&Watched>) -> Result<Option<Looked>, GitError> {
+        let (place, Some(copy)) = (self.place(), self.staging.index_path()) else {
+            return Ok(None);
+        };
+        // Nothing is staged or committed yet: git need not be asked.
+        let nothing = self
+            .index
+            .tree()
+            .is_some_and(|tree| tree.to_string() == self.base);
+        let staged = if nothing {
+            None
+        } else {
+            let program = on(place, copy, COMPARISON)
+                .args(["diff-index", "--cached", "--raw", "-z", "--no-abbrev"])
+                .args(["--no-renames", "--ignore-submodules=none", &self.base]);
+            Some(program.start()?)
+        };
+        let seen = seen::look(place.work_tree(), &self.index, written(copy)?, watched)?;
+        if seen.odd {
+            return Ok(None);
+        }
+        let mut unwatchable = seen.unwatchable;
+        let Some(untracked) = untracked(place, &seen, watched, &mut unwatchable)? else {
+            return Ok(None);
+        };
+        let staged = staged.map_or(Ok(Vec::new()), Started::run)?;
+        let Some(staged) = staged_paths(&staged) else {
+            return Ok(None);
+        };
+        let touched = touched(&self.index, &seen, &staged, untracked, place.work_tree());
+        let Some(touched) = touched else {
+            return Ok(None);
+        };
+        let root = place.work_tree();
+        let paths = touched.keys().map(|path| root.join(os_string(path)));
+        let files = paths.map(|path| (identity(&path), path));
+        let files = files.map(|(found, path)| (path, found)).collect();
+        let entries = if touched.is_empty() {
+            Vec::new()
+        } else {
+            compare(place, touched)?
+        };
+        Ok(Some(Looked {
+            entries,
+            files,
+            unwatchable,
+        }))
+    }
+}
+
+/// What tells whether a file is the same: its times, size, inode and number of names; none when it
+/// is not there.
+pub(super) type Identity = Option<[i128; 5]>;
+
+/// Of a file, or of a link itself.
+pub(super) fn identity(path: &Path) -> Identity {
+    let found = fs::symlink_metadata(path).ok()?;
+    let time = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+    Some([
+        time(found.mtime(), found.mtime_nsec()),
+        time(found.ctime(), found.ctime_nsec()),
+        found.size().into(),
+        found.ino().into(),
+        found.nlink().into(),
+    ])
+}
+
+fn on<'a>(place: &Place, index: &Path, name: &'static str) -> Program<'a> {
+    place.git(name).env("GIT_INDEX_FILE", index).limit(HEAVY)
+}
+
+/// When the index was written, in nanoseconds since 1970.
+fn written(index: &Path) -> Result<i128, GitError> {
+    let found = fs::metadata(index).map_err(GitError::io("looking at a worktree's index"))?;
+    Ok(i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec()))
+}
+
+/// Files that are in no index and not ignored, also in folders of which the same is true.
+fn untracked(
+    place: &Place,
+    seen: &Seen,
+    watched: Option<&Watched>,
+    unwatchable: &mut bool,
+) -> Result<Option<Vec<Vec<u8>>>, GitError> {
+    let mut untracked = Vec::new();
+    let (mut files, mut folders) = (seen.files.clone(), seen.folders.clone());
+    for _ in 0..DEPTH_MAX {
+        if files.is_empty() && folders.is_empty() {
+            return Ok(Some(untracked));
+        }
+        let ignored = ignored(place, files.iter().chain(&folders))?;
+        untracked.extend(files.into_iter().filter(|path| !ignored.contains(path)));
+        let mut below = Seen::default();
+        for folder in folders.iter().filter(|path| !ignored.contains(*path)) {
+            if let Some(watched) = watched {
+                watched.add(folder);
+            }
+            seen::look_into(place.work_tree(), folder, &mut below)?;
+        }
+        if below.odd {
+            return Ok(None);
+        }
+        *unwatchable |= below.unwatchable;
+        (files, folders) = (below.files, below.folders);
+    }
+    Ok(None)
+}
+
+/// Those of the paths that git ignores.
+fn ignored<'p>(
+    place: &Place,
+    paths: impl Iterator<Item = &'p Vec<u8>>,
+) -> Result<BTreeSet<Vec<u8>>, GitError> {
+    // So that no name looks like a pattern with magic. It is told as it was asked.
+    const HERE: &[u8] = b"./";
+    let mut asked = Vec::new();
+    for path in paths {
+        asked.extend_from_slice(HERE);
+        asked.extend_from_slice(path);
+        asked.push(0);
+    }
+    // Nothing in an index is among them.
+    let told = place
+        .git("git check-ignore")
+        .args(["check-ignore", "--no-index", "-z", "--stdin"])
+        .input(asked)
+        // None of them is.
+        .also_fine(1)
+        .run()?;
+    let paths = told.split(|byte| *byte == 0);
+    let paths = paths.filter_map(|path| path.strip_prefix(HERE));
+    Ok(paths.map(<[u8]>::to_vec).collect())
+}
+
+/// What may differ from the base.
+fn touched(
+    index: &Index,
+    seen: &Seen,
+    staged: &BTreeMap<Vec<u8>, Base>,
+    untracked: Vec<Vec<u8>>,
+    root: &Path,
+) -> Option<BTreeMap<Vec<u8>, Base>> {
+    let mut touched = BTreeMap::new();
+    // What is part of the work now.
+    let mut there = BTreeSet::new();
+    for (item, found) in index.items().iter().zip(&seen.found) {
+        let path = index.path(item);
+        let base = staged.get(path);
+        match found {
+            Found::Same if base.is_none() => continue,
+            Found::Same | Found::Touched => {
+                there.insert(path.to_vec());
+            }
+            Found::Gone => {}
+        }
+        let base = base.copied().unwrap_or(Some((item.mode, item.id)));
+        // Nothing before and nothing now is no change.
+        if base.is_some() || *found != Found::Gone {
+            touched.insert(path.to_vec(), base);
+        }
+    }
+    for path in untracked {
+        let base = staged.get(&path).copied().flatten();
+        there.insert(path.clone());
+        touched.insert(path, base);
+    }
+    for (path, base) in staged {
+        if base.is_none() || there.contains(path) || touched.contains_key(path) {
+            continue;
+        }
+        // Out of the index and ignored now: it is gone from what is kept, though it is there.
+        if fs::symlink_metadata(root.join(os_string(path))).is_ok() {
+            return None;
+        }
+        touched.insert(path.clone(), *base);
+    }
+    (!in_each_others_way(&touched)).then_some(touched)
+}
+
+/// Whether a path is a file for the one and a folder for the other.
+fn in_each_others_way(touched: &BTreeMap<Vec<u8>, Base>) -> bool {
+    touched.keys().any(|path| {
+        let mut slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+        slashes.any(|(at, _)| touched.contains_key(&path[..at]))
+    })
+}
+
+/// Paths at which the index is not as the base, with what the base has there; `None` when the base
+/// has a submodule.
+fn staged_paths(told: &[u8]) -> Option<BTreeMap<Vec<u8>, Base>> {
+    let mut staged = BTreeMap::new();
+    let mut fields = told.split(|byte| *byte == 0);
+    while let Some(head) = fields.next().filter(|head| !head.is_empty()) {
+        let head = std::str::from_utf8(head.strip_prefix(b":")?).ok()?;
+        let mut words = head.split(' ');
+        let mode = u32::from_str_radix(words.next()?, 8).ok()?;
+        let id = Oid::from_str(words.nth(1)?).ok()?;
+        if mode & MODE_SUBMODULE == MODE_SUBMODULE {
+            return None;
+        }
+        let base = (mode != 0).then_some((mode, id));
+        staged.insert(fields.next()?.to_vec(), base);
+    }
+    Some(staged)
+}
+
+/// Has git compare what the base has with what there is.
+fn compare(place: &Place, touched: BTreeMap<Vec<u8>, Base>) -> Result<Vec<Entry>, GitError> {
+    let small = TemporaryIndex::empty(place.git_dir());
+    write(&small.path, touched).map_err(GitError::library("writing an index of changed files"))?;
+    // A file that was only touched is listed, and depending on git not counted.
+    match changed(place, &small.path) {
+        Ok(entries) if !entries.iter().any(Entry::may_be_same) => return Ok(entries),
+        Ok(_) | Err(GitError::Failed { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    // Such files are found out, and left out of the comparison.
+    on(place, &small.path, "git update-index")
+        .args(["update-index", "-q", "--refresh"])
+        .run()?;
+    changed(place, &small.path)
+}
+
+fn changed(place: &Place, small: &Path) -> Result<Vec<Entry>, GitError> {
+    let told = on(place, small, COMPARISON)
+        .args(["diff-files", "-r", "-M", "--ita-invisible-in-index"])
+        .args(["--no-ext-diff", "--no-textconv", "--ignore-submodules=none"])
+        .args(["-z", "--raw", "--numstat", "--no-abbrev"])
+        .run()?;
+    listing::parse(&told)
+}
+
+fn write(path: &Path, touched: BTreeMap<Vec<u8>, Base>) -> Result<(), git2::Error> {
+    let mut index = git2::Index::open(path)?;
+    let empty = Oid::from_str(EMPTY_FILE)?;
+    for (path, base) in touched {
+        let new = IndexEntryExtendedFlag::INTENT_TO_ADD.bits();
+        let (mode, id) = base.unwrap_or((MODE_FILE, empty));
+        let never = IndexTime::new(0, 0);
+        index.add(&IndexEntry {
+            ctime: never,
+            mtime: never,
+            dev: 0,
+            ino: 0,
+            mode,
+            uid: 0,
+            gid: 0,
+            file_size: 0,
+            id,
+            flags: 0,
+            flags_extended: if base.is_none() { new } else { 0 },
+            path,
+        })?;
+    }
+    index.write()
+}

@@ -1,0 +1,3 @@
+//! The bodies of abbado's fuzz targets.
+
+pub mod bodies;

@@ -1,0 +1,186 @@
+//! A disk that is full, and a database that takes no writes.
+
+use super::{Stayer, in_order, stayer, unavailable};
+use crate::support::{PATIENCE, Server, World, pause, wait_for};
+use serde_json::json;
+use std::{
+    fs::File,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+/// A mount that goes with the test.
+struct Mount(PathBuf);
+
+impl Mount {
+    fn new(at: &Path, arguments: &[&str]) -> Self {
+        mount(arguments, at);
+        Self(at.to_owned())
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        // Lazily: a process of a test that fails may still be in it.
+        let done = Command::new("umount").arg("-l").arg(&self.0).status();
+        assert!(std::thread::panicking() || done.unwrap().success());
+    }
+}
+
+fn mount(arguments: &[&str], at: &Path) {
+    let mut command = Command::new("mount");
+    let output = command.args(arguments).arg(at).output().unwrap();
+    assert!(
+        output.status.success(),
+        "this test needs to mount a small file system (as root, say) and may not: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Writes until there is no room for a single byte.
+fn fill(path: &Path) {
+    let mut ballast = File::create(path).unwrap();
+    for size in [64 * 1024, 1024, 1] {
+        while ballast.write_all(&vec![0; size]).is_ok() {}
+    }
+}
+
+/// Posts until the store refuses; gives the numbers that were acknowledged.
+fn until_refused(run: &Stayer, server: &Server, from: u64, cause: &str) -> Vec<u64> {
+    let mut stored = Vec::new();
+    let begun = Instant::now();
+    for number in from.. {
+        let reply = run.hook(server, number, 100 * 1024);
+        match reply.status {
+            200 => stored.push(number),
+            _ => {
+                unavailable(&reply, cause);
+                return stored;
+            }
+        }
+        assert!(begun.elapsed() < PATIENCE, "it is never full");
+    }
+    stored
+}
+
+#[test]
+fn a_full_disk_is_said_loses_nothing_and_is_over_when_there_is_room() {
+    let world = World::new();
+    std::fs::create_dir(world.data()).unwrap();
+    let _mount = Mount::new(
+        &world.data(),
+        &["-t", "tmpfs", "-o", "size=12m,mode=700", "none"],
+    );
+    let server = world.serve_with(&[("ABBADO_WAITS", "holder.write_exit=1000")]);
+    let agent = stayer(&world, &server);
+    let run = Stayer::of(&world, &server, &agent);
+    let other = Stayer::of(&world, &server, &agent);
+    let ballast = world.data().join("ballast");
+    fill(&ballast);
+    let mut stored = until_refused(&run, &server, 0, "disk is full");
+    // Everything that writes says so; what reads goes on.
+    for _ in 0..3 {
+        let reply = run.hook(&server, 1_000_000, 100 * 1024);
+        unavailable(&reply, "disk is full");
+    }
+    let body = json!({"name": "x".repeat(200), "setup_script": "x".repeat(500_000)});
+    unavailable(&server.post("projects", &body), "disk is full");
+    server.get("health").expect(200);
+    assert_eq!(run.numbers(&server), stored);
+    // A program ends meanwhile: nobody can write that down, and nobody says that it was.
+    other.end();
+    wait_for("its end could not be stored", || {
+        world
+            .log()
+            .contains(&format!("Events of run {} were not stored", other.id))
+    });
+    assert_eq!(server.view(&other.id)["process"]["alive"], true);
+    assert!(!other.run_dir.join("exit.json").exists());
+    std::fs::remove_file(&ballast).unwrap();
+    // Nobody asks for it: the server finds it out by itself.
+    server.wait_status(&other.id, "completed");
+    assert_eq!(run.hook(&server, 2_000_000, 0).status, 200);
+    stored.push(2_000_000);
+    assert_eq!(run.numbers(&server), stored);
+    for id in [&run.id, &other.id] {
+        in_order(&server.events(id));
+    }
+    server.kill();
+    let server = world.serve();
+    assert_eq!(run.numbers(&server), stored, "after a restart");
+    run.end();
+    server.wait_status(&run.id, "completed");
+    drop(server);
+}
+
+/// The kernel refuses every write (a limit of the size of files stands for it: quotas and broken
+/// disks do the same), and takes them again later.
+#[test]
+fn a_database_that_takes_no_writes_says_so_and_is_written_again_later() {
+    let world = World::new();
+    let mut command = Command::new("sh");
+    // The signal that comes with the limit would end the server; a broken disk sends none.
+    command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]);
+    command.arg(env!("CARGO_BIN_EXE_abbado"));
+    let server = world.serve_by(command, "127.0.0.1:0", &[]);
+    let run = Stayer::start(&world, &server);
+    assert_eq!(run.hook(&server, 1, 0).status, 200);
+    let limit = |bytes: &str| {
+        let mut prlimit = Command::new("prlimit");
+        prlimit.args(["--pid", &server.pid().to_string()]);
+        let status = prlimit.arg(format!("--fsize={bytes}:")).status().unwrap();
+        assert!(status.success(), "prlimit");
+    };
+    limit("0");
+    unavailable(&run.hook(&server, 2, 0), "cannot be written");
+    unavailable(
+        &server.post("projects", &json!({"name": "p2"})),
+        "cannot be written",
+    );
+    assert_eq!(run.numbers(&server), [1]);
+    run.end();
+    limit("unlimited");
+    server.wait_status(&run.id, "completed");
+    assert_eq!(run.hook(&server, 2, 0).status, 200);
+    assert_eq!(run.numbers(&server), [1, 2]);
+    in_order(&server.events(&run.id));
+}
+
+#[test]
+fn a_read_only_database_is_named_at_start_and_by_the_doctor() {
+    let world = World::new();
+    let server = world.serve();
+    assert_eq!(server.terminate(), Some(0));
+    let database = world.data().join("abbado.db");
+    let from = database.to_str().unwrap().to_owned();
+    let mount = Mount::new(&database, &["--bind", &from]);
+    self::mount(&["-o", "remount,ro,bind"], &database);
+    let run = |word: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_abbado"));
+        command.arg(word).arg("--data-dir").arg(world.data());
+        if word == "serve" {
+            command.args(["--bind", "127.0.0.1:0"]);
+        }
+        let command = command.env("HOME", world.path("home")).stdin(Stdio::null());
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{word}: {output:?}");
+        let said = [output.stdout, output.stderr].concat();
+        String::from_utf8(said).unwrap()
+    };
+    let said = run("serve");
+    assert!(said.to_lowercase().contains("read-only"), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    let said = run("doctor");
+    let mut troubles = said.lines().filter(|line| line.starts_with("MEND"));
+    let line = troubles.next().unwrap_or_else(|| panic!("{said}"));
+    assert!(line.contains("cannot be written"), "{said}");
+    assert_eq!(troubles.next(), None, "{said}");
+    drop(mount);
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE && File::options().append(true).open(&database).is_err() {
+        pause();
+    }
+    world.serve().get("health").expect(200);
+}

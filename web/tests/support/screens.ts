@@ -1,0 +1,165 @@
+// Every screen of the page, on a server that has something to show on each.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import type { Run } from "../../src/api/client";
+import { git, until, type TestServer } from "./server";
+
+export interface Screen {
+  /** Also the name of its picture. */
+  name: string;
+  path: string;
+  /** Text that is there when the screen is. */
+  ready: string | RegExp;
+  /** What has to be done to see it. */
+  act?: (page: Page) => Promise<void>;
+}
+
+const button = (page: Page, name: string | RegExp) => page.getByRole("button", { name });
+
+/** Opens an entry of a menu. */
+function menu(opener: string | RegExp, entry: string) {
+  return async (page: Page) => {
+    await button(page, opener).first().click();
+    await page.getByRole("menuitem", { name: entry }).click();
+  };
+}
+
+/** Presses a button of the bar below a run's changes. */
+const press = (name: string) => (page: Page) =>
+  page.getByRole("region", { name: "Ship" }).getByRole("button", { name }).click();
+
+/** What a person sees who never was here. */
+export const FIRST: Screen[] = [
+  { name: "welcome", path: "/runs", ready: "No runs yet" },
+  { name: "first-project", path: "/runs/new", ready: "Which repository shall agents work on?" },
+  { name: "demo", path: "/runs/new?demo=true", ready: "Start the demo run" },
+  { name: "no-projects", path: "/projects", ready: /project/i },
+  { name: "no-usage", path: "/usage", ready: /usage/i },
+];
+
+/** Projects, agents and runs in every state, and the screens that show them. */
+export async function furnish(server: TestServer): Promise<Screen[]> {
+  const bare = await server.project("Empty rooms");
+  const project = await server.project("Site");
+  git(server.repo, "branch", "idea");
+  const quick = { provider_config: { args: ["--pace", "5"] } };
+  const builder = await server.agent(project.id, "demo", { name: "Builder", ...quick });
+  const asking = await server.agent(project.id, "demo", {
+    name: "Careful builder",
+    provider_config: { args: ["--pace", "5", "--ask"] },
+  });
+  const failing = await server.agent(project.id, "command", {
+    name: "Checker",
+    provider_config: { command: ["sh", "-c", "echo no such thing >&2; exit 3"] },
+  });
+  const working = await server.agent(project.id, "command", {
+    name: "Watcher",
+    provider_config: { command: ["sh", "-c", "seq -f 'line %g of the build' 1 400; exec cat"] },
+  });
+
+  const paused = await server.run(builder.id, "Write a greeting\n\nIn the style of the house.");
+  await server.status(paused.id, "paused");
+  const worktree = (await server.get<Run>(`/api/runs/${paused.id}`)).repos[0]?.worktree ?? "";
+  const script = "export const greet = (name) => `Hello, ${name}`;\n".repeat(12);
+  writeFileSync(join(worktree, "src/other.js"), script);
+  writeFileSync(join(worktree, "logo.bin"), Buffer.from([0, 1, 2, 255, 0, 7]));
+  const attention = await server.run(asking.id, "Look through the files and tell what is there");
+  await until("the question", async () => {
+    return (await server.get<Run>(`/api/runs/${attention.id}`)).attention;
+  });
+  const failed = await server.run(failing.id, "Check that the build is whole");
+  await server.status(failed.id, "failed");
+  const running = await server.run(working.id, "Watch the build");
+  await server.status(running.id, "running");
+  const cancelled = await server.run(working.id, "Watch the other build");
+  await server.status(cancelled.id, "running");
+  await server.post(`/api/runs/${cancelled.id}/cancel`);
+  await server.status(cancelled.id, "cancelled");
+  const second = await server.run(builder.id, "Write a greeting\n\nIn the style of the house.");
+  await server.status(second.id, "paused");
+  await server.post(`/api/runs/${second.id}/commit`, { message: "Greet" });
+
+  const tab = (run: Run, name: string) => `/runs/${run.id}/${name}`;
+  const changes = tab(paused, "changes");
+  const newRun = `/runs/new?project=${project.id}`;
+  const project_ = `/projects/${project.id}`;
+  return [
+    { name: "runs", path: "/runs", ready: "Look through the files" },
+    { name: "run-terminal", path: tab(attention, "terminal"), ready: "Needs you" },
+    { name: "run-terminal-running", path: tab(running, "terminal"), ready: "Running" },
+    { name: "run-terminal-failed", path: tab(failed, "terminal"), ready: "Failed" },
+    { name: "run-activity", path: tab(paused, "activity"), ready: "Finished its turn" },
+    { name: "run-activity-attention", path: tab(attention, "activity"), ready: "Needs you" },
+    { name: "run-tasks", path: tab(paused, "tasks"), ready: "Check the files" },
+    { name: "run-changes", path: changes, ready: "Hello from the demo agent" },
+    { name: "run-logs", path: tab(running, "logs"), ready: "line 400 of the build" },
+    { name: "run-details", path: tab(paused, "details"), ready: "Session" },
+    { name: "run-cancelled", path: tab(cancelled, "activity"), ready: "Cancelled" },
+    { name: "commit", path: changes, ready: "Commit the changes", act: press("Commit…") },
+    {
+      name: "pull-request",
+      path: tab(second, "changes"),
+      ready: "Open a pull request",
+      act: press("Pull request…"),
+    },
+    { name: "revert", path: changes, ready: "Take back all changes?", act: press("Revert…") },
+    {
+      name: "rename",
+      path: changes,
+      ready: "In all repos of the run, or in none.",
+      act: menu("More for the branch", "Rename the branch…"),
+    },
+    {
+      name: "delete-run",
+      path: tab(failed, "details"),
+      ready: "Delete this run?",
+      act: menu("More actions", "Delete…"),
+    },
+    { name: "new-run", path: newRun, ready: "Start the run" },
+    {
+      name: "past-tasks",
+      path: newRun,
+      ready: "Watch the other build",
+      act: (page) => button(page, "Past tasks").click(),
+    },
+    {
+      name: "compare",
+      path: `/compare?runs=${paused.id},${second.id}`,
+      ready: "Keep this one",
+    },
+    { name: "projects", path: "/projects", ready: "Empty rooms" },
+    { name: "project-repos", path: `${project_}/repos`, ready: "site" },
+    { name: "project-agents", path: `${project_}/agents`, ready: "Careful builder" },
+    { name: "project-branches", path: `${project_}/branches`, ready: "idea" },
+    {
+      name: "project-merge",
+      path: `${project_}/branches`,
+      ready: "Merge a branch",
+      act: menu("More actions for idea", "Merge…"),
+    },
+    { name: "project-empty", path: `/projects/${bare.id}/agents`, ready: "No agent yet" },
+    { name: "usage", path: "/usage", ready: "Tokens" },
+    { name: "settings-models", path: "/settings/models", ready: "Demo" },
+    { name: "settings-notifications", path: "/settings/notifications", ready: "Webhook" },
+    { name: "settings-about", path: "/settings/about", ready: "abbado" },
+    {
+      name: "palette",
+      path: changes,
+      ready: "Theme: dark",
+      act: (page) => button(page, "Open the command palette").click(),
+    },
+    {
+      name: "keys",
+      path: "/runs",
+      ready: "Keys",
+      act: (page) => page.keyboard.press("Shift+?"),
+    },
+    { name: "no-page", path: "/settings/models/nowhere", ready: "There is no such page" },
+    {
+      name: "no-run",
+      path: "/runs/00000000-0000-4000-8000-000000000000/terminal",
+      ready: "This run is gone",
+    },
+  ];
+}

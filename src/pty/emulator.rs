@@ -101,7 +101,15 @@ impl Emulator {
             let (len, reset) = self.tracker.advance(bytes);
             let (now, rest) = bytes.split_at(len);
             for piece in now.chunks(GUARDED_LEN) {
-                self.process_guarded(piece);
+                // The emulator's parser (vte 0.15) loses what stands behind a character that was
+                // cut, unless the rest of it arrives alone.
+                let rest_of_character = piece
+                    .iter()
+                    .take(3)
+                    .take_while(|byte| **byte & 0xc0 == 0x80);
+                let (cut, whole) = piece.split_at(rest_of_character.count());
+                cut.chunks(1).for_each(|byte| self.process_guarded(byte));
+                self.process_guarded(whole);
             }
             if reset {
                 self.parser.callbacks_mut().modes.clear();

@@ -214,7 +214,7 @@ mod tests {
     fn piece() -> impl Strategy<Value = String> {
         prop_oneof![
             "[a-z ]{1,30}",
-            "[äöü€日本語한e\u{301}]{1,8}",
+            "[äöü€日本語한ea\u{301}]{1,8}",
             "[\t\u{8}\u{7}\r]",
             Just("\x1b[K".to_owned()),
             Just("\n".to_owned()),

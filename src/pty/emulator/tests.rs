@@ -15,7 +15,7 @@ enum Step {
 fn text() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         6 => "[a-z ]{1,30}",
-        2 => "[äöü€日本語한]{1,8}",
+        2 => "[äöü€日本語한ea]{1,8}",
         1 => Just("e\u{301}o\u{308}".to_owned()),
         1 => Just("\u{1F469}\u{200D}\u{1F4BB}".to_owned()),
         2 => "[a-z]{40,120}",
@@ -255,4 +255,24 @@ fn a_panic_in_the_emulator_costs_no_more_than_a_piece_of_output() {
     real.process(b"\x1b[2J\x1b[Hok");
     assert_eq!(real.parser.screen().contents(), "ok");
     assert_eq!(shown(&real).parser.screen().contents(), "ok");
+}
+
+#[test]
+fn output_may_be_cut_anywhere() {
+    const SIZE: Size = Size { cols: 20, rows: 5 };
+    let text = "öeü€a\u{1F469}b\u{301}é\u{1b}[1mäzß\u{1b}[0m".as_bytes();
+    let noise = b"\xf0\x9fA\xc3\xe0\x80\xc3\xb6e\xc3(\xbf\xbf\xbf\xbf\xe2\x82";
+    let output = [text, noise, text].concat();
+    let mut whole = Emulator::new(SIZE);
+    whole.process(&output);
+    for first in 0..output.len() {
+        for second in first..output.len() {
+            let mut cut = Emulator::new(SIZE);
+            for piece in [&output[..first], &output[first..second], &output[second..]] {
+                cut.process(piece);
+            }
+            let (whole, cut) = (whole.snapshot(), cut.snapshot());
+            assert!(whole == cut, "{first}, {second}: {}", cut.escape_ascii());
+        }
+    }
 }

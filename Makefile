@@ -87,15 +87,17 @@ nchan:
 	  echo "unpacking nginx and libnginx-mod-nchan (Debian packages) into $$ABBADO_TEST_PROGRAMS/nginx"; \
 	  apt-get update -q; mkdir -p "$$ABBADO_TEST_PROGRAMS/nginx"; cd "$$ABBADO_TEST_PROGRAMS/nginx"; \
 	  apt-get download -q nginx libnginx-mod-nchan; for package in *.deb; do dpkg -x "$$package" .; done; rm *.deb; }
+	@test -d /var/lib/nginx || { echo "making /var/lib/nginx, where nginx with nchan looks whatever it is configured to"; \
+	  mkdir -p /var/lib/nginx; }
 
 ## growth: what more events, readers and runs cost, as plots in docs/performance (about 5 minutes)
 growth: tools
 	$(CARGO) bench --locked --bench system -- growth
 
-## soak: SOAK_MINUTES of mixed load, and what grew meanwhile
+## soak: SOAK_MINUTES of mixed load, and what grew meanwhile; the clock is moved by a month at its end (test-faults)
 soak: tools
 	@echo "the soak takes $(SOAK_MINUTES) minutes"
-	$(CARGO) bench --locked --bench system -- soak --minutes $(SOAK_MINUTES)
+	$(CARGO) bench --locked --features test-faults --bench system -- soak --minutes $(SOAK_MINUTES)
 
 ## audit: licences, bans and sources of dependencies (needs cargo-deny, installed on first use)
 audit:

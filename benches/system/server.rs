@@ -22,12 +22,18 @@ pub struct Server {
 impl Server {
     /// Starts one over `folder`, and waits until it listens.
     pub fn start(folder: &Path) -> Self {
+        Self::start_with(folder, None)
+    }
+
+    /// The same, with a variable of the environment.
+    pub fn start_with(folder: &Path, variable: Option<(&str, &Path)>) -> Self {
         fs::create_dir_all(folder).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_abbado"))
             .args(["serve", "--bind", "127.0.0.1:0", "--data-dir"])
             .arg(folder.join("data"))
             .env("HOME", folder)
             .env("ABBADO_LOG", "error")
+            .envs(variable)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -56,6 +56,7 @@ pub fn run(bench: &Bench) {
     println!("{}", world.done());
     let grown = compare(&samples[1..]);
     let left = left(&server, &repo, &samples[0]);
+    let later = after_retention(server, &repo, &samples[0]);
     plot(bench, &samples[1..]);
     let names: Vec<_> = QUANTITIES
         .iter()
@@ -66,7 +67,7 @@ pub fn run(bench: &Bench) {
         .map(|it| json!([it.minutes, it.values]))
         .collect();
     let all = json!({"minutes": bench.minutes, "quantities": names, "samples": rows,
-                     "grown": grown, "left": left});
+                     "grown": grown, "left": left, "after retention": later});
     report::keep("soak", &all);
 }
 
@@ -145,6 +146,37 @@ fn left(server: &Server, repo: &Path, begun: &Sample) -> Value {
     });
     println!("left when everything was deleted: {left:#}");
     left
+}
+
+/// What the disk holds a month later, when the work of deleted runs is let go and git has
+/// collected it. The clock can be moved only in a build with `test-faults`.
+fn after_retention(server: Server, repo: &Path, begun: &Sample) -> Value {
+    if !cfg!(feature = "test-faults") {
+        println!("what is left a month later was not looked at: that needs the feature test-faults");
+        return Value::Null;
+    }
+    let folder = server.folder.clone();
+    server.stop();
+    let clock = folder.join("clock");
+    fs::write(&clock, (31_u64 * 24 * 60 * 60 * 1000).to_string()).unwrap();
+    let server = Server::start_with(&folder, Some(("ABBADO_CLOCK", &clock)));
+    let refs = || git_says(repo, &["for-each-ref", "refs/abbado"]).lines().count();
+    wait_for("end of what deleted runs left", || refs() == 0);
+    for arguments in [
+        &["reflog", "expire", "--expire=now", "--all"][..],
+        &["gc", "--quiet", "--prune=now"],
+    ] {
+        git_says(repo, arguments);
+    }
+    let after = sample::take(&server, repo, 0.0);
+    let row = |(at, quantity): (usize, &sample::Quantity)| {
+        let (before, after) = (begun.values[at], after.values[at]);
+        json!({"name": quantity.name, "unit": quantity.unit, "before": before, "after": after})
+    };
+    let disk = QUANTITIES.iter().enumerate();
+    let disk: Vec<Value> = disk.filter(|(_, it)| it.on_disk()).map(row).collect();
+    println!("the disk a month later: {:#}", json!(disk));
+    json!(disk)
 }
 
 /// A DELETE, which must be a success.

@@ -17,6 +17,13 @@ const fn quantity(name: &'static str, unit: &'static str, noise: f64) -> Quantit
     Quantity { name, unit, noise }
 }
 
+impl Quantity {
+    /// Whether it is room on the disk.
+    pub fn on_disk(&self) -> bool {
+        self.name.starts_with("data folder") || self.name == "repository"
+    }
+}
+
 /// In the order of a sample's values.
 pub const QUANTITIES: [Quantity; 8] = [
     quantity("resident memory (RSS)", "MB", 1.0),

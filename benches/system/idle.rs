@@ -3,13 +3,10 @@
 use crate::{
     Bench,
     report::{Figure, Goal},
-    server::{Server, kib_of, repository},
+    server::{Server, cpu_of, kib_of, repository},
     terminal::TmuxServer,
 };
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 const GROUP: &str = "idle";
 const TITLES: [&str; 2] = [
@@ -19,21 +16,9 @@ const TITLES: [&str; 2] = [
 const RUNS: usize = 50;
 const PROGRAM: [&str; 2] = ["sleep", "10000"];
 
-/// Processor time of all threads of these processes so far, in nanoseconds.
+/// Processor time of these processes so far, in nanoseconds.
 fn time_of(pids: &[u32]) -> f64 {
-    let of_thread = |task: fs::DirEntry| {
-        let text = fs::read_to_string(task.path().join("schedstat")).unwrap();
-        text.split_whitespace()
-            .next()
-            .unwrap()
-            .parse::<f64>()
-            .unwrap()
-    };
-    let of_process = |pid| {
-        let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-        tasks.map(|task| of_thread(task.unwrap())).sum::<f64>()
-    };
-    pids.iter().map(of_process).sum()
+    pids.iter().map(|pid| cpu_of(*pid).as_nanos() as f64).sum()
 }
 
 /// The proportional memory of one of these processes, in MB.

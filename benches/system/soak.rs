@@ -152,7 +152,9 @@ fn left(server: &Server, repo: &Path, begun: &Sample) -> Value {
 /// collected it. The clock can be moved only in a build with `test-faults`.
 fn after_retention(server: Server, repo: &Path, begun: &Sample) -> Value {
     if !cfg!(feature = "test-faults") {
-        println!("what is left a month later was not looked at: that needs the feature test-faults");
+        println!(
+            "what is left a month later was not looked at: that needs the feature test-faults"
+        );
         return Value::Null;
     }
     let folder = server.folder.clone();
@@ -160,7 +162,11 @@ fn after_retention(server: Server, repo: &Path, begun: &Sample) -> Value {
     let clock = folder.join("clock");
     fs::write(&clock, (31_u64 * 24 * 60 * 60 * 1000).to_string()).unwrap();
     let server = Server::start_with(&folder, Some(("ABBADO_CLOCK", &clock)));
-    let refs = || git_says(repo, &["for-each-ref", "refs/abbado"]).lines().count();
+    let refs = || {
+        git_says(repo, &["for-each-ref", "refs/abbado"])
+            .lines()
+            .count()
+    };
     wait_for("end of what deleted runs left", || refs() == 0);
     for arguments in [
         &["reflog", "expire", "--expire=now", "--all"][..],

@@ -139,9 +139,9 @@ impl<'a> World<'a> {
 /// Runs that write some files, or fail.
 fn short_runs(world: &World<'_>) {
     while !world.is_over() {
-        let mut client = world.client();
         for agent in [&world.short, &world.failing] {
             let run = world.server.run(agent);
+            let mut client = world.client();
             world.wait(&mut client, &run, &["completed", "failed"]);
             world.delete(&mut client, &run);
         }
@@ -151,8 +151,8 @@ fn short_runs(world: &World<'_>) {
 /// Runs that are ended from outside.
 fn cancelled_runs(world: &World<'_>) {
     while !world.is_over() {
-        let mut client = world.client();
         let run = world.server.run(&world.idle);
+        let mut client = world.client();
         world.wait(&mut client, &run, &["running"]);
         world.pause(Duration::from_millis(fastrand::u64(0..3_000)));
         world.cancel(&mut client, &run);
@@ -164,8 +164,8 @@ fn cancelled_runs(world: &World<'_>) {
 /// read for a while.
 fn floods(world: &World<'_>) {
     while !world.is_over() {
-        let mut client = world.client();
         let run = world.server.run(&world.flood);
+        let mut client = world.client();
         world.wait(&mut client, &run, &["running", "completed"]);
         std::thread::scope(|scope| {
             scope.spawn(|| view(world, &run, Duration::ZERO, PATIENCE));
@@ -202,8 +202,8 @@ fn view(world: &World<'_>, run: &str, late: Duration, stays: Duration) {
 fn hooks(world: &World<'_>) {
     let payload = payload();
     while !world.is_over() {
-        let mut client = world.client();
         let run = world.server.running(&world.idle);
+        let mut client = world.client();
         let path = format!("runs/{run}/hook");
         for _ in 0..HOOKS_A_RUN {
             let begun = Instant::now();

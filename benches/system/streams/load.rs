@@ -44,10 +44,12 @@ struct Publisher {
     answer: Vec<u8>,
 }
 
-/// Connected readers and publishers.
+/// Connected readers, and publishers once there is something to publish.
 pub struct Load {
     epoll: Epoll,
     readers: Vec<Reader>,
+    /// What is posted, each on a connection of its own.
+    posts: Vec<Vec<u8>>,
     publishers: Vec<Publisher>,
     buffer: Vec<u8>,
     /// What times in payloads count from.
@@ -60,29 +62,20 @@ pub struct Load {
 }
 
 impl Load {
-    /// Connects all; each reader has had the head of its answer.
+    /// Connects the readers; each has had the head of its answer.
     pub fn connect(side: &Side, readers: usize) -> Self {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap();
         let reader = |_| Reader::connect(side);
         let readers: Vec<Reader> = (0..readers).map(reader).collect();
-        let publisher = |request: &Vec<u8>| Publisher {
-            socket: connect(&side.address),
-            request: request.clone(),
-            answer: Vec::new(),
-        };
-        let publishers: Vec<Publisher> = side.posts.iter().map(publisher).collect();
-        let sockets = readers.iter().map(|reader| &reader.socket);
-        let sockets = sockets.chain(publishers.iter().map(|publisher| &publisher.socket));
-        for (number, socket) in sockets.enumerate() {
-            socket.set_nonblocking(true).unwrap();
-            let wanted = EpollEvent::new(EpollFlags::EPOLLIN, number as u64);
-            epoll.add(socket, wanted).unwrap();
+        for (number, reader) in readers.iter().enumerate() {
+            add(&epoll, &reader.socket, number);
         }
         Self {
             epoll,
             at_least: readers.len(),
             readers,
-            publishers,
+            posts: side.posts.clone(),
+            publishers: Vec::new(),
             buffer: vec![0; READ_LEN],
             start: Instant::now(),
             address: side.address.clone(),
@@ -98,8 +91,23 @@ impl Load {
         (count * self.readers.len()) as f64 / begun.elapsed().as_secs_f64()
     }
 
+    /// Connects the publishers, right before they speak: one that says nothing is cut off.
+    fn connect_publishers(&mut self) {
+        for request in std::mem::take(&mut self.posts) {
+            let socket = connect(&self.address);
+            let number = self.readers.len() + self.publishers.len();
+            add(&self.epoll, &socket, number);
+            self.publishers.push(Publisher {
+                socket,
+                request,
+                answer: Vec::new(),
+            });
+        }
+    }
+
     /// Publishes so many events.
     pub fn publish(&mut self, count: usize) {
+        self.connect_publishers();
         let (mut posted, goal) = (self.least, self.least + count);
         let mut idle: Vec<usize> = (0..self.publishers.len()).collect();
         while self.least < goal || idle.len() < self.publishers.len() {
@@ -117,11 +125,11 @@ impl Load {
         self.check(goal);
     }
 
-    /// Publishes `count` events at a steady rate: how long each took to each reader, in ms.
+    /// Publishes `count` events at a steady rate, on one connection: how long each took to each reader, in ms.
     pub fn paced(&mut self, count: usize, rate: usize) -> Vec<f64> {
         let (goal, start) = (self.least + count, self.start);
         let mut taken = Vec::with_capacity(count * self.readers.len());
-        let request = self.publishers[0].request.clone();
+        let request = self.posts[0].clone();
         let address = self.address.clone();
         std::thread::scope(|scope| {
             scope.spawn(move || pace(&address, request, count, rate, start));
@@ -189,6 +197,13 @@ impl Load {
             }
         }
     }
+}
+
+/// Has a socket looked at, by this number.
+fn add(epoll: &Epoll, socket: &TcpStream, number: usize) {
+    socket.set_nonblocking(true).unwrap();
+    let wanted = EpollEvent::new(EpollFlags::EPOLLIN, number as u64);
+    epoll.add(socket, wanted).unwrap();
 }
 
 impl Reader {

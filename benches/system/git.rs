@@ -1,4 +1,8 @@
 //! Worktrees and diffs on large repositories, beside the user's own `git`.
+//!
+//! No worktree is removed before the end, so that 14 GB of disk are needed: for minutes ext4 does not use
+//! inodes of deleted files again, and looks through all of them for each new file
+//! (`recently_deleted`), so that a checkout after the removal of another takes up to ten times as long.
 
 mod diff;
 mod runs;

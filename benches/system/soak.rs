@@ -11,7 +11,7 @@ use crate::{
     Bench,
     plot::{Panel, draw},
     report::{self, quantile},
-    server::{Client, Server, git_says, repository, wait_for},
+    server::{Server, git_says, repository, wait_for},
 };
 use sample::{QUANTITIES, Sample};
 use serde_json::{Value, json};
@@ -183,10 +183,4 @@ fn after_retention(server: Server, repo: &Path, begun: &Sample) -> Value {
     let disk: Vec<Value> = disk.filter(|(_, it)| it.on_disk()).map(row).collect();
     println!("the disk a month later: {:#}", json!(disk));
     json!(disk)
-}
-
-/// A DELETE, which must be a success.
-fn delete(client: &mut Client, address: &str, path: &str) {
-    let request = format!("DELETE /api/{path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
-    client.exchange(request.as_bytes());
 }

@@ -12,7 +12,7 @@ mod wire;
 use crate::{
     Bench,
     report::{Figure, Goal, quantile},
-    server::{Server, cpu_of, repository, request_of, wait_for},
+    server::{Server, repository, request_of, wait_for},
 };
 use load::{Load, Side};
 use nchan::Nchan;
@@ -53,28 +53,7 @@ pub fn figures(bench: &Bench) -> Vec<Figure> {
             figure.beside("SQLite, in id order", Goal::AtLeast(0.1)),
         ));
     }
-    figures.extend(growth(bench, "a delivery", "readers", growth_of_readers));
-    figures.extend(growth(bench, "a hook", "events in the log", growth_of_log));
     figures
-}
-
-/// A growth as figures, one a point.
-fn growth(
-    bench: &Bench,
-    what: &str,
-    of: &str,
-    points: fn(&Bench) -> Vec<(f64, f64)>,
-) -> Vec<Figure> {
-    let name = format!("server CPU {what} by {of}");
-    if !bench.wants(GROUP, &name) {
-        return Vec::new();
-    }
-    let figure = |(at, taken): (f64, f64)| {
-        let mut figure = Figure::new(GROUP, format!("{name}: {at}"), "us");
-        figure.round(taken, []);
-        figure
-    };
-    points(bench).into_iter().map(figure).collect()
 }
 
 /// Our server with live runs.
@@ -89,12 +68,8 @@ impl Ours {
         let repo = folder.join("repo");
         repository(&repo, 1);
         let agent = server.agent(&repo, &["sleep", "1000"]);
-        Self::with_runs(bench, server, &agent)
-    }
-
-    fn with_runs(bench: &Bench, server: Server, agent: &str) -> Self {
         let runs: Vec<String> = (0..bench.count(RUNS, 4))
-            .map(|_| server.run(agent))
+            .map(|_| server.run(&agent))
             .collect();
         for run in &runs {
             server.wait_status(run, "running");
@@ -205,14 +180,14 @@ fn paced(bench: &Bench, both: &Both, readers: usize, title: String) -> [Figure; 
 
 fn replay(bench: &Bench, mut figure: Figure) -> Figure {
     let folder = bench.folder.join("replay");
-    let (server, _) = fill::server(&folder, bench.count(100_000, 1000));
+    let server = fill::server(&folder, bench.count(100_000, 1000));
     let last = server.get("events/head")["last_event_id"].as_i64().unwrap();
     for _ in 0..bench.rounds {
         let mine = replayed(&server, last);
         figure.round(mine, [fill::scan(&fill::database(&folder))]);
     }
     drop(server);
-    fill::clear(&folder);
+    std::fs::remove_dir_all(&folder).unwrap();
     figure
 }
 
@@ -228,50 +203,6 @@ fn replayed(server: &Server, last: i64) -> f64 {
         events.take(&buffer[..length], &mut |_| {});
     }
     last as f64 / begun.elapsed().as_secs_f64()
-}
-
-/// Readers, and the server's processor time in µs for each event that each of them gets. What the
-/// same hooks cost without a reader is taken off.
-pub fn growth_of_readers(bench: &Bench) -> Vec<(f64, f64)> {
-    allow_open_files();
-    let ours = Ours::start(bench, &bench.folder.join("growing-readers"));
-    let hooks = bench.count(20_000, 100);
-    let hook = cpu_us(&ours.server, || {
-        Load::connect(&ours.side(), 0).publish(hooks);
-    }) / hooks as f64;
-    let point = |readers: usize| {
-        ours.wait_readers(0);
-        let events = bench.count(600_000, 1000) / readers;
-        let mut load = Load::connect(&ours.side(), readers);
-        load.publish(events / 10);
-        let taken = cpu_us(&ours.server, || load.publish(events)) - hook * events as f64;
-        (readers as f64, taken / (events * readers) as f64)
-    };
-    [10, 30, 100, 300, 1000].map(point).to_vec()
-}
-
-/// Events in the log, and the server's processor time in µs for each further hook.
-pub fn growth_of_log(bench: &Bench) -> Vec<(f64, f64)> {
-    let point = |events: usize| {
-        let folder = bench.folder.join(format!("log{events}"));
-        let (server, agent) = fill::server(&folder, bench.count(events, events / 100));
-        let ours = Ours::with_runs(bench, server, &agent);
-        let hooks = bench.count(20_000, 100);
-        let mut load = Load::connect(&ours.side(), 0);
-        load.publish(hooks / 10);
-        let taken = cpu_us(&ours.server, || load.publish(hooks));
-        drop(ours);
-        fill::clear(&folder);
-        (events as f64, taken / hooks as f64)
-    };
-    [1_000, 10_000, 100_000, 1_000_000].map(point).to_vec()
-}
-
-/// Processor time that a server spends on something, in µs.
-fn cpu_us(server: &Server, work: impl FnOnce()) -> f64 {
-    let before = cpu_of(server.pid());
-    work();
-    (cpu_of(server.pid()) - before).as_secs_f64() * 1e6
 }
 
 /// A connection is a file, and 1,024 of them are often the limit.

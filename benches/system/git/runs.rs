@@ -38,6 +38,8 @@ struct World {
     agent: String,
     /// Where the programs write.
     began: PathBuf,
+    /// Worktrees of the peer so far.
+    peers: AtomicUsize,
 }
 
 impl World {
@@ -57,6 +59,7 @@ impl World {
             repo,
             agent,
             began,
+            peers: AtomicUsize::new(0),
         }
     }
 
@@ -68,48 +71,28 @@ impl World {
         Duration::from_nanos(nanos.trim().parse().unwrap())
     }
 
-    /// From the request to the start of the program; the run is gone afterwards.
+    /// From the request to the start of the program, and its end.
     fn start(&self) -> f64 {
         nix::unistd::sync();
         let begun = now();
         let run = self.server.run(&self.agent);
         let took = seconds(self.began(&run) - begun);
-        self.delete(&run);
+        self.server.wait_status(&run, "completed");
         took
     }
 
-    /// Waits for the end of a run and deletes it.
-    fn delete(&self, run: &str) {
-        self.server.wait_status(run, "completed");
-        self.server.client().delete(&format!("runs/{run}"));
-    }
-
-    /// The peer: a worktree with a branch of its own; it is gone afterwards.
+    /// The peer: a worktree with a branch of its own.
     fn add(&self, settings: &[&str]) -> f64 {
-        let (took, name) = settled(|| self.add_one(settings, 0));
-        self.remove(&name);
-        took
+        settled(|| self.add_one(settings)).0
     }
 
-    fn add_one(&self, settings: &[&str], number: usize) -> String {
-        let name = format!("peer{number}");
-        let path = self.peer(&name);
+    fn add_one(&self, settings: &[&str]) {
+        let name = format!("peer{}", self.peers.fetch_add(1, Ordering::SeqCst));
+        // In the file system of the runs' worktrees.
+        let path = self.server.folder.join(&name);
         let path = path.to_str().unwrap();
         let add = ["worktree", "add", "-q", "-b", &name, path];
         git(&self.repo, &[settings, &add].concat());
-        name
-    }
-
-    fn remove(&self, name: &str) {
-        let path = self.peer(name);
-        let remove = ["worktree", "remove", "--force", path.to_str().unwrap()];
-        git(&self.repo, &remove);
-        git(&self.repo, &["branch", "-q", "-D", name]);
-    }
-
-    /// In the file system of the runs' worktrees.
-    fn peer(&self, name: &str) -> PathBuf {
-        self.server.folder.join(name)
     }
 
     /// Asks for spare worktrees, and waits until one is ready.
@@ -212,14 +195,13 @@ fn add_all(world: &World) -> f64 {
         std::thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
-                    while let number @ 0..RUNS = next.fetch_add(1, Ordering::SeqCst) {
-                        world.add_one(&[], number);
+                    while next.fetch_add(1, Ordering::SeqCst) < RUNS {
+                        world.add_one(&[]);
                     }
                 });
             }
         });
     });
-    (0..RUNS).for_each(|number| world.remove(&format!("peer{number}")));
     took
 }
 
@@ -248,7 +230,9 @@ fn run_all(world: &World) -> (f64, Vec<f64>) {
         (last, health.join().unwrap())
     });
     let runs = runs.into_inner().unwrap();
-    runs.iter().for_each(|run| world.delete(run));
+    for run in &runs {
+        world.server.wait_status(run, "completed");
+    }
     (seconds(last - begun), answers)
 }
 

@@ -1,6 +1,5 @@
 //! The kinds of load, each on a thread of its own until it is over. What each makes it deletes.
 
-use super::delete;
 use crate::{
     hooks::payload,
     server::{Client, Server},
@@ -126,7 +125,7 @@ impl<'a> World<'a> {
     /// Has a run's numbers told, and deletes it.
     fn delete(&self, client: &mut Client, run: &str) {
         client.get(&format!("runs/{run}/diff-stats"));
-        delete(client, &self.server.address, &format!("runs/{run}"));
+        client.delete(&format!("runs/{run}"));
         self.runs.fetch_add(1, Ordering::Relaxed);
     }
 

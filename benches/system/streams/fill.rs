@@ -4,7 +4,6 @@ use crate::server::{Server, repository};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use std::{
-    fs,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -19,7 +18,7 @@ pub fn hook() -> Vec<u8> {
 }
 
 /// A server over `folder` whose log has `count` events more than its first run gave it.
-pub fn server(folder: &Path, count: usize) -> (Server, String) {
+pub fn server(folder: &Path, count: usize) -> Server {
     let server = Server::start(folder);
     let repo = folder.join("repo");
     repository(&repo, 1);
@@ -30,7 +29,7 @@ pub fn server(folder: &Path, count: usize) -> (Server, String) {
     server.wait_status(&run, "cancelled");
     server.stop();
     fill(&database(folder), count);
-    (Server::start(folder), agent)
+    Server::start(folder)
 }
 
 /// Where a server over this folder has its log.
@@ -91,9 +90,4 @@ pub fn scan(database: &Path) -> f64 {
     }
     std::hint::black_box(sum);
     f64::from(count) / begun.elapsed().as_secs_f64()
-}
-
-/// Removes what a server left.
-pub fn clear(folder: &Path) {
-    fs::remove_dir_all(folder).unwrap();
 }

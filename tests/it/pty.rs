@@ -172,6 +172,22 @@ fn a_run_goes_on_without_a_server_and_is_found_again() {
 }
 
 #[test]
+fn an_ended_holder_goes_with_its_folder() {
+    block_on(async {
+        let run = Run::new();
+        drop(run.launch("exit 3").await);
+        let holder = run.holder_pid();
+        let exit = run.path().join("exit.json");
+        until("the exit is on disk", || exit.exists()).await;
+        // It waits for a server that hears of the exit, longer than it waits between two looks.
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        assert!(support::exists(holder));
+        std::fs::remove_dir_all(run.path()).unwrap();
+        until("the holder is gone", || !support::exists(holder)).await;
+    });
+}
+
+#[test]
 fn an_ephemeral_terminal_ends_with_its_server() {
     block_on(async {
         let run = Run::new();

@@ -1,7 +1,7 @@
 //! From the running CLI to the end of the holder: one thread, one list of causes.
 //!
 //! Running → ending (SIGTERM, after the grace SIGKILL, until no child is left) → reported
-//! (`exit.json`, then the frame) → acknowledged → gone.
+//! (`exit.json`, then the frame) → acknowledged, or nowhere to be found any more → gone.
 
 use std::collections::HashSet;
 use std::io;
@@ -26,6 +26,8 @@ const SCREEN_WAIT: Duration = Duration::from_secs(20);
 /// Between two tries to write `exit.json` on a full disk, and how long to go on before telling.
 const WRITE_AGAIN: Duration = Duration::from_millis(500);
 const WRITE_WAIT: Duration = Duration::from_secs(10);
+/// How often one that waits for the acknowledgement looks whether its folder is still there.
+const FOLDER_LOOK: Duration = Duration::from_secs(5);
 /// How long viewers may take to read the end after the acknowledgement.
 const FAREWELL_WAIT: Duration = Duration::from_secs(2);
 /// How long an ephemeral terminal waits for its server to connect.
@@ -109,9 +111,13 @@ impl Lifecycle {
         }
         self.shared.update(|state| state.exit = Some(exit));
         while !self.released {
-            match self.inbox.recv() {
+            match self.inbox.recv_timeout(FOLDER_LOOK) {
                 Ok(event) => self.released |= releases(&event, self.spec.ephemeral),
-                Err(_) => break,
+                // Without it no server finds us, or what we have to tell.
+                Err(RecvTimeoutError::Timeout) => {
+                    self.released |= matches!(self.spec.run_dir.try_exists(), Ok(false));
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         self.shared.update(|state| state.closing = true);

@@ -6,7 +6,7 @@
 use super::{GitError, place::Place, program::line, repository};
 use crate::domain::RunId;
 use git2::{Oid, Repository};
-use std::path::Path;
+use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::Path};
 
 /// Author and committer of the commits that keep something.
 const AUTHOR: (&str, &str) = ("abbado", "abbado@localhost");
@@ -148,11 +148,27 @@ pub(super) fn delete_refs(
     // All are read before the first goes: the listing must not run over a changing folder.
     let mut found: Vec<_> = listed.collect::<Result<_, _>>().map_err(failed())?;
     found.sort_by_key(|reference| last.is_some_and(|it| reference.name_bytes() == it.as_bytes()));
-    let count = found.len();
-    for mut reference in found {
+    for reference in &mut found {
         reference.delete().map_err(failed())?;
     }
-    Ok(count)
+    for reference in &found {
+        let name = Path::new(OsStr::from_bytes(reference.name_bytes()));
+        remove_empty_folders(repository.commondir(), name, Path::new(prefix));
+    }
+    Ok(found.len())
+}
+
+/// Removes the folders of a ref that is gone, up to the one that `prefix` names: libgit2 leaves them
+/// but for branches and tags, and each listing of refs would look into them for ever.
+fn remove_empty_folders(common_dir: &Path, name: &Path, prefix: &Path) {
+    let folders = name.ancestors().skip(1);
+    let ours = folders.take_while(|folder| folder.starts_with(prefix));
+    // One that still holds something stays, and so do those above it.
+    for folder in ours {
+        if fs::remove_dir(common_dir.join(folder)).is_err() {
+            return;
+        }
+    }
 }
 
 /// What the names of all refs of deleted runs begin with.

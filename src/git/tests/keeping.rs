@@ -33,6 +33,8 @@ fn a_deleted_runs_work_is_kept() {
     assert!(delete_branch(&repo, BRANCH).unwrap());
     assert_eq!(drop_checkpoints(&repo, RUN).unwrap(), 2);
     assert_eq!(drop_checkpoints(&repo, RUN).unwrap(), 0);
+    let hidden = repo.join(".git/refs/abbado");
+    assert!(!hidden.join(format!("checkpoints/{RUN}")).exists());
     git(&repo, &["gc", "-q", "--prune=now"]);
     assert_eq!(
         refs(&repo),
@@ -108,7 +110,10 @@ fn what_a_deleted_run_left_goes_when_it_is_old() {
     assert_eq!(prune_deleted(&repo, before).unwrap(), 0);
     assert_eq!(deleted_runs(&repo).unwrap(), listed);
     let later = before + chrono::TimeDelta::seconds(60);
+    let folder = repo.join(format!(".git/refs/abbado/deleted/{RUN}"));
+    assert!(folder.exists());
     assert_eq!(prune_deleted(&repo, later).unwrap(), 1);
+    assert!(!folder.exists());
     let branch = format!("refs/heads/{BRANCH}");
     assert_eq!(refs(&repo), [other, &branch, "refs/heads/main"]);
     assert_eq!(prune_deleted(&repo, later).unwrap(), 0);

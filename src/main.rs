@@ -8,11 +8,6 @@ use abbado::{
 use lexopt::ValueExt;
 use std::{io::Write, process::ExitCode};
 
-/// Events are made on one thread and freed on another, which glibc's allocator pays for with locks:
-/// docs/decisions/0018.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const USAGE: &str = "\
 usage: abbado [serve] [--bind ADDR:PORT] [--data-dir DIR]   run the server (default)
        abbado demo                                          a scratch run from start to end

@@ -81,10 +81,6 @@ pub enum Probe {
     },
 }
 
-/// Has the allocator (mimalloc) take memory as it is used: a holder needs little, there may be
-/// hundreds, and huge pages would make each of them 10 MB. The CLI gets an environment of its own.
-const ALLOCATOR_SMALL: (&str, &str) = ("MIMALLOC_ARENA_EAGER_COMMIT", "0");
-
 /// Starts `program holder` for a run and connects to it. The holder outlives this process; a
 /// dropped future leaves it to be found by [`probe`].
 ///
@@ -93,7 +89,6 @@ const ALLOCATOR_SMALL: (&str, &str) = ("MIMALLOC_ARENA_EAGER_COMMIT", "0");
 pub async fn launch(program: &Path, spec: &LaunchSpec) -> Result<Session, LaunchError> {
     let mut child = Command::new(program)
         .arg("holder")
-        .env(ALLOCATOR_SMALL.0, ALLOCATOR_SMALL.1)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(holder_log(&spec.run_dir)?)

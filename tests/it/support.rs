@@ -357,6 +357,17 @@ impl Server {
             .clone()
     }
 
+    /// Numbers of the run's hooks that became `hook.received`, as the log has them.
+    pub fn hook_numbers(&self, run: &str) -> Vec<u64> {
+        let events = self.events(run);
+        let hooks = events
+            .iter()
+            .filter(|event| event["event_type"] == "hook.received");
+        hooks
+            .filter_map(|hook| hook["payload"]["payload"]["number"].as_u64())
+            .collect()
+    }
+
     pub fn types(&self, run: &str) -> Vec<String> {
         self.events(run)
             .iter()

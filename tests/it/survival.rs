@@ -33,13 +33,7 @@ impl Run {
 
     /// Numbers of its hooks, as the log has them.
     fn numbers(&self, server: &Server) -> Vec<u64> {
-        let events = server.events(&self.id);
-        let hooks = events
-            .iter()
-            .filter(|event| event["event_type"] == "hook.received");
-        hooks
-            .filter_map(|hook| hook["payload"]["payload"]["number"].as_u64())
-            .collect()
+        server.hook_numbers(&self.id)
     }
 }
 

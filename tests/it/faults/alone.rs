@@ -1,7 +1,7 @@
 //! A holder that no server looks after for long: much output, many hooks.
 
 use super::in_order;
-use crate::support::{PATIENCE, Server, World, lock_owner, pause, wait_for};
+use crate::support::{PATIENCE, World, lock_owner, pause, wait_for};
 use serde_json::json;
 use std::{
     os::unix::fs::MetadataExt,
@@ -61,16 +61,6 @@ fn script() -> String {
     )
 }
 
-fn numbers(server: &Server, run: &str) -> Vec<u64> {
-    let events = server.events(run);
-    let hooks = events
-        .iter()
-        .filter(|event| event["event_type"] == "hook.received");
-    hooks
-        .filter_map(|hook| hook["payload"]["payload"]["number"].as_u64())
-        .collect()
-}
-
 #[test]
 fn a_holder_alone_stays_small_and_nothing_it_was_told_is_lost() {
     let world = World::new();
@@ -105,7 +95,7 @@ fn a_holder_alone_stays_small_and_nothing_it_was_told_is_lost() {
     let server = world.serve_with(&env);
     std::fs::write(worktree.join("end"), "").unwrap();
     server.wait_status(&run, "completed");
-    assert_eq!(numbers(&server, &run), (1..=HOOKS).collect::<Vec<_>>());
+    assert_eq!(server.hook_numbers(&run), (1..=HOOKS).collect::<Vec<_>>());
     in_order(&server.events(&run));
     let spool = std::fs::read_dir(run_dir.join("spool")).unwrap();
     assert_eq!(spool.count(), 0, "the spool is taken in");

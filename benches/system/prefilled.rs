@@ -24,6 +24,7 @@ struct Pattern {
     id: Uuid,
     events: Vec<Event>,
     view: String,
+    head: String,
     last_sequence: i64,
     created_at: i64,
     folder: PathBuf,
@@ -78,17 +79,18 @@ fn pattern(folder: &Path) -> Pattern {
         })
     });
     let events = events.unwrap().map(Result::unwrap).collect();
-    let (view, last_sequence, created_at) = connection
+    let (view, head, last_sequence, created_at) = connection
         .query_row(
-            "SELECT view, last_sequence, created_at FROM runs",
+            "SELECT view, document, document ->> 'last_sequence', created_at FROM runs, run_heads",
             [],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
         )
         .unwrap();
     Pattern {
         id: run.parse().unwrap(),
         events,
         view,
+        head,
         last_sequence,
         created_at,
         folder: run_folder,
@@ -138,14 +140,20 @@ fn rows(transaction: &Transaction<'_>, pattern: &Pattern, id: Uuid, events_each:
     }
     let (old, new) = (pattern.last_sequence, pattern.last_sequence + more as i64);
     let last = |of| format!("\"last_sequence\":{of}");
-    let view = of(&pattern.view, pattern.id, id).replace(&last(old), &last(new));
+    let head = pattern.head.replace(&last(old), &last(new));
+    transaction
+        .prepare_cached("INSERT INTO run_heads VALUES (?1, ?2)")
+        .unwrap()
+        .execute(params![id.as_bytes(), head])
+        .unwrap();
+    let view = of(&pattern.view, pattern.id, id);
     transaction
         .prepare_cached(
             "INSERT INTO runs SELECT ?1, project_id, agent_id, status, live, process_alive,
-               created_at, ?2, ?3, tasks, queue FROM runs WHERE id = ?4",
+               created_at, ?2, tasks, queue FROM runs WHERE id = ?3",
         )
         .unwrap()
-        .execute(params![id.as_bytes(), new, view, pattern.id.as_bytes()])
+        .execute(params![id.as_bytes(), view, pattern.id.as_bytes()])
         .unwrap();
 }
 

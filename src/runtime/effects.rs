@@ -129,7 +129,7 @@ impl RunActor {
     {
         let Some(run) = &self.ledger.run else { return };
         let beside = Beside {
-            run: run.clone(),
+            run: run.as_ref().clone(),
             shared: Arc::clone(&self.shared),
             registry: self.registry.clone(),
             actor: context.address(),

@@ -16,9 +16,9 @@ use crate::{
     cli::{self, Adapter},
     domain::{
         RunId, Secrets, Time,
-        run::{Command, Effect, Event, Run, decide, effect, event::StopBy},
+        run::{Command, Effect, Event, Run, decide, effect, event::StopBy, view},
     },
-    store::{self, Append, RunRow, StoreError, Stored},
+    store::{self, Append, RunRest, RunRow, StoreError, Stored},
 };
 use std::{
     collections::{HashSet, VecDeque},
@@ -34,7 +34,9 @@ use uuid::Uuid;
 pub(super) struct Ledger {
     pub id: RunId,
     /// None until `run.created` is applied.
-    pub run: Option<Run>,
+    pub run: Option<Box<Run>>,
+    /// What the writer was given of its row, but the head.
+    rest: Option<Arc<RunRest>>,
     /// Read by the registry: a process is alive or wanted.
     live: Arc<AtomicBool>,
     /// The caller of continue whose message is being typed.
@@ -116,7 +118,8 @@ impl Ledger {
     pub fn new(id: RunId, run: Option<Run>, live: Arc<AtomicBool>) -> Self {
         Self {
             id,
-            run,
+            run: run.map(Box::new),
+            rest: None,
             live,
             waiting: None,
             stop_waiters: Vec::new(),
@@ -232,7 +235,7 @@ impl Ledger {
             Ok(events) if events.is_empty() => {
                 let view = || {
                     let part = along.shown.of(run);
-                    Ok(part.unwrap_or_else(|| RunRow::of(run).view().to_owned()))
+                    Ok(part.unwrap_or_else(|| view::run(run)))
                 };
                 let echo = Echo {
                     behind: self.pending,
@@ -280,7 +283,8 @@ impl Ledger {
         let typed = self.run.as_ref().and_then(|run| run.outbox.typing.clone());
         let run = self.apply(&applied, at)?;
         crate::fault::point("run.after_apply");
-        let (effects, row) = (effect::after(&run, &applied), RunRow::of(&run));
+        let effects = effect::after(&run, &applied);
+        let row = RunRow::since(&run, &mut self.rest);
         let settled = self.settle(&applied);
         let stopped = stopping && run.stop.is_none();
         let request = Self::request_done(typed, &applied);
@@ -289,7 +293,7 @@ impl Ledger {
             || settled.is_some()
             || (stopped && !self.stop_waiters.is_empty());
         let view = if wanted {
-            row.view().to_owned()
+            view::run(&run)
         } else {
             String::new()
         };
@@ -334,13 +338,13 @@ impl Ledger {
     }
 
     /// Takes the run out, with these events folded.
-    fn apply(&mut self, events: &[Event], at: Time) -> Result<Run, StoreError> {
+    fn apply(&mut self, events: &[Event], at: Time) -> Result<Box<Run>, StoreError> {
         let mut rest = events.iter();
         let mut run = match (self.run.take(), events.first()) {
             (Some(run), _) => run,
             (None, Some(Event::RunCreated(created))) => {
                 rest.next();
-                Run::create(self.id, created, at)
+                Box::new(Run::create(self.id, created, at))
             }
             (None, _) => return Err(StoreError::Missing),
         };

@@ -232,7 +232,7 @@ impl Handler<Now> for RunActor {
     type Result = Option<Box<Run>>;
 
     fn handle(&mut self, _: Now, _: &mut Self::Context) -> Self::Result {
-        self.ledger.run.clone().map(Box::new)
+        self.ledger.run.clone()
     }
 }
 

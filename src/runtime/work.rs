@@ -65,7 +65,7 @@ impl Handler<Admit> for RunActor {
     fn handle(&mut self, Admit(kind): Admit, _: &mut Self::Context) -> Self::Result {
         let run = self.ledger.run.as_ref().ok_or(AskError::UnknownRun)?;
         admit(run, kind)?;
-        Ok(Box::new(run.clone()))
+        Ok(run.clone())
     }
 }
 

@@ -17,6 +17,7 @@ const STEPS: &[&str] = &[
     include_str!("../../schema/0003_queue.sql"),
     include_str!("../../schema/0004_run_secrets.sql"),
     include_str!("../../schema/0005_spare_worktrees.sql"),
+    include_str!("../../schema/0006_run_heads.sql"),
 ];
 
 /// Pages of the WAL (4 KiB each) at which they are copied into the database.
@@ -192,6 +193,30 @@ mod tests {
         let rows = query.query_map([], |row| row.get::<_, String>(0)).unwrap();
         let rows: Vec<String> = rows.map(Result::unwrap).collect();
         assert_eq!(rows, answers.map(|(_, masked)| masked.to_owned()));
+    }
+
+    #[test]
+    fn runs_of_old_rows_are_shown_as_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::of(folder.path());
+        let old = Connection::open(location.path()).unwrap();
+        for step in &STEPS[..5] {
+            old.execute_batch(step).unwrap();
+        }
+        old.pragma_update(None, "user_version", 5).unwrap();
+        let shown = r#"{"id":"a","task":"é \" /","updated_at":"2026-01-02T03:04:05.678Z","cost_usd":0.1,"model":null,"activity":{"what":"tool \"Bash\"","since":"2026-01-02T03:04:05.000Z"},"work":"nothing","last_sequence":7}"#;
+        let id = uuid::Uuid::from_u128(1);
+        old.execute(
+            "INSERT INTO runs VALUES (?1, x'00', x'00', 'running', 1, 1, 5, 7, ?2, '[]', '[]')",
+            rusqlite::params![id.as_bytes(), shown],
+        )
+        .unwrap();
+        drop(old);
+        drop(open(&location).unwrap());
+        let reader = super::super::Reader::open(&location).unwrap();
+        let view = reader.run_view(crate::domain::RunId(id)).unwrap().unwrap();
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(&view), value(shown));
     }
 
     #[test]

@@ -6,26 +6,31 @@ use crate::domain::{
     run::{Event, Run, state::Process, view},
 };
 use rusqlite::{Connection, params};
+use std::sync::Arc;
 
-/// A run's row of the projection.
+/// A run's row of the projection: what each event changes, and the rest where it changed.
 #[derive(Debug, Clone)]
 pub struct RunRow {
+    head: String,
+    rest: Option<Arc<RunRest>>,
+}
+
+/// What few events change of a run's row.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RunRest {
     project_id: uuid::Uuid,
     agent_id: uuid::Uuid,
     status: &'static str,
     live: bool,
     process_alive: bool,
     created_at: i64,
-    last_sequence: u64,
-    view: String,
+    body: String,
     tasks: String,
     queue: String,
 }
 
-impl RunRow {
-    /// The row of a run as it is now.
-    #[must_use]
-    pub fn of(run: &Run) -> Self {
+impl RunRest {
+    fn of(run: &Run) -> Self {
         Self {
             project_id: run.created.project_id.0,
             agent_id: run.created.agent_id.0,
@@ -33,17 +38,40 @@ impl RunRow {
             live: run.needs_recovery(),
             process_alive: matches!(run.process, Process::Launching | Process::Alive { .. }),
             created_at: run.created_at.timestamp_millis(),
-            last_sequence: run.last_sequence,
-            view: view::run(run),
+            body: view::body(run),
             tasks: view::tasks(run),
             queue: view::queue(run),
         }
     }
+}
 
-    /// The API's JSON of the run.
+impl RunRow {
+    /// The whole row of a run as it is now.
     #[must_use]
-    pub fn view(&self) -> &str {
-        &self.view
+    pub fn of(run: &Run) -> Self {
+        Self::since(run, &mut None)
+    }
+
+    /// The row of a run as it is now, with what changed since the `last` one, which this is then.
+    #[must_use]
+    pub fn since(run: &Run, last: &mut Option<Arc<RunRest>>) -> Self {
+        let rest = RunRest::of(run);
+        let rest = (last.as_deref() != Some(&rest)).then(|| Arc::new(rest));
+        if rest.is_some() {
+            last.clone_from(&rest);
+        }
+        Self {
+            head: view::head(run),
+            rest,
+        }
+    }
+
+    /// This row, and the next one of the same run over it.
+    pub(super) fn follow(&mut self, next: Self) {
+        self.head = next.head;
+        if next.rest.is_some() {
+            self.rest = next.rest;
+        }
     }
 }
 
@@ -51,32 +79,51 @@ impl RunRow {
 pub(super) fn write(connection: &Connection, id: RunId, row: &RunRow) -> Result<(), StoreError> {
     connection
         .prepare_cached(
+            "INSERT INTO run_heads (run_id, document) VALUES (?1, ?2)
+             ON CONFLICT (run_id) DO UPDATE SET document = ?2",
+        )?
+        .execute(params![id.0.as_bytes(), row.head])?;
+    let Some(rest) = &row.rest else {
+        return Ok(());
+    };
+    connection
+        .prepare_cached(
             "INSERT INTO runs (id, project_id, agent_id, status, live, process_alive, created_at,
-                               last_sequence, view, tasks, queue)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+                               view, tasks, queue)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
              ON CONFLICT (id) DO UPDATE SET status = ?4, live = ?5, process_alive = ?6,
-                               last_sequence = ?8, view = ?9, tasks = ?10, queue = ?11",
+                               view = ?8, tasks = ?9, queue = ?10",
         )?
         .execute(params![
             id.0.as_bytes(),
-            row.project_id.as_bytes(),
-            row.agent_id.as_bytes(),
-            row.status,
-            row.live,
-            row.process_alive,
-            row.created_at,
-            row.last_sequence,
-            row.view,
-            row.tasks,
-            row.queue,
+            rest.project_id.as_bytes(),
+            rest.agent_id.as_bytes(),
+            rest.status,
+            rest.live,
+            rest.process_alive,
+            rest.created_at,
+            rest.body,
+            rest.tasks,
+            rest.queue,
         ])?;
+    Ok(())
+}
+
+/// Takes a row away.
+pub(super) fn remove(connection: &Connection, id: RunId) -> Result<(), StoreError> {
+    for sql in [
+        "DELETE FROM runs WHERE id = ?1",
+        "DELETE FROM run_heads WHERE run_id = ?1",
+    ] {
+        connection.prepare_cached(sql)?.execute([id.0.as_bytes()])?;
+    }
     Ok(())
 }
 
 /// Makes all rows again from the log, in one transaction. Returns the number of runs.
 pub(super) fn rebuild(connection: &mut Connection) -> Result<usize, StoreError> {
     let transaction = connection.transaction()?;
-    transaction.execute("DELETE FROM runs", [])?;
+    transaction.execute_batch("DELETE FROM runs; DELETE FROM run_heads")?;
     let ids = reader::run_ids_in_log(&transaction)?;
     let mut count = 0;
     for id in ids {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::domain::{
     AgentId, EventId, ProjectId, RunId, Time,
-    run::{Run, Status},
+    run::{Run, Status, view},
 };
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
@@ -90,7 +90,12 @@ impl Reader {
     /// # Errors
     /// When the database fails.
     pub fn run_view(&self, id: RunId) -> Result<Option<String>, StoreError> {
-        self.run_column(id, "SELECT view FROM runs WHERE id = ?1")
+        self.with(|connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT view, document FROM runs JOIN run_heads ON run_id = id WHERE id = ?1",
+            )?;
+            Ok(query.query_row([id.0.as_bytes()], view_at).optional()?)
+        })
     }
 
     /// The run's waiting messages as the API shows them; nothing for an unknown run.
@@ -135,7 +140,7 @@ impl Reader {
     pub fn runs(&self, filter: &RunFilter) -> Result<Vec<String>, StoreError> {
         self.with(|connection| {
             let mut query = connection.prepare_cached(
-                "SELECT view FROM runs
+                "SELECT view, document FROM runs JOIN run_heads ON run_id = id
                  WHERE (?1 IS NULL OR project_id = ?1) AND (?2 IS NULL OR agent_id = ?2)
                    AND (?3 IS NULL OR status = ?3)
                    AND (?4 IS NULL OR (created_at, id) <
@@ -152,7 +157,7 @@ impl Reader {
                         .limit
                         .map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX)),
                 ],
-                |row| row.get(0),
+                view_at,
             )?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
@@ -351,6 +356,12 @@ pub(super) fn run_ids_in_log(connection: &Connection) -> Result<Vec<RunId>, Stor
     let mut query = connection.prepare("SELECT DISTINCT run_id FROM events")?;
     let rows = query.query_map([], |row| Ok(RunId(uuid_at(row, 0)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A run's document, of its body and its head.
+fn view_at(row: &Row<'_>) -> rusqlite::Result<String> {
+    let (body, head) = (row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?);
+    Ok(view::joined(body, head))
 }
 
 pub(super) fn uuid_at(row: &Row<'_>, column: usize) -> rusqlite::Result<uuid::Uuid> {

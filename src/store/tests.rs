@@ -4,8 +4,11 @@ mod notified;
 mod secrets;
 
 use super::{
-    Append, Batch, Location, Reader, StoreError, Writer, catalog::Idempotent, encode, migrate,
-    open, projection::RunRow, rebuild,
+    Append, Batch, Location, Reader, StoreError, Writer,
+    catalog::Idempotent,
+    encode, migrate, open,
+    projection::{RunRest, RunRow},
+    rebuild,
 };
 use crate::domain::{
     RunId, Secrets, Time,
@@ -14,6 +17,7 @@ use crate::domain::{
 use chrono::TimeZone;
 use rusqlite::Connection;
 use serde_json::Value;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -37,6 +41,7 @@ fn at(seconds: i64) -> Time {
 struct History {
     id: RunId,
     run: Option<Run>,
+    rest: Option<Arc<RunRest>>,
 }
 
 impl History {
@@ -44,6 +49,7 @@ impl History {
         Self {
             id: RunId(Uuid::from_u128(number)),
             run: None,
+            rest: None,
         }
     }
 
@@ -65,12 +71,14 @@ impl History {
             }
             events.push(payload);
         }
+        let run = self.run.as_ref().filter(|run| !run.deleted);
+        let row = run.map(|run| RunRow::since(run, &mut self.rest));
         Append {
             run_id: self.id,
             expected_sequence,
             events,
             at,
-            row: self.run.as_ref().filter(|run| !run.deleted).map(RunRow::of),
+            row,
             delivery: None,
             idempotent: None,
             secrets: Secrets::default(),
@@ -370,9 +378,9 @@ async fn the_projection_is_made_again_to_the_same_json() {
         .append(gone.next(&["run.created", "run.deleted"]))
         .await
         .unwrap();
-    let rows = |connection: &Connection| -> Vec<(Vec<u8>, String, String, i64, i64, String)> {
-        let sql =
-            "SELECT id, view, tasks || queue, live, last_sequence, status FROM runs ORDER BY id";
+    let rows = |connection: &Connection| -> Vec<(Vec<u8>, String, String, i64, String, String)> {
+        let sql = "SELECT id, view, tasks || queue, live, document, status
+                   FROM runs JOIN run_heads ON run_id = id ORDER BY id";
         let mut query = connection.prepare(sql).unwrap();
         let rows = query.query_map([], |row| {
             Ok((
@@ -390,11 +398,9 @@ async fn the_projection_is_made_again_to_the_same_json() {
     let raw = store.raw();
     let before = rows(&raw);
     assert_eq!(before.len(), 5);
-    raw.execute(
-        "UPDATE runs SET view = '{}', status = 'failed', live = 1",
-        [],
-    )
-    .unwrap();
+    let damage = "UPDATE runs SET view = '{}', status = 'failed', live = 1;
+                  UPDATE run_heads SET document = '{}'";
+    raw.execute_batch(damage).unwrap();
     drop(store.writer);
     assert_eq!(rebuild(&location).unwrap(), 5);
     assert_eq!(rows(&raw), before);

@@ -105,11 +105,8 @@ fn read(input: &mut dyn Read) -> io::Result<Vec<u8>> {
 
 /// Posts the payload, or spools it. Answers what the CLI is told, and what went wrong for good.
 pub(super) fn deliver(run_dir: &Path, payload: &[u8]) -> (Vec<u8>, io::Result<()>) {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a program of its own, outside the runtime"
-    )]
-    let delivery = Uuid::new_v4();
+    // Ordered by time: the log's index of deliveries grows at its end.
+    let delivery = Uuid::now_v7();
     match post(run_dir, payload, delivery) {
         Ok(answer) if answer.is_success() => (answer.body, Ok(())),
         Ok(answer) if answer.is_final() => (NOTHING.to_vec(), Ok(())),

@@ -1,6 +1,7 @@
 //! The run as the API shows it: the projection, the same JSON from the same state every time.
 //!
-//! It is written with every event, so the documents are typed and go straight into text.
+//! It is written with every event, so the documents are typed and go straight into text. What nearly
+//! every event changes is a document of its own, the head.
 
 use super::{
     outbox::Queued,
@@ -22,8 +23,6 @@ struct RunView<'r> {
     cli_name: &'r str,
     #[serde(with = "time")]
     created_at: Time,
-    #[serde(with = "time")]
-    updated_at: Time,
     tokens_in: u64,
     tokens_out: u64,
     cost_usd: f64,
@@ -33,13 +32,19 @@ struct RunView<'r> {
     model: Option<&'r str>,
     reason: Option<&'r str>,
     attention: Option<&'r Attention>,
-    activity: Activity,
     process: ProcessView,
     tokens_cache_read: u64,
     tokens_cache_write: u64,
     work: Changed,
     queue: QueueView<'r>,
     repos: Vec<RepoView<'r>>,
+}
+
+#[derive(Serialize)]
+struct RunHead {
+    #[serde(with = "time")]
+    updated_at: Time,
+    activity: Activity,
     last_sequence: u64,
 }
 
@@ -83,6 +88,30 @@ fn text(document: &impl Serialize) -> String {
 /// The run's JSON document, all fields always present.
 #[must_use]
 pub fn run(run: &Run) -> String {
+    joined(&body(run), &head(run))
+}
+
+/// The run's JSON document, of its body and its head.
+#[must_use]
+pub fn joined(body: &str, head: &str) -> String {
+    let fields = body.strip_suffix('}').unwrap_or(body);
+    let others = head.strip_prefix('{').unwrap_or(head);
+    format!("{fields},{others}")
+}
+
+/// What nearly every event changes of the run's document.
+#[must_use]
+pub fn head(run: &Run) -> String {
+    text(&RunHead {
+        updated_at: run.updated_at,
+        activity: run.activity(),
+        last_sequence: run.last_sequence,
+    })
+}
+
+/// The run's document without its head.
+#[must_use]
+pub fn body(run: &Run) -> String {
     let created = &run.created;
     text(&RunView {
         id: run.id,
@@ -94,7 +123,6 @@ pub fn run(run: &Run) -> String {
         run_branch: &run.run_branch,
         cli_name: &created.agent.cli_name,
         created_at: run.created_at,
-        updated_at: run.updated_at,
         tokens_in: run.usage.tokens_in,
         tokens_out: run.usage.tokens_out,
         cost_usd: run.usage.cost_usd,
@@ -104,7 +132,6 @@ pub fn run(run: &Run) -> String {
         model: run.model.as_deref(),
         reason: run.reason.as_deref(),
         attention: run.attention.as_ref(),
-        activity: run.activity(),
         process: process(run),
         tokens_cache_read: run.usage.tokens_cache_read,
         tokens_cache_write: run.usage.tokens_cache_write,
@@ -114,7 +141,6 @@ pub fn run(run: &Run) -> String {
             halted: run.outbox.halted.as_deref(),
         },
         repos: repos(run),
-        last_sequence: run.last_sequence,
     })
 }
 

@@ -11,7 +11,7 @@ use crate::{
     },
 };
 use rusqlite::{OptionalExtension, params};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, btree_map::Entry};
 use uuid::Uuid;
 
 /// What one transaction did.
@@ -177,10 +177,10 @@ impl Worker {
             });
         }
         match append.row {
-            Some(row) => {
-                // The row must exist at once: the next statement may delete by it.
-                done.rows.insert(id, row);
-            }
+            Some(row) => match done.rows.entry(id) {
+                Entry::Vacant(none) => drop(none.insert(row)),
+                Entry::Occupied(earlier) => earlier.into_mut().follow(row),
+            },
             None => {
                 self.delete_run(id, sequence)?;
                 // What this very commit added and deleted is not told of: nobody can read it.
@@ -232,9 +232,7 @@ impl Worker {
 
     /// Drops a run, its secrets, and its events but the last one, which says that it was deleted.
     fn delete_run(&self, id: RunId, last: u64) -> Result<(), StoreError> {
-        self.connection
-            .prepare_cached("DELETE FROM runs WHERE id = ?1")?
-            .execute([id.0.as_bytes()])?;
+        projection::remove(&self.connection, id)?;
         self.connection
             .prepare_cached("DELETE FROM events WHERE run_id = ?1 AND sequence < ?2")?
             .execute(params![id.0.as_bytes(), last])?;

@@ -181,7 +181,7 @@ fn same_state(handle: &Handle, log: &Log) {
     {
         let stored = log.runs.get(&actor.run_id);
         assert_eq!(
-            actor.ledger.run.as_ref(),
+            actor.ledger.run.as_deref(),
             stored,
             "an actor believes other things"
         );

@@ -475,6 +475,7 @@ impl Server {
         };
         actor.busy += usize::from(!work.is_timer());
         let owner = handle.clone();
+        let run = *run;
         self.jobs.push(Beside { owner, run, work });
     }
 

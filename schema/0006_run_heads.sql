@@ -1,0 +1,16 @@
+-- What nearly every event changes of a run, apart from the documents that few do: the heads of many
+-- runs lie in one page, so that a commit for all of them writes a few. Applied once, by
+-- src/store/migrate.rs.
+
+-- A part of the run's view: `updated_at`, `activity` and `last_sequence`, written as `runs` is.
+CREATE TABLE run_heads (
+    run_id   BLOB PRIMARY KEY,
+    document TEXT NOT NULL -- the API's JSON
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO run_heads (run_id, document)
+SELECT id, json_object('updated_at', view ->> '$.updated_at', 'activity', view -> '$.activity',
+                       'last_sequence', view -> '$.last_sequence')
+FROM runs;
+UPDATE runs SET view = json_remove(view, '$.updated_at', '$.activity', '$.last_sequence');
+ALTER TABLE runs DROP COLUMN last_sequence;

@@ -112,7 +112,7 @@ fn a_delivered_payload_is_answered_by_the_server() {
         Uuid::parse_str(header(&seen, "X-Abbado-Delivery"))
             .unwrap()
             .get_version_num(),
-        4
+        7
     );
     assert!(header(&seen, "Host").starts_with("localhost:"));
     assert!(run.spool().is_empty());

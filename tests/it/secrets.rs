@@ -154,6 +154,7 @@ fn told_rows(world: &World) -> i64 {
     let sql = format!(
         "SELECT (SELECT count(*) FROM events WHERE instr(payload, '{SECRET}'))
               + (SELECT count(*) FROM runs WHERE instr(view || tasks || queue, '{SECRET}'))
+              + (SELECT count(*) FROM run_heads WHERE instr(document, '{SECRET}'))
               + (SELECT count(*) FROM idempotency WHERE instr(answer, '{SECRET}'))"
     );
     count(world, &sql)

@@ -85,7 +85,7 @@ impl<'a> World<'a> {
     pub fn pause(&self, long: Duration) {
         let begun = Instant::now();
         while !self.is_over() && begun.elapsed() < long {
-            std::thread::sleep((long - begun.elapsed()).min(LOOK));
+            std::thread::sleep(long.saturating_sub(begun.elapsed()).min(LOOK));
         }
     }
 

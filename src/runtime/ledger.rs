@@ -62,7 +62,7 @@ pub(super) struct Ledger {
     failed: Option<StoreError>,
 }
 
-/// An answer to a command that changed nothing: true once the state it was decided on is durable.
+/// An answer to what changed nothing: true once the state it was decided on is durable.
 struct Echo {
     /// So many appends come first.
     behind: usize,
@@ -173,7 +173,7 @@ impl Ledger {
             }
             Request::Order { order, idempotent } => Todo::Order(order, idempotent, reply),
             Request::Hook { .. } if self.run.as_ref().is_some_and(|run| run.deleted) => {
-                answer(Some(reply), Err(AskError::UnknownRun));
+                self.tell(Some(reply), Err(AskError::UnknownRun), None);
                 Todo::Nothing
             }
             Request::Hook { payload, delivery } => {
@@ -191,12 +191,12 @@ impl Ledger {
     fn stop(&mut self, by: StopBy, reply: Reply, session: bool) -> Todo {
         // Who deletes what is deleted already would wait for an end that has been.
         let Some(run) = self.run.as_ref().filter(|run| !run.deleted) else {
-            answer(Some(reply), Err(AskError::UnknownRun));
+            self.tell(Some(reply), Err(AskError::UnknownRun), None);
             return Todo::Nothing;
         };
         let events = match decide::decide(run, Command::Stop { by }) {
             Err(rejection) => {
-                answer(Some(reply), Err(rejection.into()));
+                self.tell(Some(reply), Err(rejection.into()), None);
                 return Todo::Nothing;
             }
             Ok(events) => events,
@@ -231,20 +231,14 @@ impl Ledger {
             return Ok(None);
         };
         match decide::decide(run, command) {
-            Err(rejection) => answer(along.reply, Err(rejection.into())),
+            Err(rejection) => self.tell(along.reply, Err(rejection.into()), None),
             Ok(events) if events.is_empty() => {
                 let view = || {
                     let part = along.shown.of(run);
                     Ok(part.unwrap_or_else(|| view::run(run)))
                 };
-                let echo = Echo {
-                    behind: self.pending,
-                    reply: along.reply,
-                    answer: along.answer.unwrap_or_else(view),
-                    spooled: along.spooled,
-                };
-                self.echoes.push(echo);
-                self.tell_echoes();
+                let answer = along.answer.unwrap_or_else(view);
+                self.tell(along.reply, answer, along.spooled);
             }
             Ok(mut events) => {
                 self.name_request(&mut events);
@@ -389,6 +383,18 @@ impl Ledger {
         self.tell_echoes();
         crate::fault::point("run.after_answer");
         Ok(done.effects)
+    }
+
+    /// Answers what changed nothing, behind the appends under way: what is told survives a crash.
+    pub fn tell(&mut self, reply: Option<Reply>, answer: Answer, spooled: Option<PathBuf>) {
+        let behind = self.pending;
+        self.echoes.push(Echo {
+            behind,
+            reply,
+            answer,
+            spooled,
+        });
+        self.tell_echoes();
     }
 
     fn tell_echoes(&mut self) {

@@ -78,11 +78,9 @@ impl RunActor {
         reply: Reply,
         context: &mut Context<Self>,
     ) {
-        let Some(run) = &self.ledger.run else {
-            return answer(Some(reply), Err(AskError::UnknownRun));
-        };
-        if let Err(rejection) = admit(run, order.kind()) {
-            return answer(Some(reply), Err(rejection.into()));
+        let run = self.ledger.run.as_deref().ok_or(AskError::UnknownRun);
+        if let Err(refusal) = run.and_then(|run| Ok(admit(run, order.kind())?)) {
+            return self.ledger.tell(Some(reply), Err(refusal), None);
         }
         self.beside(context, move |mut beside| async move {
             let lock = std::sync::Arc::clone(&beside.world);

@@ -43,6 +43,8 @@ struct Call {
 pub struct Acknowledged {
     all: Vec<(RunId, Promise)>,
     fresh: usize,
+    /// Runs that were said just now not to be there.
+    unknown: Vec<RunId>,
     /// Hooks that were given to the spool: not promised yet, but not to be lost.
     pub kept: BTreeMap<Uuid, RunId>,
 }
@@ -150,6 +152,9 @@ impl Clients {
             Err(_) => "other",
         };
         *self.answers.entry(name).or_default() += 1;
+        if matches!(answer, Err(AskError::UnknownRun)) {
+            self.acknowledged.unknown.push(run_id);
+        }
         match (promise, answer) {
             (promise, Ok(_)) => self.acknowledged.add(run_id, promise),
             (Promise::Hook(..), Err(AskError::UnknownRun | AskError::NoEventName)) => {}
@@ -194,10 +199,15 @@ impl Acknowledged {
                 assert!(run.last_sequence > 1, "stopped without a word");
             }
         }
+        for run_id in &self.unknown {
+            let there = log.runs.contains_key(run_id) && !log.deleted.contains(run_id);
+            assert!(!there, "{run_id} is there and was said not to be");
+        }
     }
 
     pub fn checked(&mut self) {
         self.fresh = 0;
+        self.unknown.clear();
     }
 
     pub fn check_all(&self, server: &Server, log: &Log) {

@@ -124,6 +124,18 @@ fn restrict(location: &Location) -> Result<(), StoreError> {
 mod tests {
     use super::*;
 
+    /// A database as it was after so many steps.
+    fn old(location: &Location, steps: u32) -> Connection {
+        let connection = Connection::open(location.path()).unwrap();
+        for step in &STEPS[..steps as usize] {
+            connection.execute_batch(step).unwrap();
+        }
+        connection
+            .pragma_update(None, "user_version", steps)
+            .unwrap();
+        connection
+    }
+
     #[test]
     fn a_newer_database_is_refused_untouched() {
         let folder = tempfile::tempdir().unwrap();
@@ -144,10 +156,7 @@ mod tests {
     fn a_copy_is_kept_before_a_step() {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::of(folder.path());
-        let old = Connection::open(location.path()).unwrap();
-        old.execute_batch(STEPS[0]).unwrap();
-        old.pragma_update(None, "user_version", 1).unwrap();
-        drop(old);
+        drop(old(&location, 1));
         let version = |connection: &Connection| -> usize {
             let version = connection.pragma_query_value(None, "user_version", |row| row.get(0));
             version.unwrap()
@@ -163,11 +172,7 @@ mod tests {
     fn old_answers_to_new_agents_lose_their_secrets() {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::of(folder.path());
-        let old = Connection::open(location.path()).unwrap();
-        for step in &STEPS[..3] {
-            old.execute_batch(step).unwrap();
-        }
-        old.pragma_update(None, "user_version", 3).unwrap();
+        let old = old(&location, 3);
         let agent = r#"{"id":"a","provider_config":{"env":{"KEY":"sk-1","B":"x"},"bin":"b"}}"#;
         let answers = [
             (
@@ -199,11 +204,7 @@ mod tests {
     fn runs_of_old_rows_are_shown_as_before() {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::of(folder.path());
-        let old = Connection::open(location.path()).unwrap();
-        for step in &STEPS[..5] {
-            old.execute_batch(step).unwrap();
-        }
-        old.pragma_update(None, "user_version", 5).unwrap();
+        let old = old(&location, 5);
         let shown = r#"{"id":"a","task":"é \" /","updated_at":"2026-01-02T03:04:05.678Z","cost_usd":0.1,"model":null,"activity":{"what":"tool \"Bash\"","since":"2026-01-02T03:04:05.000Z"},"work":"nothing","last_sequence":7}"#;
         let id = uuid::Uuid::from_u128(1);
         old.execute(

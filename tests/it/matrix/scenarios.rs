@@ -224,7 +224,14 @@ pub fn after_end(cell: Cell, name: &str) {
     if !cell.headless() {
         match cell.cli {
             Cli::Claude => stage.line("/exit"),
-            Cli::Codex => stage.press(b"\x03", "it leaves", |view| view["status"] == "completed"),
+            Cli::Codex => {
+                // The turn ends for the user when its last hook is answered; before, the key would
+                // interrupt it.
+                stage.until("the turn is over for Codex", |_| {
+                    stage.transcript().contains("task_complete")
+                });
+                stage.press(b"\x03", "it leaves", |view| view["status"] == "completed");
+            }
         }
         stage.until("it is over", |view| view["process"]["alive"] == false);
     }
@@ -240,10 +247,7 @@ fn at_work(cell: Cell) -> Stage {
     if cell.cli == Cli::Claude {
         // A session can be resumed from when its transcript is there.
         stage.until("the transcript is there", |_| {
-            let init = stage.payloads("session.init");
-            let path = init[0]["transcript_path"].as_str().unwrap_or_default();
-            let transcript = std::fs::read_to_string(path).unwrap_or_default();
-            transcript.contains("tool_use")
+            stage.transcript().contains("tool_use")
         });
     }
     stage

@@ -77,6 +77,13 @@ impl Stage {
         payloads(self.server(), &self.run, kind)
     }
 
+    /// What the CLI has written of its first session.
+    pub fn transcript(&self) -> String {
+        let init = self.payloads("session.init");
+        let path = init[0]["transcript_path"].as_str().unwrap_or_default();
+        std::fs::read_to_string(path).unwrap_or_default()
+    }
+
     /// Waits until so many turns ended well, and all of the model's answers are counted.
     pub fn turns(&self, turns: usize, answers: u64) {
         if self.cell.headless() {

@@ -297,9 +297,27 @@ pub fn check(cell: Cell, name: &str, story: &str) {
     let reviewed = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         reviewed == story,
-        "{}:\n{story}\nreviewed:\n{reviewed}",
-        path.display()
+        "{} differs: {}\ntold:\n{story}",
+        path.display(),
+        difference(&reviewed, &story),
     );
+}
+
+/// Lines that one story has more often than the other, on one line: a log may be cut after it.
+fn difference(reviewed: &str, told: &str) -> String {
+    let mut counts: BTreeMap<&str, i32> = BTreeMap::new();
+    for line in told.lines() {
+        *counts.entry(line).or_default() += 1;
+    }
+    for line in reviewed.lines() {
+        *counts.entry(line).or_default() -= 1;
+    }
+    let shown = counts.iter().filter(|(_, count)| **count != 0);
+    let shown: Vec<_> = shown.map(|(line, n)| format!("{n:+} «{line}»")).collect();
+    if shown.is_empty() {
+        return "the same lines in another order".to_owned();
+    }
+    shown.join(", ")
 }
 
 /// All reviewed stories: `claude-2.1.330/headless/task` and what it tells.

@@ -76,7 +76,7 @@ pub use merge::{Merged, merge};
 pub use nested::keep_nested;
 pub use push::{Pushed, RemoteOf, push, remote_of};
 pub use rebase::{REBASE_COMMITS_MAX, Rebased, rebase};
-pub use removal::{delete_branch, remove};
+pub use removal::{delete_branch, remove, unlock_branch};
 pub use rename::{rename_branch, rename_everywhere};
 pub use repository::{Inspected, check_branch_free, check_branch_name, inspect, resolve_commit};
 pub use revert::{revert, take_up_again};

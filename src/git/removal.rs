@@ -8,7 +8,7 @@
 //! first one began.
 
 use super::{
-    GitError,
+    GitError, RepoLocks,
     entries::{self, Entry},
     program::os_string,
     repository,
@@ -75,6 +75,24 @@ pub fn delete_branch(repo_path: &Path, branch: &str) -> Result<bool, GitError> {
         .delete()
         .map_err(GitError::library("deleting a branch"))?;
     Ok(true)
+}
+
+/// Removes the lock of a branch, which a `git` that was killed left there. Only for a run's own
+/// branch, when every program of that run was ended: nobody else has a reason to hold it.
+///
+/// # Errors
+/// `InvalidName`, `NotARepository`, or `Io` when it cannot be removed.
+pub fn unlock_branch(repo_path: &Path, branch: &str, locks: &RepoLocks) -> Result<(), GitError> {
+    repository::check_branch_name(branch)?;
+    let common_dir = repository::common_dir(&repository::open(repo_path)?)?;
+    let lock = common_dir.join("refs/heads").join(format!("{branch}.lock"));
+    let removed = locks.with(&[common_dir], || fs::remove_file(lock));
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(GitError::io("unlocking a branch")(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Removes a folder and all in it; links in it are removed, not followed. Nothing there is fine.

@@ -80,6 +80,7 @@ impl From<ScriptFault> for Fault {
 pub(super) async fn run(beside: Beside, stop: Arc<AtomicBool>, again: bool) {
     if again {
         end_leftovers(&beside).await;
+        unlock_branches(&beside).await;
     }
     let outcome = set_up(&beside, &stop).await;
     let made = matches!(&outcome, Ok(Some(_)));
@@ -108,6 +109,24 @@ pub(super) async fn run(beside: Beside, stop: Arc<AtomicBool>, again: bool) {
         }),
     };
     beside.tell(news).await;
+}
+
+/// A `git` that was ended in the middle leaves the lock of the branch that it was making.
+async fn unlock_branches(beside: &Beside) {
+    let (specs, shared) = (missing(beside), Arc::clone(&beside.shared));
+    let unlock = move || {
+        specs.iter().try_for_each(|spec| {
+            git::unlock_branch(&spec.repo_path, &spec.branch, &shared.repo_locks)
+        })
+    };
+    let unlocked = match beside.blocking(unlock).await {
+        Ok(unlocked) => unlocked.map_err(|error| error.to_string()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = unlocked {
+        // What it keeps from being made says so itself.
+        log::warn!(run_id:% = beside.run.id; "A branch may still be locked: {error}.");
+    }
 }
 
 async fn set_up(

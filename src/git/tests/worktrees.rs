@@ -1,5 +1,7 @@
 use super::support::{BRANCH, World, commit_all, git, records, refs, write};
-use crate::git::{GitError, WorktreeSpec, add_all, delete_branch, remove};
+use crate::git::{
+    GitError, RepoLocks, WorktreeSpec, add_all, delete_branch, remove, unlock_branch,
+};
 use std::{cell::Cell, fs, os::unix::fs::symlink};
 
 const GO_ON: &dyn Fn() -> bool = &|| false;
@@ -125,6 +127,25 @@ fn a_half_made_attempt_is_redone() {
         ""
     );
     assert_eq!(records(&repo), 1);
+}
+
+#[test]
+fn a_lock_that_a_killed_git_left_on_the_branch_is_removed() {
+    let world = World::new();
+    let repo = world.repo("api");
+    git(&repo, &["branch", BRANCH]);
+    let lock = format!(".git/refs/heads/{BRANCH}.lock");
+    write(&repo, &lock, "");
+    let locked = add_all(&[world.spec(&repo)], GO_ON);
+    assert!(locked.is_err(), "{locked:?}: else this test shows nothing");
+    unlock_branch(&repo, BRANCH, &RepoLocks::new()).unwrap();
+    add_all(&[world.spec(&repo)], GO_ON).unwrap();
+    unlock_branch(&repo, BRANCH, &RepoLocks::new()).unwrap();
+    let hostile = unlock_branch(&repo, "../../x", &RepoLocks::new());
+    assert!(
+        matches!(hostile, Err(GitError::InvalidName { .. })),
+        "{hostile:?}"
+    );
 }
 
 #[test]

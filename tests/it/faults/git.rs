@@ -117,12 +117,24 @@ fn a_worktree_that_somebody_deleted_is_said_and_its_work_is_found() {
 /// What a killed server had begun goes on without it: the next one ends that and begins anew.
 #[test]
 fn programs_that_a_killed_server_left_in_a_set_up_are_ended_before_the_next_one() {
+    // Stands for a git that is not ready: it makes the same branch, again and again.
+    left_in_a_set_up("while :; do git branch -f $BRANCH main; sleep 0.02; done");
+}
+
+#[test]
+fn the_lock_of_a_git_that_a_killed_server_left_is_removed() {
+    left_in_a_set_up(
+        "git branch -f $BRANCH main; : > .git/refs/heads/$BRANCH.lock; while :; do sleep 1; done",
+    );
+}
+
+fn left_in_a_set_up(script: &str) {
     let world = World::new();
     let server = world.serve_with(&[("ABBADO_FAULT", "set_up.before_worktrees:kill@1")]);
     let pid = world.path("tmp/left");
     // Fails when it finds what was to be ended before it.
-    let script = format!("! kill -0 $(cat {})", pid.display());
-    let config = json!({"command": ["sh", "-c", script]});
+    let command = format!("! kill -0 $(cat {})", pid.display());
+    let config = json!({"command": ["sh", "-c", command]});
     let agent = server.agent(
         &world,
         json!({"cli_name": "command", "provider_config": config}),
@@ -145,12 +157,11 @@ fn programs_that_a_killed_server_left_in_a_set_up_are_ended_before_the_next_one(
     let runs = std::fs::read_dir(world.data().join("runs")).unwrap();
     let mut runs = runs.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let run = runs.next().unwrap();
-    // Stands for a git that is not ready: it makes the same branch, again and again.
     let branch = format!("abbado/run-{}", &run[..8]);
-    let script = format!("while :; do git branch -f {branch} main; sleep 0.02; done");
     let mut left = std::process::Command::new("sh")
-        .args(["-c", &script])
+        .args(["-c", script])
         .current_dir(world.path("repo"))
+        .env("BRANCH", &branch)
         .env("ABBADO_RUN_ID", &run)
         .stderr(std::process::Stdio::null())
         .spawn()

@@ -29,6 +29,7 @@ pub fn run() -> Result<(), String> {
             .await
             .unwrap_or_else(|_| Err("the demo took longer than a minute".into()))
     });
+    crate::runtime::threads::finish();
     drop(scratch);
     outcome
 }

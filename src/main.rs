@@ -3,7 +3,7 @@
 use abbado::{
     app, cli,
     config::{Config, Flags},
-    demo, doctor, pty, store,
+    demo, doctor, pty, runtime, store,
 };
 use lexopt::ValueExt;
 use std::{io::Write, process::ExitCode};
@@ -119,7 +119,10 @@ fn with_config(subcommand: Subcommand, flags: Flags) -> Result<(), String> {
         | Subcommand::DemoAgent => {
             let config = Config::read(flags)?;
             let listening = |address| say(&format!("listening on http://{address}"));
-            actix::System::new().block_on(app::serve(config, listening, std::future::pending()))
+            let served = app::serve(config, listening, std::future::pending());
+            let outcome = actix::System::new().block_on(served);
+            runtime::threads::finish();
+            outcome
         }
     }
 }

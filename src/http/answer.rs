@@ -16,7 +16,7 @@ use std::str::FromStr;
 /// Longest Idempotency-Key, in characters.
 const KEY_CHARS_MAX: usize = 255;
 
-/// Reads from the store on a blocking thread. It is begun at once, and not when it is awaited.
+/// Reads from the store on a blocking thread; see [`crate::runtime::reads`].
 pub fn read<T, Q>(
     runtime: &Runtime,
     query: Q,
@@ -25,8 +25,7 @@ where
     T: Send + 'static,
     Q: FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
 {
-    let reader = runtime.shared.reader.clone();
-    let reading = actix_web::web::block(move || query(&reader));
+    let reading = runtime.shared.reads.begin(query);
     async {
         reading
             .await

@@ -1,7 +1,7 @@
 //! The terminal: a WebSocket on a run's PTY, or on an ephemeral one.
 //!
 //! The holder sends each viewer a snapshot and then live bytes; this relays them. A viewer that
-//! does not read is not read for either: past 1 MiB without a Pong we stop taking bytes from the
+//! does not read is not read for either: past 256 KiB without a Pong we stop taking bytes from the
 //! holder, which then answers the lag with a fresh snapshot. So a viewer costs bounded memory.
 //!
 //! This file alone knows `actix-web-actors`; see docs/decisions/0004.
@@ -39,9 +39,9 @@ pub mod said;
 use said::{MESSAGE_BYTES_MAX, Pieces, ToHolder, TooLong, Whole};
 
 /// A Ping follows each so many bytes; the Pong says how far the viewer has read.
-const PING_BYTES: u64 = 256 * 1024;
+const PING_BYTES: u64 = 64 * 1024;
 /// Bytes that may be under way beyond the last Pong.
-const AHEAD_BYTES_MAX: u64 = 1024 * 1024;
+const AHEAD_BYTES_MAX: u64 = 256 * 1024;
 /// A viewer that has not been heard of for so long is gone.
 const SILENCE: Duration = Duration::from_secs(60);
 const HEARTBEAT: Duration = Duration::from_secs(20);
@@ -236,6 +236,8 @@ struct Socket {
     pinged: u64,
     heard: Instant,
     pieces: Pieces,
+    /// The message that is a snapshot is not at its end.
+    in_snapshot: bool,
 }
 
 /// From the holder, on its way to the viewer.
@@ -259,14 +261,41 @@ impl Socket {
             pinged: 0,
             heard: Instant::now(),
             pieces: Pieces::default(),
+            in_snapshot: false,
         }
     }
 
-    fn bytes(&mut self, bytes: Bytes, context: &mut ws::WebsocketContext<Self>) {
+    /// A snapshot is one message, in as many frames as it has pieces.
+    fn snapshot(
+        &mut self,
+        bytes: Bytes,
+        resync: bool,
+        more: bool,
+        context: &mut ws::WebsocketContext<Self>,
+    ) {
+        let length = bytes.len();
+        let begun = std::mem::replace(&mut self.in_snapshot, more);
+        if resync && !begun {
+            context.text(json!({"type": "resync"}).to_string());
+        }
+        let frame = match (begun, more) {
+            (false, false) => ws::Message::Binary(bytes),
+            (false, true) => ws::Message::Continuation(Item::FirstBinary(bytes)),
+            (true, true) => ws::Message::Continuation(Item::Continue(bytes)),
+            (true, false) => ws::Message::Continuation(Item::Last(bytes)),
+        };
+        self.send(frame, length, context);
+    }
+
+    fn send(
+        &mut self,
+        frame: ws::Message,
+        length: usize,
+        context: &mut ws::WebsocketContext<Self>,
+    ) {
         use std::sync::atomic::Ordering::SeqCst;
-        let length = bytes.len() as u64;
-        context.binary(bytes);
-        let sent = self.flow.sent.fetch_add(length, SeqCst) + length;
+        context.write_raw(frame);
+        let sent = self.flow.sent.fetch_add(length as u64, SeqCst) + length as u64;
         if sent - self.pinged >= PING_BYTES {
             self.pinged = sent;
             context.ping(&sent.to_be_bytes());
@@ -398,13 +427,16 @@ impl Handler<Relay> for Socket {
 
     fn handle(&mut self, relay: Relay, context: &mut Self::Context) -> Self::Result {
         match relay.0 {
-            ToViewer::Output { bytes, .. } => self.bytes(bytes, context),
-            ToViewer::Snapshot { bytes, resync, .. } => {
-                if resync {
-                    context.text(json!({"type": "resync"}).to_string());
-                }
-                self.bytes(bytes, context);
+            ToViewer::Output { bytes, .. } => {
+                let length = bytes.len();
+                self.send(ws::Message::Binary(bytes), length, context);
             }
+            ToViewer::Snapshot {
+                bytes,
+                resync,
+                more,
+                ..
+            } => self.snapshot(bytes, resync, more, context),
             ToViewer::Resized { .. } => {}
             ToViewer::Exit(report) => Self::exit(&report, context),
         }

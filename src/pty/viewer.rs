@@ -5,16 +5,12 @@
 
 use std::path::Path;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use uuid::Uuid;
 
-use super::protocol::{Attach, Frame, Size, SnapshotPiece};
+use super::protocol::{Attach, Frame, Size};
 use super::session::{FrameReader, FrameWriter, connect};
 use super::{ExitReport, Hello, PtyError};
-
-/// The largest snapshot that is put together: 10,000 lines of 1000 columns, each cell in another
-/// colour, and then some.
-const SNAPSHOT_LEN_MAX: usize = 512 * 1024 * 1024;
 
 /// What a viewer is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +22,8 @@ pub enum ToViewer {
         /// As written.
         bytes: Bytes,
     },
-    /// Escape codes that make a terminal of this size equal to the run's, whatever it showed.
+    /// Escape codes that make a terminal of this size equal to the run's, whatever it showed; or a
+    /// piece of them, with which all say the same of the rest.
     Snapshot {
         /// The output that goes on from here.
         offset: u64,
@@ -38,6 +35,8 @@ pub enum ToViewer {
         bytes: Bytes,
         /// It replaces output that this viewer was too slow for.
         resync: bool,
+        /// Another piece of it is next.
+        more: bool,
     },
     /// Output from here on is for this size.
     Resized {
@@ -98,7 +97,6 @@ impl Viewer {
     pub fn split(self) -> (ViewerReader, ViewerWriter) {
         let reader = ViewerReader {
             frames: self.frames,
-            snapshot: BytesMut::new(),
             begun: false,
         };
         (
@@ -114,8 +112,6 @@ impl Viewer {
 #[derive(Debug)]
 pub struct ViewerReader {
     frames: FrameReader,
-    /// The pieces of a snapshot so far.
-    snapshot: BytesMut,
     /// Something other than an exit has come.
     begun: bool,
 }
@@ -137,7 +133,14 @@ impl ViewerReader {
     fn translate(&mut self, frame: Frame) -> Result<Option<ToViewer>, PtyError> {
         let told = match frame {
             Frame::Output { offset, bytes } => ToViewer::Output { offset, bytes },
-            Frame::Snapshot(piece) => return self.gather(piece),
+            Frame::Snapshot(piece) => ToViewer::Snapshot {
+                offset: piece.offset,
+                cols: piece.size.cols,
+                rows: piece.size.rows,
+                bytes: piece.bytes,
+                resync: piece.resync,
+                more: piece.more,
+            },
             Frame::Resized(Size { cols, rows }) => ToViewer::Resized { cols, rows },
             // An exit that came before the holder knew us for a viewer; it comes again at the end.
             Frame::Exit(_) if !self.begun => return Ok(None),
@@ -152,34 +155,6 @@ impl ViewerReader {
         };
         self.begun = true;
         Ok(Some(told))
-    }
-
-    fn gather(&mut self, piece: SnapshotPiece) -> Result<Option<ToViewer>, PtyError> {
-        let len = self.snapshot.len() + piece.bytes.len();
-        if len > SNAPSHOT_LEN_MAX {
-            return Err(PtyError::TooLong {
-                len,
-                limit: SNAPSHOT_LEN_MAX,
-            });
-        }
-        self.begun = true;
-        if piece.more {
-            self.snapshot.extend_from_slice(&piece.bytes);
-            return Ok(None);
-        }
-        let bytes = if self.snapshot.is_empty() {
-            piece.bytes
-        } else {
-            self.snapshot.extend_from_slice(&piece.bytes);
-            self.snapshot.split().freeze()
-        };
-        Ok(Some(ToViewer::Snapshot {
-            offset: piece.offset,
-            cols: piece.size.cols,
-            rows: piece.size.rows,
-            bytes,
-            resync: piece.resync,
-        }))
     }
 }
 

@@ -371,7 +371,7 @@ impl Beside {
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, String> {
-        tokio::task::spawn_blocking(job)
+        super::threads::run(job)
             .await
             .map_err(|error| error.to_string())
     }

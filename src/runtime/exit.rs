@@ -146,7 +146,7 @@ impl RunActor {
             .reads_output()
             .then(|| (self.shared.run_dir(self.id), self.output_read));
         self.ledger.working = true;
-        let read = tokio::task::spawn_blocking(move || {
+        let read = super::threads::run(move || {
             let outcome = match from {
                 Some((run_dir, from)) => output::feed(&run_dir, from, reader.as_mut()),
                 None => reader.read(path.as_deref()).map(|observed| (observed, 0)),

@@ -25,6 +25,7 @@ pub mod order;
 mod output;
 mod prune;
 mod reach;
+pub mod reads;
 mod recovery;
 pub mod registry;
 pub mod replay;
@@ -39,6 +40,7 @@ mod spares;
 mod spool;
 #[cfg(test)]
 mod tests;
+pub mod threads;
 mod watch;
 mod work;
 

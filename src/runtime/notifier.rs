@@ -162,7 +162,7 @@ impl Follower {
 
     async fn step(&mut self) -> Result<Next, StoreError> {
         let (reader, handled) = (self.reader.clone(), self.handled);
-        let found = tokio::task::spawn_blocking(move || look(&reader, handled)).await;
+        let found = super::threads::run(move || look(&reader, handled)).await;
         let found = found.map_err(|error| StoreError::Database(error.to_string()))??;
         let Some((notice, url)) = found.notice else {
             self.handled = found.event_id;

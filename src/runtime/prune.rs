@@ -16,7 +16,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
     loop {
         days.tick().await;
         let shared = Arc::clone(&shared);
-        if let Err(error) = tokio::task::spawn_blocking(move || prune(&shared)).await {
+        if let Err(error) = super::threads::run(move || prune(&shared)).await {
             log::error!("Old work of deleted runs stays: {error}.");
         }
     }

@@ -205,7 +205,7 @@ pub(super) async fn release_holders(shared: Arc<Shared>, registry: Addr<Registry
 
 /// Finds runs on a thread where it may block.
 async fn beside_all(find: impl FnOnce() -> Vec<RunId> + Send + 'static) -> Vec<RunId> {
-    let found = tokio::task::spawn_blocking(find).await;
+    let found = super::threads::run(find).await;
     found.unwrap_or_else(|error| {
         log::error!("Some ended runs are not looked after: {error}.");
         Vec::new()

@@ -5,6 +5,7 @@ use super::{
     jobs::Reply,
     messages::{Answer, Ask, AskError, Request},
     notifier::Notifier,
+    reads::Reads,
     registry::{Count, Counts, Drain, Recover, Registry},
     spares::Spares,
     watch::Watch,
@@ -36,6 +37,8 @@ pub struct Shared {
     pub writer: Writer,
     /// The read side.
     pub reader: Reader,
+    /// The read side for handlers, which must not block.
+    pub reads: Reads,
     /// One lock a repository.
     pub repo_locks: RepoLocks,
     /// Sizes of runs' changes, while nothing changes.
@@ -150,6 +153,7 @@ impl Runtime {
             config,
             base_url: OnceLock::new(),
             writer,
+            reads: Reads::new(reader.clone()),
             reader,
             repo_locks: RepoLocks::default(),
             stats,

@@ -129,7 +129,7 @@ async fn blocking<T: Send + 'static>(
     job: impl FnOnce(&Shared) -> T + Send + 'static,
 ) -> Option<T> {
     let shared = Arc::clone(shared);
-    match tokio::task::spawn_blocking(move || job(&shared)).await {
+    match super::threads::run(move || job(&shared)).await {
         Ok(outcome) => Some(outcome),
         Err(error) => {
             log::error!("Spare worktrees are not looked after: {error}.");

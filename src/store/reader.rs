@@ -15,9 +15,6 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use std::{ops::ControlFlow, path::Path};
 
-/// Read connections. Reads are short; eight keep two cores busy while one waits for the disk.
-const CONNECTIONS_MAX: u32 = 8;
-
 /// The read side of the store.
 #[derive(Clone)]
 pub struct Reader {
@@ -40,6 +37,9 @@ pub struct RunFilter {
 }
 
 impl Reader {
+    /// Read connections. Reads are short; eight keep two cores busy while one waits for the disk.
+    pub const CONNECTIONS_MAX: u32 = 8;
+
     pub(super) fn open(location: &Location) -> Result<Self, StoreError> {
         Self::open_at(location.path())
     }
@@ -56,7 +56,7 @@ impl Reader {
                 connection.pragma_update(None, "query_only", true)
             });
         let pool = r2d2::Pool::builder()
-            .max_size(CONNECTIONS_MAX)
+            .max_size(Self::CONNECTIONS_MAX)
             .min_idle(Some(1))
             // Connections to a file do not age; r2d2 would look for old ones every 30 s, and its
             // threads outlive a dropped pool until they have.

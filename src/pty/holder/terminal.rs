@@ -22,11 +22,9 @@ use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 use super::complaint::complain;
 use super::shared::Shared;
 use crate::pty::output_log::{LogReader, OutputLog};
-use crate::pty::protocol::{OUTPUT_HEAD_LEN, Size, output_head};
+use crate::pty::protocol::{OUTPUT_HEAD_LEN, PIECE_LEN_MAX, Size, output_head};
 use crate::pty::{LaunchSpec, SIZE_MAX};
 
-/// The largest piece that is handed on at once.
-const PIECE_LEN_MAX: usize = 128 * 1024;
 /// A piece of this size is an echo or the like, and waits for nothing.
 const SMALL_LEN: usize = 1024;
 /// Larger pieces are handed on once in this time.

@@ -9,12 +9,10 @@ use bytes::Bytes;
 use super::connection::{Connection, Desk, Lent};
 use super::shared::{ResizeMark, State};
 use crate::pty::protocol::{
-    Attach, Frame, OUTPUT_HEAD_LEN, SNAPSHOT_PIECE_LEN_MAX, SnapshotPiece, output_head,
+    Attach, Frame, OUTPUT_HEAD_LEN, PIECE_LEN_MAX, SnapshotPiece, output_head,
 };
 use crate::pty::{ExitReport, PtyError};
 
-/// The largest piece of output in one frame.
-const PIECE_LEN_MAX: u64 = 256 * 1024;
 /// How far a viewer may be behind when it does not keep reading; it is then shown the screen
 /// instead of what it missed.
 const LAG_LEN_MAX: u64 = 1024 * 1024;
@@ -175,7 +173,7 @@ impl<'a> Sender<'a> {
             return Some(Step::Resized(mark));
         }
         let until = mark.map_or(end, |mark| mark.offset.min(end));
-        let len = until.saturating_sub(self.offset).min(PIECE_LEN_MAX);
+        let len = until.saturating_sub(self.offset).min(PIECE_LEN_MAX as u64);
         if len > 0 {
             return Some(Step::Output { len });
         }
@@ -207,7 +205,7 @@ impl<'a> Sender<'a> {
             .shared
             .snapshot(SNAPSHOT_WAIT)
             .ok_or(PtyError::Timeout)?;
-        let mut pieces = snapshot.bytes.chunks(SNAPSHOT_PIECE_LEN_MAX).peekable();
+        let mut pieces = snapshot.bytes.chunks(PIECE_LEN_MAX).peekable();
         while let Some(piece) = pieces.next() {
             self.connection.write(&Frame::Snapshot(SnapshotPiece {
                 offset: snapshot.offset,

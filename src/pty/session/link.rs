@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::fault;
-use crate::pty::protocol::Frame;
+use crate::pty::protocol::{Frame, PIECE_LEN_MAX};
 use crate::pty::run_files::{find_socket, own_uid};
 use crate::pty::{Hello, PROTOCOL, PtyError};
 
@@ -21,8 +21,8 @@ use crate::pty::{Hello, PROTOCOL, PtyError};
 const HELLO_WAIT: Duration = Duration::from_secs(5);
 /// Frames that wait for the socket. Holders read at once, so this fills only with a stuck one.
 const OUTGOING_LEN_MAX: usize = 32;
-/// A frame of joined output fits into it.
-const READ_LEN: usize = 192 * 1024;
+/// Asked of the socket at once: a piece of output.
+const READ_LEN: usize = PIECE_LEN_MAX;
 
 /// Connects to the holder of a run.
 ///

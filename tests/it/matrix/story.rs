@@ -299,7 +299,7 @@ pub fn check(cell: Cell, name: &str, story: &str) {
         reviewed == story,
         "{} differs: {}\ntold:\n{story}",
         path.display(),
-        difference(&reviewed, &story),
+        difference(&reviewed, story),
     );
 }
 

@@ -19,6 +19,7 @@ struct Seen {
 async fn read_all(mut reader: ViewerReader) -> Seen {
     let mut seen = Seen::default();
     let mut next = None;
+    let mut in_snapshot = false;
     loop {
         match within("more", reader.next())
             .await
@@ -31,8 +32,15 @@ async fn read_all(mut reader: ViewerReader) -> Seen {
                 resync,
                 cols,
                 rows,
+                more,
             } => {
                 assert_eq!((cols, rows), (SIZE.cols, SIZE.rows));
+                let begun = std::mem::replace(&mut in_snapshot, more);
+                if begun {
+                    assert_eq!(offset, seen.begin, "a piece of another snapshot");
+                    seen.snapshot.extend_from_slice(&bytes);
+                    continue;
+                }
                 assert_eq!(
                     resync,
                     next.is_some(),

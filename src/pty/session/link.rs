@@ -21,8 +21,10 @@ use crate::pty::{Hello, PROTOCOL, PtyError};
 const HELLO_WAIT: Duration = Duration::from_secs(5);
 /// Frames that wait for the socket. Holders read at once, so this fills only with a stuck one.
 const OUTGOING_LEN_MAX: usize = 32;
-/// Asked of the socket at once: a piece of output.
-const READ_LEN: usize = PIECE_LEN_MAX;
+/// Less room than this is not read into: an echo is shorter, and many fit into one buffer.
+const ROOM_LEN_MIN: usize = 4 * 1024;
+/// A new buffer: the frame of a piece of output fits into it, and the beginning of the next.
+const READ_LEN: usize = PIECE_LEN_MAX + ROOM_LEN_MIN;
 
 /// Connects to the holder of a run.
 ///
@@ -87,7 +89,9 @@ impl FrameReader {
             if let Some(frame) = Frame::take(&mut self.buffer)? {
                 return Ok(Some(frame));
             }
-            self.buffer.reserve(READ_LEN);
+            if self.buffer.capacity() - self.buffer.len() < ROOM_LEN_MIN {
+                self.buffer.reserve(READ_LEN);
+            }
             if self.stream.read_buf(&mut self.buffer).await? == 0 {
                 return Ok(None);
             }

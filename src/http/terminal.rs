@@ -32,16 +32,16 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
+mod flow;
 pub mod said;
 
+use flow::Flow;
 use said::{MESSAGE_BYTES_MAX, Pieces, ToHolder, TooLong, Whole};
 
 /// A Ping follows each so many bytes; the Pong says how far the viewer has read.
 const PING_BYTES: u64 = 64 * 1024;
-/// Bytes that may be under way beyond the last Pong.
-const AHEAD_BYTES_MAX: u64 = 256 * 1024;
 /// A viewer that has not been heard of for so long is gone.
 const SILENCE: Duration = Duration::from_secs(60);
 const HEARTBEAT: Duration = Duration::from_secs(20);
@@ -204,28 +204,6 @@ enum Source {
     Last(pty::LastScreen),
 }
 
-/// How far the viewer has read.
-#[derive(Default)]
-struct Flow {
-    sent: std::sync::atomic::AtomicU64,
-    read: std::sync::atomic::AtomicU64,
-    moved: Notify,
-}
-
-impl Flow {
-    /// Waits until the viewer has read enough for more.
-    async fn room(&self) {
-        use std::sync::atomic::Ordering::SeqCst;
-        loop {
-            let moved = self.moved.notified();
-            if self.sent.load(SeqCst) - self.read.load(SeqCst) < AHEAD_BYTES_MAX {
-                return;
-            }
-            moved.await;
-        }
-    }
-}
-
 /// One viewer.
 struct Socket {
     source: Option<Source>,
@@ -238,6 +216,13 @@ struct Socket {
     pieces: Pieces,
     /// The message that is a snapshot is not at its end.
     in_snapshot: bool,
+}
+
+/// Who left has read all there will ever be: the relay must not wait for a Pong any more.
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.flow.has_read(u64::MAX);
+    }
 }
 
 /// From the holder, on its way to the viewer.
@@ -293,9 +278,8 @@ impl Socket {
         length: usize,
         context: &mut ws::WebsocketContext<Self>,
     ) {
-        use std::sync::atomic::Ordering::SeqCst;
         context.write_raw(frame);
-        let sent = self.flow.sent.fetch_add(length as u64, SeqCst) + length as u64;
+        let sent = self.flow.has_sent(length as u64);
         if sent - self.pinged >= PING_BYTES {
             self.pinged = sent;
             context.ping(&sent.to_be_bytes());
@@ -415,8 +399,7 @@ impl Actor for Socket {
             if socket.heard.elapsed() > SILENCE {
                 context.stop();
             } else {
-                let sent = socket.flow.sent.load(std::sync::atomic::Ordering::SeqCst);
-                context.ping(&sent.to_be_bytes());
+                context.ping(&socket.flow.sent().to_be_bytes());
             }
         });
     }
@@ -467,10 +450,8 @@ impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for Socket {
             Ok(ws::Message::Ping(payload)) => context.pong(&payload),
             Ok(ws::Message::Pong(payload)) => {
                 if let Ok(read) = <[u8; 8]>::try_from(&payload[..]) {
-                    use std::sync::atomic::Ordering::SeqCst;
-                    let read = u64::from_be_bytes(read).min(self.flow.sent.load(SeqCst));
-                    self.flow.read.fetch_max(read, SeqCst);
-                    self.flow.moved.notify_waiters();
+                    let read = u64::from_be_bytes(read).min(self.flow.sent());
+                    self.flow.has_read(read);
                 }
             }
             Ok(ws::Message::Close(reason)) => {

@@ -324,6 +324,11 @@ fn resident_kib(server: &Server) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
+fn open_files(server: &Server) -> usize {
+    let listed = std::fs::read_dir(format!("/proc/{}/fd", server.pid()));
+    listed.unwrap().count()
+}
+
 #[test]
 fn who_does_not_read_costs_bounded_memory_and_holds_up_nobody() {
     let world = World::new();
@@ -350,6 +355,29 @@ fn who_does_not_read_costs_bounded_memory_and_holds_up_nobody() {
         "the reader's screen differs"
     );
     drop(lazy);
+}
+
+#[test]
+fn who_leaves_without_reading_leaves_nothing_open() {
+    let world = World::new();
+    let server = world.serve();
+    let script = "echo up; read line; seq -f 'line %012.0f of a story' 1 100000; echo over; read x";
+    let (run, _) = start(&world, &server, &["sh", "-c", script]);
+    let mut reader = Viewer::attach(&server, &run);
+    reader.until_shows("up");
+    let files = open_files(&server);
+    let lazy: Vec<_> = (0..8).map(|_| Viewer::attach(&server, &run)).collect();
+    assert!(open_files(&server) >= files + 16, "a socket to each side");
+    reader.keys("\r");
+    reader.until_shows("over");
+    // More was under way to each than may be without a Pong.
+    drop(lazy);
+    let begun = Instant::now();
+    while open_files(&server) > files {
+        assert!(begun.elapsed() < PATIENCE, "connections stay open");
+        pause();
+    }
+    server.post_empty(&format!("runs/{run}/cancel")).expect(200);
 }
 
 #[test]

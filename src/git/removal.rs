@@ -87,12 +87,7 @@ pub fn unlock_branch(repo_path: &Path, branch: &str, locks: &RepoLocks) -> Resul
     let common_dir = repository::common_dir(&repository::open(repo_path)?)?;
     let lock = common_dir.join("refs/heads").join(format!("{branch}.lock"));
     let removed = locks.with(&[common_dir], || fs::remove_file(lock));
-    match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(GitError::io("unlocking a branch")(error))
-        }
-        _ => Ok(()),
-    }
+    or_missing(removed, "unlocking a branch")
 }
 
 /// Removes a folder and all in it; links in it are removed, not followed. Nothing there is fine.
@@ -105,12 +100,7 @@ pub(super) fn remove_folder(path: &Path) -> Result<(), GitError> {
         }
         other => other,
     };
-    match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(GitError::io("removing a worktree")(error))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
+    or_missing(removed, "removing a worktree")
 }
 
 /// Removes the repository's record of a worktree.
@@ -119,10 +109,14 @@ pub(super) fn remove_entry(common_dir: &Path, entry: &Entry) -> Result<(), GitEr
         entry.admin.parent(),
         Some(common_dir.join("worktrees").as_path())
     );
-    match fs::remove_dir_all(&entry.admin) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(GitError::io("removing the record of a worktree")(error))
-        }
+    let removed = fs::remove_dir_all(&entry.admin);
+    or_missing(removed, "removing the record of a worktree")
+}
+
+/// What was not there is as good as removed.
+fn or_missing(removed: io::Result<()>, doing: &'static str) -> Result<(), GitError> {
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(GitError::io(doing)(error)),
         Ok(()) | Err(_) => Ok(()),
     }
 }

@@ -115,7 +115,7 @@ impl Pool {
     fn work(&self, thread: u64, first: Job) {
         let (next, jobs) = mpsc::channel();
         let mut job = Some(first);
-        while let Some(work) = job.take() {
+        while let Some(work) = job {
             work();
             let mut state = self.done();
             state.idle.push(Idle {

@@ -413,6 +413,13 @@ pub fn pause() {
     std::thread::sleep(Duration::from_millis(20));
 }
 
+/// How many files and sockets a process has open.
+pub fn descriptors(pid: impl std::fmt::Display) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .unwrap()
+        .count()
+}
+
 pub fn wait_for(sentence: &str, is: impl Fn() -> bool) {
     let begun = Instant::now();
     while !is() {

@@ -1,6 +1,6 @@
 //! The terminal's WebSocket, as pages and scripts use it.
 
-use crate::support::{PATIENCE, Server, World, pause, wait_for};
+use crate::support::{PATIENCE, Server, World, descriptors, pause, wait_for};
 use abbado::pty::{emulator::Emulator, protocol::Size};
 use serde_json::{Value, json};
 use std::{net::TcpStream, path::PathBuf, time::Instant};
@@ -324,11 +324,6 @@ fn resident_kib(server: &Server) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-fn open_files(server: &Server) -> usize {
-    let listed = std::fs::read_dir(format!("/proc/{}/fd", server.pid()));
-    listed.unwrap().count()
-}
-
 #[test]
 fn who_does_not_read_costs_bounded_memory_and_holds_up_nobody() {
     let world = World::new();
@@ -365,18 +360,19 @@ fn who_leaves_without_reading_leaves_nothing_open() {
     let (run, _) = start(&world, &server, &["sh", "-c", script]);
     let mut reader = Viewer::attach(&server, &run);
     reader.until_shows("up");
-    let files = open_files(&server);
+    let files = descriptors(server.pid());
     let lazy: Vec<_> = (0..8).map(|_| Viewer::attach(&server, &run)).collect();
-    assert!(open_files(&server) >= files + 16, "a socket to each side");
+    assert!(
+        descriptors(server.pid()) >= files + 16,
+        "a socket to each side"
+    );
     reader.keys("\r");
     reader.until_shows("over");
     // More was under way to each than may be without a Pong.
     drop(lazy);
-    let begun = Instant::now();
-    while open_files(&server) > files {
-        assert!(begun.elapsed() < PATIENCE, "connections stay open");
-        pause();
-    }
+    wait_for("their connections are closed", || {
+        descriptors(server.pid()) <= files
+    });
     server.post_empty(&format!("runs/{run}/cancel")).expect(200);
 }
 

@@ -1,7 +1,7 @@
 //! A holder that no server looks after for long: much output, many hooks.
 
 use super::in_order;
-use crate::support::{PATIENCE, World, lock_owner, pause, wait_for};
+use crate::support::{PATIENCE, World, descriptors, lock_owner, pause, wait_for};
 use serde_json::json;
 use std::{
     os::unix::fs::MetadataExt,
@@ -41,12 +41,6 @@ fn settled_kib(pid: i32) -> u64 {
 
 fn on_disk(path: &Path) -> u64 {
     std::fs::metadata(path).unwrap().blocks() * 512
-}
-
-fn descriptors(pid: i32) -> usize {
-    std::fs::read_dir(format!("/proc/{pid}/fd"))
-        .unwrap()
-        .count()
 }
 
 fn script() -> String {

@@ -4,11 +4,12 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { CallError } from "./api/client";
-import { startStream } from "./api/stream";
+import { onPlace, startStream } from "./api/stream";
 import { keepInSync } from "./api/sync";
 import { makeRouter } from "./app/router";
 import { applyTheme } from "./lib/theme";
 import { TipProvider } from "./ui/tip";
+import { loadToasts } from "./ui/toast";
 
 applyTheme();
 
@@ -26,6 +27,8 @@ const client = new QueryClient({
   },
 });
 keepInSync(client);
+// Once the page has what it shows first; what fails here is loaded with the first toast.
+onPlace(() => void loadToasts().catch(() => undefined));
 startStream();
 
 const root = document.getElementById("root");

@@ -6,6 +6,7 @@ import {
   lazyRouteComponent,
   redirect,
 } from "@tanstack/react-router";
+import { part } from "@/lib/part";
 import { RunsLayout } from "@/runs/layout";
 import { NothingChosen } from "@/runs/nothing-chosen";
 import { Empty, Failed, Skeleton } from "@/ui/panes";
@@ -43,7 +44,7 @@ const newRun = createRoute({
     ...(typeof search["task"] === "string" ? { task: search["task"] } : {}),
     ...(search["demo"] === true ? { demo: true } : {}),
   }),
-  component: lazyRouteComponent(() => import("@/new-run/page"), "NewRunPage"),
+  component: lazyRouteComponent(() => part(() => import("@/new-run/page")), "NewRunPage"),
 });
 const run = createRoute({
   getParentRoute: () => runs,
@@ -59,7 +60,7 @@ const runTab = createRoute({
   path: "/$tab",
   validateSearch: (search: Record<string, unknown>): { at?: number } =>
     typeof search["at"] === "number" ? { at: search["at"] } : {},
-  component: lazyRouteComponent(() => import("@/runs/run-page"), "RunPage"),
+  component: lazyRouteComponent(() => part(() => import("@/runs/run-page")), "RunPage"),
 });
 const compare = createRoute({
   getParentRoute: () => root,
@@ -67,17 +68,17 @@ const compare = createRoute({
   validateSearch: (search: Record<string, unknown>): { runs: string } => ({
     runs: typeof search["runs"] === "string" ? search["runs"] : "",
   }),
-  component: lazyRouteComponent(() => import("@/new-run/compare"), "ComparePage"),
+  component: lazyRouteComponent(() => part(() => import("@/new-run/compare")), "ComparePage"),
 });
 const projects = createRoute({
   getParentRoute: () => root,
   path: "/projects",
-  component: lazyRouteComponent(() => import("@/projects/list"), "ProjectsPage"),
+  component: lazyRouteComponent(() => part(() => import("@/projects/list")), "ProjectsPage"),
 });
 const project = createRoute({
   getParentRoute: () => root,
   path: "/projects/$projectId/$tab",
-  component: lazyRouteComponent(() => import("@/projects/page"), "ProjectPage"),
+  component: lazyRouteComponent(() => part(() => import("@/projects/page")), "ProjectPage"),
 });
 const usage = createRoute({
   getParentRoute: () => root,
@@ -86,12 +87,12 @@ const usage = createRoute({
     ...(typeof search["project"] === "string" ? { project: search["project"] } : {}),
     ...(typeof search["days"] === "number" ? { days: search["days"] } : {}),
   }),
-  component: lazyRouteComponent(() => import("@/usage/page"), "UsagePage"),
+  component: lazyRouteComponent(() => part(() => import("@/usage/page")), "UsagePage"),
 });
 const settings = createRoute({
   getParentRoute: () => root,
   path: "/settings/$tab",
-  component: lazyRouteComponent(() => import("@/settings/page"), "SettingsPage"),
+  component: lazyRouteComponent(() => part(() => import("@/settings/page")), "SettingsPage"),
 });
 
 const tree = root.addChildren([

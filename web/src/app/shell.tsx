@@ -1,9 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useParams } from "@tanstack/react-router";
 import { BarChart3, Command, FolderGit2, MoonStar, Play, Settings, SunMedium } from "lucide-react";
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 import { runsQuery } from "@/api/queries";
 import { openPalette, useEverOpened } from "@/app/palette-state";
+import { lazyPart } from "@/lib/part";
 import { setTheme, useDark } from "@/lib/theme";
 import { needsYou } from "@/runs/groups";
 import { Button } from "@/ui/button";
@@ -13,7 +14,7 @@ import { Keys } from "./keys";
 import { useNotifications } from "./notify";
 import { OfflineBanner } from "./offline";
 
-const Palette = lazy(() => import("./palette"));
+const Palette = lazyPart(() => import("./palette"));
 
 const PLACES = [
   { to: "/runs", params: {}, label: "Runs", icon: Play },

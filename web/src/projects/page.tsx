@@ -1,17 +1,18 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { ChevronLeft, Play } from "lucide-react";
-import { lazy, Suspense, useEffect, type ComponentType } from "react";
+import { Suspense, useEffect, type ComponentType } from "react";
 import type { Project } from "@/api/client";
 import { agentsQuery, projectsQuery } from "@/api/queries";
+import { lazyPart } from "@/lib/part";
 import { Button } from "@/ui/button";
 import { Empty, Failed, Skeleton } from "@/ui/panes";
 import { TabLinks } from "@/ui/tabs";
 
 const TABS: Record<string, ComponentType<{ project: Project }>> = {
-  repos: lazy(() => import("./repos/tab")),
-  agents: lazy(() => import("./agents/tab")),
-  branches: lazy(() => import("./branches/tab")),
+  repos: lazyPart(() => import("./repos/tab")),
+  agents: lazyPart(() => import("./agents/tab")),
+  branches: lazyPart(() => import("./branches/tab")),
 };
 
 function Count({ n }: { n: number | undefined }) {

@@ -1,10 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
-import { lazy, Suspense, useEffect, type ComponentType } from "react";
+import { Suspense, useEffect, type ComponentType } from "react";
 import { CallError, type Run } from "@/api/client";
 import { runQuery, tasksQuery } from "@/api/queries";
 import { useKeys } from "@/app/keys";
 import { firstLine } from "@/lib/format";
+import { lazyPart } from "@/lib/part";
 import { Empty, Failed, Skeleton } from "@/ui/panes";
 import { TabLinks } from "@/ui/tabs";
 import { RunHeader } from "./header";
@@ -17,12 +18,12 @@ export interface TabProps {
 }
 
 const TABS: Record<string, ComponentType<TabProps>> = {
-  terminal: lazy(() => import("./terminal/tab")),
-  activity: lazy(() => import("./activity/tab")),
-  tasks: lazy(() => import("./tasks/tab")),
-  changes: lazy(() => import("./changes/tab")),
-  logs: lazy(() => import("./logs/tab")),
-  details: lazy(() => import("./details/tab")),
+  terminal: lazyPart(() => import("./terminal/tab")),
+  activity: lazyPart(() => import("./activity/tab")),
+  tasks: lazyPart(() => import("./tasks/tab")),
+  changes: lazyPart(() => import("./changes/tab")),
+  logs: lazyPart(() => import("./logs/tab")),
+  details: lazyPart(() => import("./details/tab")),
 };
 const NAMES = ["terminal", "activity", "tasks", "changes", "logs", "details"] as const;
 

@@ -1,4 +1,4 @@
-// Toasts say what failed and offer the way out. Their code is loaded with the first one.
+// Toasts say what failed and offer the way out.
 
 export interface WayOut {
   label: string;
@@ -7,8 +7,11 @@ export interface WayOut {
 
 type Say = typeof import("./toaster");
 
+/** Loads their code, which cannot be had any more when the server's absence is what they tell. */
+export const loadToasts = (): Promise<Say> => import("./toaster");
+
 function say(act: (toaster: Say) => void) {
-  void import("./toaster").then(async (toaster) => {
+  void loadToasts().then(async (toaster) => {
     await toaster.ready;
     act(toaster);
   });

@@ -1,16 +1,17 @@
 // What runs cost and how they ended, from the list of runs alone.
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { lazy, Suspense, useEffect, useMemo } from "react";
+import { Suspense, useEffect, useMemo } from "react";
 import { agentsQuery, projectsQuery, runsQuery } from "@/api/queries";
 import { useNow } from "@/lib/clock";
 import { count, money, span } from "@/lib/format";
 import { NumbersTable } from "@/charts/figure";
+import { lazyPart } from "@/lib/part";
 import { Select } from "@/ui/field";
 import { Empty, Failed, Skeleton } from "@/ui/panes";
 import { axis, chosen, totalsBy, totalsOf, type Totals } from "./fold";
 
-const UsageCharts = lazy(() => import("./charts"));
+const UsageCharts = lazyPart(() => import("./charts"));
 
 /** Periods in days; 0 is all. */
 const PERIODS = [

@@ -1,13 +1,14 @@
 // What was said: markdown, read from the log when it is in sight, or as it is being said.
-import { lazy, Suspense, useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { Suspense, useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import { count } from "@/lib/format";
+import { lazyPart } from "@/lib/part";
 import { splitBlocks, startOf } from "./blocks";
 import { useDetails, useFeed } from "./context";
 import { LINE_PX } from "./heights";
 import { cutNote } from "./sentence";
 import type { Row } from "./row";
 
-const Markdown = lazy(() => import("./markdown"));
+const Markdown = lazyPart(() => import("./markdown"));
 
 /** Words that are being said are drawn again after so many milliseconds. */
 const WORDS_MS = 80;

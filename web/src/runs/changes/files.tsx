@@ -1,15 +1,16 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { clsx } from "clsx";
 import { ChevronDown, ChevronRight, Info } from "lucide-react";
-import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
+import { Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { count } from "@/lib/format";
+import { lazyPart } from "@/lib/part";
 import { Button } from "@/ui/button";
 import { Check } from "@/ui/field";
 import { STATUS, type Entry } from "./entries";
 import { LONG_LINES, look, partsOf, type Look } from "./patch";
 import { useReviewOfRun } from "./review";
 
-const Diff = lazy(() => import("./diff"));
+const Diff = lazyPart(() => import("./diff"));
 
 /** Height of a line of a diff and of a file's head, in pixels, before they are measured. */
 const LINE_PX = 20;

@@ -1,14 +1,15 @@
 // All of a run that is not its work: configuration, places, and where time and tokens went.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { lazy, Suspense, useMemo } from "react";
+import { Suspense, useMemo } from "react";
 import { useNow } from "@/lib/clock";
+import { lazyPart } from "@/lib/part";
 import { Failed, Skeleton } from "@/ui/panes";
 import type { TabProps } from "../run-page";
 import { AgentFacts, RunFacts } from "./facts";
 import { createdQuery, factsQuery } from "./queries";
 import { turnsOf } from "./turns";
 
-const TurnCharts = lazy(() => import("./charts"));
+const TurnCharts = lazyPart(() => import("./charts"));
 
 /** A turn that lasts is drawn anew this often, in milliseconds. */
 const REDRAW_MS = 5000;

@@ -131,10 +131,7 @@ fn make(
     {
         return Ok(None);
     }
-    check_out(&place)
-        .env(RUN_ID_VARIABLE, &id)
-        .unless(cancelled)
-        .run()?;
+    check_out(&place, &id, cancelled)?;
     crate::fault::point("spare.made");
     Ok(Some(Spare {
         folder: spec.folder.clone(),

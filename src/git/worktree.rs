@@ -15,7 +15,7 @@ use super::{
     GitError, RepoLocks,
     entries::{self, Entry},
     place::Place,
-    program::{HEAVY, Program},
+    program::HEAVY,
     removal, repository,
     spare::Spare,
 };
@@ -25,7 +25,10 @@ use nix::sys::{stat::futimens, time::TimeSpec};
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 /// A worktree that a run wants.
@@ -158,7 +161,7 @@ impl<'a> Attempt<'a> {
         let entry = self.entry()?.ok_or_else(|| self.gone())?;
         // The record lies in the repository, the folder is new: what is in it now is ours.
         let place = Place::open(&entry.admin, &spec.path)?;
-        self.check_out(&place, cancelled)
+        check_out(&place, &spec.run_id.to_string(), cancelled)
     }
 
     /// Brings a spare worktree here. False when it does not fit; what it left is cleared by
@@ -186,7 +189,7 @@ impl<'a> Attempt<'a> {
             return Ok(false);
         }
         if !fitting.is_at(self.base) {
-            self.check_out(&place, cancelled)?;
+            check_out(&place, &spec.run_id.to_string(), cancelled)?;
         }
         Ok(true)
     }
@@ -210,12 +213,6 @@ impl<'a> Attempt<'a> {
         }
         let parent = spec.path.parent().map_or(Ok(()), fs::create_dir_all);
         parent.map_err(GitError::io("making the run's folder"))
-    }
-
-    /// Makes the files those of the commit that is checked out.
-    fn check_out(&self, place: &Place, cancelled: &dyn Fn() -> bool) -> Result<(), GitError> {
-        let reset = check_out(place).env(RUN_ID_VARIABLE, self.spec.run_id.to_string());
-        reset.unless(cancelled).run().map(drop)
     }
 
     /// Makes the branch, the record and an empty worktree.
@@ -313,11 +310,51 @@ pub fn date_index(at: &WorktreeAt, repo_path: &Path) -> Result<(), GitError> {
         .map_err(GitError::io("dating an index"))
 }
 
-/// Prepares a checkout of HEAD, over whatever is there.
-pub(super) fn check_out<'a>(place: &Place) -> Program<'a> {
-    let reset = place.git("git reset").args(["-c", "checkout.workers=0"]);
+/// Checks HEAD out, over whatever is there. `id` is what the program is found by.
+///
+/// # Errors
+/// Those of [`Program::run`](super::program::Program::run).
+pub(super) fn check_out(
+    place: &Place,
+    id: &str,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<(), GitError> {
+    let under_way = UnderWay::begin();
+    let reset = place.git("git reset").args(["-c", under_way.workers()]);
     let reset = reset.args(["reset", "--hard", "--quiet", "--no-recurse-submodules"]);
-    reset.limit(HEAVY)
+    let reset = reset.limit(HEAVY).env(RUN_ID_VARIABLE, id);
+    reset.unless(cancelled).run().map(drop)
+}
+
+/// Checkouts of this process that are under way.
+static CHECKOUTS: AtomicUsize = AtomicUsize::new(0);
+
+/// One of them, for as long as it lives.
+struct UnderWay {
+    alone: bool,
+}
+
+impl UnderWay {
+    fn begin() -> Self {
+        let alone = CHECKOUTS.fetch_add(1, Ordering::Relaxed) == 0;
+        Self { alone }
+    }
+
+    /// A checkout alone is a fifth faster on all cores. Side by side they take the cores from each
+    /// other, and programs that only write files cost a sixth more (measured with two on two).
+    const fn workers(&self) -> &'static str {
+        if self.alone {
+            "checkout.workers=0"
+        } else {
+            "checkout.workers=1"
+        }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        CHECKOUTS.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 fn is_link(path: &Path) -> bool {
@@ -332,5 +369,18 @@ pub(super) fn is_vacant(path: &Path) -> bool {
     match fs::read_dir(path) {
         Ok(mut folder) => folder.next().is_none(),
         Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::UnderWay;
+
+    #[test]
+    fn a_checkout_beside_another_leaves_it_the_cores() {
+        let first = UnderWay::begin();
+        assert_eq!(UnderWay::begin().workers(), "checkout.workers=1");
+        drop(first);
+        assert_eq!(UnderWay { alone: true }.workers(), "checkout.workers=0");
     }
 }

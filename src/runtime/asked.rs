@@ -7,9 +7,10 @@ impl Handler<Ask> for RunActor {
     type Result = ();
 
     fn handle(&mut self, ask: Ask, context: &mut Self::Context) -> Self::Result {
-        let run_dir = self.shared.run_dir(self.id);
         let session = self.session.is_some();
-        let todo = self.ledger.ask(ask.request, ask.reply, &run_dir, session);
+        let todo = self
+            .ledger
+            .ask(ask.request, ask.reply, &self.run_dir, session);
         self.do_next(todo, context);
     }
 }

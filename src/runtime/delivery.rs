@@ -59,7 +59,7 @@ impl Shown {
     pub(super) fn of(self, run: &Run) -> Option<String> {
         match self {
             Self::Run => None,
-            Self::Queue => Some(view::queue(run)),
+            Self::Queue => Some(view::Documents::of(run).queue()),
             Self::Queued(id) => view::queued(run, id),
         }
     }

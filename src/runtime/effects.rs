@@ -84,13 +84,11 @@ impl RunActor {
             News::Attached(session) => self.attached(*session, context),
             News::OutOfReach { attempt, why } => self.out_of_reach(attempt, &why, context),
             News::Exited { report, attempt } => {
-                let run_dir = self.shared.run_dir(self.id);
-                self.ledger.exited(report, attempt, &run_dir);
+                self.ledger.exited(report, attempt, &self.run_dir);
                 self.work(context);
             }
             News::NeverLaunched => {
-                let run_dir = self.shared.run_dir(self.id);
-                let todo = self.ledger.never_launched(&run_dir);
+                let todo = self.ledger.never_launched(&self.run_dir);
                 self.do_next(todo, context);
             }
             News::SetUpStopped => {
@@ -100,7 +98,7 @@ impl RunActor {
             News::Look => {
                 self.shared.watch.looked(self.id);
                 self.watch_transcript();
-                self.ledger.look(&self.shared.run_dir(self.id));
+                self.ledger.look(&self.run_dir);
                 self.work(context);
             }
             News::CheckpointTaken(checkpoint) => {
@@ -240,12 +238,11 @@ impl RunActor {
             Attachment::Watch => self.watch_silence(context),
             Attachment::Acknowledge | Attachment::Release => return self.acknowledge(context),
         }
-        self.shared.watch.add(
-            self.id,
-            &super::spool::folder(&self.shared.run_dir(self.id)),
-        );
+        self.shared
+            .watch
+            .add(self.id, &super::spool::folder(&self.run_dir));
         // What was spooled between the last look and the watch is told by nobody.
-        self.ledger.take_spool(&self.shared.run_dir(self.id));
+        self.ledger.take_spool(&self.run_dir);
         self.work(context);
         self.watch_output();
         self.watch_transcript();

@@ -110,7 +110,7 @@ impl RunActor {
         if self.reads_output() {
             self.shared
                 .watch
-                .add(self.id, &self.shared.run_dir(self.id).join("output.log"));
+                .add(self.id, &self.run_dir.join("output.log"));
         }
     }
 
@@ -144,7 +144,7 @@ impl RunActor {
         }
         let from = self
             .reads_output()
-            .then(|| (self.shared.run_dir(self.id), self.output_read));
+            .then(|| (self.run_dir.clone(), self.output_read));
         self.ledger.working = true;
         let read = super::threads::run(move || {
             let outcome = match from {

@@ -18,7 +18,7 @@ use crate::{
         RunId, Secrets, Time,
         run::{Command, Effect, Event, Run, decide, effect, event::StopBy, view},
     },
-    store::{self, Append, RunRest, RunRow, StoreError, Stored},
+    store::{self, Append, RunRow, StoreError, Stored},
 };
 use std::{
     collections::{HashSet, VecDeque},
@@ -35,8 +35,8 @@ pub(super) struct Ledger {
     pub id: RunId,
     /// None until `run.created` is applied.
     pub run: Option<Box<Run>>,
-    /// What the writer was given of its row, but the head.
-    rest: Option<Arc<RunRest>>,
+    /// As it was when the writer was last given its row whole.
+    shown: Option<Box<Run>>,
     /// Read by the registry: a process is alive or wanted.
     live: Arc<AtomicBool>,
     /// The caller of continue whose message is being typed.
@@ -119,7 +119,7 @@ impl Ledger {
         Self {
             id,
             run: run.map(Box::new),
-            rest: None,
+            shown: None,
             live,
             waiting: None,
             stop_waiters: Vec::new(),
@@ -278,7 +278,7 @@ impl Ledger {
         let run = self.apply(&applied, at)?;
         crate::fault::point("run.after_apply");
         let effects = effect::after(&run, &applied);
-        let row = RunRow::since(&run, &mut self.rest);
+        let row = RunRow::since(&run, &mut self.shown);
         let settled = self.settle(&applied);
         let stopped = stopping && run.stop.is_none();
         let request = Self::request_done(typed, &applied);

@@ -44,6 +44,8 @@ pub struct RunActor {
     /// What it knows and records.
     pub(super) ledger: Ledger,
     pub(super) shared: Arc<Shared>,
+    /// The run's own folder.
+    pub(super) run_dir: PathBuf,
     pub(super) registry: Addr<Registry>,
     /// Our end of the holder, while it lives.
     pub(super) session: Option<SessionHandle>,
@@ -83,6 +85,7 @@ impl RunActor {
         Self {
             id: seed.run_id,
             ledger: Ledger::new(seed.run_id, seed.run, seed.live),
+            run_dir: shared.run_dir(seed.run_id),
             shared,
             registry,
             session: None,

@@ -76,7 +76,7 @@ impl RunActor {
             .as_ref()
             .is_some_and(|run| left(run, lacks).is_some())
         {
-            self.ledger.take_spool(&self.shared.run_dir(self.id));
+            self.ledger.take_spool(&self.run_dir);
             self.ledger.jobs.push_back(Job::Silence(lacks));
             self.work(context);
         }

@@ -5,7 +5,9 @@
 
 use serde_json::Value;
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime},
 };
@@ -19,7 +21,8 @@ const SETTLES: Duration = Duration::from_millis(2500);
 /// it wakes who watches it.
 #[derive(Default)]
 pub(super) struct Known {
-    folder: PathBuf,
+    /// The folder, held open: asking it is cheaper than looking for it by its path.
+    folder: Option<File>,
     state: Option<State>,
 }
 
@@ -34,13 +37,8 @@ struct State {
 impl Known {
     /// As [`waiting`]; nothing when the folder is as it was at the last call.
     pub fn new_ones(&mut self, run_dir: &Path) -> io::Result<Vec<PathBuf>> {
-        if self.folder.as_os_str().is_empty() {
-            self.folder = folder(run_dir);
-        }
-        let changed = match fs::metadata(&self.folder) {
-            Ok(found) => found.modified()?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
+        let Some(changed) = self.changed(run_dir)? else {
+            return Ok(Vec::new());
         };
         let since = match &self.state {
             Some(state) if state.changed == changed && state.settled => return Ok(Vec::new()),
@@ -55,6 +53,26 @@ impl Known {
             settled,
         });
         Ok(waiting)
+    }
+
+    /// The folder's time of change; none when there is no folder.
+    fn changed(&mut self, run_dir: &Path) -> io::Result<Option<SystemTime>> {
+        if let Some(folder) = &self.folder {
+            let found = folder.metadata()?;
+            // One that was removed has no name any more.
+            if found.nlink() > 0 {
+                return found.modified().map(Some);
+            }
+        }
+        self.folder = match File::open(folder(run_dir)) {
+            Ok(folder) => Some(folder),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let Some(folder) = &self.folder else {
+            return Ok(None);
+        };
+        folder.metadata()?.modified().map(Some)
     }
 }
 
@@ -152,6 +170,12 @@ mod tests {
         assert_eq!(known.new_ones(run.path()).unwrap().len(), 2);
         assert!(!known.state.as_ref().unwrap().settled);
         fs::remove_file(folder(run.path()).join("1.json")).unwrap();
+        assert_eq!(known.new_ones(run.path()).unwrap().len(), 1);
+        // One that is made anew is another one.
+        fs::remove_dir_all(folder(run.path())).unwrap();
+        assert!(known.new_ones(run.path()).unwrap().is_empty());
+        fs::create_dir(folder(run.path())).unwrap();
+        put("3.json");
         assert_eq!(known.new_ones(run.path()).unwrap().len(), 1);
     }
 }

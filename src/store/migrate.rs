@@ -18,6 +18,7 @@ const STEPS: &[&str] = &[
     include_str!("../../schema/0004_run_secrets.sql"),
     include_str!("../../schema/0005_spare_worktrees.sql"),
     include_str!("../../schema/0006_run_heads.sql"),
+    include_str!("../../schema/0007_telling_events.sql"),
 ];
 
 /// Pages of the WAL (4 KiB each) at which they are copied into the database.

@@ -17,7 +17,7 @@ mod writer;
 pub use catalog::Idempotent;
 pub use codec::{EventRow, Payload, StoredEvent, encode};
 pub use notified::Untold;
-pub use projection::{RunRest, RunRow};
+pub use projection::RunRow;
 pub use reader::{Reader, RunFilter};
 #[cfg(test)]
 pub use writer::stepped;

@@ -43,8 +43,9 @@ impl Reader {
                  LEFT JOIN settings s ON s.name = 'notifications'
                  LEFT JOIN events e ON e.id = (
                    SELECT id FROM events INDEXED BY events_telling
-                   WHERE id > MAX(n.event_id, ?1) AND event_type IN
-                     ('run.paused', 'run.completed', 'run.failed', 'agent.needs_attention')
+                   WHERE id > MAX(n.event_id, ?1)
+                     AND (event_type = 'run.paused' OR event_type = 'run.completed'
+                          OR event_type = 'run.failed' OR event_type = 'agent.needs_attention')
                    ORDER BY id LIMIT 1)
                  LEFT JOIN runs r ON r.id = e.run_id",
             )?;

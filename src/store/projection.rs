@@ -3,21 +3,24 @@
 use super::{StoreError, codec::StoredEvent, reader};
 use crate::domain::{
     RunId,
-    run::{Event, Run, state::Process, view},
+    run::{
+        Event, Run,
+        state::Status,
+        view::{self, Documents},
+    },
 };
 use rusqlite::{Connection, params};
-use std::sync::Arc;
 
 /// A run's row of the projection: what each event changes, and the rest where it changed.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct RunRow {
     head: String,
-    rest: Option<Arc<RunRest>>,
+    rest: Option<Box<RunRest>>,
 }
 
 /// What few events change of a run's row.
-#[derive(Debug, PartialEq, Eq)]
-pub struct RunRest {
+#[derive(Debug)]
+struct RunRest {
     project_id: uuid::Uuid,
     agent_id: uuid::Uuid,
     status: &'static str,
@@ -29,18 +32,37 @@ pub struct RunRest {
     queue: String,
 }
 
-impl RunRest {
-    fn of(run: &Run) -> Self {
+/// What the rest of a run's row is made of.
+#[derive(PartialEq)]
+struct Shown<'r> {
+    status: Status,
+    live: bool,
+    process_alive: bool,
+    documents: Documents<'r>,
+}
+
+impl<'r> Shown<'r> {
+    fn of(run: &'r Run) -> Self {
         Self {
+            status: run.status,
+            live: run.needs_recovery(),
+            process_alive: run.has_process(),
+            documents: Documents::of(run),
+        }
+    }
+
+    /// The rest of the row of this run, which was made as all the others of it.
+    fn rest(&self, run: &Run) -> RunRest {
+        RunRest {
             project_id: run.created.project_id.0,
             agent_id: run.created.agent_id.0,
-            status: run.status.word(),
-            live: run.needs_recovery(),
-            process_alive: matches!(run.process, Process::Launching | Process::Alive { .. }),
+            status: self.status.word(),
+            live: self.live,
+            process_alive: self.process_alive,
             created_at: run.created_at.timestamp_millis(),
-            body: view::body(run),
-            tasks: view::tasks(run),
-            queue: view::queue(run),
+            body: self.documents.body(),
+            tasks: self.documents.tasks(),
+            queue: self.documents.queue(),
         }
     }
 }
@@ -49,21 +71,23 @@ impl RunRow {
     /// The whole row of a run as it is now.
     #[must_use]
     pub fn of(run: &Run) -> Self {
-        Self::since(run, &mut None)
-    }
-
-    /// The row of a run as it is now, with what changed since the `last` one, which this is then.
-    #[must_use]
-    pub fn since(run: &Run, last: &mut Option<Arc<RunRest>>) -> Self {
-        let rest = RunRest::of(run);
-        let rest = (last.as_deref() != Some(&rest)).then(|| Arc::new(rest));
-        if rest.is_some() {
-            last.clone_from(&rest);
-        }
         Self {
             head: view::head(run),
-            rest,
+            rest: Some(Box::new(Shown::of(run).rest(run))),
         }
+    }
+
+    /// The row of a run as it is now, with the rest where it differs from that of the run `before`,
+    /// which this is then.
+    #[must_use]
+    pub fn since(run: &Run, before: &mut Option<Box<Run>>) -> Self {
+        let shown = Shown::of(run);
+        if before.as_deref().is_some_and(|run| Shown::of(run) == shown) {
+            let head = view::head(run);
+            return Self { head, rest: None };
+        }
+        *before = Some(Box::new(run.clone()));
+        Self::of(run)
     }
 
     /// This row, and the next one of the same run over it.

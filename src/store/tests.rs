@@ -4,11 +4,8 @@ mod notified;
 mod secrets;
 
 use super::{
-    Append, Batch, Location, Reader, StoreError, Writer,
-    catalog::Idempotent,
-    encode, migrate, open,
-    projection::{RunRest, RunRow},
-    rebuild,
+    Append, Batch, Location, Reader, StoreError, Writer, catalog::Idempotent, encode, migrate,
+    open, projection::RunRow, rebuild,
 };
 use crate::domain::{
     RunId, Secrets, Time,
@@ -17,7 +14,6 @@ use crate::domain::{
 use chrono::TimeZone;
 use rusqlite::Connection;
 use serde_json::Value;
-use std::sync::Arc;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -41,7 +37,7 @@ fn at(seconds: i64) -> Time {
 struct History {
     id: RunId,
     run: Option<Run>,
-    rest: Option<Arc<RunRest>>,
+    shown: Option<Box<Run>>,
 }
 
 impl History {
@@ -49,7 +45,7 @@ impl History {
         Self {
             id: RunId(Uuid::from_u128(number)),
             run: None,
-            rest: None,
+            shown: None,
         }
     }
 
@@ -72,7 +68,7 @@ impl History {
             events.push(payload);
         }
         let run = self.run.as_ref().filter(|run| !run.deleted);
-        let row = run.map(|run| RunRow::since(run, &mut self.rest));
+        let row = run.map(|run| RunRow::since(run, &mut self.shown));
         Append {
             run_id: self.id,
             expected_sequence,

@@ -61,6 +61,14 @@ pub struct Append {
     pub stored: Option<Stored>,
 }
 
+impl Append {
+    /// Nothing but one event is written before the commit, and then the run's row.
+    fn is_one_statement(&self) -> bool {
+        let only_event = self.events.len() == 1 && self.row.is_some();
+        only_event && self.idempotent.is_none() && self.secrets.is_empty()
+    }
+}
+
 /// Something to do right behind a commit, in the writer's thread; it must not wait.
 pub struct Stored(Box<dyn FnOnce() + Send>);
 

@@ -188,9 +188,9 @@ fn meaning(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
     let kept = |ignored: bool| -> Vec<Event> {
         vec![
             HookReceived {
-                hook_event_name: name.clone(),
-                payload: payload.clone(),
-                turn_id: prompt_turn.clone(),
+                hook_event_name: name,
+                payload,
+                turn_id: prompt_turn,
                 ignored,
             }
             .into(),
@@ -199,7 +199,7 @@ fn meaning(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
     match signal {
         Signal::SessionStarted if began => Vec::new(),
         Signal::SessionStarted => kept(false),
-        Signal::Prompt { text, machine } => prompt(run, &text, machine, turn_id, moves, &kept),
+        Signal::Prompt { text, machine } => prompt(run, &text, machine, turn_id, moves, kept),
         Signal::ToolCall(call) => with_work(run, call.into(), turn_id, moves),
         Signal::ToolResult(result) => with_work(run, result.into(), turn_id, moves),
         Signal::NeedsAttention(needs) => vec![needs.into()],
@@ -228,14 +228,14 @@ fn meaning(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
         Signal::SessionEnded { goes_on: true } => kept(true),
         Signal::SessionEnded { goes_on: false } => {
             let counts = run.facts_move() && !of_old_session;
-            session_ended(run, counts, &kept)
+            session_ended(run, counts, kept)
         }
         Signal::Other => kept(false),
     }
 }
 
 /// The end of a session; it `counts` when it is that of the session which is open now.
-fn session_ended(run: &Run, counts: bool, kept: &dyn Fn(bool) -> Vec<Event>) -> Vec<Event> {
+fn session_ended(run: &Run, counts: bool, kept: impl FnOnce(bool) -> Vec<Event>) -> Vec<Event> {
     match run.status {
         _ if !counts => kept(true),
         // A resume that the CLI refused: how it ends, its exit tells.
@@ -259,7 +259,7 @@ fn prompt(
     machine: bool,
     turn_id: Option<String>,
     moves: bool,
-    kept: &dyn Fn(bool) -> Vec<Event>,
+    kept: impl FnOnce(bool) -> Vec<Event>,
 ) -> Vec<Event> {
     if let Some(typing) = run.outbox.confirmed_by(text).filter(|_| !machine) {
         return confirmed(run, typing, turn_id, moves);

@@ -6,12 +6,13 @@
 use super::{
     outbox::Queued,
     state::{Activity, Attention, Changed, Process, Run, Status},
+    tasks::Task,
 };
 use crate::domain::{AgentId, MessageId, ProjectId, RepoId, RunId, Time, time};
 use serde::Serialize;
 use std::path::Path;
 
-#[derive(Serialize)]
+#[derive(PartialEq, Serialize)]
 struct RunView<'r> {
     id: RunId,
     project_id: ProjectId,
@@ -48,20 +49,20 @@ struct RunHead {
     last_sequence: u64,
 }
 
-#[derive(Serialize)]
+#[derive(PartialEq, Serialize)]
 struct ProcessView {
     alive: bool,
     pid: Option<u32>,
     exit_code: Option<i32>,
 }
 
-#[derive(Serialize)]
+#[derive(PartialEq, Serialize)]
 struct QueueView<'r> {
     length: usize,
     halted: Option<&'r str>,
 }
 
-#[derive(Serialize)]
+#[derive(PartialEq, Serialize)]
 struct RepoView<'r> {
     repo_id: RepoId,
     name: &'r str,
@@ -71,13 +72,52 @@ struct RepoView<'r> {
     base_commit: &'r str,
 }
 
-#[derive(Serialize)]
+#[derive(PartialEq, Serialize)]
 struct QueuedView<'r> {
     id: MessageId,
     message: &'r str,
     position: usize,
     #[serde(with = "time")]
     created_at: Time,
+}
+
+/// What a run's documents but its head are made of, so that it can be seen whether they changed
+/// without writing them.
+#[derive(PartialEq)]
+pub struct Documents<'r> {
+    body: RunView<'r>,
+    tasks: Vec<&'r Task>,
+    queue: Vec<QueuedView<'r>>,
+}
+
+impl<'r> Documents<'r> {
+    /// Those of a run as it is now.
+    #[must_use]
+    pub fn of(run: &'r Run) -> Self {
+        Self {
+            body: run_view(run),
+            tasks: run.tasks.shown().collect(),
+            queue: run.outbox.queue.iter().zip(1..).map(waiting).collect(),
+        }
+    }
+
+    /// The run's document without its head.
+    #[must_use]
+    pub fn body(&self) -> String {
+        text(&self.body)
+    }
+
+    /// The task list's JSON document.
+    #[must_use]
+    pub fn tasks(&self) -> String {
+        text(&self.tasks)
+    }
+
+    /// The JSON document of the messages that wait, in the order in which they go out.
+    #[must_use]
+    pub fn queue(&self) -> String {
+        text(&self.queue)
+    }
 }
 
 /// JSON of a document of this file.
@@ -88,7 +128,7 @@ fn text(document: &impl Serialize) -> String {
 /// The run's JSON document, all fields always present.
 #[must_use]
 pub fn run(run: &Run) -> String {
-    joined(&body(run), &head(run))
+    joined(&text(&run_view(run)), &head(run))
 }
 
 /// The run's JSON document, of its body and its head.
@@ -109,11 +149,9 @@ pub fn head(run: &Run) -> String {
     })
 }
 
-/// The run's document without its head.
-#[must_use]
-pub fn body(run: &Run) -> String {
+fn run_view(run: &Run) -> RunView<'_> {
     let created = &run.created;
-    text(&RunView {
+    RunView {
         id: run.id,
         project_id: created.project_id,
         agent_id: created.agent_id,
@@ -141,7 +179,7 @@ pub fn body(run: &Run) -> String {
             halted: run.outbox.halted.as_deref(),
         },
         repos: repos(run),
-    })
+    }
 }
 
 const fn process(run: &Run) -> ProcessView {
@@ -170,19 +208,6 @@ fn repos(run: &Run) -> Vec<RepoView<'_>> {
             base_commit: &base.base_commit,
         })
         .collect()
-}
-
-/// The task list's JSON document.
-#[must_use]
-pub fn tasks(run: &Run) -> String {
-    text(&run.tasks.shown().collect::<Vec<_>>())
-}
-
-/// The JSON document of the messages that wait, in the order in which they go out.
-#[must_use]
-pub fn queue(run: &Run) -> String {
-    let queue = run.outbox.queue.iter().zip(1..);
-    text(&queue.map(waiting).collect::<Vec<_>>())
 }
 
 /// One message that waits, at its place; nothing when it does not.

@@ -1,4 +1,5 @@
-//! One transaction of the writer: waiting writes in, a savepoint each, one commit, answers out.
+//! One transaction of the writer: waiting writes in, a savepoint for each that is more than one
+//! statement, one commit, answers out.
 
 use super::{Append, Finish, Stored, Worker, Write};
 use crate::{
@@ -82,13 +83,15 @@ impl Worker {
         done.committed
     }
 
-    /// Carries out one write in a savepoint of its own, so that its failure is its own.
+    /// Carries out one write so that its failure is its own: in a savepoint, or as one statement,
+    /// which SQLite undoes by itself. A savepoint copies each page that is written to in it.
     fn one(&self, write: Write, done: &mut Done) -> Finish {
+        let alone = matches!(&write, Write::Append(append, _) if append.is_one_statement());
         // A full disk ends the whole transaction; what follows must not run outside of it.
-        let begun = if self.connection.is_autocommit() {
-            Err(StoreError::Full)
-        } else {
-            self.say("SAVEPOINT one")
+        let begun = match self.connection.is_autocommit() {
+            true => Err(StoreError::Full),
+            false if alone => Ok(()),
+            false => self.say("SAVEPOINT one"),
         };
         match write {
             Write::Append(mut append, answer) => {
@@ -96,10 +99,12 @@ impl Worker {
                 let stored = append.stored.take();
                 let outcome = begun
                     .and_then(|()| self.append(append, done))
-                    .and_then(|()| self.release());
+                    .and_then(|()| if alone { Ok(()) } else { self.release() });
                 if outcome.is_err() {
                     done.committed.truncate(mark);
-                    self.roll_back();
+                    if !alone {
+                        self.roll_back();
+                    }
                 }
                 Box::new(move |commit| {
                     let outcome = outcome.and(commit);

@@ -232,7 +232,8 @@ fn an_ended_run_keeps_its_queue_and_a_headless_one_goes_on_by_resume() {
 #[test]
 fn the_queue_is_shown_in_its_order() {
     let live = given(two_wait()).after([reorder(&[3, 2])]);
-    let shown: serde_json::Value = serde_json::from_str(&view::queue(&live.run)).expect("JSON");
+    let shown: serde_json::Value =
+        serde_json::from_str(&view::Documents::of(&live.run).queue()).expect("JSON");
     let ids: Vec<MessageId> = [3, 2].map(message).into();
     for (at, id) in ids.iter().enumerate() {
         assert_eq!(shown[at]["id"], id.to_string());

@@ -278,7 +278,7 @@ proptest! {
         let again = replayed(&live.log);
         prop_assert_eq!(&again, &live.run);
         prop_assert_eq!(view::run(&again), view::run(&live.run));
-        prop_assert_eq!(view::tasks(&again), view::tasks(&live.run));
+        prop_assert_eq!(view::Documents::of(&again).tasks(), view::Documents::of(&live.run).tasks());
         let length = u64::try_from(live.log.len()).expect("a small number");
         prop_assert_eq!(live.run.last_sequence, length);
     }

@@ -58,7 +58,7 @@ fn updated(use_id: &str, id: &str) -> Command {
 /// (id, subject, status) of the tasks that are shown after these.
 fn tasks(commands: impl IntoIterator<Item = Command>) -> Vec<(String, String, String)> {
     let run = given(running()).after(commands).run;
-    let shown: Value = serde_json::from_str(&view::tasks(&run)).expect("JSON");
+    let shown: Value = serde_json::from_str(&view::Documents::of(&run).tasks()).expect("JSON");
     let field = |task: &Value, key: &str| task[key].as_str().expect("a text").to_owned();
     let list = shown.as_array().expect("a list").iter();
     list.map(|task| {
@@ -263,6 +263,6 @@ fn tasks_outlive_the_process() {
         update("u2", "1", "in_progress"),
         killed(1),
     ]);
-    let shown: Value = serde_json::from_str(&view::tasks(&live.run)).expect("JSON");
+    let shown: Value = serde_json::from_str(&view::Documents::of(&live.run).tasks()).expect("JSON");
     assert_eq!(shown[0]["status"], "in_progress");
 }

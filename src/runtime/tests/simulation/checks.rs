@@ -155,7 +155,11 @@ fn truthful(server: &Server, log: &Log, id: RunId) {
     let run = &log.runs[&id];
     assert_eq!(row, Some(view::run(run)), "the row of {id}");
     let queue = server.reader.run_queue(id).unwrap();
-    assert_eq!(queue, Some(view::queue(run)), "the queue of {id}");
+    assert_eq!(
+        queue,
+        Some(view::Documents::of(run).queue()),
+        "the queue of {id}"
+    );
     let works = matches!(run.status, Status::Queued | Status::Running);
     assert!(
         !works || run.is_live(),

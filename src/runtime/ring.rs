@@ -196,9 +196,15 @@ impl Ring {
     }
 }
 
+/// What a frame has around its event, in bytes, at most.
+const FRAME_OVERHEAD: usize = 40;
+
 /// The frames of one commit, all in one buffer, and each by itself.
 fn frames_of(batch: &[StoredEvent]) -> (Bytes, Vec<Frame>) {
-    let mut text = String::new();
+    let room = batch
+        .iter()
+        .map(|event| FRAME_OVERHEAD + event.row().wire_len());
+    let mut text = String::with_capacity(room.sum());
     let mut ends = Vec::with_capacity(batch.len());
     for event in batch {
         write_frame(&mut text, &event.row());

@@ -74,13 +74,19 @@ impl EventRow<'_> {
 const WIRE_OVERHEAD: usize = 192;
 
 impl EventRow<'_> {
+    /// Room for the event as the API shows it, in bytes.
+    #[must_use]
+    pub const fn wire_len(&self) -> usize {
+        WIRE_OVERHEAD + self.event_type.len() + self.payload.len()
+    }
+
     /// Writes the event as the API shows it: one line of JSON.
     pub fn write_wire(&self, out: &mut String) {
         // The payload is JSON text already: parsing it to print it again would be the only cost
         // of a replay. The other fields need no escaping.
         let masked = (self.event_type == "run.created").then(|| secrets::masked(self.payload));
         let masked = masked.flatten();
-        out.reserve(WIRE_OVERHEAD + self.event_type.len() + self.payload.len());
+        out.reserve(self.wire_len());
         let written = write!(
             out,
             r#"{{"id":{},"run_id":"{}","sequence":{},"event_type":"{}","payload":"#,

@@ -335,6 +335,25 @@ async fn the_log_takes_no_change() {
 }
 
 #[tokio::test]
+async fn no_table_in_memory_is_made_to_write_an_event() {
+    let store = Store::new();
+    let raw = store.raw();
+    let sql = "EXPLAIN INSERT INTO events (run_id, sequence, event_type, version, payload,
+                                           created_at, delivery)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let mut query = raw.prepare(sql).unwrap();
+    let codes = query
+        .query_map([rusqlite::types::Null; 7], |row| row.get(1))
+        .unwrap();
+    let codes: Vec<String> = codes.map(Result::unwrap).collect();
+    assert!(codes.iter().any(|code| code == "OpenWrite"), "{codes:?}");
+    assert!(
+        !codes.iter().any(|code| code == "OpenEphemeral"),
+        "{codes:?}"
+    );
+}
+
+#[tokio::test]
 async fn of_a_deleted_run_one_event_stays() {
     let store = Store::new();
     let mut run = History::new(1);

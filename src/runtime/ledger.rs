@@ -300,6 +300,10 @@ impl Ledger {
             .map(|(key, text)| key.answered(text))
             .or_else(|| Some(Idempotency::of(&request?).answered(&view)));
         self.live.store(run.is_live(), Ordering::Relaxed);
+        if run.deleted {
+            // It holds a folder open that is gone.
+            self.spool = spool::Known::default();
+        }
         let reply = Held::new(along.reply);
         let append = Append {
             run_id: self.id,

@@ -67,7 +67,7 @@ fn generate(repo: &Path, commits: usize) {
         }
     }
     for number in 0..BRANCHES {
-        let reference = format!("refs/heads/work/{number}");
+        let reference = format!("refs/heads/topic-{number}");
         let mut last = main[random.usize(0..main.len())];
         for _ in 0..random.usize(1..20) {
             last = write(&[last], &reference);

@@ -299,11 +299,6 @@ impl Ledger {
             .zip(fine)
             .map(|(key, text)| key.answered(text))
             .or_else(|| Some(Idempotency::of(&request?).answered(&view)));
-        self.live.store(run.is_live(), Ordering::Relaxed);
-        if run.deleted {
-            // It holds a folder open that is gone.
-            self.spool = spool::Known::default();
-        }
         let reply = Held::new(along.reply);
         let append = Append {
             run_id: self.id,
@@ -319,7 +314,7 @@ impl Ledger {
                 Stored::new(move || answer(reply.take(), answered))
             }),
         };
-        self.run = Some(run);
+        self.put_back(run);
         self.pending += 1;
         self.deliveries.begin(append.delivery);
         let done = Done {
@@ -348,6 +343,16 @@ impl Ledger {
         };
         rest.for_each(|event| run.apply(event, at));
         Ok(run)
+    }
+
+    /// Puts the run back that was taken out.
+    fn put_back(&mut self, run: Box<Run>) {
+        self.live.store(run.is_live(), Ordering::Relaxed);
+        if run.deleted {
+            // It holds a folder open that is gone.
+            self.spool = spool::Known::default();
+        }
+        self.run = Some(run);
     }
 
     /// A commit came to this: answers, and gives the effects that follow.

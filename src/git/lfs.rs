@@ -1,64 +1,71 @@
 //! Files that Git LFS keeps elsewhere: whether a worktree has their contents.
+//!
+//! Called by `worktree`, beside a checkout and after it.
 
-use super::{GitError, changes::Index, entries, place::Place, program::os_string, repository};
-use crate::domain::run::event::WorktreeAt;
-use std::{fs, path::PathBuf};
+use super::{
+    GitError,
+    place::Place,
+    program::os_string,
+    tree::{ATTRIBUTES, each_entry, file_name},
+};
+use git2::{Oid, Repository};
+use std::{fs, ops::ControlFlow, path::PathBuf};
 
-/// A sentence when a worktree has files of Git LFS that are pointers only, since the user's own
-/// configuration has no LFS filter (`git lfs install` makes it). A filter that the repository
-/// itself names does not count: it is never run.
-///
-/// # Errors
-/// `WorktreeGone`, `NotARepository`, and those of starting `git`.
-pub fn missing_lfs(
-    at: &WorktreeAt,
-    repo_path: &std::path::Path,
-) -> Result<Option<String>, GitError> {
-    let common_dir = repository::common_dir(&repository::open(repo_path)?)?;
-    let entry = entries::of_worktree(&common_dir, at)?;
-    let place = Place::open(&entry.admin, &at.worktree)?;
-    if ["filter.lfs.smudge", "filter.lfs.process"]
+/// Whether the user's own configuration has the filter of LFS (`git lfs install` makes it). One
+/// that the repository itself names does not count: it is never run.
+pub(super) fn is_set_up(place: &Place) -> bool {
+    ["filter.lfs.smudge", "filter.lfs.process"]
         .iter()
         .any(|key| place.is_configured(key))
-    {
-        return Ok(None);
-    }
-    let names_lfs = attributes(&place)?
+}
+
+/// Paths of a commit's files of attributes. A worktree is not needed: this can be asked while one
+/// is still checked out.
+///
+/// # Errors
+/// When the repository has not all trees of the commit, as a partial clone.
+pub(super) fn attributes(repository: &Repository, commit: Oid) -> Result<Vec<PathBuf>, GitError> {
+    let mut found = Vec::new();
+    each_entry(repository, commit, |folder, entry| {
+        if entry.name_bytes() == ATTRIBUTES {
+            found.push(folder.join(file_name(entry)));
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(found)
+}
+
+/// A sentence when one of these files of attributes names LFS for a worktree that is checked out
+/// without it: what LFS keeps are pointers there.
+pub(super) fn note(place: &Place, attributes: &[PathBuf]) -> Option<String> {
+    let names_lfs = attributes
         .iter()
-        .map(|path| at.worktree.join(PathBuf::from(os_string(path.as_slice()))))
+        .map(|path| place.work_tree().join(path))
         .filter(|path| fs::symlink_metadata(path).is_ok_and(|found| found.is_file()))
-        .any(|path| fs::read_to_string(path).is_ok_and(|text| text.contains("filter=lfs")));
-    Ok(names_lfs.then(|| {
+        .any(|path| fs::read(path).is_ok_and(|text| contains(&text, b"filter=lfs")));
+    names_lfs.then(|| {
         "Files of Git LFS are pointers here: Git LFS is not set up in your own git configuration. \
          `git lfs install` sets it up; `git lfs pull` in the worktree brings the contents."
             .to_owned()
-    }))
+    })
 }
 
-/// Paths of the files of attributes in a worktree's index.
-fn attributes(place: &Place) -> Result<Vec<Vec<u8>>, GitError> {
-    const NAME: &[u8] = b".gitattributes";
-    let index = fs::read(place.git_dir().join("index")).ok();
-    if let Some(index) = index.and_then(|bytes| Index::parse(&bytes)) {
-        let below = |path: &[u8]| {
-            path.strip_suffix(NAME)
-                .is_some_and(|folder| folder.is_empty() || folder.ends_with(b"/"))
-        };
-        let paths = index.paths().filter(|path| below(path));
-        return Ok(paths.map(<[u8]>::to_vec).collect());
-    }
-    let told = place
+fn contains(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|at| at == word)
+}
+
+/// Paths of the files of attributes in a worktree's index: git brings what a partial clone lacks.
+///
+/// # Errors
+/// Those of starting `git`.
+pub(super) fn attributes_in_index(place: &Place) -> Result<Vec<PathBuf>, GitError> {
+    let listed = place
         .git("git ls-files")
-        .args([
-            "ls-files",
-            "-z",
-            "--",
-            ".gitattributes",
-            "**/.gitattributes",
-        ])
+        .args(["ls-files", "-z", "--"])
+        .args([".gitattributes", "**/.gitattributes"])
         .run()?;
-    let paths = told
+    let paths = listed
         .split(|byte| *byte == 0)
         .filter(|path| !path.is_empty());
-    Ok(paths.map(<[u8]>::to_vec).collect())
+    Ok(paths.map(|path| os_string(path).into()).collect())
 }

@@ -17,6 +17,7 @@
 //! - `repository`: looks at what a user gave us.
 //! - `entries`: the records that a repository keeps of its worktrees.
 //! - `locks`: one lock a repository.
+//! - `tree`: looks through a commit's files.
 //! - `worktree`, `spare`, `submodules`, `lfs`, `removal`, `copy`: a run's folders.
 //! - `staging`, `checkpoint`, `nested`, `keep`, `deleted`: a run's work, kept.
 //! - `commit`, `push`, `rename`, `revert`: what people do with a run's work.
@@ -54,6 +55,7 @@ mod revert;
 mod spare;
 mod staging;
 mod submodules;
+mod tree;
 mod worktree;
 
 #[cfg(test)]
@@ -70,7 +72,6 @@ pub use delete::delete_user_branch;
 pub use deleted::{DeletedRun, deleted_runs, prune_deleted};
 pub use error::{ErrorKind, GitError};
 pub use keep::{drop_checkpoints, keep_deleted, keeps_checkpoint};
-pub use lfs::missing_lfs;
 pub use locks::RepoLocks;
 pub use merge::{Merged, merge};
 pub use nested::keep_nested;
@@ -84,4 +85,4 @@ pub use spare::{Spare, SpareSpec, forget_spares, make_spare, remove_spare, spare
 pub use submodules::fill_submodules;
 #[cfg(test)]
 use worktree::add_all;
-pub use worktree::{WorktreeSpec, add_worktrees, date_index};
+pub use worktree::{Added, WorktreeSpec, add_worktrees, date_index};

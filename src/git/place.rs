@@ -7,7 +7,8 @@
 //!
 //! The overrides travel as `GIT_CONFIG_KEY_n`, which take any name; `-c` would split a driver
 //! called `a=b` wrongly. Conditions (`includeIf "onbranch:…"`) depend on the worktree, so a place
-//! is made for the folder and the moment that a program runs in, and never kept.
+//! is made for the folder and the moment that a program runs in, and never kept; without any, the
+//! worktree that is being made can go by its repository's ([`Place::of_worktree`]).
 //!
 //! Not handled: a configuration that is changed between our reading and the program's. Who can
 //! write there runs as the same user already.
@@ -48,6 +49,23 @@ impl Place {
             work_tree: work_tree.to_owned(),
             overrides: overrides(&listed),
             listed,
+        })
+    }
+
+    /// The place of a worktree of this repository that was just made. What was read here counts
+    /// there too, unless the configuration has parts of one folder or branch only.
+    ///
+    /// # Errors
+    /// As [`Place::open`].
+    pub(super) fn of_worktree(&self, admin: &Path, worktree: &Path) -> Result<Self, GitError> {
+        if depends_on_place(&self.listed) {
+            return Self::open(admin, worktree);
+        }
+        Ok(Self {
+            git_dir: admin.to_owned(),
+            work_tree: worktree.to_owned(),
+            overrides: self.overrides.clone(),
+            listed: self.listed.clone(),
         })
     }
 
@@ -113,6 +131,14 @@ impl Place {
         }
         program
     }
+}
+
+/// Whether a listed configuration may be another one in another worktree: by a condition
+/// (`includeIf`), or since each has a file of its own.
+fn depends_on_place(listed: &[u8]) -> bool {
+    listed.split(|byte| *byte == 0).any(|field| {
+        field.starts_with(b"includeif.") || field.starts_with(b"extensions.worktreeconfig")
+    })
 }
 
 /// What the listed configuration says of one key that names a program.
@@ -249,6 +275,17 @@ mod unit {
             ("credential.helper", "b"),
         ];
         assert_eq!(chosen(listed), pairs(&expected));
+    }
+
+    #[test]
+    fn a_condition_or_a_file_of_its_own_makes_worktrees_differ() {
+        let depends = |listed: &str| depends_on_place(listed.replace('|', "\0").as_bytes());
+        assert!(!depends("local|core.bare\nfalse|global|include.path\nx|"));
+        assert!(depends(
+            "global|includeif.gitdir:~/a/.path\nx|local|a.b\nc|"
+        ));
+        assert!(depends("local|includeif.onbranch:abbado/**.path\nx|"));
+        assert!(depends("local|extensions.worktreeconfig\ntrue|"));
     }
 
     #[test]

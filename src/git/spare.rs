@@ -23,6 +23,7 @@ use super::{
     place::Place,
     program::os_string,
     removal, repository,
+    tree::{ATTRIBUTES, each_entry},
     worktree::check_out,
 };
 use crate::domain::{RUN_ID_VARIABLE, RunId};
@@ -31,6 +32,7 @@ use std::{
     ffi::OsString,
     fs::{self, DirBuilder, File},
     io::{self, Write},
+    ops::ControlFlow,
     os::unix::{
         ffi::OsStrExt,
         fs::{DirBuilderExt, MetadataExt},
@@ -106,9 +108,9 @@ fn make(
     let worktree = spec.folder.join(&spec.name);
     begin(spec, &worktree).map_err(GitError::io("making the folder of a spare worktree"))?;
     let id = spec.id.to_string();
+    let own = Place::open(repository.path(), &spec.repo_path)?;
     let add = || {
-        Place::open(repository.path(), &spec.repo_path)?
-            .git("git worktree add")
+        own.git("git worktree add")
             .env(RUN_ID_VARIABLE, &id)
             .args(["worktree", "add", "--quiet", "--no-checkout", "--detach"])
             .args(["--lock", "--no-guess-remote", "--"])
@@ -121,7 +123,7 @@ fn make(
     let Some(entry) = entries::find(&common_dir, &worktree)? else {
         return Ok(None);
     };
-    let place = Place::open(&entry.admin, &worktree)?;
+    let place = own.of_worktree(&entry.admin, &worktree)?;
     let Some(attributes) = outside(&place, &common_dir)? else {
         return Ok(None);
     };
@@ -211,26 +213,24 @@ pub fn spares_on_disk(spares: &Path) -> Vec<PathBuf> {
 
 /// Whether nothing in a commit's tree needs more than a checkout.
 fn is_plain(repository: &Repository, commit: Oid) -> Result<bool, GitError> {
-    let failed = || GitError::library("reading a commit's files");
-    let tree = repository.find_commit(commit).map(|it| it.tree_id());
-    let mut trees = vec![tree.map_err(failed())?];
-    while let Some(tree) = trees.pop() {
-        let tree = repository.find_tree(tree).map_err(failed())?;
-        for entry in &tree {
-            match entry.kind() {
-                Some(ObjectType::Tree) => trees.push(entry.id()),
-                Some(ObjectType::Commit) => return Ok(false),
-                _ if entry.name_bytes() == b".gitattributes" => {
-                    let blob = repository.find_blob(entry.id()).map_err(failed())?;
-                    if names_filter(blob.content()) {
-                        return Ok(false);
-                    }
-                }
-                _ => {}
+    let mut plain = true;
+    each_entry(repository, commit, |_, entry| {
+        plain = match entry.kind() {
+            Some(ObjectType::Commit) => false,
+            _ if entry.name_bytes() == ATTRIBUTES => {
+                let blob = repository.find_blob(entry.id());
+                let blob = blob.map_err(GitError::library("reading a file of attributes"))?;
+                !names_filter(blob.content())
             }
-        }
-    }
-    Ok(true)
+            _ => true,
+        };
+        Ok(if plain {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        })
+    })?;
+    Ok(plain)
 }
 
 fn names_filter(attributes: &[u8]) -> bool {
@@ -320,7 +320,7 @@ impl Spare {
             .map_err(GitError::library("comparing two commits"))?;
         let special = |path: Option<&Path>| {
             path.and_then(Path::file_name)
-                .is_some_and(|name| name == ".gitattributes")
+                .is_some_and(|name| name.as_bytes() == ATTRIBUTES)
         };
         let deltas = diff.deltas();
         Ok(deltas.len() <= CHANGED_MAX

@@ -14,8 +14,9 @@
 use super::{
     GitError, RepoLocks,
     entries::{self, Entry},
+    lfs,
     place::Place,
-    program::HEAVY,
+    program::{HEAVY, Started},
     removal, repository,
     spare::Spare,
 };
@@ -54,6 +55,15 @@ pub struct WorktreeSpec {
     pub spare: Option<Arc<Spare>>,
 }
 
+/// A worktree that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Added {
+    /// Where.
+    pub at: WorktreeAt,
+    /// A sentence on what its checkout could not bring.
+    pub note: Option<String>,
+}
+
 /// Makes all these worktrees, or none: on any failure what was made is removed, branches that
 /// were made included.
 ///
@@ -68,20 +78,24 @@ pub fn add_worktrees(
     specs: &[WorktreeSpec],
     locks: &RepoLocks,
     cancelled: &dyn Fn() -> bool,
-) -> Result<Vec<WorktreeAt>, GitError> {
+) -> Result<Vec<Added>, GitError> {
     let mut made = Vec::with_capacity(specs.len());
+    let mut all = Vec::with_capacity(specs.len());
     for spec in specs {
         let added = Attempt::begin(spec, locks).and_then(|attempt| {
             let outcome = attempt.add(cancelled);
             made.push(attempt);
             outcome
         });
-        if let Err(error) = added {
-            made.iter().rev().for_each(Attempt::undo);
-            return Err(error);
+        match added {
+            Ok(note) => all.push(Added { at: at(spec), note }),
+            Err(error) => {
+                made.iter().rev().for_each(Attempt::undo);
+                return Err(error);
+            }
         }
     }
-    Ok(specs.iter().map(at).collect())
+    Ok(all)
 }
 
 /// As [`add_worktrees`], where nobody else is at work.
@@ -90,7 +104,8 @@ pub(super) fn add_all(
     specs: &[WorktreeSpec],
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Vec<WorktreeAt>, GitError> {
-    add_worktrees(specs, &RepoLocks::new(), cancelled)
+    let added = add_worktrees(specs, &RepoLocks::new(), cancelled)?;
+    Ok(added.into_iter().map(|added| added.at).collect())
 }
 
 fn at(spec: &WorktreeSpec) -> WorktreeAt {
@@ -141,11 +156,13 @@ impl<'a> Attempt<'a> {
         })
     }
 
-    fn add(&self, cancelled: &dyn Fn() -> bool) -> Result<(), GitError> {
+    /// Adds it, and answers a sentence on what a checkout does not bring.
+    fn add(&self, cancelled: &dyn Fn() -> bool) -> Result<Option<String>, GitError> {
         let spec = self.spec;
         if let Some(spare) = &spec.spare {
             match self.adopt(spare, cancelled) {
-                Ok(true) => return Ok(()),
+                // It would not have been made if files needed a filter.
+                Ok(true) => return Ok(None),
                 Ok(false) => log::info!(run_id:% = spec.run_id; "A spare worktree did not fit."),
                 Err(GitError::Cancelled) => return Err(GitError::Cancelled),
                 Err(error) => {
@@ -153,15 +170,39 @@ impl<'a> Attempt<'a> {
                 }
             }
         }
+        let own = self.own_place()?;
         self.locked(|| {
             self.make_room(cancelled)?;
-            self.register(cancelled)
+            self.register(&own, cancelled)
         })?;
         crate::fault::point("set_up.worktree_registered");
         let entry = self.entry()?.ok_or_else(|| self.gone())?;
         // The record lies in the repository, the folder is new: what is in it now is ours.
-        let place = Place::open(&entry.admin, &spec.path)?;
-        check_out(&place, &spec.run_id.to_string(), cancelled)
+        let place = own.of_worktree(&entry.admin, &spec.path)?;
+        self.fill(&place, cancelled)
+    }
+
+    /// The user's checkout.
+    fn own_place(&self) -> Result<Place, GitError> {
+        let work_tree = self.repository.workdir().ok_or_else(|| self.gone())?;
+        Place::open(self.repository.path(), work_tree)
+    }
+
+    /// Checks the files out, and looks meanwhile for those that LFS would have to bring.
+    fn fill(
+        &self,
+        place: &Place,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Option<String>, GitError> {
+        let checkout = Checkout::start(place, &self.spec.run_id.to_string(), cancelled)?;
+        if lfs::is_set_up(place) {
+            return checkout.wait().map(|()| None);
+        }
+        let tip = repository::branch_tip(&self.repository, &self.spec.branch)?;
+        let attributes = lfs::attributes(&self.repository, tip.unwrap_or(self.base));
+        checkout.wait()?;
+        let attributes = attributes.or_else(|_| lfs::attributes_in_index(place))?;
+        Ok(lfs::note(place, &attributes))
     }
 
     /// Brings a spare worktree here. False when it does not fit; what it left is cleared by
@@ -216,9 +257,8 @@ impl<'a> Attempt<'a> {
     }
 
     /// Makes the branch, the record and an empty worktree.
-    fn register(&self, cancelled: &dyn Fn() -> bool) -> Result<(), GitError> {
-        let work_tree = self.repository.workdir().ok_or_else(|| self.gone())?;
-        let mut add = Place::open(self.repository.path(), work_tree)?
+    fn register(&self, own: &Place, cancelled: &dyn Fn() -> bool) -> Result<(), GitError> {
+        let mut add = own
             .git("git worktree add")
             .env(RUN_ID_VARIABLE, self.spec.run_id.to_string())
             .args([
@@ -319,11 +359,31 @@ pub(super) fn check_out(
     id: &str,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<(), GitError> {
-    let under_way = UnderWay::begin();
-    let reset = place.git("git reset").args(["-c", under_way.workers()]);
-    let reset = reset.args(["reset", "--hard", "--quiet", "--no-recurse-submodules"]);
-    let reset = reset.limit(HEAVY).env(RUN_ID_VARIABLE, id);
-    reset.unless(cancelled).run().map(drop)
+    Checkout::start(place, id, cancelled)?.wait()
+}
+
+/// A checkout that is under way.
+#[must_use = "it is ended when nobody waits for it"]
+struct Checkout<'a> {
+    reset: Started<'a>,
+    _under_way: UnderWay,
+}
+
+impl<'a> Checkout<'a> {
+    fn start(place: &Place, id: &str, cancelled: &'a dyn Fn() -> bool) -> Result<Self, GitError> {
+        let under_way = UnderWay::begin();
+        let reset = place.git("git reset").args(["-c", under_way.workers()]);
+        let reset = reset.args(["reset", "--hard", "--quiet", "--no-recurse-submodules"]);
+        let reset = reset.limit(HEAVY).env(RUN_ID_VARIABLE, id);
+        Ok(Self {
+            reset: reset.unless(cancelled).start()?,
+            _under_way: under_way,
+        })
+    }
+
+    fn wait(self) -> Result<(), GitError> {
+        self.reset.run().map(drop)
+    }
 }
 
 /// Checkouts of this process that are under way.

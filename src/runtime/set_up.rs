@@ -19,7 +19,7 @@ use crate::{
         Command, Run,
         event::{Stage, WorktreeAt},
     },
-    git::{self, GitError, WorktreeSpec},
+    git::{self, Added, GitError, WorktreeSpec},
     pty::LaunchSpec,
 };
 use std::{
@@ -142,9 +142,10 @@ async fn set_up(
     }
     let permit = beside.shared.heavy_jobs.acquire().await;
     crate::fault::point("set_up.before_worktrees");
-    let worktrees = add_worktrees(beside, stop).await?;
+    let added = add_worktrees(beside, stop).await?;
     crate::fault::point("set_up.after_worktrees");
-    complete(beside, &worktrees, stop).await?;
+    complete(beside, &added, stop).await?;
+    let worktrees: Vec<_> = added.into_iter().map(|added| added.at).collect();
     copy_files(beside, &worktrees).await?;
     drop(permit);
     restore(beside, &worktrees).await?;
@@ -176,7 +177,7 @@ fn make_run_folder(run_dir: &Path) -> Result<(), Fault> {
     })
 }
 
-async fn add_worktrees(beside: &Beside, stop: &Arc<AtomicBool>) -> Result<Vec<WorktreeAt>, Fault> {
+async fn add_worktrees(beside: &Beside, stop: &Arc<AtomicBool>) -> Result<Vec<Added>, Fault> {
     let mut specs: Vec<WorktreeSpec> = missing(beside);
     let (stop, shared) = (Arc::clone(stop), Arc::clone(&beside.shared));
     // One that goes on has its branch already.
@@ -195,7 +196,7 @@ async fn add_worktrees(beside: &Beside, stop: &Arc<AtomicBool>) -> Result<Vec<Wo
         })
         .await;
     match added {
-        Ok(Ok(worktrees)) => Ok(worktrees),
+        Ok(Ok(added)) => Ok(added),
         Ok(Err(GitError::Cancelled)) => Err(Fault::Stopped),
         Ok(Err(error)) => Err(Fault::worktree(&error)),
         Err(error) => Err(Fault::Failed {
@@ -240,12 +241,8 @@ fn specs(beside: &Beside) -> Vec<WorktreeSpec> {
 
 /// Fills in what `git worktree add` leaves out of a fresh clone; what cannot be had is noted in
 /// the run's log.
-async fn complete(
-    beside: &Beside,
-    worktrees: &[WorktreeAt],
-    stop: &Arc<AtomicBool>,
-) -> Result<(), Fault> {
-    for at in worktrees {
+async fn complete(beside: &Beside, added: &[Added], stop: &Arc<AtomicBool>) -> Result<(), Fault> {
+    for Added { at, note } in added {
         let bases = &beside.run.created.repos;
         let base = bases.iter().find(|base| base.repo_id == at.repo_id);
         let Some(repo_path) = base.map(|base| base.repo_path.clone()) else {
@@ -254,8 +251,7 @@ async fn complete(
         let (at, stop) = (at.clone(), Arc::clone(stop));
         let job = move || {
             let stopped = || stop.load(Ordering::Relaxed);
-            let mut notes = git::fill_submodules(&at, &repo_path, &stopped)?;
-            notes.extend(git::missing_lfs(&at, &repo_path)?);
+            let notes = git::fill_submodules(&at, &repo_path, &stopped)?;
             git::date_index(&at, &repo_path)?;
             Ok((at.name, notes))
         };
@@ -265,7 +261,7 @@ async fn complete(
             Ok(Err(error)) => return Err(Fault::worktree(&error)),
             Err(error) => return Err(Fault::setup(error, String::new())),
         };
-        for sentence in notes {
+        for sentence in notes.iter().chain(note) {
             log::info!(run_id:% = beside.run.id; "{name}: {sentence}");
             let line = format!("[abbado] {name}: {sentence}\n");
             script::note(&beside.shared.run_dir(beside.run.id), line.as_bytes());

@@ -26,6 +26,8 @@ const HEALTH: &str = "health p99 while 20 runs are set up";
 const ADD: &str = "git worktree add";
 const ADD_PARALLEL: &str = "git -c checkout.workers=2 worktree add";
 
+/// Cold starts in one round, each beside a checkout by two workers; the medians count.
+const PAIRS: usize = 4;
 /// Runs at once.
 const RUNS: usize = 20;
 /// What health may take, in milliseconds.
@@ -138,24 +140,33 @@ pub(super) fn starts(bench: &Bench) -> Vec<Figure> {
     let worlds =
         ["cold", "warm"].map(|name| World::new(bench, name, bench.count(LARGE.0, LARGE.1)));
     let [cold, warm] = &worlds;
-    for round in 0..bench.rounds {
-        // Each side is first in its turn.
-        let [mut add, mut parallel, mut ours, mut spare] = [f64::NAN; 4];
-        for turn in 0..4 {
-            match (round + turn) % 4 {
-                0 => add = cold.add(&[]),
-                1 => parallel = cold.add(&["-c", "checkout.workers=2"]),
-                2 if wanted[0] => ours = cold.start(),
-                3 if wanted[1] => {
-                    warm.spare();
-                    spare = warm.start();
-                    warm.spare();
-                }
-                _ => {}
+    for _ in 0..bench.rounds {
+        let add = cold.add(&[]);
+        let (mut parallel, mut ours) = (Vec::new(), Vec::new());
+        for turn in 0..bench.count(PAIRS, 1) {
+            // Each side as often behind the other as before it: a checkout leaves pages and
+            // folders behind that the next one goes by.
+            let mut peer = || parallel.push(cold.add(&["-c", "checkout.workers=2"]));
+            if turn % 2 == 0 {
+                peer();
+            }
+            if wanted[0] {
+                ours.push(cold.start());
+            }
+            if turn % 2 == 1 {
+                peer();
             }
         }
-        figures[0].round(ours, [add, parallel]);
-        figures[1].round(spare, [add, parallel]);
+        let parallel = quantile(&mut parallel, 0.5);
+        if wanted[0] {
+            figures[0].round(quantile(&mut ours, 0.5), [add, parallel]);
+        }
+        if wanted[1] {
+            warm.spare();
+            let spare = warm.start();
+            warm.spare();
+            figures[1].round(spare, [add, parallel]);
+        }
     }
     let kept = figures.into_iter().zip(wanted);
     kept.filter_map(|(figure, wanted)| wanted.then_some(figure))

@@ -135,11 +135,6 @@ impl Index {
         &self.items
     }
 
-    /// All paths.
-    pub(in crate::git) fn paths(&self) -> impl Iterator<Item = &[u8]> {
-        self.items.iter().map(|item| self.path(item))
-    }
-
     /// The path of one.
     pub(super) fn path(&self, item: &Item) -> &[u8] {
         self.paths.get(item.path.clone()).unwrap_or_default()

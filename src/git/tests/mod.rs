@@ -9,6 +9,7 @@ mod deleting;
 mod histories;
 mod hostile;
 mod keeping;
+mod lfs;
 mod merging;
 mod random_trees;
 mod rebasing;

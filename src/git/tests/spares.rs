@@ -43,12 +43,12 @@ fn taken(world: &World, repo: &Path, spare: &Arc<Spare>) -> (PathBuf, bool) {
         spare: Some(Arc::clone(spare)),
         ..world.spec(repo)
     };
-    let at = add_worktrees(&[spec], &RepoLocks::new(), GO_ON).unwrap();
+    let added = add_worktrees(&[spec], &RepoLocks::new(), GO_ON).unwrap();
     let left = spare.folder().join(repo.file_name().unwrap());
     let took = !left.exists();
     remove_spare(spare.folder(), &RepoLocks::new()).unwrap();
     assert!(!spare.folder().exists());
-    (at[0].worktree.clone(), took)
+    (added[0].at.worktree.clone(), took)
 }
 
 /// What git says of a worktree, its name and moments aside.

@@ -18,6 +18,8 @@ use std::{path::PathBuf, time::Duration};
 
 /// Connections that send hooks at once.
 const CONNECTIONS: usize = 16;
+/// Hooks of each of them at one measurement.
+const HOOKS: (usize, usize) = (200, 2);
 
 /// Measures, and draws.
 pub fn run(bench: &Bench) {
@@ -96,9 +98,16 @@ fn events(bench: &Bench) -> Panel {
         servers.push((server, run));
         rounds.push((*count, Vec::new()));
     }
-    for _ in 0..bench.rounds {
-        for ((server, run), (_, values)) in servers.iter().zip(&mut rounds) {
-            values.push(hook_us(server, run, bench.count(30, 2)));
+    for round in 0..bench.rounds {
+        let measure = |((server, run), (_, values)): (&(Server, String), &mut (_, Vec<f64>))| {
+            values.push(hook_us(server, run, bench.count(HOOKS.0, HOOKS.1)));
+        };
+        let both = servers.iter().zip(&mut rounds);
+        // There and back: none is always the last.
+        if round % 2 == 0 {
+            both.for_each(measure);
+        } else {
+            both.rev().for_each(measure);
         }
     }
     panel(
@@ -181,7 +190,7 @@ fn runs(bench: &Bench) -> Vec<Panel> {
             let run = server.running(&server.agent(&folder.join("repo"), &["sleep", "1000"]));
             hooks[at]
                 .1
-                .push(hook_us(&server, &run, bench.count(100, 2)));
+                .push(hook_us(&server, &run, bench.count(HOOKS.0, HOOKS.1)));
             server.post(&format!("runs/{run}/cancel"), &json!(null));
             server.stop();
         }

@@ -57,10 +57,15 @@ pub(super) fn entries(common_dir: &Path) -> Result<Vec<Entry>, GitError> {
 /// Those of [`entries`].
 pub(super) fn find(common_dir: &Path, worktree: &Path) -> Result<Option<Entry>, GitError> {
     let dot_git = resolved(worktree).join(".git");
-    let found = entries(common_dir)?.into_iter();
-    Ok(found
-        .into_iter()
-        .find(|entry| resolved_parent(&entry.dot_git) == dot_git))
+    let mut found = entries(common_dir)?;
+    // As git writes them. To resolve a path the system is asked for each folder of it.
+    let mut at = found.iter().position(|entry| entry.dot_git == dot_git);
+    if at.is_none() && worktree.parent().is_some_and(Path::exists) {
+        at = found
+            .iter()
+            .position(|entry| resolved_parent(&entry.dot_git) == dot_git);
+    }
+    Ok(at.map(|at| found.swap_remove(at)))
 }
 
 /// The record of a run's worktree.

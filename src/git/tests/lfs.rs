@@ -1,5 +1,5 @@
 use super::support::{World, commit_all, git, write};
-use crate::git::{RepoLocks, add_worktrees, lfs, repository};
+use crate::git::{GitError, RepoLocks, add_worktrees, lfs, repository};
 use git2::Oid;
 use std::{fs, path::Path};
 
@@ -87,4 +87,27 @@ fn pointers_are_noted_in_a_partial_clone_too() {
     assert!(lfs::attributes(&opened, base).is_err());
     let note = note(&world, &clone).unwrap();
     assert!(note.contains("Git LFS is not set up"), "{note}");
+}
+
+#[test]
+fn a_commit_of_endless_folders_is_given_up() {
+    let world = World::new();
+    let repo = world.repo("api");
+    let opened = repository::open(&repo).unwrap();
+    // Ten folders in each folder, nine deep, in nine objects.
+    let empty = opened.treebuilder(None).unwrap().write().unwrap();
+    let tree = (0..9).fold(empty, |below, _| {
+        let mut tree = opened.treebuilder(None).unwrap();
+        for name in "abcdefghij".chars() {
+            tree.insert(name.to_string(), below, 0o040_000).unwrap();
+        }
+        tree.write().unwrap()
+    });
+    let commit = git(&repo, &["commit-tree", "-m", "many", &tree.to_string()]);
+    let commit = Oid::from_str(commit.trim()).unwrap();
+    let outcome = lfs::attributes(&opened, commit);
+    assert!(
+        matches!(outcome, Err(GitError::TooMuch { .. })),
+        "{outcome:?}"
+    );
 }

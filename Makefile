@@ -76,7 +76,7 @@ screenshots: tools ui chromium
 	$(CARGO) build --locked --features test-faults
 	cd web && ABBADO_SCREENSHOTS=screenshots npm run e2e -- tests/screens.e2e.ts
 
-## bench: ratios, each measured beside its limit in one run (20 minutes, 14 GB of disk)
+## bench: ratios, each measured beside its limit in one run (25 minutes, 25 GB of disk)
 bench: tools peers nchan terminado
 	$(CARGO) bench --locked --bench system
 	$(CARGO) bench --locked --bench branches

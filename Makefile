@@ -33,10 +33,12 @@ run: tools ui
 demo: tools
 	$(CARGO) run --locked -- demo
 
-## test: everything that must hold; one test at a time, since each starts processes of its own
+## test: everything that must hold; those of the parts side by side, those of the whole program one at a time, since each
+## starts servers of its own
 test: tools programs schemathesis ui chromium peers nchan terminado
 	export TMPDIR=$$(mktemp -d /tmp/at.XXXXXX); \
-	$(CARGO) test --locked --features test-faults -- --test-threads=1; \
+	$(CARGO) test --locked --features test-faults --lib; \
+	$(CARGO) test --locked --features test-faults --bins --test '*' -- --test-threads=1; \
 	$(BENCHES_RUN); \
 	(cd web && npm test && npm run e2e); \
 	$(LEAKS) && rmdir "$$TMPDIR"

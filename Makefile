@@ -50,7 +50,7 @@ check: tools ui
 	$(CARGO) test --locked --features test-faults --test architecture
 	cd web && npm run check && npm run api:check
 
-## prove: the long counts; one test at a time, as in `test`
+## prove: the long counts; one test at a time
 prove: tools programs schemathesis ui chromium
 	export TMPDIR=$$(mktemp -d /tmp/at.XXXXXX); \
 	ABBADO_PROVE=1 $(CARGO) test --locked --release --features test-faults -- --test-threads=1; \

@@ -9,7 +9,8 @@ use super::{
     tree::{ATTRIBUTES, each_entry, file_name},
 };
 use git2::{Oid, Repository};
-use std::{fs, ops::ControlFlow, path::PathBuf};
+use memchr::memmem;
+use std::{fs, path::PathBuf};
 
 /// Whether the user's own configuration has the filter of LFS (`git lfs install` makes it). One
 /// that the repository itself names does not count: it is never run.
@@ -30,7 +31,7 @@ pub(super) fn attributes(repository: &Repository, commit: Oid) -> Result<Vec<Pat
         if entry.name_bytes() == ATTRIBUTES {
             found.push(folder.join(file_name(entry)));
         }
-        Ok(ControlFlow::Continue(()))
+        Ok(true)
     })?;
     Ok(found)
 }
@@ -42,16 +43,12 @@ pub(super) fn note(place: &Place, attributes: &[PathBuf]) -> Option<String> {
         .iter()
         .map(|path| place.work_tree().join(path))
         .filter(|path| fs::symlink_metadata(path).is_ok_and(|found| found.is_file()))
-        .any(|path| fs::read(path).is_ok_and(|text| contains(&text, b"filter=lfs")));
+        .any(|path| fs::read(path).is_ok_and(|text| memmem::find(&text, b"filter=lfs").is_some()));
     names_lfs.then(|| {
         "Files of Git LFS are pointers here: Git LFS is not set up in your own git configuration. \
          `git lfs install` sets it up; `git lfs pull` in the worktree brings the contents."
             .to_owned()
     })
-}
-
-fn contains(text: &[u8], word: &[u8]) -> bool {
-    text.windows(word.len()).any(|at| at == word)
 }
 
 /// Paths of the files of attributes in a worktree's index: git brings what a partial clone lacks.

@@ -32,7 +32,6 @@ use std::{
     ffi::OsString,
     fs::{self, DirBuilder, File},
     io::{self, Write},
-    ops::ControlFlow,
     os::unix::{
         ffi::OsStrExt,
         fs::{DirBuilderExt, MetadataExt},
@@ -224,17 +223,13 @@ fn is_plain(repository: &Repository, commit: Oid) -> Result<bool, GitError> {
             }
             _ => true,
         };
-        Ok(if plain {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
-        })
+        Ok(plain)
     })?;
     Ok(plain)
 }
 
 fn names_filter(attributes: &[u8]) -> bool {
-    attributes.windows(6).any(|word| word == b"filter")
+    memchr::memmem::find(attributes, b"filter").is_some()
 }
 
 /// Files of attributes outside of the tree, as they are now; `None` when git does not tell, or one

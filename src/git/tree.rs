@@ -2,10 +2,7 @@
 
 use super::GitError;
 use git2::{ObjectType, Oid, Repository, TreeEntry};
-use std::{
-    ops::ControlFlow,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// Most folders of a commit that are looked through. Large repositories have some hundred thousand;
 /// one that is made for it can have billions, by naming a tree in itself again and again.
@@ -14,8 +11,8 @@ const FOLDERS_MAX: usize = 1_000_000;
 /// Name of the files that tell git how to treat others.
 pub(super) const ATTRIBUTES: &[u8] = b".gitattributes";
 
-/// Shows `visit` what is in a commit's folders, folders aside, in no certain order, until it
-/// breaks off or fails. Given with each is the folder that it lies in.
+/// Shows `visit` what is in a commit's folders, folders aside, in no certain order, for as long as
+/// it answers true. Given with each is the folder that it lies in.
 ///
 /// # Errors
 /// When the commit or a tree is not there, as in a partial clone; `TooMuch` folders; and those of
@@ -23,7 +20,7 @@ pub(super) const ATTRIBUTES: &[u8] = b".gitattributes";
 pub(super) fn each_entry(
     repository: &Repository,
     commit: Oid,
-    mut visit: impl FnMut(&Path, &TreeEntry<'_>) -> Result<ControlFlow<()>, GitError>,
+    mut visit: impl FnMut(&Path, &TreeEntry<'_>) -> Result<bool, GitError>,
 ) -> Result<(), GitError> {
     let failed = || GitError::library("reading a commit's files");
     let tree = repository.find_commit(commit).map(|it| it.tree_id());
@@ -39,7 +36,7 @@ pub(super) fn each_entry(
         for entry in &tree {
             if entry.kind() == Some(ObjectType::Tree) {
                 trees.push((folder.join(file_name(&entry)), entry.id()));
-            } else if visit(&folder, &entry)?.is_break() {
+            } else if !visit(&folder, &entry)? {
                 return Ok(());
             }
         }

@@ -3,12 +3,18 @@
 //! They are read from the repository's side and not through a worktree's `.git` file, because an
 //! agent may write that file, and must not be able to turn our attention to another repository.
 
-use super::GitError;
+use super::{GitError, program::os_string};
 use crate::domain::run::event::WorktreeAt;
+use nix::fcntl::OFlag;
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::fs::OpenOptionsExt,
     path::{Component, Path, PathBuf},
 };
+
+/// Longest line of a record or a HEAD: a path has at most 4 KiB (`PATH_MAX`), and a word before it.
+const LINE_LEN_MAX: usize = 8 * 1024;
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,12 +32,53 @@ impl Entry {
     }
 }
 
+/// All records of a repository that can be read, as they were at one moment.
+#[derive(Debug)]
+pub(super) struct Records {
+    common_dir: PathBuf,
+    entries: Vec<Entry>,
+}
+
+impl Records {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// When the folder of records cannot be read.
+    pub(super) fn read(common_dir: &Path) -> Result<Self, GitError> {
+        Ok(Self {
+            common_dir: common_dir.to_owned(),
+            entries: entries(common_dir)?,
+        })
+    }
+
+    /// Takes the record of the worktree at `worktree` out, if there is one.
+    pub(super) fn take(&mut self, worktree: &Path) -> Option<Entry> {
+        let dot_git = resolved(worktree).join(".git");
+        let entries = &mut self.entries;
+        // As git writes them. To resolve a path the system is asked for each folder of it.
+        let mut at = entries.iter().position(|entry| entry.dot_git == dot_git);
+        if at.is_none() && worktree.parent().is_some_and(Path::exists) {
+            at = entries
+                .iter()
+                .position(|entry| resolved_parent(&entry.dot_git) == dot_git);
+        }
+        at.map(|at| entries.swap_remove(at))
+    }
+
+    /// Whether a branch is checked out, in the repository's own folder or in a worktree.
+    pub(super) fn have_checked_out(&self, branch: &str) -> bool {
+        let own = branch_of_head(&self.common_dir.join("HEAD"));
+        let mut elsewhere = self.entries.iter().map(Entry::branch);
+        own.as_deref() == Some(branch) || elsewhere.any(|other| other.as_deref() == Some(branch))
+    }
+}
+
 /// All records of a repository that can be read.
 ///
 /// # Errors
 /// When the folder of records cannot be read.
 pub(super) fn entries(common_dir: &Path) -> Result<Vec<Entry>, GitError> {
-    let folder = match fs::read_dir(common_dir.join("worktrees")) {
+    let folder = match fs::read_dir(folder_of(common_dir)) {
         Ok(folder) => folder,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(GitError::io("reading the list of worktrees")(error)),
@@ -51,21 +98,33 @@ pub(super) fn entries(common_dir: &Path) -> Result<Vec<Entry>, GitError> {
     Ok(found)
 }
 
+fn folder_of(common_dir: &Path) -> PathBuf {
+    common_dir.join("worktrees")
+}
+
 /// The record of the worktree at `worktree`, if the repository has one.
 ///
 /// # Errors
 /// Those of [`entries`].
 pub(super) fn find(common_dir: &Path, worktree: &Path) -> Result<Option<Entry>, GitError> {
-    let dot_git = resolved(worktree).join(".git");
-    let mut found = entries(common_dir)?;
-    // As git writes them. To resolve a path the system is asked for each folder of it.
-    let mut at = found.iter().position(|entry| entry.dot_git == dot_git);
-    if at.is_none() && worktree.parent().is_some_and(Path::exists) {
-        at = found
-            .iter()
-            .position(|entry| resolved_parent(&entry.dot_git) == dot_git);
+    match named_by(common_dir, worktree) {
+        Some(entry) => Ok(Some(entry)),
+        None => Ok(Records::read(common_dir)?.take(worktree)),
     }
-    Ok(at.map(|at| found.swap_remove(at)))
+}
+
+/// The record that a worktree's `.git` file names. Only its name is taken from there: it has to lie
+/// in this repository, and to say itself that it stands for this worktree. It is what a look
+/// through all records finds, and there may be thousands.
+fn named_by(common_dir: &Path, worktree: &Path) -> Option<Entry> {
+    let dot_git = resolved(worktree).join(".git");
+    let text = read_small(&dot_git)?;
+    let named = text.strip_prefix(b"gitdir: ")?.trim_ascii_end();
+    let named = PathBuf::from(os_string(named));
+    let admin = folder_of(common_dir).join(named.file_name()?);
+    let is_folder = fs::symlink_metadata(&admin).is_ok_and(|found| found.is_dir());
+    let said = recorded_path(&admin).filter(|said| is_folder && *said == dot_git);
+    said.map(|dot_git| Entry { admin, dot_git })
 }
 
 /// The record of a run's worktree.
@@ -83,12 +142,7 @@ pub(super) fn of_worktree(common_dir: &Path, at: &WorktreeAt) -> Result<Entry, G
 /// # Errors
 /// Those of [`entries`].
 pub(super) fn checked_out(common_dir: &Path, branch: &str) -> Result<bool, GitError> {
-    let own = branch_of_head(&common_dir.join("HEAD"));
-    let elsewhere = entries(common_dir)?;
-    Ok(own.as_deref() == Some(branch)
-        || elsewhere
-            .iter()
-            .any(|entry| entry.branch().as_deref() == Some(branch)))
+    Ok(Records::read(common_dir)?.have_checked_out(branch))
 }
 
 /// The path with links in its parent resolved; its last part is taken as it stands, so that a
@@ -112,8 +166,8 @@ fn resolved_parent(dot_git: &Path) -> PathBuf {
 }
 
 fn recorded_path(admin: &Path) -> Option<PathBuf> {
-    let bytes = fs::read(admin.join("gitdir")).ok()?;
-    let path = PathBuf::from(super::program::os_string(bytes.trim_ascii_end()));
+    let text = read_small(&admin.join("gitdir"))?;
+    let path = PathBuf::from(os_string(text.trim_ascii_end()));
     if path.as_os_str().is_empty() {
         return None;
     }
@@ -142,6 +196,18 @@ fn lexical(path: &Path) -> PathBuf {
 
 /// The branch that a HEAD file names.
 pub(super) fn branch_of_head(head: &Path) -> Option<String> {
-    let text = fs::read_to_string(head).ok()?;
+    let text = String::from_utf8(read_small(head)?).ok()?;
     Some(text.strip_prefix("ref: refs/heads/")?.trim_end().to_owned())
+}
+
+/// A file of one line. `None` for what is longer, and for what is no file: an agent may have put a
+/// link or a pipe there.
+fn read_small(path: &Path) -> Option<Vec<u8>> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let mut options = File::options();
+    let file = options.read(true).custom_flags(flags.bits()).open(path);
+    let mut line = Vec::with_capacity(LINE_LEN_MAX + 1);
+    let whole = line.capacity() as u64;
+    file.ok()?.take(whole).read_to_end(&mut line).ok()?;
+    (line.len() <= LINE_LEN_MAX).then_some(line)
 }

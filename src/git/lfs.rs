@@ -1,61 +1,54 @@
 //! Files that Git LFS keeps elsewhere: whether a worktree has their contents.
 //!
-//! Called by `worktree`, beside a checkout and after it.
+//! Called by `worktree`, after a checkout.
 
-use super::{
-    GitError,
-    place::Place,
-    program::os_string,
-    tree::{ATTRIBUTES, each_entry, file_name},
-};
-use git2::{Oid, Repository};
+use super::{GitError, changes::Index, place::Place, program::os_string, tree::ATTRIBUTES};
 use memchr::memmem;
 use std::{fs, path::PathBuf};
 
+/// A sentence when a file of attributes names LFS for a worktree that was checked out without it:
+/// what LFS keeps are pointers there.
+///
+/// # Errors
+/// Those of starting `git`.
+pub(super) fn note(place: &Place) -> Result<Option<String>, GitError> {
+    if is_set_up(place) {
+        return Ok(None);
+    }
+    let names_lfs = attributes(place)?
+        .into_iter()
+        .map(|path| place.work_tree().join(path))
+        .filter(|path| fs::symlink_metadata(path).is_ok_and(|found| found.is_file()))
+        .any(|path| fs::read(path).is_ok_and(|text| memmem::find(&text, b"filter=lfs").is_some()));
+    Ok(names_lfs.then(|| {
+        "Files of Git LFS are pointers here: Git LFS is not set up in your own git configuration. \
+         `git lfs install` sets it up; `git lfs pull` in the worktree brings the contents."
+            .to_owned()
+    }))
+}
+
 /// Whether the user's own configuration has the filter of LFS (`git lfs install` makes it). One
 /// that the repository itself names does not count: it is never run.
-pub(super) fn is_set_up(place: &Place) -> bool {
+fn is_set_up(place: &Place) -> bool {
     ["filter.lfs.smudge", "filter.lfs.process"]
         .iter()
         .any(|key| place.is_configured(key))
 }
 
-/// Paths of a commit's files of attributes. A worktree is not needed: this can be asked while one
-/// is still checked out.
-///
-/// # Errors
-/// When the repository has not all trees of the commit, as a partial clone.
-pub(super) fn attributes(repository: &Repository, commit: Oid) -> Result<Vec<PathBuf>, GitError> {
-    let mut found = Vec::new();
-    each_entry(repository, commit, |folder, entry| {
-        if entry.name_bytes() == ATTRIBUTES {
-            found.push(folder.join(file_name(entry)));
-        }
-        Ok(true)
-    })?;
-    Ok(found)
+/// Paths of the files of attributes in a worktree's index.
+fn attributes(place: &Place) -> Result<Vec<PathBuf>, GitError> {
+    let index = fs::read(place.git_dir().join("index"));
+    let index = index.map_err(GitError::io("reading a worktree's index"))?;
+    let Some(index) = Index::parse(&index) else {
+        return attributes_by_git(place);
+    };
+    let paths = index.items().iter().map(|item| index.path(item));
+    let named = paths.filter(|path| path.rsplit(|byte| *byte == b'/').next() == Some(ATTRIBUTES));
+    Ok(named.map(|path| os_string(path).into()).collect())
 }
 
-/// A sentence when one of these files of attributes names LFS for a worktree that is checked out
-/// without it: what LFS keeps are pointers there.
-pub(super) fn note(place: &Place, attributes: &[PathBuf]) -> Option<String> {
-    let names_lfs = attributes
-        .iter()
-        .map(|path| place.work_tree().join(path))
-        .filter(|path| fs::symlink_metadata(path).is_ok_and(|found| found.is_file()))
-        .any(|path| fs::read(path).is_ok_and(|text| memmem::find(&text, b"filter=lfs").is_some()));
-    names_lfs.then(|| {
-        "Files of Git LFS are pointers here: Git LFS is not set up in your own git configuration. \
-         `git lfs install` sets it up; `git lfs pull` in the worktree brings the contents."
-            .to_owned()
-    })
-}
-
-/// Paths of the files of attributes in a worktree's index: git brings what a partial clone lacks.
-///
-/// # Errors
-/// Those of starting `git`.
-pub(super) fn attributes_in_index(place: &Place) -> Result<Vec<PathBuf>, GitError> {
+/// The same for an index that has parts elsewhere, or folders in the place of files.
+fn attributes_by_git(place: &Place) -> Result<Vec<PathBuf>, GitError> {
     let listed = place
         .git("git ls-files")
         .args(["ls-files", "-z", "--"])

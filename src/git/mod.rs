@@ -85,4 +85,4 @@ pub use spare::{Spare, SpareSpec, forget_spares, make_spare, remove_spare, spare
 pub use submodules::fill_submodules;
 #[cfg(test)]
 use worktree::add_all;
-pub use worktree::{Added, WorktreeSpec, add_worktrees, date_index};
+pub use worktree::{Added, Wanted, WorktreeSpec, add_worktrees, date_index};

@@ -24,7 +24,7 @@ use super::{
     program::os_string,
     removal, repository,
     tree::{ATTRIBUTES, each_entry},
-    worktree::check_out,
+    worktree::{Wanted, check_out},
 };
 use crate::domain::{RUN_ID_VARIABLE, RunId};
 use git2::{ObjectType, Oid, Repository};
@@ -83,6 +83,7 @@ pub fn make_spare(
     locks: &RepoLocks,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Option<Spare>, GitError> {
+    let _wanted = Wanted::begin();
     let made = make(spec, locks, cancelled);
     if !matches!(made, Ok(Some(_)))
         && let Err(error) = remove_spare(&spec.folder, locks)
@@ -213,7 +214,7 @@ pub fn spares_on_disk(spares: &Path) -> Vec<PathBuf> {
 /// Whether nothing in a commit's tree needs more than a checkout.
 fn is_plain(repository: &Repository, commit: Oid) -> Result<bool, GitError> {
     let mut plain = true;
-    each_entry(repository, commit, |_, entry| {
+    each_entry(repository, commit, |entry| {
         plain = match entry.kind() {
             Some(ObjectType::Commit) => false,
             _ if entry.name_bytes() == ATTRIBUTES => {

@@ -2,7 +2,6 @@
 
 use super::GitError;
 use git2::{ObjectType, Oid, Repository, TreeEntry};
-use std::path::{Path, PathBuf};
 
 /// Most folders of a commit that are looked through. Large repositories have some hundred thousand;
 /// one that is made for it can have billions, by naming a tree in itself again and again.
@@ -12,7 +11,7 @@ const FOLDERS_MAX: usize = 1_000_000;
 pub(super) const ATTRIBUTES: &[u8] = b".gitattributes";
 
 /// Shows `visit` what is in a commit's folders, folders aside, in no certain order, for as long as
-/// it answers true. Given with each is the folder that it lies in.
+/// it answers true.
 ///
 /// # Errors
 /// When the commit or a tree is not there, as in a partial clone; `TooMuch` folders; and those of
@@ -20,13 +19,13 @@ pub(super) const ATTRIBUTES: &[u8] = b".gitattributes";
 pub(super) fn each_entry(
     repository: &Repository,
     commit: Oid,
-    mut visit: impl FnMut(&Path, &TreeEntry<'_>) -> Result<bool, GitError>,
+    mut visit: impl FnMut(&TreeEntry<'_>) -> Result<bool, GitError>,
 ) -> Result<(), GitError> {
     let failed = || GitError::library("reading a commit's files");
     let tree = repository.find_commit(commit).map(|it| it.tree_id());
-    let mut trees = vec![(PathBuf::new(), tree.map_err(failed())?)];
+    let mut trees = vec![tree.map_err(failed())?];
     let mut folders = 0;
-    while let Some((folder, tree)) = trees.pop() {
+    while let Some(tree) = trees.pop() {
         folders += 1;
         if folders > FOLDERS_MAX {
             let what = format!("commit {commit} has more than {FOLDERS_MAX} folders");
@@ -35,16 +34,11 @@ pub(super) fn each_entry(
         let tree = repository.find_tree(tree).map_err(failed())?;
         for entry in &tree {
             if entry.kind() == Some(ObjectType::Tree) {
-                trees.push((folder.join(file_name(&entry)), entry.id()));
-            } else if !visit(&folder, &entry)? {
+                trees.push(entry.id());
+            } else if !visit(&entry)? {
                 return Ok(());
             }
         }
     }
     Ok(())
-}
-
-/// The name of an entry as the system sees it.
-pub(super) fn file_name(entry: &TreeEntry<'_>) -> PathBuf {
-    super::program::os_string(entry.name_bytes()).into()
 }

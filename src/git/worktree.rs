@@ -13,10 +13,10 @@
 
 use super::{
     GitError, RepoLocks,
-    entries::{self, Entry},
+    entries::{self, Entry, Records},
     lfs,
     place::Place,
-    program::{HEAVY, Started},
+    program::HEAVY,
     removal, repository,
     spare::Spare,
 };
@@ -60,6 +60,8 @@ pub struct WorktreeSpec {
 pub struct Added {
     /// Where.
     pub at: WorktreeAt,
+    /// The repository's record of it.
+    record: PathBuf,
     /// A sentence on what its checkout could not bring.
     pub note: Option<String>,
 }
@@ -88,7 +90,7 @@ pub fn add_worktrees(
             outcome
         });
         match added {
-            Ok(note) => all.push(Added { at: at(spec), note }),
+            Ok(added) => all.push(added),
             Err(error) => {
                 made.iter().rev().for_each(Attempt::undo);
                 return Err(error);
@@ -156,14 +158,14 @@ impl<'a> Attempt<'a> {
         })
     }
 
-    /// Adds it, and answers a sentence on what a checkout does not bring.
-    fn add(&self, cancelled: &dyn Fn() -> bool) -> Result<Option<String>, GitError> {
+    /// Adds it.
+    fn add(&self, cancelled: &dyn Fn() -> bool) -> Result<Added, GitError> {
         let spec = self.spec;
         if let Some(spare) = &spec.spare {
             match self.adopt(spare, cancelled) {
                 // It would not have been made if files needed a filter.
-                Ok(true) => return Ok(None),
-                Ok(false) => log::info!(run_id:% = spec.run_id; "A spare worktree did not fit."),
+                Ok(Some(entry)) => return Ok(self.added(entry, None)),
+                Ok(None) => log::info!(run_id:% = spec.run_id; "A spare worktree did not fit."),
                 Err(GitError::Cancelled) => return Err(GitError::Cancelled),
                 Err(error) => {
                     log::warn!(run_id:% = spec.run_id, error:% = error; "A spare worktree was not used.");
@@ -179,7 +181,13 @@ impl<'a> Attempt<'a> {
         let entry = self.entry()?.ok_or_else(|| self.gone())?;
         // The record lies in the repository, the folder is new: what is in it now is ours.
         let place = own.of_worktree(&entry.admin, &spec.path)?;
-        self.fill(&place, cancelled)
+        check_out(&place, &spec.run_id.to_string(), cancelled)?;
+        Ok(self.added(entry, lfs::note(&place)?))
+    }
+
+    fn added(&self, entry: Entry, note: Option<String>) -> Added {
+        let (at, record) = (at(self.spec), entry.admin);
+        Added { at, record, note }
     }
 
     /// The user's checkout.
@@ -188,29 +196,16 @@ impl<'a> Attempt<'a> {
         Place::open(self.repository.path(), work_tree)
     }
 
-    /// Checks the files out, and looks meanwhile for those that LFS would have to bring.
-    fn fill(
+    /// Brings a spare worktree here, and answers its record. `None` when it does not fit; what it
+    /// left is cleared by [`Self::make_room`].
+    fn adopt(
         &self,
-        place: &Place,
+        spare: &Spare,
         cancelled: &dyn Fn() -> bool,
-    ) -> Result<Option<String>, GitError> {
-        let checkout = Checkout::start(place, &self.spec.run_id.to_string(), cancelled)?;
-        if lfs::is_set_up(place) {
-            return checkout.wait().map(|()| None);
-        }
-        let tip = repository::branch_tip(&self.repository, &self.spec.branch)?;
-        let attributes = lfs::attributes(&self.repository, tip.unwrap_or(self.base));
-        checkout.wait()?;
-        let attributes = attributes.or_else(|_| lfs::attributes_in_index(place))?;
-        Ok(lfs::note(place, &attributes))
-    }
-
-    /// Brings a spare worktree here. False when it does not fit; what it left is cleared by
-    /// [`Self::make_room`].
-    fn adopt(&self, spare: &Spare, cancelled: &dyn Fn() -> bool) -> Result<bool, GitError> {
+    ) -> Result<Option<Entry>, GitError> {
         let spec = self.spec;
         let Some(fitting) = spare.fitting(&self.repository, self.base)? else {
-            return Ok(false);
+            return Ok(None);
         };
         let moved = self.locked(|| {
             self.make_room(cancelled)?;
@@ -219,20 +214,18 @@ impl<'a> Attempt<'a> {
             }
             fitting.move_to(&spec.path, &spec.branch, self.base)
         })?;
-        if !moved {
-            return Ok(false);
-        }
-        let Some(entry) = self.entry()? else {
-            return Ok(false);
+        let entry = if moved { self.entry()? } else { None };
+        let Some(entry) = entry else {
+            return Ok(None);
         };
         let place = Place::open(&entry.admin, &spec.path)?;
         if !fitting.is_configured_as(&place) {
-            return Ok(false);
+            return Ok(None);
         }
         if !fitting.is_at(self.base) {
             check_out(&place, &spec.run_id.to_string(), cancelled)?;
         }
-        Ok(true)
+        Ok(Some(entry))
     }
 
     /// Under the repository's lock.
@@ -244,8 +237,9 @@ impl<'a> Attempt<'a> {
     /// Clears the path, and looks whether the branch is free.
     fn make_room(&self, cancelled: &dyn Fn() -> bool) -> Result<(), GitError> {
         let spec = self.spec;
-        self.clear_leftovers()?;
-        if entries::checked_out(&self.common_dir, &spec.branch)? {
+        let mut others = Records::read(&self.common_dir)?;
+        self.clear_leftovers(others.take(&spec.path).as_ref())?;
+        if others.have_checked_out(&spec.branch) {
             let (branch, repo) = (spec.branch.clone(), spec.repo_path.clone());
             return Err(GitError::BranchTaken { branch, repo });
         }
@@ -281,12 +275,12 @@ impl<'a> Attempt<'a> {
         add.unless(cancelled).run().map(drop)
     }
 
-    /// Removes what an earlier attempt left at our path.
-    fn clear_leftovers(&self) -> Result<(), GitError> {
+    /// Removes what an earlier attempt left at our path: the folder, and this record of it.
+    fn clear_leftovers(&self, entry: Option<&Entry>) -> Result<(), GitError> {
         let in_the_way = || GitError::FolderInTheWay {
             name: self.spec.name.clone(),
         };
-        let Some(entry) = self.entry()? else {
+        let Some(entry) = entry else {
             // An empty folder is as good as none; git takes it.
             return is_vacant(&self.spec.path)
                 .then_some(())
@@ -296,7 +290,7 @@ impl<'a> Attempt<'a> {
             return Err(in_the_way());
         }
         removal::remove_folder(&self.spec.path)?;
-        removal::remove_entry(&self.common_dir, &entry)
+        removal::remove_entry(&self.common_dir, entry)
     }
 
     fn entry(&self) -> Result<Option<Entry>, GitError> {
@@ -312,7 +306,10 @@ impl<'a> Attempt<'a> {
     /// Takes back what was made. A failure here is told to the log and not to the caller, who
     /// has to hear what failed first; the next attempt finds the leftovers.
     fn undo(&self) {
-        let undone = self.locked(|| self.clear_leftovers().and_then(|()| self.undo_branch()));
+        let undone = self.locked(|| {
+            self.clear_leftovers(self.entry()?.as_ref())?;
+            self.undo_branch()
+        });
         if let Err(error) = undone {
             log::warn!(repo_id:% = self.spec.repo_id, error:% = error;
                 "A half-made worktree could not be removed.");
@@ -334,10 +331,9 @@ impl<'a> Attempt<'a> {
 /// the clock; of a fresh worktree these are many, and nobody was at work on them.
 ///
 /// # Errors
-/// `WorktreeGone`, `NotARepository`, `Io`.
-pub fn date_index(at: &WorktreeAt, repo_path: &Path) -> Result<(), GitError> {
-    let common_dir = repository::common_dir(&repository::open(repo_path)?)?;
-    let index = entries::of_worktree(&common_dir, at)?.admin.join("index");
+/// `Io`.
+pub fn date_index(added: &Added) -> Result<(), GitError> {
+    let index = added.record.join("index");
     let index = fs::File::options().append(true).open(index);
     index
         .and_then(|index| {
@@ -359,61 +355,44 @@ pub(super) fn check_out(
     id: &str,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<(), GitError> {
-    Checkout::start(place, id, cancelled)?.wait()
+    let workers = workers(WANTED.load(Ordering::Relaxed));
+    let reset = place.git("git reset").args(["-c", workers]);
+    let reset = reset.args(["reset", "--hard", "--quiet", "--no-recurse-submodules"]);
+    let reset = reset.limit(HEAVY).env(RUN_ID_VARIABLE, id);
+    reset.unless(cancelled).run().map(drop)
 }
 
-/// A checkout that is under way.
-#[must_use = "it is ended when nobody waits for it"]
-struct Checkout<'a> {
-    reset: Started<'a>,
-    _under_way: UnderWay,
-}
+/// Set-ups of this process that are under way, or wait for their turn.
+static WANTED: AtomicUsize = AtomicUsize::new(0);
 
-impl<'a> Checkout<'a> {
-    fn start(place: &Place, id: &str, cancelled: &'a dyn Fn() -> bool) -> Result<Self, GitError> {
-        let under_way = UnderWay::begin();
-        let reset = place.git("git reset").args(["-c", under_way.workers()]);
-        let reset = reset.args(["reset", "--hard", "--quiet", "--no-recurse-submodules"]);
-        let reset = reset.limit(HEAVY).env(RUN_ID_VARIABLE, id);
-        Ok(Self {
-            reset: reset.unless(cancelled).start()?,
-            _under_way: under_way,
-        })
-    }
+/// One of them, for as long as it lives: held by who sets up, so that checkouts of others leave it
+/// its share of the cores.
+#[derive(Debug)]
+#[must_use = "it counts for as long as it is held"]
+pub struct Wanted(());
 
-    fn wait(self) -> Result<(), GitError> {
-        self.reset.run().map(drop)
+impl Wanted {
+    /// Says that worktrees are wanted, before any waiting for a turn.
+    pub fn begin() -> Self {
+        WANTED.fetch_add(1, Ordering::Relaxed);
+        Self(())
     }
 }
 
-/// Checkouts of this process that are under way.
-static CHECKOUTS: AtomicUsize = AtomicUsize::new(0);
-
-/// One of them, for as long as it lives.
-struct UnderWay {
-    alone: bool,
-}
-
-impl UnderWay {
-    fn begin() -> Self {
-        let alone = CHECKOUTS.fetch_add(1, Ordering::Relaxed) == 0;
-        Self { alone }
-    }
-
-    /// A checkout alone is a fifth faster on all cores. Side by side they take the cores from each
-    /// other, and programs that only write files cost a sixth more (measured with two on two).
-    const fn workers(&self) -> &'static str {
-        if self.alone {
-            "checkout.workers=0"
-        } else {
-            "checkout.workers=1"
-        }
-    }
-}
-
-impl Drop for UnderWay {
+impl Drop for Wanted {
     fn drop(&mut self) {
-        CHECKOUTS.fetch_sub(1, Ordering::Relaxed);
+        WANTED.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A checkout alone is a fifth faster on all cores. Side by side they take the cores from each
+/// other, and programs that only write files cost a sixth more (measured with two on two). So it is
+/// set-ups that count and not checkouts: another's will begin while this one writes.
+const fn workers(wanted: usize) -> &'static str {
+    if wanted <= 1 {
+        "checkout.workers=0"
+    } else {
+        "checkout.workers=1"
     }
 }
 
@@ -434,13 +413,18 @@ pub(super) fn is_vacant(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::UnderWay;
+    use super::{WANTED, Wanted, workers};
+    use std::sync::atomic::Ordering;
 
     #[test]
-    fn a_checkout_beside_another_leaves_it_the_cores() {
-        let first = UnderWay::begin();
-        assert_eq!(UnderWay::begin().workers(), "checkout.workers=1");
-        drop(first);
-        assert_eq!(UnderWay { alone: true }.workers(), "checkout.workers=0");
+    fn a_checkout_beside_another_set_up_leaves_it_the_cores() {
+        assert_eq!(workers(1), "checkout.workers=0");
+        // Other tests set worktrees up meanwhile.
+        let both = [Wanted::begin(), Wanted::begin()];
+        assert_eq!(
+            workers(WANTED.load(Ordering::Relaxed)),
+            "checkout.workers=1"
+        );
+        drop(both);
     }
 }

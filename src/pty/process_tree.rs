@@ -12,7 +12,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
@@ -40,6 +40,9 @@ const FREEZE_ROUNDS_MAX: usize = 10;
 /// How long killed processes may take to go; the kernel may hold one in uninterruptible sleep.
 const KILL_WAIT: Duration = Duration::from_secs(5);
 
+/// More than `/proc/<pid>/stat` ever has: a name, and fifty numbers of up to 20 digits.
+const STAT_LEN: usize = 4096;
+
 /// One process; the start time tells it from a later one with the same id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Process {
@@ -55,13 +58,24 @@ struct Row {
     parent: u32,
 }
 
-/// Lists the living processes below `root`, nearest first.
+/// Lists what lives of the caller's run: all below the calling process, nearest first, and what
+/// carries the run's id without being there, with all below that.
 ///
 /// # Errors
 /// When `/proc` cannot be read.
-pub fn descendants(root: u32) -> io::Result<Vec<Process>> {
+pub fn living(run_id: Uuid) -> io::Result<Vec<Process>> {
     let rows = table()?;
-    Ok(below(&rows, &[root]))
+    let own = std::process::id();
+    let mut found = below(&rows, &[own]);
+    let caller = rows.iter().find(|row| row.process.pid == own);
+    // What began before us has its environment from elsewhere, and is not read: there are many.
+    let since = caller.map_or(0, |row| row.process.started);
+    let seen: HashSet<Process> = found.iter().copied().collect();
+    let rest = rows.iter().map(|row| row.process);
+    let rest = rest.filter(|it| it.started >= since && !seen.contains(it));
+    let carrying = carrying_of(&rows, rest, run_id);
+    found.extend(carrying.into_iter().filter(|it| !seen.contains(it)));
+    Ok(found)
 }
 
 /// Lists the processes of this user whose environment carries the run's id, and all below them.
@@ -70,21 +84,25 @@ pub fn descendants(root: u32) -> io::Result<Vec<Process>> {
 /// When `/proc` cannot be read.
 pub fn carrying(run_id: Uuid) -> io::Result<Vec<Process>> {
     let rows = table()?;
+    let all = rows.iter().map(|row| row.process);
+    Ok(carrying_of(&rows, all, run_id))
+}
+
+/// Those of `asked` that carry the id, and all below them, in the table.
+fn carrying_of(rows: &[Row], asked: impl Iterator<Item = Process>, run_id: Uuid) -> Vec<Process> {
     let entry = format!("{RUN_ID_VARIABLE}={run_id}");
     let own = std::process::id();
-    let mut found: Vec<Process> = rows
-        .iter()
-        .map(|row| row.process)
+    let mut found: Vec<Process> = asked
         .filter(|process| process.pid != own && environment_has(process.pid, entry.as_bytes()))
         .collect();
     let roots: Vec<u32> = found.iter().map(|process| process.pid).collect();
     let seen: HashSet<Process> = found.iter().copied().collect();
-    let more = below(&rows, &roots);
+    let more = below(rows, &roots);
     found.extend(
         more.into_iter()
             .filter(|it| it.pid != own && !seen.contains(it)),
     );
-    Ok(found)
+    found
 }
 
 fn environment_has(pid: u32, entry: &[u8]) -> bool {
@@ -130,7 +148,9 @@ fn table() -> io::Result<Vec<Row>> {
 
 /// Reads `/proc/<pid>/stat`; `None` for a zombie and for what is gone.
 fn read_row(pid: u32) -> Option<Row> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let mut stat = Vec::with_capacity(STAT_LEN);
+    let file = fs::File::open(format!("/proc/{pid}/stat")).ok()?;
+    file.take(STAT_LEN as u64).read_to_end(&mut stat).ok()?;
     let stat = String::from_utf8_lossy(&stat);
     // The name may hold spaces and parentheses: the fields begin behind the last one.
     let (_, fields) = stat.rsplit_once(')')?;
@@ -247,7 +267,6 @@ fn end(find: impl Fn() -> io::Result<Vec<Process>>) -> io::Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Read;
     use std::process::{Command, Stdio};
 
     #[test]
@@ -263,7 +282,8 @@ mod tests {
         let mut up = [0; 3];
         shell.stdout.take().unwrap().read_exact(&mut up).unwrap();
         let pids = |list: Vec<Process>| list.into_iter().map(|it| it.pid).collect::<HashSet<_>>();
-        let below_us = pids(descendants(std::process::id()).unwrap());
+        // This process is the parent here, and so holds what an unknown run would have.
+        let below_us = pids(living(Uuid::nil()).unwrap());
         let by_id = pids(carrying(run_id).unwrap());
         assert!(below_us.contains(&shell.id()) && by_id.contains(&shell.id()));
         assert!(by_id.len() >= 2, "the shell and its child: {by_id:?}");
@@ -273,5 +293,25 @@ mod tests {
         assert!(carrying(run_id).unwrap().is_empty());
         assert!(!waiter.join().unwrap().success());
         assert_eq!(end_leftovers(run_id).unwrap(), 0);
+    }
+
+    #[test]
+    fn what_left_our_line_is_found_by_the_id_that_it_carries() {
+        let run_id = Uuid::from_u128(0xfeed_0002);
+        let shell = Command::new("sh")
+            .args(["-c", "sleep 60 >/dev/null 2>&1 & echo $!"])
+            .env(RUN_ID_VARIABLE, run_id.to_string())
+            .output()
+            .unwrap();
+        let orphan: u32 = String::from_utf8(shell.stdout)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
+        let has_it = |list: Vec<Process>| list.iter().any(|it| it.pid == orphan);
+        assert!(!has_it(living(Uuid::nil()).unwrap()), "it is not below us");
+        assert!(has_it(living(run_id).unwrap()));
+        assert_eq!(end_leftovers(run_id).unwrap(), 1);
+        assert!(!has_it(living(run_id).unwrap()));
     }
 }

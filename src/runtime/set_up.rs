@@ -19,7 +19,7 @@ use crate::{
         Command, Run,
         event::{Stage, WorktreeAt},
     },
-    git::{self, Added, GitError, WorktreeSpec},
+    git::{self, Added, GitError, Wanted, WorktreeSpec},
     pty::LaunchSpec,
 };
 use std::{
@@ -140,6 +140,7 @@ async fn set_up(
     if there {
         return Ok(None);
     }
+    let wanted = Wanted::begin();
     let permit = beside.shared.heavy_jobs.acquire().await;
     crate::fault::point("set_up.before_worktrees");
     let added = add_worktrees(beside, stop).await?;
@@ -147,7 +148,7 @@ async fn set_up(
     complete(beside, &added, stop).await?;
     let worktrees: Vec<_> = added.into_iter().map(|added| added.at).collect();
     copy_files(beside, &worktrees).await?;
-    drop(permit);
+    drop((permit, wanted));
     restore(beside, &worktrees).await?;
     for at in &worktrees {
         Script::SetUp.run(beside, at, stop).await?;
@@ -242,26 +243,27 @@ fn specs(beside: &Beside) -> Vec<WorktreeSpec> {
 /// Fills in what `git worktree add` leaves out of a fresh clone; what cannot be had is noted in
 /// the run's log.
 async fn complete(beside: &Beside, added: &[Added], stop: &Arc<AtomicBool>) -> Result<(), Fault> {
-    for Added { at, note } in added {
+    for one in added {
         let bases = &beside.run.created.repos;
-        let base = bases.iter().find(|base| base.repo_id == at.repo_id);
+        let base = bases.iter().find(|base| base.repo_id == one.at.repo_id);
         let Some(repo_path) = base.map(|base| base.repo_path.clone()) else {
             continue;
         };
-        let (at, stop) = (at.clone(), Arc::clone(stop));
+        let (made, stop) = (one.clone(), Arc::clone(stop));
         let job = move || {
             let stopped = || stop.load(Ordering::Relaxed);
-            let notes = git::fill_submodules(&at, &repo_path, &stopped)?;
-            git::date_index(&at, &repo_path)?;
-            Ok((at.name, notes))
+            let notes = git::fill_submodules(&made.at, &repo_path, &stopped)?;
+            git::date_index(&made)?;
+            Ok(notes)
         };
-        let (name, notes) = match beside.blocking(job).await {
+        let notes = match beside.blocking(job).await {
             Ok(Ok(found)) => found,
             Ok(Err(GitError::Cancelled)) => return Err(Fault::Stopped),
             Ok(Err(error)) => return Err(Fault::worktree(&error)),
             Err(error) => return Err(Fault::setup(error, String::new())),
         };
-        for sentence in notes.iter().chain(note) {
+        let name = &one.at.name;
+        for sentence in notes.iter().chain(&one.note) {
             log::info!(run_id:% = beside.run.id; "{name}: {sentence}");
             let line = format!("[abbado] {name}: {sentence}\n");
             script::note(&beside.shared.run_dir(beside.run.id), line.as_bytes());

@@ -18,7 +18,7 @@ pub(in crate::git) struct Index {
 
 /// What an index knows of a file.
 #[derive(Debug, Clone)]
-pub(super) struct Item {
+pub(in crate::git) struct Item {
     path: Range<usize>,
     pub mode: u32,
     pub id: Oid,
@@ -131,12 +131,12 @@ impl Index {
     }
 
     /// All files, in the order of their paths.
-    pub(super) fn items(&self) -> &[Item] {
+    pub(in crate::git) fn items(&self) -> &[Item] {
         &self.items
     }
 
     /// The path of one.
-    pub(super) fn path(&self, item: &Item) -> &[u8] {
+    pub(in crate::git) fn path(&self, item: &Item) -> &[u8] {
         self.paths.get(item.path.clone()).unwrap_or_default()
     }
 

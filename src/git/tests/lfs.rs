@@ -1,6 +1,5 @@
 use super::support::{World, commit_all, git, write};
-use crate::git::{GitError, RepoLocks, add_worktrees, lfs, repository};
-use git2::Oid;
+use crate::git::{RepoLocks, add_worktrees};
 use std::{fs, path::Path};
 
 /// What a new worktree of a repository has to say of itself; the worktree is left there.
@@ -50,6 +49,17 @@ fn nothing_is_noted_where_nothing_is_missing() {
 }
 
 #[test]
+fn pointers_are_noted_where_the_index_has_folders_in_the_place_of_files() {
+    let world = World::new();
+    let repo = with_lfs(&world);
+    git(&repo, &["sparse-checkout", "set", "--sparse-index", "deep"]);
+    let note = note(&world, &repo).unwrap();
+    assert!(note.contains("Git LFS is not set up"), "{note}");
+    let listed = git(&world.spec(&repo).path, &["ls-files", "--sparse"]);
+    assert!(listed.lines().any(|path| path == "dir/"), "{listed}");
+}
+
+#[test]
 fn a_repositorys_own_filter_counts_for_none() {
     let world = World::new();
     let repo = with_lfs(&world);
@@ -80,34 +90,6 @@ fn pointers_are_noted_in_a_partial_clone_too() {
             clone_into,
         ],
     );
-    let spec = world.spec(&clone);
-    let base = Oid::from_str(&spec.base_commit).unwrap();
-    let opened = repository::open(&clone).unwrap();
-    // Else this would be a clone as any other.
-    assert!(lfs::attributes(&opened, base).is_err());
     let note = note(&world, &clone).unwrap();
     assert!(note.contains("Git LFS is not set up"), "{note}");
-}
-
-#[test]
-fn a_commit_of_endless_folders_is_given_up() {
-    let world = World::new();
-    let repo = world.repo("api");
-    let opened = repository::open(&repo).unwrap();
-    // Ten folders in each folder, nine deep, in nine objects.
-    let empty = opened.treebuilder(None).unwrap().write().unwrap();
-    let tree = (0..9).fold(empty, |below, _| {
-        let mut tree = opened.treebuilder(None).unwrap();
-        for name in "abcdefghij".chars() {
-            tree.insert(name.to_string(), below, 0o040_000).unwrap();
-        }
-        tree.write().unwrap()
-    });
-    let commit = git(&repo, &["commit-tree", "-m", "many", &tree.to_string()]);
-    let commit = Oid::from_str(commit.trim()).unwrap();
-    let outcome = lfs::attributes(&opened, commit);
-    assert!(
-        matches!(outcome, Err(GitError::TooMuch { .. })),
-        "{outcome:?}"
-    );
 }

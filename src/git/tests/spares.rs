@@ -7,10 +7,11 @@ use super::{
 use crate::{
     domain::RunId,
     git::{
-        RepoLocks, Spare, SpareSpec, WorktreeSpec, add_worktrees, forget_spares, make_spare,
-        remove_spare,
+        GitError, RepoLocks, Spare, SpareSpec, WorktreeSpec, add_worktrees, forget_spares,
+        make_spare, remove_spare,
     },
 };
+use git2::Repository;
 use proptest::{prelude::*, test_runner::RngSeed};
 use std::{
     fs,
@@ -237,4 +238,30 @@ proptest! {
         prop_assert_eq!(read_tree(&worktree), read_tree(&repo));
         prop_assert_eq!(git(&worktree, &["status", "--porcelain", "--ignored"]), "");
     }
+}
+
+#[test]
+fn a_commit_of_endless_folders_is_given_up() {
+    let world = World::new();
+    let repo = world.repo("api");
+    let opened = Repository::open(&repo).unwrap();
+    // Ten folders in each folder, nine deep, in nine objects.
+    let empty = opened.treebuilder(None).unwrap().write().unwrap();
+    let tree = (0..9).fold(empty, |below, _| {
+        let mut tree = opened.treebuilder(None).unwrap();
+        for name in "abcdefghij".chars() {
+            tree.insert(name.to_string(), below, 0o040_000).unwrap();
+        }
+        tree.write().unwrap()
+    });
+    let commit = git(&repo, &["commit-tree", "-m", "many", &tree.to_string()]);
+    let endless = SpareSpec {
+        base_commit: commit.trim().to_owned(),
+        ..spec(&world, &repo)
+    };
+    let outcome = make_spare(&endless, &RepoLocks::new(), GO_ON);
+    assert!(
+        matches!(outcome, Err(GitError::TooMuch { .. })),
+        "{outcome:?}"
+    );
 }

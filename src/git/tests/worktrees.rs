@@ -1,6 +1,6 @@
 use super::support::{BRANCH, World, commit_all, git, records, refs, write};
 use crate::git::{
-    GitError, RepoLocks, WorktreeSpec, add_all, delete_branch, remove, unlock_branch,
+    GitError, RepoLocks, WorktreeSpec, add_all, delete_branch, entries::find, remove, unlock_branch,
 };
 use std::{cell::Cell, fs, os::unix::fs::symlink};
 
@@ -263,4 +263,29 @@ fn a_pruned_locked_or_dirty_worktree_is_removed() {
     fs::remove_dir_all(repo.join(".git/worktrees/api")).unwrap();
     assert!(remove(&at, &repo, &world.data()).unwrap());
     assert!(!at.worktree.exists());
+}
+
+#[test]
+fn a_worktree_that_names_anothers_record_is_found_by_its_own() {
+    let world = World::new();
+    let (repo, at) = world.worktree();
+    let other = world.path("other");
+    let other = other.to_str().unwrap();
+    git(&repo, &["worktree", "add", "-q", "--detach", other]);
+    let common_dir = repo.join(".git").canonicalize().unwrap();
+    let record = || find(&common_dir, &at.worktree).unwrap().unwrap().admin;
+    let own = record();
+    let dot_git = at.worktree.join(".git");
+    let theirs = common_dir.join("worktrees/other");
+    fs::write(&dot_git, format!("gitdir: {}\n", theirs.display())).unwrap();
+    assert_eq!(record(), own);
+    // A record is a folder of this repository, whatever a link there leads to.
+    let linked = common_dir.join("worktrees/linked");
+    symlink(&own, &linked).unwrap();
+    fs::write(&dot_git, format!("gitdir: {}\n", linked.display())).unwrap();
+    assert_eq!(record(), own);
+    // Nobody writes into a pipe that an agent left there.
+    fs::remove_file(&dot_git).unwrap();
+    nix::unistd::mkfifo(&dot_git, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert_eq!(record(), own);
 }

@@ -13,7 +13,7 @@ use super::complaint::complain;
 use super::shared::Shared;
 use crate::fault;
 use crate::pty::process_tree::cgroup::RunCgroup;
-use crate::pty::process_tree::{GRACE, Process, carrying, descendants, kill_all, terminate};
+use crate::pty::process_tree::{GRACE, Process, kill_all, living, terminate};
 use crate::pty::run_files::{LastScreen, write_exit, write_last_screen};
 use crate::pty::{ExitReport, LaunchSpec};
 
@@ -224,14 +224,7 @@ impl Lifecycle {
     /// All that belongs to the run: below us, and what carries its id (which it would, should it
     /// have found a way out of our line).
     fn living(&self) -> io::Result<Vec<Process>> {
-        let mut found = descendants(std::process::id())?;
-        let seen: HashSet<_> = found.iter().copied().collect();
-        found.extend(
-            carrying(self.spec.run_id)?
-                .into_iter()
-                .filter(|it| !seen.contains(it)),
-        );
-        Ok(found)
+        living(self.spec.run_id)
     }
 
     fn report(&self) -> ExitReport {

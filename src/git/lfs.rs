@@ -39,12 +39,13 @@ fn is_set_up(place: &Place) -> bool {
 fn attributes(place: &Place) -> Result<Vec<PathBuf>, GitError> {
     let index = fs::read(place.git_dir().join("index"));
     let index = index.map_err(GitError::io("reading a worktree's index"))?;
-    let Some(index) = Index::parse(&index) else {
-        return attributes_by_git(place);
-    };
-    let paths = index.items().iter().map(|item| index.path(item));
-    let named = paths.filter(|path| path.rsplit(|byte| *byte == b'/').next() == Some(ATTRIBUTES));
-    Ok(named.map(|path| os_string(path).into()).collect())
+    let mut found = Vec::new();
+    let read = Index::paths(&index, |path| {
+        if path.rsplit(|byte| *byte == b'/').next() == Some(ATTRIBUTES) {
+            found.push(os_string(path).into());
+        }
+    });
+    read.map_or_else(|| attributes_by_git(place), |()| Ok(found))
 }
 
 /// The same for an index that has parts elsewhere, or folders in the place of files.

@@ -18,7 +18,7 @@ pub(in crate::git) struct Index {
 
 /// What an index knows of a file.
 #[derive(Debug, Clone)]
-pub(in crate::git) struct Item {
+pub(super) struct Item {
     path: Range<usize>,
     pub mode: u32,
     pub id: Oid,
@@ -42,24 +42,25 @@ const INTENT_TO_ADD: u16 = 0x2000;
 impl Index {
     /// Reads one of version 2 to 4 that is complete in itself.
     pub(in crate::git) fn parse(bytes: &[u8]) -> Option<Self> {
-        if bytes.get(..4)? != b"DIRC" {
-            return None;
-        }
-        let version = number(bytes, 4)?;
-        if !(2..=4).contains(&version) {
-            return None;
-        }
-        let count = usize::try_from(number(bytes, 8)?).ok()?;
         let mut index = Self {
-            items: Vec::with_capacity(count.min(bytes.len() / FIXED_LEN)),
+            items: Vec::with_capacity(bytes.len() / FIXED_LEN),
             paths: Vec::with_capacity(bytes.len()),
             tree: None,
         };
-        let mut at = 12;
-        for _ in 0..count {
-            at = index.entry(bytes, at, version)?;
-        }
+        let (items, paths) = (&mut index.items, &mut index.paths);
+        let at = entries(bytes, |item, path| {
+            let begin = paths.len();
+            paths.extend_from_slice(path);
+            let path = begin..paths.len();
+            items.push(Item { path, ..item });
+        })?;
         index.rest(bytes, at)?.then_some(index)
+    }
+
+    /// Shows `each` all paths of one, and keeps none.
+    pub(in crate::git) fn paths(bytes: &[u8], mut each: impl FnMut(&[u8])) -> Option<()> {
+        let at = entries(bytes, |_, path| each(path))?;
+        Self::default().rest(bytes, at)?.then_some(())
     }
 
     /// Reads what follows the entries, up to the sum at the end. False when it has to be
@@ -85,58 +86,13 @@ impl Index {
         self.tree
     }
 
-    /// Reads the entry at a place; gives the place of the next.
-    fn entry(&mut self, bytes: &[u8], start: usize, version: u32) -> Option<usize> {
-        let field = |number_of: usize| number(bytes, start + 4 * number_of);
-        let time = |first: usize| -> Option<i128> {
-            Some(i128::from(field(first)?) * 1_000_000_000 + i128::from(field(first + 1)?))
-        };
-        let id = Oid::from_bytes(bytes.get(start + 40..start + 60)?).ok()?;
-        let flags = short(bytes, start + 60)?;
-        let mut at = start + FIXED_LEN;
-        let mut more = 0;
-        if flags & EXTENDED != 0 {
-            if version < 3 {
-                return None;
-            }
-            more = short(bytes, at)?;
-            at += 2;
-        }
-        let begin = self.paths.len();
-        if version == 4 {
-            let (strip, after) = varint(bytes, at)?;
-            at = after;
-            let last = self.items.last().map_or(0..0, |item| item.path.clone());
-            let kept = last.len().checked_sub(strip)?;
-            self.paths.extend_from_within(last.start..last.start + kept);
-        }
-        let length = bytes.get(at..)?.iter().position(|byte| *byte == 0)?;
-        self.paths.extend_from_slice(bytes.get(at..at + length)?);
-        at += length + 1;
-        if version < 4 {
-            at = start + (at - start).next_multiple_of(8);
-        }
-        let away = flags & (STAGE | ASSUME_UNCHANGED) != 0;
-        self.items.push(Item {
-            path: begin..self.paths.len(),
-            mode: field(6)?,
-            id,
-            times: (time(2)?, time(0)?),
-            ino: field(5)?,
-            owner: (field(7)?, field(8)?),
-            size: field(9)?,
-            special: away || more & (SKIP_WORKTREE | INTENT_TO_ADD) != 0,
-        });
-        Some(at)
-    }
-
     /// All files, in the order of their paths.
-    pub(in crate::git) fn items(&self) -> &[Item] {
+    pub(super) fn items(&self) -> &[Item] {
         &self.items
     }
 
     /// The path of one.
-    pub(in crate::git) fn path(&self, item: &Item) -> &[u8] {
+    pub(super) fn path(&self, item: &Item) -> &[u8] {
         self.paths.get(item.path.clone()).unwrap_or_default()
     }
 
@@ -148,6 +104,71 @@ impl Index {
         };
         self.items.iter().all(plain)
     }
+}
+
+/// Shows `each` the entries with their paths; gives the place after the last.
+fn entries(bytes: &[u8], mut each: impl FnMut(Item, &[u8])) -> Option<usize> {
+    if bytes.get(..4)? != b"DIRC" {
+        return None;
+    }
+    let version = number(bytes, 4)?;
+    if !(2..=4).contains(&version) {
+        return None;
+    }
+    let mut path = Vec::new();
+    let mut at = 12;
+    for _ in 0..number(bytes, 8)? {
+        let item;
+        (item, at) = entry(bytes, at, version, &mut path)?;
+        each(item, &path);
+    }
+    Some(at)
+}
+
+/// Reads the entry at a place, and its path over that of the one before; gives the place of the
+/// next.
+fn entry(bytes: &[u8], start: usize, version: u32, path: &mut Vec<u8>) -> Option<(Item, usize)> {
+    let field = |number_of: usize| number(bytes, start + 4 * number_of);
+    let time = |first: usize| -> Option<i128> {
+        Some(i128::from(field(first)?) * 1_000_000_000 + i128::from(field(first + 1)?))
+    };
+    let id = Oid::from_bytes(bytes.get(start + 40..start + 60)?).ok()?;
+    let flags = short(bytes, start + 60)?;
+    let mut at = start + FIXED_LEN;
+    let mut more = 0;
+    if flags & EXTENDED != 0 {
+        if version < 3 {
+            return None;
+        }
+        more = short(bytes, at)?;
+        at += 2;
+    }
+    let mut kept = 0;
+    if version == 4 {
+        let (strip, after) = varint(bytes, at)?;
+        at = after;
+        kept = path.len().checked_sub(strip)?;
+    }
+    path.truncate(kept);
+    let rest = bytes.get(at..)?;
+    let length = memchr::memchr(0, rest)?;
+    path.extend_from_slice(rest.get(..length)?);
+    at += length + 1;
+    if version < 4 {
+        at = start + (at - start).next_multiple_of(8);
+    }
+    let away = flags & (STAGE | ASSUME_UNCHANGED) != 0;
+    let item = Item {
+        path: 0..0,
+        mode: field(6)?,
+        id,
+        times: (time(2)?, time(0)?),
+        ino: field(5)?,
+        owner: (field(7)?, field(8)?),
+        size: field(9)?,
+        special: away || more & (SKIP_WORKTREE | INTENT_TO_ADD) != 0,
+    };
+    Some((item, at))
 }
 
 /// The root of a cache tree: no name, how many files (fewer than none when that is not known), how

@@ -85,9 +85,15 @@ pub fn delete_branch(repo_path: &Path, branch: &str) -> Result<bool, GitError> {
 pub fn unlock_branch(repo_path: &Path, branch: &str, locks: &RepoLocks) -> Result<(), GitError> {
     repository::check_branch_name(branch)?;
     let common_dir = repository::common_dir(&repository::open(repo_path)?)?;
+    locks.with(std::slice::from_ref(&common_dir), || {
+        remove_branch_lock(&common_dir, branch)
+    })
+}
+
+/// The same under the repository's lock.
+pub(super) fn remove_branch_lock(common_dir: &Path, branch: &str) -> Result<(), GitError> {
     let lock = common_dir.join("refs/heads").join(format!("{branch}.lock"));
-    let removed = locks.with(&[common_dir], || fs::remove_file(lock));
-    or_missing(removed, "unlocking a branch")
+    or_missing(fs::remove_file(lock), "unlocking a branch")
 }
 
 /// Removes a folder and all in it; links in it are removed, not followed. Nothing there is fine.

@@ -175,13 +175,13 @@ impl<'a> Attempt<'a> {
         let own = self.own_place()?;
         self.locked(|| {
             self.make_room(cancelled)?;
-            self.register(&own, cancelled)
+            self.register(&own)
         })?;
         crate::fault::point("set_up.worktree_registered");
         let entry = self.entry()?.ok_or_else(|| self.gone())?;
         // The record lies in the repository, the folder is new: what is in it now is ours.
         let place = own.of_worktree(&entry.admin, &spec.path)?;
-        check_out(&place, &spec.run_id.to_string(), cancelled)?;
+        self.check_out(&place, cancelled)?;
         Ok(self.added(entry, lfs::note(&place)?))
     }
 
@@ -194,6 +194,21 @@ impl<'a> Attempt<'a> {
     fn own_place(&self) -> Result<Place, GitError> {
         let work_tree = self.repository.workdir().ok_or_else(|| self.gone())?;
         Place::open(self.repository.path(), work_tree)
+    }
+
+    /// Checks the files out. Git writes the branch too when it is done, and leaves its lock when it is
+    /// ended just then; nobody else writes a run's branch.
+    fn check_out(&self, place: &Place, cancelled: &dyn Fn() -> bool) -> Result<(), GitError> {
+        let spec = self.spec;
+        let done = check_out(place, &spec.run_id.to_string(), cancelled);
+        if matches!(done, Err(GitError::Cancelled | GitError::TimedOut { .. }))
+            && let Err(error) =
+                self.locked(|| removal::remove_branch_lock(&self.common_dir, &spec.branch))
+        {
+            log::warn!(repo_id:% = spec.repo_id, error:% = error;
+                "The lock of a run's branch could not be removed.");
+        }
+        done
     }
 
     /// Brings a spare worktree here, and answers its record. `None` when it does not fit; what it
@@ -223,7 +238,7 @@ impl<'a> Attempt<'a> {
             return Ok(None);
         }
         if !fitting.is_at(self.base) {
-            check_out(&place, &spec.run_id.to_string(), cancelled)?;
+            self.check_out(&place, cancelled)?;
         }
         Ok(Some(entry))
     }
@@ -250,8 +265,9 @@ impl<'a> Attempt<'a> {
         parent.map_err(GitError::io("making the run's folder"))
     }
 
-    /// Makes the branch, the record and an empty worktree.
-    fn register(&self, own: &Place, cancelled: &dyn Fn() -> bool) -> Result<(), GitError> {
+    /// Makes the branch, the record and an empty worktree. It takes milliseconds and is not ended in
+    /// the middle: git would leave the lock of the branch, or a record that says of nothing whose it is.
+    fn register(&self, own: &Place) -> Result<(), GitError> {
         let mut add = own
             .git("git worktree add")
             .env(RUN_ID_VARIABLE, self.spec.run_id.to_string())
@@ -272,7 +288,7 @@ impl<'a> Attempt<'a> {
                 .arg(&self.spec.path)
                 .arg(self.base.to_string())
         };
-        add.unless(cancelled).run().map(drop)
+        add.run().map(drop)
     }
 
     /// Removes what an earlier attempt left at our path: the folder, and this record of it.

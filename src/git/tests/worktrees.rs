@@ -2,7 +2,7 @@ use super::support::{BRANCH, World, commit_all, git, records, refs, write};
 use crate::git::{
     GitError, RepoLocks, WorktreeSpec, add_all, delete_branch, entries::find, remove, unlock_branch,
 };
-use std::{cell::Cell, fs, os::unix::fs::symlink};
+use std::{cell::Cell, fs, os::unix::fs::symlink, time::Duration};
 
 const GO_ON: &dyn Fn() -> bool = &|| false;
 
@@ -68,7 +68,7 @@ fn a_cancelled_attempt_leaves_nothing() {
     let world = World::new();
     let repos = ["api", "web"].map(|name| world.repo(name));
     let specs = repos.each_ref().map(|repo| world.spec(repo));
-    for asked_before in [0, 1, 3, 5] {
+    for asked_before in [0, 1, 2, 3] {
         let asked = Cell::new(0);
         let cancelled = || asked.replace(asked.get() + 1) >= asked_before;
         let outcome = add_all(&specs, &cancelled);
@@ -84,6 +84,31 @@ fn a_cancelled_attempt_leaves_nothing() {
             );
         }
     }
+}
+
+#[test]
+fn an_attempt_that_is_cancelled_at_any_moment_is_in_nobodys_way() {
+    let world = World::new();
+    let repo = world.repo("api");
+    let specs = [world.spec(&repo)];
+    for quarters in 0..60 {
+        let asked = Cell::new(0);
+        let cancelled = || {
+            let before = asked.replace(asked.get() + 1);
+            if before == 1 {
+                // The checkout was started just now.
+                std::thread::park_timeout(Duration::from_micros(250) * quarters);
+            }
+            before == 1
+        };
+        let outcome = add_all(&specs, &cancelled);
+        assert!(
+            matches!(outcome, Err(GitError::Cancelled)),
+            "{quarters}: {outcome:?}"
+        );
+        assert_eq!((records(&repo), refs(&repo).len()), (0, 1));
+    }
+    add_all(&specs, GO_ON).unwrap();
 }
 
 #[test]

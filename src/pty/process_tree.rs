@@ -43,6 +43,9 @@ const KILL_WAIT: Duration = Duration::from_secs(5);
 /// More than `/proc/<pid>/stat` ever has: a name, and fifty numbers of up to 20 digits.
 const STAT_LEN: usize = 4096;
 
+/// Marks a thread of the kernel (`include/linux/sched.h`): it has no environment, and there are many.
+const PF_KTHREAD: u32 = 0x0020_0000;
+
 /// One process; the start time tells it from a later one with the same id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Process {
@@ -67,12 +70,9 @@ pub fn living(run_id: Uuid) -> io::Result<Vec<Process>> {
     let rows = table()?;
     let own = std::process::id();
     let mut found = below(&rows, &[own]);
-    let caller = rows.iter().find(|row| row.process.pid == own);
-    // What began before us has its environment from elsewhere, and is not read: there are many.
-    let since = caller.map_or(0, |row| row.process.started);
     let seen: HashSet<Process> = found.iter().copied().collect();
     let rest = rows.iter().map(|row| row.process);
-    let rest = rest.filter(|it| it.started >= since && !seen.contains(it));
+    let rest = rest.filter(|it| !seen.contains(it));
     let carrying = carrying_of(&rows, rest, run_id);
     found.extend(carrying.into_iter().filter(|it| !seen.contains(it)));
     Ok(found)
@@ -146,7 +146,7 @@ fn table() -> io::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Reads `/proc/<pid>/stat`; `None` for a zombie and for what is gone.
+/// Reads `/proc/<pid>/stat`; `None` for a zombie, for what is gone, and for a thread of the kernel.
 fn read_row(pid: u32) -> Option<Row> {
     let mut stat = Vec::with_capacity(STAT_LEN);
     let file = fs::File::open(format!("/proc/{pid}/stat")).ok()?;
@@ -159,8 +159,12 @@ fn read_row(pid: u32) -> Option<Row> {
         return None;
     }
     let parent = fields.next()?.parse().ok()?;
-    // The start is field 22 of the line; state and parent, 3 and 4, are taken.
-    let started = fields.nth(17)?.parse().ok()?;
+    // Flags and start are fields 9 and 22 of the line; state and parent, 3 and 4, are taken.
+    let flags: u32 = fields.nth(4)?.parse().ok()?;
+    if flags & PF_KTHREAD != 0 {
+        return None;
+    }
+    let started = fields.nth(12)?.parse().ok()?;
     Some(Row {
         process: Process { pid, started },
         parent,

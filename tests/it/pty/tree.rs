@@ -78,6 +78,28 @@ fn the_end_of_the_program_takes_the_whole_tree_along() {
 }
 
 #[test]
+fn what_a_set_up_script_left_behind_is_ended_with_the_run() {
+    block_on(async {
+        let run = Run::new();
+        // Older than the holder, and never below it.
+        let before = std::process::Command::new("sh")
+            .args(["-c", "setsid sleep 600 >/dev/null 2>&1 & echo $!"])
+            .env("ABBADO_RUN_ID", run.id().to_string())
+            .output()
+            .unwrap();
+        let left: u32 = String::from_utf8(before.stdout)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
+        assert!(support::alive(left));
+        let mut session = run.launch("exit 0").await;
+        within("the exit", session.wait_exit()).await.unwrap();
+        until("it is gone", || !support::alive(left)).await;
+    });
+}
+
+#[test]
 fn stop_ends_the_whole_tree_after_the_grace() {
     block_on(async {
         let run = Run::new();

@@ -6,10 +6,10 @@
 //!
 //! # Crash
 //! Every file is written aside and renamed; a launch writes all of them again but the secret, which
-//! is made once and kept.
+//! is made once and kept, and made anew when a crash of the machine took it.
 
 use super::CliError;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -68,7 +68,8 @@ pub(super) fn folder(run_dir: &Path, name: &'static str) -> Result<PathBuf, CliE
     Ok(folder)
 }
 
-/// Writes a file that only its owner may read, so that it is there whole or not at all.
+/// Writes a file that only its owner may read, so that no process finds half of it. It is not flushed
+/// to the disk: with the machine all that reads it ends, and the next launch makes it again.
 pub(super) fn write_private(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let aside = folder.join(format!(".{name}.new"));
     remove(&aside)?;
@@ -78,9 +79,7 @@ pub(super) fn write_private(folder: &Path, name: &str, bytes: &[u8]) -> io::Resu
         .mode(0o600)
         .open(&aside)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&aside, folder.join(name))?;
-    File::open(folder)?.sync_all()
+    fs::rename(&aside, folder.join(name))
 }
 
 fn point(run_dir: &Path, abbado: &Path) -> io::Result<()> {

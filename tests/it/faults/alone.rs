@@ -9,8 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Fills the scrollback, which is bounded.
-const WARM_MIB: u64 = 8;
+/// Fill the scrollback of 10,000 lines, piece by piece: in one flood the bounded log overtakes a
+/// screen that cannot follow, and what is taken in after that may be less.
+const WARM_PIECES: u64 = 8;
+const WARM_KIB: u64 = 256;
 const OUTPUT_MIB: u64 = 64;
 const LOG_LEN_MAX: u64 = 1024 * 1024;
 const HOOKS: u64 = 60;
@@ -45,12 +47,13 @@ fn on_disk(path: &Path) -> u64 {
 
 fn script() -> String {
     format!(
-        "say() {{ head -c $1 /dev/zero | tr '\\0' x; }}; say {}; touch ready
+        "say() {{ head -c $1 /dev/zero | tr '\\0' x; }}
+         i=1; while [ $i -le {WARM_PIECES} ]; do say {}; sleep 0.4; i=$((i+1)); done; touch ready
          while [ ! -e go ]; do sleep 0.05; done; say {}
          i=1; while [ $i -le {HOOKS} ]; do
            printf '{{\"hook_event_name\":\"Note\",\"number\":%d}}' $i | \"$ABBADO_HOOK\"; i=$((i+1)); done
          touch done; while [ ! -e end ]; do sleep 0.05; done",
-        WARM_MIB << 20,
+        WARM_KIB << 10,
         OUTPUT_MIB << 20
     )
 }

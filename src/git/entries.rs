@@ -1,7 +1,8 @@
 //! The records that a repository keeps of its worktrees: `<git folder>/worktrees/<id>/`.
 //!
-//! They are read from the repository's side and not through a worktree's `.git` file, because an
-//! agent may write that file, and must not be able to turn our attention to another repository.
+//! They are read from the repository's side, because an agent may write a worktree's `.git` file, and
+//! must not be able to turn our attention to another repository. What stands there is a hint at most:
+//! a name among the records of this one, which has to bear it out.
 
 use super::{GitError, program::os_string};
 use crate::domain::run::event::WorktreeAt;

@@ -71,9 +71,7 @@ pub fn living(run_id: Uuid) -> io::Result<Vec<Process>> {
     let own = std::process::id();
     let mut found = below(&rows, &[own]);
     let seen: HashSet<Process> = found.iter().copied().collect();
-    let rest = rows.iter().map(|row| row.process);
-    let rest = rest.filter(|it| !seen.contains(it));
-    let carrying = carrying_of(&rows, rest, run_id);
+    let carrying = carrying_of(&rows, run_id);
     found.extend(carrying.into_iter().filter(|it| !seen.contains(it)));
     Ok(found)
 }
@@ -83,16 +81,15 @@ pub fn living(run_id: Uuid) -> io::Result<Vec<Process>> {
 /// # Errors
 /// When `/proc` cannot be read.
 pub fn carrying(run_id: Uuid) -> io::Result<Vec<Process>> {
-    let rows = table()?;
-    let all = rows.iter().map(|row| row.process);
-    Ok(carrying_of(&rows, all, run_id))
+    Ok(carrying_of(&table()?, run_id))
 }
 
-/// Those of `asked` that carry the id, and all below them, in the table.
-fn carrying_of(rows: &[Row], asked: impl Iterator<Item = Process>, run_id: Uuid) -> Vec<Process> {
+fn carrying_of(rows: &[Row], run_id: Uuid) -> Vec<Process> {
     let entry = format!("{RUN_ID_VARIABLE}={run_id}");
     let own = std::process::id();
-    let mut found: Vec<Process> = asked
+    let mut found: Vec<Process> = rows
+        .iter()
+        .map(|row| row.process)
         .filter(|process| process.pid != own && environment_has(process.pid, entry.as_bytes()))
         .collect();
     let roots: Vec<u32> = found.iter().map(|process| process.pid).collect();

@@ -1,5 +1,6 @@
 use super::support::{World, commit_all, git, write};
 use crate::git::{RepoLocks, add_worktrees};
+use git2::{Oid, Repository};
 use std::{fs, path::Path};
 
 /// What a new worktree of a repository has to say of itself; the worktree is left there.
@@ -90,6 +91,10 @@ fn pointers_are_noted_in_a_partial_clone_too() {
             clone_into,
         ],
     );
+    let base = Oid::from_str(&world.spec(&clone).base_commit).unwrap();
+    let opened = Repository::open(&clone).unwrap();
+    // Else this would be a clone as any other.
+    assert!(opened.find_commit(base).unwrap().tree().is_err());
     let note = note(&world, &clone).unwrap();
     assert!(note.contains("Git LFS is not set up"), "{note}");
 }

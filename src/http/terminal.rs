@@ -14,7 +14,10 @@ use super::{
 use crate::{
     cli,
     domain::RunId,
-    pty::{self, ExitReport, LaunchSpec, Session, ToViewer, Viewer, ViewerReader, ViewerWriter},
+    pty::{
+        self, ExitReport, LaunchSpec, Session, ToViewer, Viewer, ViewerReader, ViewerWriter,
+        run_files::{LockState, lock_state},
+    },
     runtime::{Runtime, ids, shared::ViewerGuard},
 };
 use actix::{
@@ -28,7 +31,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -110,15 +113,22 @@ async fn attach(runtime: &Runtime, run_id: RunId) -> Result<Socket, ApiError> {
         Ok(viewer) => Source::Live(Box::new(viewer)),
         Err(error) => {
             log::debug!(run_id:%; "Run {run_id} has no live terminal: {error}.");
-            let last = web::block(move || pty::last_screen(&run_dir)).await;
-            let last = last.map_err(ApiError::fault)?.map_err(ApiError::fault)?;
-            let last = last.ok_or_else(|| {
-                ApiError::conflict("This run has no terminal: its CLI has not started.")
-            })?;
+            let left = web::block(move || left(&run_dir)).await;
+            let left = left.map_err(ApiError::fault)?.map_err(ApiError::fault)?;
+            let last = left.map_err(ApiError::conflict)?;
             Source::Last(last)
         }
     };
     Ok(Socket::new(source, None, Some(guard)))
+}
+
+/// What a run without a live terminal has left of it, or why there is nothing.
+fn left(run_dir: &Path) -> std::io::Result<Result<pty::LastScreen, &'static str>> {
+    Ok(match (pty::last_screen(run_dir)?, lock_state(run_dir)?) {
+        (Some(last), _) => Ok(last),
+        (None, LockState::Never) => Err("This run has no terminal: its CLI has not started."),
+        (None, _) => Err("This run left no last screen; what its CLI wrote is in its log."),
+    })
 }
 
 async fn ephemeral(
@@ -178,7 +188,7 @@ async fn ephemeral(
     ))
 }
 
-fn make_private(folder: &std::path::Path) -> std::io::Result<()> {
+fn make_private(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new()
         .recursive(true)

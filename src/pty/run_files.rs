@@ -1,7 +1,9 @@
 //! What a holder keeps in the run folder, and how it is written.
 //!
 //! Used by the holder (writes) and the server (reads). Holds: a file that is read as a whole is
-//! replaced by a rename of a synced one, so a kill at any point leaves the old or the new.
+//! replaced by a rename of a synced one, so a kill at any point leaves the old or the new. The last
+//! screen alone is not synced: a run's end does not wait for it, and its output is on disk. After
+//! a power cut it may be missing, or be none.
 //!
 //! | file | what |
 //! |---|---|
@@ -68,7 +70,8 @@ pub fn last_screen(run_dir: &Path) -> io::Result<Option<LastScreen>> {
         return Ok(None);
     };
     let bytes = match fs::read(run_dir.join(SCREEN_BYTES)) {
-        Ok(bytes) if bytes.len() == head.len => bytes,
+        // A file system may have kept a file's length and not its bytes; no screen has a zero.
+        Ok(bytes) if bytes.len() == head.len && memchr::memchr(0, &bytes).is_none() => bytes,
         Ok(_) => return Ok(None),
         Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(err) => return Err(err),
@@ -84,19 +87,20 @@ pub fn last_screen(run_dir: &Path) -> io::Result<Option<LastScreen>> {
     }))
 }
 
-/// Writes the last screen, head last.
+/// Writes the last screen, head last. It is not durable when this returns.
 ///
 /// # Errors
 /// As writing files does.
 pub fn write_last_screen(run_dir: &Path, screen: &LastScreen) -> io::Result<()> {
-    write_atomic(&run_dir.join(SCREEN_BYTES), &screen.bytes)?;
+    replace(&run_dir.join(SCREEN_BYTES), &screen.bytes, |_| Ok(()))?;
     let head = ScreenHead {
         cols: screen.cols,
         rows: screen.rows,
         len: screen.bytes.len(),
         exit: screen.exit.clone(),
     };
-    write_atomic(&run_dir.join(SCREEN_HEAD), &serde_json::to_vec(&head)?)
+    let head = serde_json::to_vec(&head)?;
+    replace(&run_dir.join(SCREEN_HEAD), &head, |_| Ok(()))
 }
 
 /// Reads `exit.json`; `None` when there is none, or none that can be read.
@@ -149,8 +153,18 @@ fn read_json<T: for<'a> Deserialize<'a>>(path: &Path) -> io::Result<Option<T>> {
     }
 }
 
-/// Replaces a file as a whole: written beside, synced, renamed, folder synced.
+/// Replaces a file as a whole, durable when this returns.
 pub(super) fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, File::sync_all)?;
+    sync_parent(path)
+}
+
+/// Writes a file beside, finishes it, and gives it its name: who reads finds the old or the new.
+fn replace(
+    path: &Path,
+    bytes: &[u8],
+    finish: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let mut file = OpenOptions::new()
@@ -160,9 +174,8 @@ pub(super) fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .mode(0o600)
         .open(&beside)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    sync_parent(path)
+    finish(&file)?;
+    fs::rename(&beside, path)
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {
@@ -396,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn a_last_screen_whose_halves_do_not_belong_together_counts_as_none() {
+    fn a_last_screen_that_is_not_whole_counts_as_none() {
         let dir = tempfile::tempdir().unwrap();
         let exit = ExitReport {
             attempt: 1,
@@ -412,9 +425,22 @@ mod tests {
         };
         assert_eq!(last_screen(dir.path()).unwrap(), None);
         write_last_screen(dir.path(), &screen).unwrap();
-        assert_eq!(last_screen(dir.path()).unwrap(), Some(screen));
-        fs::write(dir.path().join(SCREEN_BYTES), b"other").unwrap();
-        assert_eq!(last_screen(dir.path()).unwrap(), None);
+        assert_eq!(last_screen(dir.path()).unwrap(), Some(screen.clone()));
+        let (head, bytes) = (dir.path().join(SCREEN_HEAD), dir.path().join(SCREEN_BYTES));
+        let head_len = fs::metadata(&head).unwrap().len() as usize;
+        let broken = [
+            (&bytes, b"other".to_vec()),
+            // What a power cut may leave of a file that was not synced.
+            (&bytes, Vec::new()),
+            (&bytes, vec![0; screen.bytes.len()]),
+            (&head, Vec::new()),
+            (&head, vec![0; head_len]),
+        ];
+        for (path, kept) in broken {
+            write_last_screen(dir.path(), &screen).unwrap();
+            fs::write(path, kept).unwrap();
+            assert_eq!(last_screen(dir.path()).unwrap(), None);
+        }
     }
 
     #[test]

@@ -282,6 +282,12 @@ fn an_ended_run_shows_its_last_screen() {
         viewer.text()
     );
     assert!(viewer.text().contains("last words"));
+    // A power cut may have taken it.
+    let head = world.data().join("runs").join(&run).join("screen.json");
+    std::fs::write(head, "").unwrap();
+    let refused = server.get(&format!("terminal?run_id={run}"));
+    assert_eq!(refused.status, 409, "{refused:?}");
+    assert!(refused.text.contains("left no last screen"), "{refused:?}");
 }
 
 #[test]

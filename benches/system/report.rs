@@ -148,8 +148,14 @@ fn sorted(mut values: Vec<f64>) -> Vec<f64> {
     values
 }
 
+/// The middle one, or what lies between the two in the middle; not a number when there is none.
 fn median(sorted: &[f64]) -> f64 {
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+    let upper = sorted.len() / 2;
+    match sorted.len() {
+        0 => f64::NAN,
+        len if len % 2 == 0 => sorted[upper - 1].midpoint(sorted[upper]),
+        _ => sorted[upper],
+    }
 }
 
 /// The value below which `part` (0 to 1) of them lie; sorts them.

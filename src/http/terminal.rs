@@ -126,8 +126,13 @@ async fn attach(runtime: &Runtime, run_id: RunId) -> Result<Socket, ApiError> {
 fn left(run_dir: &Path) -> std::io::Result<Result<pty::LastScreen, &'static str>> {
     Ok(match (pty::last_screen(run_dir)?, lock_state(run_dir)?) {
         (Some(last), _) => Ok(last),
-        (None, LockState::Never) => Err("This run has no terminal: its CLI has not started."),
-        (None, _) => Err("This run left no last screen; what its CLI wrote is in its log."),
+        (None, LockState::Free { .. }) => {
+            Err("This run left no last screen; what its CLI wrote is in its log.")
+        }
+        // A holder that does not listen is just starting.
+        (None, LockState::Never | LockState::Held) => {
+            Err("This run has no terminal: its CLI has not started.")
+        }
     })
 }
 

@@ -124,16 +124,14 @@ async fn attach(runtime: &Runtime, run_id: RunId) -> Result<Socket, ApiError> {
 
 /// What a run without a live terminal has left of it, or why there is nothing.
 fn left(run_dir: &Path) -> std::io::Result<Result<pty::LastScreen, &'static str>> {
-    Ok(match (pty::last_screen(run_dir)?, lock_state(run_dir)?) {
-        (Some(last), _) => Ok(last),
-        (None, LockState::Free { .. }) => {
-            Err("This run left no last screen; what its CLI wrote is in its log.")
-        }
+    if let Some(last) = pty::last_screen(run_dir)? {
+        return Ok(Ok(last));
+    }
+    Ok(Err(match lock_state(run_dir)? {
+        LockState::Free { .. } => "This run left no last screen; what its CLI wrote is in its log.",
         // A holder that does not listen is just starting.
-        (None, LockState::Never | LockState::Held) => {
-            Err("This run has no terminal: its CLI has not started.")
-        }
-    })
+        LockState::Never | LockState::Held => "This run has no terminal: its CLI has not started.",
+    }))
 }
 
 async fn ephemeral(

@@ -35,6 +35,8 @@ const SOCKET: &str = "holder.sock";
 const SOCKET_PATH: &str = "holder.sock.path";
 const SCREEN_HEAD: &str = "screen.json";
 const SCREEN_BYTES: &str = "screen.ansi";
+/// What a snapshot begins with: a full reset.
+const RESET: &[u8] = b"\x1bc";
 
 /// The longest socket path; the kernel's own limit is 107 bytes.
 const SOCKET_PATH_LEN_MAX: usize = 100;
@@ -70,8 +72,8 @@ pub fn last_screen(run_dir: &Path) -> io::Result<Option<LastScreen>> {
         return Ok(None);
     };
     let bytes = match fs::read(run_dir.join(SCREEN_BYTES)) {
-        // A file system may have kept a file's length and not its bytes; no screen has a zero.
-        Ok(bytes) if bytes.len() == head.len && memchr::memchr(0, &bytes).is_none() => bytes,
+        // A file system may have kept a file's length and not its bytes, which are zeros then.
+        Ok(bytes) if bytes.len() == head.len && bytes.starts_with(RESET) => bytes,
         Ok(_) => return Ok(None),
         Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(err) => return Err(err),
@@ -420,7 +422,8 @@ mod tests {
         let screen = LastScreen {
             cols: 80,
             rows: 24,
-            bytes: b"\x1bchello".to_vec(),
+            // The output may have ended in a sequence, with any byte in it.
+            bytes: b"\x1bchello\x1b]2;\0".to_vec(),
             exit,
         };
         assert_eq!(last_screen(dir.path()).unwrap(), None);

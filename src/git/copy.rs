@@ -1,12 +1,15 @@
-//! Copies files that git does not track (`.env`) from the user's checkout into a worktree.
+//! Copies files that git ignores (`.env`) from the user's checkout into a worktree.
 //!
-//! Called once a worktree, before the set-up script. Nothing is read outside the checkout or
+//! Called once a worktree, before the set-up script. Only what is ignored in both places is copied:
+//! anything else would show as work of the agent, and be committed and pushed. Nothing is read outside the checkout or
 //! written outside the worktree, links are copied as links, and nothing that exists is replaced.
 
-use super::{GitError, place::Place, program::os_string, repository};
+use super::{GitError, ignored::not_ignored, place::Place, program::os_string, repository};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use nix::fcntl::OFlag;
 use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
     fs::{self, File, OpenOptions},
     io,
     os::unix::{
@@ -21,7 +24,16 @@ pub const COPY_FILES_MAX: u64 = 10_000;
 /// Most bytes copied into one worktree: 1 GiB.
 pub const COPY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
-/// Copies the untracked and ignored files that a glob names, and answers how many there were.
+/// What came of copying.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// How many files and links were copied.
+    pub files: u64,
+    /// Files that a glob names and that are not copied, since git does not ignore them.
+    pub not_ignored: Vec<PathBuf>,
+}
+
+/// Copies the ignored files that a glob names.
 ///
 /// Globs are relative to the checkout; `*` stays in one folder, `**` does not. A glob that names
 /// a folder means all in it. Nested repositories are left out.
@@ -33,43 +45,68 @@ pub fn copy_files(
     from_checkout: &Path,
     to_worktree: &Path,
     globs: &[String],
-) -> Result<u64, GitError> {
+) -> Result<Copied, GitError> {
     let wanted = compile(globs)?;
     if wanted.is_empty() {
-        return Ok(0);
+        return Ok(Copied::default());
     }
     let repository = repository::open(from_checkout)?;
     let checkout = from_checkout
         .canonicalize()
         .map_err(GitError::io("resolving the checkout"))?;
-    let listed = Place::open(repository.path(), &checkout)?
+    let place = Place::open(repository.path(), &checkout)?;
+    let listed = place
         .git("git ls-files")
         .args(["ls-files", "--others", "-z"])
         .run()?;
+    let named = listed.split(|byte| *byte == 0).filter(|path| {
+        let file = !path.is_empty() && !path.ends_with(b"/");
+        file && matches(&wanted, Path::new(OsStr::from_bytes(path)))
+    });
+    let named: Vec<Vec<u8>> = named.map(<[u8]>::to_vec).collect();
+    let at_worktree = Place::open(repository.path(), to_worktree)?;
+    let visible = visible(&place, &at_worktree, &named)?;
     let mut bytes = 0_u64;
     let mut chosen = Vec::new();
-    for path in listed
-        .split(|byte| *byte == 0)
-        .filter(|path| !path.is_empty())
-    {
-        let path = PathBuf::from(os_string(path));
-        if path.as_os_str().as_bytes().ends_with(b"/") || !matches(&wanted, &path) {
-            continue;
-        }
+    let mut copied = Copied::default();
+    for path in named {
+        let visible = visible.contains(&path);
+        let path = PathBuf::from(os_string(&path));
         let Ok(metadata) = fs::symlink_metadata(checkout.join(&path)) else {
             continue;
         };
+        if visible {
+            copied.not_ignored.push(path);
+            continue;
+        }
         if metadata.is_file() || metadata.is_symlink() {
             bytes = bytes.saturating_add(metadata.len());
             chosen.push(path);
         }
         check_limits(chosen.len() as u64, bytes)?;
     }
-    let mut copied = 0;
     for path in &chosen {
-        copied += u64::from(copy_one(&checkout, to_worktree, path)?);
+        copied.files += u64::from(copy_one(&checkout, to_worktree, path)?);
     }
     Ok(copied)
+}
+
+/// The paths that git does not ignore in one of the two places.
+fn visible(
+    checkout: &Place,
+    worktree: &Place,
+    paths: &[Vec<u8>],
+) -> Result<BTreeSet<Vec<u8>>, GitError> {
+    let mut visible: BTreeSet<_> = not_ignored(checkout, paths.to_vec())?.into_iter().collect();
+    // Git refuses to look beyond a link, and nothing is copied there.
+    let reached = |path: &&Vec<u8>| {
+        let path = Path::new(OsStr::from_bytes(path));
+        let mut above = path.ancestors().skip(1);
+        above.all(|part| !worktree.work_tree().join(part).is_symlink())
+    };
+    let reached = paths.iter().filter(reached).cloned().collect();
+    visible.extend(not_ignored(worktree, reached)?);
+    Ok(visible)
 }
 
 fn compile(globs: &[String]) -> Result<GlobSet, GitError> {

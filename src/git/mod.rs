@@ -17,7 +17,7 @@
 //! - `repository`: looks at what a user gave us.
 //! - `entries`: the records that a repository keeps of its worktrees.
 //! - `locks`: one lock a repository.
-//! - `tree`: looks through a commit's files.
+//! - `tree`, `ignored`: looks through a commit's files; asks which paths are ignored.
 //! - `worktree`, `spare`, `submodules`, `lfs`, `removal`, `copy`: a run's folders.
 //! - `staging`, `checkpoint`, `nested`, `keep`, `deleted`: a run's work, kept.
 //! - `commit`, `push`, `rename`, `revert`: what people do with a run's work.
@@ -38,6 +38,7 @@ mod deleted;
 mod draft;
 mod entries;
 mod error;
+mod ignored;
 mod keep;
 mod lfs;
 mod locks;
@@ -67,7 +68,7 @@ use changes::diff_stats;
 pub use changes::{Changed, ChangesOf, DiffStats, FileChange, FileStatus, StatsCache, changes};
 pub use checkpoint::{restore, take, take_always, tree_of};
 pub use commit::commit;
-pub use copy::{COPY_BYTES_MAX, COPY_FILES_MAX, copy_files};
+pub use copy::{COPY_BYTES_MAX, COPY_FILES_MAX, Copied, copy_files};
 pub use delete::delete_user_branch;
 pub use deleted::{DeletedRun, deleted_runs, prune_deleted};
 pub use error::{ErrorKind, GitError};

@@ -14,7 +14,7 @@ use super::{
     place::Place,
     repository::{self, Tip},
 };
-use git2::{Commit, Diff, Oid, Repository, Signature, Sort};
+use git2::{Commit, Diff, ObjectType, Oid, Repository, Signature, Sort};
 use std::{collections::HashSet, path::Path};
 
 /// Most commits rebased at once.
@@ -122,14 +122,47 @@ fn replay(
         if tree == last.tree_id() && !is_empty {
             continue;
         }
-        let tree = repository.find_tree(tree).map_err(failed())?;
-        let message = String::from_utf8_lossy(pick.message_raw_bytes());
-        let commit = repository
-            .commit(None, &pick.author(), user, &message, &tree, &[&last])
-            .map_err(failed())?;
+        let commit = again(repository, &pick, tree, last.id(), user).map_err(failed())?;
         last = repository.find_commit(commit).map_err(failed())?;
     }
     Ok(last.id())
+}
+
+/// Writes a commit with another tree and parent. Author, message and encoding stay as they are, byte
+/// for byte: libgit2 would write them as UTF-8, and no encoding.
+fn again(
+    repository: &Repository,
+    pick: &Commit<'_>,
+    tree: Oid,
+    parent: Oid,
+    user: &Signature<'_>,
+) -> Result<Oid, git2::Error> {
+    let header = |name: &[u8]| {
+        let mut lines = pick.raw_header_bytes().split(|byte| *byte == b'\n');
+        lines.find(|line| line.starts_with(name))
+    };
+    let offset = user.when().offset_minutes();
+    let (sign, minutes) = (user.when().sign(), offset.unsigned_abs());
+    let mut commit = format!("tree {tree}\nparent {parent}\n").into_bytes();
+    commit.extend_from_slice(header(b"author ").unwrap_or_default());
+    commit.extend_from_slice(b"\ncommitter ");
+    commit.extend_from_slice(user.name_bytes());
+    commit.extend_from_slice(b" <");
+    commit.extend_from_slice(user.email_bytes());
+    let at = format!(
+        "> {} {sign}{:02}{:02}\n",
+        user.when().seconds(),
+        minutes / 60,
+        minutes % 60
+    );
+    commit.extend_from_slice(at.as_bytes());
+    if let Some(encoding) = header(b"encoding ") {
+        commit.extend_from_slice(encoding);
+        commit.push(b'\n');
+    }
+    commit.push(b'\n');
+    commit.extend_from_slice(pick.message_raw_bytes());
+    repository.odb()?.write(ObjectType::Commit, &commit)
 }
 
 /// The commits of one side that the other does not have, oldest first, merges left out.

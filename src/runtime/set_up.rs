@@ -297,11 +297,34 @@ async fn copy_files(beside: &Beside, worktrees: &[WorktreeAt]) -> Result<(), Fau
                 String::new(),
             )
         };
-        copied
+        let copied = copied
             .map_err(failed)?
             .map_err(|error| failed(error.to_string()))?;
+        note_not_ignored(beside, &at.name, &copied.not_ignored);
     }
     Ok(())
+}
+
+/// Tells in the run's log which files of copy_files were left out, and why.
+fn note_not_ignored(beside: &Beside, name: &str, paths: &[PathBuf]) {
+    const SHOWN: usize = 5;
+    if paths.is_empty() {
+        return;
+    }
+    let mut shown: Vec<_> = paths
+        .iter()
+        .take(SHOWN)
+        .map(|at| at.display().to_string())
+        .collect();
+    if paths.len() > SHOWN {
+        shown.push(format!("{} more", paths.len() - SHOWN));
+    }
+    let line = format!(
+        "[abbado] {name}: copy_files did not copy {}: git does not ignore them, so that they would be \
+         committed. Add them to .gitignore or .git/info/exclude.\n",
+        shown.join(", ")
+    );
+    script::note(&beside.shared.run_dir(beside.run.id), line.as_bytes());
 }
 
 /// Brings the last checkpoint back into worktrees that had gone.

@@ -18,6 +18,7 @@ use super::{
     watched::Watched,
 };
 use crate::git::{
+    ignored::not_ignored,
     place::Place,
     program::{HEAVY, Program, Started, os_string},
     repository,
@@ -189,10 +190,13 @@ fn untracked(
         if files.is_empty() && folders.is_empty() {
             return Ok(Some(untracked));
         }
-        let ignored = ignored(place, files.iter().chain(&folders))?;
-        untracked.extend(files.into_iter().filter(|path| !ignored.contains(path)));
+        files.append(&mut folders);
+        let (folders_below, here): (Vec<_>, Vec<_>) = not_ignored(place, files)?
+            .into_iter()
+            .partition(|path| path.ends_with(b"/"));
+        untracked.extend(here);
         let mut below = Seen::default();
-        for folder in folders.iter().filter(|path| !ignored.contains(*path)) {
+        for folder in &folders_below {
             if let Some(watched) = watched {
                 watched.add(folder);
             }
@@ -205,32 +209,6 @@ fn untracked(
         (files, folders) = (below.files, below.folders);
     }
     Ok(None)
-}
-
-/// Those of the paths that git ignores.
-fn ignored<'p>(
-    place: &Place,
-    paths: impl Iterator<Item = &'p Vec<u8>>,
-) -> Result<BTreeSet<Vec<u8>>, GitError> {
-    // So that no name looks like a pattern with magic. It is told as it was asked.
-    const HERE: &[u8] = b"./";
-    let mut asked = Vec::new();
-    for path in paths {
-        asked.extend_from_slice(HERE);
-        asked.extend_from_slice(path);
-        asked.push(0);
-    }
-    // Nothing in an index is among them.
-    let told = place
-        .git("git check-ignore")
-        .args(["check-ignore", "--no-index", "-z", "--stdin"])
-        .input(asked)
-        // None of them is.
-        .also_fine(1)
-        .run()?;
-    let paths = told.split(|byte| *byte == 0);
-    let paths = paths.filter_map(|path| path.strip_prefix(HERE));
-    Ok(paths.map(<[u8]>::to_vec).collect())
 }
 
 /// What may differ from the base.

@@ -72,6 +72,7 @@ enum Step {
     Runs(&'static str, bool),
     Folder(&'static str),
     Ignore(&'static str),
+    IgnoreBelow(&'static str),
     Exclude(&'static str),
     UserIgnore(&'static str),
     Attributes(&'static str),
@@ -92,11 +93,34 @@ fn step() -> impl Strategy<Value = Step> {
             "dir",
             "x.ignored",
             "new",
+            "new/.gitignore",
+            "new/deep/.keep",
             ".gitattributes",
             ":(top)a",
         ])
     };
-    let rule = || prop::sample::select(vec!["", "out/\n", "new\n", "!x.ignored\n", "dir/n*\n"]);
+    let rule = || {
+        prop::sample::select(vec![
+            "",
+            "out/\n",
+            "new\n",
+            "!x.ignored\n",
+            "dir/n*\n",
+            // Folders whose contents are ignored, but for some.
+            "new/*\n!new/x\n",
+            "/new/**\n!/new/deep/\n!.keep\n",
+            "new/*\n!new/deep\nnew/deep/*\n!.keep\n",
+            "*\n!*/\n!.gitignore\n!x\n",
+            "deep/\n!new/deep/er/file\n",
+        ])
+    };
+    let own = || {
+        prop::sample::select(vec![
+            "*\n!x\n",
+            "*\n!.gitignore\n!deep/\n",
+            "/deep/*\n!/deep/.keep\n",
+        ])
+    };
     prop_oneof![
         6 => (name(), any::<u8>()).prop_map(|(name, text)| Step::Write(name, text)),
         2 => name().prop_map(Step::Append),
@@ -107,6 +131,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (name(), any::<bool>()).prop_map(|(name, runs)| Step::Runs(name, runs)),
         2 => name().prop_map(Step::Folder),
         1 => rule().prop_map(Step::Ignore),
+        1 => own().prop_map(Step::IgnoreBelow),
         1 => rule().prop_map(Step::Exclude),
         1 => rule().prop_map(Step::UserIgnore),
         1 => prop::sample::select(vec!["", "*.txt binary\n", "*.txt eol=crlf\n"])
@@ -166,6 +191,11 @@ fn act(case: &Case, step: &Step) {
         }
         Step::Folder(path) => drop(fs::create_dir_all(root.join(path))),
         Step::Ignore(rules) => write(root, ".gitignore", format!("*.ignored\n{rules}")),
+        Step::IgnoreBelow(rules) => {
+            if fs::create_dir_all(root.join("new")).is_ok() {
+                drop(fs::write(root.join("new/.gitignore"), rules));
+            }
+        }
         Step::Exclude(rules) => write(&case.repo, ".git/info/exclude", rules),
         Step::UserIgnore(rules) => write(&case.world.path("home"), ".config/git/ignore", rules),
         Step::Attributes(rules) => write(&case.repo, ".git/info/attributes", rules),
@@ -286,4 +316,30 @@ fn indexes_of_all_versions_are_read() {
         assert_eq!(case.told().files_changed, 2);
         assert!(!case.remembers(), "a part of it is elsewhere");
     }
+}
+
+#[test]
+fn what_is_kept_in_a_folder_of_ignored_files_is_counted() {
+    for (rules, files) in [
+        ("build/*\n!build/keep\n", &["build/keep", "build/gone"][..]),
+        ("/logs/**\n!/logs/.keep\n", &["logs/.keep", "logs/x.log"]),
+        (
+            "var/*\n!var/cache/\nvar/cache/*\n!var/cache/.keep\n",
+            &["var/cache/.keep", "var/cache/x", "var/y"],
+        ),
+    ] {
+        let case = Case::new();
+        let root = &case.at.worktree;
+        write(root, ".gitignore", format!("*.ignored\n{rules}"));
+        files.iter().for_each(|file| write(root, file, "x\n"));
+        // The rules and one file.
+        assert_eq!(case.told().files_changed, 2, "{rules}");
+        assert_eq!(case.told(), case.fresh(), "{rules}");
+        assert!(case.remembers(), "{rules}");
+    }
+    let case = Case::new();
+    write(&case.at.worktree, "d/.gitignore", "*\n!a\n!.gitignore\n");
+    write(&case.at.worktree, "d/a", "x\n");
+    write(&case.at.worktree, "d/b", "x\n");
+    assert_eq!((case.told().files_changed, case.told()), (2, case.fresh()));
 }

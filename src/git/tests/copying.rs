@@ -1,8 +1,9 @@
 use super::support::{World, git, write};
-use crate::git::{COPY_FILES_MAX, GitError, copy_files};
+use crate::git::{COPY_FILES_MAX, Copied, GitError, copy_files};
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},
+    path::Path,
 };
 
 fn globs(list: &[&str]) -> Vec<String> {
@@ -10,10 +11,11 @@ fn globs(list: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn untracked_and_ignored_files_are_copied_by_glob() {
+fn ignored_files_are_copied_by_glob() {
     let world = World::new();
     let (repo, at) = world.worktree();
     write(&repo, ".git/info/exclude", ".env\nconf/\n");
+    write(&repo, ".env.local", "not ignored");
     write(&repo, ".env", "S=1");
     write(&repo, "sub/.env", "S=2");
     write(&repo, "conf/deep/x.json", "{}");
@@ -23,10 +25,12 @@ fn untracked_and_ignored_files_are_copied_by_glob() {
     let copied = copy_files(
         &repo,
         &at.worktree,
-        &globs(&[".env", "/conf/", "*.ignored"]),
+        &globs(&[".env*", "/conf/", "*.ignored"]),
     )
     .unwrap();
-    assert_eq!(copied, 3);
+    assert_eq!(copied.files, 3);
+    assert_eq!(copied.not_ignored, [Path::new(".env.local")]);
+    assert!(!at.worktree.join(".env.local").exists());
     assert_eq!(fs::read_to_string(at.worktree.join(".env")).unwrap(), "S=1");
     let mode = fs::metadata(at.worktree.join(".env"))
         .unwrap()
@@ -43,9 +47,25 @@ fn untracked_and_ignored_files_are_copied_by_glob() {
     assert!(!at.worktree.join("sub").exists());
     assert!(!at.worktree.join("other.txt").exists());
     assert_eq!(
-        copy_files(&repo, &at.worktree, &globs(&["**/.env"])).unwrap(),
+        copy_files(&repo, &at.worktree, &globs(&["**/.env"]))
+            .unwrap()
+            .files,
         1
     );
+}
+
+#[test]
+fn what_the_worktree_does_not_ignore_is_not_copied() {
+    let world = World::new();
+    let (repo, at) = world.worktree();
+    // The user ignores it since yesterday; the branch of the run began before.
+    write(&repo, ".gitignore", "*.ignored\n/secrets/\n");
+    write(&repo, "secrets/key", "S");
+    write(&repo, "x.ignored", "ignored in both");
+    let copied = copy_files(&repo, &at.worktree, &globs(&["secrets", "x.ignored"])).unwrap();
+    assert_eq!(copied.files, 1);
+    assert_eq!(copied.not_ignored, [Path::new("secrets/key")]);
+    assert_eq!(git(&at.worktree, &["status", "--porcelain"]), "");
 }
 
 #[test]
@@ -58,7 +78,8 @@ fn nothing_is_replaced_and_no_link_is_followed() {
     symlink(world.path("home"), at.worktree.join("out")).unwrap();
     git(&repo, &["init", "-q", "nested"]);
     write(&repo, "nested/z.ignored", "z");
-    assert_eq!(copy_files(&repo, &at.worktree, &globs(&["**"])).unwrap(), 0);
+    let copied = copy_files(&repo, &at.worktree, &globs(&["**"])).unwrap();
+    assert_eq!(copied, Copied::default());
     assert_eq!(
         fs::read_to_string(at.worktree.join("x.ignored")).unwrap(),
         "ours"

@@ -110,7 +110,9 @@ fn nothing_that_a_repository_names_runs() {
     spec.base_commit = resolve_commit(&repo, "HEAD").unwrap();
     let at = add_all(&[spec], &|| false).unwrap().remove(0);
     assert_eq!(
-        copy_files(&repo, &at.worktree, &["*.ignored".into()]).unwrap(),
+        copy_files(&repo, &at.worktree, &["*.ignored".into()])
+            .unwrap()
+            .files,
         1
     );
     assert_eq!(

@@ -9,6 +9,7 @@ use crate::git::{GitError, rebase, rebase::rebase_held};
 use proptest::prelude::*;
 use std::{
     fs,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -322,4 +323,60 @@ proptest! {
             Err(error) => prop_assert!(false, "{error:?}"),
         }
     }
+}
+
+#[test]
+fn commits_in_other_encodings_keep_their_bytes() {
+    let world = World::new();
+    let (repo, at) = world.worktree();
+    write(&at.worktree, "new", "x");
+    git(&at.worktree, &["add", "-A"]);
+    let message = world.path("message");
+    fs::write(&message, b"Gr\xf6\xdfe\n\n\n\xfcber alles\n\n# kept").unwrap();
+    let committed = Command::new("git")
+        .current_dir(&at.worktree)
+        .args([
+            "-c",
+            "i18n.commitEncoding=ISO-8859-1",
+            "commit",
+            "-q",
+            "--cleanup=verbatim",
+            "-F",
+        ])
+        .arg(&message)
+        .envs(super::hermetic_environment())
+        .env("GIT_AUTHOR_NAME", std::ffi::OsStr::from_bytes(b"J\xfcrgen"))
+        .envs([
+            ("GIT_AUTHOR_EMAIL", "j@localhost"),
+            ("GIT_AUTHOR_DATE", "1600000000 -0330"),
+        ])
+        .envs([
+            ("GIT_COMMITTER_NAME", "T"),
+            ("GIT_COMMITTER_EMAIL", "t@localhost"),
+        ])
+        .status();
+    assert!(committed.unwrap().success());
+    write(&repo, "a.txt", "ours\n");
+    commit_all(&repo, "ours");
+    let kept = |revision: &str| {
+        let raw = Command::new("git")
+            .current_dir(&repo)
+            .args(["cat-file", "commit", revision])
+            .output();
+        let raw = raw.unwrap().stdout;
+        let skip = |line: &&[u8]| {
+            let other = [&b"tree "[..], b"parent ", b"committer "];
+            !other.iter().any(|name| line.starts_with(name))
+        };
+        let lines: Vec<_> = raw.split(|byte| *byte == b'\n').filter(skip).collect();
+        lines.join(&b'\n')
+    };
+    let before = kept(BRANCH);
+    assert!(before.starts_with(
+        b"author J\xfcrgen <j@localhost> 1600000000 -0330\nencoding ISO-8859-1\n\nGr"
+    ));
+    rebase(&repo, BRANCH, None).unwrap();
+    assert_eq!(kept(BRANCH), before);
+    assert_eq!(rev(&repo, &format!("{BRANCH}^")), rev(&repo, "main"));
+    git(&repo, &["fsck", "--strict"]);
 }

@@ -1,7 +1,7 @@
 //! Agents, and templates for them.
 
 use super::{
-    answer::{Key, decode, id, json, key, ok, read, text, unknown},
+    answer::{Key, Refused, decode, id, json, key, ok, read, text, unknown},
     error::ApiError,
     extract::JsonBody,
 };
@@ -12,6 +12,7 @@ use crate::{
         agent::{ALLOWED_TOOLS_DEFAULT, CLI_NAME_DEFAULT, MAX_TURNS_DEFAULT, ROLE_DEFAULT},
     },
     runtime::{Runtime, clock, ids},
+    store::StoreError,
 };
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::{Deserialize, Deserializer};
@@ -149,8 +150,11 @@ pub(super) async fn create(
     check(&agent)?;
     let answer = text(&agent.clone().masked())?;
     let record = idempotent.map(|key| key.answered(&answer));
-    runtime.shared.writer.put_agent(agent, record).await?;
-    Ok(json(StatusCode::CREATED, answer))
+    match runtime.shared.writer.add_agent(agent, record).await {
+        Ok(()) => Ok(json(StatusCode::CREATED, answer)),
+        Err(StoreError::Missing) => Err(unknown("project")),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn agent(runtime: &Runtime, path: &str) -> Result<Agent, ApiError> {
@@ -179,13 +183,16 @@ pub(super) async fn change(
     path: web::Path<String>,
     body: JsonBody<AgentFields>,
 ) -> Result<HttpResponse, ApiError> {
-    let mut agent = agent(&runtime, &path).await?;
-    let stored = Secrets::of(&agent.provider_config);
-    body.0.change(&mut agent);
-    unmask(&mut agent, &stored)?;
-    check(&agent)?;
-    agent.updated_at = clock::now();
-    runtime.shared.writer.put_agent(agent.clone(), None).await?;
+    let id: AgentId = id(&path, "agent")?;
+    let changed = runtime.shared.writer.change_agent(id, move |agent| {
+        let stored = Secrets::of(&agent.provider_config);
+        body.0.change(agent);
+        unmask(agent, &stored)?;
+        check(agent)?;
+        agent.updated_at = clock::now();
+        Ok::<_, Refused>(())
+    });
+    let agent = changed.await.map_err(|error| error.of("agent"))?;
     ok(&agent.masked())
 }
 
@@ -197,18 +204,19 @@ pub(super) async fn remove(
     runtime: web::Data<Runtime>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let id = agent(&runtime, &path).await?.id;
-    if read(&runtime, move |reader| {
-        reader.has_live_process(None, Some(id))
-    })
-    .await?
+    match runtime
+        .shared
+        .writer
+        .remove_agent(id(&path, "agent")?)
+        .await
     {
-        return Err(ApiError::conflict(
+        Ok(true) => Ok(HttpResponse::NoContent().finish()),
+        Ok(false) => Err(ApiError::conflict(
             "A run of this agent has a live process; cancel it first.",
-        ));
+        )),
+        Err(StoreError::Missing) => Err(unknown("agent")),
+        Err(error) => Err(error.into()),
     }
-    runtime.shared.writer.remove_agent(id).await?;
-    Ok(HttpResponse::NoContent().finish())
 }
 
 /// GET projects/{project_id}/agents

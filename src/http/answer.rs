@@ -139,6 +139,37 @@ pub async fn remember(runtime: &Runtime, key: Option<Box<Idempotency>>, answer: 
     }
 }
 
+/// Why a change of a stored document was not made.
+pub enum Refused {
+    /// A rule of the API.
+    Rule(ApiError),
+    /// The store.
+    Store(StoreError),
+}
+
+impl Refused {
+    /// The answer, for a document called `what`.
+    pub fn of(self, what: &str) -> ApiError {
+        match self {
+            Self::Rule(error) => error,
+            Self::Store(StoreError::Missing) => unknown(what),
+            Self::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        Self::Rule(error)
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {

@@ -2,7 +2,8 @@
 //!
 //! A stream reads the log up to its head, then joins the broadcaster's ring; the place it has
 //! reached travels along, so that nothing is missed and nothing sent twice. A reader that cannot
-//! keep up is disconnected and comes back with its `Last-Event-ID`.
+//! keep up is disconnected and comes back with its `Last-Event-ID`. One whose place lies beyond the
+//! log is told so by `event: resync`, and goes on from the head.
 
 use super::{
     answer::{array, id, ok, read, unknown},
@@ -18,7 +19,7 @@ use crate::{
         broadcaster::{Joined, Subscription},
         replay::{Next, PAGE_LEN, Page, Replay},
     },
-    store::{Reader, StoredEvent},
+    store::StoredEvent,
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -134,8 +135,8 @@ pub(super) async fn of_all(
 #[utoipa::path(get, path = "/api/events/head", tag = "events",
     responses((status = 200, body = super::schema::HeadView)))]
 pub(super) async fn head(runtime: web::Data<Runtime>) -> Result<HttpResponse, ApiError> {
-    let head = read(&runtime, Reader::head).await?;
-    ok(&serde_json::json!({ "last_event_id": head }))
+    let (head, log) = read(&runtime, |reader| Ok((reader.head()?, reader.log_id()?))).await?;
+    ok(&serde_json::json!({ "last_event_id": head, "log": log }))
 }
 
 /// The header that browsers send when they connect again.

@@ -7,9 +7,9 @@
 //! Holds: no handler sees a request that a rule refuses; nothing is read from the body here; no
 //! CORS header is ever sent, so a preflight never succeeds.
 //!
-//! A plain navigation from another site (a link on a web page, to `/` as to anything) is refused
-//! like every `Sec-Fetch-Site: cross-site`: the page costs nothing to open by hand, and so there is
-//! no method or path by which a foreign page can make a browser talk to us.
+//! A link on a web page opens the UI: a GET of one of its pages by `Sec-Fetch-Mode: navigate` passes
+//! whatever `Sec-Fetch-Site` says, for a page is the same for everybody and changes nothing. The API,
+//! its streams and upgrades refuse all that another site makes a browser ask.
 //!
 //! What actix-http itself answers before any middleware (a doubled or missing Host under HTTP/1.1, a
 //! head that does not parse or comes too slowly) gets text and headers from [`super::connection`].
@@ -23,7 +23,7 @@ use actix_web::cookie::{Cookie, SameSite};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode, Uri};
+use actix_web::http::{ConnectionType, Method, StatusCode, Uri, Version};
 use actix_web::{Error, HttpResponse, ResponseError};
 use futures_util::future::LocalBoxFuture;
 use std::future::{Ready, ready};
@@ -46,6 +46,7 @@ use super::token::{GuessLimit, Secret};
 
 /// Carries the secret of a run's hooks.
 pub const HOOK_TOKEN: HeaderName = HeaderName::from_static("x-abbado-hook-token");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// What pages of the web UI may do. Only our own scripts run; `unsafe-inline` is for styles alone,
@@ -60,6 +61,9 @@ pub const ANSWER_HEADERS: [(&str, &str); 3] = [
     ("referrer-policy", "no-referrer"),
     ("x-frame-options", "DENY"),
 ];
+
+/// Query of a page that a browser was sent to for the second time.
+const LINKED: &str = "linked";
 
 struct Inner {
     config: GateConfig,
@@ -110,7 +114,7 @@ impl Gate {
         if class == RouteClass::Open {
             return Ok(Passage::Enter);
         }
-        self.check_origin(request)
+        self.check_origin(request, class)
             .map_err(|error| (Rule::Origin, error))?;
         let may_set_cookie = class == RouteClass::TokenCookie && self.0.config.token.is_some();
         let token_in_query = if may_set_cookie {
@@ -160,7 +164,7 @@ impl Gate {
     }
 
     /// Rule 3.
-    fn check_origin(&self, request: &ServiceRequest) -> Result<(), ApiError> {
+    fn check_origin(&self, request: &ServiceRequest, class: RouteClass) -> Result<(), ApiError> {
         let mut origins = request.headers().get_all(header::ORIGIN);
         let (first, second) = (origins.next(), origins.next());
         if second.is_some() {
@@ -174,15 +178,7 @@ impl Gate {
             let text = origin.to_str().unwrap_or_default();
             authority::origin_allowed(text, port, &config.allowed_hosts)
         });
-        let foreign_site = request.headers().get_all(SEC_FETCH_SITE).any(|site| {
-            let site = site
-                .to_str()
-                .unwrap_or_default()
-                .trim()
-                .to_ascii_lowercase();
-            matches!(site.as_str(), "cross-site" | "same-site")
-        });
-        if allowed && !foreign_site {
+        if allowed && (!is_of_other_site(request) || follows_link(request, class)) {
             return Ok(());
         }
         let text = "Pages of other origins may not call this server; open its address by hand.";
@@ -248,7 +244,15 @@ impl Gate {
 
     /// Answers a refused request. A cookie that is no longer right is taken back: a forgotten tab
     /// would otherwise lock its own address out.
-    fn refuse(&self, request: &ServiceRequest, refusal: Refusal) -> HttpResponse {
+    ///
+    /// A browser keeps a `SameSite=Strict` cookie back when it follows a link of another site. It is
+    /// sent once more to the same page, and then on behalf of our own answer: with its cookie.
+    fn refuse(
+        &self,
+        request: &ServiceRequest,
+        class: RouteClass,
+        refusal: Refusal,
+    ) -> HttpResponse {
         let (rule, error) = refusal;
         self.0.metrics.refused(rule);
         log::debug!(code = error.code(), rule:? = rule; "The gate refused a request.");
@@ -258,6 +262,13 @@ impl Gate {
             let mut stale = self.cookie("");
             stale.make_removal();
             answer.add_cookie(&stale).unwrap_or_default();
+        }
+        let linked = is_of_other_site(request) && follows_link(request, class);
+        if error.code() == "unauthorized" && linked && request.query_string() != LINKED {
+            let again = format!("0; url={}?{LINKED}", request.path());
+            if let Ok(again) = HeaderValue::try_from(again) {
+                answer.headers_mut().insert(header::REFRESH, again);
+            }
         }
         answer
     }
@@ -307,10 +318,35 @@ impl Gate {
         if class.is_page() {
             let policy = HeaderValue::from_static(PAGE_POLICY);
             headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+            // A page that opened ours in a window has no hold on it.
+            let alone = HeaderValue::from_static("same-origin");
+            headers.insert(header::CROSS_ORIGIN_OPENER_POLICY, alone);
         }
         self.0.metrics.answered(class, answer.status());
         answer
     }
+}
+
+/// Whether a browser says that another site made it ask.
+fn is_of_other_site(request: &ServiceRequest) -> bool {
+    request.headers().get_all(SEC_FETCH_SITE).any(|site| {
+        let site = site
+            .to_str()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
+        matches!(site.as_str(), "cross-site" | "same-site")
+    })
+}
+
+/// Whether a browser opens one of the UI's pages. A link may not carry a token: other sites could
+/// guess it by way of somebody's browser, or use up that address's guesses.
+fn follows_link(request: &ServiceRequest, class: RouteClass) -> bool {
+    let mut modes = request.headers().get_all(SEC_FETCH_MODE);
+    let navigates = modes.next().is_some_and(|mode| mode == "navigate");
+    let is_get = *request.method() == Method::GET;
+    let has_token = !matches!(query_token(request), QueryToken::Absent);
+    class.is_page() && navigates && is_get && !has_token
 }
 
 /// The target may repeat the authority (absolute form); it must then be the Host's.
@@ -375,7 +411,7 @@ where
         let early = match gate.check(&request, class) {
             Ok(Passage::Enter) => None,
             Ok(Passage::SetCookie) => Some(gate.welcome()),
-            Err(refusal) => Some(gate.refuse(&request, refusal)),
+            Err(refusal) => Some(gate.refuse(&request, class, refusal)),
         };
         if let Some(answer) = early {
             let answer = request.into_response(answer);
@@ -417,7 +453,13 @@ fn finish_response(
     visit: Option<Visit>,
 ) -> ServiceResponse<BoxBody> {
     let (request, answer) = answer.into_parts();
-    let answer = gate.finish(answer, class, path);
+    let mut answer = gate.finish(answer, class, path);
+    // HTTP/1.0 knows no chunks: a body without a length ends with the connection.
+    if request.version() < Version::HTTP_11 && answer.body().size() == BodySize::Stream {
+        let head = answer.head_mut();
+        head.no_chunking(true);
+        head.set_connection_type(ConnectionType::Close);
+    }
     ServiceResponse::new(request, answer.map_body(|_, body| held(visit, body)))
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     answer::{id, read, unknown},
-    error::ApiError,
+    error::{ApiError, ERROR_CODE},
 };
 use crate::{
     domain::{RunId, Secrets},
@@ -45,6 +45,7 @@ pub(super) async fn logs(
         Wanted::Part(from, to) => (from, to, StatusCode::PARTIAL_CONTENT),
         Wanted::Nothing => {
             return Ok(HttpResponse::RangeNotSatisfiable()
+                .insert_header((ERROR_CODE, "range"))
                 .insert_header(("Content-Range", format!("bytes */{}", extent.end)))
                 .content_type("text/plain; charset=utf-8")
                 .body("There is no output in that range."));

@@ -1,7 +1,7 @@
 //! Projects and their repositories.
 
 use super::{
-    answer::{Key, decode, id, json, key, ok, read, text, unknown},
+    answer::{Key, Refused, decode, id, json, key, ok, read, text, unknown},
     error::ApiError,
     extract::JsonBody,
 };
@@ -49,6 +49,54 @@ pub(super) struct NewRepo {
     name: String,
     /// Absolute path of a checkout.
     repo_path: String,
+}
+
+impl ProjectChange {
+    fn check(&self) -> Result<(), ApiError> {
+        if let Some(name) = &self.name {
+            name_fault(project_name_fault(name))?;
+        }
+        for (field, script) in [
+            ("setup_script", &self.setup_script),
+            ("cleanup_script", &self.cleanup_script),
+        ] {
+            let fits = |script: &String| script.len() <= SCRIPT_BYTES_MAX && !script.contains('\0');
+            if !script.as_ref().is_none_or(fits) {
+                return Err(ApiError::invalid(field, "must be text of at most 64 KiB"));
+            }
+        }
+        let globs = self.copy_files.as_deref().unwrap_or_default();
+        if globs.len() > GLOBS_MAX {
+            return Err(ApiError::invalid(
+                "copy_files",
+                "must have at most 100 globs",
+            ));
+        }
+        let fine = |glob: &String| {
+            let inside = !glob.starts_with('/') && !glob.split('/').any(|part| part == "..");
+            inside && !glob.is_empty() && globset::Glob::new(glob).is_ok()
+        };
+        match globs.iter().position(|glob| !fine(glob)) {
+            Some(at) => Err(ApiError::invalid(
+                &format!("copy_files[{at}]"),
+                "must be a glob of files inside the checkout",
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn apply(self, project: &mut Project) {
+        fn set<T>(field: &mut T, given: Option<T>) {
+            if let Some(value) = given {
+                *field = value;
+            }
+        }
+        set(&mut project.name, self.name);
+        set(&mut project.spare_worktrees, self.spare_worktrees);
+        set(&mut project.set_up.setup_script, self.setup_script);
+        set(&mut project.set_up.cleanup_script, self.cleanup_script);
+        set(&mut project.set_up.copy_files, self.copy_files);
+    }
 }
 
 fn name_fault(fault: Option<&'static str>) -> Result<(), ApiError> {
@@ -119,50 +167,14 @@ pub(super) async fn change(
     path: web::Path<String>,
     body: JsonBody<ProjectChange>,
 ) -> Result<HttpResponse, ApiError> {
-    let mut project = project(&runtime, &path).await?;
+    let id: ProjectId = id(&path, "project")?;
     let change = body.0;
-    if let Some(name) = change.name {
-        name_fault(project_name_fault(&name))?;
-        project.name = name;
-    }
-    if let Some(spares) = change.spare_worktrees {
-        project.spare_worktrees = spares;
-    }
-    let set_up = &mut project.set_up;
-    for (field, given, kept) in [
-        (
-            "setup_script",
-            change.setup_script,
-            &mut set_up.setup_script,
-        ),
-        (
-            "cleanup_script",
-            change.cleanup_script,
-            &mut set_up.cleanup_script,
-        ),
-    ] {
-        let Some(script) = given else { continue };
-        if script.len() > SCRIPT_BYTES_MAX || script.contains('\0') {
-            return Err(ApiError::invalid(field, "must be text of at most 64 KiB"));
-        }
-        *kept = script;
-    }
-    if let Some(globs) = change.copy_files {
-        let fine = |glob: &String| {
-            let inside = !glob.starts_with('/') && !glob.split('/').any(|part| part == "..");
-            inside && !glob.is_empty() && globset::Glob::new(glob).is_ok()
-        };
-        if globs.len() > GLOBS_MAX || !globs.iter().all(fine) {
-            let why = "must be at most 100 globs of files inside the checkout";
-            return Err(ApiError::invalid("copy_files", why));
-        }
-        set_up.copy_files = globs;
-    }
-    runtime
-        .shared
-        .writer
-        .change_project(project.clone())
-        .await?;
+    change.check()?;
+    let changed = runtime.shared.writer.change_project(id, move |project| {
+        change.apply(project);
+        Ok::<_, Refused>(())
+    });
+    let project = changed.await.map_err(|error| error.of("project"))?;
     runtime.shared.spares.projects_changed();
     ok(&project)
 }
@@ -175,16 +187,16 @@ pub(super) async fn remove(
     runtime: web::Data<Runtime>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let id = project(&runtime, &path).await?.id;
-    if read(&runtime, move |reader| {
-        reader.has_live_process(Some(id), None)
-    })
-    .await?
-    {
-        let why = "A run of this project has a live process; cancel it first.";
-        return Err(ApiError::conflict(why));
+    let id: ProjectId = id(&path, "project")?;
+    match runtime.shared.writer.remove_project(id).await {
+        Ok(true) => {}
+        Ok(false) => {
+            let why = "A run of this project has a live process; cancel it first.";
+            return Err(ApiError::conflict(why));
+        }
+        Err(StoreError::Missing) => return Err(unknown("project")),
+        Err(error) => return Err(error.into()),
     }
-    runtime.shared.writer.remove_project(id).await?;
     runtime.shared.spares.projects_changed();
     Ok(HttpResponse::NoContent().finish())
 }
@@ -231,6 +243,7 @@ pub(super) async fn add_repo(
             runtime.shared.spares.projects_changed();
             Ok(json(StatusCode::CREATED, answer))
         }
+        Err(StoreError::Missing) => Err(unknown("project")),
         Err(StoreError::Taken(what)) if what.contains("repos.git_dir") => Err(ApiError::conflict(
             "This repository is in the project already.",
         )),

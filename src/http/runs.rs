@@ -16,7 +16,7 @@ use crate::{
     },
     git::{self, ErrorKind, GitError},
     runtime::{Request, Runtime, ids},
-    store::RunFilter,
+    store::{RunFilter, StoreError},
 };
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::Deserialize;
@@ -61,7 +61,7 @@ pub(super) struct ListQuery {
     /// One of the six states.
     status: Option<String>,
     limit: Option<u64>,
-    /// Only runs older than this one.
+    /// Where the page before ended: the id of its last run, also when that was deleted meanwhile.
     before: Option<uuid::Uuid>,
 }
 
@@ -191,9 +191,14 @@ pub(super) async fn list(
         limit: query.limit,
         before: query.before.map(RunId),
     };
-    Ok(array(
-        &read(&runtime, move |reader| reader.runs(&filter)).await?,
-    ))
+    let runs = read(&runtime, move |reader| match reader.runs(&filter) {
+        Err(StoreError::Missing) => Ok(None),
+        runs => runs.map(Some),
+    });
+    let runs = runs.await?.ok_or_else(|| {
+        ApiError::invalid("before", "names no run of this server; list without it")
+    })?;
+    Ok(array(&runs))
 }
 
 /// GET runs/{id}

@@ -351,6 +351,8 @@ pub(super) struct PushedView {
 pub(super) struct HeadView {
     /// 0 for an empty log.
     last_event_id: i64,
+    /// Which log this is; another one when the data folder was made anew.
+    log: Uuid,
 }
 
 #[derive(ToSchema)]

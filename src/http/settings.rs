@@ -44,6 +44,23 @@ pub(super) struct NotificationChange {
     notify_on_attention: Option<bool>,
 }
 
+impl NotificationChange {
+    fn apply(self, settings: &mut NotificationSettings) {
+        if let Some(url) = self.discord_webhook_url {
+            settings.discord_webhook_url = url;
+        }
+        let NotificationSettings {
+            notify_on_pipeline_complete: complete,
+            notify_on_run_failed: failed,
+            notify_on_attention: attention,
+            ..
+        } = settings;
+        *complete = self.notify_on_pipeline_complete.unwrap_or(*complete);
+        *failed = self.notify_on_run_failed.unwrap_or(*failed);
+        *attention = self.notify_on_attention.unwrap_or(*attention);
+    }
+}
+
 async fn notifications(runtime: &Runtime) -> Result<NotificationSettings, ApiError> {
     read(runtime, Reader::notification_settings).await
 }
@@ -176,35 +193,16 @@ pub(super) async fn put_notifications(
     runtime: web::Data<Runtime>,
     body: JsonBody<NotificationChange>,
 ) -> Result<HttpResponse, ApiError> {
-    let (change, before) = (body.0, notifications(&runtime).await?);
-    let mut settings = before.clone();
-    if let Some(url) = change.discord_webhook_url {
-        settings.discord_webhook_url = url;
-    }
-    for (given, kept) in [
-        (
-            change.notify_on_pipeline_complete,
-            &mut settings.notify_on_pipeline_complete,
-        ),
-        (
-            change.notify_on_run_failed,
-            &mut settings.notify_on_run_failed,
-        ),
-        (
-            change.notify_on_attention,
-            &mut settings.notify_on_attention,
-        ),
-    ] {
-        *kept = given.unwrap_or(*kept);
-    }
-    if let Some(why) = settings.fault(runtime.shared.config.loopback_webhook) {
-        return Err(ApiError::malformed(format!("The {why}.")));
-    }
+    let (change, loopback) = (body.0, runtime.shared.config.loopback_webhook);
     let shared = &runtime.shared;
-    shared
-        .writer
-        .put_notification_settings(settings.clone())
-        .await?;
+    let changed = shared.writer.change_notification_settings(move |settings| {
+        change.apply(settings);
+        let fault = settings.fault(loopback);
+        fault.map_or(Ok(()), |why| {
+            Err(ApiError::malformed(format!("The {why}.")))
+        })
+    });
+    let (before, settings) = changed.await?;
     if settings.discord_webhook_url != before.discord_webhook_url {
         shared.notifier.webhook_changed();
     }

@@ -32,6 +32,8 @@ pub struct Page {
     more: bool,
     /// Its last event says that the run was deleted.
     deleted: bool,
+    /// The reader named a place that this log has not reached.
+    beyond: bool,
 }
 
 /// What comes after a piece.
@@ -63,6 +65,9 @@ impl Replay {
     pub fn read(&self, reader: &Reader) -> Result<Page, StoreError> {
         // The head first: whatever comes after it is in the ring.
         let head = reader.head()?;
+        if self.after > head {
+            return Ok(Self::resync(head, reader.log_id()?));
+        }
         let mut frames = String::new();
         let (mut count, mut last, mut deleted) = (0, None, false);
         reader.visit_after(self.run_id, self.after, self.page_len, |event| {
@@ -82,7 +87,22 @@ impl Replay {
             frames: frames.into(),
             last,
             deleted,
+            beyond: false,
         })
+    }
+
+    /// For a reader whose place is of another log, or of a later state of this one. The frame has an
+    /// id, so that a reader who reconnects by it is at home here.
+    fn resync(head: EventId, log: uuid::Uuid) -> Page {
+        let data = serde_json::json!({"head": head, "log": log});
+        Page {
+            head,
+            frames: format!("id: {head}\nevent: resync\ndata: {data}\n\n").into(),
+            last: None,
+            more: false,
+            deleted: false,
+            beyond: true,
+        }
     }
 
     /// Moves on to the end of a piece; its frames, and what comes next.
@@ -95,6 +115,7 @@ impl Replay {
         self.after = match page.last {
             Some(last) if page.more => last,
             Some(last) => last.max(page.head),
+            None if page.beyond => page.head,
             None => self.after.max(page.head),
         };
         (page.frames, next)

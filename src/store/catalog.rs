@@ -2,12 +2,13 @@
 
 use super::{
     Reader, StoreError, Writer,
-    reader::{time_at, uuid_at},
+    reader::{has_live_process, time_at, uuid_at},
 };
 use crate::domain::{
     Agent, AgentId, Project, ProjectId, Repo, RepoId, Time, project::SetUp, settings::ModelSettings,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::Serialize;
 use std::{
     ffi::OsString,
     os::unix::ffi::{OsStrExt, OsStringExt},
@@ -90,14 +91,23 @@ impl Writer {
         .await
     }
 
-    /// Changes a project's name and set-up.
+    /// Changes a project's name and set-up: read, changed and written in one transaction, so that
+    /// two changes at a time both last. Answers the project as it is then.
     ///
     /// # Errors
-    /// `Missing` for an unknown project.
-    pub async fn change_project(&self, project: Project) -> Result<(), StoreError> {
-        self.run(move |connection| {
+    /// What `change` says, and then nothing is changed; `Missing` for an unknown project.
+    pub async fn change_project<E: From<StoreError> + Send + 'static>(
+        &self,
+        id: ProjectId,
+        change: impl FnOnce(&mut Project) -> Result<(), E> + Send + 'static,
+    ) -> Result<Project, E> {
+        let changed = self.run(move |connection| {
+            let mut project = project_of(connection, id)?.ok_or(StoreError::Missing)?;
+            if let Err(refused) = change(&mut project) {
+                return Ok(Err(refused));
+            }
             let globs = serde_json::json!(project.set_up.copy_files).to_string();
-            let changed = connection.execute(
+            connection.execute(
                 "UPDATE projects SET name = ?2, setup_script = ?3, cleanup_script = ?4,
                         copy_files = ?5, spare_worktrees = ?6 WHERE id = ?1",
                 params![
@@ -109,18 +119,23 @@ impl Writer {
                     project.spare_worktrees
                 ],
             )?;
-            found(changed)
-        })
-        .await
+            Ok(Ok(project))
+        });
+        changed.await?
     }
 
-    /// Removes a project with its repos and agents.
+    /// Removes a project with its repos and agents. Answers false, and removes nothing, when one of
+    /// its runs has a process.
     ///
     /// # Errors
     /// `Missing` for an unknown project.
-    pub async fn remove_project(&self, id: ProjectId) -> Result<(), StoreError> {
+    pub async fn remove_project(&self, id: ProjectId) -> Result<bool, StoreError> {
         self.run(move |connection| {
-            found(connection.execute("DELETE FROM projects WHERE id = ?1", [id.0.as_bytes()])?)
+            if has_live_process(connection, Some(id), None)? {
+                return Ok(false);
+            }
+            found(connection.execute("DELETE FROM projects WHERE id = ?1", [id.0.as_bytes()])?)?;
+            Ok(true)
         })
         .await
     }
@@ -168,25 +183,22 @@ impl Writer {
         .await
     }
 
-    /// Adds an agent, or replaces the one of its id.
+    /// Adds an agent.
     ///
     /// # Errors
-    /// When the database fails, or the key was used meanwhile.
-    pub async fn put_agent(
+    /// `Missing` for an unknown project; when the key was used meanwhile.
+    pub async fn add_agent(
         &self,
         agent: Agent,
         idempotent: Option<Idempotent>,
     ) -> Result<(), StoreError> {
         self.run(move |connection| {
-            let document = serde_json::to_string(&agent)
-                .map_err(|error| StoreError::Database(error.to_string()))?;
             connection.execute(
-                "INSERT INTO agents (id, project_id, document, created_at) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (id) DO UPDATE SET document = ?3",
+                "INSERT INTO agents (id, project_id, document, created_at) VALUES (?1, ?2, ?3, ?4)",
                 params![
                     agent.id.0.as_bytes(),
                     agent.project_id.0.as_bytes(),
-                    document,
+                    encode(&agent)?,
                     agent.created_at.timestamp_millis()
                 ],
             )?;
@@ -197,13 +209,41 @@ impl Writer {
         .await
     }
 
-    /// Removes an agent.
+    /// Changes an agent, as [`Writer::change_project`] does a project.
+    ///
+    /// # Errors
+    /// What `change` says, and then nothing is changed; `Missing` for an unknown agent.
+    pub async fn change_agent<E: From<StoreError> + Send + 'static>(
+        &self,
+        id: AgentId,
+        change: impl FnOnce(&mut Agent) -> Result<(), E> + Send + 'static,
+    ) -> Result<Agent, E> {
+        let changed = self.run(move |connection| {
+            let mut agent = agent_of(connection, id)?.ok_or(StoreError::Missing)?;
+            if let Err(refused) = change(&mut agent) {
+                return Ok(Err(refused));
+            }
+            let document = encode(&agent)?;
+            connection.execute(
+                "UPDATE agents SET document = ?2 WHERE id = ?1",
+                params![id.0.as_bytes(), document],
+            )?;
+            Ok(Ok(agent))
+        });
+        changed.await?
+    }
+
+    /// Removes an agent. Answers false, and removes nothing, when one of its runs has a process.
     ///
     /// # Errors
     /// `Missing` for an unknown agent.
-    pub async fn remove_agent(&self, id: AgentId) -> Result<(), StoreError> {
+    pub async fn remove_agent(&self, id: AgentId) -> Result<bool, StoreError> {
         self.run(move |connection| {
-            found(connection.execute("DELETE FROM agents WHERE id = ?1", [id.0.as_bytes()])?)
+            if has_live_process(connection, None, Some(id))? {
+                return Ok(false);
+            }
+            found(connection.execute("DELETE FROM agents WHERE id = ?1", [id.0.as_bytes()])?)?;
+            Ok(true)
         })
         .await
     }
@@ -222,8 +262,7 @@ impl Writer {
     /// # Errors
     /// When the database fails.
     pub async fn put_model_settings(&self, settings: &ModelSettings) -> Result<(), StoreError> {
-        let document = serde_json::to_string(settings)
-            .map_err(|error| StoreError::Database(error.to_string()))?;
+        let document = encode(settings)?;
         self.run(move |connection| {
             connection.execute(
                 "INSERT INTO settings (name, document) VALUES (?1, ?2)
@@ -262,19 +301,7 @@ impl Reader {
     /// # Errors
     /// When the database fails.
     pub fn project(&self, id: ProjectId) -> Result<Option<Project>, StoreError> {
-        self.with(|connection| {
-            let mut query = connection.prepare_cached(
-                "SELECT id, name, setup_script, cleanup_script, copy_files, created_at,
-                        spare_worktrees
-                 FROM projects WHERE id = ?1",
-            )?;
-            let found = query.query_row([id.0.as_bytes()], project).optional()?;
-            let Some(mut project) = found else {
-                return Ok(None);
-            };
-            project.repos = repos(connection, id)?;
-            Ok(Some(project))
-        })
+        self.with(|connection| project_of(connection, id))
     }
 
     /// One agent; nothing for an unknown one.
@@ -282,14 +309,7 @@ impl Reader {
     /// # Errors
     /// When the database fails or its document does not decode.
     pub fn agent(&self, id: AgentId) -> Result<Option<Agent>, StoreError> {
-        self.with(|connection| {
-            let mut query =
-                connection.prepare_cached("SELECT document FROM agents WHERE id = ?1")?;
-            let found: Option<String> = query
-                .query_row([id.0.as_bytes()], |row| row.get(0))
-                .optional()?;
-            found.map(|document| agent(&document)).transpose()
-        })
+        self.with(|connection| agent_of(connection, id))
     }
 
     /// Agents of a project, oldest first.
@@ -368,6 +388,19 @@ fn found(changed: usize) -> Result<(), StoreError> {
     }
 }
 
+fn project_of(connection: &Connection, id: ProjectId) -> Result<Option<Project>, StoreError> {
+    let mut query = connection.prepare_cached(
+        "SELECT id, name, setup_script, cleanup_script, copy_files, created_at, spare_worktrees
+         FROM projects WHERE id = ?1",
+    )?;
+    let found = query.query_row([id.0.as_bytes()], project).optional()?;
+    let Some(mut project) = found else {
+        return Ok(None);
+    };
+    project.repos = repos(connection, id)?;
+    Ok(Some(project))
+}
+
 fn project(row: &Row<'_>) -> rusqlite::Result<Project> {
     let globs: String = row.get(4)?;
     Ok(Project {
@@ -397,6 +430,18 @@ fn repos(connection: &Connection, project: ProjectId) -> Result<Vec<Repo>, Store
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn agent_of(connection: &Connection, id: AgentId) -> Result<Option<Agent>, StoreError> {
+    let mut query = connection.prepare_cached("SELECT document FROM agents WHERE id = ?1")?;
+    let found: Option<String> = query
+        .query_row([id.0.as_bytes()], |row| row.get(0))
+        .optional()?;
+    found.map(|document| agent(&document)).transpose()
+}
+
+pub(super) fn encode(document: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(document).map_err(|error| StoreError::Database(error.to_string()))
 }
 
 fn agent(document: &str) -> Result<Agent, StoreError> {

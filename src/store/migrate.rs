@@ -19,6 +19,7 @@ const STEPS: &[&str] = &[
     include_str!("../../schema/0005_spare_worktrees.sql"),
     include_str!("../../schema/0006_run_heads.sql"),
     include_str!("../../schema/0007_telling_events.sql"),
+    include_str!("../../schema/0008_log_identity.sql"),
 ];
 
 /// Pages of the WAL (4 KiB each) at which they are copied into the database.

@@ -102,6 +102,9 @@ impl From<rusqlite::Error> for StoreError {
                 let text = error.to_string();
                 if text.contains("events.delivery") {
                     Self::Duplicate
+                } else if text.contains("FOREIGN KEY") {
+                    // What the row belongs to was removed meanwhile.
+                    Self::Missing
                 } else {
                     Self::Taken(text)
                 }

@@ -1,6 +1,6 @@
 //! The notifier's place in the log, and what lies next after it.
 
-use super::{Reader, StoreError, Writer, codec::StoredEvent, reader::stored};
+use super::{Reader, StoreError, Writer, catalog::encode, codec::StoredEvent, reader::stored};
 use crate::domain::{EventId, RunId, settings::NotificationSettings};
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -104,17 +104,22 @@ impl Writer {
         .await
     }
 
-    /// Stores the settings of notifications. With the first webhook the notifier's place moves to
-    /// the head of the log.
+    /// Changes the settings of notifications: read, changed and written in one transaction. With the
+    /// first webhook the notifier's place moves to the head of the log. Answers the settings before
+    /// and after.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn put_notification_settings(
+    /// What `change` says, and then nothing is changed; when the database fails.
+    pub async fn change_notification_settings<E: From<StoreError> + Send + 'static>(
         &self,
-        settings: NotificationSettings,
-    ) -> Result<(), StoreError> {
-        self.run(move |connection| {
+        change: impl FnOnce(&mut NotificationSettings) -> Result<(), E> + Send + 'static,
+    ) -> Result<(NotificationSettings, NotificationSettings), E> {
+        let changed = self.run(move |connection| {
             let before = decode(document(connection)?)?;
+            let mut settings = before.clone();
+            if let Err(refused) = change(&mut settings) {
+                return Ok(Err(refused));
+            }
             connection.execute(
                 "INSERT INTO settings (name, document) VALUES (?1, ?2)
                  ON CONFLICT (name) DO UPDATE SET document = ?2",
@@ -126,19 +131,15 @@ impl Writer {
                     [],
                 )?;
             }
-            Ok(())
-        })
-        .await
+            Ok(Ok((before, settings)))
+        });
+        changed.await?
     }
 }
 
 fn document(connection: &Connection) -> Result<Option<String>, StoreError> {
     let mut query = connection.prepare_cached("SELECT document FROM settings WHERE name = ?1")?;
     Ok(query.query_row([SETTINGS], |row| row.get(0)).optional()?)
-}
-
-fn encode(settings: &NotificationSettings) -> Result<String, StoreError> {
-    serde_json::to_string(settings).map_err(|error| StoreError::Database(error.to_string()))
 }
 
 fn decode(document: Option<String>) -> Result<NotificationSettings, StoreError> {

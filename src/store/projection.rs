@@ -133,9 +133,10 @@ pub(super) fn write(connection: &Connection, id: RunId, row: &RunRow) -> Result<
     Ok(())
 }
 
-/// Takes a row away.
+/// Takes a row away; its place in the list of runs stays known.
 pub(super) fn remove(connection: &Connection, id: RunId) -> Result<(), StoreError> {
     for sql in [
+        "INSERT OR IGNORE INTO deleted_runs SELECT id, created_at FROM runs WHERE id = ?1",
         "DELETE FROM runs WHERE id = ?1",
         "DELETE FROM run_heads WHERE run_id = ?1",
     ] {

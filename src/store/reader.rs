@@ -36,7 +36,7 @@ pub struct RunFilter {
     pub status: Option<Status>,
     /// At most so many.
     pub limit: Option<u64>,
-    /// Only runs older than this one.
+    /// Only runs older than this one, which may be a deleted one.
     pub before: Option<RunId>,
 }
 
@@ -142,15 +142,15 @@ impl Reader {
     /// Runs as the API shows them, newest first.
     ///
     /// # Errors
-    /// When the database fails.
+    /// `Missing` when `before` is no run of this log; when the database fails.
     pub fn runs(&self, filter: &RunFilter) -> Result<Vec<String>, StoreError> {
         self.with(|connection| {
+            let before = filter.before.map(|id| age_of(connection, id)).transpose()?;
             let mut query = connection.prepare_cached(
                 "SELECT view, document FROM runs JOIN run_heads ON run_id = id
                  WHERE (?1 IS NULL OR project_id = ?1) AND (?2 IS NULL OR agent_id = ?2)
                    AND (?3 IS NULL OR status = ?3)
-                   AND (?4 IS NULL OR (created_at, id) <
-                        (SELECT created_at, id FROM runs WHERE id = ?4))
+                   AND (?4 IS NULL OR (created_at, id) < (?6, ?4))
                  ORDER BY created_at DESC, id DESC LIMIT ?5",
             )?;
             let rows = query.query_map(
@@ -162,6 +162,7 @@ impl Reader {
                     filter
                         .limit
                         .map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX)),
+                    before,
                 ],
                 view_at,
             )?;
@@ -178,28 +179,6 @@ impl Reader {
             let mut query = connection.prepare("SELECT id FROM runs WHERE live = 1")?;
             let rows = query.query_map([], |row| Ok(RunId(uuid_at(row, 0)?)))?;
             Ok(rows.collect::<Result<_, _>>()?)
-        })
-    }
-
-    /// True when a run of this project (or of this agent) has a process.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub fn has_live_process(
-        &self,
-        project: Option<ProjectId>,
-        agent: Option<AgentId>,
-    ) -> Result<bool, StoreError> {
-        self.with(|connection| {
-            let mut query = connection.prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM runs WHERE live = 1
-                   AND (?1 IS NULL OR project_id = ?1) AND (?2 IS NULL OR agent_id = ?2))",
-            )?;
-            let ids = params![
-                project.map(|id| id.0.into_bytes()),
-                agent.map(|id| id.0.into_bytes())
-            ];
-            Ok(query.query_row(ids, |row| row.get(0))?)
         })
     }
 
@@ -299,6 +278,18 @@ impl Reader {
         self.with(head_of)
     }
 
+    /// Which log this is. A data folder that is made anew has another one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn log_id(&self) -> Result<uuid::Uuid, StoreError> {
+        self.with(|connection| {
+            let mut query = connection.prepare_cached("SELECT id FROM log_identity")?;
+            let bytes = query.query_row([], |row| row.get(0))?;
+            Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
+        })
+    }
+
     /// True when a hook delivery was recorded.
     ///
     /// # Errors
@@ -331,6 +322,32 @@ impl Reader {
 pub(super) fn head_of(connection: &Connection) -> Result<EventId, StoreError> {
     let mut query = connection.prepare_cached("SELECT COALESCE(MAX(id), 0) FROM events")?;
     Ok(query.query_row([], |row| row.get(0))?)
+}
+
+/// True when a run of this project (or of this agent) has a process.
+pub(super) fn has_live_process(
+    connection: &Connection,
+    project: Option<ProjectId>,
+    agent: Option<AgentId>,
+) -> Result<bool, StoreError> {
+    let mut query = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM runs WHERE live = 1
+           AND (?1 IS NULL OR project_id = ?1) AND (?2 IS NULL OR agent_id = ?2))",
+    )?;
+    let ids = params![
+        project.map(|id| id.0.into_bytes()),
+        agent.map(|id| id.0.into_bytes())
+    ];
+    Ok(query.query_row(ids, |row| row.get(0))?)
+}
+
+/// When a run was made, in milliseconds since 1970; known of deleted ones, too.
+fn age_of(connection: &Connection, id: RunId) -> Result<i64, StoreError> {
+    let mut query = connection.prepare_cached(
+        "SELECT created_at FROM runs WHERE id = ?1
+         UNION ALL SELECT created_at FROM deleted_runs WHERE id = ?1",
+    )?;
+    Ok(query.query_row([id.0.as_bytes()], |row| row.get(0))?)
 }
 
 /// Events behind a place in the log, oldest first, at most `limit`.

@@ -1,11 +1,12 @@
 //! The store's contract, on a real database file.
 
+mod catalog;
 mod notified;
 mod secrets;
 
 use super::{
-    Append, Batch, Location, Reader, StoreError, Writer, catalog::Idempotent, encode, migrate,
-    open, projection::RunRow, rebuild,
+    Append, Batch, Location, Reader, RunFilter, StoreError, Writer, catalog::Idempotent, encode,
+    migrate, open, projection::RunRow, rebuild,
 };
 use crate::domain::{
     RunId, Secrets, Time,
@@ -354,8 +355,8 @@ async fn no_table_in_memory_is_made_to_write_an_event() {
 }
 
 #[tokio::test]
-async fn of_a_deleted_run_one_event_stays() {
-    let store = Store::new();
+async fn of_a_deleted_run_one_event_stays_and_readers_see_no_hole() {
+    let mut store = Store::new();
     let mut run = History::new(1);
     store.append(run.next(&LIFE)).await.unwrap();
     store
@@ -365,6 +366,7 @@ async fn of_a_deleted_run_one_event_stays() {
     assert_eq!(store.log(run.id), [(8, "run.deleted".to_owned())]);
     assert_eq!(store.reader.run_view(run.id).unwrap(), None);
     assert!(store.reader.fold_run(run.id).unwrap().is_none());
+    assert_eq!(store.told(8).await, [1, 2, 3, 4, 5, 6, 7, 8]);
 }
 
 #[tokio::test]

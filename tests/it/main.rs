@@ -10,6 +10,7 @@
 mod branches;
 mod claude;
 mod codex;
+mod contract;
 mod crash;
 mod delivery;
 mod errors;

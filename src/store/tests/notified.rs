@@ -13,10 +13,12 @@ fn to(url: &str) -> NotificationSettings {
 
 impl Store {
     async fn set(&self, url: &str) {
-        self.writer
-            .put_notification_settings(to(url))
-            .await
-            .unwrap();
+        let given = to(url);
+        let changed = self.writer.change_notification_settings(|settings| {
+            *settings = given;
+            Ok::<_, StoreError>(())
+        });
+        changed.await.unwrap();
     }
 
     /// The event that comes next, by its type, after `handled`.

@@ -187,10 +187,8 @@ impl Worker {
                 Entry::Occupied(earlier) => earlier.into_mut().follow(row),
             },
             None => {
+                // What this very commit added is told of all the same: live readers see no hole.
                 self.delete_run(id, sequence)?;
-                // What this very commit added and deleted is not told of: nobody can read it.
-                let gone = |event: &StoredEvent| event.run_id == id && event.sequence < sequence;
-                done.committed.retain(|event| !gone(event));
                 done.rows.remove(&id);
                 done.deleted.insert(id);
             }

@@ -204,40 +204,39 @@ fn a_missing_host_is_malformed() {
 }
 
 #[test]
-fn sec_fetch_site_of_another_site_is_refused_everywhere() {
+fn another_site_may_link_to_pages_and_nothing_else() {
     let server = Server::start("", None);
-    for first in [
-        "GET /",
+    let pages = ["GET /", "GET /assets/app.js"];
+    let others = [
         "GET /api/runs",
         "GET /api/events/stream",
-        "GET /assets/app.js",
-    ] {
+        "GET /api/terminal",
+        "GET /?token=guess",
+        "HEAD /",
+    ];
+    for first in pages.iter().chain(&others) {
         for site in ["cross-site", "same-site", "Cross-Site"] {
-            check(
-                &server,
-                first,
-                &[&format!("Sec-Fetch-Site: {site}")],
-                "",
-                403,
-            );
-        }
-        for site in ["same-origin", "none"] {
-            check(
-                &server,
-                first,
-                &[&format!("Sec-Fetch-Site: {site}")],
-                "",
-                200,
-            );
+            let site = format!("Sec-Fetch-Site: {site}");
+            for mode in ["navigate", "no-cors", "cors", "websocket"] {
+                let linked = pages.contains(first) && mode == "navigate";
+                let wanted = if linked { 200 } else { 403 };
+                let mode = format!("Sec-Fetch-Mode: {mode}");
+                check(&server, first, &[&site, &mode], "", wanted);
+            }
+            check(&server, first, &[&site], "", 403);
         }
     }
-    check(
-        &server,
-        "GET /api/health",
-        &["Sec-Fetch-Site: cross-site"],
-        "",
-        200,
-    );
+    for first in pages {
+        let mode = "Sec-Fetch-Mode: navigate";
+        let foreign = ["Sec-Fetch-Site: cross-site", mode, "Origin: http://evil"];
+        check(&server, first, &foreign, "", 403);
+        for site in ["same-origin", "none"] {
+            let site = format!("Sec-Fetch-Site: {site}");
+            check(&server, first, &[&site], "", 200);
+        }
+    }
+    let cross = ["Sec-Fetch-Site: cross-site"];
+    check(&server, "GET /api/health", &cross, "", 200);
 }
 
 #[test]

@@ -1003,6 +1003,11 @@ export interface components {
              * @description 0 for an empty log.
              */
             last_event_id: number;
+            /**
+             * Format: uuid
+             * @description Which log this is; another one when the data folder was made anew.
+             */
+            log: string;
         };
         /**
          * @description `cli`: the CLI, told at its start. `counted`: abbado, which pauses the run. `none`: nobody.
@@ -2912,7 +2917,7 @@ export interface operations {
                 /** @description One of the six states. */
                 status?: string;
                 limit?: number;
-                /** @description Only runs older than this one. */
+                /** @description Where the page before ended: the id of its last run, also when that was deleted meanwhile. */
                 before?: string;
             };
             header?: never;

@@ -91,9 +91,29 @@ impl Log {
         events.iter().map(|event| event.run_id).collect()
     }
 
+    /// Takes in a batch that readers are given. Of a run that is deleted in it, the log kept only
+    /// the deletion.
+    pub fn told(&mut self, batch: &[StoredEvent]) {
+        let mut last: BTreeMap<RunId, u64> = BTreeMap::new();
+        for stored in batch {
+            if let Some(before) = last.insert(stored.run_id, stored.sequence) {
+                assert_eq!(stored.sequence, before + 1, "a hole in {}", stored.run_id);
+            }
+            let deleted = self.deleted.contains(&stored.run_id);
+            self.events.entry(stored.id).or_insert_with(|| {
+                assert!(deleted, "told and not stored: {stored:?}");
+                Seen {
+                    run_id: stored.run_id,
+                    is_deletion: false,
+                    frame: frame(stored),
+                }
+            });
+        }
+    }
+
     fn fold(&mut self, id: RunId, stored: &StoredEvent, event: &Event) {
         match (self.runs.get_mut(&id), event) {
-            // What was stored and deleted in one commit was never readable.
+            // What was stored and deleted in one commit is in the batch, and never in the log.
             (Some(run), Event::RunDeleted(_)) => assert!(stored.sequence > run.last_sequence),
             (Some(run), _) => {
                 assert_eq!(stored.sequence, run.last_sequence + 1, "a hole in {id}");

@@ -445,6 +445,7 @@ impl History {
         let Some(batch) = server.store.published() else {
             return false;
         };
+        self.log.told(&batch);
         server.ring.publish(&batch);
         self.did("publish", batch.len());
         true

@@ -9,6 +9,7 @@ import { JOIN_MS, RETRY_MS, type FromStream } from "./protocol";
 export class StreamSource {
   #tell: (message: FromStream) => void;
   #lastEventId: number | null = null;
+  #log: string | null = null;
   #link: FromStream & { type: "link" } = { type: "link", online: false, since: Date.now() };
   #joined: RunEvent[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -28,13 +29,11 @@ export class StreamSource {
 
   async #open() {
     try {
-      if (this.#lastEventId === null) {
-        const answer = await fetch("/api/events/head");
-        if (!answer.ok) throw new Error(`${answer.status}`);
-        const head = (await answer.json()) as { last_event_id: number };
-        this.#lastEventId = head.last_event_id;
-        this.#tell({ type: "at", lastEventId: head.last_event_id });
-      }
+      const answer = await fetch("/api/events/head");
+      if (!answer.ok) throw new Error(`${answer.status}`);
+      const head = (await answer.json()) as { last_event_id: number; log: string };
+      // Another log: the server was started on other data, and our place means nothing there.
+      if (this.#log !== head.log) this.#startAt(head.last_event_id, head.log);
     } catch {
       this.#again();
       return;
@@ -50,11 +49,24 @@ export class StreamSource {
       this.#joined.push(event);
       this.#timer ??= setTimeout(() => this.#flush(), JOIN_MS);
     };
+    // The log has not reached our place: it was put back to an earlier state.
+    source.addEventListener("resync", (message: MessageEvent<string>) => {
+      const { head, log } = JSON.parse(message.data) as { head: number; log: string };
+      this.#startAt(head, log);
+    });
     source.onerror = () => {
       // The browser's own retries give up on some errors; ours do not.
       source.close();
       this.#again();
     };
+  }
+
+  /** Whatever pages have read may be old from here on. */
+  #startAt(lastEventId: number, log: string) {
+    this.#joined = [];
+    this.#lastEventId = lastEventId;
+    this.#log = log;
+    this.#tell({ type: "at", lastEventId });
   }
 
   #again() {

@@ -1,0 +1,165 @@
+//! Promises of the API that hold across requests: changes at the same time, places in lists and
+//! streams, old versions of HTTP.
+
+use crate::support::{Server, Sse, World, raw, text};
+use serde_json::{Value, json};
+use std::sync::Barrier;
+
+const ROUNDS: usize = 20;
+
+/// Sends both at the same time.
+fn together<A: Send, B: Send>(
+    one: impl FnOnce() -> A + Send,
+    other: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    let gate = Barrier::new(2);
+    std::thread::scope(|threads| {
+        let first = threads.spawn(|| {
+            gate.wait();
+            one()
+        });
+        gate.wait();
+        let second = other();
+        (first.join().unwrap(), second)
+    })
+}
+
+/// Changes two fields at the same time, again and again, and reads both.
+fn both_last(server: &Server, path: &str, fields: [&str; 2], value: impl Fn(usize) -> [Value; 2]) {
+    for round in 0..ROUNDS {
+        let values = value(round);
+        let put = |at: usize| {
+            let body = json!({ fields[at]: values[at] });
+            server.put(path, &body).expect(200)
+        };
+        together(|| put(0), || put(1));
+        let now = server.get(path).expect(200);
+        let kept = fields.map(|field| now[field].clone());
+        assert_eq!(kept, values, "{path}, round {round}");
+    }
+}
+
+#[test]
+fn two_changes_at_the_same_time_both_last() {
+    let world = World::new();
+    let server = world.serve();
+    let agent = server.agent(&world, json!({"cli_name": "demo"}));
+    let project = text(
+        &server.get(&format!("agents/{agent}")).expect(200),
+        "project_id",
+    );
+    both_last(
+        &server,
+        &format!("agents/{agent}"),
+        ["model", "instructions"],
+        |n| [json!(format!("m{n}")), json!(format!("i{n}"))],
+    );
+    both_last(
+        &server,
+        &format!("projects/{project}"),
+        ["setup_script", "copy_files"],
+        |n| [json!(format!("s{n}")), json!([format!("c{n}")])],
+    );
+    both_last(
+        &server,
+        "settings/notifications",
+        ["notify_on_run_failed", "notify_on_attention"],
+        |n| [json!(n % 2 == 0), json!(n % 2 == 1)],
+    );
+}
+
+#[test]
+fn what_was_deleted_stays_deleted() {
+    let world = World::new();
+    let server = world.serve();
+    let project = text(
+        &server.post("projects", &json!({"name": "p"})).expect(201),
+        "id",
+    );
+    for round in 0..ROUNDS {
+        let agent = server.post("agents", &json!({"project_id": project, "name": "a"}));
+        let path = format!("agents/{}", text(&agent.expect(201), "id"));
+        let (put, deleted) = together(
+            || server.put(&path, &json!({"name": "b"})),
+            || server.delete(&path),
+        );
+        assert_eq!(deleted.status, 204, "round {round}");
+        assert!([200, 404].contains(&put.status), "{}", put.text);
+        assert_eq!(server.get(&path).status, 404, "round {round}");
+    }
+}
+
+#[test]
+fn readers_beyond_the_log_are_told_and_go_on_from_its_head() {
+    let world = World::new();
+    let server = world.serve();
+    let agent = server.agent(
+        &world,
+        json!({"cli_name": "command", "provider_config": {"command": ["true"]}}),
+    );
+    let run = server.run(&agent, "t");
+    server.wait_status(&run, "completed");
+    let head = server.get("events/head").expect(200);
+    let last = head["last_event_id"].as_i64().unwrap();
+    let wanted = json!({"head": last, "log": head["log"]});
+    let of_run = format!("runs/{run}/events/stream");
+    let mut readers = ["events/stream", &of_run].map(|path| {
+        let mut reader = Sse::open(&server.address, path, last + 1000).unwrap();
+        assert_eq!(reader.next().unwrap(), (last, wanted.clone()), "{path}");
+        reader
+    });
+    let notified = server.post(&format!("runs/{run}/notify"), &json!({"notify": true}));
+    notified.expect(200);
+    for reader in &mut readers {
+        let (id, event) = reader.next().unwrap();
+        assert!(id > last && event["run_id"] == run, "{event}");
+    }
+    // From within the log nobody is told anything but events.
+    let mut reader = Sse::open(&server.address, &of_run, last).unwrap();
+    assert_eq!(reader.next().unwrap().1["run_id"], run);
+}
+
+#[test]
+fn http_1_0_gets_no_chunks_and_its_streams_end_with_the_connection() {
+    let world = World::new();
+    let server = world.serve();
+    let ask = |version: &str| {
+        let request = format!(
+            "GET /api/events/stream HTTP/{version}\r\nHost: {}\r\nConnection: keep-alive\r\n\r\n",
+            server.address
+        );
+        let said = raw(&server.address, &request).to_lowercase();
+        let (head, body) = said.split_once("\r\n\r\n").unwrap();
+        (head.to_owned(), body.to_owned())
+    };
+    let (head, body) = ask("1.0");
+    assert!(!head.contains("transfer-encoding"), "{head}");
+    assert!(!head.contains("connection: keep-alive"), "{head}");
+    assert!(body.starts_with("retry: 1000\n\n"), "{body}");
+    let (head, _) = ask("1.1");
+    assert!(head.contains("transfer-encoding: chunked"), "{head}");
+}
+
+#[test]
+fn a_range_behind_the_output_is_told_where_it_ends() {
+    let world = World::new();
+    let server = world.serve();
+    let agent = server.agent(
+        &world,
+        json!({"cli_name": "command", "provider_config": {"command": ["printf", "12345"]}}),
+    );
+    let run = server.run(&agent, "t");
+    server.wait_status(&run, "completed");
+    let size = server.bytes(&format!("runs/{run}/logs")).len();
+    let request = format!(
+        "GET /api/runs/{run}/logs HTTP/1.1\r\nHost: {}\r\nRange: bytes={size}-\r\n\
+         Connection: close\r\n\r\n",
+        server.address
+    );
+    let said = raw(&server.address, &request).to_lowercase();
+    assert!(said.starts_with("http/1.1 416 "), "{said}");
+    assert!(
+        said.contains(&format!("content-range: bytes */{size}\r\n")),
+        "{said}"
+    );
+}

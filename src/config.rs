@@ -1,6 +1,6 @@
 //! The only reader of the environment: every setting and bound with its default and unit.
 
-use crate::domain::RunId;
+use crate::domain::{RunId, environment};
 use std::{
     ffi::OsString,
     net::SocketAddr,
@@ -50,7 +50,7 @@ pub struct Config {
     pub gitlab_api: Option<String>,
     /// The user's home folder.
     pub home: PathBuf,
-    /// The environment that CLIs inherit: the server's own without any `ABBADO_` variable.
+    /// The environment that children inherit; see [`environment`].
     pub server_env: Vec<(String, String)>,
     /// This program, for holders and hooks.
     pub program: PathBuf,
@@ -197,8 +197,6 @@ fn inherited() -> Vec<(String, String)> {
     let utf8 = |(key, value): (OsString, OsString)| {
         Some((key.into_string().ok()?, value.into_string().ok()?))
     };
-    std::env::vars_os()
-        .filter_map(utf8)
-        .filter(|(key, _)| !key.starts_with("ABBADO_"))
-        .collect()
+    let passed = environment::inherited(std::env::vars_os());
+    passed.into_iter().filter_map(utf8).collect()
 }

@@ -12,6 +12,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod detached;
 pub mod discord;
 pub mod doctor;
 pub mod domain;

@@ -14,14 +14,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("store", &["domain"]),
     ("pty", &["domain"]),
-    ("git", &["domain"]),
+    ("git", &["domain", "detached"]),
     ("forge", &["domain", "tls"]),
     ("discord", &["domain", "tls"]),
     ("cli", &["domain"]),
     (
         "runtime",
         &[
-            "domain", "store", "pty", "git", "forge", "discord", "cli", "config",
+            "domain", "store", "pty", "git", "forge", "discord", "cli", "config", "detached",
         ],
     ),
     (

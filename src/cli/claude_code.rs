@@ -56,16 +56,6 @@ const ENVIRONMENT: [(&str, &str); 2] = [
 /// Whole messages that leave its interface.
 const LEAVES: [&str; 6] = ["exit", "quit", ":q", ":q!", ":wq", ":wq!"];
 
-/// Marks of a Claude around the server.
-const OUTER_SESSION: [&str; 6] = [
-    "CLAUDECODE",
-    "CLAUDE_CODE_ENTRYPOINT",
-    "CLAUDE_CODE_SESSION_ID",
-    "CLAUDE_ENV_FILE",
-    "CLAUDE_PID",
-    "CLAUDE_PROJECT_DIR",
-];
-
 impl Adapter for ClaudeCode {
     fn name(&self) -> &'static str {
         "claude-code"
@@ -106,7 +96,7 @@ impl Adapter for ClaudeCode {
                 source,
             }
         })?;
-        let env = launch::environment(context, &ENVIRONMENT, &OUTER_SESSION);
+        let env = launch::environment(context, &ENVIRONMENT);
         launch::finish(context, argv(context)?, env, self.install_hint())
     }
 

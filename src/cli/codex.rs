@@ -72,19 +72,6 @@ const PASTE_CHARS_SHOWN: usize = 1000;
 /// Stops the turn, empties the input line, leaves: signals end Codex without a word.
 const QUIT_KEYS: [&[u8]; 3] = [b"\x1b", b"\x03", b"\x03"];
 
-/// Marks of a Codex around the server.
-const OUTER_SESSION: [&str; 9] = [
-    "CODEX_APPLY_PATCH_PRESERVE_LINE_ENDINGS",
-    "CODEX_CI",
-    "CODEX_MANAGED_BY_NPM",
-    "CODEX_MANAGED_PACKAGE_ROOT",
-    "CODEX_SANDBOX",
-    "CODEX_SANDBOX_NETWORK_DISABLED",
-    "CODEX_SESSION_ID",
-    "CODEX_THREAD_ID",
-    "CODEX_TOOL_CALL_ID",
-];
-
 impl Adapter for Codex {
     fn name(&self) -> &'static str {
         "codex"
@@ -124,7 +111,7 @@ impl Adapter for Codex {
             hook_files::folder(context.run_dir, STATE)?;
             adapter_env.push(("CODEX_HOME", launch::utf8(&state)?));
         }
-        let env = launch::environment(context, &adapter_env, &OUTER_SESSION);
+        let env = launch::environment(context, &adapter_env);
         launch::finish(context, argv(context, &options)?, env, self.install_hint())
     }
 

@@ -54,7 +54,7 @@ impl Adapter for AnyCommand {
         launch::finish(
             context,
             argv,
-            launch::environment(context, &[], &[]),
+            launch::environment(context, &[]),
             self.install_hint(),
         )
     }

@@ -81,14 +81,6 @@ const STOPPED: &str = "Command was cancelled by user";
 /// Stops the turn, then leaves: Ctrl-C asks once more.
 const QUIT_KEYS: [&[u8]; 3] = [b"\x1b", b"\x03", b"\x03"];
 
-/// Marks of a Gemini around the server.
-const OUTER_SESSION: [&str; 4] = [
-    "GEMINI_CLI",
-    "GEMINI_CLI_NO_RELAUNCH",
-    "GEMINI_PROJECT_DIR",
-    "GEMINI_SESSION_ID",
-];
-
 impl Adapter for Gemini {
     fn name(&self) -> &'static str {
         "gemini"
@@ -125,7 +117,7 @@ impl Adapter for Gemini {
             .filter(|_| !options.private)
             .map(|home| Path::new(&home).join(STATE));
         state(context, &home.join(STATE), theirs.as_deref())?;
-        let mut env = launch::environment(context, &[], &OUTER_SESSION);
+        let mut env = launch::environment(context, &[]);
         env.insert("GEMINI_CLI_HOME".into(), launch::utf8(&home)?.to_owned());
         launch::finish(context, argv(context, &options), env, self.install_hint())
     }

@@ -1,6 +1,7 @@
 //! What all launches share: the environment, finding the program, and the system's limits.
 
 use super::{CliError, LaunchContext, LaunchPlan, choices};
+use crate::domain::environment;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -11,26 +12,18 @@ pub(super) const ARGUMENT_BYTES_MAX: usize = 32 * 4096 - 1;
 /// Where programs are looked for when the environment names no PATH.
 const PATH_DEFAULT: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// Environment of a CLI: the server's without its own variables and without `outer`, then
-/// `adapter_env`, then the agent's, then ours. Later ones win.
-///
-/// `outer` names the marks of a CLI of the same kind around the server, when it was started from
-/// inside one: a CLI that sees them takes itself for a part of that session.
+/// Environment of a CLI: what the server's children inherit, then the terminal's, `adapter_env`, the
+/// agent's, and ours. Later ones win.
 pub(super) fn environment(
     context: &LaunchContext<'_>,
     adapter_env: &[(&str, &str)],
-    outer: &[&str],
 ) -> BTreeMap<String, String> {
-    let theirs = context
-        .server_env
-        .iter()
-        .filter(|(name, _)| !name.starts_with("ABBADO_") && !outer.contains(&name.as_str()));
-    let mut env: BTreeMap<String, String> = theirs.cloned().collect();
+    let mut env: BTreeMap<String, String> = context.server_env.iter().cloned().collect();
+    environment::for_terminal(&mut env);
     let mut set = |name: &str, value: &str| {
         env.insert(name.to_owned(), value.to_owned());
     };
-    set("TERM", "xterm-256color");
-    set("COLORTERM", "truecolor");
+    set("PWD", &context.cwd.to_string_lossy());
     for (name, value) in adapter_env {
         set(name, value);
     }
@@ -233,11 +226,7 @@ mod tests {
         launch.server_env("ABBADO_URL", "http://evil");
         launch.server_env("HOME", "/home/someone");
         launch.config(r#"{"command": ["sh"], "env": {"ABBADO_TOKEN": "x", "HOME": "/other", "TERM": "dumb"}}"#);
-        let env = environment(
-            &launch.context(),
-            &[("HOME", "/adapter"), ("ONE", "1")],
-            &[],
-        );
+        let env = environment(&launch.context(), &[("HOME", "/adapter"), ("ONE", "1")]);
         assert!(!env.contains_key("ABBADO_TOKEN"));
         assert_eq!(env["HOME"], "/other");
         assert_eq!(env["TERM"], "dumb");
@@ -251,7 +240,7 @@ mod tests {
         );
         assert!(!env.contains_key("ABBADO_SESSION_ID"));
         launch.resume("s-1");
-        let resumed = environment(&launch.context(), &[], &[]);
+        let resumed = environment(&launch.context(), &[]);
         assert_eq!(resumed["ABBADO_SESSION_ID"], "s-1");
         assert_eq!(names(&resumed, "ABBADO_").len(), 6);
     }
@@ -273,7 +262,7 @@ mod tests {
             finish(
                 &context,
                 vec![program.to_owned()],
-                environment(&context, &[], &[]),
+                environment(&context, &[]),
                 "install it",
             )
         };
@@ -303,7 +292,7 @@ mod tests {
             finish(
                 &context,
                 vec!["/bin/sh".into(), argument],
-                environment(&context, &[], &[]),
+                environment(&context, &[]),
                 "",
             )
         };

@@ -77,9 +77,6 @@ const LEAVES: [&str; 6] = ["exit", "quit", ":q", ":q!", ":wq", ":wq!"];
 /// Stops the turn, then leaves: Ctrl-C asks once more.
 const QUIT_KEYS: [&[u8]; 3] = [b"\x1b", b"\x03", b"\x03"];
 
-/// Marks of a Qwen around the server.
-const OUTER_SESSION: [&str; 2] = ["QWEN_CODE", "QWEN_CODE_NO_RELAUNCH"];
-
 impl Adapter for Qwen {
     fn name(&self) -> &'static str {
         "qwen"
@@ -120,7 +117,7 @@ impl Adapter for Qwen {
                 source,
             }
         })?;
-        let mut env = launch::environment(context, &[], &OUTER_SESSION);
+        let mut env = launch::environment(context, &[]);
         let mut set = |name: &str, at: PathBuf| {
             launch::utf8(&at).map(|at| env.insert(name.to_owned(), at.to_owned()))
         };

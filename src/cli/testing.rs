@@ -100,6 +100,16 @@ impl Launch {
 
     pub(super) fn server_env(&mut self, name: &str, value: &str) {
         self.env.push((name.to_owned(), value.to_owned()));
+        let all = self
+            .env
+            .drain(..)
+            .map(|(name, value)| (name.into(), value.into()));
+        let text = |value: std::ffi::OsString| value.into_string().unwrap();
+        let passed = crate::domain::environment::inherited(all.collect::<Vec<_>>());
+        self.env = passed
+            .into_iter()
+            .map(|(name, value)| (text(name), text(value)))
+            .collect();
     }
 
     pub(super) fn config(&mut self, json: &str) {

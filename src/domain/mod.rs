@@ -5,6 +5,7 @@
 //! none of them.
 
 pub mod agent;
+pub mod environment;
 pub mod ids;
 pub mod project;
 pub mod run;

@@ -1,7 +1,12 @@
 //! A push that somebody asked for, with the user's own git: their credential helpers, their ssh
 //! agent, their hooks. It never prompts and never forces.
 
-use super::{GitError, place::Place, program::without_userinfo, repository};
+use super::{
+    GitError,
+    place::Place,
+    program::{inherits, without_userinfo},
+    repository,
+};
 use git2::Repository;
 use std::{path::Path, time::Duration};
 
@@ -78,7 +83,7 @@ pub(super) fn push_within(
     let place = Place::open(repository.path(), work_tree)?;
     let mut program = place.git_with_hooks("git push");
     let by_user = ["GIT_SSH_COMMAND", "GIT_SSH"];
-    let by_user = by_user.iter().any(|name| std::env::var_os(name).is_some());
+    let by_user = by_user.into_iter().any(inherits);
     if !by_user && !place.is_configured("core.sshCommand") {
         // ssh would ask on the terminal that the server was started from.
         program = program.env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes");

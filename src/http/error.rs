@@ -19,8 +19,9 @@ pub const ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
 /// Carries the id under which a fault is found in the log.
 pub const FAULT_ID: HeaderName = HeaderName::from_static("x-fault-id");
 
-/// Longest sentence that leaves the server; serde and git repeat what the client sent.
-const MESSAGE_LEN_MAX: usize = 2048;
+/// Longest message that leaves the server: what git says, up to 4 KiB a repo, fits with the words
+/// around it.
+const MESSAGE_LEN_MAX: usize = 16 * 1024;
 
 /// An answer that says no: status, sentence, stable code.
 #[derive(Debug)]

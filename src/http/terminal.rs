@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     cli,
-    domain::RunId,
+    domain::{RunId, environment},
     pty::{
         self, ExitReport, LaunchSpec, Session, ToViewer, Viewer, ViewerReader, ViewerWriter,
         run_files::{LockState, lock_state},
@@ -31,6 +31,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -158,17 +159,17 @@ async fn ephemeral(
         .data_dir
         .join("terminals")
         .join(terminal_id.to_string());
-    let mut env = config.server_env.clone();
-    env.retain(|(key, _)| key != "TERM");
-    env.push(("TERM".into(), "xterm-256color".into()));
-    env.push(("ABBADO_RUN_ID".into(), terminal_id.to_string()));
+    let mut env: BTreeMap<String, String> = config.server_env.iter().cloned().collect();
+    environment::for_terminal(&mut env);
+    env.insert("ABBADO_RUN_ID".into(), terminal_id.to_string());
+    env.insert("PWD".into(), cwd.to_string_lossy().into_owned());
     let spec = LaunchSpec {
         run_id: terminal_id,
         attempt: 1,
         run_dir: run_dir.clone(),
         argv,
         cwd,
-        env,
+        env: env.into_iter().collect(),
         cols,
         rows,
         ephemeral: true,

@@ -16,6 +16,8 @@ use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
+use crate::domain::environment;
+
 use super::holder::Outcome;
 use super::protocol::{BODY_LEN_MAX, Frame, Size, Stop};
 use super::run_files::{self, LockState};
@@ -89,6 +91,8 @@ pub enum Probe {
 pub async fn launch(program: &Path, spec: &LaunchSpec) -> Result<Session, LaunchError> {
     let mut child = Command::new(program)
         .arg("holder")
+        .env_clear()
+        .envs(environment::for_a_holder(std::env::vars_os()))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(holder_log(&spec.run_dir)?)

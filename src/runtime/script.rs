@@ -4,15 +4,22 @@
 //! running may write on, and at the end into the run's log, before that of the CLI.
 
 use super::effects::Beside;
-use crate::{domain::run::event::WorktreeAt, pty::output_log};
+use crate::{
+    detached::{self, Streams},
+    domain::{RUN_ID_VARIABLE, run::event::WorktreeAt},
+    pty::output_log,
+};
 use std::{
+    ffi::OsStr,
     io,
     os::unix::fs::OpenOptionsExt,
     path::Path,
-    process::{ExitStatus, Stdio},
+    process::ExitStatus,
     sync::atomic::{AtomicBool, Ordering},
+    thread,
     time::{Duration, Instant},
 };
+use tokio::sync::oneshot;
 
 /// Lines of a failed script that are told.
 const LINES_MAX: usize = 20;
@@ -104,20 +111,13 @@ impl Script {
         stop: &AtomicBool,
     ) -> io::Result<Option<ExitStatus>> {
         let begun = Instant::now();
-        let mut child = tokio::process::Command::new("/bin/sh")
-            .args(["-c", text])
-            .current_dir(&at.worktree)
-            .env_clear()
-            .envs(beside.shared.config.server_env.iter().cloned())
-            .env("ABBADO_RUN_ID", beside.run.id.to_string())
-            .stdin(Stdio::null())
-            .stderr(log.try_clone()?)
-            .stdout(log)
-            .process_group(0)
-            .spawn()?;
+        let mut ended = start(beside, at, text, log)?;
         loop {
             tokio::select! {
-                status = child.wait() => return status.map(Some),
+                status = &mut ended => {
+                    let gone = |_| Err(io::ErrorKind::BrokenPipe.into());
+                    return status.unwrap_or_else(gone).map(Some);
+                }
                 () = tokio::time::sleep(LOOK) => {}
             }
             let too_long = self == Self::CleanUp && begun.elapsed() > CLEAN_UP_MAX;
@@ -131,6 +131,35 @@ impl Script {
             }
         }
     }
+}
+
+/// Starts a script in a session of its own. Its status comes when it ends.
+fn start(
+    beside: &Beside,
+    at: &WorktreeAt,
+    text: &str,
+    log: std::fs::File,
+) -> io::Result<oneshot::Receiver<io::Result<ExitStatus>>> {
+    let run_id = beside.run.id.to_string();
+    let own = [(RUN_ID_VARIABLE, run_id.as_str()), ("TERM", "dumb")];
+    let inherited = beside.shared.config.server_env.iter();
+    let env = inherited.map(|(name, value)| (name.as_str(), value.as_str()));
+    let env = env.chain(own);
+    let env = env.map(|(name, value)| (OsStr::new(name), OsStr::new(value)));
+    let in_worktree = r#"cd -- "$1" && exec /bin/sh -c "$2""#;
+    let arguments = ["-c", in_worktree, "sh"].map(OsStr::new);
+    let arguments = arguments.into_iter();
+    let arguments = arguments.chain([at.worktree.as_os_str(), OsStr::new(text)]);
+    let streams = Streams {
+        stdin: None,
+        stderr: Some(log.try_clone()?.into()),
+        stdout: Some(log.into()),
+    };
+    let mut child = detached::spawn("/bin/sh", arguments, env, streams)?;
+    let (tell, ended) = oneshot::channel();
+    let wait = move || drop(tell.send(child.wait()));
+    thread::Builder::new().name("script".into()).spawn(wait)?;
+    Ok(ended)
 }
 
 /// Adds text to the run's log, as a terminal would show it. Only while no CLI runs.

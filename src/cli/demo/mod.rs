@@ -59,7 +59,7 @@ impl Adapter for Demo {
         launch::finish(
             context,
             argv,
-            launch::environment(context, &[], &[]),
+            launch::environment(context, &[]),
             self.install_hint(),
         )
     }

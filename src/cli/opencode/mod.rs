@@ -50,15 +50,6 @@ const ENVIRONMENT: [(&str, &str); 1] = [("OPENCODE_DISABLE_AUTOUPDATE", "1")];
 /// Stops the turn (asks once more), then leaves.
 const QUIT_KEYS: [&[u8]; 3] = [b"\x1b", b"\x1b", b"\x03"];
 
-/// Marks of an OpenCode around the server.
-const OUTER_SESSION: [&str; 5] = [
-    "OPENCODE",
-    "OPENCODE_CLIENT",
-    "OPENCODE_PID",
-    "OPENCODE_SERVER_PASSWORD",
-    "OPENCODE_SERVER_USERNAME",
-];
-
 impl Adapter for OpenCode {
     fn name(&self) -> &'static str {
         "opencode"
@@ -89,7 +80,7 @@ impl Adapter for OpenCode {
         let options = Options::of(&context.agent.provider_config).map_err(CliError::Config)?;
         hook_files::ensure(context.run_dir, context.abbado)?;
         let content = content(context, &options)?;
-        let mut env = launch::environment(context, &ENVIRONMENT, &OUTER_SESSION);
+        let mut env = launch::environment(context, &ENVIRONMENT);
         env.insert(CONTENT.into(), content);
         if options.private {
             let state = hook_files::folder(context.run_dir, STATE)?;

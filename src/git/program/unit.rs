@@ -1,5 +1,5 @@
 use super::*;
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, thread};
 
 fn shell(script: &str) -> Program<'static> {
     let folder = PathBuf::from("/");
@@ -44,21 +44,65 @@ fn output_and_input_do_not_block_each_other() {
 }
 
 #[test]
-fn a_failure_shows_the_first_lines_without_credentials() {
-    let said = "echo hint; echo fatal: no https://me:secret@host/x >&2; exit 3";
+fn a_failure_shows_what_was_said_without_credentials() {
+    let said = "echo ignored; echo hint >&2; echo fatal: no https://me:secret@host/x >&2; exit 3";
     let error = shell(said).run().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "git test failed: fatal: no https://host/x"
+        "git test failed: hint\nfatal: no https://host/x"
     );
-    assert_eq!(without_userinfo("a b://c@d/e@f g://h"), "a b://d/e@f g://h");
     let error = shell("exit 3").run().unwrap_err();
     assert!(error.to_string().contains("status: 3"), "{error}");
 }
 
 #[test]
-fn the_output_kept_is_bounded() {
-    let received = drain(&[7_u8; 50_000][..]).unwrap();
-    let captured = received.recv().unwrap();
-    assert_eq!(captured.len(), STDERR_BYTES_MAX);
+fn what_a_program_leaves_running_is_not_waited_for_and_lives() {
+    let folder = tempfile::tempdir().unwrap();
+    let pid = folder.path().join("pid");
+    // Keeps both pipes open, and says something after git has ended.
+    let script = format!("sleep 60 & echo $! > {}; echo done; exit 0", pid.display());
+    let begun = Instant::now();
+    assert_eq!(shell(&script).run().unwrap(), b"done\n");
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    let pid: i32 = fs::read_to_string(pid).unwrap().trim().parse().unwrap();
+    let pid = nix::unistd::Pid::from_raw(pid);
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+}
+
+#[test]
+fn what_was_said_before_an_end_is_told_though_others_keep_the_pipe() {
+    let script = "for n in 1 2 3; do echo fatal: reason $n >&2; done; yes >&2 & kill -9 $PPID; sleep 0.2; \
+                  kill $!";
+    let error = shell(script).run().unwrap_err().to_string();
+    assert!(
+        error.contains("reason 3"),
+        "{}",
+        &error[..200.min(error.len())]
+    );
+}
+
+#[test]
+fn nobody_is_asked_on_a_terminal() {
+    let said =
+        shell("(: </dev/tty) 2>/dev/null && echo asked; ps -o sid= -p $PPID; echo $PPID").run();
+    let said = String::from_utf8(said.unwrap()).unwrap();
+    let words: Vec<&str> = said.split_whitespace().collect();
+    assert!(words.len() == 2 && words[0] == words[1], "{said}");
+}
+
+#[test]
+fn hooks_have_the_users_language_and_our_own_reading_english() {
+    let locale = |program: Program<'static>| {
+        let env = program.env("LANG", "de_DE.UTF-8");
+        let folder = PathBuf::from("/");
+        let said = env
+            .in_folder(&folder)
+            .args(["-c", "alias.x=!echo $LC_ALL/$LANG", "x"])
+            .run();
+        String::from_utf8(said.unwrap()).unwrap()
+    };
+    let folder = PathBuf::from("/");
+    let hooked = Program::with_hooks("git test", &folder).env("LC_ALL", "");
+    assert_eq!(locale(hooked), "/de_DE.UTF-8\n");
+    assert_eq!(locale(Program::new("git test", &folder)), "C/de_DE.UTF-8\n");
 }

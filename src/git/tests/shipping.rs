@@ -72,7 +72,7 @@ fn hooks_run_and_may_refuse() {
     write(&at.worktree, "a.txt", "changed\n");
     let before = last(&at, "%H");
     let error = commit(&at, &repo, "m").unwrap_err();
-    assert!(matches!(&error, GitError::CommitRefused { said } if said == "no ticket; second"));
+    assert!(matches!(&error, GitError::CommitRefused { said } if said == "no ticket\nsecond"));
     assert_eq!(last(&at, "%H"), before);
     assert_eq!(
         fs::read_to_string(at.worktree.join("a.txt")).unwrap(),

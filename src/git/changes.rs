@@ -291,6 +291,9 @@ impl Compared {
             return Ok(false);
         };
         let git = staging.git(COMPARISON).limit(HEAVY);
+        if staging.head.is_none() {
+            return Ok(!git.args(["ls-files", "-z"]).run()?.is_empty());
+        }
         let options = [
             "--cached",
             "--name-only",

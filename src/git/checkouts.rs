@@ -2,23 +2,12 @@
 //!
 //! Read from the repository's side, as in [`super::entries`].
 
-use super::{GitError, entries, repository};
+use super::{GitError, entries, head, repository};
 use git2::Repository;
 use std::{
     fs,
     path::{Path, PathBuf},
 };
-
-/// What lies in a git folder while an operation waits for the user.
-const UNDER_WAY: [&str; 7] = [
-    "MERGE_HEAD",
-    "CHERRY_PICK_HEAD",
-    "REVERT_HEAD",
-    "BISECT_START",
-    "rebase-merge",
-    "rebase-apply",
-    "sequencer",
-];
 
 /// A folder that holds a branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +67,7 @@ fn main_folder(repository: &Repository, common_dir: &Path) -> Option<PathBuf> {
 }
 
 fn push(found: &mut Vec<Checkout>, git_dir: &Path, folder: &Path) {
-    let busy = UNDER_WAY.iter().any(|name| git_dir.join(name).exists());
+    let busy = head::under_way(git_dir).is_some();
     let head = entries::branch_of_head(&git_dir.join("HEAD"));
     // During these HEAD names no branch, and git still keeps it for them.
     let kept = [

@@ -12,7 +12,7 @@
 //! Before the ref is written nothing refers to the objects. After it, the same number is taken
 //! again and the ref replaced.
 
-use super::{GitError, keep, staging::Staging};
+use super::{GitError, head::Head, keep, repository, staging::Staging};
 use crate::domain::{
     RunId,
     run::event::{CheckpointAt, WorktreeAt},
@@ -42,7 +42,7 @@ pub fn take(
         Some(previous) => previous == tree,
         None => head_tree(&staging)?.is_some_and(|head| head == tree),
     };
-    if known && head_is_kept(&staging)? {
+    if known && heads_are_kept(&staging, worktree)? {
         return Ok(None);
     }
     commit(
@@ -134,8 +134,9 @@ fn commit(
     tree: String,
 ) -> Result<CheckpointAt, GitError> {
     let message = format!("abbado checkpoint {}: {}\n", label.number, label.reason);
-    let head: Vec<_> = staging.head.iter().map(Oid::to_string).collect();
-    let commit = keep::write_commit(&staging.place, &tree, &head, message)?;
+    let heads = heads(staging, worktree)?;
+    let heads: Vec<_> = heads.iter().map(Oid::to_string).collect();
+    let commit = keep::write_commit(&staging.place, &tree, &heads, message)?;
     let reference = format!("{}{}", keep::checkpoint_refs(label.run_id), label.number);
     crate::fault::point("checkpoint.before_ref");
     keep::set_ref(&staging.place, &reference, &commit)?;
@@ -171,17 +172,27 @@ fn head_tree(staging: &Staging) -> Result<Option<String>, GitError> {
     }
 }
 
-/// Whether the commits of HEAD would survive without the worktree: a detached HEAD may hold
-/// commits that no ref names.
-fn head_is_kept(staging: &Staging) -> Result<bool, GitError> {
-    let Some(head) = staging.head else {
-        return Ok(true);
-    };
+/// The commit of HEAD first, then those that nothing but the worktree's state may name.
+fn heads(staging: &Staging, at: &WorktreeAt) -> Result<Vec<Oid>, GitError> {
+    let common_dir = repository::common_dir(&staging.repository)?;
+    let admin = staging.place.git_dir();
+    let head = Head::read(&staging.repository, &common_dir, admin, &at.branch)?;
+    Ok(head.commit.into_iter().chain(head.others).collect())
+}
+
+/// Whether these commits would survive without the worktree: a detached HEAD may hold commits
+/// that no ref names.
+fn heads_are_kept(staging: &Staging, at: &WorktreeAt) -> Result<bool, GitError> {
     let everywhere = [
         "refs/heads/*",
         "refs/remotes/*",
         "refs/tags/*",
         "refs/abbado/*",
     ];
-    keep::has_own_commits(&staging.repository, head, &everywhere, None).map(|own| !own)
+    for head in heads(staging, at)? {
+        if keep::has_own_commits(&staging.repository, head, &everywhere, None)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

@@ -1,31 +1,49 @@
 //! A commit that somebody asked for: all of the worktree, with the repository's hooks.
 //!
+//! It goes to the branch that HEAD names when that is the run's, or one made during the run; else
+//! it is refused ([`super::head`]). A merge, cherry-pick or revert that was resolved is concluded.
+//!
 //! The filter drivers that the repository's own configuration names stay switched off, as
 //! everywhere; those of the user's configuration run, as in a commit by hand.
 
 use super::{
-    GitError,
+    GitError, conflicts,
+    head::{Head, Operation},
+    lock_files::LockFiles,
+    place::Place,
     program::{HEAVY, line},
+    repository,
     staging::Staging,
 };
 use crate::domain::run::event::WorktreeAt;
+use git2::{ObjectType, Oid};
 use std::{path::Path, time::Duration};
 
 /// Longest time for a commit, its hooks included.
 const COMMIT: Duration = Duration::from_secs(300);
 
-/// Stages everything (ignored files aside) and commits it. Gives the commit, in hex; nothing when
-/// there was nothing to commit.
+/// A commit that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The commit, in hex.
+    pub commit: String,
+    /// The branch that has it.
+    pub branch: String,
+}
+
+/// Stages everything (ignored files aside) and commits it; nothing when there was nothing to
+/// commit.
 ///
 /// The author is the repository's configured user; what is not configured is abbado's.
 ///
 /// # Errors
+/// `NotOnBranch`, `UnderWay` and `Unresolved` when the state of the worktree forbids it, `Locked`;
 /// `CommitRefused` by a hook or by git; `WorktreeGone`, and those of starting `git`.
 pub fn commit(
     at: &WorktreeAt,
     repo_path: &Path,
     message: &str,
-) -> Result<Option<String>, GitError> {
+) -> Result<Option<Committed>, GitError> {
     commit_within(at, repo_path, message, COMMIT)
 }
 
@@ -34,21 +52,54 @@ pub(super) fn commit_within(
     repo_path: &Path,
     message: &str,
     limit: Duration,
-) -> Result<Option<String>, GitError> {
+) -> Result<Option<Committed>, GitError> {
     let staging = Staging::open(at, repo_path)?;
     let place = &staging.place;
-    place
-        .git("git add")
-        .args(["add", "--all", "--sparse"])
-        .limit(HEAVY)
-        .run()?;
+    let common_dir = repository::common_dir(&staging.repository)?;
+    let head = Head::read(
+        &staging.repository,
+        &common_dir,
+        place.git_dir(),
+        &at.branch,
+    )?;
+    let branch = head.admit(Operation::Commit, at)?.to_owned();
+    let locks = LockFiles {
+        admin: place.git_dir(),
+        common_dir: &common_dir,
+        folders: &[&at.worktree, repo_path],
+        branch: &branch,
+        name: &at.name,
+    };
+    locks.clear()?;
+    let paths = conflicts::unresolved(place)?;
+    if !paths.is_empty() {
+        return Err(GitError::Unresolved { paths });
+    }
+    let add = place.git("git add").args(["add", "--all", "--sparse"]);
+    add.limit(HEAVY).run().map_err(refused)?;
     let tree = line(&place.git("git write-tree").arg("write-tree").run()?);
-    let before = staging
-        .head
-        .and_then(|head| staging.repository.find_commit(head).ok());
-    if before.is_some_and(|commit| commit.tree_id().to_string() == tree) {
+    let before = match head.commit {
+        Some(head) => {
+            let commit = staging.repository.find_commit(head);
+            commit.ok().map(|commit| commit.tree_id())
+        }
+        None => Oid::hash_object(ObjectType::Tree, b"").ok(),
+    };
+    let nothing = before.is_some_and(|before| before.to_string() == tree);
+    if nothing && head.under_way.is_none() {
         return Ok(None);
     }
+    let program = git_commit(place).input(message.as_bytes().to_vec());
+    program.limit(limit).run().map_err(refused)?;
+    let made = place
+        .git("git rev-parse")
+        .args(["rev-parse", "--verify", "HEAD"]);
+    let commit = line(&made.run()?);
+    Ok(Some(Committed { commit, branch }))
+}
+
+/// Prepares `git commit` with a message from its input.
+fn git_commit<'a>(place: &Place) -> super::program::Program<'a> {
     let mut program =
         place
             .git_with_hooks("git commit")
@@ -71,19 +122,13 @@ pub(super) fn commit_within(
             }
         }
     }
-    match program
-        .input(message.as_bytes().to_vec())
-        .limit(limit)
-        .run()
-    {
-        Ok(_) => {}
-        Err(GitError::Failed { stderr, .. }) => {
-            return Err(GitError::CommitRefused { said: stderr });
-        }
-        Err(error) => return Err(error),
+    program
+}
+
+/// What git says no to is the user's to mend.
+fn refused(error: GitError) -> GitError {
+    if let GitError::Failed { stderr, .. } = error {
+        return GitError::CommitRefused { said: stderr };
     }
-    let made = place
-        .git("git rev-parse")
-        .args(["rev-parse", "--verify", "HEAD"]);
-    Ok(Some(line(&made.run()?)))
+    error
 }

@@ -203,7 +203,7 @@ pub(super) fn branch_of_head(head: &Path) -> Option<String> {
 
 /// A file of one line. `None` for what is longer, and for what is no file: an agent may have put a
 /// link or a pipe there.
-fn read_small(path: &Path) -> Option<Vec<u8>> {
+pub(super) fn read_small(path: &Path) -> Option<Vec<u8>> {
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
     let mut options = File::options();
     let file = options.read(true).custom_flags(flags.bits()).open(path);

@@ -2,6 +2,7 @@
 //!
 //! Messages name only paths that the user gave us; sources are kept for the log.
 
+use super::head::UnderWay;
 use std::{io, path::PathBuf, time::Duration};
 
 /// Paths named in a message; the error holds them all.
@@ -69,6 +70,55 @@ pub enum GitError {
     CommitRefused {
         /// First lines of what was said.
         said: String,
+    },
+    /// The worktree is not on a branch that the operation may use.
+    #[error(
+        "the worktree of '{name}' {state}; run `git switch {branch}` there to go on with the run's \
+         branch, or `git switch -c NAME` to put the work on a new one"
+    )]
+    NotOnBranch {
+        /// Name of the repo.
+        name: String,
+        /// The run's branch.
+        branch: String,
+        /// Where it is, as a predicate: "is on …".
+        state: String,
+    },
+    /// An operation of git's waits in the worktree.
+    #[error(
+        "a {} is under way in the worktree of '{name}'; finish it, end it with `git {} {}`, or \
+         revert the run", what.command(), what.command(), what.way_out()
+    )]
+    UnderWay {
+        /// Name of the repo.
+        name: String,
+        /// Which.
+        what: UnderWay,
+    },
+    /// A merge left conflicts that nobody resolved.
+    #[error(
+        "conflicts are not resolved in {}; resolve them in the worktree and `git add` the files",
+        listed(paths)
+    )]
+    Unresolved {
+        /// The paths, sorted, relative to the repository.
+        paths: Vec<String>,
+    },
+    /// Git refused something that it was asked for.
+    #[error("git refused {what}: {said}")]
+    Refused {
+        /// What, as an infinitive.
+        what: &'static str,
+        /// What it said.
+        said: String,
+    },
+    /// Another git is at work.
+    #[error("another git is at work on '{name}' ({} exists); try again when it has ended", lock.display())]
+    Locked {
+        /// Name of the repo.
+        name: String,
+        /// Its lock.
+        lock: PathBuf,
     },
     /// The repository has no remote to push to.
     #[error("'{name}' has no remote to push to")]
@@ -214,6 +264,11 @@ impl GitError {
             | Self::NotMerged { .. }
             | Self::Unrelated { .. }
             | Self::CommitRefused { .. }
+            | Self::NotOnBranch { .. }
+            | Self::UnderWay { .. }
+            | Self::Unresolved { .. }
+            | Self::Locked { .. }
+            | Self::Refused { .. }
             | Self::NoRemote { .. }
             | Self::ChangedMeanwhile { .. }
             | Self::WorktreeGone { .. }

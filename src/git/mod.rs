@@ -15,8 +15,8 @@
 //! - `program`: starts `git`, with bounds.
 //! - `place`: a git folder together with the settings that disarm its configuration.
 //! - `repository`: looks at what a user gave us.
-//! - `entries`: the records that a repository keeps of its worktrees.
-//! - `locks`: one lock a repository.
+//! - `entries`: the records that a repository keeps of its worktrees; `head`: what HEAD of one is.
+//! - `locks`: one lock a repository; `lock_files`: those of git itself.
 //! - `tree`, `ignored`: looks through a commit's files; asks which paths are ignored.
 //! - `worktree`, `spare`, `submodules`, `lfs`, `removal`, `copy`: a run's folders.
 //! - `staging`, `checkpoint`, `nested`, `keep`, `deleted`: a run's work, kept.
@@ -32,15 +32,18 @@ mod changes;
 mod checkouts;
 mod checkpoint;
 mod commit;
+mod conflicts;
 mod copy;
 mod delete;
 mod deleted;
 mod draft;
 mod entries;
 mod error;
+mod head;
 mod ignored;
 mod keep;
 mod lfs;
+mod lock_files;
 mod locks;
 mod merge;
 mod nested;
@@ -67,11 +70,12 @@ pub use branches::{Branch, branches};
 use changes::diff_stats;
 pub use changes::{Changed, ChangesOf, DiffStats, FileChange, FileStatus, StatsCache, changes};
 pub use checkpoint::{restore, take, take_always, tree_of};
-pub use commit::commit;
+pub use commit::{Committed, commit};
 pub use copy::{COPY_BYTES_MAX, COPY_FILES_MAX, Copied, copy_files};
 pub use delete::delete_user_branch;
 pub use deleted::{DeletedRun, deleted_runs, prune_deleted};
 pub use error::{ErrorKind, GitError};
+pub use head::{Operation, UnderWay, check, tip_of};
 pub use keep::{drop_checkpoints, keep_deleted, keeps_checkpoint};
 pub use locks::RepoLocks;
 pub use merge::{Merged, merge};
@@ -79,9 +83,9 @@ pub use nested::keep_nested;
 pub use push::{Pushed, RemoteOf, push, remote_of};
 pub use rebase::{REBASE_COMMITS_MAX, Rebased, rebase};
 pub use removal::{delete_branch, remove, unlock_branch};
-pub use rename::{rename_branch, rename_everywhere};
+pub use rename::{ToRename, rename_branch, rename_everywhere};
 pub use repository::{Inspected, check_branch_free, check_branch_name, inspect, resolve_commit};
-pub use revert::{revert, take_up_again};
+pub use revert::{Replaced, restore_in_place, revert};
 pub use spare::{Spare, SpareSpec, forget_spares, make_spare, remove_spare, spares_on_disk};
 pub use submodules::fill_submodules;
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::path::Path;
 /// Renames a branch, also where it is checked out. Its upstream stays what it was.
 ///
 /// # Errors
-/// `InvalidName`, `BranchTaken`, `BranchInTheWay`, `UnknownRevision` when it is not there, and
-/// those of starting `git`.
+/// `InvalidName`, `BranchTaken`, `BranchInTheWay`, `UnknownRevision` when it is not there,
+/// `Refused` by git, and those of starting `git`.
 pub fn rename_branch(repo_path: &Path, from: &str, to: &str) -> Result<(), GitError> {
     repository::check_branch_free(repo_path, to)?;
     let repository = repository::open(repo_path)?;
@@ -23,21 +23,26 @@ pub fn rename_branch(repo_path: &Path, from: &str, to: &str) -> Result<(), GitEr
     let renamed = place
         .git("git branch")
         .args(["branch", "-m", "--", from, to]);
-    renamed.run().map(drop)
+    match renamed.run() {
+        Err(GitError::Failed { stderr, .. }) => Err(GitError::Refused {
+            what: "to rename the branch",
+            said: stderr,
+        }),
+        outcome => outcome.map(drop),
+    }
 }
 
-/// Renames it in each of `repos` (name and path); when one refuses, all go back.
+/// One repo of a run: its name, its path, and what its branch is called now.
+pub type ToRename<'a> = (&'a str, &'a Path, &'a str);
+
+/// Renames the branch in each of `repos`; when one refuses, all go back.
 ///
 /// # Errors
 /// The name of the repo that refused, and why.
-pub fn rename_everywhere(
-    repos: &[(&str, &Path)],
-    from: &str,
-    to: &str,
-) -> Result<(), (String, GitError)> {
-    for (at, (name, repo_path)) in repos.iter().enumerate() {
+pub fn rename_everywhere(repos: &[ToRename<'_>], to: &str) -> Result<(), (String, GitError)> {
+    for (at, (name, repo_path, from)) in repos.iter().enumerate() {
         if let Err(error) = rename_branch(repo_path, from, to) {
-            for (name, repo_path) in &repos[..at] {
+            for (name, repo_path, from) in &repos[..at] {
                 if let Err(error) = rename_branch(repo_path, to, from) {
                     log::error!("Branch {to} of {name} could not be named {from} again: {error}.");
                 }

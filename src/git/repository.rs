@@ -11,6 +11,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Longest branch name, in bytes: with its folders it has to fit into a path.
+const BRANCH_LEN_MAX: usize = 2000;
+/// Longest part of one between slashes: a file name has at most 255 bytes, and `.lock` is added.
+const BRANCH_PART_LEN_MAX: usize = 250;
+
 /// A repository that opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspected {
@@ -168,6 +173,10 @@ impl Tip {
 /// `InvalidName`.
 pub fn check_branch_name(branch: &str) -> Result<(), GitError> {
     let valid = Branch::name_is_valid(branch).unwrap_or(false)
+        && branch.len() <= BRANCH_LEN_MAX
+        && branch
+            .split('/')
+            .all(|part| part.len() <= BRANCH_PART_LEN_MAX)
         && !branch.starts_with("refs/")
         && branch != "@"
         && branch != "HEAD";

@@ -1,87 +1,311 @@
-//! A run's work is taken back: branch and files as at the base commit.
+//! A run's work is taken back: branch, index and files as at the base commit, HEAD on the run's
+//! branch, and no merge or rebase under way. Other branches stay where they are.
+//!
+//! All of it or nothing: what could refuse is looked at first, and until the last repository is
+//! done a [`Replaced`] can bring everything back.
 //!
 //! # Crash
-//! The checkpoint comes first. Files go back before the branch does; between the two the worktree
-//! shows the undoing as changes, and a second revert completes it.
+//! The checkpoint comes first. The branch goes back before the files do; in between the worktree
+//! shows its work as uncommitted, and a second revert completes it.
 
-use super::{GitError, checkpoint, program::line, staging::Staging};
+use super::{
+    GitError, checkouts, checkpoint, entries,
+    head::{self, Head, On, Operation},
+    lock_files::{IndexLock, LockFiles},
+    place::Place,
+    removal, repository,
+    staging::Staging,
+};
 use crate::domain::run::event::{CheckpointAt, WorktreeAt};
-use std::path::Path;
+use git2::{Oid, Repository};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
-/// Takes a worktree and its branch back to `base_commit`. `kept` is the checkpoint taken just now.
+/// Takes a worktree and the run's branch back to `base_commit`. `kept` is the checkpoint taken
+/// just now.
 ///
 /// # Errors
 /// `ChangedMeanwhile` when `kept` does not hold what is there now, or not its commits;
-/// `WorktreeGone`, and those of starting `git`. Nothing is lost then.
+/// `UnknownRevision` when the base commit is gone, `CheckedOut` when the run's branch is checked
+/// out elsewhere, `Locked`; `WorktreeGone`, and those of starting `git`. All is as it was then.
 pub fn revert(
     at: &WorktreeAt,
     repo_path: &Path,
     base_commit: &str,
     kept: &CheckpointAt,
-) -> Result<(), GitError> {
-    let staging = Staging::open(at, repo_path)?;
-    staging.stage()?;
-    let held = staging.write_tree()? == kept.tree && holds_head(&staging, kept);
-    if !held {
-        return Err(GitError::ChangedMeanwhile {
-            name: at.name.clone(),
+) -> Result<Replaced, GitError> {
+    let job = Job::begin(at, repo_path, kept)?;
+    let base = job.commit(base_commit)?;
+    let elsewhere = checkouts::of_branch(&job.repository, &at.branch)?;
+    let elsewhere = elsewhere
+        .into_iter()
+        .find(|checkout| checkout.git_dir != job.place.git_dir());
+    if let Some(checkout) = elsewhere {
+        return Err(GitError::CheckedOut {
+            branch: checkout.branch,
+            checkout: checkout.folder,
         });
     }
-    checkpoint::restore(at, repo_path, base_commit)?;
-    let branch = staging.place.git("git symbolic-ref");
-    let branch = line(&branch.args(["symbolic-ref", "-q", "HEAD"]).run()?);
-    let mut update = staging.place.git("git update-ref").args([
-        "update-ref",
-        "-m",
-        "abbado: revert",
-        "--",
-        &branch,
-        base_commit,
-    ]);
-    if let Some(head) = staging.head {
-        update = update.arg(head.to_string());
-    }
-    update.run()?;
-    // The files are those of the base commit; so is the index.
-    let index = staging.place.git("git read-tree");
-    index.args(["read-tree", "--reset", base_commit]).run()?;
-    let refresh = staging.place.git("git update-index");
-    match refresh.args(["update-index", "-q", "--refresh"]).run() {
-        Err(GitError::Failed { .. }) | Ok(_) => Ok(()),
-        Err(error) => Err(error),
-    }
+    let replaced = job.save()?;
+    let done = job
+        .move_head(base)
+        .and_then(|()| replaced.end_operations())
+        .and_then(|()| checkpoint::restore(at, repo_path, base_commit));
+    replaced.or_undo(done)
 }
 
-/// Whether the commits of the branch are before the checkpoint.
-fn holds_head(staging: &Staging, kept: &CheckpointAt) -> bool {
-    let Some(head) = staging.head else {
-        return true;
-    };
-    let commit = git2::Oid::from_str(&kept.commit);
-    let commit = commit.and_then(|id| staging.repository.find_commit(id));
-    commit.is_ok_and(|commit| commit.parent_ids().any(|parent| parent == head))
-}
-
-/// Undoes a revert: branch and files are again those that `kept` holds.
+/// Gives a worktree the contents of a checkpoint. A merge, cherry-pick or revert that was under
+/// way is over then: its commit would be one of other files. HEAD stays where it is.
 ///
 /// # Errors
-/// `WorktreeGone`, `UnknownRevision`, and those of starting `git`.
-pub fn take_up_again(
+/// `UnderWay` in the middle of a rebase and the like; those of [`revert`]. All is as it was then.
+pub fn restore_in_place(
     at: &WorktreeAt,
     repo_path: &Path,
+    commit: &str,
     kept: &CheckpointAt,
-) -> Result<(), GitError> {
-    let staging = Staging::open(at, repo_path)?;
-    let commit = git2::Oid::from_str(&kept.commit);
-    let commit = commit.and_then(|id| staging.repository.find_commit(id));
-    if let Some(tip) = commit.ok().and_then(|commit| commit.parent_ids().next()) {
-        let branch = staging.place.git("git symbolic-ref");
-        let branch = line(&branch.args(["symbolic-ref", "-q", "HEAD"]).run()?);
-        let update = staging.place.git("git update-ref");
-        update
-            .args(["update-ref", "-m", "abbado: revert undone", "--", &branch])
-            .arg(tip.to_string())
-            .run()?;
+) -> Result<Replaced, GitError> {
+    let job = Job::begin(at, repo_path, kept)?;
+    job.head.admit(Operation::Restore, at)?;
+    job.commit(commit)?;
+    let replaced = job.save()?;
+    let done = replaced
+        .end_operations()
+        .and_then(|()| checkpoint::restore(at, repo_path, commit));
+    replaced.or_undo(done)
+}
+
+/// One worktree whose files are about to be replaced.
+struct Job<'a> {
+    at: &'a WorktreeAt,
+    repo_path: &'a Path,
+    kept: &'a CheckpointAt,
+    repository: Repository,
+    place: Place,
+    head: Head,
+    /// Held to the end.
+    _lock: IndexLock,
+}
+
+impl<'a> Job<'a> {
+    /// Locks the worktree, and looks whether the checkpoint has all of it.
+    fn begin(
+        at: &'a WorktreeAt,
+        repo_path: &'a Path,
+        kept: &'a CheckpointAt,
+    ) -> Result<Self, GitError> {
+        let repository = repository::open(repo_path)?;
+        let common_dir = repository::common_dir(&repository)?;
+        let entry = entries::of_worktree(&common_dir, at)?;
+        let locks = LockFiles {
+            admin: &entry.admin,
+            common_dir: &common_dir,
+            folders: &[&at.worktree, repo_path],
+            branch: &at.branch,
+            name: &at.name,
+        };
+        locks.clear()?;
+        let lock = IndexLock::take(&entry.admin, &at.name)?;
+        let staging = Staging::open(at, repo_path)?;
+        staging.stage()?;
+        let head = Head::read(&repository, &common_dir, &entry.admin, &at.branch)?;
+        if staging.write_tree()? != kept.tree || !holds(&repository, kept, &head) {
+            return Err(GitError::ChangedMeanwhile {
+                name: at.name.clone(),
+            });
+        }
+        Ok(Self {
+            at,
+            repo_path,
+            kept,
+            place: Place::open(&entry.admin, &at.worktree)?,
+            repository,
+            head,
+            _lock: lock,
+        })
     }
-    checkpoint::restore(at, repo_path, &kept.commit)
+
+    fn commit(&self, commit: &str) -> Result<Oid, GitError> {
+        let found = Oid::from_str(commit).and_then(|id| self.repository.find_commit(id));
+        let found = found.map_err(|_| GitError::UnknownRevision {
+            repo: self.repo_path.to_owned(),
+            revision: commit.to_owned(),
+            note: " any more".into(),
+        })?;
+        Ok(found.id())
+    }
+
+    /// Keeps what is needed to bring all of it back.
+    fn save(&self) -> Result<Replaced, GitError> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let admin = self.place.git_dir();
+        let folder = admin.join(format!("abbado-saved-{}-{number}", process::id()));
+        let failed = || GitError::io("keeping the state of a worktree");
+        fs::create_dir(&folder).map_err(failed())?;
+        let replaced = Replaced {
+            at: self.at.clone(),
+            repo_path: self.repo_path.to_owned(),
+            kept: self.kept.commit.clone(),
+            admin: admin.to_owned(),
+            head: self.head.clone(),
+            saved: Folder(folder),
+        };
+        match fs::copy(admin.join("index"), replaced.saved.0.join("index")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed()(error)),
+            Ok(_) | Err(_) => {}
+        }
+        Ok(replaced)
+    }
+
+    /// Points the run's branch at a commit, and HEAD at the run's branch.
+    fn move_head(&self, to: Oid) -> Result<(), GitError> {
+        set_branch(&self.place, &self.at.branch, Some(to), self.head.tip)?;
+        match self.head.on {
+            On::Run => Ok(()),
+            On::Made(_) | On::Foreign(_) | On::Detached => {
+                set_head(&self.place, &format!("refs/heads/{}", self.at.branch))
+            }
+        }
+    }
+}
+
+/// Whether the commits of a worktree are before the checkpoint.
+fn holds(repository: &Repository, kept: &CheckpointAt, head: &Head) -> bool {
+    let commit = Oid::from_str(&kept.commit).and_then(|id| repository.find_commit(id));
+    commit.is_ok_and(|commit| {
+        let mut all = head.commit.iter().chain(&head.others);
+        all.all(|wanted| commit.parent_ids().any(|parent| parent == *wanted))
+    })
+}
+
+/// Moves a branch from where it was seen; none means that there is none.
+fn set_branch(
+    place: &Place,
+    branch: &str,
+    to: Option<Oid>,
+    from: Option<Oid>,
+) -> Result<(), GitError> {
+    let update = place
+        .git("git update-ref")
+        .args(["update-ref", "--no-deref"]);
+    let update = update.args(["-m", "abbado: revert"]);
+    let reference = format!("refs/heads/{branch}");
+    let from = from.unwrap_or(Oid::ZERO_SHA1).to_string();
+    let update = match to {
+        Some(to) => update.args(["--", &reference, &to.to_string(), &from]),
+        None => update.args(["-d", "--", &reference, &from]),
+    };
+    update.run().map(drop)
+}
+
+/// Attaches HEAD to a branch.
+fn set_head(place: &Place, reference: &str) -> Result<(), GitError> {
+    let attach = place.git("git symbolic-ref");
+    let attach = attach.args(["symbolic-ref", "-m", "abbado: revert", "HEAD", reference]);
+    attach.run().map(drop)
+}
+
+/// A folder that goes with its owner.
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = removal::remove_folder(&self.0) {
+            log::warn!(error:% = error; "The former state of a worktree could not be removed.");
+        }
+    }
+}
+
+/// A worktree whose files were replaced, and what brings back all that was there: for as long as
+/// other repositories of the run may still refuse.
+#[derive(Debug)]
+#[must_use = "it can be undone"]
+pub struct Replaced {
+    at: WorktreeAt,
+    repo_path: PathBuf,
+    kept: String,
+    admin: PathBuf,
+    head: Head,
+    /// The former index, and what belonged to operations under way.
+    saved: Folder,
+}
+
+impl Replaced {
+    /// Takes what belongs to operations under way out of the worktree's record.
+    fn end_operations(&self) -> Result<(), GitError> {
+        for name in head::state_of_operations(&self.admin) {
+            carry(&self.admin, &self.saved.0, &name)
+                .map_err(GitError::io("ending a merge or rebase"))?;
+        }
+        Ok(())
+    }
+
+    /// Itself when all went well; else all is brought back.
+    fn or_undo(self, done: Result<(), GitError>) -> Result<Self, GitError> {
+        match done {
+            Ok(()) => Ok(self),
+            Err(error) => {
+                let name = self.at.name.clone();
+                if let Err(again) = self.undo() {
+                    log::error!("The worktree of {name} stays half changed: {again}.");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Brings back branch, HEAD, what was under way, files and index.
+    ///
+    /// # Errors
+    /// `WorktreeGone`, `Io`, and those of starting `git`: the first of all that failed.
+    pub fn undo(self) -> Result<(), GitError> {
+        let head = self.head_back();
+        let files = checkpoint::restore(&self.at, &self.repo_path, &self.kept);
+        let failed = GitError::io("bringing back a worktree's index");
+        let index = match fs::rename(self.saved.0.join("index"), self.admin.join("index")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
+            Ok(()) | Err(_) => Ok(()),
+        };
+        head.and(files).and(index)
+    }
+
+    fn head_back(&self) -> Result<(), GitError> {
+        let place = Place::open(&self.admin, &self.at.worktree)?;
+        let repository = repository::open(&self.repo_path)?;
+        match &self.head.on {
+            On::Run => {}
+            On::Made(branch) | On::Foreign(branch) => {
+                set_head(&place, &format!("refs/heads/{branch}"))?;
+            }
+            On::Detached => {
+                let commit = self.head.commit.unwrap_or(Oid::ZERO_SHA1).to_string();
+                let detach = place.git("git update-ref");
+                let detach = detach.args(["update-ref", "--no-deref", "-m", "abbado: undone"]);
+                detach.args(["HEAD", &commit]).run()?;
+            }
+        }
+        let now = repository::branch_tip(&repository, &self.at.branch)?;
+        if now != self.head.tip {
+            set_branch(&place, &self.at.branch, self.head.tip, now)?;
+        }
+        let failed = || GitError::io("bringing back a merge or rebase");
+        for name in head::state_of_operations(&self.saved.0) {
+            carry(&self.saved.0, &self.admin, &name).map_err(failed())?;
+        }
+        Ok(())
+    }
+}
+
+fn carry(from: &Path, to: &Path, name: &Path) -> io::Result<()> {
+    let target = to.join(name);
+    if let Some(parent) = target.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    fs::rename(from.join(name), target)
 }

@@ -377,7 +377,7 @@ fn remove_leftovers(admin: &Path) {
     for item in items.flatten() {
         let name = item.file_name();
         let parts: Vec<_> = name.to_str().unwrap_or_default().split('-').collect();
-        if let ["abbado", "index" | "objects", process, _] = parts[..]
+        if let ["abbado", "index" | "objects" | "saved", process, _] = parts[..]
             && process != ours
         {
             let path = item.path();

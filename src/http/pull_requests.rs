@@ -29,6 +29,13 @@ pub(super) struct NewPullRequest {
     draft: bool,
 }
 
+/// The branch that a push was about.
+#[derive(Deserialize)]
+struct PushedBranch {
+    repo_name: String,
+    branch: String,
+}
+
 /// A repo whose remote is at a forge that we can ask.
 struct AtForge {
     name: String,
@@ -107,13 +114,15 @@ pub(super) async fn open(
         order: Order::Push,
         idempotent: None,
     };
-    runtime.ask(id, push).await?;
+    let pushed = runtime.ask(id, push).await?;
+    let pushed: Vec<PushedBranch> = serde_json::from_str(&pushed).map_err(ApiError::fault)?;
     let mut opened = Vec::new();
     let mut all = Vec::new();
     for (repo, place) in repos.iter().zip(&places) {
+        let of_repo = pushed.iter().find(|at| at.repo_name == repo.name);
         let made = place.forge.open_pull_request(
             &place.remote,
-            &repo.branch,
+            of_repo.map_or(&repo.branch, |at| &at.branch),
             new.base.as_deref(),
             &new.title,
             &new.body,

@@ -328,9 +328,13 @@ pub(super) struct CheckpointRepoView {
 #[derive(ToSchema)]
 pub(super) struct CommittedView {
     repo_name: String,
+    /// The branch that has the commit: the run's, or one made during the run.
     branch: String,
     #[schema(required)]
     commit: Option<String>,
+    /// What that branch points at now.
+    #[schema(required)]
+    head: Option<String>,
     /// Why there is none.
     error: Option<String>,
 }
@@ -338,7 +342,11 @@ pub(super) struct CommittedView {
 #[derive(ToSchema)]
 pub(super) struct PushedView {
     repo_name: String,
+    /// The run's branch, or one made during the run that its worktree is on.
     branch: String,
+    /// What that branch points at here.
+    #[schema(required)]
+    head: Option<String>,
     #[schema(required)]
     remote_url: Option<String>,
     pushed: bool,

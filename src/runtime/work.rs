@@ -20,11 +20,10 @@ use crate::{
         },
         work::{Work, WorkKind, admit},
     },
-    git::{self, GitError},
+    git::{self, GitError, Operation, Replaced},
 };
 use actix::{Context, Handler, Message};
 use serde_json::json;
-use std::path::Path;
 
 /// What came of an order.
 pub struct Done {
@@ -149,22 +148,39 @@ fn placed(run: &Run) -> Vec<(&WorktreeAt, &RepoBase)> {
     all.filter_map(|at| Some((at, base_of(run, at)?))).collect()
 }
 
+/// Asks each repo whether the state of its worktree allows an operation, before any is changed.
+fn check(run: &Run, operation: Operation) -> Result<(), WorkFault> {
+    for (at, base) in placed(run) {
+        git::check(operation, at, &base.repo_path)
+            .map_err(|error| WorkFault::of(&at.name, &error))?;
+    }
+    Ok(())
+}
+
 fn commit(run: &Run, message: String) -> Done {
+    let all = placed(run);
+    // One repo alone is asked by the commit itself.
+    if all.len() > 1
+        && let Err(fault) = check(run, Operation::Commit)
+    {
+        return Done::failed(fault);
+    }
     let mut repos = Vec::new();
     let mut first = None;
-    for (at, base) in placed(run) {
-        let (commit, error) = match git::commit(at, &base.repo_path, &message) {
+    for (at, base) in all {
+        let (made, error) = match git::commit(at, &base.repo_path, &message) {
             Ok(None) => continue,
-            Ok(Some(commit)) => (Some(commit), None),
+            Ok(Some(made)) => (Some(made), None),
             Err(error) => {
                 first.get_or_insert_with(|| WorkFault::of(&at.name, &error));
                 (None, Some(error.to_string()))
             }
         };
+        let (commit, branch) = made.map(|made| (made.commit, made.branch)).unzip();
         repos.push(CommittedAt {
             repo_id: at.repo_id,
             repo_name: at.name.clone(),
-            branch: at.branch.clone(),
+            branch: branch.unwrap_or_else(|| at.branch.clone()),
             commit,
             error,
         });
@@ -178,6 +194,7 @@ fn commit(run: &Run, message: String) -> Done {
         .map(|at| {
             let mut shown = json!({
                 "repo_name": at.repo_name, "branch": at.branch, "commit": at.commit,
+                "head": at.commit,
             });
             if let Some(error) = &at.error {
                 shown["error"] = json!(error);
@@ -195,12 +212,29 @@ fn commit(run: &Run, message: String) -> Done {
     )
 }
 
+/// The branch of a repo that has the run's work: the run's, or another that was made during the
+/// run and that its worktree is on.
+fn branch_to_push(run: &Run, base: &RepoBase) -> Result<String, WorkFault> {
+    let at = run.worktrees.iter().find(|at| at.repo_id == base.repo_id);
+    let branch = at.map(|at| git::check(Operation::Push, at, &base.repo_path));
+    match branch {
+        None | Some(Err(GitError::WorktreeGone { .. })) => Ok(run.run_branch.clone()),
+        Some(branch) => branch.map_err(|error| WorkFault::of(&base.name, &error)),
+    }
+}
+
 fn push(run: &Run, accept: bool) -> Done {
-    let branch = &run.run_branch;
+    let mut branches = Vec::new();
+    for base in &run.created.repos {
+        match branch_to_push(run, base) {
+            Ok(branch) => branches.push(branch),
+            Err(fault) => return Done::failed(fault),
+        }
+    }
     let mut without_remote = 0;
     let mut repos = Vec::new();
-    for base in &run.created.repos {
-        let (remote_url, error) = match git::push(&base.repo_path, &base.name, branch) {
+    for (base, branch) in run.created.repos.iter().zip(branches) {
+        let (remote_url, error) = match git::push(&base.repo_path, &base.name, &branch) {
             Ok(pushed) => (Some(pushed.remote_url), pushed.error),
             Err(error) => {
                 without_remote += usize::from(matches!(error, GitError::NoRemote { .. }));
@@ -210,7 +244,8 @@ fn push(run: &Run, accept: bool) -> Done {
         repos.push(PushedAt {
             repo_id: base.repo_id,
             repo_name: base.name.clone(),
-            branch: branch.clone(),
+            head: git::tip_of(&base.repo_path, &branch),
+            branch,
             remote_url,
             pushed: error.is_none(),
             error,
@@ -224,7 +259,8 @@ fn push(run: &Run, accept: bool) -> Done {
         .iter()
         .map(|at| {
             json!({
-                "repo_name": at.repo_name, "branch": at.branch, "remote_url": at.remote_url,
+                "repo_name": at.repo_name, "branch": at.branch, "head": at.head,
+                "remote_url": at.remote_url,
                 "pushed": at.pushed, "error": at.error,
             })
         })
@@ -254,15 +290,26 @@ fn push(run: &Run, accept: bool) -> Done {
 
 fn rename(run: &Run, shared: &super::shared::Shared, name: String) -> Done {
     let bases = &run.created.repos;
-    let repos: Vec<(&str, &Path)> = bases
-        .iter()
-        .map(|base| (base.name.as_str(), base.repo_path.as_path()))
+    let mut from = vec![run.run_branch.clone(); bases.len()];
+    for (base, from) in bases.iter().zip(&mut from) {
+        let Some(at) = run.worktrees.iter().find(|at| at.repo_id == base.repo_id) else {
+            continue;
+        };
+        match git::check(Operation::Rename, at, &base.repo_path) {
+            Ok(branch) => *from = branch,
+            Err(GitError::WorktreeGone { .. }) => {}
+            Err(error) => return Done::failed(WorkFault::of(&base.name, &error)),
+        }
+    }
+    let repos = bases.iter().zip(&from);
+    let repos: Vec<git::ToRename<'_>> = repos
+        .map(|(base, from)| (base.name.as_str(), base.repo_path.as_path(), from.as_str()))
         .collect();
     let found = bases
         .iter()
         .filter_map(|base| git::inspect(&base.repo_path).ok());
     let git_dirs: Vec<_> = found.map(|found| found.git_dir).collect();
-    let job = || git::rename_everywhere(&repos, &run.run_branch, &name);
+    let job = || git::rename_everywhere(&repos, &name);
     if let Err((repo, error)) = shared.repo_locks.with(&git_dirs, job) {
         return Done::failed(WorkFault::of(&repo, &error));
     }
@@ -299,49 +346,56 @@ fn of_repo<'c>(kept: &'c [CheckpointAt], at: &WorktreeAt) -> Option<&'c Checkpoi
     kept.iter().find(|kept| kept.repo_id == at.repo_id)
 }
 
+/// Replaces the files of all worktrees, or of none.
+fn replace(
+    run: &Run,
+    kept: &Checkpoint,
+    one: impl Fn(&WorktreeAt, &RepoBase, &CheckpointAt) -> Result<Replaced, GitError>,
+) -> Result<(), WorkFault> {
+    let mut replaced = Vec::new();
+    for (at, base) in placed(run) {
+        let Some(kept) = of_repo(&kept.repos, at) else {
+            continue;
+        };
+        match one(at, base, kept) {
+            Ok(done) => replaced.push((at, done)),
+            Err(error) => {
+                for (at, done) in replaced.into_iter().rev() {
+                    if let Err(error) = done.undo() {
+                        log::error!(run_id:% = run.id; "Repo {} stays changed: {error}.", at.name);
+                    }
+                }
+                return Err(WorkFault::of(&at.name, &error));
+            }
+        }
+    }
+    Ok(())
+}
+
 fn revert(run: &Run) -> Done {
     let checkpoint = match keep(run, "revert") {
         Ok(checkpoint) => checkpoint,
         Err(fault) => return Done::failed(fault),
     };
-    let mut repos: Vec<RevertedAt> = Vec::new();
-    let mut fault = None;
-    let all = placed(run);
-    for (at, base) in &all {
-        let Some(kept) = of_repo(&checkpoint.repos, at) else {
-            continue;
-        };
-        match git::revert(at, &base.repo_path, &base.base_commit, kept) {
-            Ok(()) => repos.push(RevertedAt {
+    let reverted = replace(run, &checkpoint, |at, base, kept| {
+        git::revert(at, &base.repo_path, &base.base_commit, kept)
+    });
+    let mut done = match reverted {
+        Ok(()) => {
+            let all = placed(run).into_iter();
+            let repos = all.map(|(at, base)| RevertedAt {
                 repo_id: at.repo_id,
                 repo_name: at.name.clone(),
                 commit: base.base_commit.clone(),
-            }),
-            Err(error) => {
-                fault = Some(WorkFault::of(&at.name, &error));
-                break;
-            }
+            });
+            let reverted = RunReverted {
+                checkpoint: checkpoint.number,
+                repos: repos.collect(),
+            };
+            Done::new(vec![Work::Reverted(reverted)], Ok(None))
         }
-    }
-    let Some(fault) = fault else {
-        let number = checkpoint.number;
-        let reverted = RunReverted {
-            checkpoint: number,
-            repos,
-        };
-        let mut done = Done::new(vec![Work::Reverted(reverted)], Ok(None));
-        done.checkpoint = Some(checkpoint);
-        return done;
+        Err(fault) => Done::failed(fault),
     };
-    // All or none: those that went back come forward again.
-    for (at, base) in all.iter().take(repos.len()) {
-        if let Some(kept) = of_repo(&checkpoint.repos, at)
-            && let Err(error) = git::take_up_again(at, &base.repo_path, kept)
-        {
-            log::error!(run_id:% = run.id; "Repo {} stays reverted: {error}.", at.name);
-        }
-    }
-    let mut done = Done::failed(fault);
     done.checkpoint = Some(checkpoint);
     done
 }
@@ -355,21 +409,20 @@ fn restore(run: &Run, shared: &super::shared::Shared, number: u32) -> Done {
         }
         Err(error) => return Done::failed(WorkFault::Fault(error.to_string())),
     };
+    if let Err(fault) = check(run, Operation::Restore) {
+        return Done::failed(fault);
+    }
     let before = match keep(run, "restore") {
         Ok(before) => before,
         Err(fault) => return Done::failed(fault),
     };
-    let to = |kept: &Checkpoint| {
-        for (at, base) in placed(run) {
-            let Some(kept) = of_repo(&kept.repos, at) else {
-                continue;
-            };
-            git::restore(at, &base.repo_path, &kept.commit)
-                .map_err(|error| WorkFault::of(&at.name, &error))?;
-        }
-        Ok(())
-    };
-    let mut done = match to(&wanted) {
+    let wanted_at = |at: &WorktreeAt| of_repo(&wanted.repos, at).map(|kept| kept.commit.clone());
+    let restored = replace(run, &before, |at, base, kept| {
+        // A repo that the checkpoint does not have stays as it is.
+        let commit = wanted_at(at).unwrap_or_else(|| kept.commit.clone());
+        git::restore_in_place(at, &base.repo_path, &commit, kept)
+    });
+    let mut done = match restored {
         Ok(()) => {
             let restored = RunRestored {
                 number,
@@ -378,13 +431,7 @@ fn restore(run: &Run, shared: &super::shared::Shared, number: u32) -> Done {
             };
             Done::new(vec![Work::Restored(restored)], Ok(None))
         }
-        Err(fault) => {
-            if let Err(again) = to(&before) {
-                let id = run.id;
-                log::error!(run_id:% = id; "Run {id} stays half restored: {again:?}.");
-            }
-            Done::failed(fault)
-        }
+        Err(fault) => Done::failed(fault),
     };
     done.checkpoint = Some(before);
     done

@@ -6,6 +6,7 @@ mod changes;
 mod checkpoints;
 mod copying;
 mod deleting;
+mod head_states;
 mod histories;
 mod hostile;
 mod keeping;

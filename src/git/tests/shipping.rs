@@ -36,7 +36,7 @@ fn everything_but_ignored_files_is_committed() {
     write(&at.worktree, "secret.ignored", "x\n");
     fs::remove_file(at.worktree.join("dir/b.txt")).unwrap();
     let message = "-m looks like a flag\n\n# and this like a comment\nÄ\n";
-    let made = commit(&at, &repo, message).unwrap().unwrap();
+    let made = commit(&at, &repo, message).unwrap().unwrap().commit;
     assert_eq!(made, last(&at, "%H"));
     assert_eq!(last(&at, "%B"), message.trim());
     assert_eq!(

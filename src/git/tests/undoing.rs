@@ -37,11 +37,14 @@ fn all_are_renamed_or_none() {
     let specs = repos.each_ref().map(|repo| world.spec(repo));
     add_all(&specs, &|| false).unwrap();
     git(&repos[2], &["branch", "taken"]);
-    let all: Vec<_> = ["a", "b", "c"]
-        .into_iter()
-        .zip(repos.iter().map(AsRef::as_ref))
-        .collect();
-    let (name, error) = rename_everywhere(&all, BRANCH, "taken").unwrap_err();
+    let named = |from| {
+        ["a", "b", "c"]
+            .into_iter()
+            .zip(&repos)
+            .map(move |(name, repo)| (name, repo.as_path(), from))
+    };
+    let all: Vec<_> = named(BRANCH).collect();
+    let (name, error) = rename_everywhere(&all, "taken").unwrap_err();
     assert_eq!(name, "c");
     assert!(matches!(error, GitError::BranchTaken { .. }), "{error}");
     for (repo, branch) in [
@@ -51,11 +54,12 @@ fn all_are_renamed_or_none() {
     ] {
         tip(repo, branch);
     }
-    let (_, error) = rename_everywhere(&all, BRANCH, "no..name").unwrap_err();
+    let (_, error) = rename_everywhere(&all, "no..name").unwrap_err();
     assert!(matches!(error, GitError::InvalidName { .. }), "{error}");
-    let (_, error) = rename_everywhere(&all, "nowhere", "new").unwrap_err();
+    let nowhere: Vec<_> = named("nowhere").collect();
+    let (_, error) = rename_everywhere(&nowhere, "new").unwrap_err();
     assert!(matches!(error, GitError::UnknownRevision { .. }), "{error}");
-    rename_everywhere(&all, BRANCH, "new").unwrap();
+    rename_everywhere(&all, "new").unwrap();
     for repo in &repos {
         tip(repo, "new");
     }
@@ -78,7 +82,7 @@ fn nothing_is_taken_back_that_is_not_kept() {
     let refused = revert(&at, &repo, &base, &kept);
     assert!(matches!(refused, Err(GitError::ChangedMeanwhile { .. })));
     let kept = take_always(&at, &repo, RUN, 2, "revert").unwrap();
-    revert(&at, &repo, &base, &kept).unwrap();
+    drop(revert(&at, &repo, &base, &kept).unwrap());
     assert!(!at.worktree.join("work").exists());
 }
 
@@ -117,7 +121,7 @@ proptest! {
         let last = read_tree(root);
 
         let kept = take_always(&at, &repo, RUN, 1, "revert").unwrap();
-        revert(&at, &repo, &first, &kept).unwrap();
+        drop(revert(&at, &repo, &first, &kept).unwrap());
         let mut reverted = read_tree(root);
         prop_assert!(reverted.remove(Path::new("kept.ignored")).is_some());
         prop_assert_eq!(reverted, of_base);

@@ -932,10 +932,13 @@ export interface components {
             message: string;
         };
         CommittedView: {
+            /** @description The branch that has the commit: the run's, or one made during the run. */
             branch: string;
             commit: string | null;
             /** @description Why there is none. */
             error?: string | null;
+            /** @description What that branch points at now. */
+            head: string | null;
             repo_name: string;
         };
         DeliveredView: {
@@ -1172,8 +1175,11 @@ export interface components {
             url: string | null;
         };
         PushedView: {
+            /** @description The run's branch, or one made during the run that its worktree is on. */
             branch: string;
             error: string | null;
+            /** @description What that branch points at here. */
+            head: string | null;
             pushed: boolean;
             remote_url: string | null;
             repo_name: string;

@@ -196,6 +196,9 @@ pub struct PushedAt {
     pub repo_name: String,
     /// The branch.
     pub branch: String,
+    /// The commit that it points at here, in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
     /// Where to, without user and password.
     pub remote_url: Option<String>,
     /// It is there.

@@ -111,6 +111,7 @@ fn pushed(second: bool) -> Event {
         repo_id: created().repos[0].repo_id,
         repo_name: "api".into(),
         branch: "b".into(),
+        head: None,
         remote_url: None,
         pushed,
         error: (!pushed).then(|| "refused".into()),

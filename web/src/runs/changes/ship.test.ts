@@ -74,8 +74,8 @@ test("branches that are not known hide nothing", () => {
 test("answers read as one line a repo", () => {
   expect(
     committedLines([
-      { repo_name: "a", branch: "b", commit: "0123456789abcdef" },
-      { repo_name: "c", branch: "b", commit: null, error: "the commit was refused: no" },
+      { repo_name: "a", branch: "b", commit: "0123456789abcdef", head: "0123456789abcdef" },
+      { repo_name: "c", branch: "b", commit: null, head: null, error: "the commit was refused: no" },
     ]),
   ).toEqual([
     { repo: "a", ok: true, text: "0123456789 on b" },
@@ -83,8 +83,8 @@ test("answers read as one line a repo", () => {
   ]);
   expect(
     pushedLines([
-      { repo_name: "a", branch: "b", remote_url: "/r.git", pushed: true, error: null },
-      { repo_name: "c", branch: "b", remote_url: null, pushed: false, error: "no remote" },
+      { repo_name: "a", branch: "b", head: "0", remote_url: "/r.git", pushed: true, error: null },
+      { repo_name: "c", branch: "b", head: "0", remote_url: null, pushed: false, error: "no remote" },
     ]).map((line) => `${line.ok} ${line.text}`),
   ).toEqual(["true b pushed to /r.git", "false no remote"]);
   expect(

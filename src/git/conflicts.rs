@@ -1,0 +1,151 @@
+//! Conflicts that a merge left in a worktree, and whether somebody resolved them.
+//!
+//! Staging all of a worktree tells git that every conflict is resolved, so they are looked for
+//! before. A path that git still holds as unmerged counts as resolved when its file was edited:
+//! it has no conflict markers, and is neither side as the merge left it. One that was staged
+//! counts as resolved unless markers are still in it.
+
+use super::{GitError, place::Place, program::os_string};
+use git2::{ObjectType, Oid};
+use nix::fcntl::OFlag;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    io::Read,
+    os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
+    path::Path,
+};
+
+/// Larger files are not searched for conflict markers; git merges none of this size as text.
+const SEARCHED_MAX: u64 = 64 * 1024 * 1024;
+
+/// The paths whose conflicts are not resolved, sorted, as text.
+///
+/// # Errors
+/// Those of starting `git`.
+pub(super) fn unresolved(place: &Place) -> Result<Vec<String>, GitError> {
+    let listed = |which: &str| {
+        let list = place.git("git ls-files").args(["ls-files", "-z", which]);
+        Ok::<_, GitError>(by_path(&list.run()?))
+    };
+    let mut found = BTreeSet::new();
+    for (path, sides) in listed("--unmerged")? {
+        let file = place.work_tree().join(os_string(&path));
+        if sides.contains(&Side::Submodule)
+            || contents(&file).is_some_and(|it| is_left(&it, &sides))
+        {
+            found.insert(path);
+        }
+    }
+    for (path, _) in listed("--resolve-undo")? {
+        let file = place.work_tree().join(os_string(&path));
+        if contents(&file).is_some_and(|contents| has_markers(&contents)) {
+            found.insert(path);
+        }
+    }
+    let text = |path: &Vec<u8>| String::from_utf8_lossy(path).into_owned();
+    Ok(found.iter().map(text).collect())
+}
+
+/// What one side of a merge has at a path.
+#[derive(Debug, PartialEq, Eq)]
+enum Side {
+    Blob(Oid),
+    Submodule,
+}
+
+/// Reads entries of `<mode> <id> <stage>\t<path>`; the common ancestor is no side.
+fn by_path(listed: &[u8]) -> BTreeMap<Vec<u8>, Vec<Side>> {
+    let mut found: BTreeMap<Vec<u8>, Vec<Side>> = BTreeMap::new();
+    for entry in listed.split(|byte| *byte == 0) {
+        let Some(tab) = entry.iter().position(|byte| *byte == b'\t') else {
+            continue;
+        };
+        let (about, path) = (&entry[..tab], &entry[tab + 1..]);
+        let about = String::from_utf8_lossy(about);
+        let mut words = about.split(' ');
+        let (Some(mode), Some(id), Some(stage)) = (words.next(), words.next(), words.next()) else {
+            continue;
+        };
+        let sides = found.entry(path.to_vec()).or_default();
+        match Oid::from_str(id) {
+            _ if stage == "1" => {}
+            _ if mode == "160000" => sides.push(Side::Submodule),
+            Ok(id) => sides.push(Side::Blob(id)),
+            Err(_) => {}
+        }
+    }
+    found
+}
+
+/// Whether an unmerged file is as the merge left it.
+fn is_left(contents: &[u8], sides: &[Side]) -> bool {
+    let is_side = |contents: &[u8]| {
+        let id = Oid::hash_object(ObjectType::Blob, contents);
+        id.is_ok_and(|id| sides.contains(&Side::Blob(id)))
+    };
+    has_markers(contents) || is_side(contents) || is_side(&without_carriage_returns(contents))
+}
+
+fn without_carriage_returns(contents: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(contents.len());
+    let mut bytes = contents.iter().peekable();
+    while let Some(byte) = bytes.next() {
+        if *byte != b'\r' || bytes.peek() != Some(&&b'\n') {
+            plain.push(*byte);
+        }
+    }
+    plain
+}
+
+/// Whether a text has the three lines that git puts around the two sides, in their order.
+fn has_markers(contents: &[u8]) -> bool {
+    let mut wanted = [&b"<<<<<<< "[..], b"=======", b">>>>>>> "].into_iter();
+    let mut next = wanted.next();
+    for line in contents.split(|byte| *byte == b'\n') {
+        let Some(marker) = next else { break };
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let fits = match marker.ends_with(b" ") {
+            true => line.starts_with(marker),
+            false => line == marker,
+        };
+        if fits {
+            next = wanted.next();
+        }
+    }
+    next.is_none()
+}
+
+/// A file's contents, or where a link points to; `None` for what is neither, gone or too large.
+fn contents(path: &Path) -> Option<Vec<u8>> {
+    if let Ok(target) = path.read_link() {
+        return Some(target.as_os_str().as_bytes().to_vec());
+    }
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let mut options = File::options();
+    let file = options.read(true).custom_flags(flags.bits()).open(path);
+    let file = file.ok()?;
+    let found = file.metadata().ok()?;
+    if !found.is_file() || found.len() > SEARCHED_MAX {
+        return None;
+    }
+    let mut contents = Vec::new();
+    file.take(SEARCHED_MAX).read_to_end(&mut contents).ok()?;
+    Some(contents)
+}
+
+#[cfg(test)]
+mod unit {
+    use super::has_markers;
+
+    #[test]
+    fn markers_are_three_lines_in_order() {
+        assert!(has_markers(b"a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> x\n"));
+        assert!(has_markers(
+            b"<<<<<<< HEAD\r\n||||||| 1\r\n=======\r\n>>>>>>> x\r\n"
+        ));
+        assert!(!has_markers(b"Title\n=======\n\n>>>>>>> quoted\n"));
+        assert!(!has_markers(b"<<<<<<< HEAD\nb\n"));
+        assert!(!has_markers(b"=======\n<<<<<<< HEAD\n>>>>>>> x\n"));
+    }
+}

@@ -3,7 +3,7 @@
 use abbado::{
     domain::{
         RunId, Secrets,
-        run::{Event, Run, event::HookReceived},
+        run::{Event, Run, caller::Callers, event::HookReceived},
     },
     runtime::{
         broadcaster::write_frame,
@@ -94,6 +94,8 @@ impl Writing {
                     payload,
                     turn_id: None,
                     ignored: false,
+                    nested: false,
+                    callers: Callers::default(),
                 }
                 .into(),
             )

@@ -81,7 +81,7 @@ impl Adapter for ClaudeCode {
             .replace(['\u{2028}', '\u{2029}'], "\n")
             .replace(is_direction, "");
         let text = text.trim_end();
-        if LEAVES.contains(&text.trim_start()) {
+        if typed::is_word(text, &LEAVES) {
             return Err("is a word that leaves Claude Code; cancel the run instead".to_owned());
         }
         Ok(typed::closed(text))

@@ -306,7 +306,7 @@ fn what_a_subagent_does_is_not_the_turns_doing() {
 fn word(signal: &Signal) -> String {
     let id = |id: &Option<String>| id.clone().unwrap_or_default();
     match signal {
-        Signal::SessionStarted => "session".into(),
+        Signal::SessionStarted { .. } => "session".into(),
         Signal::Prompt { machine, .. } => format!("prompt machine={machine}"),
         Signal::ToolCall(call) => format!("call {} {}", call.tool_name, id(&call.tool_use_id)),
         Signal::ToolResult(result) => {

@@ -5,6 +5,7 @@
 
 use super::CliError;
 use crate::domain::run::{
+    caller::Callers,
     command::{Hook, Signal},
     event::{NeedsAttention, SubagentStart, SubagentStop, ToolCall, ToolResult},
 };
@@ -45,13 +46,19 @@ pub fn translate(payload: Value, speaker: &str) -> Result<Hook, CliError> {
         subagent,
         signal: signal(&name, &payload, speaker),
         name,
+        callers: Callers::default(),
         payload,
     })
 }
 
 fn signal(name: &str, payload: &Value, speaker: &str) -> Signal {
     match name {
-        "SessionStart" => Signal::SessionStarted,
+        "SessionStart" => {
+            let source = payload.get("source").and_then(Value::as_str);
+            Signal::SessionStarted {
+                switches: source.is_some_and(|source| source != "startup"),
+            }
+        }
         "UserPromptSubmit" => {
             let prompt = text(payload, "prompt").unwrap_or_default();
             let text = unpacked(&prompt).to_owned();

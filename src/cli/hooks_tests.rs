@@ -16,7 +16,7 @@ fn signal_of(payload: Value) -> Signal {
 /// One word a signal, with what tells it apart.
 fn word(signal: &Signal) -> String {
     match signal {
-        Signal::SessionStarted => "session".into(),
+        Signal::SessionStarted { .. } => "session".into(),
         Signal::Prompt { machine, .. } => format!("prompt machine={machine}"),
         Signal::ToolCall(call) => format!("call {}", call.tool_name),
         Signal::ToolResult(result) => {

@@ -101,7 +101,7 @@ impl Adapter for Qwen {
 
     fn prepare(&self, message: &str) -> Result<String, String> {
         let text = typed::trimmed(message, "Qwen Code")?;
-        if LEAVES.contains(&text.trim()) {
+        if typed::is_word(&text, &LEAVES) {
             return Err("is a word that leaves Qwen Code; cancel the run instead".to_owned());
         }
         Ok(text)

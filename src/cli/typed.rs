@@ -2,6 +2,8 @@
 //!
 //! Holds: what a CLI would take for something else than a prompt is refused before a byte is typed.
 
+use crate::domain::run::prompt::{is_invisible, seen};
+
 /// Longest message, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
@@ -14,8 +16,7 @@ const MARKS: [char; 6] = ['@', '$', '/', '#', ':', '\\'];
 /// A sentence about a message that is blank, too long, or has such a character.
 pub fn plain(message: &str) -> Result<String, String> {
     let text = message.replace("\r\n", "\n").replace('\r', "\n");
-    let visible = |letter: char| !letter.is_whitespace() && letter != '\u{feff}';
-    if !text.contains(visible) {
+    if seen(&text).next().is_none() {
         return Err("must not be blank".to_owned());
     }
     if text.len() > MESSAGE_BYTES_MAX {
@@ -31,15 +32,17 @@ pub fn plain(message: &str) -> Result<String, String> {
     }
 }
 
-/// Refuses what `cli` takes for a command: a first word `/name`, or `!` at the very beginning. A
-/// path (`/etc/hosts`) is none, and a word before it makes it text.
+/// Refuses what `cli` takes for a command: a first word `/name`, or `!` at the very beginning, where
+/// letters that nobody sees do not count: some CLIs drop them first. A path (`/etc/hosts`) is none,
+/// and a word before it makes it text.
 ///
 /// # Errors
 /// The sentence that says so.
 pub fn no_command(message: &str, cli: &str) -> Result<(), String> {
-    let word = message.split_whitespace().next().unwrap_or_default();
-    let named = message.starts_with('/') && word.matches('/').count() == 1;
-    if named || message.starts_with('!') {
+    let begin = message.trim_start_matches(is_invisible);
+    let word = begin.split_whitespace().next().unwrap_or_default();
+    let named = begin.starts_with('/') && word.matches('/').count() == 1;
+    if named || begin.starts_with('!') {
         return Err(format!(
             "begins with a command of {cli}, which confirms no prompt: type it in the terminal, or \
              put a word before it to send it as text"
@@ -56,9 +59,16 @@ pub fn no_command(message: &str, cli: &str) -> Result<(), String> {
 pub fn trimmed(message: &str, cli: &str) -> Result<String, String> {
     let text = plain(message)?;
     let text = text.trim_start();
-    no_command(text, cli)?;
+    let begin = text.trim_start_matches(|it: char| it.is_whitespace() || is_invisible(it));
+    no_command(begin, cli)?;
     let space = if text.starts_with('/') { " " } else { "" };
     Ok(format!("{space}{}", closed(text)))
+}
+
+/// True when the message is one of `words`, once a CLI dropped what nobody sees.
+pub fn is_word(message: &str, words: &[&str]) -> bool {
+    let message: String = message.chars().filter(|it| !is_invisible(*it)).collect();
+    words.contains(&message.trim())
 }
 
 /// What Gemini CLI and its kin put between a prompt and the files that it names with `@`.
@@ -98,7 +108,7 @@ mod tests {
                 let refusal = prepared(cli, &format!("a{key}b")).unwrap_err();
                 assert!(refusal.contains("control character U+00"), "{refusal}");
             }
-            for blank in ["", " \r\n\t", "\u{feff}"] {
+            for blank in ["", " \r\n\t", "\u{feff}", " \u{200b}\u{ad}"] {
                 assert_eq!(prepared(cli, blank), Err("must not be blank".into()));
             }
             let longest = "x".repeat(super::MESSAGE_BYTES_MAX);
@@ -125,6 +135,15 @@ mod tests {
             ] {
                 assert_eq!(prepared(cli, text).as_deref(), Ok(text));
             }
+        }
+        for cli in ["claude-code", "codex", "gemini", "qwen", "opencode"] {
+            for hidden in ["\u{200b}/clear", "\u{feff}!ls", "\u{2060}\u{200b}/x"] {
+                assert!(prepared(cli, hidden).is_err(), "{cli}: {hidden:?}");
+            }
+        }
+        for cli in ["claude-code", "qwen"] {
+            assert!(prepared(cli, "ex\u{200b}it").is_err(), "{cli}");
+            assert_eq!(prepared(cli, "ex it").as_deref(), Ok("ex it"));
         }
         assert_eq!(prepared("demo", "/clear").as_deref(), Ok("/clear"));
     }

@@ -7,6 +7,7 @@ use super::{
     metrics::Metrics,
 };
 use crate::{
+    cli::hook_program,
     domain::RunId,
     runtime::{Request, Runtime},
 };
@@ -38,8 +39,15 @@ pub(super) async fn receive(
             Some(id.ok_or_else(|| ApiError::invalid("X-Abbado-Delivery", "must be a UUID"))?)
         }
     };
-    let payload = Value::Object(body.object);
-    runtime.ask(id, Request::Hook { payload, delivery }).await?;
+    // A list that cannot be read says nothing of who called, and the hook counts all the same.
+    let callers = request.headers().get(hook_program::CALLERS);
+    let callers = callers.and_then(|value| value.to_str().ok()?.parse().ok());
+    let hook = Request::Hook {
+        payload: Value::Object(body.object),
+        delivery,
+        callers: callers.unwrap_or_default(),
+    };
+    runtime.ask(id, hook).await?;
     metrics.hooks_received.increment();
     Ok(json(StatusCode::OK, "{}".to_owned()))
 }

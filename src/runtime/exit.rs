@@ -27,10 +27,11 @@ impl RunActor {
                 Job::Hook {
                     payload,
                     delivery,
+                    callers,
                     from,
                 } => {
                     let reader = &self.shared.reader;
-                    let hook = self.ledger.hook(payload, delivery, from, reader);
+                    let hook = self.ledger.hook(payload, delivery, callers, from, reader);
                     self.take_hook(hook, context);
                 }
                 Job::Spooled(path) => {
@@ -65,7 +66,12 @@ impl RunActor {
 
     fn take_hook(&mut self, hook: Option<(Hook, Along)>, context: &mut Context<Self>) {
         let Some((hook, along)) = hook else { return };
-        if reads_transcript(&hook.signal) {
+        let run = self.ledger.run.as_ref();
+        if run.is_some_and(|run| run.is_nested(&hook)) {
+            // What that CLI writes down is none of the run's.
+            let observed = Vec::new();
+            self.execute(Command::Hook { hook, observed }, along, context);
+        } else if reads_transcript(&hook.signal) {
             let path = hook.transcript_path.clone();
             self.read_transcript(path, context, move |observed, actor, context| {
                 actor.execute(Command::Hook { hook, observed }, along, context);

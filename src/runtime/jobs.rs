@@ -6,7 +6,7 @@ use super::{
     spool,
 };
 use crate::{
-    domain::run::{Command, command::Hook, event::Lacks},
+    domain::run::{Command, caller::Callers, command::Hook, event::Lacks},
     pty::ExitReport,
     store::Reader,
 };
@@ -74,6 +74,7 @@ pub(super) enum Job {
     Hook {
         payload: Value,
         delivery: Option<Uuid>,
+        callers: Callers,
         from: From,
     },
     /// A hook in the spool; read when its turn comes, so that a long line costs no memory.
@@ -124,9 +125,13 @@ impl Ledger {
 
     /// A spooled hook; nothing when the file is none or was recorded before.
     pub fn spooled(&mut self, path: PathBuf, reader: &Reader) -> Option<(Hook, Along)> {
-        let spool::Spooled { delivery, payload } = spool::read(&path);
+        let spool::Spooled {
+            delivery,
+            callers,
+            payload,
+        } = spool::read(&path);
         match payload {
-            Some(payload) => self.hook(payload, delivery, From::Spool(path), reader),
+            Some(payload) => self.hook(payload, delivery, callers, From::Spool(path), reader),
             None => {
                 self.spool_under_way.remove(&path);
                 spool::set_aside(&path);
@@ -140,11 +145,12 @@ impl Ledger {
         &mut self,
         payload: Value,
         delivery: Option<Uuid>,
+        callers: Callers,
         from: From,
         reader: &Reader,
     ) -> Option<(Hook, Along)> {
         let translated = self.adapter().map(|adapter| adapter.hook(payload));
-        let Some(Ok(hook)) = translated else {
+        let Some(Ok(mut hook)) = translated else {
             match from {
                 From::Caller(reply) => answer(Some(reply), Err(AskError::NoEventName)),
                 From::Spool(path) => {
@@ -154,6 +160,7 @@ impl Ledger {
             }
             return None;
         };
+        hook.callers = callers;
         let from = match delivery {
             None => from,
             Some(delivery) => self.delivered(delivery, from, reader)?,

@@ -176,11 +176,16 @@ impl Ledger {
                 self.tell(Some(reply), Err(AskError::UnknownRun), None);
                 Todo::Nothing
             }
-            Request::Hook { payload, delivery } => {
+            Request::Hook {
+                payload,
+                delivery,
+                callers,
+            } => {
                 self.take_spool(run_dir);
                 self.jobs.push_back(Job::Hook {
                     payload,
                     delivery,
+                    callers,
                     from: From::Caller(reply),
                 });
                 Todo::Work

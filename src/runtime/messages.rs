@@ -6,6 +6,7 @@ use crate::{
         MessageId, RunId,
         run::{
             Command, Rejection,
+            caller::Callers,
             command::{Checkpoint, NewRun},
             event::{Lacks, RequestKey, StopBy, WorktreeAt},
         },
@@ -118,6 +119,8 @@ pub enum Request {
         payload: Value,
         /// The hook program's id of the delivery.
         delivery: Option<Uuid>,
+        /// Who called it, when it says so.
+        callers: Callers,
     },
 }
 

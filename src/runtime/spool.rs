@@ -1,8 +1,9 @@
 //! Hook payloads that the hook program kept while the server was away.
 //!
-//! Each file is one delivery, named `<time>-<delivery uuid>.json`, so that their order and their
-//! identity survive. A file goes only after its events are durable.
+//! Each file is one delivery, named `<time>-<delivery uuid>[.<callers>].json`, so that their order,
+//! their identity and who called survive. A file goes only after its events are durable.
 
+use crate::domain::run::caller::Callers;
 use serde_json::Value;
 use std::{
     fs::{self, File},
@@ -79,6 +80,7 @@ impl Known {
 /// A kept delivery.
 pub(super) struct Spooled {
     pub delivery: Option<Uuid>,
+    pub callers: Callers,
     /// None for a file that is no JSON object: it is set aside.
     pub payload: Option<Value>,
 }
@@ -116,16 +118,22 @@ pub(super) fn is_empty(run_dir: &Path) -> bool {
 
 /// Reads one.
 pub(super) fn read(path: &Path) -> Spooled {
-    let delivery = path
+    let named = path
         .file_stem()
         .and_then(|stem| stem.to_str())
         .and_then(|stem| stem.split_once('-'))
-        .and_then(|(_, id)| Uuid::try_parse(id).ok());
+        .map(|(_, named)| named.split_once('.').unwrap_or((named, "")));
+    let delivery = named.and_then(|(id, _)| Uuid::try_parse(id).ok());
+    let callers = named.and_then(|(_, callers)| callers.parse().ok());
     let payload = fs::read(path)
         .ok()
         .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
         .filter(Value::is_object);
-    Spooled { delivery, payload }
+    Spooled {
+        delivery,
+        callers: callers.unwrap_or_default(),
+        payload,
+    }
 }
 
 /// Takes away a file whose events are durable.

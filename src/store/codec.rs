@@ -194,6 +194,7 @@ fn floor_char_boundary(text: &str, at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::run::caller::Callers;
     use crate::domain::run::event::{AgentMessage, HookReceived};
     use serde_json::json;
 
@@ -224,6 +225,8 @@ mod tests {
             payload,
             turn_id: None,
             ignored: false,
+            nested: false,
+            callers: Callers::default(),
         }
         .into();
         let (_, stored) = encode(event).unwrap();

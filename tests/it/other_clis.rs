@@ -267,6 +267,47 @@ fn a_paused_run_goes_on(cli: Cli) {
     stage.cancel();
 }
 
+/// A CLI of the same kind in a tool has its own session: the run goes on with the agent's next step.
+fn a_cli_in_a_tool_is_not_the_run(cli: Cli, program: &str, arguments: &str) {
+    let bin = crate::programs::program(program);
+    let inner = format!(
+        "{} {arguments} 'Nested #steps:[{{\"say\":\"an answer\"}}]' && sleep 7",
+        bin.display()
+    );
+    let steps = json!([
+        {"say": "I ask another one.", "call": cli.shell(&inner)},
+        {"call": cli.shell("echo x > done.txt")},
+        {"say": "Both are done."},
+    ]);
+    let task = format!("Ask #steps:{steps}");
+    let yolo = |fields: &mut Value| fields["provider_config"]["approval"] = json!("yolo");
+    let stage = Stage::begin_with(cli, "interactive", &task, yolo);
+    let view = stage.wait_turns(1, "stop");
+    let worktree = PathBuf::from(text(&view["repos"][0], "worktree"));
+    assert!(worktree.join("done.txt").exists());
+    let kept = stage.payloads("hook.received");
+    let nested: Vec<String> = kept
+        .iter()
+        .filter(|it| it["nested"] == true)
+        .map(|it| text(it, "hook_event_name"))
+        .collect();
+    assert!(
+        nested.iter().any(|name| name == "SessionStart"),
+        "{kept:#?}"
+    );
+    assert_eq!(stage.payloads("session.init").len(), 1);
+    assert_eq!(stage.payloads("user.message"), [Value::Null; 0]);
+    assert_eq!(stage.payloads("agent.tool_result").len(), 2);
+    stage.go_on(STEP);
+    stage.wait_turns(2, "stop");
+    stage.cancel();
+}
+
+#[test]
+fn a_gemini_in_a_tool_of_gemini_is_not_the_run() {
+    a_cli_in_a_tool_is_not_the_run(GEMINI, "gemini", "--skip-trust --approval-mode yolo -p");
+}
+
 fn cancelled_in_mid_turn(cli: Cli) {
     let stage = Stage::begin(cli, "interactive", &cli.long());
     stage.wait_tool();

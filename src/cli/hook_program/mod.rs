@@ -8,11 +8,13 @@
 //! spool. The delivery's id is the same on the wire and in the spool, so that one which was
 //! delivered but not answered is recorded once.
 
+mod callers;
 mod post;
 mod shrink;
 mod spool;
 
 use super::hook_files;
+use crate::domain::run::caller::Callers;
 use nix::sys::signal::{SigSet, Signal};
 use serde::Deserialize;
 use std::ffi::{OsStr, OsString};
@@ -23,6 +25,9 @@ use uuid::Uuid;
 
 /// Largest payload that the server takes.
 pub const PAYLOAD_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Header that names who called, the nearest first: `PID-START`, joined by dots.
+pub const CALLERS: &str = "X-Abbado-Callers";
 
 /// Largest payload that is read at all; of a larger one nothing can be kept.
 const INPUT_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -71,7 +76,8 @@ fn forward(input: &mut dyn Read, output: &mut dyn Write) -> io::Result<()> {
         ));
     };
     let payload = read(input)?;
-    let (answer, spooled) = deliver(&run_dir, &payload);
+    let callers = callers::above(&run_dir.join(hook_files::HOOK));
+    let (answer, spooled) = deliver(&run_dir, &payload, &callers);
     output.write_all(&answer)?;
     output.flush()?;
     spooled
@@ -104,17 +110,29 @@ fn read(input: &mut dyn Read) -> io::Result<Vec<u8>> {
 }
 
 /// Posts the payload, or spools it. Answers what the CLI is told, and what went wrong for good.
-pub(super) fn deliver(run_dir: &Path, payload: &[u8]) -> (Vec<u8>, io::Result<()>) {
+pub(super) fn deliver(
+    run_dir: &Path,
+    payload: &[u8],
+    callers: &Callers,
+) -> (Vec<u8>, io::Result<()>) {
     // Ordered by time: the log's index of deliveries grows at its end.
     let delivery = Uuid::now_v7();
-    match post(run_dir, payload, delivery) {
+    match post(run_dir, payload, delivery, callers) {
         Ok(answer) if answer.is_success() => (answer.body, Ok(())),
         Ok(answer) if answer.is_final() => (NOTHING.to_vec(), Ok(())),
-        Ok(_) | Err(_) => (NOTHING.to_vec(), spool::keep(run_dir, payload, delivery)),
+        Ok(_) | Err(_) => (
+            NOTHING.to_vec(),
+            spool::keep(run_dir, payload, delivery, callers),
+        ),
     }
 }
 
-fn post(run_dir: &Path, payload: &[u8], delivery: Uuid) -> io::Result<post::Answer> {
+fn post(
+    run_dir: &Path,
+    payload: &[u8],
+    delivery: Uuid,
+    callers: &Callers,
+) -> io::Result<post::Answer> {
     let token = hook_files::token(run_dir)?.ok_or(io::ErrorKind::NotFound)?;
     // `..` of the path itself: the run folder may be named by a relative path or a link.
     let data_dir = run_dir.join("../..");
@@ -126,6 +144,7 @@ fn post(run_dir: &Path, payload: &[u8], delivery: Uuid) -> io::Result<post::Answ
         run_id,
         token: &token,
         delivery,
+        callers,
         payload,
     };
     post::send(address(&data_dir)?, &request)

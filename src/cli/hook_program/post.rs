@@ -1,5 +1,7 @@
 //! One POST over a plain socket, all of it within a deadline.
 
+use super::CALLERS;
+use crate::domain::run::caller::Callers;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -19,6 +21,7 @@ pub(super) struct Request<'a> {
     pub(super) run_id: &'a str,
     pub(super) token: &'a str,
     pub(super) delivery: Uuid,
+    pub(super) callers: &'a Callers,
     pub(super) payload: &'a [u8],
 }
 
@@ -77,13 +80,14 @@ fn write(
         run_id,
         token,
         delivery,
+        callers,
         payload,
     } = request;
     // `localhost` is a name that the server's gate knows whatever address it is bound to.
     let head = format!(
         "POST /api/runs/{run_id}/hook HTTP/1.1\r\nHost: localhost:{}\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\
-         X-Abbado-Hook-Token: {token}\r\nX-Abbado-Delivery: {delivery}\r\n\r\n",
+         X-Abbado-Hook-Token: {token}\r\nX-Abbado-Delivery: {delivery}\r\n{CALLERS}: {callers}\r\n\r\n",
         address.port(),
         payload.len(),
     );

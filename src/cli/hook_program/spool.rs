@@ -4,6 +4,7 @@
 //! A file is written aside, synced and renamed: the server finds it whole or not at all. Leftovers
 //! begin with a dot and are no spool entries.
 
+use crate::domain::run::caller::Callers;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -14,11 +15,16 @@ use uuid::Uuid;
 /// Name of the spool in the run folder.
 pub(super) const SPOOL: &str = "spool";
 
-/// Writes the payload as `<nanoseconds since 1970, 20 digits>-<delivery>.json`.
+/// Writes the payload as `<nanoseconds since 1970, 20 digits>-<delivery>[.<callers>].json`.
 ///
 /// # Errors
 /// When the disk does not take it: then it is lost.
-pub(super) fn keep(run_dir: &Path, payload: &[u8], delivery: Uuid) -> io::Result<()> {
+pub(super) fn keep(
+    run_dir: &Path,
+    payload: &[u8],
+    delivery: Uuid,
+    callers: &Callers,
+) -> io::Result<()> {
     let folder = run_dir.join(SPOOL);
     match DirBuilder::new().mode(0o700).create(&folder) {
         Ok(()) => File::open(run_dir)?.sync_all()?,
@@ -44,7 +50,8 @@ pub(super) fn keep(run_dir: &Path, payload: &[u8], delivery: Uuid) -> io::Result
         std::fs::remove_file(&aside)?;
         return Err(error);
     }
-    let name = format!("{:020}-{delivery}.json", now.as_nanos());
+    let dot = if callers.is_empty() { "" } else { "." };
+    let name = format!("{:020}-{delivery}{dot}{callers}.json", now.as_nanos());
     std::fs::rename(&aside, folder.join(name))?;
     File::open(&folder)?.sync_all()
 }

@@ -76,7 +76,7 @@ impl Run {
     }
 
     fn deliver(&self, payload: &[u8]) -> String {
-        let (answer, spooled) = deliver(&self.dir, payload);
+        let (answer, spooled) = deliver(&self.dir, payload, &Callers::default());
         spooled.unwrap();
         String::from_utf8(answer).unwrap()
     }

@@ -137,8 +137,10 @@ impl Run {
             Event::ToolCall(_)
             | Event::ToolResult(_)
             | Event::SubagentStart(_)
-            | Event::SubagentStop(_)
-            | Event::HookReceived(_) => Word::Hook,
+            | Event::SubagentStop(_) => Word::Hook,
+            // Work of the agent all the same.
+            Event::HookReceived(hook) if hook.nested => Word::Cli,
+            Event::HookReceived(_) => Word::Hook,
             Event::RunStarted(started) if started.by == StartedBy::Prompt => Word::Hook,
             // A stream tells one too, but knows no file of its session.
             Event::SessionInit(init) if interactive || init.transcript_path.is_some() => Word::Hook,

@@ -2,6 +2,7 @@
 
 use super::{
     activity::{self, STARTING, THINKING, WRITING},
+    caller::Callers,
     command::Usage,
     event::{
         AgentMessage, BranchRenamed, CompletedBy, CostSource, DeliveredBy, Event, HookReceived,
@@ -9,7 +10,7 @@ use super::{
         RunCheckpointed, RunCompleted, RunFailed, RunPaused, RunResult, RunStarted, SessionInit,
         Stage, UserMessage,
     },
-    outbox::same_prompt,
+    prompt::same_prompt,
     state::{Changed, Process, Run, Session, Status},
 };
 use crate::domain::{AgentMode, RunId, Time};
@@ -163,6 +164,7 @@ impl Run {
         self.launch_wanted = false;
         if let Some(session) = &mut self.session {
             session.ended = false;
+            session.callers = Callers::default();
         }
         // What an earlier process did not say it will never say. The first launch, and one that
         // is tried again, still wait for what they were given.
@@ -273,6 +275,7 @@ impl Run {
             id: init.session_id.clone(),
             transcript_path: init.transcript_path.clone(),
             ended: false,
+            callers: init.callers.clone(),
         });
     }
 
@@ -343,6 +346,19 @@ impl Run {
     }
 
     fn heard(&mut self, hook: &HookReceived, at: Time) {
+        if hook.nested {
+            let session = hook.payload.get("session_id").and_then(Value::as_str);
+            // One that goes on with the run's own session is known by its process alone.
+            let session = session.filter(|id| Some(*id) != self.session_id());
+            return self.nested.heard(session, &hook.callers);
+        }
+        let told = hook.payload.get("session_id").and_then(Value::as_str);
+        if let Some(session) = &mut self.session
+            && !hook.callers.is_empty()
+            && told == Some(&session.id)
+        {
+            session.callers.clone_from(&hook.callers);
+        }
         match hook.hook_event_name.as_str() {
             "UserPromptSubmit" => {
                 let prompt = hook.payload.get("prompt").and_then(Value::as_str);

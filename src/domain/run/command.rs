@@ -1,6 +1,7 @@
 //! What a run can be asked or told. Commands of people may be refused; facts of the world are
 //! taken as they are.
 
+use super::caller::Callers;
 use super::event::{
     CheckpointAt, CostSource, Lacks, NeedsAttention, RunCreated, Stage, StopBy, SubagentStart,
     SubagentStop, ToolCall, ToolResult, WorktreeAt,
@@ -170,6 +171,8 @@ pub struct Hook {
     pub subagent: bool,
     /// What it means.
     pub signal: Signal,
+    /// The processes that called the hook program, when it named them.
+    pub callers: Callers,
     /// All of it.
     pub payload: Value,
 }
@@ -178,7 +181,10 @@ pub struct Hook {
 #[derive(Debug, Clone)]
 pub enum Signal {
     /// A session began.
-    SessionStarted,
+    SessionStarted {
+        /// The CLI goes on with another session than before (`/clear`, `/resume`).
+        switches: bool,
+    },
     /// A prompt was submitted.
     Prompt {
         /// Its text.

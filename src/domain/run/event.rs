@@ -14,6 +14,7 @@ pub use words::{
     WorktreeAt,
 };
 
+use super::caller::Callers;
 use crate::domain::{Agent, AgentId, MessageId, ProjectId, RunId, project::SetUp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -255,6 +256,9 @@ payloads! {
         model: Option<String>,
         /// Where the CLI writes the session down.
         transcript_path: Option<PathBuf>,
+        /// The processes that called the hook program: the CLI, then its parents.
+        #[serde(default, skip_serializing_if = "Callers::is_empty")]
+        callers: Callers,
     }
     /// Text as it streams; neighbours within 50 ms are one event.
     AgentToken {
@@ -478,5 +482,12 @@ payloads! {
         /// True for a lifecycle fact that changed nothing.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         ignored: bool,
+        /// True for a hook of another CLI than the run's, which the agent started: it changes
+        /// nothing.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        nested: bool,
+        /// The processes that called the hook program, of a nested CLI and where a session began.
+        #[serde(default, skip_serializing_if = "Callers::is_empty")]
+        callers: Callers,
     }
 }

@@ -4,6 +4,7 @@
 //! for its end, and only when it does not belong to a turn that is already over.
 
 use super::{
+    caller::Callers,
     command::{Hook, Observation, Signal},
     event::{
         AgentMessage, AgentToken, CompletedBy, DeliveredBy, Event, HookReceived, MessageBy,
@@ -16,6 +17,9 @@ use super::{
 
 /// Events of a hook, with what the transcript said up to it.
 pub(super) fn heard(run: &Run, hook: Hook, observed: &[Observation]) -> Vec<Event> {
+    if run.is_nested(&hook) {
+        return vec![of_nested(hook)];
+    }
     let mut events: Vec<Event> = session(run, &hook).into_iter().collect();
     let began = !events.is_empty();
     // A prompt in another session is one to an open session.
@@ -38,6 +42,19 @@ pub(super) fn heard(run: &Run, hook: Hook, observed: &[Observation]) -> Vec<Even
         None => events.extend(meaning(run, hook, began)),
     }
     events
+}
+
+/// A hook of a CLI that the agent started is kept as it came.
+fn of_nested(hook: Hook) -> Event {
+    HookReceived {
+        hook_event_name: hook.name,
+        payload: hook.payload,
+        turn_id: None,
+        ignored: true,
+        nested: true,
+        callers: hook.callers,
+    }
+    .into()
 }
 
 /// Events of a transcript or stream that spoke by itself.
@@ -116,6 +133,7 @@ fn record(run: &Run, observed: &[Observation], events: &mut Vec<Event>) {
                         cli_version: cli_version.clone(),
                         model: model.clone(),
                         transcript_path: None,
+                        callers: Callers::default(),
                     };
                     events.push(init.into());
                 }
@@ -156,7 +174,7 @@ const fn is_named_message(event: &Event) -> bool {
 fn session(run: &Run, hook: &Hook) -> Option<Event> {
     let id = hook.session_id.as_ref()?;
     let news = if run.sessions_seen.contains(id) {
-        let starts = matches!(hook.signal, Signal::SessionStarted);
+        let starts = matches!(hook.signal, Signal::SessionStarted { .. });
         starts && run.facts_move() && run.session_id() != Some(id)
     } else {
         run.session.is_none() || (run.has_process() && !run.launch_wanted)
@@ -166,6 +184,7 @@ fn session(run: &Run, hook: &Hook) -> Option<Event> {
         cli_version: None,
         model: hook.model.clone(),
         transcript_path: hook.transcript_path.clone(),
+        callers: hook.callers.clone(),
     };
     news.then(|| init.into())
 }
@@ -177,9 +196,11 @@ fn meaning(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
         name,
         turn_id,
         signal,
+        callers,
         payload,
         ..
     } = hook;
+    let began_session = matches!(signal, Signal::SessionStarted { .. });
     let works = matches!(run.status, Status::Queued | Status::Running);
     let over = matches!(run.status, Status::Completed | Status::Cancelled);
     let prompt_turn = turn_id
@@ -192,13 +213,19 @@ fn meaning(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
                 payload,
                 turn_id: prompt_turn,
                 ignored,
+                nested: false,
+                callers: if began_session {
+                    callers
+                } else {
+                    Callers::default()
+                },
             }
             .into(),
         ]
     };
     match signal {
-        Signal::SessionStarted if began => Vec::new(),
-        Signal::SessionStarted => kept(false),
+        Signal::SessionStarted { .. } if began => Vec::new(),
+        Signal::SessionStarted { .. } => kept(false),
         Signal::Prompt { text, machine } => prompt(run, &text, machine, turn_id, moves, kept),
         Signal::ToolCall(call) => with_work(run, call.into(), turn_id, moves),
         Signal::ToolResult(result) => with_work(run, result.into(), turn_id, moves),
@@ -262,7 +289,7 @@ fn prompt(
     kept: impl FnOnce(bool) -> Vec<Event>,
 ) -> Vec<Event> {
     if let Some(typing) = run.outbox.confirmed_by(text).filter(|_| !machine) {
-        return confirmed(run, typing, turn_id, moves);
+        return confirmed(run, typing, text, turn_id, moves);
     }
     let expected = run.expects_prompt(text).filter(|_| !machine);
     let starts = moves && rests(run);
@@ -304,10 +331,18 @@ fn prompt(
     events
 }
 
-/// The prompt is the message that we typed: only now it is said to be delivered.
-fn confirmed(run: &Run, typing: &Typing, turn_id: Option<String>, moves: bool) -> Vec<Event> {
+/// The prompt is the message that we typed: only now it is said to be delivered, and as the CLI took
+/// it.
+fn confirmed(
+    run: &Run,
+    typing: &Typing,
+    taken: &str,
+    turn_id: Option<String>,
+    moves: bool,
+) -> Vec<Event> {
+    let whole = typing.text.trim() == taken.trim();
     let message = UserMessage {
-        text: typing.text.clone(),
+        text: if whole { &typing.text } else { taken }.to_owned(),
         by: MessageBy::Api,
         delivered_by: Some(DeliveredBy::Typed),
         turn_id: turn_id.clone(),

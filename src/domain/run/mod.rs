@@ -4,6 +4,7 @@
 //! folds them, [`effect::after`] says what is wanted of the world once they are stored.
 
 pub mod activity;
+pub mod caller;
 pub mod command;
 pub mod decide;
 pub mod effect;
@@ -11,6 +12,7 @@ pub mod event;
 mod hooks;
 pub mod notice;
 pub mod outbox;
+pub mod prompt;
 pub mod rejection;
 pub mod state;
 pub mod tasks;

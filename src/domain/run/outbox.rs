@@ -8,6 +8,7 @@ use super::{
         DeliveredBy, Event, MessageBy, MessageNotTaken, MessageQueued, MessageTyping,
         MessageUnqueued, QueueReordered, RequestKey, RunStarted, StartedBy, UserMessage,
     },
+    prompt::same_prompt,
     rejection::Rejection,
     state::{Process, Run, Status},
 };
@@ -51,14 +52,6 @@ pub struct Outbox {
     pub typing: Option<Typing>,
     /// The agent finished its turn, and nothing happened since.
     pub turn_over: bool,
-}
-
-/// True when a CLI's prompt is the text that it was given: CLIs trim what they take, each what its
-/// language calls white space.
-#[must_use]
-pub fn same_prompt(given: &str, taken: &str) -> bool {
-    let edge = |letter: char| letter.is_whitespace() || letter == '\u{feff}';
-    given.trim_matches(edge) == taken.trim_matches(edge)
 }
 
 impl Outbox {

@@ -2,6 +2,7 @@
 
 use super::{
     activity::{PREPARING, Quiet},
+    caller::{Callers, Nested},
     command::Usage,
     event::{CheckpointAt, ExitedBy, RunCreated, StopBy, WorktreeAt},
     outbox::Outbox,
@@ -139,6 +140,8 @@ pub struct Session {
     pub transcript_path: Option<PathBuf>,
     /// It ended (in this process).
     pub ended: bool,
+    /// The processes that told of it in this launch: the CLI, then its parents.
+    pub callers: Callers,
 }
 
 /// A run, as its events say.
@@ -184,6 +187,8 @@ pub struct Run {
     pub session: Option<Session>,
     /// All session ids seen, so that a late hook of an old one starts no new one.
     pub sessions_seen: Vec<String>,
+    /// CLIs that the agent started.
+    pub nested: Nested,
     /// How far the transcripts of earlier sessions were read, for a CLI that goes back to one.
     pub transcripts_left: Vec<(String, u64)>,
     /// Model that answered last.
@@ -250,6 +255,7 @@ impl Run {
             stop: None,
             session: None,
             sessions_seen: Vec::new(),
+            nested: Nested::default(),
             transcripts_left: Vec::new(),
             model: created.agent.model.clone(),
             usage: Usage::default(),
@@ -275,6 +281,15 @@ impl Run {
     #[must_use]
     pub const fn has_process(&self) -> bool {
         matches!(self.process, Process::Launching | Process::Alive { .. })
+    }
+
+    /// The id of the CLI's process, while it lives.
+    #[must_use]
+    pub const fn pid(&self) -> Option<u32> {
+        match self.process {
+            Process::Alive { pid } => Some(pid),
+            Process::None | Process::Launching | Process::Exited { .. } => None,
+        }
     }
 
     /// True while a process is alive or about to be.

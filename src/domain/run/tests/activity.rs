@@ -414,7 +414,11 @@ fn the_first_hook_takes_the_call_back() {
     let live = live.after([Command::Observed(vec![said])]);
     assert!(live.run.quiet.is_some() && live.run.attention.is_some());
     for first in [
-        hook("SessionStart", None, Signal::SessionStarted),
+        hook(
+            "SessionStart",
+            None,
+            Signal::SessionStarted { switches: false },
+        ),
         prompt(TASK, Some("t1")),
         tool_call(None),
         attention(),

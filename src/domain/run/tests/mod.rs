@@ -3,6 +3,7 @@
 
 mod activity;
 mod golden;
+mod nested;
 mod notices;
 mod outbox;
 mod properties;

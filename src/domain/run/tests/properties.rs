@@ -62,7 +62,7 @@ fn signals() -> impl Strategy<Value = Signal> {
     let input = json!({"subject": "a", "taskId": "1", "status": "completed", "price": 0.1});
     let response = json!({"task": {"id": "1"}});
     prop_oneof![
-        Just(Signal::SessionStarted),
+        any::<bool>().prop_map(|switches| Signal::SessionStarted { switches }),
         (select(texts.to_vec()), any::<bool>()).prop_map(|(text, machine)| Signal::Prompt {
             text: text.into(),
             machine

@@ -360,7 +360,15 @@ fn continue_is_refused_while_it_works_and_without_a_session() {
 
 #[test]
 fn a_session_is_recorded_once_and_followed_when_it_changes() {
-    let start = |id| hook_of(id, "SessionStart", None, Signal::SessionStarted, &[]);
+    let start = |id| {
+        hook_of(
+            id,
+            "SessionStart",
+            None,
+            Signal::SessionStarted { switches: false },
+            &[],
+        )
+    };
     let live = given([launching(1)]).when(start(S1)).then([session(S1)]);
     let live = live.when(start(S1)).then([kept("SessionStart", false)]);
     let live = live.after([prompt(TASK, Some("t1")), turn_ended(Some("t1"))]);
@@ -403,7 +411,13 @@ fn each_transcript_is_read_on_from_where_it_was_left() {
 
 #[test]
 fn the_session_is_learned_also_from_a_cli_that_is_being_ended_or_has_gone() {
-    let start = || hook("SessionStart", None, Signal::SessionStarted);
+    let start = || {
+        hook(
+            "SessionStart",
+            None,
+            Signal::SessionStarted { switches: false },
+        )
+    };
     given([launching(1), stop_requested(StopBy::Cancel)])
         .when(start())
         .then([session(S1)])
@@ -421,7 +435,7 @@ fn the_session_is_learned_also_from_a_cli_that_is_being_ended_or_has_gone() {
             S2,
             "SessionStart",
             None,
-            Signal::SessionStarted,
+            Signal::SessionStarted { switches: false },
             &[],
         ))
         .then([kept("SessionStart", false)]);

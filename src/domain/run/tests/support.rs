@@ -5,6 +5,7 @@ use crate::domain::{
     project::SetUp,
     run::{
         Command, Effect, Event, Rejection, Run, Status,
+        caller::Callers,
         command::{Exit, Hook, Observation, Signal, Usage},
         decide::decide,
         effect,
@@ -200,6 +201,7 @@ pub fn session(id: &str) -> Event {
         cli_version: None,
         model: None,
         transcript_path: None,
+        callers: Callers::default(),
     }
     .into()
 }
@@ -292,6 +294,8 @@ pub fn kept(name: &str, ignored: bool) -> Event {
         payload: json!({}),
         turn_id: None,
         ignored,
+        nested: false,
+        callers: Callers::default(),
     }
     .into()
 }
@@ -444,6 +448,7 @@ pub fn hook_of(
     };
     Command::Hook {
         hook: Hook {
+            callers: Callers::default(),
             name: name.into(),
             session_id: Some(session.into()),
             turn_id: turn.map(str::to_owned),

@@ -60,8 +60,8 @@ rows! {
     "exit-0": Command::Exited(Exit { code: Some(0), .. }) => gone(NOW, 0),
     "exit-1": Command::Exited(Exit { code: Some(_), .. }) => gone(NOW, 1),
     "killed": Command::Exited(_) => killed(NOW),
-    "SessionStart": signal!(Signal::SessionStarted) =>
-        hook("SessionStart", None, Signal::SessionStarted),
+    "SessionStart": signal!(Signal::SessionStarted { .. }) =>
+        hook("SessionStart", None, Signal::SessionStarted { switches: false }),
     "prompt": signal!(Signal::Prompt { machine: false, .. }) => prompt("and now?", Some("t9")),
     "machine-prompt": signal!(Signal::Prompt { .. }) => machine_prompt(Some("t9")),
     "tool-call": signal!(Signal::ToolCall(_)) => tool_call(Some("t9")),

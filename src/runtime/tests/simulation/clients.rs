@@ -2,7 +2,7 @@
 
 use super::{checks::Log, server::Server, world::World};
 use crate::{
-    domain::RunId,
+    domain::{RunId, run::caller::Callers},
     runtime::Reply,
     runtime::messages::{Answer, Ask, AskError, Idempotency, QueueChange, Request},
 };
@@ -110,7 +110,13 @@ impl Clients {
     pub fn hook(&mut self, server: &mut Server, run_id: RunId, delivery: Uuid, payload: Value) {
         let promise = Promise::Hook(delivery, payload.clone());
         let delivery = Some(delivery);
-        self.ask(server, run_id, Request::Hook { payload, delivery }, promise);
+        let callers = Callers::default();
+        let request = Request::Hook {
+            payload,
+            delivery,
+            callers,
+        };
+        self.ask(server, run_id, request, promise);
     }
 
     /// Takes the answers that are there; true when there were any.

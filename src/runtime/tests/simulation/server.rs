@@ -360,8 +360,9 @@ impl Server {
                 Job::Hook {
                     payload,
                     delivery,
+                    callers,
                     from,
-                } => actor.ledger.hook(payload, delivery, from, &self.reader),
+                } => (actor.ledger).hook(payload, delivery, callers, from, &self.reader),
                 Job::Spooled(path) => actor.ledger.spooled(path, &self.reader),
                 Job::Look | Job::Silence(_) => {
                     actor.ledger.working = true;

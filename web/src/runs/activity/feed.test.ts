@@ -158,6 +158,17 @@ test("what a subagent does is in its block", () => {
   });
 });
 
+test("a hook of a CLI that the agent started is told as one", () => {
+  const payload = { prompt: "Sum up" };
+  const told = rows(
+    log([
+      "hook.received",
+      { hook_event_name: "BeforeAgent", payload, ignored: true, nested: true },
+    ]),
+  );
+  expect(told.map((row) => row.essence)).toEqual(["Hook BeforeAgent of a nested CLI: Sum up"]);
+});
+
 test("calls that nobody answered are not shown as at work for ever", () => {
   const told = rows(log(call("t1", "Bash", { command: "sleep" }), ["run.cancelled"]));
   expect(told.map(short)).toEqual(["1-1 tool none sleep", "2-2 end ok Cancelled · 1 tool"]);

@@ -110,7 +110,11 @@ export function sentence(type: string, payload: Json): string | undefined {
       case "run.deleted":
         return "Deleted";
       case "hook.received":
-        return hook(text("hook_event_name"), payload["payload"]);
+        return hook(
+          payload["nested"] === true ? "of a nested CLI" : "",
+          text("hook_event_name"),
+          payload["payload"],
+        );
       default:
         return undefined;
     }
@@ -119,13 +123,14 @@ export function sentence(type: string, payload: Json): string | undefined {
   return said === undefined ? undefined : oneLine(said);
 }
 
-function hook(name: string, payload: unknown): string {
+function hook(whose: string, name: string, payload: unknown): string {
   const at = isObject(payload) ? payload : {};
+  const named = ["Hook", name, whose].filter((word) => word !== "").join(" ");
   for (const key of ["message", "prompt", "last_assistant_message", "trigger", "error"]) {
     const value = str(at[key]);
-    if (value !== undefined && value !== "") return `Hook ${name}: ${value}`;
+    if (value !== undefined && value !== "") return `${named}: ${value}`;
   }
-  return `Hook ${name}`;
+  return named;
 }
 
 /** What a string that was cut in the log lost, by the key beside it. */

@@ -78,7 +78,7 @@ impl FolderLock {
     }
 }
 
-/// Runs the server until SIGTERM, SIGINT or `until`. `listening` is told the address.
+/// Runs the server until SIGTERM, SIGINT, SIGHUP or `until`. `listening` is told the address.
 ///
 /// # Errors
 /// One sentence for the person who started it.
@@ -103,7 +103,7 @@ pub async fn serve(
         .base_url
         .set(format!("http://{reachable}"))
         .ok();
-    write_server_file(&config, reachable)?;
+    write_server_file(&config, reachable, socket_number(&listener))?;
     let live = runtime.recover().await.map_err(|error| error.to_string())?;
     log::info!(live; "abbado {} listens on {address}; {live} runs are looked after.", env!("CARGO_PKG_VERSION"));
     let server = http::server(runtime.clone(), gate, listener)?;
@@ -111,10 +111,12 @@ pub async fn serve(
     actix::spawn(server);
     // Before anybody knows that we are here: a signal that comes at once is heard, too.
     let (mut terminate, mut interrupt) = signals()?;
+    let mut hangup = hangup()?;
     listening(address);
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        () = hung_up(&mut hangup) => {}
         () = until => {}
     }
     log::info!("The server shuts down; runs live on in their holders.");
@@ -163,11 +165,31 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     address
 }
 
+/// The number of a socket, by which the kernel tells it from all others.
+#[cfg(target_os = "linux")]
+fn socket_number(listener: &std::net::TcpListener) -> Option<u64> {
+    let status = nix::sys::stat::fstat(std::os::fd::AsFd::as_fd(listener));
+    status.ok().map(|status| status.st_ino)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn socket_number(_: &std::net::TcpListener) -> Option<u64> {
+    None
+}
+
 /// Hook programs of CLIs older than this server learn its address here.
-fn write_server_file(config: &Config, address: SocketAddr) -> Result<(), String> {
+fn write_server_file(
+    config: &Config,
+    address: SocketAddr,
+    socket: Option<u64>,
+) -> Result<(), String> {
     let path = config.server_file();
     let fresh = path.with_extension("json.new");
-    let text = serde_json::json!({"addr": address.to_string(), "pid": std::process::id()});
+    let text = serde_json::json!({
+        "addr": address.to_string(),
+        "pid": std::process::id(),
+        "socket": socket,
+    });
     let written = File::options()
         .create(true)
         .truncate(true)
@@ -194,4 +216,32 @@ fn signals() -> Result<(Signal, Signal), String> {
     let terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     Ok((terminate, interrupt))
+}
+
+/// SIGHUP, which the end of a terminal or of a login sends; nothing where it was to be ignored, as
+/// `nohup` says.
+fn hangup() -> Result<Option<Signal>, String> {
+    if ignores(nix::sys::signal::Signal::SIGHUP) {
+        return Ok(None);
+    }
+    let hangup = signal(SignalKind::hangup());
+    hangup
+        .map(Some)
+        .map_err(|error| format!("signals cannot be waited for: {error}"))
+}
+
+async fn hung_up(hangup: &mut Option<Signal>) {
+    match hangup {
+        Some(hangup) => drop(hangup.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether this process was started with a signal ignored; false where the system does not tell.
+fn ignores(signal: nix::sys::signal::Signal) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status
+        .lines()
+        .find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal as i32 - 1) & 1 == 1)
 }

@@ -22,5 +22,6 @@ pub mod git;
 pub mod http;
 pub mod pty;
 pub mod runtime;
+pub mod sockets;
 pub mod store;
 pub mod tls;

@@ -17,7 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("git", &["domain", "detached"]),
     ("forge", &["domain", "tls"]),
     ("discord", &["domain", "tls"]),
-    ("cli", &["domain"]),
+    ("cli", &["domain", "sockets"]),
     (
         "runtime",
         &[
@@ -28,6 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "http",
         &[
             "domain", "store", "runtime", "git", "forge", "discord", "pty", "cli", "config",
+            "sockets",
         ],
     ),
 ];

@@ -30,12 +30,7 @@ pub const TOKEN_CHARS: usize = 64;
 /// When a file cannot be written or the system has no random bytes.
 pub fn ensure(run_dir: &Path, abbado: &Path) -> Result<(), CliError> {
     let failed = |name: &'static str| move |source: io::Error| CliError::File { name, source };
-    if token(run_dir).map_err(failed(TOKEN))?.is_none() {
-        let mut bytes = [0_u8; TOKEN_CHARS / 2];
-        getrandom::fill(&mut bytes).map_err(CliError::Random)?;
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        write_private(run_dir, TOKEN, hex.as_bytes()).map_err(failed(TOKEN))?;
-    }
+    ensure_secret(run_dir, TOKEN).map_err(failed(TOKEN))?;
     point(run_dir, abbado).map_err(failed(HOOK))
 }
 
@@ -44,7 +39,29 @@ pub fn ensure(run_dir: &Path, abbado: &Path) -> Result<(), CliError> {
 /// # Errors
 /// When the file is there but cannot be read.
 pub fn token(run_dir: &Path) -> io::Result<Option<String>> {
-    match fs::read_to_string(run_dir.join(TOKEN)) {
+    secret(run_dir, TOKEN)
+}
+
+/// A secret of a folder, made when there is none.
+pub(super) fn ensure_secret(folder: &Path, name: &str) -> io::Result<String> {
+    if let Some(secret) = secret(folder, name)? {
+        return Ok(secret);
+    }
+    let secret = random_hex()?;
+    write_private(folder, name, secret.as_bytes())?;
+    Ok(secret)
+}
+
+/// 256 random bits in hexadecimal digits.
+pub(super) fn random_hex() -> io::Result<String> {
+    let mut bytes = [0_u8; TOKEN_CHARS / 2];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// A secret of a folder; none when it was never made, or half made.
+pub(super) fn secret(folder: &Path, name: &str) -> io::Result<Option<String>> {
+    match fs::read_to_string(folder.join(name)) {
         Ok(text) => {
             let whole = text.len() == TOKEN_CHARS && text.bytes().all(|b| b.is_ascii_hexdigit());
             Ok(whole.then_some(text))

@@ -2,7 +2,7 @@
 //!
 //! The rules, in this order (rule 1, the bind, is [`GateConfig::new`]):
 //! 2. Host, 3. Origin and Sec-Fetch-Site, 4. the peer's user or the token, 5. the type of a body,
-//! 6. the hook secret (which takes the place of 4), 7. headers of every answer.
+//! 6. the hook secret (which takes the place of the token in 4), 7. headers of every answer.
 //!
 //! Holds: no handler sees a request that a rule refuses; nothing is read from the body here; no
 //! CORS header is ever sent, so a preflight never succeeds.
@@ -123,7 +123,12 @@ impl Gate {
             QueryToken::Absent
         };
         let sets_cookie = !matches!(token_in_query, QueryToken::Absent);
-        if class != RouteClass::Hook || !self.check_hook(request)? {
+        if class == RouteClass::Hook && self.check_hook(request)? {
+            // The secret stands for the token; without one, the user counts all the same.
+            if self.0.config.token.is_none() {
+                check_peer(request)?;
+            }
+        } else {
             self.check_caller(request, token_in_query)?;
         }
         let writes = matches!(
@@ -205,21 +210,11 @@ impl Gate {
 
     /// Rule 4: the token where there is one, else the peer's user.
     fn check_caller(&self, request: &ServiceRequest, query: QueryToken) -> Result<(), Refusal> {
-        let peer = request.conn_data::<Peer>();
         let (Some(token), Some(cookie)) = (&self.0.config.token, &self.0.cookie) else {
-            return match peer.map(Peer::verdict) {
-                Some(Verdict::SameUser) => Ok(()),
-                Some(Verdict::OtherUser | Verdict::Unknown) | None => {
-                    let text = "Only programs of the user who runs this server may call it; set \
-                                ABBADO_TOKEN to let others in.";
-                    Err((
-                        Rule::Peer,
-                        ApiError::forbidden(text).with_code("peer_not_allowed"),
-                    ))
-                }
-            };
+            return check_peer(request);
         };
         // Without connection data (which `on_connect` gives) all guesses count as one address's.
+        let peer = request.conn_data::<Peer>();
         let address = peer.map_or([0, 0, 0, 0].into(), Peer::address);
         if let Some(seconds) = self.0.guesses.wait_s(address, Instant::now()) {
             let text = "Too many wrong tokens came from this address; wait a minute.";
@@ -347,6 +342,21 @@ fn follows_link(request: &ServiceRequest, class: RouteClass) -> bool {
     let is_get = *request.method() == Method::GET;
     let has_token = !matches!(query_token(request), QueryToken::Absent);
     class.is_page() && navigates && is_get && !has_token
+}
+
+/// Rule 4 without a token.
+fn check_peer(request: &ServiceRequest) -> Result<(), Refusal> {
+    match request.conn_data::<Peer>().map(Peer::verdict) {
+        Some(Verdict::SameUser) => Ok(()),
+        Some(Verdict::OtherUser | Verdict::Unknown) | None => {
+            let text = "Only programs of the user who runs this server may call it; set \
+                        ABBADO_TOKEN to let others in.";
+            Err((
+                Rule::Peer,
+                ApiError::forbidden(text).with_code("peer_not_allowed"),
+            ))
+        }
+    }
 }
 
 /// The target may repeat the authority (absolute form); it must then be the Host's.

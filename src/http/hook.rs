@@ -1,9 +1,9 @@
 //! The way in for CLI hooks.
 
 use super::{
-    answer::{id, json},
+    answer::{id, json, ok},
     error::ApiError,
-    extract::RawJson,
+    extract::{Query, RawJson},
     metrics::Metrics,
 };
 use crate::{
@@ -12,9 +12,44 @@ use crate::{
     runtime::{Request, Runtime},
 };
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json as object};
 use std::sync::Arc;
 use uuid::Uuid;
+
+/// Key of the data folder.
+pub(super) struct ServerKey(pub(super) String);
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ProofQuery {
+    /// 64 hexadecimal digits that were never asked for before.
+    #[param(pattern = "^[0-9a-f]{64}$")]
+    nonce: String,
+}
+
+/// GET proof: shows a client that has read `server.key` in the data folder that this server has,
+/// too. The proof is the HMAC-SHA256, under the text of that file, of the nonce, a space, and the
+/// address in `server.json`.
+#[utoipa::path(get, path = "/api/proof", tag = "hooks", params(ProofQuery),
+    responses((status = 200, body = super::schema::ProofView), (status = 400)))]
+pub(super) async fn prove(
+    runtime: web::Data<Runtime>,
+    key: web::Data<ServerKey>,
+    query: Query<ProofQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let nonce = &query.0.nonce;
+    if nonce.len() != 64 || !nonce.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(ApiError::invalid("nonce", "must be 64 hexadecimal digits"));
+    }
+    let address = runtime.shared.base_url.get().and_then(|url| {
+        let address = url.strip_prefix("http://")?;
+        address.parse().ok()
+    });
+    let address = address.ok_or_else(|| ApiError::unavailable("The server is starting.", 1))?;
+    let proof = hook_program::proof(&key.0, nonce, address);
+    ok(&object!({ "proof": proof }))
+}
 
 /// POST runs/{id}/hook: answered after the event is durable.
 #[utoipa::path(post, path = "/api/runs/{id}/hook", tag = "hooks", request_body = Object,

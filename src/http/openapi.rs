@@ -69,6 +69,7 @@ use utoipa::{
         events::of_all,
         events::head,
         hook::receive,
+        hook::prove,
         settings::get_models,
         settings::put_models,
         settings::get_notifications,

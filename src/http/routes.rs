@@ -100,6 +100,7 @@ pub const ROUTES: &[Route] = &[
     route(Method::POST, "/api/runs/{id}/hook", Hook),
     // Others
     route(Method::GET, "/api/health", Open),
+    route(Method::GET, "/api/proof", Open),
     get("/api/openapi.json"),
     get("/api/version"),
     get("/api/metrics"),

@@ -364,6 +364,11 @@ pub(super) struct HeadView {
 }
 
 #[derive(ToSchema)]
+pub(super) struct ProofView {
+    proof: String,
+}
+
+#[derive(ToSchema)]
 pub(super) struct EventView {
     /// Place in the whole log.
     id: i64,

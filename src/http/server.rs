@@ -12,6 +12,7 @@ use super::{
     terminal, ui, work,
 };
 use crate::{
+    cli::hook_program,
     config::Config,
     forge::{ForgeConfig, Forges},
     runtime::{Runtime, clock},
@@ -56,6 +57,10 @@ pub fn server(
     listener: TcpListener,
 ) -> Result<Server, String> {
     gate.bound = listener.local_addr().map_err(|error| error.to_string())?;
+    let data_dir = &runtime.shared.config.data_dir;
+    let key = hook_program::key(data_dir)
+        .map_err(|error| format!("the key of {} is unusable: {error}", data_dir.display()))?;
+    let key = web::Data::new(hook::ServerKey(key));
     let metrics = Arc::new(Metrics::default());
     let secrets = RunFolderSecrets {
         data_dir: runtime.shared.config.data_dir.clone(),
@@ -79,6 +84,7 @@ pub fn server(
             .app_data(web::Data::clone(&home))
             .app_data(web::Data::clone(&metrics))
             .app_data(web::Data::clone(&installed))
+            .app_data(web::Data::clone(&key))
             .app_data(web::Data::clone(&forges))
             .configure(error::install)
             .configure(routes)
@@ -93,6 +99,7 @@ pub fn routes(app: &mut web::ServiceConfig) {
     // Routes are looked through in this order, and nothing is asked for as often as this one.
     app.route("/api/runs/{id}/hook", web::post().to(hook::receive))
         .route("/api/health", web::get().to(side::health))
+        .route("/api/proof", web::get().to(hook::prove))
         .route("/api/version", web::get().to(side::version))
         .route("/api/metrics", web::get().to(side::metrics))
         .route("/api/fs/dirs", web::get().to(side::dirs))

@@ -1,9 +1,9 @@
 //! Promises of the API that hold across requests: changes at the same time, places in lists and
 //! streams, old versions of HTTP.
 
-use crate::support::{Server, Sse, World, raw, text};
+use crate::support::{Server, Sse, World, pause, raw, text};
 use serde_json::{Value, json};
-use std::sync::Barrier;
+use std::{process::Command, sync::Barrier};
 
 const ROUNDS: usize = 20;
 
@@ -162,4 +162,24 @@ fn a_range_behind_the_output_is_told_where_it_ends() {
         said.contains(&format!("content-range: bytes */{size}\r\n")),
         "{said}"
     );
+}
+
+#[test]
+fn a_hangup_ends_the_server_in_order_unless_it_is_to_be_ignored() {
+    use nix::sys::signal::Signal::SIGHUP;
+    let world = World::new();
+    let mut server = world.serve();
+    let address_file = world.data().join("server.json");
+    assert!(address_file.exists());
+    server.signal(SIGHUP);
+    while !server.gone() {
+        pause();
+    }
+    assert!(!address_file.exists(), "it was put down in order");
+    let mut ignoring = Command::new("nohup");
+    ignoring.arg(env!("CARGO_BIN_EXE_abbado"));
+    let server = world.serve_by(ignoring, "127.0.0.1:0", &[]);
+    server.signal(SIGHUP);
+    server.get("health").expect(200);
+    assert_eq!(server.terminate(), Some(0));
 }

@@ -6,21 +6,24 @@
 //!
 //! Holds: a payload is delivered, or refused by the server for good (400, 403, 404), or in the
 //! spool. The delivery's id is the same on the wire and in the spool, so that one which was
-//! delivered but not answered is recorded once.
+//! delivered but not answered is recorded once. Nobody but the server of the data folder is sent
+//! anything of it ([`server`]).
 
 mod callers;
 mod post;
+mod server;
 mod shrink;
 mod spool;
 
 use super::hook_files;
 use crate::domain::run::caller::Callers;
 use nix::sys::signal::{SigSet, Signal};
-use serde::Deserialize;
+use server::Server;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+
+pub use server::{key, proof};
 use uuid::Uuid;
 
 /// Largest payload that the server takes.
@@ -34,9 +37,6 @@ const INPUT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// What a CLI hears when there is nothing to say.
 const NOTHING: &[u8] = b"{}";
-
-/// File in the data folder that tells where the server listens.
-const SERVER: &str = "server.json";
 
 /// True when the program was started by the name of the hook link.
 #[must_use]
@@ -140,6 +140,7 @@ fn post(
         .file_name()
         .and_then(OsStr::to_str)
         .ok_or(io::ErrorKind::InvalidInput)?;
+    let server = Server::of(&data_dir)?;
     let request = post::Request {
         run_id,
         token: &token,
@@ -147,23 +148,7 @@ fn post(
         callers,
         payload,
     };
-    post::send(address(&data_dir)?, &request)
-}
-
-#[derive(Deserialize)]
-struct Server {
-    addr: SocketAddr,
-}
-
-/// Where the server listens. One that listens everywhere is asked on loopback.
-fn address(data_dir: &Path) -> io::Result<SocketAddr> {
-    let server: Server = serde_json::from_slice(&std::fs::read(data_dir.join(SERVER))?)?;
-    let ip = match server.addr.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
-    };
-    Ok(SocketAddr::new(ip, server.addr.port()))
+    post::send(&server, &data_dir, &request)
 }
 
 #[cfg(test)]

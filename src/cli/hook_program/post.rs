@@ -1,9 +1,14 @@
 //! One POST over a plain socket, all of it within a deadline.
 
-use super::CALLERS;
-use crate::domain::run::caller::Callers;
+use super::{
+    CALLERS,
+    server::{Listener, Server},
+};
+use crate::{cli::hook_files, domain::run::caller::Callers};
+use serde::Deserialize;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -42,14 +47,20 @@ impl Answer {
     }
 }
 
-/// Sends the payload and waits for the answer.
+/// Sends the payload, to nobody but the server of the data folder, and waits for the answer.
 ///
 /// # Errors
-/// When the server is not there, is too slow, or does not speak HTTP.
-pub(super) fn send(address: SocketAddr, request: &Request<'_>) -> io::Result<Answer> {
+/// When the server is not there, is too slow, does not speak HTTP, or is another one.
+pub(super) fn send(server: &Server, data_dir: &Path, request: &Request<'_>) -> io::Result<Answer> {
     let deadline = Instant::now() + DEADLINE;
+    let address = server.address();
     let mut stream = TcpStream::connect_timeout(&address, left(deadline)?)?;
     stream.set_nodelay(true)?;
+    match server.listener() {
+        Listener::Ours => {}
+        Listener::Unknown => ask_for_proof(&mut stream, deadline, server, data_dir)?,
+        Listener::Stranger => return Err(io::ErrorKind::PermissionDenied.into()),
+    }
     // A server that refuses early answers and closes: its answer counts, not our broken pipe.
     let written = write(&mut stream, deadline, address, request);
     match read(&mut stream, deadline) {
@@ -58,6 +69,34 @@ pub(super) fn send(address: SocketAddr, request: &Request<'_>) -> io::Result<Ans
             .err()
             .unwrap_or_else(|| io::ErrorKind::BrokenPipe.into())),
         Err(error) => Err(error),
+    }
+}
+
+#[derive(Deserialize)]
+struct Proof {
+    proof: String,
+}
+
+/// Lets the server prove that it has read the data folder.
+fn ask_for_proof(
+    stream: &mut TcpStream,
+    deadline: Instant,
+    server: &Server,
+    data_dir: &Path,
+) -> io::Result<()> {
+    let nonce = hook_files::random_hex()?;
+    let wanted = server.proof(data_dir, &nonce)?;
+    let question = format!(
+        "GET /api/proof?nonce={nonce} HTTP/1.1\r\nHost: localhost:{}\r\n\r\n",
+        server.address().port()
+    );
+    write_all(stream, deadline, question.as_bytes())?;
+    let answer = read(stream, deadline)?;
+    let given: Proof = serde_json::from_slice(&answer.body)?;
+    if answer.is_success() && given.proof == wanted {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::PermissionDenied.into())
     }
 }
 
@@ -92,8 +131,11 @@ fn write(
         payload.len(),
     );
     // In one piece: the server wakes up once, and finds all of it.
-    let whole = [head.as_bytes(), payload].concat();
-    let mut rest = whole.as_slice();
+    write_all(stream, deadline, &[head.as_bytes(), payload].concat())
+}
+
+fn write_all(stream: &mut TcpStream, deadline: Instant, bytes: &[u8]) -> io::Result<()> {
+    let mut rest = bytes;
     while !rest.is_empty() {
         stream.set_write_timeout(Some(left(deadline)?))?;
         match stream.write(rest) {

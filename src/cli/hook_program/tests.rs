@@ -1,9 +1,11 @@
 //! The hook program against a small server of its own.
 
+use super::server::SERVER;
 use super::*;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -35,10 +37,19 @@ impl Run {
         fs::write(self.data.path().join(SERVER), json).unwrap();
     }
 
+    /// A listening socket that the hook program can tell from every other.
+    fn listen(&self) -> TcpListener {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let number = nix::sys::stat::fstat(listener.as_fd()).unwrap().st_ino;
+        let addr = listener.local_addr().unwrap();
+        let json = format!(r#"{{"addr": "{addr}", "pid": 1, "socket": {number}}}"#);
+        fs::write(self.data.path().join(SERVER), json).unwrap();
+        listener
+    }
+
     /// Serves one request with that answer.
     fn answering(&self, answer: &'static str) -> mpsc::Receiver<Seen> {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        self.server_at(&listener.local_addr().unwrap().to_string());
+        let listener = self.listen();
         let (tell, seen) = mpsc::channel();
         std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
@@ -198,8 +209,7 @@ fn a_server_that_is_not_there_costs_nothing_but_a_spool_entry() {
 #[test]
 fn a_server_that_hangs_is_given_up_after_a_second() {
     let run = Run::new();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    run.server_at(&listener.local_addr().unwrap().to_string());
+    let _listener = run.listen();
     // Not accepted: the system connects and takes some bytes, then nothing happens.
     for payload in [vec![b' '; 10], vec![b' '; PAYLOAD_BYTES_MAX]] {
         let start = Instant::now();
@@ -216,8 +226,7 @@ fn a_server_that_hangs_is_given_up_after_a_second() {
 #[test]
 fn a_server_that_drips_is_given_up_after_a_second() {
     let run = Run::new();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    run.server_at(&listener.local_addr().unwrap().to_string());
+    let listener = run.listen();
     let (stop, stopped) = mpsc::channel::<()>();
     let server = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
@@ -271,15 +280,73 @@ fn the_run_is_found_by_the_link_or_not_at_all() {
     }
 }
 
+/// Answers requests on one connection by `say`, one after the other; gives all that was sent.
+fn talking(
+    listener: TcpListener,
+    say: impl Fn(&str) -> Option<String> + Send + 'static,
+) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut all = String::new();
+        let mut piece = [0; 4096];
+        while let Ok(count @ 1..) = stream.read(&mut piece) {
+            let request = String::from_utf8_lossy(&piece[..count]).into_owned();
+            all.push_str(&request);
+            let Some(body) = say(&request) else { break };
+            let length = body.len();
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}");
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+        all
+    })
+}
+
+fn proof_for(request: &str, key: &str, address: SocketAddr) -> String {
+    let nonce = request.split_once("nonce=").unwrap().1;
+    let proof = proof(key, &nonce[..64], address);
+    format!(r#"{{"proof": "{proof}"}}"#)
+}
+
 #[test]
-fn servers_everywhere_are_asked_on_loopback() {
+fn whoever_cannot_prove_to_be_the_server_gets_nothing_of_a_hook() {
+    const ALLOW: &str = r#"{"decision": "allow"}"#;
     let run = Run::new();
-    for (listens, asked) in [
-        ("0.0.0.0:3000", "127.0.0.1:3000"),
-        ("[::]:3000", "[::1]:3000"),
-        ("192.168.1.5:80", "192.168.1.5:80"),
-    ] {
-        run.server_at(listens);
-        assert_eq!(address(run.data.path()).unwrap().to_string(), asked);
+    let key = key(run.data.path()).unwrap();
+    let elsewhere: SocketAddr = "127.0.0.1:9".parse().unwrap();
+    let answers: [Box<dyn Fn(&str) -> Option<String> + Send>; 4] = [
+        Box::new(|_| Some(ALLOW.into())),
+        Box::new(|_| None),
+        // Passed on to the server, which listens at another address.
+        Box::new(move |request| Some(proof_for(request, &key, elsewhere))),
+        Box::new(move |request| Some(proof_for(request, &"0".repeat(64), elsewhere))),
+    ];
+    for (at, answer) in answers.into_iter().enumerate() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        run.server_at(&listener.local_addr().unwrap().to_string());
+        let stranger = talking(listener, answer);
+        assert_eq!(run.deliver(b"{\"a\":1}"), "{}", "{at}");
+        let got = stranger.join().unwrap();
+        assert!(got.starts_with("GET /api/proof?nonce="), "{at}: {got}");
+        assert!(!got.contains("POST") && !got.contains("Token"), "{got}");
+        assert_eq!(run.spool().len(), at + 1);
     }
+}
+
+#[test]
+fn a_server_that_proves_itself_is_told_whatever_its_socket() {
+    let run = Run::new();
+    let key = key(run.data.path()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    run.server_at(&address.to_string());
+    let server = talking(listener, move |request| {
+        Some(match request.starts_with("GET") {
+            true => proof_for(request, &key, address),
+            false => r#"{"say": "yes"}"#.into(),
+        })
+    });
+    assert_eq!(run.deliver(b"{\"a\":1}"), r#"{"say": "yes"}"#);
+    let got = server.join().unwrap();
+    assert!(got.ends_with("\r\n\r\n{\"a\":1}"), "{got}");
+    assert!(run.spool().is_empty());
 }

@@ -8,7 +8,7 @@ use crate::support::{Server, World, text};
 use abbado::http::routes::{ROUTES, Route, RouteClass};
 use serde_json::{Value, json};
 use std::{
-    io::Write,
+    io::{BufRead, BufReader, Write},
     net::SocketAddr,
     os::unix::process::CommandExt,
     process::{Command, Stdio},
@@ -17,6 +17,7 @@ use std::{
 /// The user `nobody` on every Linux.
 const NOBODY: u32 = 65534;
 const PROGRAM: &str = include_str!("../../programs/stranger.py");
+const SQUATTER: &str = include_str!("../../programs/squatter.py");
 const JSON: &str = "Content-Type: application/json";
 /// How a client is rid of its connection right after it has written.
 const BLIND: [&str; 2] = ["close", "reset"];
@@ -164,6 +165,10 @@ impl Stage {
         if !body.is_empty() {
             all.push(JSON);
         }
+        let path = match pattern {
+            "/api/proof" => format!("{path}?nonce={}", "0".repeat(64)),
+            _ => path,
+        };
         let first = format!("{} {path}", route.method);
         if route.class == RouteClass::Terminal {
             all.extend(upgrade);
@@ -210,6 +215,71 @@ impl Stage {
     }
 }
 
+/// A server was killed while a run of it lives, and somebody listens at its address when the run's
+/// CLI tells of a tool that it wants to use. Gives all that was sent there.
+fn hook_at_a_squatter(who: Who) -> String {
+    let world = World::new();
+    let server = world.serve();
+    let agent = json!({"cli_name": "command", "provider_config": {"command": ["sleep", "600"]}});
+    let run = server.run(&server.agent(&world, agent), "t");
+    server.wait(&run, "its process lives", |view| {
+        view["process"]["alive"] == true
+    });
+    let address: SocketAddr = server.address.parse().unwrap();
+    server.kill();
+    let mut squatter = who.command();
+    squatter
+        .args(["-c", SQUATTER, &address.port().to_string()])
+        .current_dir("/")
+        .stdout(Stdio::piped());
+    let mut squatter = squatter.spawn().unwrap();
+    let mut said = BufReader::new(squatter.stdout.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    let run_dir = world.data().join("runs").join(&run);
+    let mut hook = Command::new(run_dir.join("hook"))
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let payload = json!({"hook_event_name": "PreToolUse", "tool_name": "Bash",
+        "tool_input": {"command": "publish"}, "session_id": "s"});
+    let mut stdin = hook.stdin.take().unwrap();
+    stdin.write_all(payload.to_string().as_bytes()).unwrap();
+    drop(stdin);
+    let told = hook.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&told.stdout), "{}");
+    let spooled = std::fs::read_dir(run_dir.join("spool")).unwrap().count();
+    assert_eq!(spooled, 1, "the hook is kept for the server");
+    line.clear();
+    said.read_line(&mut line).unwrap();
+    squatter.wait().unwrap();
+    let heard: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(
+        heard["uid"] == nix::unistd::geteuid().as_raw(),
+        matches!(who, Who::Owner)
+    );
+    let server = world.serve();
+    server.wait(&run, "the hook was taken in", |_| {
+        let events = server.events(&run);
+        events
+            .iter()
+            .any(|event| event.to_string().contains("publish"))
+    });
+    server.post_empty(&format!("runs/{run}/cancel")).expect(200);
+    text(&heard, "got")
+}
+
+#[test]
+fn who_listens_where_the_server_was_hears_nothing_of_a_hook() {
+    assert_eq!(hook_at_a_squatter(Who::Stranger), "");
+    let got = hook_at_a_squatter(Who::Owner);
+    assert!(got.starts_with("GET /api/proof?nonce="), "{got}");
+    assert!(!got.contains("publish") && !got.contains("Token"), "{got}");
+}
+
 fn strangers_get_nowhere(bind: &str) {
     let stage = Stage::begin(bind, &[]);
     let before = stage.state();
@@ -235,7 +305,7 @@ fn strangers_get_nowhere(bind: &str) {
         }
     }
     assert!(
-        refused + 1 == ROUTES.len() && refused > 60,
+        refused + 2 == ROUTES.len() && refused > 60,
         "{refused} refused"
     );
     assert_eq!(stage.refusals("peer"), refused);
@@ -246,7 +316,7 @@ fn strangers_get_nowhere(bind: &str) {
             Who::Stranger.ask(&stage.server, how, &stage.calls(&[]));
         }
     }
-    // Who can read the run's secret is let in by it, also blindly: so the blind calls do arrive.
+    // The run's secret opens nothing to another user, blindly neither.
     let secret = std::fs::read_to_string(
         stage
             .world
@@ -260,22 +330,17 @@ fn strangers_get_nowhere(bind: &str) {
         .iter()
         .find(|route| route.class == RouteClass::Hook)
         .unwrap();
-    Who::Stranger.ask(&stage.server, "close", &[stage.call(hook, &[&secret])]);
-    let count = |stage: &Stage| stage.server.events(&stage.run).len();
-    let events_before: Vec<Value> = serde_json::from_str(&before[2]).unwrap();
+    let hook = stage.call(hook, &[&secret]);
+    let answers = Who::Stranger.ask(&stage.server, "wait", std::slice::from_ref(&hook));
+    assert_eq!(answers[0].header("x-error-code"), Some("peer_not_allowed"));
+    Who::Stranger.ask(&stage.server, "close", &[hook]);
+    // What was sent before an orderly end has arrived.
     stage
         .server
-        .wait(&stage.run, "the hook with the secret is there", |_| {
-            count(&stage) > events_before.len()
+        .wait(&stage.run, "blind calls were refused, too", |_| {
+            stage.refusals("peer") >= refused * 4 + 2
         });
-    let events = stage.server.events(&stage.run);
-    assert_eq!(events.len(), events_before.len() + 1, "{events:#?}");
-    // But for that one event, nothing is other than it was.
-    let after = stage.state();
-    for at in [0, 4, 6] {
-        assert_eq!(after[at], before[at]);
-    }
-    assert_eq!(stage.server.get("runs").json().as_array().unwrap().len(), 1);
+    assert_eq!(stage.state(), before);
     // The same calls of the owner pass the gate: it was the user that was refused.
     let answers = Who::Owner.ask(&stage.server, "wait", &stage.calls(&[]));
     for (route, answer) in ROUTES.iter().zip(&answers) {

@@ -324,6 +324,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GET proof: shows a client that has read `server.key` in the data folder that this server has,
+         *     too. The proof is the HMAC-SHA256, under the text of that file, of the nonce, a space, and the
+         *     address in `server.json`.
+         */
+        get: operations["get_proof"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs": {
         parameters: {
             query?: never;
@@ -1150,6 +1171,9 @@ export interface components {
             repos: components["schemas"]["RepoView"][];
             setup_script: string;
             spare_worktrees: boolean;
+        };
+        ProofView: {
+            proof: string;
         };
         ProviderView: {
             bin: string;
@@ -2908,6 +2932,41 @@ export interface operations {
             };
             /** @description The server is shutting down, or its disk is full. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_proof: {
+        parameters: {
+            query: {
+                /** @description 64 hexadecimal digits that were never asked for before. */
+                nonce: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused by its host, its origin or the user it comes from. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

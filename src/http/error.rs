@@ -429,7 +429,7 @@ mod tests {
 
     #[test]
     fn long_messages_are_cut_at_a_character() {
-        let error = ApiError::malformed("ä".repeat(5000));
+        let error = ApiError::malformed("ä".repeat(MESSAGE_LEN_MAX));
         assert!(error.message().len() < MESSAGE_LEN_MAX + 8);
         assert!(error.message().ends_with('…'));
     }

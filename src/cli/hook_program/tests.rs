@@ -307,13 +307,15 @@ fn proof_for(request: &str, key: &str, address: SocketAddr) -> String {
     format!(r#"{{"proof": "{proof}"}}"#)
 }
 
+type Say = Box<dyn Fn(&str) -> Option<String> + Send>;
+
 #[test]
 fn whoever_cannot_prove_to_be_the_server_gets_nothing_of_a_hook() {
     const ALLOW: &str = r#"{"decision": "allow"}"#;
     let run = Run::new();
     let key = key(run.data.path()).unwrap();
     let elsewhere: SocketAddr = "127.0.0.1:9".parse().unwrap();
-    let answers: [Box<dyn Fn(&str) -> Option<String> + Send>; 4] = [
+    let answers: [Say; 4] = [
         Box::new(|_| Some(ALLOW.into())),
         Box::new(|_| None),
         // Passed on to the server, which listens at another address.

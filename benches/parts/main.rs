@@ -18,7 +18,7 @@ const SIZE: Size = Size {
     rows: 30,
 };
 
-/// Limit: the emulator's crate alone, which knows no scrollback of ours and splits nothing.
+/// Peer: vt100, which keeps fewer attributes, without scrollback.
 fn emulator(criterion: &mut Criterion) {
     let line = "a line of plain text as a build prints it, with some words in it\r\n";
     let plain = line.repeat(10_000);
@@ -32,7 +32,7 @@ fn emulator(criterion: &mut Criterion) {
             let mut emulator = Emulator::new(SIZE);
             bencher.iter(|| emulator.process(text.as_bytes()));
         });
-        group.bench_function(format!("limit: vt100, {name}"), |bencher| {
+        group.bench_function(format!("peer: vt100, {name}"), |bencher| {
             let side = |size| std::num::NonZero::new(size).unwrap();
             let mut alone = vt100::Parser::new(side(30), side(120), 0);
             bencher.iter(|| alone.process(text.as_bytes()));

@@ -15,7 +15,7 @@
 //! - [`protocol`]: the frames on the socket
 //! - [`run_files`]: what lies in the run folder, and how it is written so that a kill leaves it whole
 //! - [`output_log`]: the bytes of the terminal, bounded, at absolute offsets
-//! - [`sequence`], [`snapshot`], [`emulator`]: the screen, and how it is written out
+//! - [`emulator`], `snapshot`: the screen, and how it is written out
 //! - `skip`: what a flood scrolls out of the screen's memory is not taken in
 //! - [`process_tree`]: finding and ending all that a run started
 //! - [`end`]: finding and ending holders without a word
@@ -40,10 +40,9 @@ pub mod output_log;
 pub mod process_tree;
 pub mod protocol;
 pub mod run_files;
-pub mod sequence;
 pub mod session;
 mod skip;
-pub mod snapshot;
+mod snapshot;
 pub mod viewer;
 
 pub use end::{LivingHolder, end_holder, end_stray, holders, is_held};

@@ -1,199 +1,249 @@
-//! Writes a screen out as escape codes that make a fresh terminal of the same size equal to it:
-//! scrollback, primary and alternate screen, wrapped lines, cursor, saved cursor, scroll region,
-//! attributes and modes.
+//! Writes a terminal out as escape codes that make a fresh one of the same size equal to it:
+//! scrollback, normal and alternate screen, wrapped lines, cursor, what `ESC 7` kept, margins, tab
+//! stops, character sets, attributes, links, colours, modes and titles.
 //!
-//! Called by [`super::emulator`]. The emulator's crate can write the visible screen by itself, but
-//! neither scrollback, nor the primary screen behind the alternate one, nor what is saved. What it
-//! does not show (region, origin mode, saved cursor) is found by trying it out on a copy.
+//! Called by [`super::emulator`]. The page's terminal (xterm.js) is who reads it, and the tests
+//! compare by it. Where characters end and a gap begins, the column is told, so that a terminal
+//! that counts columns otherwise shows all but those characters in its place.
 //!
-//! Not handled: the character that `CSI b` would repeat; the contents of an alternate screen that
-//! is not shown (programs clear it when they enter); a saved cursor together with a cursor that
-//! waits behind the last column of a line whose end was erased.
+//! Not handled: the cursor waiting behind the last column of a line whose end was erased and whose
+//! beginning was not; cells beyond the right edge of an alternate screen that was wider.
 
-mod line;
-mod probe;
+mod writer;
 
-use std::io::Write as _;
+use crate::pty::emulator::buffer::{Buffer, Saved, default_tabs};
+use crate::pty::emulator::cell::{Extended, Pen, flag};
+use crate::pty::emulator::charset::{Charset, Charsets};
+use crate::pty::emulator::modes::{Modes, Mouse};
+use crate::pty::emulator::terminal::Terminal;
 
-use vt100::Screen;
+use writer::Writer;
 
-use line::Pen;
-use probe::{GridState, Region, SavedCursor, Style, driven};
-
-/// Writes the whole screen, without title and unfinished sequences.
-///
-/// Costs a copy of the screen for the moment.
+/// Writes the whole terminal, without an unfinished sequence.
 #[must_use]
-pub fn write(screen: &Screen) -> Vec<u8> {
-    let size = screen.size();
-    let mut primary = driven(screen, b"\x1b[?47l");
-    let mut pen = Pen::new(size);
-    pen.raw(b"\x1bc");
-    pen.lines(&mut primary);
-    primary.clear_scrollback();
-    write_grid_state(&mut pen, &primary, &GridState::probe(&primary));
-    if screen.alternate_screen() {
-        let alternate = driven(&primary, b"\x1b[?47h");
-        pen.style(Style::default());
-        pen.raw(b"\x1b[?47h\x1b[r\x1b[?6l\x1b[H");
-        pen.lines(&mut alternate.clone());
-        write_grid_state(&mut pen, &alternate, &GridState::probe(&alternate));
-    }
-    pen.style(Style::of_screen(screen));
-    pen.raw(screen.input_mode_formatted().as_bytes());
-    pen.raw(if screen.hide_cursor() {
-        b"\x1b[?25l"
+pub fn write(terminal: &Terminal) -> Vec<u8> {
+    let mut writer = Writer::new(terminal);
+    // `ESC c` does not reset these.
+    writer.raw("\x1bc\x1b[20l\x1b[?25h");
+    outside(&mut writer, terminal);
+    let normal = &terminal.normal;
+    lines(&mut writer, terminal, normal);
+    keyboard(&mut writer, &terminal.modes.keyboard[0]);
+    if terminal.in_alternate {
+        margins(&mut writer, terminal, normal);
+        writer.plain();
+        writer.raw("\x1b[?47h\x1b[H");
+        lines(&mut writer, terminal, &terminal.alternate);
+        keyboard(&mut writer, &terminal.modes.keyboard[1]);
+        margins(&mut writer, terminal, &terminal.alternate);
+        finish(&mut writer, terminal, &terminal.alternate);
     } else {
-        b"\x1b[?25h"
-    });
-    pen.into_bytes()
+        if terminal.alternate.saved != Saved::default() {
+            writer.plain();
+            writer.raw("\x1b[?47h");
+            let saved = terminal.alternate.saved;
+            let row = saved.line.min(terminal.rows - 1);
+            writer.print(format_args!("\x1b[{}d", row + 1));
+            save(&mut writer, terminal, &saved);
+            writer.plain();
+            writer.raw("\x1b[?47l");
+        }
+        margins(&mut writer, terminal, normal);
+        finish(&mut writer, terminal, normal);
+    }
+    writer.into_bytes()
 }
 
-/// Puts region, saved cursor, origin mode and cursor where they belong, in this order: each of
-/// them moves the cursor on its way.
-fn write_grid_state(pen: &mut Pen, screen: &Screen, state: &GridState) {
-    let Region { top, bottom } = state.region;
-    let (rows, _) = screen.size();
-    let mut cursor = Cursor {
-        screen,
-        region: state.region,
-        origin: false,
-    };
-    if top != 0 || bottom + 1 != rows.get() {
-        pen.print(format_args!("\x1b[{};{}r", top + 1, bottom + 1));
+/// What is beside the screens: titles and colours.
+fn outside(writer: &mut Writer<'_>, terminal: &Terminal) {
+    for (kind, title) in [(1, &terminal.titles.icon), (2, &terminal.titles.window)] {
+        if !title.is_empty() {
+            writer.print(format_args!("\x1b]{kind};{title}\x07"));
+        }
     }
-    cursor.save(pen, &state.saved);
-    cursor.set_origin(pen, state.origin);
-    cursor.go(pen, state.position);
+    for change in terminal.palette.changes() {
+        writer.print(format_args!("\x1b]{change}\x07"));
+    }
 }
 
-/// Moves the cursor of the terminal that is being written.
-struct Cursor<'a> {
-    screen: &'a Screen,
-    region: Region,
-    origin: bool,
-}
-
-impl Cursor<'_> {
-    fn set_origin(&mut self, pen: &mut Pen, origin: bool) {
-        if origin != self.origin {
-            pen.raw(if origin { b"\x1b[?6h" } else { b"\x1b[?6l" });
-            self.origin = origin;
-        }
-    }
-
-    fn save(&mut self, pen: &mut Pen, saved: &SavedCursor) {
-        self.set_origin(pen, saved.origin);
-        let (row, col) = saved.position;
-        let last = self.last_col();
-        let erased = if col <= last {
-            self.place(pen, row, col);
-            false
-        } else if self.draw_last(pen, row) {
-            false
-        } else {
-            self.place(pen, row, last);
-            pen.raw(b" ");
-            true
-        };
-        pen.style(saved.style);
-        pen.raw(b"\x1b7");
-        if erased {
-            pen.raw(b"\x08");
-            pen.style(self.style_at(row, last));
-            pen.raw(b"\x1b[X");
-        }
-    }
-
-    fn go(&self, pen: &mut Pen, (row, col): (u16, u16)) {
-        let last = self.last_col();
-        if col <= last {
-            return self.place(pen, row, col);
-        }
-        // The cursor waits behind the last column, where only printing gets it. A vertical move
-        // keeps it there, so any line with a last character will do, or any that is blank.
-        let (rows, _) = self.screen.size();
-        let others = || std::iter::once(row).chain((0..rows.get()).filter(move |&it| it != row));
-        for line in others() {
-            if self.draw_last(pen, line) {
-                return self.down_to(pen, line, row);
+/// Writes the lines, oldest first, so that a fresh terminal scrolls them into place.
+fn lines(writer: &mut Writer<'_>, terminal: &Terminal, buffer: &Buffer) {
+    let saved = (buffer.saved != Saved::default())
+        .then(|| buffer.saved.line.min(buffer.lines.len().saturating_sub(1)));
+    let wraps = terminal.rows > 1;
+    writer.go(0);
+    for (at, line) in buffer.lines.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|at| buffer.lines.get(at));
+        match before {
+            None if line.wrapped && wraps => writer.wrap_first(),
+            None => {}
+            Some(before) if line.wrapped && wraps => {
+                writer.wrap(before, line, saved != Some(at));
             }
+            Some(_) => writer.new_line(),
         }
-        if let Some((line, style)) = others().find_map(|it| Some((it, self.blank(it)?))) {
-            self.place(pen, line, last);
-            pen.raw(b" ");
-            pen.style(style);
-            pen.raw(b"\x1b[2K");
-            return self.down_to(pen, line, row);
+        if saved == Some(at) {
+            save(writer, terminal, &buffer.saved);
+            writer.plain();
+            writer.go(0);
         }
-        self.place(pen, row, last);
-        pen.raw(b" ");
-        pen.style(self.style_at(row, last));
-        pen.raw(b"\x1b7\x08\x1b[X\x1b8");
+        writer.cells(line, 0);
     }
+    writer.plain();
+    tabs(writer, terminal, buffer);
+}
 
-    fn down_to(&self, pen: &mut Pen, from: u16, row: u16) {
-        if from != row {
-            pen.print(format_args!("\x1b[{}d", row + 1));
-        }
+/// Has the cursor saved in the line where it is.
+fn save(writer: &mut Writer<'_>, terminal: &Terminal, saved: &Saved) {
+    writer.go(saved.x.min(terminal.cols - 1));
+    let underlined = saved.flags & flag::UNDERLINE != 0;
+    let mut extended = Extended {
+        underline: u8::from(underlined),
+        ..Extended::default()
+    };
+    if !underlined && saved.flags & flag::EXTENDED != 0 {
+        // That there was a link is kept, not which.
+        extended.link = terminal.pen.extended.link;
     }
-
-    /// Prints the last character of a line again; false when the line has none.
-    fn draw_last(&self, pen: &mut Pen, row: u16) -> bool {
-        let last = self.last_col();
-        let start = match self.screen.cell(row, last) {
-            Some(cell) if cell.is_wide_continuation() && last > 0 => last - 1,
-            Some(cell) if cell.has_contents() && !cell.is_wide() => last,
-            Some(_) | None => return false,
-        };
-        let Some(cell) = self
-            .screen
-            .cell(row, start)
-            .filter(|cell| cell.has_contents())
-        else {
-            return false;
-        };
-        self.place(pen, row, start);
-        pen.style(Style::of_cell(cell));
-        pen.raw(cell.contents().as_bytes());
-        true
-    }
-
-    /// The style of a line that holds no character and one style; `None` for any other.
-    fn blank(&self, row: u16) -> Option<Style> {
-        let style = self.style_at(row, 0);
-        (0..=self.last_col())
-            .filter_map(|col| self.screen.cell(row, col))
-            .all(|cell| !cell.has_contents() && Style::of_cell(cell) == style)
-            .then_some(style)
-    }
-
-    fn place(&self, pen: &mut Pen, row: u16, col: u16) {
-        let Region { top, bottom } = self.region;
-        if !self.origin {
-            pen.print(format_args!("\x1b[{};{}H", row + 1, col + 1));
-        } else if (top..=bottom).contains(&row) {
-            pen.print(format_args!("\x1b[{};{}H", row - top + 1, col + 1));
-        } else {
-            pen.print(format_args!("\x1b[{}d\x1b[{}G", row + 1, col + 1));
-        }
-    }
-
-    fn style_at(&self, row: u16, col: u16) -> Style {
-        self.screen
-            .cell(row, col)
-            .map(Style::of_cell)
-            .unwrap_or_default()
-    }
-
-    fn last_col(&self) -> u16 {
-        self.screen.size().1.get() - 1
+    writer.pen(Pen {
+        fg: saved.fg,
+        bg: saved.bg,
+        flags: saved.flags,
+        extended,
+    });
+    if saved.charset == Charset::ASCII {
+        writer.raw("\x1b7");
+    } else {
+        let set = char::from(saved.charset.0);
+        writer.print(format_args!("\x1b({set}\x1b7\x1b(B"));
     }
 }
 
-/// Writes into memory, which cannot fail.
-fn put(bytes: &mut Vec<u8>, args: std::fmt::Arguments<'_>) {
-    bytes
-        .write_fmt(args)
-        .expect("writing into a vector cannot fail");
+fn tabs(writer: &mut Writer<'_>, terminal: &Terminal, buffer: &Buffer) {
+    let cols = terminal.cols;
+    let stops = |at: &usize| buffer.tabs.get(*at) == Some(&true);
+    let stops: Vec<usize> = (0..cols).filter(stops).collect();
+    let usual = default_tabs(cols);
+    if stops.iter().copied().eq((0..cols).filter(|at| usual[*at])) {
+        return;
+    }
+    writer.raw("\x1b[3g");
+    for at in stops {
+        writer.go(at);
+        writer.raw("\x1bH");
+    }
+}
+
+fn margins(writer: &mut Writer<'_>, terminal: &Terminal, buffer: &Buffer) {
+    if buffer.top != 0 || buffer.bottom + 1 != terminal.rows {
+        writer.print(format_args!(
+            "\x1b[{};{}r",
+            buffer.top + 1,
+            buffer.bottom + 1
+        ));
+    }
+}
+
+/// Nested states of the kitty keyboard.
+fn keyboard(writer: &mut Writer<'_>, stack: &[u32]) {
+    for flags in stack {
+        writer.print(format_args!("\x1b[>{flags}u"));
+    }
+}
+
+fn finish(writer: &mut Writer<'_>, terminal: &Terminal, buffer: &Buffer) {
+    modes(writer, &terminal.modes);
+    // What follows joins the last character only where nothing stands between. It then was printed
+    // with the character sets as they are.
+    let joins = terminal.before.is_some();
+    let (set, saved) = (&terminal.charsets, &buffer.saved);
+    let regular = is_regular(&terminal.pen);
+    let made = restored(saved, terminal.pen);
+    let apart = set.active != set.sets[set.level];
+    if !apart && !regular && made == terminal.pen {
+        writer.restore(made);
+    }
+    if joins || apart {
+        charsets(writer, set);
+    }
+    if apart && saved.charset == set.active {
+        writer.restore(made);
+    }
+    let pen = if regular || made == terminal.pen {
+        terminal.pen
+    } else {
+        terminal.pen.shown()
+    };
+    let line = &buffer.lines[buffer.base + buffer.y];
+    writer.cursor(line, (buffer.x, buffer.y), terminal.before, pen);
+    if !joins && !apart {
+        charsets(writer, set);
+    }
+    if terminal.modes.insert {
+        writer.raw("\x1b[4h");
+    }
+}
+
+/// The pen that restoring the cursor gives: colours and flags, but neither the kind of an underline
+/// nor a link.
+const fn restored(saved: &Saved, pen: Pen) -> Pen {
+    Pen {
+        fg: saved.fg,
+        bg: saved.bg,
+        flags: saved.flags,
+        extended: pen.extended,
+    }
+}
+
+/// Whether a pen is one that `CSI m` and OSC 8 make.
+fn is_regular(pen: &Pen) -> bool {
+    let mut made = *pen;
+    made.update();
+    let underlined = pen.flags & flag::UNDERLINE != 0;
+    made == *pen && underlined == (pen.extended.underline != 0)
+}
+
+fn charsets(writer: &mut Writer<'_>, charsets: &Charsets) {
+    for (level, set) in charsets.sets.iter().enumerate() {
+        if *set != Charset::ASCII {
+            let into = ['(', ')', '*', '+'][level];
+            writer.print(format_args!("\x1b{into}{}", char::from(set.0)));
+        }
+    }
+    if charsets.level != 0 {
+        writer.raw(["\x0f", "\x0e", "\x1bn", "\x1bo"][charsets.level]);
+    }
+}
+
+fn modes(writer: &mut Writer<'_>, modes: &Modes) {
+    let switches = [
+        (20, modes.new_line, "\x1b[20h"),
+        (1, modes.cursor_keys, "\x1b[?1h"),
+        (6, modes.origin, "\x1b[?6h"),
+        (7, !modes.wrap, "\x1b[?7l"),
+        (12, modes.cursor_blinks, "\x1b[?12h"),
+        (25, modes.cursor_hidden, "\x1b[?25l"),
+        (45, modes.reverse_wrap, "\x1b[?45h"),
+        (66, modes.keypad, "\x1b="),
+        (1004, modes.focus, "\x1b[?1004h"),
+        (2004, modes.bracketed_paste, "\x1b[?2004h"),
+    ];
+    for (_, on, codes) in switches {
+        if on {
+            writer.raw(codes);
+        }
+    }
+    if modes.cursor_style != 0 {
+        writer.print(format_args!("\x1b[{} q", modes.cursor_style));
+    }
+    if let Mouse::On(mode) = modes.mouse {
+        writer.print(format_args!("\x1b[?{mode}h"));
+    }
+    if modes.mouse_encoding != 0 {
+        writer.print(format_args!("\x1b[?{}h", modes.mouse_encoding));
+    }
+    for (mode, on) in &modes.forwarded {
+        let action = if *on { 'h' } else { 'l' };
+        writer.print(format_args!("\x1b[?{mode}{action}"));
+    }
 }

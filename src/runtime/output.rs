@@ -3,13 +3,21 @@
 use crate::{
     cli::Transcript,
     domain::{Secrets, run::command::Observation},
-    pty::output_log::{extent, read_at},
+    pty::{
+        emulator::Emulator,
+        output_log::{extent, read_at},
+        protocol::Size,
+    },
 };
 use std::{io, path::Path};
 
 /// Bytes of output that a failure's detail is taken from, and its lines.
 const DETAIL_BYTES: u64 = 8 * 1024;
 const DETAIL_LINES: usize = 12;
+const DETAIL_SIZE: Size = Size {
+    cols: 200,
+    rows: 200,
+};
 /// Output read at once.
 const OUTPUT_PIECE: usize = 1024 * 1024;
 
@@ -55,10 +63,9 @@ pub(super) fn last_lines(run_dir: &Path, secrets: &Secrets) -> String {
     };
     secrets.blot(&mut bytes);
     bytes.drain(..usize::try_from(before).unwrap_or_default().min(bytes.len()));
-    let side = std::num::NonZero::new(200).expect("200 is not 0");
-    let mut screen = vt100::Parser::new(side, side, 0);
+    let mut screen = Emulator::new(DETAIL_SIZE);
     screen.process(&bytes);
-    let text = screen.screen().contents();
+    let text = screen.text();
     let lines: Vec<&str> = text
         .lines()
         .map(str::trim_end)

@@ -1,0 +1,209 @@
+//! Modes of a terminal: what programs switch on and off, and ask for.
+
+use std::collections::BTreeMap;
+
+/// Modes that change nothing here and something in a viewer's terminal: two encodings of the mouse,
+/// scrolling by the wheel, reports of the colour scheme.
+const FORWARDED: [u32; 4] = [1005, 1007, 1015, 2031];
+/// Nested states of the kitty keyboard that are kept.
+const KEYBOARD_LEN_MAX: usize = 16;
+
+/// What is reported of the mouse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mouse {
+    /// Nothing.
+    #[default]
+    Off,
+    /// By the mode that asked for it: 9, 1000, 1002 or 1003.
+    On(u32),
+}
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Modes {
+    /// IRM.
+    pub insert: bool,
+    /// LNM.
+    pub new_line: bool,
+    /// DECOM.
+    pub origin: bool,
+    /// DECAWM.
+    pub wrap: bool,
+    /// Mode 45.
+    pub reverse_wrap: bool,
+    /// DECCKM.
+    pub cursor_keys: bool,
+    /// DECNKM.
+    pub keypad: bool,
+    /// DECTCEM.
+    pub cursor_hidden: bool,
+    /// Mode 12.
+    pub cursor_blinks: bool,
+    /// DECSCUSR.
+    pub cursor_style: u32,
+    /// Mode 1004.
+    pub focus: bool,
+    /// Mode 2004.
+    pub bracketed_paste: bool,
+    /// Mode 2026.
+    pub synchronized: bool,
+    /// Which events of the mouse are told.
+    pub mouse: Mouse,
+    /// 1006 or 1016, or 0.
+    pub mouse_encoding: u32,
+    /// See [`FORWARDED`].
+    pub forwarded: BTreeMap<u32, bool>,
+    /// Flags of the kitty keyboard on the normal and on the alternate screen, the last in use.
+    pub keyboard: [Vec<u32>; 2],
+}
+
+impl Default for Modes {
+    fn default() -> Self {
+        Self {
+            insert: false,
+            new_line: false,
+            origin: false,
+            wrap: true,
+            reverse_wrap: false,
+            cursor_keys: false,
+            keypad: false,
+            cursor_hidden: false,
+            cursor_blinks: false,
+            cursor_style: 0,
+            focus: false,
+            bracketed_paste: false,
+            synchronized: false,
+            mouse: Mouse::Off,
+            mouse_encoding: 0,
+            forwarded: BTreeMap::new(),
+            keyboard: Default::default(),
+        }
+    }
+}
+
+impl Modes {
+    /// `CSI h` and `CSI l`.
+    pub const fn set_ansi(&mut self, mode: u32, on: bool) {
+        match mode {
+            4 => self.insert = on,
+            20 => self.new_line = on,
+            _ => {}
+        }
+    }
+
+    /// `CSI ? h` and `CSI ? l`, as far as no screen is concerned.
+    pub fn set_private(&mut self, mode: u32, on: bool) {
+        match mode {
+            1 => self.cursor_keys = on,
+            6 => self.origin = on,
+            7 => self.wrap = on,
+            12 => self.cursor_blinks = on,
+            25 => self.cursor_hidden = !on,
+            45 => self.reverse_wrap = on,
+            66 => self.keypad = on,
+            9 | 1000 | 1002 | 1003 => {
+                self.mouse = if on { Mouse::On(mode) } else { Mouse::Off };
+            }
+            1004 => self.focus = on,
+            1006 | 1016 => self.mouse_encoding = if on { mode } else { 0 },
+            2004 => self.bracketed_paste = on,
+            2026 => self.synchronized = on,
+            _ if FORWARDED.contains(&mode) => {
+                self.forwarded.insert(mode, on);
+            }
+            _ => {}
+        }
+    }
+
+    /// What DECRQM answers for a mode of `CSI h`.
+    pub fn ask_ansi(&self, mode: u32) -> u32 {
+        match mode {
+            2 => 4,
+            4 => said(self.insert),
+            12 => 3,
+            20 => said(self.new_line),
+            _ => 0,
+        }
+    }
+
+    /// What DECRQM answers for a mode of `CSI ? h`.
+    pub fn ask_private(&self, mode: u32, alternate: bool) -> u32 {
+        match mode {
+            1 => said(self.cursor_keys),
+            6 => said(self.origin),
+            7 => said(self.wrap),
+            8 => 3,
+            12 => said(self.cursor_blinks),
+            25 => said(!self.cursor_hidden),
+            45 => said(self.reverse_wrap),
+            47 | 1047 | 1049 => said(alternate),
+            66 => said(self.keypad),
+            67 => 4,
+            9 | 1000 | 1002 | 1003 => said(self.mouse == Mouse::On(mode)),
+            1004 => said(self.focus),
+            1005 | 1015 => 4,
+            1006 | 1016 => said(self.mouse_encoding == mode),
+            1048 => 1,
+            2004 => said(self.bracketed_paste),
+            2026 => said(self.synchronized),
+            _ => 0,
+        }
+    }
+
+    /// `CSI ! p`.
+    pub fn soft_reset(&mut self) {
+        let old = std::mem::take(self);
+        self.new_line = old.new_line;
+        self.cursor_blinks = old.cursor_blinks;
+        self.mouse = old.mouse;
+        self.mouse_encoding = old.mouse_encoding;
+        self.forwarded = old.forwarded;
+    }
+
+    /// Keeps what `ESC c` does not change in the page's terminal.
+    pub const fn survive(&mut self, old: &Self) {
+        self.new_line = old.new_line;
+        self.cursor_blinks = old.cursor_blinks;
+        self.cursor_hidden = old.cursor_hidden;
+    }
+
+    /// The flags of the kitty keyboard.
+    pub fn keyboard(&self, alternate: bool) -> u32 {
+        let stack = &self.keyboard[usize::from(alternate)];
+        stack.last().copied().unwrap_or(0)
+    }
+
+    /// `CSI > u`.
+    pub fn push_keyboard(&mut self, alternate: bool, flags: u32) {
+        let stack = &mut self.keyboard[usize::from(alternate)];
+        if stack.len() == KEYBOARD_LEN_MAX {
+            stack.remove(0);
+        }
+        stack.push(flags);
+    }
+
+    /// `CSI < u`.
+    pub fn pop_keyboard(&mut self, alternate: bool, count: usize) {
+        let stack = &mut self.keyboard[usize::from(alternate)];
+        stack.truncate(stack.len().saturating_sub(count));
+    }
+
+    /// `CSI = u`: 1 sets the flags, 2 adds some, 3 takes some away.
+    pub fn set_keyboard(&mut self, alternate: bool, flags: u32, how: u32) {
+        let old = self.keyboard(alternate);
+        let new = match how {
+            2 => old | flags,
+            3 => old & !flags,
+            _ => flags,
+        };
+        let stack = &mut self.keyboard[usize::from(alternate)];
+        match stack.last_mut() {
+            Some(last) => *last = new,
+            None => stack.push(new),
+        }
+    }
+}
+
+const fn said(on: bool) -> u32 {
+    if on { 1 } else { 2 }
+}

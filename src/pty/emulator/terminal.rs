@@ -1,0 +1,515 @@
+//! The terminal: what text and controls do to its screens.
+
+use super::buffer::Buffer;
+use super::cell::{Attr, Cell, Content, Pen};
+use super::charset::Charsets;
+use super::modes::Modes;
+use super::palette::Palette;
+use super::parser::{Actor, Params};
+use super::pool::Pools;
+use super::title::Titles;
+use super::width::{Before, place};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Terminal {
+    /// Columns; two at least.
+    pub cols: usize,
+    /// Rows.
+    pub rows: usize,
+    pub(in crate::pty) normal: Buffer,
+    pub(in crate::pty) alternate: Buffer,
+    /// The alternate screen is shown.
+    pub(in crate::pty) in_alternate: bool,
+    pub(in crate::pty) pen: Pen,
+    /// Of what the pen draws.
+    pub(in crate::pty) attr: Attr,
+    pub(in crate::pty) charsets: Charsets,
+    pub(in crate::pty) modes: Modes,
+    pub(in crate::pty) before: Option<Before>,
+    pub(in crate::pty) pools: Pools,
+    pub(in crate::pty) titles: Titles,
+    pub(in crate::pty) palette: Palette,
+    /// What the program is to be told.
+    pub(in crate::pty) answers: Vec<u8>,
+}
+
+impl Terminal {
+    /// Makes a fresh one.
+    pub fn new(cols: usize, rows: usize, scrollback_max: usize) -> Self {
+        let cols = cols.max(2);
+        Self {
+            cols,
+            rows,
+            normal: Buffer::new(cols, rows, scrollback_max),
+            alternate: Buffer::new(cols, rows, 0),
+            in_alternate: false,
+            pen: Pen::default(),
+            attr: Attr::default(),
+            charsets: Charsets::default(),
+            modes: Modes::default(),
+            before: None,
+            pools: Pools::default(),
+            titles: Titles::default(),
+            palette: Palette::default(),
+            answers: Vec::new(),
+        }
+    }
+
+    /// Changes the size.
+    pub fn resize(&mut self, cols: usize, rows: usize) {
+        let cols = cols.max(2);
+        if (cols, rows) == (self.cols, self.rows) {
+            return;
+        }
+        (self.cols, self.rows) = (cols, rows);
+        self.normal.resize(cols, rows);
+        self.alternate.resize(cols, rows);
+    }
+
+    /// The screen that is shown.
+    pub const fn screen(&mut self) -> &mut Buffer {
+        if self.in_alternate {
+            &mut self.alternate
+        } else {
+            &mut self.normal
+        }
+    }
+
+    /// Shows the alternate screen, or the normal one; the cursor stays where it is.
+    pub(super) fn switch(&mut self, alternate: bool) {
+        if self.in_alternate == alternate {
+            return;
+        }
+        let (x, y) = (self.screen().x, self.screen().y);
+        self.in_alternate = alternate;
+        if alternate {
+            let erased = self.pen.erased();
+            self.alternate.show(erased);
+        } else {
+            self.alternate.hide();
+        }
+        let screen = self.screen();
+        (screen.x, screen.y) = (x, y);
+    }
+
+    /// `ESC c`. The title and the colours stay.
+    pub(super) fn reset(&mut self) {
+        let scrollback_max = self.normal.len_max() - self.rows;
+        let fresh = Self::new(self.cols, self.rows, scrollback_max);
+        let old = std::mem::replace(self, fresh);
+        self.titles = old.titles;
+        self.palette = old.palette;
+        self.answers = old.answers;
+        self.modes.survive(&old.modes);
+    }
+
+    /// `CSI ! p`.
+    pub(super) fn soft_reset(&mut self) {
+        self.modes.soft_reset();
+        self.charsets = Charsets::default();
+        self.pen = Pen::default();
+        self.attr = Attr::default();
+        let rows = self.rows;
+        let screen = self.screen();
+        (screen.top, screen.bottom) = (0, rows - 1);
+        screen.saved = super::buffer::Saved {
+            line: screen.base,
+            ..Default::default()
+        };
+    }
+
+    /// After the pen changed.
+    pub(super) fn pen_changed(&mut self) {
+        self.attr = self.pen.attr(&mut self.pools.extended);
+    }
+
+    pub(super) fn save_cursor(&mut self) {
+        let (pen, charset) = (self.pen, self.charsets.active);
+        let screen = self.screen();
+        screen.saved = super::buffer::Saved {
+            x: screen.x,
+            line: screen.base + screen.y,
+            fg: pen.fg,
+            bg: pen.bg,
+            flags: pen.flags,
+            charset,
+        };
+    }
+
+    pub(super) fn restore_cursor(&mut self) {
+        let screen = self.screen();
+        let saved = screen.saved;
+        screen.x = saved.x;
+        screen.y = saved.line.saturating_sub(screen.base);
+        self.pen = Pen {
+            fg: saved.fg,
+            bg: saved.bg,
+            flags: saved.flags,
+            extended: self.pen.extended,
+        };
+        self.charsets.active = saved.charset;
+        self.pen_changed();
+        self.hold_cursor(self.cols - 1);
+    }
+
+    /// Keeps the cursor on the screen and, in origin mode, between the margins.
+    pub(super) fn hold_cursor(&mut self, x_max: usize) {
+        let (origin, rows) = (self.modes.origin, self.rows);
+        let screen = self.screen();
+        screen.x = screen.x.min(x_max);
+        screen.y = if origin {
+            screen.y.clamp(screen.top, screen.bottom)
+        } else {
+            screen.y.min(rows - 1)
+        };
+    }
+
+    /// Goes to a place; in origin mode rows count from the first margin.
+    pub(super) fn go(&mut self, x: usize, y: usize) {
+        let origin = self.modes.origin;
+        let screen = self.screen();
+        screen.x = x;
+        screen.y = if origin { screen.top + y } else { y };
+        self.hold_cursor(self.cols - 1);
+    }
+
+    /// Goes by so many columns and rows.
+    pub(super) fn go_by(&mut self, x: isize, y: isize) {
+        self.hold_cursor(self.cols - 1);
+        let origin = self.modes.origin;
+        let screen = self.screen();
+        screen.x = screen.x.saturating_add_signed(x);
+        let by = if origin { y + screen.top as isize } else { y };
+        screen.y = screen.y.saturating_add_signed(by);
+        self.hold_cursor(self.cols - 1);
+    }
+
+    pub(super) fn line_feed(&mut self) {
+        let (erased, cols, rows) = (self.pen.erased(), self.cols, self.rows);
+        let new_line = self.modes.new_line;
+        let screen = self.screen();
+        if new_line {
+            screen.x = 0;
+        }
+        screen.y += 1;
+        if screen.y == screen.bottom + 1 {
+            screen.y -= 1;
+            screen.scroll(erased, false);
+        } else if screen.y >= rows {
+            screen.y = rows - 1;
+        } else {
+            screen.line().wrapped = false;
+        }
+        if screen.x >= cols {
+            screen.x -= 1;
+        }
+    }
+
+    /// `ESC D`: down, without the first column and without ending the line.
+    pub(super) fn index(&mut self) {
+        self.hold_cursor(self.cols - 1);
+        let (erased, rows) = (self.pen.erased(), self.rows);
+        let screen = self.screen();
+        screen.y += 1;
+        if screen.y == screen.bottom + 1 {
+            screen.y -= 1;
+            screen.scroll(erased, false);
+        } else {
+            screen.y = screen.y.min(rows - 1);
+        }
+        self.hold_cursor(self.cols - 1);
+    }
+
+    /// `ESC M`: up.
+    pub(super) fn reverse_index(&mut self) {
+        self.hold_cursor(self.cols - 1);
+        let erased = self.pen.erased();
+        let screen = self.screen();
+        if screen.y == screen.top {
+            let (top, bottom) = (screen.base + screen.top, screen.base + screen.bottom);
+            screen.turn(bottom, top, erased, false);
+        } else {
+            screen.y = screen.y.saturating_sub(1);
+            self.hold_cursor(self.cols - 1);
+        }
+    }
+
+    fn backspace(&mut self) {
+        if !self.modes.reverse_wrap {
+            self.hold_cursor(self.cols - 1);
+            let screen = self.screen();
+            screen.x = screen.x.saturating_sub(1);
+            return;
+        }
+        let cols = self.cols;
+        self.hold_cursor(cols);
+        let screen = self.screen();
+        if screen.x > 0 {
+            screen.x -= 1;
+        } else if screen.y > screen.top && screen.y <= screen.bottom && screen.line().wrapped {
+            screen.line().wrapped = false;
+            screen.y -= 1;
+            screen.x = cols - 1;
+            let last = screen.line().get(cols - 1);
+            if last.width() > 0 && !last.has_content() {
+                screen.x -= 1;
+            }
+        }
+        self.hold_cursor(cols - 1);
+    }
+
+    /// Goes to the next line, which goes on with this one; false when wrapping is off.
+    fn wrap(&mut self, x: usize) -> bool {
+        if !self.modes.wrap {
+            self.screen().x = self.cols - 1;
+            return false;
+        }
+        let (erased, rows) = (self.pen.erased(), self.rows);
+        let screen = self.screen();
+        screen.x = x;
+        screen.y += 1;
+        if screen.y == screen.bottom + 1 {
+            screen.y -= 1;
+            screen.scroll(erased, true);
+        } else {
+            screen.y = screen.y.min(rows - 1);
+            screen.line().wrapped = true;
+        }
+        true
+    }
+
+    /// Prints a character that the character set was applied to.
+    fn print(&mut self, code: u32) {
+        let placed = place(code, self.before);
+        self.before = Some(placed.then);
+        let (cols, attr, insert) = (self.cols, self.attr, self.modes.insert);
+        let old = placed.joins.unwrap_or(0);
+        if self.screen().x + placed.width - old > cols && !self.print_over_edge(placed.width, old) {
+            return;
+        }
+        let joined = placed.joins.is_some() && self.screen().x > 0;
+        if joined {
+            self.add(code, placed.width, old);
+            return;
+        }
+        let screen = self.screen();
+        let x = screen.x;
+        let line = screen.line();
+        if insert {
+            line.insert(x, placed.width - old, Cell::empty(attr));
+            if line.get(cols - 1).width() == 2 {
+                line.set(cols - 1, Cell::empty(attr));
+            }
+        }
+        line.set(x, Cell::new(code, placed.width, attr));
+        for half in 1..placed.width {
+            line.set(x + half, Cell::new(0, 0, attr));
+        }
+        screen.x += placed.width;
+    }
+
+    /// Wraps before a character that does not fit; false when it is not printed at all.
+    fn print_over_edge(&mut self, width: usize, old: usize) -> bool {
+        let (cols, attr) = (self.cols, self.attr);
+        let screen = self.screen();
+        let from = screen.x.saturating_sub(old);
+        let moved: Vec<Cell> = (0..old).map(|at| screen.line().get(from + at)).collect();
+        let (base, above) = (screen.base, screen.base + screen.y);
+        let scrolls = screen.y == screen.bottom;
+        if !self.wrap(old) {
+            return width != 2;
+        }
+        let screen = self.screen();
+        // Where the line went that the cursor was on.
+        let above = if scrolls && screen.base == base {
+            above.checked_sub(1)
+        } else {
+            Some(above)
+        };
+        for (at, cell) in moved.into_iter().enumerate() {
+            screen.line().set(at, cell);
+        }
+        if let Some(line) = above.and_then(|above| screen.lines.get_mut(above)) {
+            for at in from..cols {
+                line.set(at, Cell::empty(attr));
+            }
+        }
+        true
+    }
+
+    /// Adds a character to the cluster before the cursor.
+    fn add(&mut self, code: u32, width: usize, old: usize) {
+        let attr = self.attr;
+        let screen = self.screen();
+        let x = screen.x;
+        let back = if screen.line().get(x - 1).width() > 0 {
+            1
+        } else {
+            2
+        };
+        let at = x.saturating_sub(back);
+        let mut cell = screen.line().get(at);
+        let mut text = self.text_of(cell);
+        if text.is_empty() {
+            cell.set_char(code);
+            cell.set_width(1);
+        } else {
+            text.extend(char::from_u32(code));
+            let place = self.pools.clusters.place(&text.into_boxed_str());
+            if place > 0 {
+                cell.set_cluster(place);
+            }
+        }
+        cell.set_width(width);
+        let screen = self.screen();
+        screen.line().set(at, cell);
+        for _ in old..width {
+            let x = screen.x;
+            screen.line().set(x, Cell::new(0, 0, attr));
+            screen.x += 1;
+        }
+    }
+
+    /// What a cell holds.
+    pub fn text_of(&self, cell: Cell) -> String {
+        match cell.content() {
+            Content::Nothing => String::new(),
+            Content::Char(code) => char::from_u32(code).map(String::from).unwrap_or_default(),
+            Content::Cluster(place) => self.pools.clusters.get(place).to_string(),
+        }
+    }
+
+    /// `CSI b`: prints the last cluster again.
+    pub(super) fn repeat(&mut self, count: usize) {
+        let Some(before) = self.before else {
+            return;
+        };
+        let screen = self.screen();
+        let at = screen.x.checked_sub(before.width());
+        let cell = at.map(|at| screen.line().get(at));
+        let text = cell.map(|cell| self.text_of(cell)).unwrap_or_default();
+        // More than fits on the screen and its scrollback cannot be seen.
+        let count = count.min(self.cols * self.normal.len_max());
+        self.text(true);
+        for _ in 0..count {
+            for char in text.chars() {
+                self.char(char.into());
+            }
+        }
+        self.text(false);
+    }
+}
+
+impl Actor for Terminal {
+    fn ascii(&mut self, mut text: &[u8]) {
+        let plain = self.charsets.active == super::charset::Charset::ASCII
+            && !self.modes.insert
+            && self.modes.wrap;
+        if !plain || self.before.is_some_and(Before::takes_all) {
+            text.iter().for_each(|byte| self.char(u32::from(*byte)));
+            return;
+        }
+        let (cols, attr) = (self.cols, self.attr);
+        while !text.is_empty() {
+            if self.screen().x >= cols {
+                self.wrap(0);
+            }
+            let screen = self.screen();
+            let x = screen.x;
+            let (now, rest) = text.split_at(text.len().min(cols - x));
+            screen.line().set_ascii(x, now, attr);
+            screen.x += now.len();
+            text = rest;
+        }
+        self.before = Some(Before::ASCII);
+    }
+
+    fn char(&mut self, code: u32) {
+        let code = if code < 127 {
+            self.charsets.active.translate(code)
+        } else {
+            code
+        };
+        self.print(code);
+    }
+
+    fn text(&mut self, begins: bool) {
+        let (cols, attr) = (self.cols, self.attr);
+        let screen = self.screen();
+        let x = screen.x;
+        if begins {
+            // Half a wide character does not stay.
+            if x > 0 && screen.line().get(x - 1).width() == 2 {
+                screen.line().set(x - 1, Cell::empty(attr));
+            }
+        } else {
+            if x < cols && screen.line().get(x).is_half() {
+                screen.line().set(x, Cell::empty(attr));
+            }
+            if self.pools.is_full() {
+                self.sweep();
+            }
+        }
+    }
+
+    fn control(&mut self, code: u8) {
+        match code {
+            0x08 => self.backspace(),
+            b'\t' => {
+                let cols = self.cols;
+                let screen = self.screen();
+                if screen.x < cols {
+                    screen.x = screen.next_tab();
+                }
+            }
+            b'\n' | 0x0b | 0x0c => self.line_feed(),
+            b'\r' => self.screen().x = 0,
+            0x0e => self.charsets.shift(1),
+            0x0f => self.charsets.shift(0),
+            0x84 => self.index(),
+            0x85 => {
+                self.screen().x = 0;
+                self.index();
+            }
+            0x88 => self.screen().set_tab(true),
+            _ => {}
+        }
+    }
+
+    fn escape(&mut self, function: u32) {
+        self.do_escape(function);
+    }
+
+    fn sequence(&mut self, function: u32, params: &Params) {
+        self.do_sequence(function, params);
+    }
+
+    fn osc(&mut self, number: u32, text: &str) {
+        self.do_osc(number, text);
+        if self.pools.is_full() {
+            self.sweep();
+        }
+    }
+
+    fn dcs(&mut self, function: u32, text: &str) {
+        self.do_dcs(function, text);
+    }
+
+    fn part(&mut self) {
+        self.before = None;
+    }
+}
+
+impl Terminal {
+    fn sweep(&mut self) {
+        let lines = self
+            .normal
+            .lines
+            .iter_mut()
+            .chain(&mut self.alternate.lines);
+        let mut cells: Vec<&mut Cell> = lines.flat_map(|line| line.cells_mut()).collect();
+        self.pools.sweep(&mut cells, &mut [&mut self.pen.extended]);
+        self.pen_changed();
+    }
+}

@@ -17,6 +17,7 @@ pub mod discord;
 pub mod doctor;
 pub mod domain;
 pub mod fault;
+pub mod files;
 pub mod forge;
 pub mod git;
 pub mod http;

@@ -9,7 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Folder, and which of ours it may use. Everything may use `fault`, the tests' crash points.
+/// Folder, and which of ours it may use. Everything may use `fault`, the tests' crash
+/// points, and `files`, which opens what a run can replace.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("store", &["domain"]),
@@ -92,7 +93,10 @@ fn no_room_uses_one_it_may_not() {
     for (room, allowed) in MAY_USE {
         for path in sources(&root().join("src").join(room)) {
             for other in used(&fs::read_to_string(&path).unwrap()) {
-                let fine = other == *room || other == "fault" || allowed.contains(&other.as_str());
+                let fine = other == *room
+                    || other == "fault"
+                    || other == "files"
+                    || allowed.contains(&other.as_str());
                 let ours = root().join("src").join(&other).is_dir()
                     || root().join("src").join(format!("{other}.rs")).is_file();
                 if ours && !fine {
@@ -131,6 +135,52 @@ fn files_stay_short() {
         .map(|(lines, path)| format!("{} has {lines} lines", path.display()))
         .collect();
     assert!(long.is_empty(), "{long:#?}");
+}
+
+/// Code of a file without its tests.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let end = text.find("#[cfg(test)]\nmod ").unwrap_or(text.len());
+    text[..end].to_owned()
+}
+
+/// Files that may be opened by the standard library: no run can put anything else in their place,
+/// or it is a program of the run itself that opens them.
+const OPENED_PLAINLY: &[(&str, &str)] = &[
+    ("cli/demo/", "the demo's own agent, in the run"),
+    ("git/program/unit.rs", "a test"),
+    ("pty/end.rs", "/proc"),
+    ("pty/process_tree", "/proc and cgroups"),
+    ("pty/holder/startup.rs", "/dev/null"),
+    ("http/peer.rs", "/proc"),
+    ("cli/hook_program/callers.rs", "/proc"),
+    ("git/lock_files.rs", "/proc"),
+    ("git/changes/watched.rs", "/proc"),
+    (
+        "git/worktree.rs",
+        "the index of a worktree that was just made",
+    ),
+    ("git/entries.rs", "a record that was just made"),
+];
+
+#[test]
+fn what_a_run_can_replace_is_opened_without_waiting_for_anybody() {
+    let openers = ["File::open(", "fs::read(", "fs::read_to_string(", ".open("];
+    let mut wrong = Vec::new();
+    for room in ["cli", "git", "http", "pty", "runtime"] {
+        for path in sources(&root().join("src").join(room)) {
+            let at = path.strip_prefix(root().join("src")).unwrap();
+            let at = at.to_str().unwrap();
+            let excepted = OPENED_PLAINLY.iter().any(|(name, _)| at.starts_with(name));
+            if at.contains("test") || excepted {
+                continue;
+            }
+            let text = code(&path);
+            let found = openers.iter().filter(|opener| text.contains(**opener));
+            wrong.extend(found.map(|opener| format!("{at}: {opener}")));
+        }
+    }
+    assert!(wrong.is_empty(), "open these by crate::files: {wrong:#?}");
 }
 
 #[test]

@@ -9,9 +9,10 @@
 //! is made once and kept, and made anew when a crash of the machine took it.
 
 use super::CliError;
-use std::fs::{self, DirBuilder, OpenOptions};
+use crate::files;
+use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 
 /// Name of the link to the hook program.
@@ -61,12 +62,12 @@ pub(super) fn random_hex() -> io::Result<String> {
 
 /// A secret of a folder; none when it was never made, or half made.
 pub(super) fn secret(folder: &Path, name: &str) -> io::Result<Option<String>> {
-    match fs::read_to_string(folder.join(name)) {
+    match files::read_text(&folder.join(name), files::SMALL) {
         Ok(text) => {
             let whole = text.len() == TOKEN_CHARS && text.bytes().all(|b| b.is_ascii_hexdigit());
             Ok(whole.then_some(text))
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if files::is_absent(&error) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -89,14 +90,8 @@ pub(super) fn folder(run_dir: &Path, name: &'static str) -> Result<PathBuf, CliE
 /// to the disk: with the machine all that reads it ends, and the next launch makes it again.
 pub(super) fn write_private(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let aside = folder.join(format!(".{name}.new"));
-    remove(&aside)?;
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&aside)?;
-    file.write_all(bytes)?;
-    fs::rename(&aside, folder.join(name))
+    files::make(&aside)?.write_all(bytes)?;
+    files::rename(&aside, &folder.join(name))
 }
 
 fn point(run_dir: &Path, abbado: &Path) -> io::Result<()> {
@@ -104,7 +99,7 @@ fn point(run_dir: &Path, abbado: &Path) -> io::Result<()> {
     remove(&aside)?;
     let small = abbado.with_file_name(PROGRAM);
     symlink(if small.is_file() { &small } else { abbado }, &aside)?;
-    fs::rename(&aside, run_dir.join(HOOK))
+    files::rename(&aside, &run_dir.join(HOOK))
 }
 
 fn remove(path: &Path) -> io::Result<()> {

@@ -19,6 +19,7 @@ use crate::domain::{
     AgentMode,
     run::command::{Hook, Signal},
 };
+use crate::files;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
@@ -53,6 +54,8 @@ const APPROVALS: [&str; 4] = ["auto-edit", "default", "plan", "yolo"];
 /// Name of our settings file in the run folder, and of a private state folder.
 const DEFAULTS: &str = "qwen-defaults.json";
 const STATE: &str = "qwen";
+/// Defaults of a machine are a few KiB.
+const DEFAULTS_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Where Qwen looks for the system's settings, and for their defaults beside them.
 const SYSTEM_SETTINGS: (&str, &str) = ("QWEN_CODE_SYSTEM_SETTINGS_PATH", SYSTEM_SETTINGS_AT);
@@ -251,7 +254,7 @@ fn defaults(context: &LaunchContext<'_>) -> Result<Vec<u8>, CliError> {
 
 /// The machine's own defaults; nothing when there are none.
 fn read(at: &Path) -> Result<Map<String, Value>, CliError> {
-    match std::fs::read(at) {
+    match files::read_linked(at, DEFAULTS_BYTES_MAX) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
             CliError::Config(format!("{} cannot be taken over: {error}", at.display()))
         }),

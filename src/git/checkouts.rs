@@ -3,6 +3,7 @@
 //! Read from the repository's side, as in [`super::entries`].
 
 use super::{GitError, entries, head, repository};
+use crate::files;
 use git2::Repository;
 use std::{
     fs,
@@ -77,7 +78,7 @@ fn push(found: &mut Vec<Checkout>, git_dir: &Path, folder: &Path) {
     ];
     let kept = kept
         .iter()
-        .filter_map(|name| fs::read_to_string(git_dir.join(name)).ok())
+        .filter_map(|name| files::read_text(&git_dir.join(name), files::SMALL).ok())
         .map(|text| {
             let text = text.trim_end();
             text.strip_prefix("refs/heads/").unwrap_or(text).to_owned()

@@ -6,13 +6,11 @@
 //! counts as resolved unless markers are still in it.
 
 use super::{GitError, place::Place, program::os_string};
+use crate::files;
 use git2::{ObjectType, Oid};
-use nix::fcntl::OFlag;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::File,
-    io::Read,
-    os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
+    os::unix::ffi::OsStrExt,
     path::Path,
 };
 
@@ -121,17 +119,7 @@ fn contents(path: &Path) -> Option<Vec<u8>> {
     if let Ok(target) = path.read_link() {
         return Some(target.as_os_str().as_bytes().to_vec());
     }
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    let mut options = File::options();
-    let file = options.read(true).custom_flags(flags.bits()).open(path);
-    let file = file.ok()?;
-    let found = file.metadata().ok()?;
-    if !found.is_file() || found.len() > SEARCHED_MAX {
-        return None;
-    }
-    let mut contents = Vec::new();
-    file.take(SEARCHED_MAX).read_to_end(&mut contents).ok()?;
-    Some(contents)
+    files::read(path, SEARCHED_MAX).ok()
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@
 //! written outside the worktree, links are copied as links, and nothing that exists is replaced.
 
 use super::{GitError, ignored::not_ignored, place::Place, program::os_string, repository};
+use crate::files;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use nix::fcntl::OFlag;
 use std::{
     collections::BTreeSet,
     ffi::OsStr,
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io,
     os::unix::{
         ffi::OsStrExt,
@@ -188,16 +188,12 @@ fn copy_one(checkout: &Path, worktree: &Path, path: &Path) -> Result<bool, GitEr
 
 /// Copies a plain file with its permissions, to a name that must be new.
 fn copy_contents(source: &Path, target: &Path) -> io::Result<()> {
-    let mut from = OpenOptions::new()
-        .read(true)
-        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
-        .open(source)?;
+    let mut from = files::open(source)?;
     let metadata = from.metadata()?;
-    let mut to = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(metadata.permissions().mode() & 0o777)
-        .open(target)?;
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    options.mode(metadata.permissions().mode() & 0o777);
+    let mut to = files::open_with(&mut options, target)?;
     io::copy(&mut from, &mut to).map(drop)
 }
 

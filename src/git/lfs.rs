@@ -3,8 +3,9 @@
 //! Called by `worktree`, after a checkout.
 
 use super::{GitError, changes::Index, place::Place, program::os_string, tree::ATTRIBUTES};
+use crate::files;
 use memchr::memmem;
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 /// A sentence when a file of attributes names LFS for a worktree that was checked out without it:
 /// what LFS keeps are pointers there.
@@ -18,8 +19,8 @@ pub(super) fn note(place: &Place) -> Result<Option<String>, GitError> {
     let names_lfs = attributes(place)?
         .into_iter()
         .map(|path| place.work_tree().join(path))
-        .filter(|path| fs::symlink_metadata(path).is_ok_and(|found| found.is_file()))
-        .any(|path| fs::read(path).is_ok_and(|text| memmem::find(&text, b"filter=lfs").is_some()));
+        .filter_map(|path| files::read(&path, files::LARGE).ok())
+        .any(|text| memmem::find(&text, b"filter=lfs").is_some());
     Ok(names_lfs.then(|| {
         "Files of Git LFS are pointers here: Git LFS is not set up in your own git configuration. \
          `git lfs install` sets it up; `git lfs pull` in the worktree brings the contents."
@@ -37,7 +38,7 @@ fn is_set_up(place: &Place) -> bool {
 
 /// Paths of the files of attributes in a worktree's index.
 fn attributes(place: &Place) -> Result<Vec<PathBuf>, GitError> {
-    let index = fs::read(place.git_dir().join("index"));
+    let index = files::read_linked(&place.git_dir().join("index"), files::LARGE);
     let index = index.map_err(GitError::io("reading a worktree's index"))?;
     let mut found = Vec::new();
     let read = Index::paths(&index, |path| {

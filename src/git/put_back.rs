@@ -4,6 +4,7 @@
 //! nothing; where the file system differs it is copied. No filter has to run to put it back.
 
 use super::{GitError, advance::Change, place::Place, program::line, removal};
+use crate::files;
 use git2::{Oid, Repository};
 use std::{
     fs, io,
@@ -121,7 +122,7 @@ fn is_written(repository: &Repository, place: &Place, path: &Path, blob: Oid) ->
         Ok(found) if found.is_symlink() => {
             fs::read_link(&full).map(|to| to.as_os_str().as_bytes().to_vec())
         }
-        Ok(found) if found.is_file() => fs::read(&full),
+        Ok(found) if found.is_file() => files::read(&full, files::LARGE),
         Ok(_) | Err(_) => return false,
     };
     let Ok(read) = read else { return false };

@@ -14,6 +14,7 @@ use super::{
     repository,
 };
 use crate::domain::run::event::WorktreeAt;
+use crate::files;
 use git2::BranchType;
 use std::{
     fs, io,
@@ -165,7 +166,7 @@ fn points_at(worktree: &Path, common_dir: &Path, entry: Option<&Entry>) -> bool 
     if !fs::symlink_metadata(&dot_git).is_ok_and(|metadata| metadata.is_file()) {
         return false;
     }
-    let Ok(bytes) = fs::read(&dot_git) else {
+    let Ok(bytes) = files::read(&dot_git, files::SMALL) else {
         return false;
     };
     let Some(target) = bytes.strip_prefix(b"gitdir: ") else {

@@ -27,6 +27,7 @@ use super::{
     worktree::{Wanted, check_out},
 };
 use crate::domain::{RUN_ID_VARIABLE, RunId};
+use crate::files;
 use git2::{ObjectType, Oid, Repository};
 use std::{
     ffi::OsString,
@@ -160,7 +161,7 @@ fn begin(spec: &SpareSpec, worktree: &Path) -> io::Result<()> {
 /// `Io` when something cannot be removed.
 pub fn remove_spare(folder: &Path, locks: &RepoLocks) -> Result<(), GitError> {
     // A repository that is gone has no records.
-    let repo = fs::read(folder.join(REPO))
+    let repo = files::read(&folder.join(REPO), files::SMALL)
         .ok()
         .map(|path| os_string(&path));
     let repository = repo.and_then(|path| repository::open(Path::new(&path)).ok());
@@ -260,7 +261,7 @@ fn outside(place: &Place, common_dir: &Path) -> Result<Option<Vec<Outside>>, Git
     }
     let mut seen = Vec::with_capacity(paths.len());
     for path in paths {
-        if fs::read(&path).is_ok_and(|text| names_filter(&text)) {
+        if files::read_linked(&path, files::LARGE).is_ok_and(|text| names_filter(&text)) {
             return Ok(None);
         }
         let stat = fs::metadata(&path).ok();
@@ -297,7 +298,7 @@ impl Spare {
             return Ok(None);
         };
         let place = Place::open(&entry.admin, &self.worktree)?;
-        let index = fs::read(entry.admin.join("index"));
+        let index = files::read_linked(&entry.admin.join("index"), files::LARGE);
         let index = index.map_err(GitError::io("reading a worktree's index"))?;
         let Some(index) = Index::parse(&index).filter(Index::is_plain) else {
             return Ok(None);

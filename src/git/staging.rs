@@ -18,6 +18,7 @@ use super::{
     repository,
 };
 use crate::domain::run::event::WorktreeAt;
+use crate::files;
 use git2::Repository;
 use std::{
     collections::BTreeSet,
@@ -268,7 +269,7 @@ fn head_of(repository: &Repository, entry: &entries::Entry) -> Result<Option<git
     if let Some(branch) = entry.branch() {
         return repository::branch_tip(repository, &branch);
     }
-    let head = fs::read_to_string(entry.admin.join("HEAD"));
+    let head = files::read_text(&entry.admin.join("HEAD"), files::SMALL);
     let head = head.map_err(GitError::io("reading a worktree's HEAD"))?;
     git2::Oid::from_str(head.trim())
         .map(Some)
@@ -387,7 +388,7 @@ fn remove_leftovers(admin: &Path) {
 }
 
 fn copy_with_times(from: &Path, to: &Path) -> io::Result<()> {
-    let mut source = File::open(from)?;
+    let mut source = files::open(from)?;
     let mut target = File::create(to)?;
     io::copy(&mut source, &mut target)?;
     target.set_times(FileTimes::new().set_modified(source.metadata()?.modified()?))

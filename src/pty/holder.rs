@@ -31,6 +31,7 @@ mod complaint;
 pub mod connection;
 pub mod input;
 pub mod lifecycle;
+mod program;
 pub mod reaper;
 pub mod screen;
 pub mod shared;
@@ -97,6 +98,7 @@ fn carry(started: Started) -> i32 {
         started.log.extent(),
         log_len_max,
     ));
+    let program_side = started.terminal.program_side;
     let threads = reaper::spawn(pid, &events).and_then(|()| {
         let pty = started.terminal.pty;
         let input = input::spawn(&shared, pty.try_clone()?)?;
@@ -106,7 +108,7 @@ fn carry(started: Started) -> i32 {
         let desk = connection::Desk::new(&shared, input, log, log_len_max, events, master);
         connection::spawn(desk, started.listener)
     });
-    let lifecycle = Lifecycle::new(shared, inbox, started.spec, started.cgroup);
+    let lifecycle = Lifecycle::new(shared, inbox, started.spec, started.cgroup, program_side);
     if let Err(err) = threads {
         // Without a thread of ours nobody could end the CLI later: it ends now.
         let sentence = format!("a thread of the holder could not be started: {err}");

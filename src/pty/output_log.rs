@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{FallocateFlags, fallocate};
 
 use super::run_files::write_atomic;
+use crate::files;
 
 /// How many bytes of output a run keeps before the oldest half goes.
 pub const LOG_LEN_MAX: u64 = 64 * 1024 * 1024;
@@ -44,7 +45,8 @@ pub struct Extent {
 /// # Errors
 /// As reading files does.
 pub fn extent(run_dir: &Path) -> io::Result<Option<Extent>> {
-    let end = match fs::metadata(run_dir.join(LOG)) {
+    let end = match fs::symlink_metadata(run_dir.join(LOG)) {
+        Ok(meta) if !meta.is_file() => return Ok(None),
         Ok(meta) => meta.len(),
         Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(err) => return Err(err),
@@ -58,7 +60,7 @@ pub fn extent(run_dir: &Path) -> io::Result<Option<Extent>> {
 /// # Errors
 /// `NotFound` when there is no log, `InvalidInput` when the offset is no longer kept.
 pub fn read_at(run_dir: &Path, offset: u64, len: usize) -> io::Result<Vec<u8>> {
-    let file = File::open(run_dir.join(LOG))?;
+    let file = files::open(&run_dir.join(LOG))?;
     let mut bytes = vec![0; len];
     let filled = read_full(&file, &mut bytes, offset)?;
     bytes.truncate(filled);
@@ -85,12 +87,12 @@ fn read_full(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
 }
 
 fn read_base(run_dir: &Path) -> io::Result<u64> {
-    match fs::read_to_string(run_dir.join(BASE)) {
+    match files::read_text(&run_dir.join(BASE), files::SMALL) {
         Ok(text) => text
             .trim()
             .parse()
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "output.base is no number")),
-        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(err) if files::is_absent(&err) => Ok(0),
         Err(err) => Err(err),
     }
 }
@@ -121,13 +123,9 @@ impl OutputLog {
     /// # Errors
     /// As opening files does.
     pub fn open(run_dir: &Path, len_max: u64) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(run_dir.join(LOG))?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).mode(0o600);
+        let file = files::open_own(&mut options, &run_dir.join(LOG))?;
         let end = file.metadata()?.len();
         let base = read_base(run_dir)?.min(end);
         let extent = Extent { base, end };

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ExitReport;
+use crate::files;
 
 /// Locked by a living holder; its content is the highest attempt launched.
 pub const LOCK: &str = "holder.lock";
@@ -35,6 +36,8 @@ const SOCKET: &str = "holder.sock";
 const SOCKET_PATH: &str = "holder.sock.path";
 const SCREEN_HEAD: &str = "screen.json";
 const SCREEN_BYTES: &str = "screen.ansi";
+/// A screen with all its scrollback, each cell in a style of its own, is well below this.
+const SCREEN_LEN_MAX: u64 = 256 * 1024 * 1024;
 /// What a snapshot begins with: a full reset.
 const RESET: &[u8] = b"\x1bc";
 
@@ -71,11 +74,11 @@ pub fn last_screen(run_dir: &Path) -> io::Result<Option<LastScreen>> {
     let Some(head) = read_json::<ScreenHead>(&run_dir.join(SCREEN_HEAD))? else {
         return Ok(None);
     };
-    let bytes = match fs::read(run_dir.join(SCREEN_BYTES)) {
+    let bytes = match files::read(&run_dir.join(SCREEN_BYTES), SCREEN_LEN_MAX) {
         // A file system may have kept a file's length and not its bytes, which are zeros then.
         Ok(bytes) if bytes.len() == head.len && bytes.starts_with(RESET) => bytes,
         Ok(_) => return Ok(None),
-        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(err) if files::is_absent(&err) => return Ok(None),
         Err(err) => return Err(err),
     };
     let ScreenHead {
@@ -118,9 +121,9 @@ pub fn read_exit(run_dir: &Path) -> io::Result<Option<ExitReport>> {
 /// # Errors
 /// As reading files does.
 pub fn recorded_exit(run_dir: &Path) -> io::Result<Option<ExitReport>> {
-    let recorded = match File::open(run_dir.join(LOCK)) {
+    let recorded = match files::open(&run_dir.join(LOCK)) {
         Ok(mut file) => read_attempt(&mut file)?,
-        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(err) if files::is_absent(&err) => return Ok(None),
         Err(err) => return Err(err),
     };
     Ok(read_exit(run_dir)?.filter(|exit| exit.attempt == recorded))
@@ -147,10 +150,10 @@ pub fn remove_stale(run_dir: &Path) -> io::Result<()> {
 }
 
 fn read_json<T: for<'a> Deserialize<'a>>(path: &Path) -> io::Result<Option<T>> {
-    match fs::read(path) {
+    match files::read(path, files::SMALL) {
         // A file that cannot be parsed was not written by us whole; it counts as absent.
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(err) if files::is_absent(&err) => Ok(None),
         Err(err) => Err(err),
     }
 }
@@ -169,20 +172,15 @@ fn replace(
 ) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)?;
+    let mut file = files::make(Path::new(&beside))?;
     file.write_all(bytes)?;
     finish(&file)?;
-    fs::rename(&beside, path)
+    files::rename(Path::new(&beside), path)
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {
     match path.parent() {
-        Some(parent) => File::open(parent)?.sync_all(),
+        Some(parent) => files::folder(parent)?.sync_all(),
         None => Ok(()),
     }
 }
@@ -222,14 +220,9 @@ impl RunLock {
     /// See [`LockRefusal`].
     pub fn acquire(run_dir: &Path, attempt: u32) -> Result<Self, LockRefusal> {
         let path = run_dir.join(LOCK);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(LockRefusal::Io)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).mode(0o600);
+        let mut file = files::open_own(&mut options, &path).map_err(LockRefusal::Io)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => return Err(LockRefusal::Busy),
@@ -246,7 +239,7 @@ impl RunLock {
 
 fn read_attempt(file: &mut File) -> io::Result<u32> {
     let mut text = String::new();
-    file.read_to_string(&mut text)?;
+    file.take(files::SMALL).read_to_string(&mut text)?;
     Ok(text.trim().parse().unwrap_or(0))
 }
 
@@ -278,9 +271,9 @@ pub enum LockState {
 /// # Errors
 /// As opening files does.
 pub fn lock_state(run_dir: &Path) -> io::Result<LockState> {
-    let mut file = match File::open(run_dir.join(LOCK)) {
+    let mut file = match files::open(&run_dir.join(LOCK)) {
         Ok(file) => file,
-        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(LockState::Never),
+        Err(err) if files::is_absent(&err) => return Ok(LockState::Never),
         Err(err) => return Err(err),
     };
     match file.try_lock_shared() {
@@ -335,9 +328,9 @@ pub fn has_socket(run_dir: &Path) -> bool {
 /// # Errors
 /// When what is there is no socket of ours.
 pub fn find_socket(run_dir: &Path) -> io::Result<Option<PathBuf>> {
-    let path = match fs::read(run_dir.join(SOCKET_PATH)) {
+    let path = match files::read(&run_dir.join(SOCKET_PATH), files::SMALL) {
         Ok(bytes) => PathBuf::from(std::ffi::OsStr::from_bytes(&bytes)),
-        Err(err) if err.kind() == io::ErrorKind::NotFound => run_dir.join(SOCKET),
+        Err(err) if files::is_absent(&err) => run_dir.join(SOCKET),
         Err(err) => return Err(err),
     };
     match fs::symlink_metadata(&path) {

@@ -22,6 +22,7 @@ use super::holder::Outcome;
 use super::protocol::{BODY_LEN_MAX, Frame, Size, Stop};
 use super::run_files::{self, LockState};
 use super::{ExitReport, Hello, LaunchSpec, PtyError};
+use crate::files;
 
 mod link;
 
@@ -114,11 +115,8 @@ pub async fn launch(program: &Path, spec: &LaunchSpec) -> Result<Session, Launch
 
 fn holder_log(run_dir: &Path) -> io::Result<Stdio> {
     let path = run_dir.join(run_files::LOG);
-    let file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut options = OpenOptions::new();
+    let file = files::open_own(options.append(true).create(true).mode(0o600), &path)?;
     if file.metadata()?.len() > HOLDER_LOG_LEN_MAX {
         file.set_len(0)?;
     }

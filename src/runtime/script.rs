@@ -7,6 +7,7 @@ use super::effects::Beside;
 use crate::{
     detached::{self, Streams},
     domain::{RUN_ID_VARIABLE, run::event::WorktreeAt},
+    files,
     pty::output_log,
 };
 use std::{
@@ -80,11 +81,8 @@ impl Script {
         };
         let fault = |error: io::Error| failed(error.to_string(), String::new());
         let path = run_dir.join("setup.log");
-        let log = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(&path);
+        let mut options = std::fs::File::options();
+        let log = files::open_own(options.create(true).append(true).mode(0o600), &path);
         let log = log.map_err(fault)?;
         let from = log.metadata().map_err(fault)?.len();
         let ended = self
@@ -183,7 +181,7 @@ pub(super) fn note(run_dir: &Path, text: &[u8]) {
 /// The end of a file, from an offset on.
 fn read_from(path: &Path, from: u64) -> io::Result<Vec<u8>> {
     use std::io::{Read, Seek, SeekFrom};
-    let mut file = std::fs::File::open(path)?;
+    let mut file = files::open(path)?;
     let end = file.metadata()?.len();
     file.seek(SeekFrom::Start(
         from.max(end.saturating_sub(OUTPUT_BYTES_MAX)),

@@ -4,6 +4,7 @@
 //! their identity and who called survive. A file goes only after its events are durable.
 
 use crate::domain::run::caller::Callers;
+use crate::files;
 use serde_json::Value;
 use std::{
     fs::{self, File},
@@ -14,6 +15,8 @@ use std::{
 };
 use uuid::Uuid;
 
+/// The hook program keeps no larger one.
+const PAYLOAD_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// A folder that changes after so long has another time of change than before, on file systems
 /// that count whole seconds, too.
 const SETTLES: Duration = Duration::from_millis(2500);
@@ -65,9 +68,9 @@ impl Known {
                 return found.modified().map(Some);
             }
         }
-        self.folder = match File::open(folder(run_dir)) {
+        self.folder = match files::folder(&folder(run_dir)) {
             Ok(folder) => Some(folder),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) if files::is_absent(&error) => None,
             Err(error) => return Err(error),
         };
         let Some(folder) = &self.folder else {
@@ -92,9 +95,9 @@ pub(super) fn folder(run_dir: &Path) -> PathBuf {
 
 /// The files of kept deliveries, oldest first. An absent folder is an empty one.
 pub(super) fn waiting(run_dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(folder(run_dir)) {
+    let entries = match files::list(&folder(run_dir)) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if files::is_absent(&error) => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
     let mut paths = Vec::new();
@@ -125,7 +128,7 @@ pub(super) fn read(path: &Path) -> Spooled {
         .map(|(_, named)| named.split_once('.').unwrap_or((named, "")));
     let delivery = named.and_then(|(id, _)| Uuid::try_parse(id).ok());
     let callers = named.and_then(|(_, callers)| callers.parse().ok());
-    let payload = fs::read(path)
+    let payload = files::read(path, PAYLOAD_BYTES_MAX)
         .ok()
         .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
         .filter(Value::is_object);

@@ -8,6 +8,7 @@ mod doctor;
 mod git;
 mod holder;
 mod hooks;
+mod replaced;
 mod writer;
 
 use crate::support::{Reply, Server, World, text};

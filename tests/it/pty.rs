@@ -9,6 +9,7 @@ use abbado::pty::protocol::Size;
 use abbado::pty::{LaunchError, Probe, SessionHandle, ToViewer, attach, last_screen};
 use bytes::Bytes;
 
+mod program;
 mod support;
 mod tree;
 mod viewers;

@@ -5,6 +5,7 @@
 //! listens and which one it is, or by a proof that only who has read the data folder can give.
 
 use crate::cli::hook_files;
+use crate::files;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::io;
@@ -38,8 +39,9 @@ pub(super) enum Listener {
 
 impl Server {
     pub(super) fn of(data_dir: &Path) -> io::Result<Self> {
-        Ok(serde_json::from_slice(&std::fs::read(
-            data_dir.join(SERVER),
+        Ok(serde_json::from_slice(&files::read(
+            &data_dir.join(SERVER),
+            files::SMALL,
         )?)?)
     }
 

@@ -5,9 +5,8 @@
 //! begin with a dot and are no spool entries.
 
 use crate::domain::run::caller::Callers;
-use std::fs::{DirBuilder, File, OpenOptions};
+use crate::files;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
@@ -26,10 +25,8 @@ pub(super) fn keep(
     callers: &Callers,
 ) -> io::Result<()> {
     let folder = run_dir.join(SPOOL);
-    match DirBuilder::new().mode(0o700).create(&folder) {
-        Ok(()) => File::open(run_dir)?.sync_all()?,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error),
+    if files::make_folder(&folder)? {
+        files::folder(run_dir)?.sync_all()?;
     }
     #[expect(
         clippy::disallowed_methods,
@@ -39,11 +36,7 @@ pub(super) fn keep(
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let aside = folder.join(format!(".{delivery}.new"));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&aside)?;
+    let mut file = files::make(&aside)?;
     let written = file.write_all(payload).and_then(|()| file.sync_all());
     if let Err(error) = written {
         // Half a payload is of no use; what the disk took is given back.
@@ -53,5 +46,5 @@ pub(super) fn keep(
     let dot = if callers.is_empty() { "" } else { "." };
     let name = format!("{:020}-{delivery}{dot}{callers}.json", now.as_nanos());
     std::fs::rename(&aside, folder.join(name))?;
-    File::open(&folder)?.sync_all()
+    files::folder(&folder)?.sync_all()
 }

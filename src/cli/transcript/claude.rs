@@ -13,6 +13,7 @@ use super::{
 };
 use crate::cli::{Transcript, TranscriptContext};
 use crate::domain::run::command::{Observation, Usage};
+use crate::files;
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -106,7 +107,7 @@ impl ClaudeTranscript {
     }
 
     fn read_subagents(&mut self, main: &Path) -> io::Result<()> {
-        let entries = match std::fs::read_dir(main.with_extension("").join("subagents")) {
+        let entries = match files::list(&main.with_extension("").join("subagents")) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),

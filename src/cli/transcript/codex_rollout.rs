@@ -18,6 +18,7 @@ use super::{
 };
 use crate::cli::{Transcript, TranscriptContext};
 use crate::domain::run::command::{Observation, Usage};
+use crate::files;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::io;
@@ -162,7 +163,7 @@ fn open_subagents(subagents: &mut BTreeMap<String, Option<Thread>>, main: &Path)
     let Some(folder) = main.parent() else {
         return Ok(());
     };
-    let entries = match std::fs::read_dir(folder) {
+    let entries = match files::list(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),

@@ -1,12 +1,15 @@
 //! Cuts bytes into lines, and follows a file that grows.
 
-use std::fs::File;
+use crate::files;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Longest line that is understood; of a longer one nothing is kept. A tool result may hold a
 /// whole file, so lines of some MiB are ordinary.
 const LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// No session writes so much: a larger file is none of a session, or has a hole.
+const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 
 /// Read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -126,13 +129,19 @@ impl Tail {
         limit: Option<u64>,
         mut each: impl FnMut(&[u8]),
     ) -> io::Result<()> {
-        let mut file = match File::open(&self.path) {
+        let mut file = match files::open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
         };
         // The end is fixed now: a writer that never pauses must not hold the reader for ever.
         let length = file.metadata()?.len();
+        if length > FILE_BYTES_MAX {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "it is too large for a transcript",
+            ));
+        }
         if length < self.lines.taken {
             log::debug!(length, read = self.lines.taken; "A transcript became shorter and is read anew.");
             self.lines = Lines::default();

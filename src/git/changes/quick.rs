@@ -17,6 +17,7 @@ use super::{
     seen::{self, Found, Seen},
     watched::Watched,
 };
+use crate::files;
 use crate::git::{
     ignored::not_ignored,
     place::Place,
@@ -82,7 +83,8 @@ impl Quick {
             let value = staging.place.value(key.as_bytes());
             value.is_some_and(|value| !value.eq_ignore_ascii_case(usual.as_bytes()))
         });
-        let bytes = fs::read(index).map_err(GitError::io("reading a worktree's index"))?;
+        let bytes = files::read_linked(index, files::LARGE)
+            .map_err(GitError::io("reading a worktree's index"))?;
         let index = Index::parse(&bytes).filter(|index| index.is_plain() && !unusual);
         Ok(index.map(|index| Self {
             staging,

@@ -1,5 +1,6 @@
 //! Where the secrets of runs' hooks come from (rule 6).
 
+use crate::files;
 use std::path::PathBuf;
 use uuid::Uuid;
 
@@ -30,7 +31,7 @@ impl HookSecrets for RunFolderSecrets {
             .data_dir
             .join("runs")
             .join(run.as_hyphenated().to_string());
-        match std::fs::read_to_string(folder.join("hook.token")) {
+        match files::read_text(&folder.join("hook.token"), files::SMALL) {
             Ok(text) => Some(text.trim_end().to_owned()),
             // A run whose secret is gone exists all the same, and no secret is right for it.
             Err(_) => folder.is_dir().then(String::new),

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::socket::{MsgFlags, getsockopt, send, sockopt::PeerCredentials};
-use portable_pty::MasterPty;
+use pty_process::blocking::Pty;
 
 use super::complaint::complain;
 use super::input::Input;
@@ -43,7 +43,7 @@ pub struct Desk {
     pub(super) lag_len_max: u64,
     input: Arc<Input>,
     events: SyncSender<Event>,
-    master: Mutex<Box<dyn MasterPty + Send>>,
+    master: Mutex<Pty>,
     open: AtomicUsize,
 }
 
@@ -78,7 +78,7 @@ impl Desk {
         log: LogReader,
         log_len_max: u64,
         events: SyncSender<Event>,
-        master: Box<dyn MasterPty + Send>,
+        master: Pty,
     ) -> Self {
         Self {
             shared: Arc::clone(shared),
@@ -94,7 +94,7 @@ impl Desk {
     fn resize(&self, size: Size) {
         // The PTY and the mark change together: output for the new size comes behind the mark.
         let master = self.master.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(cause) = terminal::resize(master.as_ref(), size) {
+        if let Err(cause) = terminal::resize(&master, size) {
             complain(format_args!("The terminal cannot be resized: {cause}"));
             return;
         }

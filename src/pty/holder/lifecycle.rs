@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use pty_process::blocking::Pts;
+
 use super::complaint::complain;
 use super::shared::Shared;
 use crate::fault;
@@ -70,6 +72,8 @@ pub struct Lifecycle {
     inbox: Receiver<Event>,
     spec: LaunchSpec,
     cgroup: Option<RunCgroup>,
+    /// Kept open until the tree has ended.
+    program_side: Option<Pts>,
     /// The present deadline of an ending tree, and whom it has asked.
     ending: Option<(Instant, HashSet<Process>)>,
     status: Option<Status>,
@@ -86,6 +90,7 @@ impl Lifecycle {
         inbox: Receiver<Event>,
         spec: LaunchSpec,
         cgroup: Option<RunCgroup>,
+        program_side: Pts,
     ) -> Self {
         let launcher_deadline = spec.ephemeral.then(|| Instant::now() + LAUNCHER_WAIT);
         Self {
@@ -93,6 +98,7 @@ impl Lifecycle {
             inbox,
             spec,
             cgroup,
+            program_side: Some(program_side),
             ending: None,
             status: None,
             released: false,
@@ -241,7 +247,8 @@ impl Lifecycle {
     }
 
     /// Waits for the last output. Someone outside who holds the terminal open cannot add to it.
-    fn drain(&self) {
+    fn drain(&mut self) {
+        self.program_side = None;
         self.shared
             .wait_timeout(DRAIN_WAIT, |state| state.output_ended.then_some(()));
         self.shared.update(|state| state.output_ended = true);

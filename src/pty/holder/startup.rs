@@ -12,6 +12,7 @@ use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{close, dup2_stdin, dup2_stdout, setsid};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::Outcome;
 use super::terminal::Terminal;
@@ -107,6 +108,7 @@ fn detach(run_dir: &Path) -> io::Result<()> {
     close_inherited()?;
     // Refused for the leader of a process group, which has a group of its own already.
     setsid().ok();
+    heed_what_was_ignored()?;
     // Blocked rather than ignored: only SIGTERM is for us, and a thread waits for it. The CLI gets
     // an empty mask; SIGPIPE is ignored by the standard library and given back to the CLI.
     let mut signals = SigSet::empty();
@@ -130,6 +132,30 @@ fn detach(run_dir: &Path) -> io::Result<()> {
         ));
     }
     std::env::set_current_dir("/")
+}
+
+/// A shell that starts the server in the background, and nohup, have it ignore signals, which
+/// passes from process to process: a CLI could not be interrupted by its terminal then. A signal
+/// with a handler is not ignored, and has its usual effect again in a program that is executed.
+fn heed_what_was_ignored() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let _inside = runtime.enter();
+    for kind in [
+        SignalKind::hangup(),
+        SignalKind::interrupt(),
+        SignalKind::quit(),
+        SignalKind::alarm(),
+        SignalKind::child(),
+        SignalKind::from_raw(Signal::SIGTSTP as i32),
+        SignalKind::from_raw(Signal::SIGTTIN as i32),
+        SignalKind::from_raw(Signal::SIGTTOU as i32),
+    ] {
+        // The handler stays when nobody listens any more.
+        drop(signal(kind)?);
+    }
+    Ok(())
 }
 
 /// Closes what the server did not mark: a kept descriptor would keep its sockets and files open.

@@ -7,19 +7,21 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use filedescriptor::FileDescriptor;
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::sys::time::TimeSpec;
-use nix::unistd::{AccessFlags, access};
-use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
+use pty_process::blocking::{Pts, Pty};
 
 use super::complaint::complain;
+use super::program;
 use super::shared::Shared;
 use crate::pty::output_log::{LogReader, OutputLog};
 use crate::pty::protocol::{OUTPUT_HEAD_LEN, PIECE_LEN_MAX, Size, output_head};
@@ -37,9 +39,12 @@ pub struct Terminal {
     /// Process id of the CLI.
     pub pid: u32,
     /// Ours; resizes.
-    pub master: Box<dyn MasterPty + Send>,
+    pub master: Pty,
     /// Its output, and keystrokes for it. Reading and writing never wait.
     pub pty: File,
+    /// The program's side of it. As long as one has it open, the PTY is not at its end: a program
+    /// may close it and open `/dev/tty` later.
+    pub program_side: Pts,
 }
 
 impl Terminal {
@@ -48,58 +53,66 @@ impl Terminal {
     /// # Errors
     /// A sentence for a person, which names the program.
     pub fn start(spec: &LaunchSpec) -> Result<Self, String> {
-        let Some((program, arguments)) = spec.argv.split_first() else {
+        let Some((name, arguments)) = spec.argv.split_first() else {
             return Err("There is no program to start.".to_owned());
         };
+        let failed = |cause: String| format!("`{name}` could not be started: {cause}.");
         if !spec.cwd.is_dir() {
             let cwd = spec.cwd.display();
-            return Err(format!(
-                "`{program}` could not be started: the folder {cwd} is missing."
-            ));
+            return Err(failed(format!("the folder {cwd} is missing")));
         }
-        find_program(program, spec)?;
-        let mut command = CommandBuilder::new(program);
-        command.args(arguments);
-        command.env_clear();
-        for (name, value) in &spec.env {
-            command.env(name, value);
+        let path = program::find(name, spec).map_err(failed)?;
+        if let Some(why) = program::unfit(&path, spec) {
+            return Err(failed(why));
         }
-        command.cwd(&spec.cwd);
-        Self::spawn(spec, command)
-            .map_err(|cause| format!("`{program}` could not be started: {cause}."))
+        let mut command = Command::new(&path);
+        command
+            .arg0(name)
+            .args(arguments)
+            .env_clear()
+            .envs(spec.env.iter().cloned())
+            .current_dir(&spec.cwd);
+        Self::spawn(spec, command).map_err(|error| failed(program::refusal(&path, spec, &error)))
     }
 
-    /// Errors are the kernel's own words: the causes before it repeat paths.
-    fn spawn(spec: &LaunchSpec, command: CommandBuilder) -> Result<Self, String> {
-        let size = pty_size(Size {
+    fn spawn(spec: &LaunchSpec, command: Command) -> io::Result<Self> {
+        let (master, program_side) = pty_process::blocking::open().map_err(told)?;
+        let size = Size {
             cols: spec.cols,
             rows: spec.rows,
-        });
-        let pair = native_pty_system()
-            .openpty(size)
-            .map_err(|err| err.root_cause().to_string())?;
-        let pty = unblocked(pair.master.as_ref()).map_err(|err| err.to_string())?;
+        };
+        resize(&master, size)?;
+        let pty = unblocked(&master)?;
+        // A child takes over which signals its parent's thread blocks; what is ignored was given
+        // back before.
+        let blocked = SigSet::empty().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+        let spawned = pty_process::blocking::Command::from(command).spawn_borrowed(&program_side);
+        blocked.thread_set_mask()?;
         // The child is waited for by the reaper, which takes all children; this handle never is.
-        let child = pair
-            .slave
-            .spawn_command(command)
-            .map_err(|err| err.root_cause().to_string())?;
-        let pid = child.process_id().ok_or("it has no process id")?;
         Ok(Self {
-            pid,
-            master: pair.master,
+            pid: spawned.map_err(told)?.id(),
+            master,
             pty,
+            program_side,
         })
+    }
+}
+
+/// The kernel's own answer.
+fn told(error: pty_process::Error) -> io::Error {
+    match error {
+        pty_process::Error::Io(error) => error,
+        pty_process::Error::Rustix(error) => error.into(),
     }
 }
 
 /// The PTY itself. Nobody waits in it: a connection that types must not, and who reads looks at the
 /// clock.
-fn unblocked(master: &dyn MasterPty) -> io::Result<File> {
-    let number = master.as_raw_fd().ok_or(io::ErrorKind::Unsupported)?;
-    let mut pty = FileDescriptor::dup(&number).map_err(io::Error::other)?;
-    pty.set_non_blocking(true).map_err(io::Error::other)?;
-    pty.as_file().map_err(io::Error::other)
+fn unblocked(master: &Pty) -> io::Result<File> {
+    let pty = master.as_fd().try_clone_to_owned()?;
+    let flags = OFlag::from_bits_retain(fcntl(&pty, FcntlArg::F_GETFL)?);
+    fcntl(&pty, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    Ok(pty.into())
 }
 
 /// Waits until the PTY can be read or written; false when the time is over before.
@@ -118,52 +131,11 @@ pub fn wait_ready(pty: &File, what: PollFlags, time: Option<Duration>) -> io::Re
 /// Changes the size of a PTY; the kernel tells the program.
 ///
 /// # Errors
-/// A sentence for the log.
-pub fn resize(master: &dyn MasterPty, size: Size) -> Result<(), String> {
-    master
-        .resize(pty_size(size))
-        .map_err(|err| err.root_cause().to_string())
-}
-
-fn pty_size(size: Size) -> PtySize {
+/// As the kernel says.
+pub fn resize(master: &Pty, size: Size) -> io::Result<()> {
     let clamp = |value: u16| value.clamp(1, SIZE_MAX);
-    PtySize {
-        rows: clamp(size.rows),
-        cols: clamp(size.cols),
-        pixel_width: 0,
-        pixel_height: 0,
-    }
-}
-
-/// Looks the program up as the kernel and a shell would, for an error that a person understands.
-fn find_program(program: &str, spec: &LaunchSpec) -> Result<(), String> {
-    let runnable = |path: &Path| path.is_file() && access(path, AccessFlags::X_OK).is_ok();
-    if program.contains('/') {
-        let path = spec.cwd.join(program);
-        return match path.try_exists() {
-            Ok(true) if runnable(&path) => Ok(()),
-            Ok(true) => Err(format!(
-                "`{program}` could not be started: it is not executable."
-            )),
-            Ok(false) | Err(_) => Err(format!(
-                "`{program}` could not be started: there is no such file."
-            )),
-        };
-    }
-    let search = spec.env.iter().rev().find(|(name, _)| name == "PATH");
-    let folders = search
-        .map(|(_, value)| std::env::split_paths(value))
-        .into_iter()
-        .flatten();
-    if folders
-        .map(|folder| spec.cwd.join(folder).join(program))
-        .any(|path| runnable(&path))
-    {
-        return Ok(());
-    }
-    Err(format!(
-        "`{program}` could not be started: it is not installed, or not in PATH."
-    ))
+    let size = pty_process::Size::new(clamp(size.rows), clamp(size.cols));
+    master.resize(size).map_err(told)
 }
 
 /// Starts the thread; returns a reading end of the log.

@@ -88,14 +88,18 @@ impl Run {
         run
     }
 
-    /// A test process may not change its environment; a program in between may.
     pub fn with_log_bound(bound: u64) -> Self {
+        Self::after(&format!("export ABBADO_OUTPUT_LOG_LEN_MAX={bound}"))
+    }
+
+    /// A run whose holder starts after a line of shell: a test process may not change its own
+    /// environment or signals; a program in between may.
+    pub fn after(line: &str) -> Self {
         use std::os::unix::fs::PermissionsExt;
         let mut run = Self::new();
         let wrapper = run.dir.path().join("wrapper");
         let program = run.program.display();
-        let script =
-            format!("#!/bin/sh\nABBADO_OUTPUT_LOG_LEN_MAX={bound} exec '{program}' \"$@\"\n");
+        let script = format!("#!/bin/sh\n{line}\nexec '{program}' \"$@\"\n");
         fs::write(&wrapper, script).unwrap();
         fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o700)).unwrap();
         run.program = wrapper;

@@ -5,10 +5,12 @@ use super::{
     config::{ForgeConfig, Kind},
     error::ForgeError,
     github, gitlab,
+    head::Head,
     http::Http,
     related::with_cross_reference,
     remote::Remote,
     session::{Kept, Session},
+    ssh,
     status::{BRANCHES_A_REQUEST_MAX, BRANCHES_MAX, Known, PrStatus, PrStatuses, Statuses, choose},
     token::{Search, Token},
 };
@@ -117,6 +119,40 @@ impl Forges {
             api: self.0.config.api(kind, remote),
         })
     }
+
+    /// The first of some URLs of one remote that leads to a forge, hosts as they are written before
+    /// those that they are aliases of. `ssh_command` is the user's own for git.
+    ///
+    /// # Errors
+    /// [`ForgeError::UnknownForge`]; nothing when no URL is one of a repository on a host.
+    pub async fn find(
+        &self,
+        urls: &[String],
+        ssh_command: Option<&str>,
+    ) -> Result<(Remote, Forge), Option<ForgeError>> {
+        let mut unknown = None;
+        for remote in urls.iter().filter_map(|url| Remote::parse(url)) {
+            match self.for_remote(&remote) {
+                Ok(forge) => return Ok((remote, forge)),
+                Err(error) => unknown = unknown.or(Some(error)),
+            }
+        }
+        let config = &self.0.config;
+        for url in urls {
+            let (Some(remote), Some(alias)) = (Remote::parse(url), Remote::ssh_host(url)) else {
+                continue;
+            };
+            let (environment, limit) = (&config.environment, config.program_limit);
+            let Some(host) = ssh::real_host(&alias, ssh_command, environment, limit).await else {
+                continue;
+            };
+            let remote = Remote { host, ..remote };
+            if let Ok(forge) = self.for_remote(&remote) {
+                return Ok((remote, forge));
+            }
+        }
+        Err(unknown)
+    }
 }
 
 /// A pull request, or GitLab's merge request.
@@ -132,7 +168,7 @@ pub struct PullRequest {
 
 /// What a new pull request is made of.
 pub(super) struct NewPullRequest<'a> {
-    pub head: &'a str,
+    pub head: Head<'a>,
     pub base: &'a str,
     pub title: &'a str,
     pub body: &'a str,
@@ -157,20 +193,38 @@ impl Forge {
         self.shared.token(self.kind, &self.host).await.map(drop)
     }
 
+    /// Whether a repository has a branch of that name.
+    ///
+    /// # Errors
+    /// Every kind but [`ForgeError::UnknownForge`].
+    pub async fn has_branch(&self, remote: &Remote, branch: &str) -> Result<bool, ForgeError> {
+        let session = self.session().await?;
+        let found = match self.kind {
+            Kind::GitHub => github::branch(&session, remote, branch).await,
+            Kind::GitLab => gitlab::branch(&session, remote, branch).await,
+        };
+        match found {
+            Ok(()) => Ok(true),
+            Err(ForgeError::Refused { status: 404, .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Opens a pull request from the pushed branch `head` into `base`, or into the default
     /// branch. When one of that head is open already, it is returned as it is.
     ///
     /// # Errors
     /// Every kind but [`ForgeError::UnknownForge`].
-    pub async fn open_pull_request(
+    pub async fn open_pull_request<'h>(
         &self,
         remote: &Remote,
-        head: &str,
+        head: impl Into<Head<'h>>,
         base: Option<&str>,
         title: &str,
         body: &str,
         draft: bool,
     ) -> Result<PullRequest, ForgeError> {
+        let head = head.into();
         let session = self.session().await?;
         if let Some(open) = self.find_open(&session, remote, head).await? {
             return Ok(open);
@@ -266,11 +320,29 @@ impl Forge {
         remote: &Remote,
         branches: &[String],
     ) -> Result<PrStatuses, ForgeError> {
+        self.pull_request_status_of(remote, None, branches).await
+    }
+
+    /// The same for branches that `fork` has.
+    ///
+    /// # Errors
+    /// As [`Self::pull_request_status`].
+    pub async fn pull_request_status_of(
+        &self,
+        remote: &Remote,
+        fork: Option<&Remote>,
+        branches: &[String],
+    ) -> Result<PrStatuses, ForgeError> {
+        let head = Head {
+            branch: "",
+            at: fork,
+        };
+        let fork = head.fork(remote);
         let named = branches
             .iter()
             .filter(|name| name.len() <= BRANCH_BYTES_MAX);
         let wanted: BTreeSet<String> = named.take(BRANCHES_MAX).cloned().collect();
-        let slot = self.shared.statuses.slot(remote);
+        let slot = self.shared.statuses.slot(remote, fork);
         let mut known = slot.lock().await;
         let now = self.shared.now();
         let mut asked = wanted.clone();
@@ -282,7 +354,7 @@ impl Forge {
             let others = known.branches.iter().take(BRANCHES_MAX - wanted.len());
             asked.extend(others.cloned());
         }
-        match self.ask_statuses(remote, &asked).await {
+        match self.ask_statuses(remote, fork, &asked).await {
             Ok(statuses) => {
                 let fresh = Known {
                     as_of: now,
@@ -298,6 +370,7 @@ impl Forge {
     async fn ask_statuses(
         &self,
         remote: &Remote,
+        fork: Option<&Remote>,
         branches: &BTreeSet<String>,
     ) -> Result<Vec<PrStatus>, ForgeError> {
         if branches.is_empty() {
@@ -308,8 +381,8 @@ impl Forge {
         let mut found = Vec::new();
         for part in branches.chunks(BRANCHES_A_REQUEST_MAX) {
             found.extend(match self.kind {
-                Kind::GitHub => github::statuses(&session, remote, part).await?,
-                Kind::GitLab => gitlab::statuses(&session, remote, part).await?,
+                Kind::GitHub => github::statuses(&session, remote, fork, part).await?,
+                Kind::GitLab => gitlab::statuses(&session, remote, fork, part).await?,
             });
         }
         Ok(choose(found))
@@ -319,7 +392,7 @@ impl Forge {
         &self,
         session: &Session<'_>,
         remote: &Remote,
-        head: &str,
+        head: Head<'_>,
     ) -> Result<Option<PullRequest>, ForgeError> {
         match self.kind {
             Kind::GitHub => github::find_open(session, remote, head).await,

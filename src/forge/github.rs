@@ -4,18 +4,20 @@
 use super::{
     error::ForgeError,
     forges::{NewPullRequest, PullRequest},
-    remote::Remote,
+    head::Head,
+    remote::{Remote, in_url},
     session::Session,
     status::{Checks, PrState, PrStatus, web_url},
 };
 use awc::http::Method;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 
 /// Pull requests looked at a branch, the newest first.
 const PRS_A_BRANCH: usize = 3;
 const FIELDS: &str = "fragment pr on PullRequest { number title url state isDraft isCrossRepository \
+    headRepository { nameWithOwner } \
     commits(last: 1) { nodes { commit { statusCheckRollup { state } } } } }";
 
 #[derive(Deserialize)]
@@ -32,12 +34,15 @@ struct Side {
     #[serde(rename = "ref")]
     branch: String,
     /// Null when the fork is gone.
-    repo: Option<Id>,
+    repo: Option<Repo>,
+    /// `owner:branch`.
+    label: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Id {
+struct Repo {
     id: u64,
+    full_name: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -49,13 +54,19 @@ fn path(remote: &Remote, rest: &str) -> String {
     format!("/repos/{}{rest}", remote.full_name())
 }
 
-/// The open pull request of a branch of the repository itself.
+fn same(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+}
+
+/// The open pull request of a branch.
 pub(super) async fn find_open(
     session: &Session<'_>,
     remote: &Remote,
-    head: &str,
+    head: Head<'_>,
 ) -> Result<Option<PullRequest>, ForgeError> {
-    let owned = format!("{}:{head}", remote.owner_path);
+    let fork = head.fork(remote);
+    let owner = &fork.unwrap_or(remote).owner_path;
+    let owned = format!("{owner}:{}", head.branch);
     let query = [
         ("state", "open"),
         ("head", owned.as_str()),
@@ -63,10 +74,19 @@ pub(super) async fn find_open(
     ];
     let pulls: Vec<Pull> = session.get(&path(remote, "/pulls"), &query).await?;
     // GitHub leaves out a filter that it does not understand, and a fork can have the branch too.
-    let ours = |pull: &Pull| {
-        let (from, to) = (pull.head.repo.as_ref(), pull.base.repo.as_ref());
-        pull.head.branch == head && from.zip(to).is_some_and(|(from, to)| from.id == to.id)
+    let from_there = |pull: &Pull| match (fork, pull.head.repo.as_ref()) {
+        (None, Some(from)) => pull.base.repo.as_ref().is_some_and(|to| from.id == to.id),
+        (Some(fork), Some(from)) => match &from.full_name {
+            Some(name) => same(name, &fork.full_name()),
+            None => pull
+                .head
+                .label
+                .as_ref()
+                .is_some_and(|label| same(label, &owned)),
+        },
+        (_, None) => false,
     };
+    let ours = |pull: &Pull| pull.head.branch == head.branch && from_there(pull);
     let found = pulls.into_iter().find(ours);
     Ok(found.map(|pull| PullRequest {
         number: pull.number,
@@ -88,13 +108,22 @@ pub(super) async fn create(
     remote: &Remote,
     new: &NewPullRequest<'_>,
 ) -> Result<PullRequest, ForgeError> {
-    let body = json!({
+    let fork = new.head.fork(remote);
+    let head = fork.map_or_else(
+        || new.head.branch.to_owned(),
+        |fork| format!("{}:{}", fork.owner_path, new.head.branch),
+    );
+    let mut body = json!({
         "title": new.title,
         "body": new.body,
-        "head": new.head,
+        "head": head,
         "base": new.base,
         "draft": new.draft,
     });
+    // An organisation can have several repositories of one network.
+    if let Some(fork) = fork.filter(|fork| same(&fork.owner_path, &remote.owner_path)) {
+        body["head_repo"] = json!(fork.repo);
+    }
     let pull: Pull = session
         .send(Method::POST, &path(remote, "/pulls"), &body)
         .await?;
@@ -143,7 +172,15 @@ struct Node {
     state: State,
     is_draft: bool,
     is_cross_repository: bool,
+    /// Null when the fork is gone.
+    head_repository: Option<Named>,
     commits: Nodes<CommitNode>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Named {
+    name_with_owner: String,
 }
 
 #[derive(Deserialize)]
@@ -171,10 +208,22 @@ struct Rollup {
     state: String,
 }
 
+/// Says nothing when the repository has the branch.
+pub(super) async fn branch(
+    session: &Session<'_>,
+    remote: &Remote,
+    branch: &str,
+) -> Result<(), ForgeError> {
+    let branch = branch.split('/').map(in_url).collect::<Vec<_>>().join("/");
+    let path = path(remote, &format!("/branches/{branch}"));
+    session.get(&path, &[]).await.map(|_: IgnoredAny| ())
+}
+
 /// Pull requests of all `branches`, in one request; from new to old for each.
 pub(super) async fn statuses(
     session: &Session<'_>,
     remote: &Remote,
+    fork: Option<&Remote>,
     branches: &[&String],
 ) -> Result<Vec<PrStatus>, ForgeError> {
     let mut variables = Map::new();
@@ -217,7 +266,11 @@ pub(super) async fn statuses(
         };
         let list: Nodes<Node> = session.shape(list)?;
         let ours = list.nodes.into_iter().flatten();
-        let ours = ours.filter(|node| !node.is_cross_repository);
+        let ours = ours.filter(|node| match (fork, &node.head_repository) {
+            _ if !node.is_cross_repository => true,
+            (Some(fork), Some(from)) => same(&from.name_with_owner, &fork.full_name()),
+            (None, _) | (_, None) => false,
+        });
         statuses.extend(ours.map(|node| node.status(branch)));
     }
     Ok(statuses)

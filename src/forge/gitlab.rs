@@ -4,12 +4,13 @@
 use super::{
     error::ForgeError,
     forges::{NewPullRequest, PullRequest},
-    remote::Remote,
+    head::Head,
+    remote::{Remote, in_url},
     session::Session,
     status::{Checks, PrState, PrStatus, web_url},
 };
 use awc::http::Method;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
 
 /// Sorted from new to old; GitLab gives at most 100.
@@ -31,6 +32,7 @@ struct MergeRequest {
 
 #[derive(Deserialize)]
 struct Project {
+    id: u64,
     /// Null in an empty repository.
     default_branch: Option<String>,
 }
@@ -40,23 +42,37 @@ fn path(remote: &Remote, rest: &str) -> String {
     format!("/projects/{}{rest}", remote.full_name().replace('/', "%2F"))
 }
 
-/// The open merge request of a branch of the project itself.
+/// The id of a project that has the branch and is not the one merged into.
+async fn id_of_fork(
+    session: &Session<'_>,
+    fork: Option<&Remote>,
+) -> Result<Option<u64>, ForgeError> {
+    let Some(fork) = fork else {
+        return Ok(None);
+    };
+    let project: Project = session.get(&path(fork, ""), &[]).await?;
+    Ok(Some(project.id))
+}
+
+/// The open merge request of a branch.
 pub(super) async fn find_open(
     session: &Session<'_>,
     remote: &Remote,
-    head: &str,
+    head: Head<'_>,
 ) -> Result<Option<PullRequest>, ForgeError> {
+    let fork = id_of_fork(session, head.fork(remote)).await?;
     let query = [
         ("state", "opened"),
-        ("source_branch", head),
+        ("source_branch", head.branch),
         ("per_page", "100"),
     ];
     let found: Vec<MergeRequest> = session
         .get(&path(remote, "/merge_requests"), &query)
         .await?;
-    // A fork can have the branch too.
+    // Several forks can have a branch of that name.
     let ours = |mr: &MergeRequest| {
-        mr.source_branch == head && mr.source_project_id == Some(mr.target_project_id)
+        let from = fork.unwrap_or(mr.target_project_id);
+        mr.source_branch == head.branch && mr.source_project_id == Some(from)
     };
     Ok(found.into_iter().find(ours).map(|mr| PullRequest {
         number: mr.iid,
@@ -84,13 +100,19 @@ pub(super) async fn create(
     } else {
         new.title.to_owned()
     };
-    let body = json!({
+    let mut body = json!({
         "title": title,
         "description": new.body,
-        "source_branch": new.head,
+        "source_branch": new.head.branch,
         "target_branch": new.base,
     });
-    let path = path(remote, "/merge_requests");
+    // It is asked of the project that has the branch.
+    let fork = new.head.fork(remote);
+    if fork.is_some() {
+        let target: Project = session.get(&path(remote, ""), &[]).await?;
+        body["target_project_id"] = json!(target.id);
+    }
+    let path = path(fork.unwrap_or(remote), "/merge_requests");
     let mr: MergeRequest = session.send(Method::POST, &path, &body).await?;
     Ok(PullRequest {
         number: mr.iid,
@@ -146,12 +168,24 @@ struct Pipeline {
     status: String,
 }
 
+/// Says nothing when the project has the branch.
+pub(super) async fn branch(
+    session: &Session<'_>,
+    remote: &Remote,
+    branch: &str,
+) -> Result<(), ForgeError> {
+    let path = path(remote, &format!("/repository/branches/{}", in_url(branch)));
+    session.get(&path, &[]).await.map(|_: IgnoredAny| ())
+}
+
 /// Merge requests of all `branches`, in one request, from new to old.
 pub(super) async fn statuses(
     session: &Session<'_>,
     remote: &Remote,
+    fork: Option<&Remote>,
     branches: &[&String],
 ) -> Result<Vec<PrStatus>, ForgeError> {
+    let fork = id_of_fork(session, fork).await?;
     let variables = json!({"path": remote.full_name(), "branches": branches});
     let mut answer = session.graphql(QUERY, variables).await?;
     let list = answer
@@ -168,7 +202,10 @@ pub(super) async fn statuses(
     }
     let list: Nodes = session.shape(list)?;
     let ours = list.nodes.into_iter().flatten();
-    let ours = ours.filter(|node| node.source_project_id == Some(node.target_project_id));
+    let ours = ours.filter(|node| {
+        let from = node.source_project_id;
+        from == Some(node.target_project_id) || from.is_some() && from == fork
+    });
     Ok(ours.filter_map(Node::status).collect())
 }
 

@@ -13,7 +13,8 @@
 //! - `error`: what can go wrong.
 //! - `config`: what they need to know from outside.
 //! - `forges`: which forge is behind a remote; what a forge can do.
-//! - `token`: where tokens come from.
+//! - `head`: the branch of a pull request, here or in a fork.
+//! - `token`: where tokens come from; `ssh`: which host an alias is; `program`: who is asked.
 //! - `session`, `http`, `budget`: one request, its bounds and its price.
 //! - `github`, `gitlab`: the two APIs.
 //! - `status`: what is known of a repository's pull requests, kept for a minute.
@@ -25,10 +26,13 @@ mod error;
 mod forges;
 mod github;
 mod gitlab;
+mod head;
 mod http;
+mod program;
 mod related;
 mod remote;
 mod session;
+mod ssh;
 mod status;
 mod token;
 
@@ -36,6 +40,7 @@ pub use budget::{BUDGET_PERCENT_MAX, PAUSE_SECS_MAX};
 pub use config::ForgeConfig;
 pub use error::ForgeError;
 pub use forges::{Forge, Forges, PullRequest};
+pub use head::Head;
 pub use http::{ANSWER_BYTES_MAX, REQUEST_LIMIT};
 pub use related::{cross_reference, with_cross_reference};
 pub use remote::Remote;

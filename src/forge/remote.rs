@@ -58,6 +58,16 @@ impl Remote {
         })
     }
 
+    /// The host of a URL that is reached by ssh; it may be an alias that only `ssh` knows.
+    #[must_use]
+    pub fn ssh_host(url: &str) -> Option<String> {
+        let scheme = url.trim().split_once("://").map(|(scheme, _)| scheme);
+        let by_ssh = scheme.is_none_or(|scheme| scheme.to_ascii_lowercase().contains("ssh"));
+        Self::parse(url)
+            .filter(|_| by_ssh)
+            .map(|remote| remote.host)
+    }
+
     /// The repository as forges write it: `owner/repo`.
     #[must_use]
     pub fn full_name(&self) -> String {
@@ -111,6 +121,21 @@ fn host_and_port(authority: &str) -> Option<(String, Option<u16>)> {
         Some(port.parse().ok()?)
     };
     Some((host, port))
+}
+
+/// A text as one part of a URL's path.
+pub(super) fn in_url(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut part = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            part.push(char::from(byte));
+        } else {
+            // Writing to a String does not fail.
+            write!(part, "%{byte:02X}").ok();
+        }
+    }
+    part
 }
 
 /// A name of a host in lower case, as the forge itself calls it.
@@ -235,6 +260,20 @@ mod tests {
             assert_eq!(read(url), None, "{url}");
         }
         assert_eq!(read(&format!("https://h/o/{}", "r".repeat(3000))), None);
+    }
+
+    #[test]
+    fn only_ssh_knows_aliases() {
+        for (url, host) in [
+            ("git@work:o/r.git", Some("work")),
+            ("ssh://git@work:22/o/r", Some("work")),
+            ("git+ssh://work/o/r", Some("work")),
+            ("https://work/o/r", None),
+            ("git://work/o/r", None),
+            ("/srv/o/r", None),
+        ] {
+            assert_eq!(Remote::ssh_host(url).as_deref(), host, "{url}");
+        }
     }
 
     proptest! {

@@ -132,15 +132,17 @@ pub(super) type Slot = Arc<tokio::sync::Mutex<Option<Known>>>;
 
 /// All repositories.
 #[derive(Debug, Default)]
-pub(super) struct Statuses(Mutex<HashMap<Remote, Slot>>);
+pub(super) struct Statuses(Mutex<HashMap<(Remote, Option<Remote>), Slot>>);
 
 impl Statuses {
-    pub(super) fn slot(&self, remote: &Remote) -> Slot {
+    /// Of a repository, for branches of a fork or its own.
+    pub(super) fn slot(&self, remote: &Remote, fork: Option<&Remote>) -> Slot {
+        let key = (remote.clone(), fork.cloned());
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if slots.len() >= REPOSITORIES_MAX && !slots.contains_key(remote) {
+        if slots.len() >= REPOSITORIES_MAX && !slots.contains_key(&key) {
             slots.clear();
         }
-        slots.entry(remote.clone()).or_default().clone()
+        slots.entry(key).or_default().clone()
     }
 }
 

@@ -6,19 +6,8 @@
 //! for just that host. Both programs would answer with their own variables for any host, so
 //! they do not see them.
 
-use super::{config::Kind, error::ForgeError};
-use nix::{
-    sys::signal::{Signal, killpg},
-    unistd::Pid,
-};
-use std::{
-    fmt,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
-};
-use tokio::io::AsyncReadExt;
+use super::{config::Kind, error::ForgeError, program};
+use std::{fmt, time::Duration};
 
 /// Longest time for a program that gives a token.
 pub const PROGRAM_LIMIT: Duration = Duration::from_secs(5);
@@ -115,76 +104,15 @@ impl Search<'_> {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// What a program prints, without a terminal, in `/` so that no repository configures it.
     async fn ask(&self, argv: &[&str]) -> Result<Token, String> {
-        let (name, path) = (
-            argv[0].to_owned(),
-            self.variable("PATH").unwrap_or_default(),
-        );
-        let path = path.to_owned();
-        let found = tokio::task::spawn_blocking(move || on_path(&name, &path)).await;
-        let program = found.ok().flatten().ok_or("not installed")?;
-        let environment = self.environment.iter();
-        let environment = environment.filter(|(key, _)| !HIDDEN.contains(&key.as_str()));
-        let mut child = tokio::process::Command::new(program)
-            .args(&argv[1..])
-            .env_clear()
-            .envs(environment.map(|(key, value)| (key, value)))
-            .envs([
-                ("GH_PROMPT_DISABLED", "1"),
-                ("NO_PROMPT", "1"),
-                ("NO_COLOR", "1"),
-            ])
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| format!("did not start: {error}"))?;
-        let group = child.id();
-        let stdout = child.stdout.take();
-        let mut said = Vec::new();
-        let work = async {
-            if let Some(stdout) = stdout {
-                let bytes_max = TOKEN_BYTES_MAX as u64 * 2;
-                stdout.take(bytes_max).read_to_end(&mut said).await?;
-            }
-            child.wait().await
-        };
-        match tokio::time::timeout(self.limit, work).await {
-            Ok(Ok(status)) if !status.success() => Err("gave none".to_owned()),
-            Ok(Ok(_)) => Token::new(&String::from_utf8_lossy(&said)).ok_or("gave none".to_owned()),
-            Ok(Err(error)) => Err(format!("failed: {error}")),
-            Err(_) => {
-                end_group(group);
-                Err(format!("took longer than {} s", self.limit.as_secs_f32()))
-            }
+        let theirs = self.environment.iter();
+        let theirs = theirs.filter(|(key, _)| !HIDDEN.contains(&key.as_str()));
+        let mut environment: Vec<(String, String)> = theirs.cloned().collect();
+        for name in ["GH_PROMPT_DISABLED", "NO_PROMPT", "NO_COLOR"] {
+            environment.push((name.to_owned(), "1".to_owned()));
         }
+        let bytes_max = TOKEN_BYTES_MAX as u64 * 2;
+        let said = program::said(argv, &environment, self.limit, bytes_max).await?;
+        Token::new(&String::from_utf8_lossy(&said)).ok_or("gave none".to_owned())
     }
-}
-
-/// Kills the program and what it started. It has not been waited for, so that the group's number
-/// cannot have passed to somebody else.
-fn end_group(group: Option<u32>) {
-    let Some(group) = group.and_then(|id| i32::try_from(id).ok()) else {
-        return;
-    };
-    if let Err(error) = killpg(Pid::from_raw(group), Signal::SIGKILL) {
-        log::debug!(error:% = error; "A token program was gone before it was killed.");
-    }
-}
-
-/// First program of that name in the absolute folders of `path`.
-fn on_path(name: &str, path: &str) -> Option<PathBuf> {
-    let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute());
-    folders
-        .map(|folder| folder.join(name))
-        .find(|file| runs(file))
-}
-
-fn runs(file: &Path) -> bool {
-    file.metadata()
-        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }

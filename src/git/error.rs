@@ -126,6 +126,32 @@ pub enum GitError {
         /// Name of the repo.
         name: String,
     },
+    /// The repository has several remotes, and none of them is the one for pushes.
+    #[error(
+        "'{name}' has several remotes ({}) and no default; choose one with `git config \
+         remote.pushDefault NAME`", remotes.join(", ")
+    )]
+    NoDefaultRemote {
+        /// Name of the repo.
+        name: String,
+        /// All of them.
+        remotes: Vec<String>,
+    },
+    /// The configuration would push the branch into the remote's default branch.
+    #[error(
+        "push.default=upstream would push '{branch}' of '{name}' into '{into}', the default branch \
+         of '{remote}'; run `git branch --unset-upstream {branch}` to push it under its own name"
+    )]
+    PushesElsewhere {
+        /// Name of the repo.
+        name: String,
+        /// The branch.
+        branch: String,
+        /// The branch that it follows.
+        into: String,
+        /// The remote.
+        remote: String,
+    },
     /// Files changed between the checkpoint and what was to follow it.
     #[error("files of '{name}' changed meanwhile; try again")]
     ChangedMeanwhile {
@@ -270,6 +296,8 @@ impl GitError {
             | Self::Locked { .. }
             | Self::Refused { .. }
             | Self::NoRemote { .. }
+            | Self::NoDefaultRemote { .. }
+            | Self::PushesElsewhere { .. }
             | Self::ChangedMeanwhile { .. }
             | Self::WorktreeGone { .. }
             | Self::TooMuch { .. } => ErrorKind::Conflict,

@@ -20,7 +20,7 @@
 //! - `tree`, `ignored`: looks through a commit's files; asks which paths are ignored.
 //! - `worktree`, `spare`, `submodules`, `lfs`, `removal`, `copy`: a run's folders.
 //! - `staging`, `checkpoint`, `nested`, `keep`, `deleted`: a run's work, kept.
-//! - `commit`, `push`, `rename`, `revert`: what people do with a run's work.
+//! - `commit`, `push`, `rename`, `revert`: what people do with a run's work; `remotes`: where it goes.
 //! - `changes`: a run's work, compared with what it began with.
 //! - `branches`, `checkouts`: what branches there are, and where they are checked out.
 //! - `merge`, `rebase`, `delete`: what a user does with them; `draft` thinks in memory, `advance`
@@ -52,6 +52,7 @@ mod program;
 mod push;
 mod put_back;
 mod rebase;
+mod remotes;
 mod removal;
 mod rename;
 mod repository;
@@ -80,11 +81,14 @@ pub use keep::{drop_checkpoints, keep_deleted, keeps_checkpoint};
 pub use locks::RepoLocks;
 pub use merge::{Merged, merge};
 pub use nested::keep_nested;
-pub use push::{Pushed, RemoteOf, push, remote_of};
+pub use push::{Pushed, push};
 pub use rebase::{REBASE_COMMITS_MAX, Rebased, rebase};
+pub use remotes::{RemoteOf, Remotes, remotes_of};
 pub use removal::{delete_branch, remove, unlock_branch};
 pub use rename::{ToRename, rename_branch, rename_everywhere};
-pub use repository::{Inspected, check_branch_free, check_branch_name, inspect, resolve_commit};
+pub use repository::{
+    Inspected, check_branch_free, check_branch_name, inspect, resolve_commit, source_of,
+};
 pub use revert::{Replaced, restore_in_place, revert};
 pub use spare::{Spare, SpareSpec, forget_spares, make_spare, remove_spare, spares_on_disk};
 pub use submodules::fill_submodules;

@@ -108,6 +108,19 @@ impl Place {
         last
     }
 
+    /// The last value of a key that the system's or the user's own configuration gives it.
+    pub(super) fn trusted_value(&self, key: &[u8]) -> Option<&[u8]> {
+        let mut last = None;
+        let mut fields = self.listed.split(|byte| *byte == 0);
+        while let (Some(scope), Some(entry)) = (fields.next(), fields.next()) {
+            let mut halves = entry.splitn(2, |byte| *byte == b'\n');
+            if matches!(scope, b"system" | b"global") && halves.next() == Some(key) {
+                last = Some(halves.next().unwrap_or_default());
+            }
+        }
+        last
+    }
+
     /// Whether a key has a value that the programs started here see: what disarms counts.
     pub(super) fn is_configured(&self, key: &str) -> bool {
         // As git lists them. No key that is asked for has upper case in its middle.

@@ -76,6 +76,27 @@ pub fn resolve_commit(repo_path: &Path, source_branch: &str) -> Result<String, G
     Ok(commit.id().to_string())
 }
 
+/// The branch that a run started from `source_branch` goes back to, without its remote; nothing
+/// when that is a tag or a commit's id, or HEAD is on no branch.
+#[must_use]
+pub fn source_of(repo_path: &Path, source_branch: &str) -> Option<String> {
+    let repository = open(repo_path).ok()?;
+    if source_branch == "HEAD" {
+        let head = repository.find_reference("HEAD").ok()?;
+        let target = head.symbolic_target().ok()??;
+        return target.strip_prefix("refs/heads/").map(str::to_owned);
+    }
+    let exists = |reference: String| repository.find_reference(&reference).is_ok();
+    if exists(format!("refs/heads/{source_branch}")) {
+        return Some(source_branch.to_owned());
+    }
+    let remotes = repository.remotes().ok()?;
+    let mut remotes = remotes.iter().flatten().flatten();
+    let tracked = exists(format!("refs/remotes/{source_branch}"));
+    let of = |remote: &str| source_branch.strip_prefix(remote)?.strip_prefix('/');
+    remotes.find_map(of).filter(|_| tracked).map(str::to_owned)
+}
+
 /// Checks that a branch can be made: its name is valid, it does not exist, and no other branch
 /// is in its way.
 ///

@@ -44,7 +44,7 @@ pub(super) struct RepoRow {
 }
 
 impl RepoRow {
-    fn at(&self) -> WorktreeAt {
+    pub(super) fn at(&self) -> WorktreeAt {
         WorktreeAt {
             repo_id: self.repo_id,
             name: self.name.clone(),

@@ -7,10 +7,17 @@ use super::{
     extract::JsonBody,
 };
 use crate::{
-    domain::{ProjectId, RunId, run::event::PullRequestAt},
-    forge::{Forge, ForgeError, Forges, PullRequest, Remote, cross_reference},
+    domain::{
+        ProjectId, RepoId, RunId,
+        run::{
+            Event,
+            event::{PullRequestAt, WorktreeAt},
+        },
+    },
+    forge::{Forge, ForgeError, Forges, Head, PullRequest, Remote, cross_reference},
     git,
     runtime::{Request, Runtime, order::Order},
+    store::{Reader, StoreError},
 };
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::Deserialize;
@@ -23,7 +30,8 @@ pub(super) struct NewPullRequest {
     title: String,
     #[serde(default)]
     body: String,
-    /// The branch to merge into; the forge's default branch when left out.
+    /// The branch to merge into; when left out, the one that the run came from if the forge has it,
+    /// else the forge's default branch.
     base: Option<String>,
     #[serde(default)]
     draft: bool,
@@ -34,12 +42,18 @@ pub(super) struct NewPullRequest {
 struct PushedBranch {
     repo_name: String,
     branch: String,
+    remote_branch: Option<String>,
 }
 
-/// A repo whose remote is at a forge that we can ask.
+/// A repo whose remotes are at a forge that we can ask.
 struct AtForge {
     name: String,
-    remote: Remote,
+    /// Where its branches are pushed.
+    head: Remote,
+    /// Where pull requests of them are opened.
+    base: Remote,
+    /// The branch that they are merged into, when the configuration names one.
+    into: Option<String>,
     forge: Forge,
 }
 
@@ -56,29 +70,90 @@ fn fault(error: &ForgeError) -> ApiError {
     }
 }
 
-/// Finds the forge behind a repo's remote, and that there is a token for it.
+/// Finds the forge behind a repo's remotes, and that there is a token for it.
 async fn at_forge(
     forges: &Forges,
     name: String,
     repo_path: PathBuf,
+    at: Option<WorktreeAt>,
     branch: String,
 ) -> Result<AtForge, ApiError> {
     let of = name.clone();
-    let found = web::block(move || git::remote_of(&repo_path, &of, &branch)).await;
+    let found = web::block(move || git::remotes_of(&repo_path, at.as_ref(), &of, &branch)).await;
     let found = found.map_err(ApiError::fault)?;
     let found = found.map_err(|error| ApiError::conflict(format!("Repo {error}.")))?;
-    let remote = Remote::parse(&found.url).ok_or_else(|| {
-        ApiError::conflict(format!(
-            "The remote of repo '{name}' is at no forge that is known."
-        ))
+    let ssh = found.ssh_command.as_deref();
+    let (head, forge) = forges.find(&found.push.urls, ssh).await.map_err(|error| {
+        let nowhere = || {
+            let why = format!("The remote of repo '{name}' is at no forge that is known.");
+            ApiError::conflict(why)
+        };
+        error.map_or_else(nowhere, |error| fault(&error))
     })?;
-    let forge = forges.for_remote(&remote).map_err(|error| fault(&error))?;
-    forge.check_token().await.map_err(|error| fault(&error))?;
-    Ok(AtForge {
+    let mut place = AtForge {
         name,
-        remote,
+        base: head.clone(),
+        head,
+        into: found.base_branch,
         forge,
-    })
+    };
+    for base in &found.bases {
+        // A remote at another forge cannot take a branch of this one.
+        if let Ok((base, forge)) = forges.find(&base.urls, ssh).await
+            && base.host == place.head.host
+        {
+            let chosen = found.chosen.filter(|chosen| chosen.split('/').count() == 2);
+            let chosen = chosen.map(|chosen| format!("https://{}/{chosen}", base.host));
+            let chosen = chosen.and_then(|url| Remote::parse(&url));
+            place.base = chosen.unwrap_or(base);
+            place.forge = forge;
+            break;
+        }
+    }
+    let token = place.forge.check_token().await;
+    token.map_err(|error| fault(&error))?;
+    Ok(place)
+}
+
+impl AtForge {
+    /// Opens a pull request of a pushed branch: into the branch that is asked for, else into the
+    /// configured one, else into the one that the run came from if it is there, else into the
+    /// forge's default.
+    async fn open(
+        &self,
+        branch: &str,
+        source: Option<&str>,
+        new: &NewPullRequest,
+    ) -> Result<PullRequest, ForgeError> {
+        let mut into = new.base.as_deref().or(self.into.as_deref());
+        if into.is_none()
+            && let Some(source) = source.filter(|source| *source != branch)
+            && self.forge.has_branch(&self.base, source).await?
+        {
+            into = Some(source);
+        }
+        let head = Head {
+            branch,
+            at: Some(&self.head),
+        };
+        let (title, body) = (&new.title, &new.body);
+        let opened = self
+            .forge
+            .open_pull_request(&self.base, head, into, title, body, new.draft);
+        opened.await
+    }
+}
+
+/// The branches that a run came from, by repo.
+fn sources(reader: &Reader, id: RunId) -> Result<Vec<(RepoId, Option<String>)>, StoreError> {
+    let mut sources = Vec::new();
+    for stored in reader.events_of_run(id, 0, None, Some("run.created"))? {
+        if let Event::RunCreated(created) = stored.event()? {
+            let repos = created.repos.into_iter();
+            sources.extend(repos.map(|base| (base.repo_id, base.source)));
+        }
+    }
+    Ok(sources)
 }
 
 /// POST runs/{id}/pull-request
@@ -108,8 +183,10 @@ pub(super) async fn open(
     let mut places = Vec::new();
     for repo in &repos {
         let (name, branch) = (repo.name.clone(), repo.branch.clone());
-        places.push(at_forge(&forges, name, repo.repo_path.clone(), branch).await?);
+        let path = repo.repo_path.clone();
+        places.push(at_forge(&forges, name, path, Some(repo.at()), branch).await?);
     }
+    let sources = read(&runtime, move |reader| sources(reader, id)).await?;
     let push = Request::Order {
         order: Order::Push,
         idempotent: None,
@@ -120,15 +197,12 @@ pub(super) async fn open(
     let mut all = Vec::new();
     for (repo, place) in repos.iter().zip(&places) {
         let of_repo = pushed.iter().find(|at| at.repo_name == repo.name);
-        let made = place.forge.open_pull_request(
-            &place.remote,
-            of_repo.map_or(&repo.branch, |at| &at.branch),
-            new.base.as_deref(),
-            &new.title,
-            &new.body,
-            new.draft,
-        );
-        let made = made.await;
+        let branch = of_repo.map_or(&repo.branch, |at| {
+            at.remote_branch.as_ref().unwrap_or(&at.branch)
+        });
+        let source = sources.iter().find(|(of, _)| *of == repo.repo_id);
+        let source = source.and_then(|(_, source)| source.as_deref());
+        let made = place.open(branch, source, &new).await;
         all.push(PullRequestAt {
             repo_id: repo.repo_id,
             repo_name: repo.name.clone(),
@@ -187,7 +261,7 @@ async fn refer_to_each_other(places: &[AtForge], opened: &[Result<PullRequest, F
     for (place, made) in made {
         let told = place
             .forge
-            .add_cross_reference(&place.remote, made.number, &block);
+            .add_cross_reference(&place.base, made.number, &block);
         if let Err(error) = told.await {
             log::warn!(
                 "Pull request {} does not name the others: {error}.",
@@ -222,14 +296,15 @@ pub(super) async fn status(
         let names = branches.into_iter().filter(|branch| !branch.is_default);
         let names: Vec<_> = names.map(|branch| branch.name).collect();
         let first = names.first().cloned().unwrap_or_default();
-        let place = match at_forge(&forges, repo.name.clone(), repo.repo_path, first).await {
+        let place = match at_forge(&forges, repo.name.clone(), repo.repo_path, None, first).await {
             Ok(place) => place,
             Err(error) => {
                 failed.get_or_insert(error);
                 continue;
             }
         };
-        let known = place.forge.pull_request_status(&place.remote, &names).await;
+        let (base, head) = (&place.base, Some(&place.head));
+        let known = place.forge.pull_request_status_of(base, head, &names).await;
         let known = known.map_err(|error| fault(&error))?;
         asked = true;
         shown.extend(known.statuses.into_iter().map(|status| {

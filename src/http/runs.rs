@@ -145,6 +145,7 @@ fn check(
             name: repo.name.clone(),
             repo_path: repo.repo_path.clone(),
             base_commit,
+            source: git::source_of(&repo.repo_path, &fields.source_branch),
         });
     }
     Ok(NewRun {

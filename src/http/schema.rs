@@ -349,6 +349,12 @@ pub(super) struct PushedView {
     head: Option<String>,
     #[schema(required)]
     remote_url: Option<String>,
+    /// The remote's name, or its URL when it has none.
+    #[schema(required)]
+    remote: Option<String>,
+    /// The branch there.
+    #[schema(required)]
+    remote_branch: Option<String>,
     pushed: bool,
     #[schema(required)]
     error: Option<String>,

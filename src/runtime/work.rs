@@ -20,7 +20,7 @@ use crate::{
         },
         work::{Work, WorkKind, admit},
     },
-    git::{self, GitError, Operation, Replaced},
+    git::{self, ErrorKind, GitError, Operation, Replaced},
 };
 use actix::{Context, Handler, Message};
 use serde_json::json;
@@ -231,22 +231,28 @@ fn push(run: &Run, accept: bool) -> Done {
             Err(fault) => return Done::failed(fault),
         }
     }
-    let mut without_remote = 0;
+    let (mut without_remote, mut conflicts) = (0, 0);
     let mut repos = Vec::new();
     for (base, branch) in run.created.repos.iter().zip(branches) {
-        let (remote_url, error) = match git::push(&base.repo_path, &base.name, &branch) {
-            Ok(pushed) => (Some(pushed.remote_url), pushed.error),
+        let at = run.worktrees.iter().find(|at| at.repo_id == base.repo_id);
+        let pushed = git::push(&base.repo_path, at, &base.name, &branch);
+        let error = match &pushed {
+            Ok(pushed) => pushed.error.clone(),
             Err(error) => {
                 without_remote += usize::from(matches!(error, GitError::NoRemote { .. }));
-                (None, Some(error.to_string()))
+                conflicts += usize::from(error.kind() == ErrorKind::Conflict);
+                Some(error.to_string())
             }
         };
+        let pushed = pushed.ok();
         repos.push(PushedAt {
+            remote: pushed.as_ref().map(|pushed| pushed.remote.clone()),
+            remote_branch: pushed.as_ref().map(|pushed| pushed.remote_branch.clone()),
+            remote_url: pushed.map(|pushed| pushed.remote_url),
             repo_id: base.repo_id,
             repo_name: base.name.clone(),
             head: git::tip_of(&base.repo_path, &branch),
             branch,
-            remote_url,
             pushed: error.is_none(),
             error,
         });
@@ -260,7 +266,7 @@ fn push(run: &Run, accept: bool) -> Done {
         .map(|at| {
             json!({
                 "repo_name": at.repo_name, "branch": at.branch, "head": at.head,
-                "remote_url": at.remote_url,
+                "remote_url": at.remote_url, "remote": at.remote, "remote_branch": at.remote_branch,
                 "pushed": at.pushed, "error": at.error,
             })
         })
@@ -273,10 +279,13 @@ fn push(run: &Run, accept: bool) -> Done {
             .iter()
             .filter_map(|at| Some(format!("Repo '{}': {}.", at.repo_name, at.error.as_ref()?)))
             .collect();
-        Err(WorkFault::Remote(format!(
-            "Nothing was pushed. {}",
-            said.join(" ")
-        )))
+        let why = format!("Nothing was pushed. {}", said.join(" "));
+        // Nothing has left this machine when each repo's own state forbids it.
+        Err(if conflicts == repos.len() {
+            WorkFault::Conflict(why)
+        } else {
+            WorkFault::Remote(why)
+        })
     };
     let pushed = RunPushed {
         repos: repos.clone(),

@@ -4,7 +4,7 @@ pub mod fake;
 mod status;
 mod trouble;
 
-use abbado::forge::{ForgeError, cross_reference};
+use abbado::forge::{ForgeError, Head, cross_reference};
 use fake::{BOTH, Fake, Kind};
 use serde_json::json;
 
@@ -144,6 +144,68 @@ async fn pull_requests_of_one_run_name_each_other_once() {
         assert!(
             matches!(gone, ForgeError::Refused { status: 404, .. }),
             "{gone}"
+        );
+    }
+}
+
+#[actix_web::test]
+async fn one_comes_from_a_fork_and_is_found_again_there() {
+    for kind in BOTH {
+        let fake = Fake::start(kind);
+        let (forge, base) = (fake.forge(), kind.remote());
+        fake.post(
+            "repository",
+            &json!({"name": "me/r", "default_branch": "main"}),
+        );
+        let fork = kind.remote_named("me/r");
+        // Somebody else's fork has a branch of that name too, and so has the repository itself.
+        fake.pull("b", &json!({"fork": true}));
+        fake.pull("b", &json!({}));
+        let open = async || {
+            let head = Head {
+                branch: "b",
+                at: Some(&fork),
+            };
+            let opened = forge.open_pull_request(&base, head, None, "T", "B", false);
+            opened.await.unwrap()
+        };
+        let first = open().await;
+        assert!(!first.existed && first.number == 3, "{first:?}");
+        assert!(first.url.contains(kind.name()), "{first:?}");
+        let requests = fake.requests();
+        let made = requests.iter().find(|r| r["method"] == "POST").unwrap();
+        match kind {
+            Kind::GitHub => assert_eq!(made["body"]["head"], "me:b"),
+            Kind::GitLab => {
+                assert!(made["path"].as_str().unwrap().contains("me%2Fr"), "{made}");
+                assert_eq!(made["body"]["target_project_id"], 1);
+            }
+        }
+        assert_eq!((open().await.existed, open().await.number), (true, 3));
+        let b = ["b".to_owned()];
+        let known = forge.pull_request_status_of(&base, Some(&fork), &b);
+        let known = known.await.unwrap();
+        assert_eq!(known.statuses[0].number, 3, "the newest of ours: {known:?}");
+        let known = forge.pull_request_status(&base, &b).await.unwrap();
+        assert_eq!(known.statuses[0].number, 2);
+    }
+}
+
+#[actix_web::test]
+async fn a_branch_is_there_or_not() {
+    for kind in BOTH {
+        let fake = Fake::start(kind);
+        let branches = json!({"name": kind.name(), "default_branch": "main",
+                              "branches": ["release/1.x"]});
+        fake.post("repository", &branches);
+        let (forge, remote) = (fake.forge(), kind.remote());
+        assert!(forge.has_branch(&remote, "release/1.x").await.unwrap());
+        assert!(!forge.has_branch(&remote, "release/2.x?#").await.unwrap());
+        let config = fake.config_with(&[(kind.variable(), "another")]);
+        let refused = fake.forge_with(config).has_branch(&remote, "x").await;
+        assert!(
+            matches!(refused, Err(ForgeError::Refused { status: 401, .. })),
+            "{refused:?}"
         );
     }
 }

@@ -127,3 +127,68 @@ fn a_forge_that_refuses_is_a_502_with_its_own_words() {
     let types = server.types(&run);
     assert_eq!(types[types.len() - 2..], ["run.pushed", "run.pull_request"]);
 }
+
+#[test]
+fn one_goes_from_a_fork_behind_an_ssh_alias_into_the_branch_that_the_run_came_from() {
+    let (world, fake) = (World::new(), Fake::start(Kind::GitHub));
+    let repository = json!({"name": "o/r", "default_branch": "main", "branches": ["release"]});
+    fake.post("repository", &repository);
+    fake.post(
+        "repository",
+        &json!({"name": "me/r", "default_branch": "main"}),
+    );
+    let (repo, bare) = (world.path("repo"), world.path("bare.git"));
+    git(&repo, &["switch", "-q", "-c", "release"]);
+    git(&repo, &["init", "-q", "--bare", bare.to_str().unwrap()]);
+    for (name, url) in [
+        ("origin", "https://github.com/o/r.git"),
+        ("fork", "git@work:me/r.git"),
+    ] {
+        git(&repo, &["remote", "add", name, url]);
+    }
+    // All of it in the user's own files: the alias, the fork, and a folder instead of the network.
+    std::fs::create_dir_all(world.path("home/.ssh")).unwrap();
+    std::fs::write(
+        world.path("home/.ssh/config"),
+        "Host work\n HostName github.com\n",
+    )
+    .unwrap();
+    let mine = format!(
+        "[remote]\n\tpushDefault = fork\n[url \"{}\"]\n\tpushInsteadOf = git@work:me/r.git\n",
+        bare.display()
+    );
+    std::fs::write(world.path("home/mine"), mine).unwrap();
+    let mine = world.path("home/mine");
+    let env = [
+        ("ABBADO_GITHUB_API", fake.url.as_str()),
+        ("GITHUB_TOKEN", TOKEN),
+        ("GIT_CONFIG_GLOBAL", mine.to_str().unwrap()),
+    ];
+    let server = world.serve_with(&env);
+    let (project, run, branch) = worked(&world, &server);
+    let wish = json!({"title": "Work", "body": ""});
+    let opened = server.post(&format!("runs/{run}/pull-request"), &wish);
+    assert_eq!(opened.expect(201)[0]["number"], 1);
+    assert!(git(&bare, &["branch", "--list", &branch]).contains(&branch));
+    let requests = fake.requests();
+    let made = requests.iter().find(|r| r["method"] == "POST").unwrap();
+    assert_eq!(
+        (&made["path"], &made["body"]["head"], &made["body"]["base"]),
+        (
+            &json!("/repos/o/r/pulls"),
+            &json!(format!("me:{branch}")),
+            &json!("release")
+        )
+    );
+    let status = server.get(&format!("projects/{project}/branches/pr-status"));
+    assert_eq!(status.expect(200)[0]["branch"], json!(branch));
+    let events = server.events(&run);
+    let pushed = events
+        .iter()
+        .find(|event| event["event_type"] == "run.pushed");
+    let pushed = &pushed.unwrap()["payload"]["repos"][0];
+    assert_eq!(
+        (&pushed["remote"], &pushed["remote_branch"]),
+        (&json!("fork"), &json!(branch))
+    );
+}

@@ -48,6 +48,83 @@ fn scripts_run_in_the_worktree_and_their_output_is_in_the_runs_log() {
     assert_eq!(cleaned.trim(), worktree.to_str().unwrap());
 }
 
+/// What is around a server, and what its children may not see.
+const AROUND: [(&str, &str); 10] = [
+    ("GIT_INDEX_FILE", "/nowhere/index"),
+    ("GIT_WORK_TREE", "/nowhere"),
+    ("GIT_AUTHOR_NAME", "Of The Parent"),
+    ("TERM_PROGRAM", "tmux"),
+    ("TMUX", "/tmp/tmux-0/default,1,0"),
+    ("COLUMNS", "50"),
+    ("CLAUDECODE", "1"),
+    ("VSCODE_IPC_HOOK_CLI", "/tmp/x.sock"),
+    ("npm_lifecycle_event", "start"),
+    ("ABBADO_IDLE_MINUTES", "7"),
+];
+const LOGIN: [(&str, &str); 3] = [
+    ("SSH_AUTH_SOCK", "/run/agent"),
+    ("HTTPS_PROXY", "http://p:1"),
+    ("LANG", "de_DE.ISO-8859-1"),
+];
+
+/// A variable in the output of `env -0`.
+fn value<'a>(said: &'a str, name: &str) -> Option<&'a str> {
+    let mut all = said.split('\0').filter_map(|line| line.split_once('='));
+    all.find(|(known, _)| *known == name)
+        .map(|(_, value)| value)
+}
+
+#[test]
+fn children_have_the_environment_of_a_login_and_not_of_what_is_around_the_server() {
+    let world = World::new();
+    let (script, cli) = (world.path("script.env"), world.path("cli.env"));
+    git(&world.path("home"), &["init", "-q", "other"]);
+    let git_dir = world.path("home/other/.git");
+    let mut env = [&AROUND[..], &LOGIN].concat();
+    env.extend([("GIT_DIR", git_dir.to_str().unwrap()), ("TERM", "vt52")]);
+    let server = world.serve_with(&env);
+    let commands = format!(
+        "env -0 > '{}'; touch f; git add f; git commit -qm mine",
+        cli.display()
+    );
+    let fields = json!({"cli_name": "command", "provider_config": {
+        "command": ["sh", "-c", commands],
+        "env": {"GIT_AUTHOR_NAME": "Agent", "GIT_AUTHOR_EMAIL": "a@b.c",
+                "GIT_COMMITTER_NAME": "Agent", "GIT_COMMITTER_EMAIL": "a@b.c"},
+    }});
+    let agent = server.agent(&world, fields);
+    let projects = server.get("projects").expect(200);
+    let id = text(&projects[0], "id");
+    let set_up = format!(
+        "env -0 > '{}'; (: </dev/tty) 2>/dev/null && echo there is a terminal; true",
+        script.display()
+    );
+    let settings = json!({"setup_script": set_up});
+    server.put(&format!("projects/{id}"), &settings).expect(200);
+    let run = server.run(&agent, "x");
+    let view = server.wait_status(&run, "completed");
+    let branch = text(&view, "run_branch");
+    let log = ["log", "-1", "--format=%s by %an", &branch];
+    assert_eq!(git(&world.path("repo"), &log), "mine by Agent");
+    let logs = server.get(&format!("runs/{run}/logs")).text;
+    assert!(!logs.contains("there is a terminal"), "{logs}");
+    for (file, term, locale) in [
+        (&script, "dumb", None),
+        (&cli, "xterm-256color", Some("C.UTF-8")),
+    ] {
+        let said = fs::read_to_string(file).unwrap();
+        for (name, wanted) in LOGIN {
+            assert_eq!(value(&said, name), Some(wanted), "{name}");
+        }
+        assert_eq!(value(&said, "TERM"), Some(term));
+        assert_eq!(value(&said, "LC_CTYPE"), locale);
+        for (name, unwanted) in AROUND {
+            assert_ne!(value(&said, name), Some(unwanted), "{name}");
+        }
+        assert_eq!(value(&said, "GIT_DIR"), None);
+    }
+}
+
 #[test]
 fn a_set_up_that_fails_fails_the_run_with_its_words() {
     let world = World::new();

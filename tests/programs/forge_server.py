@@ -48,12 +48,25 @@ class World:
         number = len(repository["pulls"]) + 1
         pull = {"number": number, "title": f"Pull {number}", "body": "", "base": "main",
                 "state": "open", "draft": False, "checks": None, "fork": False, **given}
+        pull.setdefault("from", "stranger/fork" if pull["fork"] else name)
         repository["pulls"].append(pull)
         return pull
 
-    def open_of(self, name, head):
+    def open_of(self, name, head, source=None):
         return [p for p in self.repositories[name]["pulls"]
-                if p["head"] == head and p["state"] == "open" and not p["fork"]]
+                if p["head"] == head and p["state"] == "open" and p["from"] == (source or name)]
+
+    def id_of(self, name):
+        names = list(self.repositories)
+        return names.index(name) + 1 if name in names else 1000
+
+    def source(self, base, owner, name=None):
+        """The repository of `owner` that a pull request to `base` comes from."""
+        for full in self.repositories:
+            if full == f"{owner}/{name or base.split('/')[1]}":
+                return full
+        raise Refused(422, {"message": "Validation Failed", "errors": [
+            {"resource": "PullRequest", "field": "head", "code": "invalid"}]})
 
 
 class Refused(Exception):
@@ -64,23 +77,28 @@ class Refused(Exception):
 
 # ---- GitHub
 def github_pull(world, name, pull):
-    owner = name.split("/")[0]
+    owner = pull["from"].split("/")[0]
     return {"id": 1000 + pull["number"], "number": pull["number"], "state": pull["state"],
             "html_url": f"{world.url}/{name}/pull/{pull['number']}", "title": pull["title"],
             "body": pull["body"], "draft": pull["draft"],
             "head": {"ref": pull["head"], "label": f"{owner}:{pull['head']}",
-                     "repo": {"id": 2 if pull["fork"] else 1}},
-            "base": {"ref": pull["base"], "repo": {"id": 1}}}
+                     "repo": {"id": world.id_of(pull["from"]), "full_name": pull["from"]}},
+            "base": {"ref": pull["base"], "repo": {"id": world.id_of(name)}}}
 
 
 def github(world, method, path, query, body):
-    match = re.fullmatch(r"/repos/([^/]+/[^/]+)(/pulls(?:/(\d+))?)?", path)
+    branch = re.fullmatch(r"/repos/([^/]+/[^/]+)/branches/(.+)", path)
+    match = branch or re.fullmatch(r"/repos/([^/]+/[^/]+)(/pulls(?:/(\d+))?)?", path)
     name = match and match.group(1)
-    if name not in world.repositories:
+    if name not in world.repositories or branch and unquote(
+            branch.group(2)) not in world.repositories[name].get("branches", []):
         raise Refused(404, {"message": "Not Found", "documentation_url": "https://docs.example"})
     repository = world.repositories[name]
+    if branch:
+        return 200, {"name": unquote(branch.group(2)), "protected": False}
     if not match.group(2):
-        return 200, {"id": 1, "full_name": name, "default_branch": repository["default_branch"]}
+        return 200, {"id": world.id_of(name), "full_name": name,
+                     "default_branch": repository["default_branch"]}
     if match.group(3):
         pull = repository["pulls"][int(match.group(3)) - 1]
         if method == "PATCH":
@@ -95,15 +113,18 @@ def github(world, method, path, query, body):
         return 200, [github_pull(world, name, p) for p in reversed(found)]
     errors = [{"resource": "PullRequest", "field": key, "code": "missing_field"}
               for key in ("title", "head", "base") if not body.get(key)]
-    if body.get("head") == body.get("base"):
+    owner, _, head = body.get("head", "").rpartition(":")
+    source = world.source(name, owner, body.get("head_repo")) if owner else name
+    if head == body.get("base") and source == name:
         errors = [{"message": f"No commits between {body['base']} and {body['head']}"}]
-    if world.open_of(name, body["head"]):
-        owner = name.split("/")[0]
-        errors = [{"message": f"A pull request already exists for {owner}:{body['head']}."}]
+    if world.open_of(name, head, source):
+        owner = source.split("/")[0]
+        errors = [{"message": f"A pull request already exists for {owner}:{head}."}]
     if errors:
         raise Refused(422, {"message": "Validation Failed", "errors": errors})
-    keys = ("title", "body", "head", "base", "draft")
-    return 201, github_pull(world, name, world.pull(name, **{k: body[k] for k in keys}))
+    made = {k: body[k] for k in ("title", "body", "base", "draft")}
+    made.update({"head": head, "from": source, "fork": source != name})
+    return 201, github_pull(world, name, world.pull(name, **made))
 
 
 def github_graphql(world, query, variables):
@@ -119,7 +140,8 @@ def github_graphql(world, query, variables):
         answer[alias] = {"nodes": [
             {"number": p["number"], "title": p["title"], "state": p["state"].upper(),
              "url": f"{world.url}/{name}/pull/{p['number']}", "isDraft": p["draft"],
-             "isCrossRepository": p["fork"], "commits": {"nodes": [{"commit": {
+             "isCrossRepository": p["fork"],
+             "headRepository": {"nameWithOwner": p["from"]}, "commits": {"nodes": [{"commit": {
                  "statusCheckRollup": p["checks"] and {"state": p["checks"]}}}]}}
             for p in found[::-1][:int(first)]]}
     return {"data": {"repository": answer}}
@@ -131,17 +153,22 @@ def gitlab_mr(world, name, pull):
             "description": pull["body"], "state": GITLAB_STATES[pull["state"]],
             "web_url": f"{world.url}/{name}/-/merge_requests/{pull['number']}",
             "source_branch": pull["head"], "target_branch": pull["base"], "draft": pull["draft"],
-            "source_project_id": 2 if pull["fork"] else 1, "target_project_id": 1}
+            "source_project_id": world.id_of(pull["from"]),
+            "target_project_id": world.id_of(name)}
 
 
 def gitlab(world, method, path, query, body):
-    match = re.fullmatch(r"/projects/([^/]+)(/merge_requests(?:/(\d+))?)?", path)
+    branch = re.fullmatch(r"/projects/([^/]+)/repository/branches/([^/]+)", path)
+    match = branch or re.fullmatch(r"/projects/([^/]+)(/merge_requests(?:/(\d+))?)?", path)
     name = match and unquote(match.group(1))
-    if name not in world.repositories:
-        raise Refused(404, {"message": "404 Project Not Found"})
+    if name not in world.repositories or branch and unquote(
+            branch.group(2)) not in world.repositories[name].get("branches", []):
+        raise Refused(404, {"message": "404 Not Found"})
     repository = world.repositories[name]
+    if branch:
+        return 200, {"name": unquote(branch.group(2)), "protected": False}
     if not match.group(2):
-        return 200, {"id": 1, "default_branch": repository["default_branch"]}
+        return 200, {"id": world.id_of(name), "default_branch": repository["default_branch"]}
     if match.group(3):
         pull = repository["pulls"][int(match.group(3)) - 1]
         if method == "PUT":
@@ -154,14 +181,18 @@ def gitlab(world, method, path, query, body):
     missing = [k for k in ("title", "source_branch", "target_branch") if not body.get(k)]
     if missing:
         raise Refused(400, {"error": ", ".join(f"{key} is missing" for key in missing)})
-    if body["source_branch"] == body["target_branch"]:
+    source = name
+    if "target_project_id" in body:
+        name = list(world.repositories)[body["target_project_id"] - 1]
+    if body["source_branch"] == body["target_branch"] and source == name:
         raise Refused(422, {"message": ["You can't use same project/branch for source and target"]})
-    if there := world.open_of(name, body["source_branch"]):
+    if there := world.open_of(name, body["source_branch"], source):
         raise Refused(409, {"message": ["Another open merge request already exists for this source"
                                         f" branch: !{there[0]['number']}"]})
     return 201, gitlab_mr(world, name, world.pull(
         name, title=body["title"], body=body.get("description", ""), head=body["source_branch"],
-        base=body["target_branch"], draft=body["title"].startswith("Draft: ")))
+        base=body["target_branch"], draft=body["title"].startswith("Draft: "),
+        fork=source != name, **{"from": source}))
 
 
 def gitlab_graphql(world, query, variables):
@@ -173,8 +204,8 @@ def gitlab_graphql(world, query, variables):
     return {"data": {"project": {"mergeRequests": {"nodes": [
         {"iid": str(p["number"]), "title": p["title"], "state": GITLAB_STATES[p["state"]],
          "webUrl": f"{world.url}/{name}/-/merge_requests/{p['number']}", "draft": p["draft"],
-         "sourceBranch": p["head"], "sourceProjectId": 2 if p["fork"] else 1,
-         "targetProjectId": 1, "headPipeline": p["checks"] and {"status": p["checks"]}}
+         "sourceBranch": p["head"], "sourceProjectId": world.id_of(p["from"]),
+         "targetProjectId": world.id_of(name), "headPipeline": p["checks"] and {"status": p["checks"]}}
         for p in found[::-1][:100]]}}}}
 
 

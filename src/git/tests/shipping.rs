@@ -3,7 +3,10 @@
 use super::support::{World, commit_all, git, write};
 use crate::{
     domain::run::event::WorktreeAt,
-    git::{GitError, Pushed, commit, commit::commit_within, push, push::push_within, remote_of},
+    git::{
+        ErrorKind, GitError, Pushed, commit, commit::commit_within, push, push::push_within,
+        remotes_of,
+    },
 };
 use std::{
     fs,
@@ -130,35 +133,103 @@ fn refused(pushed: &Pushed, cause: &str) {
 fn a_push_arrives_and_is_followed() {
     let world = World::new();
     let (repo, at) = world.worktree();
-    let none = push(&repo, "api", &at.branch);
+    let none = push(&repo, Some(&at), "api", &at.branch);
     assert!(matches!(none, Err(GitError::NoRemote { name }) if name == "api"));
     let bare = remote(&world, &repo, "origin");
     remote(&world, &repo, "other");
     let tip = work(&at);
-    let pushed = push(&repo, "api", &at.branch).unwrap();
+    let pushed = push(&repo, Some(&at), "api", &at.branch).unwrap();
     assert_eq!(pushed.error, None);
     assert_eq!(pushed.remote_url, bare.to_str().unwrap());
     assert_eq!(git(&bare, &["rev-parse", &at.branch]).trim(), tip);
     let upstream = git(&at.worktree, &["rev-parse", "--abbrev-ref", "@{upstream}"]);
     assert_eq!(upstream.trim(), format!("origin/{}", at.branch));
     // Nothing new is no failure.
-    assert_eq!(push(&repo, "api", &at.branch).unwrap().error, None);
+    assert_eq!(
+        push(&repo, Some(&at), "api", &at.branch).unwrap().error,
+        None
+    );
 }
 
 #[test]
-fn the_only_remote_will_do() {
+fn the_only_remote_will_do_and_several_need_a_default() {
     let world = World::new();
     let (repo, at) = world.worktree();
     remote(&world, &repo, "somewhere");
-    assert_eq!(
-        remote_of(&repo, "api", &at.branch).unwrap().name,
-        "somewhere"
-    );
+    let only = remotes_of(&repo, Some(&at), "api", &at.branch).unwrap();
+    assert_eq!(only.push.name, "somewhere");
     remote(&world, &repo, "elsewhere");
-    assert!(matches!(
-        remote_of(&repo, "api", &at.branch),
-        Err(GitError::NoRemote { .. })
-    ));
+    let several = push(&repo, Some(&at), "api", &at.branch).unwrap_err();
+    let said = several.to_string();
+    assert!(said.contains("somewhere, elsewhere"), "{said}");
+    assert_eq!(several.kind(), ErrorKind::Conflict);
+    // The user's own configuration counts too.
+    write(
+        &world.path("home"),
+        ".gitconfig",
+        "[remote]\n\tpushDefault = elsewhere\n",
+    );
+    let pushed = push(&repo, Some(&at), "api", &at.branch).unwrap();
+    assert_eq!((pushed.remote.as_str(), pushed.error), ("elsewhere", None));
+}
+
+#[test]
+fn a_branch_that_follows_the_default_branch_is_not_pushed_into_it() {
+    let world = World::new();
+    let (repo, at) = world.worktree();
+    let bare = remote(&world, &repo, "origin");
+    git(&repo, &["push", "-q", "origin", "main"]);
+    git(&repo, &["remote", "set-head", "origin", "main"]);
+    git(&repo, &["config", "push.default", "upstream"]);
+    git(&at.worktree, &["branch", "-q", "-u", "origin/main"]);
+    let tip = work(&at);
+    let error = push(&repo, Some(&at), "api", &at.branch).unwrap_err();
+    assert!(matches!(error, GitError::PushesElsewhere { .. }), "{error}");
+    git(&repo, &["push", "-q", "origin", "main:topic"]);
+    git(&repo, &["fetch", "-q"]);
+    git(&at.worktree, &["branch", "-q", "-u", "origin/topic"]);
+    let pushed = push(&repo, Some(&at), "api", &at.branch).unwrap();
+    assert_eq!(
+        (pushed.remote_branch.as_str(), pushed.error),
+        ("topic", None)
+    );
+    assert_eq!(git(&bare, &["rev-parse", "topic"]).trim(), tip);
+    let follows = git(&at.worktree, &["rev-parse", "--abbrev-ref", "@{upstream}"]);
+    assert_eq!(follows.trim(), "origin/topic", "what it follows stays");
+}
+
+#[test]
+fn hooks_of_a_push_see_the_worktree_and_what_they_leave_running_is_not_waited_for() {
+    let world = World::new();
+    let (repo, at) = world.worktree();
+    remote(&world, &repo, "origin");
+    let tip = work(&at);
+    let seen = world.path("seen");
+    let script = format!(
+        "sleep 300 & pwd > {0}; git symbolic-ref --short HEAD >> {0}; git rev-parse HEAD >> {0}; \
+         test -f work && echo $! >> {0}",
+        seen.display()
+    );
+    // In a folder that the user's configuration names.
+    let hooks = world.path("home/hooks");
+    fs::create_dir_all(hooks.join(".git/hooks")).unwrap();
+    hook(&hooks, "pre-push", &script);
+    let path = hooks.join(".git/hooks");
+    git(&repo, &["config", "core.hooksPath", path.to_str().unwrap()]);
+    let begun = std::time::Instant::now();
+    assert_eq!(
+        push(&repo, Some(&at), "api", &at.branch).unwrap().error,
+        None
+    );
+    assert!(begun.elapsed() < Duration::from_secs(60));
+    let seen = fs::read_to_string(seen).unwrap();
+    let lines: Vec<&str> = seen.lines().collect();
+    assert_eq!(
+        lines[..3],
+        [at.worktree.to_str().unwrap(), &at.branch, &tip]
+    );
+    let left = nix::unistd::Pid::from_raw(lines[3].parse().unwrap());
+    nix::sys::signal::kill(left, nix::sys::signal::Signal::SIGKILL).unwrap();
 }
 
 #[test]
@@ -171,14 +242,30 @@ fn a_push_is_refused_with_the_reason() {
     fs::write(&pre_receive, "#!/bin/sh\necho policy says no >&2\nexit 1\n").unwrap();
     fs::set_permissions(&pre_receive, fs::Permissions::from_mode(0o755)).unwrap();
     work(&at);
-    refused(&push(&repo, "api", &at.branch).unwrap(), "policy says no");
+    refused(
+        &push(&repo, Some(&at), "api", &at.branch).unwrap(),
+        "policy says no",
+    );
     fs::remove_file(&pre_receive).unwrap();
-    assert_eq!(push(&repo, "api", &at.branch).unwrap().error, None);
-    // Others were faster.
+    assert_eq!(
+        push(&repo, Some(&at), "api", &at.branch).unwrap().error,
+        None
+    );
+    // Others were faster, and a hook has a lot to say.
     git(&at.worktree, &["commit", "-q", "--amend", "-m", "other"]);
-    refused(&push(&repo, "api", &at.branch).unwrap(), "rejected");
+    hook(
+        &repo,
+        "pre-push",
+        "for n in $(seq 9999); do echo lint $n; echo ok >&2; done",
+    );
+    let pushed = push(&repo, Some(&at), "api", &at.branch).unwrap();
+    refused(&pushed, "! [rejected]");
+    refused(&pushed, "non-fast-forward");
     hook(&repo, "pre-push", "echo not today >&2; exit 1");
-    refused(&push(&repo, "api", &at.branch).unwrap(), "not today");
+    refused(
+        &push(&repo, Some(&at), "api", &at.branch).unwrap(),
+        "not today",
+    );
 }
 
 #[test]
@@ -190,12 +277,19 @@ fn a_remote_that_never_answers_is_given_up_and_its_password_is_never_shown() {
     let url = format!("http://user:secret@{address}/api.git");
     git(&repo, &["remote", "add", "origin", &url]);
     work(&at);
-    let pushed = push_within(&repo, "api", &at.branch, Duration::from_millis(500)).unwrap();
+    let pushed = push_within(
+        &repo,
+        Some(&at),
+        "api",
+        &at.branch,
+        Duration::from_millis(500),
+    )
+    .unwrap();
     refused(&pushed, "took longer");
     assert_eq!(pushed.remote_url, format!("http://{address}/api.git"));
     assert!(!format!("{pushed:?}").contains("secret"));
     drop(silent);
-    let pushed = push(&repo, "api", &at.branch).unwrap();
+    let pushed = push(&repo, Some(&at), "api", &at.branch).unwrap();
     refused(&pushed, "unable to access");
     assert!(!format!("{pushed:?}").contains("secret"));
 }

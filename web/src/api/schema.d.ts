@@ -1080,7 +1080,10 @@ export interface components {
             name: string;
         };
         NewPullRequest: {
-            /** @description The branch to merge into; the forge's default branch when left out. */
+            /**
+             * @description The branch to merge into; when left out, the one that the run came from if the forge has it,
+             *     else the forge's default branch.
+             */
             base?: string | null;
             body?: string;
             draft?: boolean;
@@ -1205,6 +1208,10 @@ export interface components {
             /** @description What that branch points at here. */
             head: string | null;
             pushed: boolean;
+            /** @description The remote's name, or its URL when it has none. */
+            remote: string | null;
+            /** @description The branch there. */
+            remote_branch: string | null;
             remote_url: string | null;
             repo_name: string;
         };

@@ -132,6 +132,9 @@ pub struct RepoBase {
     pub repo_path: PathBuf,
     /// Commit the run branch starts from, in hex.
     pub base_commit: String,
+    /// The branch that pointed there, without its remote; none for a tag or a commit's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 /// A worktree of a run.
@@ -201,6 +204,12 @@ pub struct PushedAt {
     pub head: Option<String>,
     /// Where to, without user and password.
     pub remote_url: Option<String>,
+    /// The remote's name, or its URL when it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
+    /// The branch there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote_branch: Option<String>,
     /// It is there.
     pub pushed: bool,
     /// Why it is not.

@@ -143,6 +143,7 @@ pub fn created() -> RunCreated {
             name: "api".into(),
             repo_path: "/home/dev/api".into(),
             base_commit: "0".repeat(40),
+            source: None,
         }],
         set_up: SetUp::default(),
     }

@@ -113,6 +113,8 @@ fn pushed(second: bool) -> Event {
         branch: "b".into(),
         head: None,
         remote_url: None,
+        remote: None,
+        remote_branch: None,
         pushed,
         error: (!pushed).then(|| "refused".into()),
     };

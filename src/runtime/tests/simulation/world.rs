@@ -214,6 +214,7 @@ pub fn new_run(headless: bool) -> NewRun {
             name: "api".into(),
             repo_path: "/home/dev/api".into(),
             base_commit: "0".repeat(40),
+            source: None,
         }],
         set_up: SetUp::default(),
     }

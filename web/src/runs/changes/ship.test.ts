@@ -75,18 +75,34 @@ test("answers read as one line a repo", () => {
   expect(
     committedLines([
       { repo_name: "a", branch: "b", commit: "0123456789abcdef", head: "0123456789abcdef" },
-      { repo_name: "c", branch: "b", commit: null, head: null, error: "the commit was refused: no" },
+      {
+        repo_name: "c",
+        branch: "b",
+        commit: null,
+        head: null,
+        error: "the commit was refused: no",
+      },
     ]),
   ).toEqual([
     { repo: "a", ok: true, text: "0123456789 on b" },
     { repo: "c", ok: false, text: "the commit was refused: no" },
   ]);
+  const pushed = {
+    branch: "b",
+    head: "0",
+    remote: null,
+    remote_branch: null,
+    remote_url: null,
+    pushed: true,
+    error: null,
+  };
   expect(
     pushedLines([
-      { repo_name: "a", branch: "b", head: "0", remote_url: "/r.git", pushed: true, error: null },
-      { repo_name: "c", branch: "b", head: "0", remote_url: null, pushed: false, error: "no remote" },
+      { ...pushed, repo_name: "a", remote: "origin", remote_branch: "b", remote_url: "/r.git" },
+      { ...pushed, repo_name: "d", remote: "origin", remote_branch: "x", remote_url: "/r.git" },
+      { ...pushed, repo_name: "c", pushed: false, error: "no remote" },
     ]).map((line) => `${line.ok} ${line.text}`),
-  ).toEqual(["true b pushed to /r.git", "false no remote"]);
+  ).toEqual(["true b pushed to /r.git", "true b pushed to x at /r.git", "false no remote"]);
   expect(
     pullRequestLines([
       { repo_name: "a", number: 7, url: "https://forge/x/7" },

@@ -31,9 +31,13 @@ export const committedLines = (all: Schemas["CommittedView"][]): RepoResult[] =>
   );
 
 export const pushedLines = (all: Schemas["PushedView"][]): RepoResult[] =>
-  all.map(({ repo_name: repo, branch, remote_url, pushed, error }) =>
+  all.map(({ repo_name: repo, branch, remote_branch: there, remote_url, pushed, error }) =>
     pushed
-      ? { repo, ok: true, text: `${branch} pushed to ${remote_url ?? "its remote"}` }
+      ? {
+          repo,
+          ok: true,
+          text: `${branch} pushed to ${there && there !== branch ? `${there} at ` : ""}${remote_url ?? "its remote"}`,
+        }
       : { repo, ok: false, text: error ?? "not pushed" },
   );
 

@@ -22,7 +22,7 @@ BENCHES_RUN = $(CARGO) test --locked --features test-faults --bench parts -- --t
   $(CARGO) test --locked --features test-faults --bench system -- --quick; \
   $(CARGO) test --locked --features test-faults --bench system -- --quick growth soak
 
-.PHONY: run demo test check prove fuzz screenshots bench growth soak audit openapi ui node tools programs schemathesis chromium peers nchan terminado
+.PHONY: run demo test check prove fuzz screenshots bench growth soak audit openapi ui node tools programs schemathesis generators chromium peers nchan terminado
 
 ## run: builds and starts the server with its UI
 run: tools ui
@@ -35,7 +35,7 @@ demo: tools
 
 ## test: everything that must hold; those of the parts side by side, those of the whole program one at a time, since each
 ## starts servers of its own
-test: tools programs schemathesis ui chromium peers nchan terminado
+test: tools programs schemathesis generators ui chromium peers nchan terminado
 	export TMPDIR=$$(mktemp -d /tmp/at.XXXXXX); \
 	$(CARGO) test --locked --features test-faults --lib; \
 	$(CARGO) test --locked --features test-faults --bins --test '*' -- --test-threads=1; \
@@ -51,7 +51,7 @@ check: tools ui
 	cd web && npm run check && npm run api:check
 
 ## prove: the long counts; one test at a time
-prove: tools programs schemathesis ui chromium
+prove: tools programs schemathesis generators ui chromium
 	export TMPDIR=$$(mktemp -d /tmp/at.XXXXXX); \
 	ABBADO_PROVE=1 $(CARGO) test --locked --release --features test-faults -- --test-threads=1; \
 	(cd web && npm test && ABBADO_PROVE=1 ABBADO_BIN=../target/release/abbado npm run e2e); \
@@ -171,6 +171,10 @@ endef
 ## schemathesis: what asks the server by its openapi.json, at the versions of tests/schemathesis
 schemathesis:
 	$(call PYTHON_PROGRAM,Schemathesis,schemathesis,tests/schemathesis/requirements.txt)
+
+## generators: a validator of openapi.json and a generator of clients, at the versions of tests/openapi
+generators:
+	$(call PYTHON_PROGRAM,a validator and a generator for OpenAPI,openapi,tests/openapi/requirements.txt)
 
 ## peers: what the bench measures beside us, from Debian packages
 peers:

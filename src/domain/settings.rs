@@ -94,13 +94,14 @@ impl ModelSettings {
     }
 
     /// Price of tokens in dollars: (input, output, cache read, cache write). Nothing for a model
-    /// that the table does not know; a dated name (`x-20250929`) is known by its undated one.
+    /// that the table does not know, by its own name or by its [family's](model_family).
     #[must_use]
     pub fn price(&self, model: &str, tokens: [u64; 4]) -> Option<f64> {
-        let models = self.providers.iter().flat_map(|provider| &provider.models);
-        let best = models
-            .filter(|known| model == known.id || model.starts_with(&format!("{}-", known.id)))
-            .max_by_key(|known| known.id.len())?;
+        let named = |name: &str| {
+            let mut models = self.providers.iter().flat_map(|provider| &provider.models);
+            models.find(|known| known.id == name)
+        };
+        let best = named(model).or_else(|| named(model_family(model)))?;
         let rates = [
             best.input_per_mtok,
             best.output_per_mtok,
@@ -118,6 +119,38 @@ impl ModelSettings {
             .sum();
         Some(dollars)
     }
+}
+
+/// A model's name without what does not change its price: who offers it (`anthropic/`,
+/// `us.anthropic.`), a variant (`[1m]`), a version of the offer (`-v1:0`), a date (`-20250929`,
+/// `@20250929`, `-2026-04-01`) or `-latest`.
+#[must_use]
+pub fn model_family(model: &str) -> &str {
+    let name = model.rsplit('/').next().unwrap_or(model);
+    let name = name.split_once("anthropic.").map_or(name, |(_, name)| name);
+    let name = name.split(['[', '@']).next().unwrap_or(name);
+    let version = name.rsplit_once("-v").filter(|(_, version)| {
+        let mut characters = version.chars();
+        !version.is_empty() && characters.all(|c| c.is_ascii_digit() || c == ':')
+    });
+    let name = version.map_or(name, |(name, _)| name);
+    let name = name.strip_suffix("-latest").unwrap_or(name);
+    let is_date = |date: &str| {
+        let digits = date.bytes().filter(u8::is_ascii_digit).count();
+        let dashes = date.bytes().filter(|byte| *byte == b'-').count();
+        digits == 8 && dashes + digits == date.len()
+    };
+    let dates = [8, 10].map(|length| name.len().checked_sub(length));
+    for at in dates.into_iter().flatten() {
+        if let Some((name, date)) = name.split_at_checked(at)
+            && let Some(name) = name.strip_suffix('-')
+            && is_date(date)
+            && !date.starts_with('-')
+        {
+            return name;
+        }
+    }
+    name
 }
 
 /// Who is told of what.
@@ -213,7 +246,34 @@ mod tests {
         let dated = settings.price("claude-sonnet-4-5-20250929", tokens);
         assert_eq!(dated, settings.price("claude-sonnet-4-5", tokens));
         assert!(dated.is_some_and(|dollars| dollars > 0.0));
-        assert_eq!(settings.price("unheard-of", tokens), None);
+        for unknown in ["unheard-of", "gpt-6-sol-mini", "claude-sonnet-4-5-fast", ""] {
+            assert_eq!(settings.price(unknown, tokens), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn a_model_has_its_familys_price() {
+        for (model, family) in [
+            ("claude-sonnet-4-6", "claude-sonnet-4-6"),
+            ("claude-sonnet-4-6[1m]", "claude-sonnet-4-6"),
+            ("claude-sonnet-4-5-20250929[1m]", "claude-sonnet-4-5"),
+            ("anthropic/claude-opus-4-8", "claude-opus-4-8"),
+            (
+                "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+                "claude-sonnet-4-5",
+            ),
+            ("claude-haiku-4-5@20251001", "claude-haiku-4-5"),
+            ("gpt-5.5-2026-04-01", "gpt-5.5"),
+            ("claude-opus-5-5-latest", "claude-opus-5-5"),
+            ("gemini-2.5-pro", "gemini-2.5-pro"),
+        ] {
+            assert_eq!(model_family(model), family);
+            let price = ModelSettings::defaults().price(model, [1_000_000, 0, 0, 0]);
+            assert!(price.is_some_and(|dollars| dollars > 0.0), "{model}");
+        }
+        for strange in ["", "-", "[1m]", "/", "é-20250929", "20250929", "-v", "x-v:"] {
+            assert!(strange.contains(model_family(strange)));
+        }
     }
 
     #[test]

@@ -101,7 +101,7 @@ pub(super) async fn page(
 /// GET runs/{id}/events/stream
 #[utoipa::path(get, path = "/api/runs/{id}/events/stream", tag = "events",
     params(("id" = uuid::Uuid, Path), StreamQuery),
-    responses((status = 200, content_type = "text/event-stream"), (status = 400), (status = 404),
+    responses((status = 200, body = String, content_type = "text/event-stream"), (status = 400), (status = 404),
               (status = 429)))]
 pub(super) async fn of_run(
     runtime: web::Data<Runtime>,
@@ -120,7 +120,7 @@ pub(super) async fn of_run(
 
 /// GET events/stream
 #[utoipa::path(get, path = "/api/events/stream", tag = "events", params(StreamQuery),
-    responses((status = 200, content_type = "text/event-stream"), (status = 400), (status = 429)))]
+    responses((status = 200, body = String, content_type = "text/event-stream"), (status = 400), (status = 429)))]
 pub(super) async fn of_all(
     runtime: web::Data<Runtime>,
     metrics: web::Data<Arc<Metrics>>,

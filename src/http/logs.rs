@@ -18,7 +18,8 @@ const LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// GET runs/{id}/logs: what the CLI put out, with asterisks over the values of its agent's
 /// environment.
 #[utoipa::path(get, path = "/api/runs/{id}/logs", tag = "runs", params(("id" = uuid::Uuid, Path)),
-    responses((status = 200, content_type = "text/plain"), (status = 206), (status = 404),
+    responses((status = 200, body = String, content_type = "text/plain"),
+              (status = 206, body = String, content_type = "text/plain"), (status = 404),
               (status = 416)))]
 pub(super) async fn logs(
     runtime: web::Data<Runtime>,

@@ -11,7 +11,7 @@ use actix_web::{
 };
 use utoipa::{
     OpenApi,
-    openapi::{ResponseBuilder, path::Operation},
+    openapi::{ContentBuilder, Object, RefOr, ResponseBuilder, path::Operation, schema::Type},
 };
 
 #[derive(OpenApi)]
@@ -100,6 +100,7 @@ pub fn text() -> String {
             if let Some(operation) = operation {
                 operation.operation_id = Some(operation_id(&method, path));
                 add_refusals(operation, routes::classify(&method, path));
+                complete(operation);
             }
         }
     }
@@ -142,6 +143,47 @@ fn add_refusals(operation: &mut Operation, class: RouteClass) {
         let refusal = || ResponseBuilder::new().description(why).into();
         let known = &mut operation.responses.responses;
         known.entry(status.to_owned()).or_insert_with(refusal);
+    }
+}
+
+/// What OpenAPI requires of each response and no handler says: a description; and that a refusal is
+/// one sentence.
+fn complete(operation: &mut Operation) {
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else {
+            continue;
+        };
+        if response.description.is_empty() {
+            response.description = meaning(status).to_owned();
+        }
+        let refuses = status.starts_with(['4', '5']);
+        if refuses && response.content.is_empty() {
+            let sentence = Object::builder().schema_type(Type::String);
+            let content = ContentBuilder::new().schema(Some(sentence)).build();
+            response
+                .content
+                .insert("text/plain".to_owned(), RefOr::T(content));
+        }
+    }
+}
+
+fn meaning(status: &str) -> &'static str {
+    match status {
+        "200" => "The answer.",
+        "201" => "What was made.",
+        "202" => "It was begun.",
+        "204" => "It was done; there is nothing to tell.",
+        "206" => "The range that was asked for.",
+        "400" => {
+            "The request cannot be read, or a value in it breaks a rule; the sentence names it."
+        }
+        "404" => "There is no such thing.",
+        "409" => "Its present state does not allow it; the sentence names the state.",
+        "416" => "Nothing lies in the range that was asked for.",
+        "429" => "A bound is reached; `Retry-After` says when to come again.",
+        "502" => "A remote, a forge or a CLI refused or failed.",
+        "503" => "It cannot be recorded now; `Retry-After` says when to come again.",
+        _ => "Refused; the sentence says why.",
     }
 }
 

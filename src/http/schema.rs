@@ -95,7 +95,9 @@ pub(super) struct RunView {
     updated_at: String,
     tokens_in: u64,
     tokens_out: u64,
+    /// The part of the cost that is known, in US dollars.
     cost_usd: f64,
+    cost: CostView,
     #[schema(required)]
     parent_run_id: Option<Uuid>,
     notify: bool,
@@ -118,6 +120,29 @@ pub(super) struct RunView {
     queue: QueueView,
     repos: Vec<RunRepoView>,
     last_sequence: u64,
+}
+
+/// The cost so far. Tokens whose price is not known make it unknown.
+#[derive(ToSchema)]
+pub(super) struct CostView {
+    /// US dollars; null when unknown.
+    #[schema(required)]
+    usd: Option<f64>,
+    /// The part that is known.
+    known_usd: f64,
+    /// `reported` by the CLI, `estimated` by tokens and prices, or `unknown`.
+    source: CostSourceView,
+    /// Day of the prices of an estimate.
+    #[schema(required, format = Date)]
+    prices_as_of: Option<String>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum CostSourceView {
+    Reported,
+    Estimated,
+    Unknown,
 }
 
 #[derive(ToSchema)]

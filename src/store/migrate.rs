@@ -20,6 +20,7 @@ const STEPS: &[&str] = &[
     include_str!("../../schema/0006_run_heads.sql"),
     include_str!("../../schema/0007_telling_events.sql"),
     include_str!("../../schema/0008_log_identity.sql"),
+    include_str!("../../schema/0009_cost.sql"),
 ];
 
 /// Pages of the WAL (4 KiB each) at which they are copied into the database.
@@ -208,18 +209,35 @@ mod tests {
         let location = Location::of(folder.path());
         let old = old(&location, 5);
         let shown = r#"{"id":"a","task":"é \" /","updated_at":"2026-01-02T03:04:05.678Z","cost_usd":0.1,"model":null,"activity":{"what":"tool \"Bash\"","since":"2026-01-02T03:04:05.000Z"},"work":"nothing","last_sequence":7}"#;
-        let id = uuid::Uuid::from_u128(1);
+        let ids = [1, 2].map(uuid::Uuid::from_u128);
+        for id in ids {
+            old.execute(
+                "INSERT INTO runs VALUES (?1, x'00', x'00', 'running', 1, 1, 5, 7, ?2, '[]', '[]')",
+                rusqlite::params![id.as_bytes(), shown],
+            )
+            .unwrap();
+        }
+        let result = r#"{"cost_usd":0.1,"cost_source":"reported","tokens_in":1,"tokens_out":1,"tokens_cache_read":0,"tokens_cache_write":0}"#;
         old.execute(
-            "INSERT INTO runs VALUES (?1, x'00', x'00', 'running', 1, 1, 5, 7, ?2, '[]', '[]')",
-            rusqlite::params![id.as_bytes(), shown],
+            "INSERT INTO events (run_id, sequence, event_type, version, payload, created_at)
+             VALUES (?1, 1, 'run.result', 1, ?2, 0)",
+            rusqlite::params![ids[0].as_bytes(), result],
         )
         .unwrap();
         drop(old);
         drop(open(&location).unwrap());
         let reader = super::super::Reader::open(&location).unwrap();
-        let view = reader.run_view(crate::domain::RunId(id)).unwrap().unwrap();
         let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-        assert_eq!(value(&view), value(shown));
+        let costs = [
+            r#"{"usd":0.1,"known_usd":0.1,"source":"reported","prices_as_of":null}"#,
+            r#"{"usd":null,"known_usd":0.0,"source":"unknown","prices_as_of":null}"#,
+        ];
+        for (id, cost) in ids.into_iter().zip(costs) {
+            let view = reader.run_view(crate::domain::RunId(id)).unwrap().unwrap();
+            let mut expected = value(shown);
+            expected["cost"] = value(cost);
+            assert_eq!(value(&view), expected);
+        }
     }
 
     #[test]

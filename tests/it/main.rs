@@ -24,6 +24,7 @@ mod matrix;
 mod methods;
 mod models;
 mod notify;
+mod openapi;
 mod other_clis;
 mod programs;
 mod pty;

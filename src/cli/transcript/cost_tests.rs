@@ -115,3 +115,62 @@ fn the_sum_of_a_stream_leaves_out_a_process_that_was_killed_before() {
         assert!((told.cost_usd - price([15_000, 0, 0, 0])).abs() < 1e-7);
     }
 }
+
+/// An answer of a model that the price table does not know.
+fn answer_of(id: &str, model: &str, output: u64) -> Value {
+    let mut answer = answer(id, id, output);
+    answer["message"]["model"] = json!(model);
+    answer
+}
+
+/// Tokens without a price are no free ones, until the CLI itself says what they cost.
+#[test]
+fn an_unknown_price_makes_the_cost_unknown_and_what_is_known_stays() {
+    let session = Session::new();
+    let mut live = reader(Usage::default());
+    let mut read = |rows: &[Value]| {
+        session.add(rows);
+        totals(&live.read(Some(&session.path)).unwrap()).unwrap()
+    };
+    let known = read(&[answer("m1", "a", 100)]);
+    let as_shown = |usage: &Usage| serde_json::to_value(usage.cost()).unwrap();
+    let day = ModelSettings::defaults().prices_as_of;
+    assert_eq!(
+        as_shown(&known),
+        json!({"usd": known.cost_usd, "known_usd": known.cost_usd, "source": "estimated",
+            "prices_as_of": day})
+    );
+    let unknown = read(&[answer_of("m2", "model-of-tomorrow", 50)]);
+    assert_eq!(unknown.unknown_tokens, 66);
+    assert_eq!(
+        as_shown(&unknown),
+        json!({"usd": null, "known_usd": known.cost_usd, "source": "unknown",
+            "prices_as_of": day})
+    );
+    // Told again, a message counts once.
+    let more = read(&[answer_of("m2", "model-of-tomorrow", 60)]);
+    assert_eq!(more.unknown_tokens, 76);
+    let all = [20, 160, 10, 2];
+    let reported = read(&[cost_state(0.5, "model-of-tomorrow", all)]);
+    assert_eq!(
+        as_shown(&reported),
+        json!({"usd": 0.5, "known_usd": 0.5, "source": "reported", "prices_as_of": null})
+    );
+    // What another reader has heard stays unknown to it.
+    let again = reader(more).read(Some(&session.path)).unwrap();
+    assert_eq!(totals(&again).unwrap().unknown_tokens, 0);
+}
+
+#[test]
+fn a_cost_that_nobody_told_is_unknown() {
+    let old = |cost_usd, tokens_in| Usage {
+        tokens_in,
+        cost_usd,
+        cost_source: Some(CostSource::Estimated),
+        ..Usage::default()
+    };
+    assert_eq!(Usage::default().cost().usd, None);
+    assert_eq!(old(0.0, 7).cost().usd, None, "of a log from before");
+    assert_eq!(old(0.0, 0).cost().usd, Some(0.0));
+    assert_eq!(old(0.5, 7).cost().usd, Some(0.5));
+}

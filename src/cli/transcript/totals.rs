@@ -2,7 +2,7 @@
 
 use crate::domain::{
     run::{command::Usage, event::CostSource},
-    settings::ModelSettings,
+    settings::{ModelSettings, model_family},
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -19,7 +19,14 @@ const PER_DOLLAR: f64 = 1e8;
 struct Counted {
     tokens: Tokens,
     session: u32,
-    price: f64,
+    price: Option<f64>,
+}
+
+impl Counted {
+    /// Its tokens, when they have no price.
+    fn unknown(&self) -> u64 {
+        self.price.map_or(sum(self.tokens), |_| 0)
+    }
 }
 
 /// Tokens by the model that they were used with.
@@ -32,6 +39,7 @@ pub(super) struct Totals {
     /// Sessions before the present one.
     earlier: Tokens,
     earlier_cost: f64,
+    earlier_unknown: u64,
     earlier_reported: bool,
     earlier_ms: u64,
     /// The present session.
@@ -43,6 +51,8 @@ pub(super) struct Totals {
     reported: Option<f64>,
     /// Estimate of what came after that word, or was left out of it.
     since: f64,
+    /// Tokens without a price that are not in that word.
+    unknown: u64,
     since_messages: bool,
     ms: u64,
     model: Option<String>,
@@ -59,6 +69,7 @@ impl Totals {
             source_before: baseline.cost_source,
             earlier: tokens_of(baseline),
             earlier_cost: baseline.cost_usd,
+            earlier_unknown: baseline.unknown_tokens,
             earlier_reported: baseline.cost_source == Some(CostSource::Reported),
             earlier_ms: baseline.duration_ms,
             session: 0,
@@ -66,6 +77,7 @@ impl Totals {
             by_model: ByModel::new(),
             reported: None,
             since: 0.0,
+            unknown: 0,
             since_messages: false,
             ms: 0,
             model: baseline.model.clone(),
@@ -88,6 +100,7 @@ impl Totals {
         } else {
             (baseline.cost_usd - self.session_cost()).max(0.0)
         };
+        self.earlier_unknown = baseline.unknown_tokens.saturating_sub(self.unknown);
         self.earlier_reported = baseline.cost_source == Some(CostSource::Reported);
         self.earlier_ms = baseline.duration_ms.saturating_sub(self.ms);
         if self.model.is_none() {
@@ -100,41 +113,43 @@ impl Totals {
         let reported = self.is_reported();
         self.earlier = plus(self.earlier, self.tokens);
         self.earlier_cost += self.session_cost();
+        self.earlier_unknown = self.earlier_unknown.saturating_add(self.unknown);
         self.earlier_reported = reported;
         self.earlier_ms = self.earlier_ms.saturating_add(self.ms);
         self.session += 1;
         (self.tokens, self.reported, self.since, self.ms) = ([0; 4], None, 0.0, 0);
-        self.since_messages = false;
+        (self.unknown, self.since_messages) = (0, false);
         self.by_model.clear();
     }
 
     /// Counts a message. Told again, its last word counts.
     pub(super) fn count(&mut self, id: &str, model: Option<&str>, tokens: Tokens) {
-        let price = model
-            .and_then(|model| self.prices.price(model, tokens))
-            .unwrap_or(0.0);
+        let price = model.and_then(|model| self.prices.price(model, tokens));
         let before = self.counted.get(id);
         if before.is_some_and(|one| one.session != self.session || one.tokens == tokens) {
             return;
         }
-        let (old, old_price) = before.map_or(([0; 4], 0.0), |one| (one.tokens, one.price));
+        let counted = Counted {
+            tokens,
+            session: self.session,
+            price,
+        };
+        let (old, old_price) = before.map_or(([0; 4], None), |one| (one.tokens, one.price));
+        let old_unknown = before.map_or(0, Counted::unknown);
+        // A word of the CLI may have covered the old ones.
+        self.unknown = match counted.unknown().checked_sub(old_unknown) {
+            Some(more) => self.unknown.saturating_add(more),
+            None => self.unknown.saturating_sub(old_unknown - counted.unknown()),
+        };
         self.tokens = plus(minus(self.tokens, old), tokens);
         let of_model = self
             .by_model
-            .entry(undated(model.unwrap_or_default()).to_owned());
+            .entry(model_family(model.unwrap_or_default()).to_owned());
         let of_model = of_model.or_default();
         *of_model = plus(minus(*of_model, old), tokens);
-        self.since += price - old_price;
+        self.since += price.unwrap_or(0.0) - old_price.unwrap_or(0.0);
         self.since_messages = true;
-        let session = self.session;
-        self.counted.insert(
-            id.to_owned(),
-            Counted {
-                tokens,
-                session,
-                price,
-            },
-        );
+        self.counted.insert(id.to_owned(), counted);
     }
 
     /// The CLI's own sum grew by these, which have the model's price.
@@ -143,9 +158,15 @@ impl Totals {
             return;
         }
         self.tokens = plus(self.tokens, by);
-        self.since += model
-            .and_then(|model| self.prices.price(model, by))
-            .unwrap_or(0.0);
+        self.estimate(model, by);
+    }
+
+    /// Adds tokens that the CLI's word on the cost leaves out, by the price of their model.
+    fn estimate(&mut self, model: Option<&str>, tokens: Tokens) {
+        match model.and_then(|model| self.prices.price(model, tokens)) {
+            Some(price) => self.since += price,
+            None => self.unknown = self.unknown.saturating_add(sum(tokens)),
+        }
         self.since_messages = true;
     }
 
@@ -176,6 +197,7 @@ impl Totals {
     pub(super) const fn reported(&mut self, dollars: f64) {
         self.reported = Some(dollars);
         self.since = 0.0;
+        self.unknown = 0;
         self.since_messages = false;
     }
 
@@ -186,21 +208,18 @@ impl Totals {
         let left_out = self.left_out(covered);
         self.reported(dollars);
         for (model, tokens) in left_out {
-            self.since += self.prices.price(&model, tokens).unwrap_or(0.0);
-            self.since_messages = true;
+            self.estimate(Some(&model), tokens);
         }
     }
 
     /// The CLI's own word on the cost of the whole run so far, which is that of so many tokens.
     pub(super) fn reported_run(&mut self, dollars: f64, covered: Tokens) {
         let left_out = minus(plus(self.earlier, self.tokens), covered);
-        self.earlier_cost = 0.0;
+        (self.earlier_cost, self.earlier_unknown) = (0.0, 0);
         self.reported(dollars);
         if left_out != [0; 4] {
-            let model = self.model.as_deref();
-            let price = model.and_then(|model| self.prices.price(model, left_out));
-            self.since = price.unwrap_or(0.0);
-            self.since_messages = true;
+            let model = self.model.clone();
+            self.estimate(model.as_deref(), left_out);
         }
     }
 
@@ -208,7 +227,7 @@ impl Totals {
     fn left_out(&self, covered: &ByModel) -> Vec<(String, Tokens)> {
         let mut theirs = ByModel::new();
         for (model, tokens) in covered {
-            let sum = theirs.entry(undated(model).to_owned()).or_default();
+            let sum = theirs.entry(model_family(model).to_owned()).or_default();
             *sum = plus(*sum, *tokens);
         }
         let all = |models: &ByModel| models.values().fold([0; 4], |sum, one| plus(sum, *one));
@@ -253,13 +272,18 @@ impl Totals {
         let [tokens_in, tokens_out, tokens_cache_read, tokens_cache_write] =
             plus(self.earlier, self.tokens);
         let cost = self.earlier_cost + self.session_cost();
+        let source = self.source();
+        let estimated = source == Some(CostSource::Estimated);
+        let day = self.prices.prices_as_of.as_ref().filter(|_| estimated);
         Usage {
             tokens_in,
             tokens_out,
             tokens_cache_read,
             tokens_cache_write,
             cost_usd: (cost * PER_DOLLAR).round() / PER_DOLLAR,
-            cost_source: self.source(),
+            cost_source: source,
+            unknown_tokens: self.earlier_unknown.saturating_add(self.unknown),
+            prices_as_of: day.cloned(),
             model: self.model.clone(),
             duration_ms: self.earlier_ms.saturating_add(self.ms),
             transcript_offset,
@@ -289,15 +313,6 @@ impl Totals {
         let present = self.reported.is_some() || self.tokens == [0; 4] && self.earlier_reported;
         earlier && present && !self.since_messages
     }
-}
-
-/// A model's name without a date (`-20250929`) and a variant (`[1m]`) at its end.
-fn undated(model: &str) -> &str {
-    let name = model.split_once('[').map_or(model, |(name, _)| name);
-    let dated = name
-        .rsplit_once('-')
-        .filter(|(_, date)| date.len() == 8 && date.bytes().all(|digit| digit.is_ascii_digit()));
-    dated.map_or(name, |(name, _)| name)
 }
 
 /// Tokens of totals that were told.

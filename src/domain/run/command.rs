@@ -289,6 +289,10 @@ pub struct Usage {
     pub cost_usd: f64,
     /// Where the cost comes from; estimated when none.
     pub cost_source: Option<CostSource>,
+    /// Tokens whose price is not known; they are not in the cost.
+    pub unknown_tokens: u64,
+    /// Day of the prices of an estimate.
+    pub prices_as_of: Option<String>,
     /// The model that answered last.
     pub model: Option<String>,
     /// Time of the turns in milliseconds.

@@ -236,6 +236,12 @@ payloads! {
         cost_usd: f64,
         /// Where the cost comes from.
         cost_source: CostSource,
+        /// Tokens whose price is not known; they are not in the cost.
+        #[serde(default)]
+        unknown_tokens: u64,
+        /// Day of the prices of an estimate, when the price table has one.
+        #[serde(default)]
+        prices_as_of: Option<String>,
         /// Turns from prompt to stop.
         num_turns: u32,
         /// Time of the turns, in milliseconds, when known.

@@ -6,6 +6,7 @@
 pub mod activity;
 pub mod caller;
 pub mod command;
+mod cost;
 pub mod decide;
 pub mod effect;
 pub mod event;

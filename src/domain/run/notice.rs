@@ -142,7 +142,7 @@ impl Story {
             task: secrets.conceal(&created.task),
             agent: secrets.conceal(&created.agent.name),
             status: run.status,
-            cost_usd: run.usage.cost_source.map(|_| run.usage.cost_usd),
+            cost_usd: run.usage.cost().usd,
             at: run.updated_at,
         })
     }

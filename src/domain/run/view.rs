@@ -4,6 +4,7 @@
 //! every event changes is a document of its own, the head.
 
 use super::{
+    cost::Cost,
     outbox::Queued,
     state::{Activity, Attention, Changed, Process, Run, Status},
     tasks::Task,
@@ -27,6 +28,7 @@ struct RunView<'r> {
     tokens_in: u64,
     tokens_out: u64,
     cost_usd: f64,
+    cost: Cost<'r>,
     parent_run_id: Option<RunId>,
     notify: bool,
     session_id: Option<&'r str>,
@@ -164,6 +166,7 @@ fn run_view(run: &Run) -> RunView<'_> {
         tokens_in: run.usage.tokens_in,
         tokens_out: run.usage.tokens_out,
         cost_usd: run.usage.cost_usd,
+        cost: run.usage.cost(),
         parent_run_id: created.parent_run_id,
         notify: run.notify,
         session_id: run.session_id(),

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { age, bytes, count, money, span } from "./format";
+import { age, bytes, costOf, count, money, span } from "./format";
 
 test("money has four significant digits", () => {
   expect([0, 0.031861, 1.23456, 12.3456, 1234.5].map(money)).toEqual([
@@ -41,4 +41,13 @@ test("spans and ages", () => {
     "4 d",
   ]);
   expect([500, 3400].map(age)).toEqual(["now", "3 s"]);
+});
+
+test("a cost that is not known is no zero", () => {
+  const cost = (usd: number | null, known_usd: number) =>
+    costOf({ usd, known_usd, source: "estimated", prices_as_of: null });
+  expect(cost(0.25, 0.25)).toBe("$0.25");
+  expect(cost(0, 0)).toBe("$0");
+  expect(cost(null, 0)).toBe("unknown");
+  expect(cost(null, 0.25)).toBe("$0.25 + unknown");
 });

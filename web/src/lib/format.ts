@@ -1,10 +1,17 @@
 // How values read: money with four significant digits, sizes in KiB, times relative.
+import type { Run } from "../api/client";
 
 /** Dollars with four significant digits, such as `$0.03186`. */
 export function money(dollars: number): string {
   if (dollars === 0) return "$0";
   if (dollars >= 1000) return `$${Math.round(dollars).toLocaleString("en")}`;
   return `$${Number(dollars.toPrecision(4))}`;
+}
+
+/** What a run cost, as far as that is known: `$0.25`, `unknown`, or `$0.25 + unknown`. */
+export function costOf(cost: Run["cost"], unknown = "unknown"): string {
+  if (cost.usd !== null) return money(cost.usd);
+  return cost.known_usd > 0 ? `${money(cost.known_usd)} + unknown` : unknown;
 }
 
 /** A count that stays narrow: 999, 1.2k, 34k, 5.6M. */

@@ -4,7 +4,7 @@ import { Check, CircleStop, MessageSquare, Trash2 } from "lucide-react";
 import { useState } from "react";
 import type { Run } from "@/api/client";
 import { agentsQuery } from "@/api/queries";
-import { count, firstLine, money, span } from "@/lib/format";
+import { costOf, count, firstLine, span } from "@/lib/format";
 import { canContinue, canDelete, canQueue, canStop, tried, useRunCalls } from "@/runs/actions";
 import { reasonOf } from "@/runs/reason";
 import { DiffCount } from "@/runs/row";
@@ -75,7 +75,7 @@ export function ComparedRun({ run, at, all, withTask, onLeave }: Props) {
   const close = () => setDialog(null);
   const took = Date.parse(run.updated_at) - Date.parse(run.created_at);
   const facts = [
-    { name: "Cost", value: money(run.cost_usd) },
+    { name: "Cost", value: costOf(run.cost) },
     { name: "Tokens in / out", value: `${count(run.tokens_in)} / ${count(run.tokens_out)}` },
     { name: "From start to last event", value: span(took) },
   ];

@@ -11,7 +11,7 @@ import {
 import { useState } from "react";
 import type { Run } from "@/api/client";
 import { useKeys } from "@/app/keys";
-import { count, firstLine, money } from "@/lib/format";
+import { costOf, count, firstLine } from "@/lib/format";
 import { Button } from "@/ui/button";
 import { Menu } from "@/ui/menu";
 import { StateBadge, stateOf } from "@/ui/state";
@@ -106,7 +106,7 @@ export function RunHeader({ run }: { run: Run }) {
         <span className="ml-auto hidden shrink-0 text-xs text-muted sm:inline">
           {run.repos.map((repo) => repo.name).join(", ")} · {run.run_branch}
           {run.tokens_in + run.tokens_out > 0 &&
-            ` · ${count(run.tokens_in + run.tokens_out)} tok · ${money(run.cost_usd)}`}
+            ` · ${count(run.tokens_in + run.tokens_out)} tok · ${costOf(run.cost, "cost unknown")}`}
         </span>
       </div>
       <p className="truncate text-xs text-muted sm:hidden">{reasonOf(run)}</p>

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import type { Run } from "@/api/client";
 import { diffStatsQuery, runQuery } from "@/api/queries";
-import { count, firstLine, money } from "@/lib/format";
+import { costOf, count, firstLine } from "@/lib/format";
 import { stateOf, StateSign, stateWord } from "@/ui/state";
 import { Age } from "@/ui/time";
 import { hasChanges } from "./actions";
@@ -27,8 +27,9 @@ export function DiffCount({ runId }: { runId: string }) {
 /** One run in the list. */
 export function RunRow({ run, project }: { run: Run; project: string }) {
   const state = stateOf(run);
-  const cost = run.cost_usd > 0 ? money(run.cost_usd) : "";
   const tokens = run.tokens_in + run.tokens_out;
+  const costly = run.cost_usd > 0 || (tokens > 0 && run.cost.usd === null);
+  const cost = costly ? costOf(run.cost, "cost unknown") : "";
   return (
     <>
       <div className="flex items-baseline gap-1.5">

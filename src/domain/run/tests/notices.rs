@@ -82,6 +82,8 @@ fn totals(cost_usd: f64) -> Event {
         tokens_cache_write: 0,
         cost_usd,
         cost_source: CostSource::Reported,
+        unknown_tokens: 0,
+        prices_as_of: None,
         num_turns: 1,
         duration_ms: 0,
         model: None,

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import type { Run } from "@/api/client";
 import { runQuery } from "@/api/queries";
-import { count, exact, firstLine, money } from "@/lib/format";
+import { costOf, count, exact, firstLine } from "@/lib/format";
 import { Copyable } from "@/ui/copy";
 import type { Created } from "./queries";
 
@@ -140,7 +140,7 @@ export function RunFacts({ run }: { run: Run }) {
           {count(run.tokens_in)} in, {count(run.tokens_out)} out, {count(run.tokens_cache_read)}{" "}
           read from and {count(run.tokens_cache_write)} written to the cache
         </Line>
-        <Line name="Cost">{money(run.cost_usd)}</Line>
+        <Line name="Cost">{costOf(run.cost)}</Line>
         <Line name="Queue">
           {run.queue.length === 0 ? "empty" : `${run.queue.length} waiting`}
           {run.queue.halted && `; nothing goes out: ${run.queue.halted}`}

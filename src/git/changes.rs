@@ -23,12 +23,12 @@ use super::{
     repository,
     staging::Staging,
 };
-use crate::domain::run::event::WorktreeAt;
+use crate::domain::run::event::{LeftOut, WorktreeAt};
 pub use cache::StatsCache;
 use git2::{Oid, Repository};
 pub(super) use index::Index;
 use listing::Entry;
-pub(super) use seen::is_clean;
+pub(super) use seen::{is_clean, touched};
 use std::path::Path;
 
 /// Largest text that is shown, in bytes.
@@ -126,12 +126,14 @@ fn staged_stats(of: ChangesOf<'_>) -> Result<DiffStats, GitError> {
 }
 
 /// What was changed in all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changed {
     /// How much, since the base commit.
     pub total: DiffStats,
     /// The worktree holds something that no commit of its branch has.
     pub uncommitted: bool,
+    /// What is not among the files, since it cannot be read.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// Tells each changed file, in the order of the paths, and what it was in all.
@@ -178,8 +180,11 @@ pub fn changes(
     for entry in waiting {
         each(compared.change(entry, Vec::new())?)?;
     }
-    let uncommitted = compared.uncommitted()?;
-    Ok(Changed { total, uncommitted })
+    Ok(Changed {
+        total,
+        uncommitted: compared.uncommitted()?,
+        left_out: compared.left_out,
+    })
 }
 
 /// Two states of a repository.
@@ -187,6 +192,7 @@ struct Compared {
     /// A tree, in hex.
     base: String,
     present: Present,
+    left_out: Vec<LeftOut>,
 }
 
 enum Present {
@@ -204,9 +210,10 @@ impl Compared {
     fn open(of: ChangesOf<'_>) -> Result<Self, GitError> {
         let repository = repository::open(of.repo_path)?;
         let base = tree_of(&repository, of.repo_path, of.base_commit)?;
+        let mut left_out = Vec::new();
         let present = match Staging::open_apart(of.at, of.repo_path) {
             Ok(staging) => {
-                staging.stage()?;
+                left_out = staging.stage()?;
                 Present::Worktree(staging)
             }
             Err(GitError::WorktreeGone { .. }) => {
@@ -220,7 +227,11 @@ impl Compared {
             }
             Err(error) => return Err(error),
         };
-        Ok(Self { base, present })
+        Ok(Self {
+            base,
+            present,
+            left_out,
+        })
     }
 
     const fn repository(&self) -> &Repository {

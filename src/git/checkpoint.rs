@@ -5,84 +5,110 @@
 //! after a power cut (objects are flushed before the ref is written).
 //!
 //! The tree is what `git add --all` would make of the worktree: line endings and the user's own
-//! filters (LFS) are applied, as in a commit. Nested repositories are kept as the commit that is
-//! checked out in them; their contents are their own.
+//! filters (LFS) are applied, as in a commit. A file that git refuses is in it as it lies on disk. Where
+//! a checkout would write other bytes than those on disk, a second commit has them ([`exact`]); it is
+//! the last parent, and the message names it. What cannot be read is named. Nested repositories are kept
+//! as the commit that is checked out in them; their contents are their own.
 //!
 //! # Crash
 //! Before the ref is written nothing refers to the objects. After it, the same number is taken
 //! again and the ref replaced.
 
-use super::{GitError, head::Head, keep, repository, staging::Staging};
+use super::{
+    GitError, exact,
+    head::Head,
+    keep,
+    program::line,
+    repository,
+    staging::{Staging, TemporaryIndex},
+};
 use crate::domain::{
     RunId,
-    run::event::{CheckpointAt, WorktreeAt},
+    run::event::{CheckpointAt, LeftOut, WorktreeAt},
 };
-use git2::{ErrorCode, Oid};
+use git2::{Commit, ErrorCode, Oid};
 use std::path::Path;
+
+/// Begins the line of a message that names the commit with the exact bytes.
+const EXACT: &str = "Abbado-Exact: ";
+
+/// A checkpoint that is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish<'a> {
+    /// The worktree.
+    pub at: &'a WorktreeAt,
+    /// The user's checkout.
+    pub repo_path: &'a Path,
+    /// The run.
+    pub run_id: RunId,
+    /// The checkpoint's number.
+    pub number: u32,
+    /// Why it is taken.
+    pub reason: &'a str,
+    /// The commit that the run began with, in hex.
+    pub base_commit: &'a str,
+}
 
 /// Keeps the worktree under `refs/abbado/checkpoints/<run id>/<number>`.
 ///
-/// Answers `None` when there is nothing to keep: the contents equal `previous_tree` (hex), or,
-/// without one, those of HEAD; and HEAD itself is reachable from a ref.
+/// Answers `None` when there is nothing to keep: the worktree is as `previous` holds it, or,
+/// without one, as the base commit; and HEAD itself is reachable from a ref.
 ///
 /// # Errors
 /// `WorktreeGone`, `NotARepository`, and those of starting `git`.
-pub fn take(
-    worktree: &WorktreeAt,
-    repo_path: &Path,
-    run_id: RunId,
-    number: u32,
-    reason: &str,
-    previous_tree: Option<&str>,
+pub fn checkpoint(
+    wish: Wish<'_>,
+    previous: Option<&CheckpointAt>,
 ) -> Result<Option<CheckpointAt>, GitError> {
-    let staging = Staging::open(worktree, repo_path)?;
-    staging.stage()?;
-    let tree = staging.write_tree()?;
-    let known = match previous_tree {
-        Some(previous) => previous == tree,
-        None => head_tree(&staging)?.is_some_and(|head| head == tree),
+    let staging = Staging::open(wish.at, wish.repo_path)?;
+    let contents = Contents::of(&staging, wish.base_commit)?;
+    let known = match previous {
+        Some(kept) => {
+            contents.tree == kept.tree
+                && contents.exact == kept.exact
+                && contents.left_out == kept.left_out
+        }
+        None => {
+            let base = commit_tree(&staging, wish.base_commit)?;
+            base.is_some_and(|tree| tree == contents.tree)
+                && contents.exact.is_none()
+                && contents.left_out.is_empty()
+        }
     };
-    if known && heads_are_kept(&staging, worktree)? {
+    if known && heads_are_kept(&staging, wish.at)? {
         return Ok(None);
     }
-    commit(
-        &staging,
-        worktree,
-        &Label {
-            run_id,
-            number,
-            reason,
-        },
-        tree,
-    )
-    .map(Some)
+    commit(&staging, wish, contents).map(Some)
 }
 
 /// Keeps the worktree, also when nothing changed. For what is about to move a branch: the
 /// checkpoint's parent is the former tip.
 ///
 /// # Errors
-/// Those of [`take`].
-pub fn take_always(
-    worktree: &WorktreeAt,
-    repo_path: &Path,
-    run_id: RunId,
-    number: u32,
-    reason: &str,
-) -> Result<CheckpointAt, GitError> {
-    let staging = Staging::open(worktree, repo_path)?;
-    staging.stage()?;
-    let tree = staging.write_tree()?;
-    commit(
-        &staging,
-        worktree,
-        &Label {
-            run_id,
-            number,
-            reason,
-        },
-        tree,
-    )
+/// Those of [`checkpoint`].
+pub fn checkpoint_always(wish: Wish<'_>) -> Result<CheckpointAt, GitError> {
+    let staging = Staging::open(wish.at, wish.repo_path)?;
+    let contents = Contents::of(&staging, wish.base_commit)?;
+    commit(&staging, wish, contents)
+}
+
+/// What a worktree holds.
+struct Contents {
+    /// A tree, in hex.
+    tree: String,
+    exact: Option<String>,
+    left_out: Vec<LeftOut>,
+}
+
+impl Contents {
+    fn of(staging: &Staging, base_commit: &str) -> Result<Self, GitError> {
+        let left_out = staging.stage()?;
+        Ok(Self {
+            tree: staging.write_tree()?,
+            exact: exact::keep(staging, base_commit)?,
+            left_out,
+        })
+    }
 }
 
 /// Gives the worktree the contents of a commit, and its index those of HEAD.
@@ -100,6 +126,14 @@ pub fn restore(worktree: &WorktreeAt, repo_path: &Path, commit: &str) -> Result<
         revision: commit.to_owned(),
         note: String::new(),
     })?;
+    let exact = match exact_of(&commit) {
+        Some(id) => {
+            let exact = staging.repository.find_commit(id);
+            let exact = exact.map_err(GitError::library("reading a checkpoint"))?;
+            exact::kept(&staging, exact.tree_id())?
+        }
+        None => Vec::new(),
+    };
     // Present contents first: by them git knows what to remove, under today's ignore rules.
     // Under those of the commit it could remove a file that no checkpoint holds.
     staging.stage()?;
@@ -107,8 +141,11 @@ pub fn restore(worktree: &WorktreeAt, repo_path: &Path, commit: &str) -> Result<
         .git("git read-tree")
         .args(["-c", "checkout.workers=0"])
         .args(["read-tree", "--reset", "-u", "--no-recurse-submodules"])
-        .arg(commit.id().to_string())
+        .arg(without(&staging, &commit, &exact)?)
         .run()?;
+    for file in &exact {
+        exact::put_back(&staging.place, file)?;
+    }
     staging.reset_index()?;
     // Fills in what git knows about the files just written; differences are no failure.
     let refresh = staging
@@ -120,55 +157,79 @@ pub fn restore(worktree: &WorktreeAt, repo_path: &Path, commit: &str) -> Result<
     }
 }
 
-/// What a checkpoint is filed under.
-struct Label<'a> {
-    run_id: RunId,
-    number: u32,
-    reason: &'a str,
+/// The tree of a commit without some of its files, in hex: no conversion is to be tried on them.
+fn without(
+    staging: &Staging,
+    commit: &Commit<'_>,
+    files: &[exact::Kept],
+) -> Result<String, GitError> {
+    let tree = commit.tree_id().to_string();
+    if files.is_empty() {
+        return Ok(tree);
+    }
+    let index = TemporaryIndex::empty(staging.place.git_dir());
+    let git = |name| staging.place.git(name).env("GIT_INDEX_FILE", &index.path);
+    git("git read-tree").args(["read-tree", &tree]).run()?;
+    let mut input = Vec::new();
+    for file in files {
+        input.extend_from_slice(&file.path);
+        input.push(0);
+    }
+    git("git update-index")
+        .args(["update-index", "--force-remove", "-z", "--stdin"])
+        .input(input)
+        .run()?;
+    Ok(line(&git("git write-tree").arg("write-tree").run()?))
 }
 
-fn commit(
-    staging: &Staging,
-    worktree: &WorktreeAt,
-    label: &Label<'_>,
-    tree: String,
-) -> Result<CheckpointAt, GitError> {
-    let message = format!("abbado checkpoint {}: {}\n", label.number, label.reason);
-    let heads = heads(staging, worktree)?;
-    let heads: Vec<_> = heads.iter().map(Oid::to_string).collect();
-    let commit = keep::write_commit(&staging.place, &tree, &heads, message)?;
-    let reference = format!("{}{}", keep::checkpoint_refs(label.run_id), label.number);
+/// The commit with the exact bytes of a checkpoint.
+fn exact_of(commit: &Commit<'_>) -> Option<Oid> {
+    let message = String::from_utf8_lossy(commit.message_bytes());
+    let named = message.lines().find_map(|line| line.strip_prefix(EXACT))?;
+    let named = Oid::from_str(named).ok()?;
+    commit.parent_ids().find(|parent| *parent == named)
+}
+
+fn commit(staging: &Staging, wish: Wish<'_>, contents: Contents) -> Result<CheckpointAt, GitError> {
+    let Contents {
+        tree,
+        exact,
+        left_out,
+    } = contents;
+    let mut message = format!("abbado checkpoint {}: {}\n", wish.number, wish.reason);
+    let heads = heads(staging, wish.at)?;
+    let mut parents: Vec<_> = heads.iter().map(Oid::to_string).collect();
+    if let Some(tree) = &exact {
+        let said = format!(
+            "abbado checkpoint {}: files as they lay on disk\n",
+            wish.number
+        );
+        let exact = keep::write_commit(&staging.place, tree, &[], said)?;
+        message.push_str(&format!("\n{EXACT}{exact}\n"));
+        parents.push(exact);
+    }
+    let commit = keep::write_commit(&staging.place, &tree, &parents, message)?;
+    let reference = format!("{}{}", keep::checkpoint_refs(wish.run_id), wish.number);
     crate::fault::point("checkpoint.before_ref");
     keep::set_ref(&staging.place, &reference, &commit)?;
     crate::fault::point("checkpoint.after_ref");
     Ok(CheckpointAt {
-        repo_id: worktree.repo_id,
-        repo_name: worktree.name.clone(),
+        repo_id: wish.at.repo_id,
+        repo_name: wish.at.name.clone(),
         commit,
         tree,
+        exact,
+        left_out,
     })
 }
 
-/// The tree of a commit, as hex.
-///
-/// # Errors
-/// When the repository or the commit cannot be read.
-pub fn tree_of(repo_path: &Path, commit: &str) -> Result<String, GitError> {
-    let found = git2::Repository::open(repo_path).and_then(|repository| {
-        let commit = repository.find_commit(Oid::from_str(commit)?)?;
-        Ok(commit.tree_id().to_string())
-    });
-    found.map_err(GitError::library("reading a commit"))
-}
-
-fn head_tree(staging: &Staging) -> Result<Option<String>, GitError> {
-    let Some(head) = staging.head else {
-        return Ok(None);
-    };
-    match staging.repository.find_commit(head) {
+/// The tree of a commit, in hex; none when it is not there.
+fn commit_tree(staging: &Staging, commit: &str) -> Result<Option<String>, GitError> {
+    let found = Oid::from_str(commit).and_then(|id| staging.repository.find_commit(id));
+    match found {
         Ok(commit) => Ok(Some(commit.tree_id().to_string())),
         Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
-        Err(error) => Err(GitError::library("reading HEAD")(error)),
+        Err(error) => Err(GitError::library("reading a commit")(error)),
     }
 }
 

@@ -19,7 +19,8 @@
 //! - `locks`: one lock a repository; `lock_files`: those of git itself.
 //! - `tree`, `ignored`: looks through a commit's files; asks which paths are ignored.
 //! - `worktree`, `spare`, `submodules`, `lfs`, `removal`, `copy`: a run's folders.
-//! - `staging`, `checkpoint`, `nested`, `keep`, `deleted`: a run's work, kept.
+//! - `staging`, `stage`, `surroundings`, `by_hand`: the contents of a worktree, in an index of our own.
+//! - `checkpoint`, `exact`, `nested`, `keep`, `deleted`: a run's work, kept.
 //! - `commit`, `push`, `rename`, `revert`: what people do with a run's work; `remotes`: where it goes.
 //! - `changes`: a run's work, compared with what it began with.
 //! - `branches`, `checkouts`: what branches there are, and where they are checked out.
@@ -28,6 +29,7 @@
 
 mod advance;
 mod branches;
+mod by_hand;
 mod changes;
 mod checkouts;
 mod checkpoint;
@@ -39,6 +41,7 @@ mod deleted;
 mod draft;
 mod entries;
 mod error;
+mod exact;
 mod head;
 mod ignored;
 mod keep;
@@ -58,8 +61,10 @@ mod rename;
 mod repository;
 mod revert;
 mod spare;
+mod stage;
 mod staging;
 mod submodules;
+mod surroundings;
 mod tree;
 mod worktree;
 
@@ -70,7 +75,7 @@ pub use branches::{Branch, branches};
 #[cfg(test)]
 use changes::diff_stats;
 pub use changes::{Changed, ChangesOf, DiffStats, FileChange, FileStatus, StatsCache, changes};
-pub use checkpoint::{restore, take, take_always, tree_of};
+pub use checkpoint::{Wish, checkpoint, checkpoint_always, restore};
 pub use commit::{Committed, commit};
 pub use copy::{COPY_BYTES_MAX, COPY_FILES_MAX, Copied, copy_files};
 pub use delete::delete_user_branch;
@@ -92,6 +97,8 @@ pub use repository::{
 pub use revert::{Replaced, restore_in_place, revert};
 pub use spare::{Spare, SpareSpec, forget_spares, make_spare, remove_spare, spares_on_disk};
 pub use submodules::fill_submodules;
+#[cfg(test)]
+use tests::{take, take_always};
 #[cfg(test)]
 use worktree::add_all;
 pub use worktree::{Added, Wanted, WorktreeSpec, add_worktrees, date_index};

@@ -8,11 +8,14 @@ use super::{
     place::Place,
     program::{HEAVY, Program, line, os_string},
     repository,
-    staging::{Staging, TemporaryIndex},
+    staging::Staging,
     worktree,
 };
-use crate::domain::{RunId, run::event::WorktreeAt};
-use git2::Repository;
+use crate::domain::{
+    RunId,
+    run::event::{LeftOut, WorktreeAt},
+};
+use git2::{Oid, Repository};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -21,27 +24,34 @@ use std::{
 /// How deep nested repositories are followed into one another.
 const DEPTH_MAX: usize = 8;
 
-/// Keeps what a worktree's nested repositories hold, and answers how many had something:
+/// Keeps what a worktree's nested repositories hold, and answers what could not be kept:
 /// `refs/abbado/deleted/<run id>/nested/<n>/work` is a commit of all files (ignored ones
 /// aside) on top of the commit that was checked out, and `…/refs/…` are its own refs. Its message
-/// tells the path.
+/// tells the path. Where git cannot fetch from it, `…/git` has the files of its git folder.
 ///
 /// A submodule in which nothing was done needs no keeping.
 ///
 /// # Errors
 /// `WorktreeGone`, `NotARepository`, and those of starting `git`: then the worktree must stay.
-pub fn keep_nested(at: &WorktreeAt, repo_path: &Path, run_id: RunId) -> Result<usize, GitError> {
+pub fn keep_nested(
+    at: &WorktreeAt,
+    repo_path: &Path,
+    run_id: RunId,
+) -> Result<Vec<LeftOut>, GitError> {
     let staging = Staging::open(at, repo_path)?;
+    // What the worktree itself cannot hold is told by its checkpoint.
     staging.stage()?;
     let mut job = Job {
+        repo_path,
         git_dir: staging.place.git_dir().to_owned(),
         under: format!("{}nested", keep::deleted_refs(run_id)),
         kept: 0,
+        left_out: Vec::new(),
     };
     for path in nested(|name| staging.git(name))? {
         job.keep(&at.worktree, &path, 0)?;
     }
-    Ok(job.kept)
+    Ok(job.left_out)
 }
 
 /// Paths of those in an index, and of those without a commit, which cannot be there.
@@ -61,58 +71,48 @@ fn nested<'a>(git: impl Fn(&'static str) -> Program<'a>) -> Result<Vec<PathBuf>,
     Ok(staged.chain(unborn).collect())
 }
 
-struct Job {
+struct Job<'a> {
+    repo_path: &'a Path,
     /// Where all is kept: the worktree's record in the outer repository.
     git_dir: PathBuf,
     under: String,
     kept: usize,
+    left_out: Vec<LeftOut>,
 }
 
-impl Job {
+impl Job<'_> {
     fn keep(&mut self, root: &Path, shown: &Path, depth: usize) -> Result<(), GitError> {
         let folder = root.join(shown);
         // An empty folder stands for a submodule that was never filled.
         if depth >= DEPTH_MAX || fs::symlink_metadata(folder.join(".git")).is_err() {
             return Ok(());
         }
-        let head = head_of(&folder)?;
         let only_borrowed = self.only_borrows(&folder);
         let under = format!("{}/{}", self.under, self.kept + 1);
         let place = Place::open(&self.git_dir, &folder)?;
-        if head.is_some() {
-            let mut refspecs = vec![format!("+HEAD:{under}/head")];
-            if !only_borrowed {
-                refspecs.push(format!("+refs/*:{under}/refs/*"));
+        let head = head_of(&folder).and_then(|head| {
+            if head.is_some() {
+                fetch(&place, &folder, &under, !only_borrowed)?;
             }
-            place
-                .git("git fetch")
-                .args(["-c", "protocol.file.allow=always", "fetch", "--quiet"])
-                .args([
-                    "--no-tags",
-                    "--no-write-fetch-head",
-                    "--no-recurse-submodules",
-                ])
-                .arg("--")
-                .arg(&folder)
-                .args(refspecs)
-                .limit(HEAVY)
-                .run()?;
-        }
-        let index = TemporaryIndex::empty(&self.git_dir);
-        let git = |name| {
-            let git = place.git(name).env("GIT_INDEX_FILE", &index.path);
-            git.limit(HEAVY)
+            Ok(head)
+        });
+        let head = match head {
+            Ok(head) => head,
+            Err(error @ (GitError::TimedOut { .. } | GitError::Io { .. })) => return Err(error),
+            // Of a format that the outer repository cannot hold, or damaged.
+            Err(error) => {
+                log::debug!(error:% = error; "A nested repository is kept as files.");
+                self.keep_git_folder(&folder, &under, shown)?;
+                None
+            }
         };
-        if let Some(head) = &head {
-            git("git read-tree").args(["read-tree", head]).run()?;
+        let commit = head.as_deref().and_then(|head| Oid::from_str(head).ok());
+        let staging = Staging::of_nested(place, repository::open(self.repo_path)?, commit);
+        for left in staging.stage()? {
+            self.leave_out(shown, &left.path, &left.why);
         }
-        let add = || git("git add").args(["add", "--all", "--sparse", "--ignore-errors"]);
-        match add().run() {
-            // One without a commit below it, or a file that cannot be read: the rest is kept.
-            Err(GitError::Failed { .. }) | Ok(_) => {}
-            Err(error) => return Err(error),
-        }
-        let tree = line(&git("git write-tree").arg("write-tree").run()?);
+        let tree = staging.write_tree()?;
+        let place = &staging.place;
         let head_tree = match &head {
             Some(head) => {
                 let parse = place.git("git rev-parse").args(["rev-parse", "--verify"]);
@@ -121,14 +121,44 @@ impl Job {
             None => None,
         };
         if only_borrowed && head_tree.as_deref() == Some(&tree) {
-            drop_ref(&place, &format!("{under}/head"))?;
+            drop_ref(place, &format!("{under}/head"))?;
         } else {
-            self.commit(&place, &under, shown, &tree, head.as_deref())?;
+            self.commit(place, &under, shown, &tree, head.as_deref())?;
         }
-        for below in nested(git)? {
+        for below in nested(|name| staging.git(name))? {
             self.keep(root, &shown.join(below), depth + 1)?;
         }
         Ok(())
+    }
+
+    /// Keeps the git folder of a repository file by file, as `…/git`.
+    fn keep_git_folder(
+        &mut self,
+        folder: &Path,
+        under: &str,
+        shown: &Path,
+    ) -> Result<(), GitError> {
+        let git_folder = folder.join(".git");
+        // A file leads to a folder elsewhere, which stays.
+        if !fs::symlink_metadata(&git_folder).is_ok_and(|found| found.is_dir()) {
+            return Ok(());
+        }
+        let place = Place::open(&self.git_dir, &git_folder)?;
+        let staging = Staging::of_nested(place, repository::open(self.repo_path)?, None);
+        let add = staging.git("git add");
+        add.args(["-c", "core.autocrlf=false", "add", "--all", "--force"])
+            .run()?;
+        let message = format!("abbado: the git folder of {}, kept\n", shown.display());
+        let tree = staging.write_tree()?;
+        let commit = keep::write_commit(&staging.place, &tree, &[], message)?;
+        keep::set_ref(&staging.place, &format!("{under}/git"), &commit)
+    }
+
+    fn leave_out(&mut self, shown: &Path, below: &str, why: &str) {
+        self.left_out.push(LeftOut {
+            path: format!("{}/{below}", shown.display()),
+            why: why.to_owned(),
+        });
     }
 
     /// Files all of it as one commit, which stands for the HEAD too.
@@ -175,8 +205,30 @@ impl Job {
     }
 }
 
+/// Brings the commit that is checked out in a nested repository here, and its refs if wanted.
+fn fetch(place: &Place, folder: &Path, under: &str, refs: bool) -> Result<(), GitError> {
+    let mut refspecs = vec![format!("+HEAD:{under}/head")];
+    if refs {
+        refspecs.push(format!("+refs/*:{under}/refs/*"));
+    }
+    place
+        .git("git fetch")
+        .args(["-c", "protocol.file.allow=always", "fetch", "--quiet"])
+        .args([
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--no-recurse-submodules",
+        ])
+        .arg("--")
+        .arg(folder)
+        .args(refspecs)
+        .limit(HEAVY)
+        .run()
+        .map(drop)
+}
+
 /// The commit that is checked out in a folder, in hex; none before the first.
-fn head_of(folder: &Path) -> Result<Option<String>, GitError> {
+pub(super) fn head_of(folder: &Path) -> Result<Option<String>, GitError> {
     let repository = repository::open(folder)?;
     match repository.head().and_then(|head| head.peel_to_commit()) {
         Ok(commit) => Ok(Some(commit.id().to_string())),

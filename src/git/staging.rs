@@ -1,4 +1,4 @@
-//! The present contents of a worktree, staged in an index of our own.
+//! The present contents of a worktree, staged in an index of our own; [`super::stage`] takes them in.
 //!
 //! A copy of the worktree's index is brought up to date, so that only changed files are read. The
 //! copy keeps the original's time: git takes a file for changed when it is not older than the
@@ -14,14 +14,14 @@
 use super::{
     GitError, entries,
     place::Place,
-    program::{HEAVY, Program, line, os_string},
+    program::{HEAVY, Program, line},
     repository,
+    surroundings::Pipes,
 };
 use crate::domain::run::event::WorktreeAt;
 use crate::files;
 use git2::Repository;
 use std::{
-    collections::BTreeSet,
     ffi::OsString,
     fs::{self, File, FileTimes},
     io,
@@ -37,6 +37,8 @@ pub(super) struct Staging {
     index: TemporaryIndex,
     /// Where new objects go, when not to the repository.
     objects: Option<TemporaryObjects>,
+    /// Answered for as long as this lives.
+    pub(super) pipes: Pipes,
     /// The commit checked out; none on a branch without commits.
     pub head: Option<git2::Oid>,
 }
@@ -66,6 +68,7 @@ impl Staging {
             repository,
             index,
             objects: None,
+            pipes: Pipes::default(),
             head,
         })
     }
@@ -84,6 +87,20 @@ impl Staging {
         Ok(staging)
     }
 
+    /// A repository inside of a worktree, to be staged into the objects of the outer one: `head` is
+    /// there already.
+    pub(super) fn of_nested(place: Place, repository: Repository, head: Option<git2::Oid>) -> Self {
+        let index = TemporaryIndex::empty(place.git_dir());
+        Self {
+            place,
+            repository,
+            index,
+            objects: None,
+            pipes: Pipes::default(),
+            head,
+        }
+    }
+
     /// Prepares a start of `git` on our index.
     pub(super) fn git<'a>(&self, name: &'static str) -> Program<'a> {
         let git = self
@@ -99,82 +116,24 @@ impl Staging {
         }
     }
 
+    /// Whether it began with an index of the worktree.
+    pub(super) const fn is_copied(&self) -> bool {
+        self.index.copied
+    }
+
+    /// Whether its objects go with it.
+    pub(super) const fn is_apart(&self) -> bool {
+        self.objects.is_some()
+    }
+
+    /// An unused path beside the index, for what goes before the staging goes.
+    pub(super) fn temporary(&self, what: &str) -> PathBuf {
+        temporary(self.place.git_dir(), what)
+    }
+
     /// The copy of the worktree's index; none when it has no index.
     pub(super) fn index_path(&self) -> Option<&Path> {
         self.index.copied.then_some(self.index.path.as_path())
-    }
-
-    /// Takes in all that git tracks or would track, ignored files aside.
-    ///
-    /// # Errors
-    /// Those of `git`.
-    pub(super) fn stage(&self) -> Result<(), GitError> {
-        let submodules = match self.survey() {
-            Ok(submodules) if self.index.copied => submodules,
-            _ => {
-                // Without an index, or with a broken one, files that are both tracked and ignored
-                // would be missed: begin with those of HEAD.
-                self.reset_index()?;
-                self.survey()?
-            }
-        };
-        self.stage_submodules(&submodules)?;
-        let Err(error) = self.add(&submodules).run() else {
-            return Ok(());
-        };
-        if !matches!(error, GitError::Failed { .. }) {
-            return Err(error);
-        }
-        // A nested repository without a commit, or a file without the right to read it, stops
-        // git at once. All the rest must be kept all the same.
-        log::warn!(error:% = error; "A worktree could be staged in part only.");
-        match self.add(&submodules).arg("--ignore-errors").run() {
-            Err(GitError::Failed { .. }) | Ok(_) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Prepares to take in all but the submodules: `git add` would look for changes inside of
-    /// them, by the rules and with the filters of their own configuration.
-    fn add<'a>(&self, submodules: &BTreeSet<Vec<u8>>) -> Program<'a> {
-        let mut add = self.git("git add");
-        if self.objects.is_some() {
-            // All into one pack: a file and often a folder for each would take far longer.
-            add = add.args(["-c", "core.bigFileThreshold=0"]);
-        }
-        let add = add.args(["add", "--all", "--sparse"]);
-        if submodules.is_empty() {
-            return add;
-        }
-        let mut paths = b".\0".to_vec();
-        for path in submodules {
-            paths.extend_from_slice(b":(top,exclude,literal)");
-            paths.extend_from_slice(path);
-            paths.push(0);
-        }
-        add.args(["--pathspec-from-file=-", "--pathspec-file-nul"])
-            .input(paths)
-    }
-
-    /// Takes in which commit is checked out in each submodule.
-    fn stage_submodules(&self, submodules: &BTreeSet<Vec<u8>>) -> Result<(), GitError> {
-        if submodules.is_empty() {
-            return Ok(());
-        }
-        let mut paths = Vec::new();
-        for path in submodules {
-            paths.extend_from_slice(path);
-            paths.push(0);
-        }
-        let update = self.git("git update-index").arg("update-index");
-        let update = update.args(["--add", "--remove", "--replace", "-z", "--stdin"]);
-        match update.input(paths).run() {
-            Err(error @ GitError::Failed { .. }) => {
-                log::warn!(error:% = error; "A submodule of a worktree could not be staged.");
-                Ok(())
-            }
-            outcome => outcome.map(drop),
-        }
     }
 
     /// Writes our index down as a tree, in hex.
@@ -214,53 +173,6 @@ impl Staging {
     pub(super) fn install_index(&self) -> Result<(), GitError> {
         let own = self.place.git_dir().join("index");
         fs::rename(&self.index.path, own).map_err(GitError::io("replacing a worktree's index"))
-    }
-
-    /// Clears the marks that make git look away from a file (`--assume-unchanged`,
-    /// `--skip-worktree`), of files that are there: their changes are work too. Answers the paths
-    /// of submodules.
-    fn survey(&self) -> Result<BTreeSet<Vec<u8>>, GitError> {
-        let listed = self
-            .git("git ls-files")
-            .args(["ls-files", "-v", "--stage", "-z"])
-            .run()?;
-        let (mut assumed, mut skipped) = (Vec::new(), Vec::new());
-        let mut submodules = BTreeSet::new();
-        for entry in listed.split(|byte| *byte == 0) {
-            // `<tag> <mode> <id> <stage>\t<path>`
-            let [tag, b' ', entry @ ..] = entry else {
-                continue;
-            };
-            let Some(tab) = entry.iter().position(|byte| *byte == b'\t') else {
-                continue;
-            };
-            let path = entry.get(tab + 1..).unwrap_or_default();
-            if entry.starts_with(b"160000 ") {
-                submodules.insert(path.to_vec());
-            }
-            if tag.is_ascii_lowercase() {
-                assumed.extend_from_slice(path);
-                assumed.push(0);
-            }
-            let is_there = || {
-                let path = PathBuf::from(os_string(path));
-                fs::symlink_metadata(self.place.work_tree().join(path)).is_ok()
-            };
-            if tag.eq_ignore_ascii_case(&b's') && is_there() {
-                skipped.extend_from_slice(path);
-                skipped.push(0);
-            }
-        }
-        for (flag, paths) in [
-            ("--no-assume-unchanged", assumed),
-            ("--no-skip-worktree", skipped),
-        ] {
-            if !paths.is_empty() {
-                let update = self.git("git update-index").arg("update-index");
-                update.args([flag, "-z", "--stdin"]).input(paths).run()?;
-            }
-        }
-        Ok(submodules)
     }
 }
 
@@ -378,7 +290,12 @@ fn remove_leftovers(admin: &Path) {
     for item in items.flatten() {
         let name = item.file_name();
         let parts: Vec<_> = name.to_str().unwrap_or_default().split('-').collect();
-        if let ["abbado", "index" | "objects" | "saved", process, _] = parts[..]
+        if let [
+            "abbado",
+            "index" | "objects" | "saved" | "files",
+            process,
+            _,
+        ] = parts[..]
             && process != ours
         {
             let path = item.path();

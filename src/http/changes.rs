@@ -9,11 +9,11 @@ use crate::{
         RepoId, RunId,
         run::{
             Event,
-            event::{CheckpointAt, WorktreeAt},
+            event::{CheckpointAt, LeftOut, WorktreeAt},
         },
         time,
     },
-    git::{self, ChangesOf, DiffStats, FileChange, FileStatus, GitError},
+    git::{self, ChangesOf, DiffStats, ErrorKind, FileChange, FileStatus, GitError},
     runtime::Runtime,
     store::{Reader, StoreError},
 };
@@ -21,7 +21,7 @@ use actix_web::{HttpResponse, http::StatusCode, web};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 use tokio::sync::mpsc;
 
@@ -101,14 +101,13 @@ fn checkpoints(reader: &Reader, id: RunId) -> Result<Vec<Kept>, StoreError> {
 }
 
 fn fault(name: &str, error: GitError) -> ApiError {
-    let gone = matches!(
-        error,
-        GitError::NotARepository { .. } | GitError::UnknownRevision { .. }
-    );
-    if gone {
-        ApiError::conflict(format!("Repo '{name}': {error}."))
-    } else {
-        ApiError::fault(error)
+    match error.kind() {
+        ErrorKind::Fault => ApiError::fault(error),
+        ErrorKind::Invalid
+        | ErrorKind::Unknown
+        | ErrorKind::Unusable
+        | ErrorKind::Conflict
+        | ErrorKind::TimedOut => ApiError::conflict(format!("Repo '{name}': {error}.")),
     }
 }
 
@@ -214,6 +213,7 @@ impl Out {
 
 fn tell(repos: &[RepoRow], out: &mut Out) -> Result<(), ApiError> {
     let mut total = DiffStats::default();
+    let mut left_out = Vec::new();
     out.text("{\"repos\":[");
     for (number, repo) in repos.iter().enumerate() {
         let told = |error| fault(&repo.name, error);
@@ -235,6 +235,12 @@ fn tell(repos: &[RepoRow], out: &mut Out) -> Result<(), ApiError> {
         });
         let changed = changed.map_err(told)?;
         total.add(changed.total);
+        left_out.extend(
+            changed
+                .left_out
+                .iter()
+                .map(|left| left_out_of(&repo.name, left)),
+        );
         out.text(&format!("],\"uncommitted\":{}}}", changed.uncommitted));
     }
     let DiffStats {
@@ -243,9 +249,16 @@ fn tell(repos: &[RepoRow], out: &mut Out) -> Result<(), ApiError> {
         deletions,
     } = total;
     out.text(&format!(
-        "],\"files_changed\":{files_changed},\"insertions\":{insertions},\"deletions\":{deletions}}}"
+        "],\"files_changed\":{files_changed},\"insertions\":{insertions},\"deletions\":{deletions},\
+         \"left_out\":{}}}",
+        json!(left_out)
     ));
     Ok(())
+}
+
+/// A path that cannot be read, on the wire.
+fn left_out_of(repo_name: &str, left: &LeftOut) -> Value {
+    json!({"repo_name": repo_name, "path": left.path, "why": left.why})
 }
 
 /// A changed file on the wire. Bytes that are no text are shown as well as they can be.
@@ -315,13 +328,18 @@ pub(super) async fn list_checkpoints(
     let shown: Vec<_> = kept
         .into_iter()
         .map(|((number, reason), at, repos)| {
+            let left_out = repos.iter().flat_map(|kept| {
+                let all = kept.left_out.iter();
+                all.map(|left| left_out_of(&kept.repo_name, left))
+            });
+            let left_out: Vec<_> = left_out.collect();
             let repos: Vec<_> = repos
                 .iter()
                 .map(|kept| json!({"repo_name": kept.repo_name, "commit": kept.commit}))
                 .collect();
             json!({
                 "number": number, "created_at": time::format(&at),
-                "reason": reason, "repos": repos,
+                "reason": reason, "repos": repos, "left_out": left_out,
             })
         })
         .collect();

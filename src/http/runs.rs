@@ -215,13 +215,18 @@ pub(super) async fn get(
 }
 
 /// DELETE runs/{id}
-#[utoipa::path(delete, path = "/api/runs/{id}", tag = "runs", params(("id" = uuid::Uuid, Path)),
+#[utoipa::path(delete, path = "/api/runs/{id}", tag = "runs",
+    params(("id" = uuid::Uuid, Path), super::work::Forced),
     responses((status = 204), (status = 404), (status = 409)))]
 pub(super) async fn remove(
     runtime: web::Data<Runtime>,
     path: web::Path<String>,
+    forced: Query<super::work::Forced>,
 ) -> Result<HttpResponse, ApiError> {
-    runtime.ask(id(&path, "run")?, Request::Delete).await?;
+    let force = forced.0.force;
+    runtime
+        .ask(id(&path, "run")?, Request::Delete { force })
+        .await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -223,6 +223,17 @@ pub(super) struct ChangesView {
     files_changed: u64,
     insertions: u64,
     deletions: u64,
+    /// Paths that cannot be read, and so are not among the files.
+    left_out: Vec<LeftOutView>,
+}
+
+/// A path of a worktree that cannot be read.
+#[derive(ToSchema)]
+pub(super) struct LeftOutView {
+    repo_name: String,
+    /// A folder's ends with a slash.
+    path: String,
+    why: String,
 }
 
 #[derive(ToSchema)]
@@ -342,6 +353,8 @@ pub(super) struct CheckpointView {
     created_at: String,
     reason: String,
     repos: Vec<CheckpointRepoView>,
+    /// Paths that could not be read when it was taken, and so are not in it.
+    left_out: Vec<LeftOutView>,
 }
 
 #[derive(ToSchema)]

@@ -3,7 +3,7 @@
 use super::{
     answer::{Key, decode, id, json, key},
     error::ApiError,
-    extract::{JsonBody, NoBody},
+    extract::{JsonBody, NoBody, Query},
 };
 use crate::{
     domain::RunId,
@@ -26,6 +26,14 @@ pub(super) struct CommitMessage {
 pub(super) struct BranchName {
     /// A branch name as git takes it, without `refs/heads/`.
     name: String,
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Forced {
+    /// Also when some of the work cannot be kept; the refusal without it names what.
+    #[serde(default)]
+    pub force: bool,
 }
 
 async fn order(
@@ -110,30 +118,34 @@ pub(super) async fn accept(
 
 /// POST runs/{id}/revert
 #[utoipa::path(post, path = "/api/runs/{id}/revert", tag = "changes",
-    params(("id" = uuid::Uuid, Path)),
+    params(("id" = uuid::Uuid, Path), Forced),
     responses((status = 200, body = super::schema::RunView), (status = 404), (status = 409)))]
 pub(super) async fn revert(
     runtime: web::Data<Runtime>,
     request: HttpRequest,
     path: web::Path<String>,
+    forced: Query<Forced>,
     _: NoBody,
 ) -> Result<HttpResponse, ApiError> {
-    plain(&runtime, &request, &path, Order::Revert).await
+    let force = forced.0.force;
+    plain(&runtime, &request, &path, Order::Revert { force }).await
 }
 
 /// POST runs/{id}/checkpoints/{number}/restore
 #[utoipa::path(post, path = "/api/runs/{id}/checkpoints/{number}/restore", tag = "changes",
-    params(("id" = uuid::Uuid, Path), ("number" = u32, Path)),
+    params(("id" = uuid::Uuid, Path), ("number" = u32, Path), Forced),
     responses((status = 200, body = super::schema::RunView), (status = 404), (status = 409)))]
 pub(super) async fn restore(
     runtime: web::Data<Runtime>,
     request: HttpRequest,
     path: web::Path<(String, String)>,
+    forced: Query<Forced>,
     _: NoBody,
 ) -> Result<HttpResponse, ApiError> {
     let (run, number) = path.into_inner();
     let number = id(&number, "checkpoint")?;
-    plain(&runtime, &request, &run, Order::Restore { number }).await
+    let force = forced.0.force;
+    plain(&runtime, &request, &run, Order::Restore { number, force }).await
 }
 
 /// POST runs/{id}/rename-branch

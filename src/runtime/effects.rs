@@ -71,7 +71,8 @@ impl RunActor {
             Effect::RemoveHalfMade => self.beside(context, set_up::remove_half_made),
             Effect::Delete => {
                 self.ledger.deleting = true;
-                self.beside(context, super::keeping::delete);
+                let force = self.ledger.delete_forced;
+                self.beside(context, move |beside| super::keeping::delete(beside, force));
             }
             Effect::Forget => self.forget(),
         }
@@ -113,7 +114,7 @@ impl RunActor {
             }
             News::Worked(done) => self.worked(*done, context),
             News::NotRemoved { why } => {
-                self.ledger.deletion_over(&Err(super::AskError::World(why)));
+                self.ledger.deletion_over(&Err(why));
             }
             News::Timer(timer) => self.rung(timer, context),
         }

@@ -2,14 +2,15 @@
 
 use super::{
     effects::Beside,
-    messages::News,
+    messages::{AskError, News},
+    order::{WorkFault, not_whole},
     script::{Script, ScriptFault},
 };
 use crate::{
     domain::run::{
         Run,
         command::Checkpoint,
-        event::{CheckpointAt, RepoBase, WorktreeAt},
+        event::{CheckpointAt, LeftOut, RepoBase, WorktreeAt},
     },
     fault, git,
 };
@@ -30,6 +31,10 @@ pub(super) async fn take_checkpoint(beside: &Beside, reason: &'static str) -> Op
             for failure in failures {
                 log::error!(run_id:% = id; "A checkpoint of run {id} is incomplete: {failure}.");
             }
+            for (repo, left) in checkpoint.iter().flat_map(|kept| left_out(&kept.repos)) {
+                log::warn!(run_id:% = id, path = left.path, why = left.why;
+                    "A checkpoint of run {id} does not hold a path of {repo}.");
+            }
             checkpoint
         }
         Err(error) => {
@@ -37,6 +42,17 @@ pub(super) async fn take_checkpoint(beside: &Beside, reason: &'static str) -> Op
             None
         }
     }
+}
+
+/// What checkpoints do not hold, with the repo's name.
+pub(super) fn left_out(repos: &[CheckpointAt]) -> Vec<(&str, &LeftOut)> {
+    let all = repos.iter();
+    all.flat_map(|kept| {
+        kept.left_out
+            .iter()
+            .map(|left| (kept.repo_name.as_str(), left))
+    })
+    .collect()
 }
 
 /// The repo that a worktree is of.
@@ -57,23 +73,29 @@ fn checkpoint_now(run: &Run, reason: &str) -> (Option<Checkpoint>, Vec<String>) 
         };
         let mut former = run.checkpoint.iter();
         let previous = former.find(|kept| kept.repo_id == at.repo_id);
-        // Before the first checkpoint the work is what differs from where the run began, so that
-        // what an agent committed by itself counts.
-        let tree = previous.map_or_else(
-            || git::tree_of(&base.repo_path, &base.base_commit).ok(),
-            |kept| Some(kept.tree.clone()),
-        );
-        match git::take(at, &base.repo_path, run.id, number, reason, tree.as_deref()) {
+        let wish = git::Wish {
+            at,
+            repo_path: &base.repo_path,
+            run_id: run.id,
+            number,
+            reason,
+            base_commit: &base.base_commit,
+        };
+        match git::checkpoint(wish, previous) {
             Ok(Some(taken)) => {
                 changed = true;
                 repos.push(taken);
             }
             // Unchanged: the former commit still holds it.
             Ok(None) => repos.extend(previous.cloned()),
-            Err(error) => failures.push(format!(
-                "the work in {} could not be kept: {error}",
-                at.name
-            )),
+            Err(error) => {
+                // The former one is still the last of this repo.
+                repos.extend(previous.cloned());
+                failures.push(format!(
+                    "the work in {} could not be kept: {error}",
+                    at.name
+                ));
+            }
         }
     }
     let taken = changed.then(|| Checkpoint {
@@ -84,11 +106,12 @@ fn checkpoint_now(run: &Run, reason: &str) -> (Option<Checkpoint>, Vec<String>) 
     (taken, failures)
 }
 
-/// Keeps unmerged work, then removes worktrees, branches and checkpoints.
-pub(super) async fn delete(mut beside: Beside) {
+/// Keeps unmerged work, then removes worktrees, branches and checkpoints. What cannot be kept refuses
+/// it, unless forced.
+pub(super) async fn delete(mut beside: Beside, force: bool) {
     let _alone = beside.alone().await;
     let begun = Instant::now();
-    let outcome = keep_and_remove(&beside).await;
+    let outcome = keep_and_remove(&beside, force).await;
     let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     beside
         .tell(match outcome {
@@ -98,10 +121,11 @@ pub(super) async fn delete(mut beside: Beside) {
         .await;
 }
 
-async fn keep_and_remove(beside: &Beside) -> Result<Vec<WorktreeAt>, String> {
+async fn keep_and_remove(beside: &Beside, force: bool) -> Result<Vec<WorktreeAt>, AskError> {
     // Keeping comes first and must succeed: nothing is removed that is not kept.
     let run = beside.run.clone();
-    let last = beside.blocking(move || keep_last(&run)).await??;
+    let kept = beside.blocking(move || keep_last(&run, force)).await;
+    let last = kept.map_err(AskError::World)?.map_err(AskError::Work)?;
     fault::point("delete.kept");
     for at in beside
         .run
@@ -118,31 +142,52 @@ async fn keep_and_remove(beside: &Beside) -> Result<Vec<WorktreeAt>, String> {
         }
     }
     let (run, shared) = (beside.run.clone(), std::sync::Arc::clone(&beside.shared));
-    beside
+    let removed = beside
         .blocking(move || remove_all(&run, &shared, last.as_ref()))
-        .await?
+        .await;
+    removed.and_then(|removed| removed).map_err(AskError::World)
 }
 
 /// The last work of a run, nested repositories included; none when it equals the last checkpoint.
-fn keep_last(run: &Run) -> Result<Option<Checkpoint>, String> {
+fn keep_last(run: &Run, force: bool) -> Result<Option<Checkpoint>, WorkFault> {
     let mut there = run.clone();
     there.worktrees.retain(|at| at.worktree.exists());
-    let (last, failures) = checkpoint_now(&there, "delete");
-    if let Some(failure) = failures.into_iter().next() {
-        return Err(failure);
-    }
+    let (last, mut failures) = checkpoint_now(&there, "delete");
+    let mut nested = Vec::new();
     for at in &there.worktrees {
         let Some(base) = base_of(run, at) else {
             continue;
         };
-        git::keep_nested(at, &base.repo_path, run.id).map_err(|error| {
-            format!(
+        match git::keep_nested(at, &base.repo_path, run.id) {
+            Ok(left_out) => {
+                nested.extend(left_out.into_iter().map(|left| (at.name.as_str(), left)));
+            }
+            Err(error) => failures.push(format!(
                 "the repositories inside {} could not be kept: {error}",
                 at.name
-            )
-        })?;
+            )),
+        }
     }
-    Ok(last)
+    if !failures.is_empty() {
+        let failures = failures.join("; ");
+        if !force {
+            let why = format!(
+                "Nothing was deleted: {failures}. Repeat with ?force=true to delete the run without it."
+            );
+            return Err(WorkFault::Conflict(why));
+        }
+        log::warn!(run_id:% = run.id; "Run {} is deleted all the same: {failures}.", run.id);
+    }
+    // The worktrees are as the former checkpoint says when there is no new one.
+    let kept = last.as_ref().map_or(&there.checkpoint, |last| &last.repos);
+    let is_there = |(repo, _): &(&str, _)| there.worktrees.iter().any(|at| at.name == *repo);
+    let mut missing = left_out(kept);
+    missing.retain(is_there);
+    missing.extend(nested.iter().map(|(repo, left)| (*repo, left)));
+    match not_whole(&missing).filter(|_| !force) {
+        Some(fault) => Err(fault),
+        None => Ok(last),
+    }
 }
 
 fn remove_all(

@@ -45,6 +45,8 @@ pub(super) struct Ledger {
     stop_waiters: Vec<Reply>,
     /// Callers of delete.
     delete_waiters: Vec<Reply>,
+    /// One of them said to go on without what cannot be kept.
+    pub delete_forced: bool,
     /// A deletion is under way.
     pub deleting: bool,
     /// What must keep its order.
@@ -124,6 +126,7 @@ impl Ledger {
             waiting: None,
             stop_waiters: Vec::new(),
             delete_waiters: Vec::new(),
+            delete_forced: false,
             deleting: false,
             jobs: VecDeque::new(),
             working: false,
@@ -167,7 +170,11 @@ impl Ledger {
                 self.change_queue(change, along(reply, idempotent))
             }
             Request::Stop { by } => self.stop(by, reply, session),
-            Request::Delete => self.stop(StopBy::Delete, reply, session),
+            Request::Delete { force } => {
+                // Who waits for it already and did not force it gets the same answer.
+                self.delete_forced = force || self.delete_forced && !self.delete_waiters.is_empty();
+                self.stop(StopBy::Delete, reply, session)
+            }
             Request::SetNotify { notify, idempotent } => {
                 Todo::Execute(Command::SetNotify { notify }, along(reply, idempotent))
             }

@@ -112,7 +112,10 @@ pub enum Request {
         idempotent: Option<Box<Idempotency>>,
     },
     /// Delete: answered when it is gone.
-    Delete,
+    Delete {
+        /// Also when not all of the work can be kept.
+        force: bool,
+    },
     /// A hook of its CLI.
     Hook {
         /// The payload, an object.
@@ -257,7 +260,7 @@ pub enum News {
     /// The deletion failed; the run stays.
     NotRemoved {
         /// Why.
-        why: String,
+        why: AskError,
     },
     /// Time to see whether a process lingers or idles.
     Timer(Timer),

@@ -1,7 +1,10 @@
 //! What people may want done with a run's work, and why it may come to nothing.
 
 use crate::{
-    domain::run::{event::PullRequestAt, work::WorkKind},
+    domain::run::{
+        event::{LeftOut, PullRequestAt},
+        work::WorkKind,
+    },
     git::{ErrorKind, GitError},
 };
 
@@ -32,11 +35,16 @@ pub enum Order {
         name: String,
     },
     /// Take branch and files back to the base commits.
-    Revert,
+    Revert {
+        /// Also when the checkpoint before it cannot hold all.
+        force: bool,
+    },
     /// Bring back the contents of a checkpoint.
     Restore {
         /// Its number.
         number: u32,
+        /// Also when the checkpoint before it cannot hold all.
+        force: bool,
     },
 }
 
@@ -46,7 +54,7 @@ impl Order {
             Self::Commit { .. } => WorkKind::Commit,
             Self::Push | Self::Accept | Self::PullRequests { .. } => WorkKind::Ship,
             Self::Rename { .. } => WorkKind::Rename,
-            Self::Revert | Self::Restore { .. } => WorkKind::Replace,
+            Self::Revert { .. } | Self::Restore { .. } => WorkKind::Replace,
         }
     }
 
@@ -69,6 +77,28 @@ pub enum WorkFault {
     Remote(String),
     /// Ours.
     Fault(String),
+}
+
+/// Paths named in a refusal.
+const PATHS_SHOWN: usize = 10;
+
+/// Refuses what would drop files that no checkpoint holds; `left_out` has repos and paths.
+pub(super) fn not_whole(left_out: &[(&str, &LeftOut)]) -> Option<WorkFault> {
+    if left_out.is_empty() {
+        return None;
+    }
+    let shown = left_out.iter().take(PATHS_SHOWN);
+    let mut shown: Vec<_> = shown
+        .map(|(repo, left)| format!("{repo}: '{}' ({})", left.path, left.why))
+        .collect();
+    if left_out.len() > PATHS_SHOWN {
+        shown.push(format!("{} more", left_out.len() - PATHS_SHOWN));
+    }
+    Some(WorkFault::Conflict(format!(
+        "Nothing was changed, since some of the work cannot be kept: {}. Move it away or make it \
+         readable, or repeat with ?force=true to go on without it.",
+        shown.join("; ")
+    )))
 }
 
 impl WorkFault {

@@ -4,9 +4,10 @@
 use super::{
     effects::Beside,
     jobs::{Reply, answer},
+    keeping::left_out,
     ledger::Along,
     messages::{AskError, Idempotency, News},
-    order::{Order, WorkFault},
+    order::{Order, WorkFault, not_whole},
     run_actor::RunActor,
 };
 use crate::{
@@ -130,8 +131,8 @@ async fn carry_out(beside: &Beside, order: Order) -> Done {
             Done::new(vec![Work::PullRequest(opened)], Ok(Some(answer)))
         }
         Order::Rename { name } => rename(&run, &shared, name),
-        Order::Revert => revert(&run),
-        Order::Restore { number } => restore(&run, &shared, number),
+        Order::Revert { force } => revert(&run, force),
+        Order::Restore { number, force } => restore(&run, &shared, number, force),
     });
     done.await
         .unwrap_or_else(|error| Done::failed(WorkFault::Fault(error)))
@@ -335,13 +336,24 @@ fn rename(run: &Run, shared: &super::shared::Shared, name: String) -> Done {
     Done::new(vec![Work::Renamed(renamed)], Ok(None))
 }
 
-/// Keeps the present work of all repos, also where nothing changed.
-fn keep(run: &Run, reason: &str) -> Result<Checkpoint, WorkFault> {
+/// Keeps the present work of all repos, also where nothing changed. What a checkpoint cannot hold
+/// refuses it, unless forced.
+fn keep(run: &Run, reason: &str, force: bool) -> Result<Checkpoint, WorkFault> {
     let number = run.checkpoint_number + 1;
     let mut repos = Vec::new();
     for (at, base) in placed(run) {
-        let kept = git::take_always(at, &base.repo_path, run.id, number, reason);
+        let kept = git::checkpoint_always(git::Wish {
+            at,
+            repo_path: &base.repo_path,
+            run_id: run.id,
+            number,
+            reason,
+            base_commit: &base.base_commit,
+        });
         repos.push(kept.map_err(|error| WorkFault::of(&at.name, &error))?);
+    }
+    if let Some(fault) = not_whole(&left_out(&repos)).filter(|_| !force) {
+        return Err(fault);
     }
     let reason = reason.to_owned();
     Ok(Checkpoint {
@@ -381,8 +393,8 @@ fn replace(
     Ok(())
 }
 
-fn revert(run: &Run) -> Done {
-    let checkpoint = match keep(run, "revert") {
+fn revert(run: &Run, force: bool) -> Done {
+    let checkpoint = match keep(run, "revert", force) {
         Ok(checkpoint) => checkpoint,
         Err(fault) => return Done::failed(fault),
     };
@@ -409,7 +421,7 @@ fn revert(run: &Run) -> Done {
     done
 }
 
-fn restore(run: &Run, shared: &super::shared::Shared, number: u32) -> Done {
+fn restore(run: &Run, shared: &super::shared::Shared, number: u32, force: bool) -> Done {
     let wanted = match checkpoint(run, shared, number) {
         Ok(Some(wanted)) => wanted,
         Ok(None) => {
@@ -421,7 +433,7 @@ fn restore(run: &Run, shared: &super::shared::Shared, number: u32) -> Done {
     if let Err(fault) = check(run, Operation::Restore) {
         return Done::failed(fault);
     }
-    let before = match keep(run, "restore") {
+    let before = match keep(run, "restore", force) {
         Ok(before) => before,
         Err(fault) => return Done::failed(fault),
     };

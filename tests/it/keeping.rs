@@ -220,3 +220,60 @@ fn whatever_is_done_with_a_run_no_content_is_lost() {
         assert_eq!(checkout(&repo), before, "{:?}", order.done);
     }
 }
+
+#[test]
+fn what_cannot_be_kept_is_named_and_nothing_is_dropped_unless_forced() {
+    let world = World::new();
+    let repo = world.path("repo");
+    let server = world.serve();
+    let agent = server.agent(&world, json!({"cli_name": "demo"}));
+    let run = server.run(&agent, "say hello");
+    let view = server.wait_status(&run, "paused");
+    let tree = PathBuf::from(text(&view["repos"][0], "worktree"));
+    fs::remove_file(tree.join("README.md")).unwrap();
+    let mode = nix::sys::stat::Mode::from_bits_truncate(0o644);
+    nix::unistd::mkfifo(&tree.join("README.md"), mode).unwrap();
+    fs::write(tree.join("work"), "precious\n").unwrap();
+    let changes = server.get(&format!("runs/{run}/changes")).expect(200);
+    let files = changes["repos"][0]["files"].as_array().unwrap();
+    assert!(files.iter().any(|file| file["path"] == "work"), "{files:?}");
+    let left_out = &changes["left_out"][0];
+    assert_eq!(
+        (&left_out["repo_name"], &left_out["path"]),
+        (&json!("repo"), &json!("README.md"))
+    );
+    let reply = server.post_empty(&format!("runs/{run}/cancel"));
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let list = server.get(&format!("runs/{run}/checkpoints")).expect(200);
+    let last = list.as_array().unwrap().last().unwrap();
+    assert_eq!(last["left_out"][0]["path"], "README.md", "{list}");
+    let restore = format!("checkpoints/{}/restore", last["number"]);
+    for operation in ["revert", &restore] {
+        let reply = server.post_empty(&format!("runs/{run}/{operation}"));
+        assert_eq!(reply.status, 409, "{reply:?}");
+        assert!(
+            reply.text.contains("README.md") && reply.text.contains("force=true"),
+            "{reply:?}"
+        );
+    }
+    let reply = server.delete(&format!("runs/{run}"));
+    assert_eq!(reply.status, 409, "{reply:?}");
+    assert!(
+        reply.text.contains("README.md") && reply.text.contains("force=true"),
+        "{reply:?}"
+    );
+    assert_eq!(fs::read_to_string(tree.join("work")).unwrap(), "precious\n");
+    server
+        .post_empty(&format!("runs/{run}/revert?force=true"))
+        .expect(200);
+    assert!(!tree.join("work").exists());
+    drop(fs::remove_file(tree.join("README.md")));
+    nix::unistd::mkfifo(&tree.join("README.md"), mode).unwrap();
+    assert_eq!(server.delete(&format!("runs/{run}?force=true")).status, 204);
+    assert!(!tree.exists());
+    let kept = git(
+        &repo,
+        &["log", "--all", "-p", "--root", "-m", "--format=%s"],
+    );
+    assert!(kept.contains("precious"));
+}

@@ -9,9 +9,9 @@ pub use messages::{
     MessageNotTaken, MessageQueued, MessageTyping, MessageUnqueued, QueueReordered, RequestKey,
 };
 pub use words::{
-    CheckpointAt, CommittedAt, CompletedBy, CostSource, DeliveredBy, ExitedBy, Lacks, MessageBy,
-    PausedBy, PullRequestAt, PushedAt, RepoBase, RepoBranch, RevertedAt, Stage, StartedBy, StopBy,
-    WorktreeAt,
+    CheckpointAt, CommittedAt, CompletedBy, CostSource, DeliveredBy, ExitedBy, Lacks, LeftOut,
+    MessageBy, PausedBy, PullRequestAt, PushedAt, RepoBase, RepoBranch, RevertedAt, Stage,
+    StartedBy, StopBy, WorktreeAt,
 };
 
 use super::caller::Callers;

@@ -96,6 +96,24 @@ impl Index {
         self.paths.get(item.path.clone()).unwrap_or_default()
     }
 
+    /// Plain files that another index of the same worktree knew otherwise, in contents or in what it saw
+    /// of the file; and whether they can be run.
+    pub(in crate::git) fn looked_into<'a>(
+        &'a self,
+        before: &'a Self,
+    ) -> impl Iterator<Item = (&'a [u8], bool)> {
+        let known = |item: &Item| (item.mode, item.id, item.times, item.ino, item.size);
+        let mut old = before.items.iter().peekable();
+        self.items.iter().filter_map(move |item| {
+            let path = self.path(item);
+            while old.next_if(|at| before.path(at) < path).is_some() {}
+            let at = old.peek().filter(|at| before.path(at) == path);
+            let same = at.is_some_and(|at| known(at) == known(item));
+            let plain = item.mode & 0o170_000 == 0o100_000;
+            (plain && !same).then_some((path, item.mode & 0o100 != 0))
+        })
+    }
+
     /// Whether all are plain files and links, without conflicts and without marks.
     pub(in crate::git) fn is_plain(&self) -> bool {
         let plain = |item: &Item| {

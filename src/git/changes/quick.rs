@@ -7,7 +7,7 @@
 //! so renames, filters and counts are git's own, as when it was staged.
 //!
 //! Answers `None` where that is not certain to be the same: marks that make git look away,
-//! submodules and other repositories, conflicts, an index that is not understood, file systems
+//! submodules and other repositories, pipes and folders that cannot be read, conflicts, an index that is not understood, file systems
 //! that ignore case. Such a worktree is staged.
 
 use super::{
@@ -174,7 +174,7 @@ fn on<'a>(place: &Place, index: &Path, name: &'static str) -> Program<'a> {
 }
 
 /// When the index was written, in nanoseconds since 1970.
-fn written(index: &Path) -> Result<i128, GitError> {
+pub(super) fn written(index: &Path) -> Result<i128, GitError> {
     let found = fs::metadata(index).map_err(GitError::io("looking at a worktree's index"))?;
     Ok(i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec()))
 }

@@ -9,6 +9,7 @@ use super::{
     index::{Index, Item},
     watched::Watched,
 };
+use crate::git::surroundings::RULES;
 use nix::{
     dir::{Dir, Type},
     errno::Errno,
@@ -54,7 +55,7 @@ pub(super) struct Seen {
     pub(super) folders: Vec<Vec<u8>>,
     /// Something is there that git keeps in no way, such as a pipe.
     pub(super) strange: bool,
-    /// A folder stands at the path of a file, or a repository inside.
+    /// A folder stands at the path of a file, or a repository inside, or one cannot be read.
     pub(super) odd: bool,
     /// A file has a second name, or a folder another file system: changes may go unnoticed.
     pub(super) unwatchable: bool,
@@ -69,6 +70,21 @@ pub(in crate::git) fn is_clean(root: &Path, index: &Index) -> Result<bool, GitEr
     let others = !seen.files.is_empty() || !seen.folders.is_empty();
     let same = |found: &Found| *found == Found::Same;
     Ok(seen.found.iter().all(same) && !others && !seen.strange && !seen.odd)
+}
+
+/// The paths of an index whose files are not surely as it says. `path` is where it lies.
+///
+/// # Errors
+/// `Io` when a folder cannot be looked into for another reason than that it may not be read.
+pub(in crate::git) fn touched(
+    root: &Path,
+    index: &Index,
+    path: &Path,
+) -> Result<BTreeSet<Vec<u8>>, GitError> {
+    let seen = look(root, index, super::quick::written(path)?, None)?;
+    let items = index.items().iter().zip(&seen.found);
+    let touched = items.filter(|(item, found)| item.special || **found != Found::Same);
+    Ok(touched.map(|(item, _)| index.path(item).to_vec()).collect())
 }
 
 /// A folder: its path with a slash at the end (empty for the root), and its files by name.
@@ -217,6 +233,14 @@ impl Looking<'_> {
             Ok(open) => open,
             // A link answers ENOTDIR or ELOOP.
             Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => return Ok(None),
+            // Nothing is known of what is in it, and it may well be as it was.
+            Err(Errno::EACCES | Errno::EPERM) => {
+                let mut part = InFolder::default();
+                part.seen.odd = true;
+                part.found
+                    .extend(files.iter().map(|(_, at)| (*at, Found::Same)));
+                return Ok(Some(part));
+            }
             Err(error) => return Err(error),
         };
         let mut part = InFolder::default();
@@ -293,6 +317,8 @@ impl Looking<'_> {
             }
             Type::Fifo | Type::CharacterDevice | Type::BlockDevice | Type::Socket => {
                 seen.strange = true;
+                // Git would wait there for a writer.
+                seen.odd |= RULES.contains(&name);
             }
         }
         Ok(())

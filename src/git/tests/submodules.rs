@@ -135,7 +135,8 @@ fn filling_and_keeping_run_nothing_that_is_named_there() {
     write(&at.worktree, "made/file", "x\n");
     commit_all(&at.worktree.join("made"), "work");
     set_traps(&world, &at.worktree.join("made"));
-    assert_eq!(keep_nested(&at, &repo, RUN).unwrap(), 2);
+    assert_eq!(keep_nested(&at, &repo, RUN).unwrap(), []);
+    assert_eq!(kept(&repo), 2);
     for name in &names {
         assert!(!world.mark(name).exists(), "{name} ran");
     }
@@ -147,10 +148,59 @@ fn untouched_submodules_need_no_keeping() {
     let repo = nested_repositories(&world);
     let before = refs(&repo);
     let (at, _) = filled(&world, &repo);
-    assert_eq!(keep_nested(&at, &repo, RUN).unwrap(), 0);
+    assert_eq!(keep_nested(&at, &repo, RUN).unwrap(), []);
+    assert_eq!(kept(&repo), 0);
     assert!(remove(&at, &repo, &world.data()).unwrap());
     git(&repo, &["branch", "-q", "-D", &at.branch]);
     assert_eq!(refs(&repo), before);
+}
+
+/// Nested repositories whose work was kept.
+fn kept(repo: &Path) -> usize {
+    let nested = |name: &&String| name.contains("/nested/") && name.ends_with("/work");
+    refs(repo).iter().filter(nested).count()
+}
+
+#[test]
+fn nested_repositories_that_git_cannot_fetch_from_are_kept_as_files() {
+    let world = World::new();
+    let (repo, at) = world.worktree();
+    let root = &at.worktree;
+    git(root, &["init", "-q", "--object-format=sha256", "sha256"]);
+    for name in ["bare", "damaged"] {
+        git(root, &["init", "-q", name]);
+    }
+    for name in ["sha256", "bare", "damaged"] {
+        write(&root.join(name), "code", format!("code in {name}\n"));
+        commit_all(&root.join(name), "inner");
+        write(&root.join(name), "code", format!("changed in {name}\n"));
+        write(&root.join(name), ".git/note", format!("note of {name}\n"));
+    }
+    git(&root.join("bare"), &["config", "core.bare", "true"]);
+    let objects = root.join("damaged/.git/objects");
+    for item in fs::read_dir(&objects).unwrap().flatten() {
+        if item.file_name().len() == 2 {
+            fs::remove_dir_all(item.path()).unwrap();
+        }
+    }
+    write(root, "a.txt", "the outer one\n");
+    let taken = crate::git::take_always(&at, &repo, RUN, 1, "delete").unwrap();
+    assert_eq!(taken.left_out, []);
+    assert_eq!(
+        git(&repo, &["show", &format!("{}:a.txt", taken.commit)]),
+        "the outer one\n"
+    );
+    assert_eq!(keep_nested(&at, &repo, RUN).unwrap(), []);
+    assert_eq!(kept(&repo), 3);
+    let all = git(&repo, &["log", "--all", "-p", "--root", "--format=%s"]);
+    for name in ["sha256", "bare", "damaged"] {
+        for text in ["changed in", "note of"] {
+            assert!(
+                all.contains(&format!("{text} {name}")),
+                "{text} {name} is lost"
+            );
+        }
+    }
 }
 
 #[test]
@@ -186,7 +236,8 @@ fn work_in_nested_repositories_is_kept_when_the_worktree_goes() {
     fs::create_dir(&unborn).unwrap();
     git(&unborn, &["init", "-q"]);
     write(&unborn, "first", "no commit yet\n");
-    assert_eq!(keep_nested(&at, &repo, RUN).unwrap(), 4);
+    assert_eq!(keep_nested(&at, &repo, RUN).unwrap(), []);
+    assert_eq!(kept(&repo), 4);
     assert!(remove(&at, &repo, &world.data()).unwrap());
     git(&repo, &["branch", "-q", "-D", &at.branch]);
     git(&repo, &["gc", "-q", "--prune=now"]);

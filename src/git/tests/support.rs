@@ -1,8 +1,11 @@
 //! A small world: a home, a data folder and repositories, with a git that sees nothing else.
 
 use crate::{
-    domain::{RepoId, RunId, run::event::WorktreeAt},
-    git::{WorktreeSpec, add_all},
+    domain::{
+        RepoId, RunId,
+        run::event::{CheckpointAt, WorktreeAt},
+    },
+    git::{GitError, Wish, WorktreeSpec, add_all, checkpoint, checkpoint_always},
 };
 use std::{
     cell::RefCell,
@@ -163,4 +166,59 @@ pub(super) fn refs(repo: &Path) -> Vec<String> {
 
 pub(super) fn records(repo: &Path) -> usize {
     fs::read_dir(repo.join(".git/worktrees")).map_or(0, Iterator::count)
+}
+
+/// A checkpoint of a run that began with what is HEAD there now.
+pub(in crate::git) fn take(
+    at: &WorktreeAt,
+    repo_path: &Path,
+    run_id: RunId,
+    number: u32,
+    reason: &str,
+    previous_tree: Option<&str>,
+) -> Result<Option<CheckpointAt>, GitError> {
+    let previous = previous_tree.map(|tree| CheckpointAt {
+        repo_id: at.repo_id,
+        repo_name: at.name.clone(),
+        commit: String::new(),
+        tree: tree.to_owned(),
+        exact: None,
+        left_out: Vec::new(),
+    });
+    let base_commit = head(at);
+    let wish = Wish {
+        at,
+        repo_path,
+        run_id,
+        number,
+        reason,
+        base_commit: &base_commit,
+    };
+    checkpoint(wish, previous.as_ref())
+}
+
+/// The same, also when nothing changed.
+pub(in crate::git) fn take_always(
+    at: &WorktreeAt,
+    repo_path: &Path,
+    run_id: RunId,
+    number: u32,
+    reason: &str,
+) -> Result<CheckpointAt, GitError> {
+    let base_commit = head(at);
+    checkpoint_always(Wish {
+        at,
+        repo_path,
+        run_id,
+        number,
+        reason,
+        base_commit: &base_commit,
+    })
+}
+
+/// Read with no git that a trap could have: some tests look whether anything runs.
+fn head(at: &WorktreeAt) -> String {
+    let found = git2::Repository::open(&at.worktree);
+    let head = found.and_then(|repository| repository.head()?.peel_to_commit().map(|it| it.id()));
+    head.map_or_else(|_| "0".repeat(40), |id| id.to_string())
 }

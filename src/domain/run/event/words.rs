@@ -150,6 +150,15 @@ pub struct WorktreeAt {
     pub branch: String,
 }
 
+/// A path of a worktree that a checkpoint could not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The path, below the worktree; a folder's ends with a slash. Bytes that are no UTF-8 are replaced.
+    pub path: String,
+    /// Why its contents could not be read.
+    pub why: String,
+}
+
 /// A checkpoint commit of one repo.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointAt {
@@ -161,6 +170,12 @@ pub struct CheckpointAt {
     pub commit: String,
     /// Its tree, in hex: equal trees need no second checkpoint.
     pub tree: String,
+    /// A tree of the files whose bytes git's conversions would not give back, in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exact: Option<String>,
+    /// What it does not hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
 }
 
 /// The run branch of one repo.

@@ -16,7 +16,7 @@ use crate::{
     },
     runtime::{
         ledger::Along,
-        messages::News,
+        messages::{AskError, News},
         recovery::{self, Finding, Seen},
     },
 };
@@ -126,7 +126,9 @@ impl Server {
             Work::Type(_, text) => return self.world.borrow_mut().place(id).typed.push(text),
             Work::Checkpoint(reason) => checkpoint(&owner, lucky.then_some(reason)),
             Work::Acknowledge => return self.world.borrow_mut().acknowledge(id),
-            Work::Delete if !lucky => Word::News(News::NotRemoved { why: "busy".into() }),
+            Work::Delete if !lucky => Word::News(News::NotRemoved {
+                why: AskError::World("busy".into()),
+            }),
             Work::Delete => Word::News(News::Removed {
                 removed: Vec::new(),
                 millis: 1,

@@ -295,8 +295,12 @@ impl History {
         let Some(server) = &mut self.server else {
             return;
         };
-        self.clients
-            .ask(server, run_id, Request::Delete, Promise::Deleted);
+        self.clients.ask(
+            server,
+            run_id,
+            Request::Delete { force: false },
+            Promise::Deleted,
+        );
         self.did("delete", run_id);
     }
 

@@ -415,7 +415,7 @@ impl Server {
             News::CheckpointTaken(Some(checkpoint)) => Command::Checkpointed(checkpoint),
             News::Removed { removed, millis } => Command::Deleted { removed, millis },
             News::NotRemoved { why } => {
-                let outcome: Answer = Err(AskError::World(why));
+                let outcome: Answer = Err(why);
                 return actor.ledger.deletion_over(&outcome);
             }
             News::Attached(_) | News::Worked(_) | News::Timer(_) | News::OutOfReach { .. } => {

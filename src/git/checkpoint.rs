@@ -47,22 +47,21 @@ pub struct Wish<'a> {
     pub reason: &'a str,
     /// The commit that the run began with, in hex.
     pub base_commit: &'a str,
+    /// The last checkpoint of the worktree.
+    pub previous: Option<&'a CheckpointAt>,
 }
 
 /// Keeps the worktree under `refs/abbado/checkpoints/<run id>/<number>`.
 ///
-/// Answers `None` when there is nothing to keep: the worktree is as `previous` holds it, or,
+/// Answers `None` when there is nothing to keep: the worktree is as the previous one holds it, or,
 /// without one, as the base commit; and HEAD itself is reachable from a ref.
 ///
 /// # Errors
 /// `WorktreeGone`, `NotARepository`, and those of starting `git`.
-pub fn checkpoint(
-    wish: Wish<'_>,
-    previous: Option<&CheckpointAt>,
-) -> Result<Option<CheckpointAt>, GitError> {
+pub fn checkpoint(wish: Wish<'_>) -> Result<Option<CheckpointAt>, GitError> {
     let staging = Staging::open(wish.at, wish.repo_path)?;
-    let contents = Contents::of(&staging, wish.base_commit)?;
-    let known = match previous {
+    let contents = Contents::of(&staging, &wish)?;
+    let known = match wish.previous {
         Some(kept) => {
             contents.tree == kept.tree
                 && contents.exact == kept.exact
@@ -88,7 +87,7 @@ pub fn checkpoint(
 /// Those of [`checkpoint`].
 pub fn checkpoint_always(wish: Wish<'_>) -> Result<CheckpointAt, GitError> {
     let staging = Staging::open(wish.at, wish.repo_path)?;
-    let contents = Contents::of(&staging, wish.base_commit)?;
+    let contents = Contents::of(&staging, &wish)?;
     commit(&staging, wish, contents)
 }
 
@@ -101,11 +100,12 @@ struct Contents {
 }
 
 impl Contents {
-    fn of(staging: &Staging, base_commit: &str) -> Result<Self, GitError> {
+    fn of(staging: &Staging, wish: &Wish<'_>) -> Result<Self, GitError> {
         let left_out = staging.stage()?;
+        let former = wish.previous.and_then(|kept| kept.exact.as_deref());
         Ok(Self {
             tree: staging.write_tree()?,
-            exact: exact::keep(staging, base_commit)?,
+            exact: exact::keep(staging, wish.base_commit, former)?,
             left_out,
         })
     }

@@ -4,7 +4,8 @@
 //! A checkpoint's own tree is what a commit would hold, so that diffs are right; beside it goes a tree of
 //! just those files that a checkout of it would write differently, and a restore writes these bytes.
 //!
-//! Looked at are files that differ from where the run began, and those that git had to look into. What is
+//! Looked at are files that differ from where the run began, those that git had to look into, and those of
+//! which the last checkpoint has the bytes. What is
 //! checked out again as it was needs no second copy: of a file that a filter encrypts or keeps elsewhere,
 //! none is made.
 
@@ -40,12 +41,23 @@ const ATTRIBUTES: [&str; 6] = [
 const PIECE_LEN: usize = 256 * 1024;
 
 /// Writes the files of a staged worktree that a checkout would write differently down as a tree, in hex;
-/// none when there are none.
+/// none when there are none. `former` is such a tree of before.
 ///
 /// # Errors
 /// Those of `git`.
-pub(super) fn keep(staging: &Staging, base_commit: &str) -> Result<Option<String>, GitError> {
-    let candidates = candidates(staging, base_commit)?;
+pub(super) fn keep(
+    staging: &Staging,
+    base_commit: &str,
+    former: Option<&str>,
+) -> Result<Option<String>, GitError> {
+    let mut candidates = candidates(staging, base_commit)?;
+    // One that has gone since costs nothing more.
+    let former = former.and_then(|tree| Oid::from_str(tree).ok());
+    let former = former.map(|tree| kept(staging, tree).unwrap_or_default());
+    for file in former.into_iter().flatten() {
+        let mode = if file.runs { "100755" } else { "100644" };
+        candidates.entry(file.path).or_insert(mode);
+    }
     let converted = converted(staging, candidates.keys())?;
     let differing = differing(staging, converted)?;
     if differing.is_empty() {

@@ -80,8 +80,9 @@ fn checkpoint_now(run: &Run, reason: &str) -> (Option<Checkpoint>, Vec<String>) 
             number,
             reason,
             base_commit: &base.base_commit,
+            previous,
         };
-        match git::checkpoint(wish, previous) {
+        match git::checkpoint(wish) {
             Ok(Some(taken)) => {
                 changed = true;
                 repos.push(taken);

@@ -349,6 +349,7 @@ fn keep(run: &Run, reason: &str, force: bool) -> Result<Checkpoint, WorkFault> {
             number,
             reason,
             base_commit: &base.base_commit,
+            previous: of_repo(&run.checkpoint, at),
         });
         repos.push(kept.map_err(|error| WorkFault::of(&at.name, &error))?);
     }

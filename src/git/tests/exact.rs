@@ -1,7 +1,7 @@
 //! Whatever attributes say, a restore brings back the bytes that lay on disk.
 
 use super::support::{RUN, World, commit_all, git, write};
-use crate::git::{restore, take, take_always};
+use crate::git::{Wish, checkpoint, restore, take, take_always};
 use std::fs;
 
 #[test]
@@ -67,8 +67,16 @@ fn conversions_that_lose_bytes_lose_none() {
         let both = fs::read(root.join("committed.auto")).unwrap();
         assert_eq!(both, b"lines\nof\r\nboth\r\n");
     }
-    let again = take_always(&at, &repo, RUN, 2, "stop").unwrap();
-    assert_eq!((&again.tree, &again.exact), (&kept.tree, &kept.exact));
+    let again = checkpoint(Wish {
+        at: &at,
+        repo_path: &repo,
+        run_id: RUN,
+        number: 2,
+        reason: "stop",
+        base_commit: &base,
+        previous: Some(&kept),
+    });
+    assert_eq!(again.unwrap(), None);
     restore(&at, &repo, &base).unwrap();
     assert!(!root.join("sub").exists() && !root.join("n.nb").exists());
 }

@@ -1,4 +1,5 @@
-//! Any two states of a worktree: the first is kept, the second made, the first comes back.
+//! Any two states of a worktree, under any attributes: the first is kept, the second made, the first
+//! comes back.
 
 use super::support::{RUN, World, commit_all, git};
 use crate::git::{restore, take_always};
@@ -130,34 +131,68 @@ pub(super) fn read_tree(root: &Path) -> Tree {
     tree
 }
 
+/// One that loses bytes, one that cannot run, and one that is exact.
+const FILTERS: &str = "[filter \"lossy\"]\n\tclean = tr -d o\n\tsmudge = cat\n\
+                       [filter \"broken\"]\n\tclean = false\n\tsmudge = false\n\trequired = true\n\
+                       [filter \"exact\"]\n\tclean = base64\n\tsmudge = base64 -d\n\trequired = true\n";
+
+/// How contents are converted; most trees are without.
+fn attributes() -> impl Strategy<Value = String> {
+    let rule = prop::sample::select(vec![
+        "text=auto",
+        "text",
+        "text eol=crlf",
+        "ident",
+        "working-tree-encoding=UTF-16",
+        "filter=lossy",
+        "filter=exact",
+        "filter=broken",
+    ]);
+    let pattern = prop::sample::select(vec!["*", "a", "b", "a/**", "*.ignored-not"]);
+    prop::collection::vec((pattern, rule), 0..4).prop_map(|rules| {
+        let lines = rules
+            .into_iter()
+            .map(|(pattern, rule)| format!("{pattern} {rule}\n"));
+        lines.collect()
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
     fn a_restore_is_byte_for_byte(
         committed in tree(), first in tree(), second in tree(), commit_between in any::<bool>(),
+        rules in attributes(),
     ) {
         let world = World::new();
         let (repo, at) = world.worktree();
         let root = &at.worktree;
+        fs::write(world.path("home/.gitconfig"), FILTERS).unwrap();
+        let attributes = repo.join(".git/info/attributes");
         write_tree(root, &committed);
         git(root, &["add", "-A"]);
         git(root, &["commit", "-q", "--allow-empty", "-m", "committed"]);
 
+        // The user's git would refuse some of them.
+        fs::write(&attributes, &rules).unwrap();
         write_tree(root, &first);
         fs::write(root.join("kept.ignored"), "stays").unwrap();
         let before = read_tree(root);
         let kept = take_always(&at, &repo, RUN, 1, "stop").unwrap();
         write_tree(root, &second);
         if commit_between {
+            fs::remove_file(&attributes).unwrap();
             git(root, &["commit", "-q", "--allow-empty", "-m", "empty"]);
             commit_all_or_nothing(root);
+            fs::write(&attributes, &rules).unwrap();
         }
         restore(&at, &repo, &kept.commit).unwrap();
         prop_assert_eq!(read_tree(root), before);
 
         let again = take_always(&at, &repo, RUN, 2, "stop").unwrap();
         prop_assert_eq!(again.tree, kept.tree);
+        prop_assert!(again.left_out.is_empty());
         let differs = git(root, &["diff", "--cached", "--name-only"]);
         prop_assert_eq!(differs, "", "the index is that of HEAD");
     }

@@ -193,8 +193,9 @@ pub(in crate::git) fn take(
         number,
         reason,
         base_commit: &base_commit,
+        previous: previous.as_ref(),
     };
-    checkpoint(wish, previous.as_ref())
+    checkpoint(wish)
 }
 
 /// The same, also when nothing changed.
@@ -213,6 +214,7 @@ pub(in crate::git) fn take_always(
         number,
         reason,
         base_commit: &base_commit,
+        previous: None,
     })
 }
 

@@ -929,6 +929,8 @@ export interface components {
             files_changed: number;
             /** Format: int64 */
             insertions: number;
+            /** @description Paths that cannot be read, and so are not among the files. */
+            left_out: components["schemas"]["LeftOutView"][];
             repos: components["schemas"]["RepoChangesView"][];
         };
         CheckpointRepoView: {
@@ -938,6 +940,8 @@ export interface components {
         CheckpointView: {
             /** Format: date-time */
             created_at: string;
+            /** @description Paths that could not be read when it was taken, and so are not in it. */
+            left_out: components["schemas"]["LeftOutView"][];
             /** Format: int32 */
             number: number;
             reason: string;
@@ -1060,6 +1064,13 @@ export interface components {
          * @enum {string}
          */
         KeeperView: "cli" | "counted" | "none";
+        /** @description A path of a worktree that cannot be read. */
+        LeftOutView: {
+            /** @description A folder's ends with a slash. */
+            path: string;
+            repo_name: string;
+            why: string;
+        };
         LimitsView: {
             headless: components["schemas"]["ModeLimitsView"];
             interactive: components["schemas"]["ModeLimitsView"];
@@ -3643,7 +3654,10 @@ export interface operations {
     };
     delete_runs_id: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Also when some of the work cannot be kept; the refusal without it names what. */
+                force?: boolean;
+            };
             header?: never;
             path: {
                 id: string;
@@ -4093,7 +4107,10 @@ export interface operations {
     };
     post_runs_id_checkpoints_number_restore: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Also when some of the work cannot be kept; the refusal without it names what. */
+                force?: boolean;
+            };
             header?: never;
             path: {
                 id: string;
@@ -5749,7 +5766,10 @@ export interface operations {
     };
     post_runs_id_revert: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Also when some of the work cannot be kept; the refusal without it names what. */
+                force?: boolean;
+            };
             header?: never;
             path: {
                 id: string;

@@ -91,6 +91,14 @@ pub fn checkpoint_always(wish: Wish<'_>) -> Result<CheckpointAt, GitError> {
     commit(&staging, wish, contents)
 }
 
+/// What a checkpoint would have to leave out now; nothing is kept.
+///
+/// # Errors
+/// Those of [`checkpoint`].
+pub fn left_out(at: &WorktreeAt, repo_path: &Path) -> Result<Vec<LeftOut>, GitError> {
+    Staging::open_apart(at, repo_path)?.stage()
+}
+
 /// What a worktree holds.
 struct Contents {
     /// A tree, in hex.

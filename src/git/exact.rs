@@ -1,4 +1,4 @@
-//! The bytes of files as they lie on disk, where git's conversions would not give them back (decision 21).
+//! The bytes of files as they lie on disk, where git's conversions would not give them back (decision 22).
 //!
 //! Line endings, `ident`, encodings and filters make what git stores another thing than what was written.
 //! A checkpoint's own tree is what a commit would hold, so that diffs are right; beside it goes a tree of

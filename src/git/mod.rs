@@ -75,7 +75,7 @@ pub use branches::{Branch, branches};
 #[cfg(test)]
 use changes::diff_stats;
 pub use changes::{Changed, ChangesOf, DiffStats, FileChange, FileStatus, StatsCache, changes};
-pub use checkpoint::{Wish, checkpoint, checkpoint_always, restore};
+pub use checkpoint::{Wish, checkpoint, checkpoint_always, left_out, restore};
 pub use commit::{Committed, commit};
 pub use copy::{COPY_BYTES_MAX, COPY_FILES_MAX, Copied, copy_files};
 pub use delete::delete_user_branch;

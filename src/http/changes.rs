@@ -14,7 +14,7 @@ use crate::{
         time,
     },
     git::{self, ChangesOf, DiffStats, ErrorKind, FileChange, FileStatus, GitError},
-    runtime::Runtime,
+    runtime::{Runtime, messages::AskError, order},
     store::{Reader, StoreError},
 };
 use actix_web::{HttpResponse, http::StatusCode, web};
@@ -85,6 +85,26 @@ pub(super) fn repos(reader: &Reader, id: RunId) -> Result<Option<Vec<RepoRow>>, 
         }
     }
     Ok(Some(repos))
+}
+
+/// Refuses when some of a run's work cannot be kept.
+pub(super) async fn whole(runtime: &Runtime, id: RunId) -> Result<(), ApiError> {
+    let repos = read(runtime, move |reader| repos(reader, id)).await?;
+    let repos = repos.ok_or_else(|| unknown("run"))?;
+    let looked = web::block(move || {
+        let mut left_out = Vec::new();
+        for repo in &repos {
+            // What fails for all of a repo is told by the deletion itself.
+            let found = git::left_out(&repo.at(), &repo.repo_path).unwrap_or_default();
+            left_out.extend(found.into_iter().map(|left| (repo.name.clone(), left)));
+        }
+        let named = left_out.iter().map(|(name, left)| (name.as_str(), left));
+        order::not_whole(&named.collect::<Vec<_>>())
+    });
+    match looked.await.map_err(ApiError::fault)? {
+        Some(fault) => Err(AskError::Work(fault).into()),
+        None => Ok(()),
+    }
 }
 
 type Kept = ((u32, String), crate::domain::Time, Vec<CheckpointAt>);

@@ -83,7 +83,8 @@ pub enum WorkFault {
 const PATHS_SHOWN: usize = 10;
 
 /// Refuses what would drop files that no checkpoint holds; `left_out` has repos and paths.
-pub(super) fn not_whole(left_out: &[(&str, &LeftOut)]) -> Option<WorkFault> {
+#[must_use]
+pub fn not_whole(left_out: &[(&str, &LeftOut)]) -> Option<WorkFault> {
     if left_out.is_empty() {
         return None;
     }

@@ -223,10 +223,12 @@ pub(super) async fn remove(
     path: web::Path<String>,
     forced: Query<super::work::Forced>,
 ) -> Result<HttpResponse, ApiError> {
-    let force = forced.0.force;
-    runtime
-        .ask(id(&path, "run")?, Request::Delete { force })
-        .await?;
+    let (id, force) = (id(&path, "run")?, forced.0.force);
+    if !force {
+        // Before the process is ended: a refusal changes nothing.
+        super::changes::whole(&runtime, id).await?;
+    }
+    runtime.ask(id, Request::Delete { force }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -241,6 +241,8 @@ fn refused(rejection: Rejection) -> ApiError {
         Rejection::NoWorktree { .. } => "run_without_worktree",
         Rejection::PauseFirst { .. } => "run_must_be_paused",
         Rejection::Typing => "message_being_typed",
+        Rejection::Asking => "question_open",
+        Rejection::Draft => "draft_at_prompt",
         Rejection::OtherOrder => "queue_differs",
         Rejection::QueueFull { .. } => return ApiError::busy(sentence(&rejection), 1),
         Rejection::NotQueued => return ApiError::not_found("message in the queue of this run"),

@@ -49,6 +49,13 @@ pub(super) struct Message {
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
+pub(super) struct GoOn {
+    /// As in the queue. A stopped CLI is let go on; in the middle of a turn, the message waits in the
+    /// queue for its end. Without a message a stopped CLI is let go on, and nothing else happens.
+    message: Option<String>,
+}
+
+#[derive(Deserialize, utoipa::ToSchema)]
 pub(super) struct Notify {
     notify: bool,
 }
@@ -275,7 +282,7 @@ pub(super) async fn pause(
 }
 
 /// POST runs/{id}/continue
-#[utoipa::path(post, path = "/api/runs/{id}/continue", request_body = Message, tag = "runs",
+#[utoipa::path(post, path = "/api/runs/{id}/continue", request_body = GoOn, tag = "runs",
     params(("id" = uuid::Uuid, Path)),
     responses((status = 200, body = super::schema::RunView), (status = 400), (status = 404),
               (status = 409), (status = 502)))]
@@ -290,18 +297,18 @@ pub(super) async fn go_on(
         Key::Replayed(answer) => return Ok(answer),
         Key::Fresh(idempotent) => idempotent,
     };
-    let Message { message } = decode(body.0)?;
-    not_blank("message", &message)?;
-    let view = runtime
-        .ask(
-            id,
+    let GoOn { message } = decode(body.0)?;
+    let request = match message {
+        None => Request::LetGoOn,
+        Some(message) => {
+            not_blank("message", &message)?;
             Request::Continue {
                 message,
                 idempotent,
-            },
-        )
-        .await?;
-    Ok(json(StatusCode::OK, view))
+            }
+        }
+    };
+    Ok(json(StatusCode::OK, runtime.ask(id, request).await?))
 }
 
 /// POST runs/{id}/notify

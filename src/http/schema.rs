@@ -176,6 +176,9 @@ pub(super) struct ProcessView {
     pid: Option<u32>,
     #[schema(required)]
     exit_code: Option<i32>,
+    /// Stopped by Ctrl+Z or a signal; `activity` says by which. A continue, or a key in the terminal,
+    /// lets it go on.
+    stopped: bool,
 }
 
 /// Messages that wait for the end of the turn.

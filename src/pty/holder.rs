@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 
 mod complaint;
 pub mod connection;
+pub mod draft;
 pub mod input;
 pub mod lifecycle;
 mod program;
@@ -36,6 +37,7 @@ pub mod reaper;
 pub mod screen;
 pub mod shared;
 pub mod startup;
+pub mod stops;
 pub mod terminal;
 mod viewer;
 
@@ -43,6 +45,7 @@ use complaint::complain;
 use lifecycle::Lifecycle;
 use shared::Shared;
 use startup::Started;
+use stops::Stops;
 
 /// What came of a launch; one JSON line on the holder's standard output.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
@@ -98,17 +101,26 @@ fn carry(started: Started) -> i32 {
         started.log.extent(),
         log_len_max,
     ));
+    let stops = Arc::new(Stops::new(pid, &started.terminal));
     let program_side = started.terminal.program_side;
+    let for_input = Arc::clone(&stops);
     let threads = reaper::spawn(pid, &events).and_then(|()| {
         let pty = started.terminal.pty;
-        let input = input::spawn(&shared, pty.try_clone()?)?;
+        let input = input::spawn(&shared, pty.try_clone()?, for_input)?;
         let log = terminal::spawn(&shared, pty, started.log)?;
         screen::spawn(&shared, log.try_clone()?)?;
         let master = started.terminal.master;
         let desk = connection::Desk::new(&shared, input, log, log_len_max, events, master);
         connection::spawn(desk, started.listener)
     });
-    let lifecycle = Lifecycle::new(shared, inbox, started.spec, started.cgroup, program_side);
+    let lifecycle = Lifecycle::new(
+        shared,
+        inbox,
+        started.spec,
+        started.cgroup,
+        program_side,
+        stops,
+    );
     if let Err(err) = threads {
         // Without a thread of ours nobody could end the CLI later: it ends now.
         let sentence = format!("a thread of the holder could not be started: {err}");

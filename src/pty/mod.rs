@@ -48,11 +48,11 @@ pub mod viewer;
 pub use end::{LivingHolder, end_holder, end_stray, holders, is_held};
 pub use process_tree::end_leftovers;
 pub use run_files::{LastScreen, has_socket, last_screen};
-pub use session::{LaunchError, Probe, Session, SessionHandle, launch, probe};
+pub use session::{LaunchError, Probe, Session, SessionHandle, Told, launch, probe};
 pub use viewer::{ToViewer, Viewer, ViewerReader, ViewerWriter, attach};
 
 /// The version of the frames that this program speaks. A server speaks this one and the one before.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Lines of scrollback that a screen keeps.
 pub const SCROLLBACK_LINES_MAX: usize = 10_000;
@@ -121,6 +121,45 @@ pub struct Hello {
     pub rows: u16,
     /// Set once the CLI and all it started have ended.
     pub exit: Option<ExitReport>,
+    /// What there is to know of the program; holders of protocol 1 tell nothing.
+    #[serde(default)]
+    pub program: Program,
+}
+
+/// What a holder knows of the program in its terminal beside its output.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Program {
+    /// It is stopped, and does nothing until it is let go on.
+    #[serde(default)]
+    pub stopped: Option<Stopped>,
+    /// A viewer left a text at its prompt that was not sent off.
+    #[serde(default)]
+    pub draft: bool,
+    /// How many messages were not typed.
+    #[serde(default)]
+    pub untyped: u32,
+    /// Why the last of them was not.
+    #[serde(default)]
+    pub why_untyped: Option<Untyped>,
+}
+
+/// How a program was stopped.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// The name of the signal, such as `SIGTSTP`, when it is known.
+    pub signal: Option<String>,
+}
+
+/// Why a message was not typed.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Untyped {
+    /// A draft stands at the prompt.
+    Draft,
+    /// The program would take its lines one by one.
+    Lines,
+    /// The program reads no input.
+    Deaf,
 }
 
 /// What can go wrong between the server and a holder.

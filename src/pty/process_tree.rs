@@ -23,6 +23,7 @@ use uuid::Uuid;
 use super::run_files::own_uid;
 
 pub mod cgroup;
+pub mod stopped;
 
 /// The variable that every process of a run inherits.
 pub use crate::domain::RUN_ID_VARIABLE;

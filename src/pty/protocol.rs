@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
-use super::{ExitReport, Hello, PtyError};
+use super::{ExitReport, Hello, Program, PtyError};
 
 /// The largest frame with its head.
 pub const FRAME_LEN_MAX: usize = 1024 * 1024;
@@ -26,12 +26,15 @@ const OUTPUT: u8 = 2;
 const SNAPSHOT: u8 = 3;
 const RESIZED: u8 = 4;
 const EXIT: u8 = 5;
+const PROGRAM: u8 = 6;
 const ATTACH: u8 = 16;
 const INPUT: u8 = 17;
 const PASTE: u8 = 18;
 const RESIZE: u8 = 19;
 const STOP: u8 = 20;
 const ACK: u8 = 21;
+const GO_ON: u8 = 22;
+const NO_DRAFT: u8 = 23;
 
 /// More pieces of the same snapshot follow.
 const FLAG_MORE: u8 = 1;
@@ -94,6 +97,8 @@ pub enum Frame {
     Resized(Size),
     /// From the holder: the run's tree has ended and all output was sent.
     Exit(ExitReport),
+    /// From the holder, on connections that are no viewer's: what it knows of the program changed.
+    Program(Program),
     /// From the server: this connection is a viewer's.
     Attach(Attach),
     /// From the server: keystrokes.
@@ -106,6 +111,10 @@ pub enum Frame {
     Stop(Stop),
     /// From the server: the exit is recorded, the holder may end.
     Ack,
+    /// From the server: let a stopped program go on.
+    GoOn,
+    /// From the server: what was typed answered a question, and stands at no prompt.
+    NoDraft,
 }
 
 impl Frame {
@@ -136,6 +145,7 @@ impl Frame {
             }
             Self::Resized(size) => json(RESIZED, size, &mut body)?,
             Self::Exit(report) => json(EXIT, report, &mut body)?,
+            Self::Program(program) => json(PROGRAM, program, &mut body)?,
             Self::Attach(attach) => json(ATTACH, attach, &mut body)?,
             Self::Input(bytes) => {
                 body.put_slice(bytes);
@@ -148,6 +158,8 @@ impl Frame {
             Self::Resize(size) => json(RESIZE, size, &mut body)?,
             Self::Stop(stop) => json(STOP, stop, &mut body)?,
             Self::Ack => json(ACK, &serde_json::Map::new(), &mut body)?,
+            Self::GoOn => json(GO_ON, &serde_json::Map::new(), &mut body)?,
+            Self::NoDraft => json(NO_DRAFT, &serde_json::Map::new(), &mut body)?,
         };
         assemble(kind, &body)
     }
@@ -171,6 +183,7 @@ impl Frame {
             SNAPSHOT => Self::Snapshot(decode_snapshot(body)?),
             RESIZED => Self::Resized(serde_json::from_slice(&body)?),
             EXIT => Self::Exit(serde_json::from_slice(&body)?),
+            PROGRAM => Self::Program(serde_json::from_slice(&body)?),
             ATTACH => Self::Attach(serde_json::from_slice(&body)?),
             INPUT => Self::Input(body),
             PASTE => Self::Paste(
@@ -180,6 +193,8 @@ impl Frame {
             RESIZE => Self::Resize(serde_json::from_slice(&body)?),
             STOP => Self::Stop(serde_json::from_slice(&body)?),
             ACK => Self::Ack,
+            GO_ON => Self::GoOn,
+            NO_DRAFT => Self::NoDraft,
             _ => return Err(PtyError::Malformed("unknown type")),
         })
     }
@@ -279,6 +294,7 @@ fn decode_snapshot(mut body: Bytes) -> Result<SnapshotPiece, PtyError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pty::Stopped;
     use proptest::prelude::*;
 
     fn same(left: &Frame, right: &Frame) -> bool {
@@ -306,6 +322,16 @@ mod tests {
             ".*".prop_map(Frame::Paste),
             any::<u64>().prop_map(|grace_ms| Frame::Stop(Stop { grace_ms })),
             Just(Frame::Ack),
+            Just(Frame::GoOn),
+            Just(Frame::NoDraft),
+            (any::<bool>(), any::<Option<String>>()).prop_map(|(draft, signal)| {
+                let stopped = draft.then_some(Stopped { signal });
+                Frame::Program(Program {
+                    stopped,
+                    draft,
+                    ..Program::default()
+                })
+            }),
             (any::<u32>(), any::<Option<i32>>()).prop_map(|(pid, code)| Frame::Exit(ExitReport {
                 attempt: 1,
                 pid,

@@ -21,7 +21,7 @@ use crate::domain::environment;
 use super::holder::Outcome;
 use super::protocol::{BODY_LEN_MAX, Frame, Size, Stop};
 use super::run_files::{self, LockState};
-use super::{ExitReport, Hello, LaunchSpec, PtyError};
+use super::{ExitReport, Hello, LaunchSpec, Program, PtyError};
 use crate::files;
 
 mod link;
@@ -38,6 +38,8 @@ const PROBE_AGAIN: Duration = Duration::from_millis(20);
 const OUTCOME_LEN_MAX: u64 = 64 * 1024;
 /// A `holder.log` longer than this begins anew with the next launch.
 const HOLDER_LOG_LEN_MAX: u64 = 1024 * 1024;
+/// From this protocol on holders tell of their program, and take frames about it.
+const TELLS_PROGRAM: u32 = 2;
 /// The largest piece of keystrokes in one frame.
 const INPUT_LEN_MAX: usize = 64 * 1024;
 
@@ -182,6 +184,15 @@ pub async fn probe(run_dir: &Path, run_id: Uuid) -> Result<Probe, PtyError> {
     }
 }
 
+/// What a holder tells the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// What it knows of the program changed.
+    Program(Program),
+    /// The run's tree has ended.
+    Exit(ExitReport),
+}
+
 /// The server's own connection to a living holder. It closes when this and all its handles are
 /// dropped; only an ephemeral terminal minds.
 #[derive(Debug)]
@@ -194,9 +205,12 @@ pub struct Session {
 impl Session {
     fn new((hello, reader, writer): (Hello, FrameReader, FrameWriter)) -> Self {
         Self {
-            hello,
             reader,
-            handle: SessionHandle { writer },
+            handle: SessionHandle {
+                writer,
+                tells_program: hello.protocol >= TELLS_PROGRAM,
+            },
+            hello,
         }
     }
 
@@ -212,17 +226,33 @@ impl Session {
         self.handle.clone()
     }
 
-    /// Waits until the run's tree has ended. May be dropped and called again.
+    /// Waits for what the holder tells next; an exit is the last. May be dropped and called again.
     ///
     /// # Errors
     /// `Closed` or `Io` when the holder is gone without a word: [`probe`] tells what it left.
-    pub async fn wait_exit(&mut self) -> Result<ExitReport, PtyError> {
+    pub async fn next(&mut self) -> Result<Told, PtyError> {
         if let Some(exit) = &self.hello.exit {
-            return Ok(exit.clone());
+            return Ok(Told::Exit(exit.clone()));
         }
         loop {
-            if let Frame::Exit(exit) = self.reader.next().await?.ok_or(PtyError::Closed)? {
+            let frame = self.reader.next().await?.ok_or(PtyError::Closed)?;
+            if let Frame::Exit(exit) = frame {
                 self.hello.exit = Some(exit.clone());
+                return Ok(Told::Exit(exit));
+            }
+            if let Frame::Program(program) = frame {
+                return Ok(Told::Program(program));
+            }
+        }
+    }
+
+    /// Waits until the run's tree has ended. May be dropped and called again.
+    ///
+    /// # Errors
+    /// As [`Session::next`].
+    pub async fn wait_exit(&mut self) -> Result<ExitReport, PtyError> {
+        loop {
+            if let Told::Exit(exit) = self.next().await? {
                 return Ok(exit);
             }
         }
@@ -233,6 +263,8 @@ impl Session {
 #[derive(Clone, Debug)]
 pub struct SessionHandle {
     writer: FrameWriter,
+    /// The holder knows the frames about its program.
+    tells_program: bool,
 }
 
 impl SessionHandle {
@@ -269,6 +301,30 @@ impl SessionHandle {
     pub async fn stop(&self, grace: Duration) -> Result<(), PtyError> {
         let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
         self.writer.send(&Frame::Stop(Stop { grace_ms })).await
+    }
+
+    /// Lets a stopped program go on.
+    ///
+    /// # Errors
+    /// When the holder is gone.
+    pub async fn go_on(&self) -> Result<(), PtyError> {
+        self.about_program(Frame::GoOn).await
+    }
+
+    /// Says that what viewers typed answered a question, and stands at no prompt.
+    ///
+    /// # Errors
+    /// When the holder is gone.
+    pub async fn no_draft(&self) -> Result<(), PtyError> {
+        self.about_program(Frame::NoDraft).await
+    }
+
+    /// A holder of protocol 1 would take the frame for a broken one.
+    async fn about_program(&self, frame: Frame) -> Result<(), PtyError> {
+        if self.tells_program {
+            self.writer.send(&frame).await?;
+        }
+        Ok(())
     }
 
     /// Lets the holder end; call it once the exit is durable elsewhere.

@@ -142,6 +142,8 @@ impl ViewerReader {
                 more: piece.more,
             },
             Frame::Resized(Size { cols, rows }) => ToViewer::Resized { cols, rows },
+            // What came before the holder knew us for a viewer.
+            Frame::Program(_) => return Ok(None),
             // An exit that came before the holder knew us for a viewer; it comes again at the end.
             Frame::Exit(_) if !self.begun => return Ok(None),
             Frame::Exit(exit) => ToViewer::Exit(exit),
@@ -151,7 +153,9 @@ impl ViewerReader {
             | Frame::Paste(_)
             | Frame::Resize(_)
             | Frame::Stop(_)
-            | Frame::Ack => return Err(PtyError::Malformed("not for a viewer")),
+            | Frame::Ack
+            | Frame::GoOn
+            | Frame::NoDraft => return Err(PtyError::Malformed("not for a viewer")),
         };
         self.begun = true;
         Ok(Some(told))

@@ -1,12 +1,26 @@
 //! What callers ask of a run's actor.
 
-use super::{clock, ledger::Todo, messages::Ask, run_actor::RunActor};
+use super::{
+    clock,
+    jobs::answer,
+    ledger::Todo,
+    messages::{Ask, Request},
+    run_actor::RunActor,
+};
 use actix::{Context, Handler};
 
 impl Handler<Ask> for RunActor {
     type Result = ();
 
     fn handle(&mut self, ask: Ask, context: &mut Self::Context) -> Self::Result {
+        let message = matches!(ask.request, Request::Continue { .. });
+        if let Some((refusal, _)) = self.draft().filter(|_| message) {
+            return answer(Some(ask.reply), Err(refusal.into()));
+        }
+        // At its prompt it is let go on by its holder, which waits until it takes a message.
+        if matches!(ask.request, Request::LetGoOn) || (message && self.works()) {
+            self.let_go_on(context);
+        }
         let session = self.session.is_some();
         let todo = self
             .ledger

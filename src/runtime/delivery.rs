@@ -32,6 +32,7 @@ const GIVE_UP: Duration = Duration::from_secs(12);
 
 const UNCONFIRMED: &str = "the CLI did not confirm within 12 s that it took the message; it may \
                            stand at its prompt, or a question may be open: look at the terminal";
+const ASKED: &str = "a question came up in the CLI's terminal; nothing was typed";
 const OUT_OF_REACH: &str = "the CLI's terminal is out of reach; nothing was typed";
 
 /// A caller of continue whose message is being typed.
@@ -196,10 +197,27 @@ impl RunActor {
             let command = Command::NotTaken { id, reason };
             return self.execute(command, Along::default(), context);
         };
+        if let Some((_, reason)) = self.draft() {
+            let reason = reason.to_owned();
+            let command = Command::NotTaken { id, reason };
+            return self.execute(command, Along::default(), context);
+        }
         self.after(ENTER_AGAIN, Timer::EnterAgain { id }, context);
         self.after(GIVE_UP, Timer::GiveUp { id }, context);
         self.beside(context, move |beside| async move {
             tokio::time::sleep(SETTLE).await;
+            // A question that came up meanwhile would take the text for an answer.
+            let now = beside
+                .actor
+                .send(super::run_actor::Now)
+                .await
+                .ok()
+                .flatten();
+            if now.is_some_and(|run| run.asks_a_person()) {
+                let reason = ASKED.to_owned();
+                let command = Command::NotTaken { id, reason };
+                return beside.tell(News::Fact(command)).await;
+            }
             if let Err(error) = session.paste(&text).await {
                 let run_id = beside.run.id;
                 log::warn!(run_id:%; "A message was not typed into run {run_id}: {error}.");
@@ -224,6 +242,7 @@ impl RunActor {
         let Some(run) = &self.ledger.run else { return };
         let waits = run.outbox.under_way().is_some_and(|typing| typing.id == id);
         let quiet = run.takes_typing() && run.attention.is_none() && run.stop.is_none();
+        let quiet = quiet && run.stopped.is_none();
         let Some(session) = self.session.clone().filter(|_| waits && quiet) else {
             return;
         };

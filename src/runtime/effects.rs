@@ -24,7 +24,7 @@ use crate::{
             state::Process,
         },
     },
-    pty::{self, LaunchError, LaunchSpec, Session},
+    pty::{self, LaunchError, LaunchSpec, Session, Told},
 };
 use actix::{Addr, AsyncContext, Context, WrapFuture};
 use bytes::Bytes;
@@ -83,6 +83,16 @@ impl RunActor {
         match news {
             News::Fact(command) => self.execute(command, Along::default(), context),
             News::Attached(session) => self.attached(*session, context),
+            News::Program { attempt, program } => {
+                if self
+                    .ledger
+                    .run
+                    .as_ref()
+                    .is_some_and(|run| run.attempt == attempt)
+                {
+                    self.program_told(program, context);
+                }
+            }
             News::OutOfReach { attempt, why } => self.out_of_reach(attempt, &why, context),
             News::Exited { report, attempt } => {
                 self.ledger.exited(report, attempt, &self.run_dir);
@@ -165,7 +175,9 @@ impl RunActor {
         let (Some(session), Some(run)) = (self.session.clone(), &self.ledger.run) else {
             return self.end_out_of_reach(context);
         };
-        let interactive = run.created.agent.mode() == AgentMode::Interactive;
+        // A stopped one reads no keys.
+        let interactive =
+            run.created.agent.mode() == AgentMode::Interactive && run.stopped.is_none();
         let adapter = self.ledger.adapter().filter(|_| interactive);
         let keys = adapter.map_or(&[][..], Adapter::quit_keys);
         if keys.is_empty() {
@@ -239,6 +251,7 @@ impl RunActor {
             Attachment::Watch => self.watch_silence(context),
             Attachment::Acknowledge | Attachment::Release => return self.acknowledge(context),
         }
+        self.program_begins(hello.program, context);
         self.shared
             .watch
             .add(self.id, &super::spool::folder(&self.run_dir));
@@ -248,20 +261,22 @@ impl RunActor {
         self.watch_output();
         self.watch_transcript();
         self.beside(context, move |beside| async move {
-            match session.wait_exit().await {
-                Ok(report) => {
-                    let attempt = report.attempt;
-                    beside
-                        .tell(News::Exited {
-                            report: Some(report),
-                            attempt,
-                        })
-                        .await;
-                }
-                Err(error) => {
-                    let id = beside.run.id;
-                    log::warn!(run_id:% = id; "The holder of run {id} is out of reach: {error}.");
-                    reach(&beside, hello.attempt).await;
+            let attempt = hello.attempt;
+            loop {
+                match session.next().await {
+                    Ok(Told::Program(program)) => {
+                        beside.tell(News::Program { attempt, program }).await;
+                    }
+                    Ok(Told::Exit(report)) => {
+                        let attempt = report.attempt;
+                        let report = Some(report);
+                        return beside.tell(News::Exited { report, attempt }).await;
+                    }
+                    Err(error) => {
+                        let id = beside.run.id;
+                        log::warn!(run_id:% = id; "The holder of run {id} is out of reach: {error}.");
+                        return reach(&beside, attempt).await;
+                    }
                 }
             }
         });

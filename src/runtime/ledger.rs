@@ -166,6 +166,10 @@ impl Ledger {
                 message,
                 idempotent,
             } => self.go_on(&message, idempotent, reply),
+            Request::LetGoOn => {
+                self.let_go_on(reply);
+                Todo::Nothing
+            }
             Request::Queue { change, idempotent } => {
                 self.change_queue(change, along(reply, idempotent))
             }

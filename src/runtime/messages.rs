@@ -11,7 +11,7 @@ use crate::{
             event::{Lacks, RequestKey, StopBy, WorktreeAt},
         },
     },
-    pty::{ExitReport, Session},
+    pty::{ExitReport, Program, Session},
     store::{Idempotent, StoreError},
 };
 use data_encoding::HEXLOWER;
@@ -85,6 +85,8 @@ pub enum Request {
         /// The answer to remember.
         idempotent: Option<Box<Idempotency>>,
     },
+    /// Let a stopped CLI go on, without a message.
+    LetGoOn,
     /// Change the queue.
     Queue {
         /// How.
@@ -232,6 +234,13 @@ pub enum News {
         report: Option<ExitReport>,
         /// Which attempt.
         attempt: u32,
+    },
+    /// What the holder knows of its program changed.
+    Program {
+        /// Of which attempt.
+        attempt: u32,
+        /// All of it.
+        program: Program,
     },
     /// The holder is there and cannot be spoken with.
     OutOfReach {

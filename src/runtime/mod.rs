@@ -23,6 +23,7 @@ pub mod messages;
 pub mod notifier;
 pub mod order;
 mod output;
+mod program;
 mod prune;
 mod reach;
 pub mod reads;

@@ -10,6 +10,7 @@ use super::{
     clock,
     ledger::{Along, Done, Ledger},
     messages::{Answer, AskError, News, Tell},
+    program::Program,
     reach::Reach,
     registry::{Passivate, Registry},
     shared::Shared,
@@ -50,6 +51,8 @@ pub struct RunActor {
     /// Our end of the holder, while it lives.
     pub(super) session: Option<SessionHandle>,
     pub(super) reach: Reach,
+    /// What the holder told of its program.
+    pub(super) program: Program,
     /// Reader of the session's transcript, and the session it reads.
     pub(super) transcript: Option<(String, Box<dyn Transcript>)>,
     /// Where the last hook said that the transcript is.
@@ -90,6 +93,7 @@ impl RunActor {
             registry,
             session: None,
             reach: Reach::default(),
+            program: Program::default(),
             transcript: None,
             transcript_named: None,
             output_read: 0,
@@ -118,6 +122,7 @@ impl RunActor {
             Ok(None) => {}
             Ok(Some((append, done))) => {
                 self.watch_silence(context);
+                self.look_at_answer(context);
                 self.send(append, done, context);
             }
             Err(error) => {

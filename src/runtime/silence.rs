@@ -44,7 +44,7 @@ fn bound(lacks: Lacks) -> Duration {
 /// What is left of the bound; nothing when the run waits for no such word.
 fn left(run: &Run, lacks: Lacks) -> Option<Duration> {
     let (waits, since) = match lacks {
-        Lacks::Hook => (run.waits_for_hook(), run.spawned_at),
+        Lacks::Hook => (run.waits_for_hook(), run.runs_since),
         Lacks::Event => (run.waits_for_word(), run.heard_at),
     };
     // A clock that was set back lets the wait begin anew.

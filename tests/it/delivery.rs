@@ -1,8 +1,8 @@
 //! Text typed into live CLIs: confirmed and equal, or refused before a byte is typed.
 
 use crate::{
-    programs::{Model, claude, codex, payloads},
-    support::{PATIENCE, Server, World, pause, text},
+    programs::{Model, claude, codex, payloads, type_in},
+    support::{PATIENCE, Server, World, pause, text, wait_for},
 };
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -89,6 +89,60 @@ fn what_a_program_would_take_line_by_line_is_not_typed() {
     let answer = server.post(&format!("runs/{run}/continue"), &json!({"message": "a\nb"}));
     assert_eq!(answer.status, 502, "{answer:?}");
     assert_eq!(typed(&server, &run).replace('\r', ""), "");
+}
+
+#[test]
+fn nothing_is_typed_behind_a_draft_or_into_a_question() {
+    let world = World::new();
+    let server = world.serve();
+    let run = waiting(&world, &server, DEAF);
+    type_in(&server, &run, b"half a");
+    let refused = |code: &str| {
+        let answer = server.post(&format!("runs/{run}/continue"), &json!({"message": "m"}));
+        assert_eq!(
+            (answer.status, answer.code.as_deref()),
+            (409, Some(code)),
+            "{answer:?}"
+        );
+    };
+    wait_for("the draft is known", || {
+        let answer = server.post(&format!("runs/{run}/continue"), &json!({"message": ""}));
+        answer.status == 400 && typed(&server, &run) == "half a"
+    });
+    refused("draft_at_prompt");
+    // One of the queue is not taken, and says why.
+    let queue = format!("runs/{run}/queue");
+    let queued = server.post(&queue, &json!({"message": "q"})).expect(201);
+    let halted = server.wait(&run, "the queue halts", |view| {
+        view["queue"]["halted"].is_string()
+    });
+    assert!(
+        text(&halted["queue"], "halted").contains("draft"),
+        "{halted}"
+    );
+    server
+        .delete(&format!("{queue}/{}", text(&queued, "id")))
+        .expect(204);
+    // Ctrl-C empties the prompt; then a question comes up.
+    type_in(&server, &run, b"\x03");
+    let asks =
+        json!({"hook_event_name": "PermissionRequest", "session_id": "s", "tool_name": "Bash"});
+    server.post(&format!("runs/{run}/hook"), &asks).expect(200);
+    refused("question_open");
+    // What answers a question is no draft.
+    type_in(&server, &run, b"1");
+    let answered =
+        json!({"hook_event_name": "PostToolUse", "session_id": "s", "tool_name": "Bash"});
+    server
+        .post(&format!("runs/{run}/hook"), &answered)
+        .expect(200);
+    let stop = json!({"hook_event_name": "Stop", "session_id": "s"});
+    server.post(&format!("runs/{run}/hook"), &stop).expect(200);
+    server.post(&queue, &json!({"message": "m"})).expect(201);
+    server.wait(&run, "it is typed", |_| {
+        typed(&server, &run).contains("200~m")
+    });
+    assert_eq!(typed(&server, &run), "half a\x031\x1b[200~m\x1b[201~");
 }
 
 #[test]

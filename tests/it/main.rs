@@ -39,6 +39,7 @@ mod secrets;
 mod set_up;
 mod silence;
 mod spares;
+mod stopped;
 mod support;
 mod survival;
 mod terminal;

@@ -113,8 +113,8 @@ mod tests {
                 .stdin(Stdio::piped())
                 .spawn()
                 .unwrap();
-            // It has its name once it has begun.
-            while Row::read(shell.id()).is_none_or(|row| !row.shell) {
+            // It has its name and its command once it has begun.
+            while !runs(shell.id(), Path::new(word)) {
                 std::thread::yield_now();
             }
             let callers = from(shell.id(), Path::new("/run dir/hook")).0;

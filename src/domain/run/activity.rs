@@ -9,7 +9,7 @@ use super::{
         CompletedBy, DeliveredBy, Event, ExitedBy, HookReceived, Lacks, MessageBy, NeedsAttention,
         PausedBy, ProcessExited, RunQuiet, RunStarted, Stage, StartedBy, StopBy,
     },
-    state::{Activity, Attention, Process, Run, Status},
+    state::{Activity, Attention, Process, Run, Status, Stopped},
 };
 use crate::domain::{AgentMode, Time};
 use serde_json::Value;
@@ -59,6 +59,9 @@ impl Run {
     /// The evidence for the status, as it is shown.
     #[must_use]
     pub fn activity(&self) -> Activity {
+        if let Some(stopped) = self.stopped.as_ref().filter(|_| self.stop.is_none()) {
+            return stopped.shown();
+        }
         let Some(quiet) = &self.quiet else {
             return self.activity.clone();
         };
@@ -105,7 +108,8 @@ impl Run {
     }
 
     fn works_in_process(&self) -> bool {
-        self.works() && self.facts_move() && matches!(self.process, Process::Alive { .. })
+        let goes_on = matches!(self.process, Process::Alive { .. }) && self.stopped.is_none();
+        self.works() && self.facts_move() && goes_on
     }
 
     const fn works(&self) -> bool {
@@ -175,6 +179,8 @@ impl Run {
             | Event::StopRequested(_)
             | Event::RunDeleted(_)
             | Event::ProcessLaunching(_)
+            | Event::ProcessStopped(_)
+            | Event::ProcessContinued(_)
             | Event::ProcessExited(_)
             | Event::WorktreeCreated(_)
             | Event::WorktreeRemoved(_)
@@ -192,7 +198,7 @@ impl Run {
 
     pub(super) fn fell_quiet(&mut self, quiet: &RunQuiet) {
         let since = match quiet.lacks {
-            Lacks::Hook => self.spawned_at,
+            Lacks::Hook => self.runs_since,
             Lacks::Event => self.heard_at,
         };
         self.quiet = Some(Quiet {
@@ -229,6 +235,7 @@ impl Run {
     /// The process runs. A hook may have been faster: then it is known what the CLI does.
     pub(super) fn process_began(&mut self, at: Time) {
         self.spawned_at = at;
+        self.runs_since = at;
         if self.activity.what == STARTING {
             let at_once = self.created.agent.works_at_once();
             let what = if at_once {
@@ -255,6 +262,13 @@ impl Run {
             };
             self.shows(&how, at);
         }
+    }
+
+    /// A stopped process was let go on: only now can it say a word again.
+    pub(super) fn went_on(&mut self, at: Time) {
+        self.stopped = None;
+        self.runs_since = at;
+        self.heard_at = at;
     }
 
     pub(super) fn stop_wanted(&mut self, by: StopBy, at: Time) {
@@ -325,6 +339,17 @@ impl Run {
         let waits =
             [PREPARING, STARTING, BEFORE_FIRST_PROMPT].contains(&self.activity.what.as_str());
         self.status == Status::Running && waits
+    }
+}
+
+impl Stopped {
+    fn shown(&self) -> Activity {
+        let what = match &self.signal {
+            Some(signal) => format!("stopped by {signal}"),
+            None => "stopped".to_owned(),
+        };
+        let since = self.since;
+        Activity { what, since }
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
         Stage, UserMessage,
     },
     prompt::same_prompt,
-    state::{Changed, Process, Run, Session, Status},
+    state::{Changed, Process, Run, Session, Status, Stopped},
 };
 use crate::domain::{AgentMode, RunId, Time};
 use serde_json::Value;
@@ -93,6 +93,12 @@ impl Run {
             }
             Event::ProcessLaunching(launch) => self.launching(launch, at),
             Event::ProcessSpawned(process) => self.spawned(process, at),
+            Event::ProcessStopped(stopped) => {
+                let signal = stopped.signal.clone();
+                self.stopped = Some(Stopped { signal, since: at });
+                self.quiet = None;
+            }
+            Event::ProcessContinued(_) => self.went_on(at),
             Event::ProcessExited(exited) => self.exited(exited, at),
             Event::WorktreeCreated(made) => self.worktrees.clone_from(&made.repos),
             Event::WorktreeRemoved(_) => self.worktrees.clear(),
@@ -161,6 +167,7 @@ impl Run {
     fn launching(&mut self, launch: &ProcessLaunching, at: Time) {
         self.attempt = launch.attempt;
         self.process = Process::Launching;
+        self.stopped = None;
         self.launch_wanted = false;
         if let Some(session) = &mut self.session {
             session.ended = false;
@@ -328,6 +335,7 @@ impl Run {
     }
 
     fn exited(&mut self, exited: &ProcessExited, at: Time) {
+        self.stopped = None;
         let pid = match self.process {
             Process::Alive { pid } => Some(pid),
             Process::None | Process::Launching | Process::Exited { .. } => None,

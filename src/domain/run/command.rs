@@ -91,6 +91,18 @@ pub enum Command {
         /// The adapter has no prompt hook: the CLI works as soon as its process does.
         works_at_once: bool,
     },
+    /// The CLI was stopped, as by Ctrl+Z.
+    Stopped {
+        /// Which attempt.
+        attempt: u32,
+        /// Name of the signal, when known.
+        signal: Option<String>,
+    },
+    /// A stopped CLI was let go on.
+    Continued {
+        /// Which attempt.
+        attempt: u32,
+    },
     /// The CLI and all it started are gone.
     Exited(Exit),
     /// The CLI said something through a hook.

@@ -7,10 +7,10 @@ use super::{
     activity,
     command::{Checkpoint, Command, Exit},
     event::{
-        CompletedBy, Event, ExitedBy, NotifyChanged, PausedBy, ProcessExited, ProcessLaunching,
-        ProcessSpawned, RunCancelled, RunCheckpointed, RunCompleted, RunDeleted, RunFailed,
-        RunPaused, RunStarted, Stage, StartedBy, StopBy, StopRequested, WorktreeAt,
-        WorktreeCreated, WorktreeRemoved,
+        CompletedBy, Event, ExitedBy, NotifyChanged, PausedBy, ProcessContinued, ProcessExited,
+        ProcessLaunching, ProcessSpawned, ProcessStopped, RunCancelled, RunCheckpointed,
+        RunCompleted, RunDeleted, RunFailed, RunPaused, RunStarted, Stage, StartedBy, StopBy,
+        StopRequested, WorktreeAt, WorktreeCreated, WorktreeRemoved,
     },
     hooks, outbox,
     rejection::Rejection,
@@ -73,6 +73,8 @@ fn choose(run: &Run, command: Command) -> Decision {
             };
             Ok(self::spawned(run, spawned, works_at_once))
         }
+        Command::Stopped { attempt, signal } => Ok(stopped(run, attempt, signal)),
+        Command::Continued { attempt } => Ok(let_go_on(run, attempt)),
         Command::Exited(exit) => Ok(exited(run, exit)),
         Command::Hook { hook, observed } => Ok(hooks::heard(run, hook, &observed)),
         Command::Silent {
@@ -105,6 +107,8 @@ fn after_deletion(command: &Command) -> Decision {
         | Command::SetUpStopped
         | Command::Relaunch
         | Command::Spawned { .. }
+        | Command::Stopped { .. }
+        | Command::Continued { .. }
         | Command::Exited(_)
         | Command::Hook { .. }
         | Command::Silent { .. }
@@ -135,13 +139,20 @@ fn go_on(run: &Run, id: MessageId, text: String) -> Decision {
         return Err(Rejection::Stopping { status, by });
     }
     if matches!(status, Status::Queued | Status::Running) {
-        return Err(Rejection::StillWorking { status });
+        // A stopped CLI is let go on by whoever asks for more, and has its turn to end first.
+        return match run.stopped {
+            Some(_) => outbox::enqueue(run, id, text),
+            None => Err(Rejection::StillWorking { status }),
+        };
     }
     if run.session.is_none() {
         return Err(Rejection::NoSession { status });
     }
     if run.outbox.under_way().is_some() {
         return Err(Rejection::Typing);
+    }
+    if run.takes_typing() && run.asks_a_person() {
+        return Err(Rejection::Asking);
     }
     Ok(outbox::deliver(run, id, text))
 }
@@ -278,6 +289,27 @@ fn spawned(run: &Run, spawned: ProcessSpawned, works_at_once: bool) -> Vec<Event
         );
     }
     events
+}
+
+fn stopped(run: &Run, attempt: u32, signal: Option<String>) -> Vec<Event> {
+    match run.pid().filter(|_| attempt == run.attempt) {
+        Some(pid) if run.stopped.is_none() => vec![
+            ProcessStopped {
+                attempt,
+                pid,
+                signal,
+            }
+            .into(),
+        ],
+        Some(_) | None => Vec::new(),
+    }
+}
+
+fn let_go_on(run: &Run, attempt: u32) -> Vec<Event> {
+    match run.pid().filter(|_| attempt == run.attempt) {
+        Some(pid) if run.stopped.is_some() => vec![ProcessContinued { attempt, pid }.into()],
+        Some(_) | None => Vec::new(),
+    }
 }
 
 fn checkpointed(checkpoint: Checkpoint) -> Event {

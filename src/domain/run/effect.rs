@@ -75,17 +75,7 @@ fn of(run: &Run, event: &Event) -> Option<Effect> {
             Some(Effect::Type { id, text })
         }
         Event::StopRequested(request) => Some(stop(run, request.by)),
-        Event::UserMessage(message) => match message.delivered_by? {
-            // That event is the confirmation: it was typed before.
-            DeliveredBy::Typed => None,
-            // A lingering process goes first; its exit sets the run up again.
-            DeliveredBy::Resume => Some(match run.process {
-                Process::Alive { .. } => Effect::EndProcess,
-                // Ended as soon as it is known to run; see the arm of `ProcessSpawned`.
-                Process::Launching => return None,
-                Process::None | Process::Exited { .. } => Effect::SetUp,
-            }),
-        },
+        Event::UserMessage(message) => deliver(run, message.delivered_by?),
         // SessionEnd overtook the news of the launch, or came after a failure, or ended the run.
         Event::ProcessSpawned(_) | Event::RunCompleted(_) | Event::HookReceived(_)
             if lingers(run, event) =>
@@ -128,12 +118,26 @@ fn of(run: &Run, event: &Event) -> Option<Effect> {
         | Event::RunReverted(_)
         | Event::RunAccepted(_)
         | Event::NotifyChanged(_)
+        | Event::ProcessStopped(_)
+        | Event::ProcessContinued(_)
         | Event::RunQuiet(_)
         | Event::MessageNotTaken(_)
         | Event::MessageQueued(_)
         | Event::MessageUnqueued(_)
         | Event::QueueReordered(_)
         | Event::HookReceived(_) => None,
+    }
+}
+
+fn deliver(run: &Run, by: DeliveredBy) -> Option<Effect> {
+    match (by, &run.process) {
+        // That event is the confirmation: it was typed before.
+        (DeliveredBy::Typed, _) => None,
+        // A lingering process goes first; its exit sets the run up again.
+        (DeliveredBy::Resume, Process::Alive { .. }) => Some(Effect::EndProcess),
+        // Ended as soon as it is known to run; see the arm of `ProcessSpawned`.
+        (DeliveredBy::Resume, Process::Launching) => None,
+        (DeliveredBy::Resume, Process::None | Process::Exited { .. }) => Some(Effect::SetUp),
     }
 }
 

@@ -115,6 +115,8 @@ events! {
     "run.deleted" => RunDeleted,
     "process.launching" => ProcessLaunching,
     "process.spawned" => ProcessSpawned,
+    "process.stopped" => ProcessStopped,
+    "process.continued" => ProcessContinued,
     "process.exited" => ProcessExited,
     "worktree.created" => WorktreeCreated,
     "worktree.removed" => WorktreeRemoved,
@@ -386,6 +388,22 @@ payloads! {
         /// Where its output begins in the run's output log, in bytes.
         #[serde(default)]
         output_offset: u64,
+    }
+    /// It was stopped, by Ctrl+Z or a signal: it does nothing until it is let go on.
+    ProcessStopped {
+        /// Which attempt.
+        attempt: u32,
+        /// Its process id.
+        pid: u32,
+        /// Name of the signal, when known.
+        signal: Option<String>,
+    }
+    /// It was let go on.
+    ProcessContinued {
+        /// Which attempt.
+        attempt: u32,
+        /// Its process id.
+        pid: u32,
     }
     /// It ended, and all it started.
     ProcessExited {

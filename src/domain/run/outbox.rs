@@ -202,7 +202,11 @@ pub(super) fn next(run: &Run, events: &[Event]) -> Vec<Event> {
     let Some(head) = outbox.queue.first().filter(|_| free) else {
         return Vec::new();
     };
-    let at_prompt = then.status == Status::Paused && outbox.turn_over && then.takes_typing();
+    let at_prompt = then.status == Status::Paused
+        && outbox.turn_over
+        && then.takes_typing()
+        && then.stopped.is_none()
+        && !then.asks_a_person();
     let left = events
         .iter()
         .any(|event| matches!(event, Event::ProcessExited(_)));

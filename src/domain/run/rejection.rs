@@ -65,6 +65,16 @@ pub enum Rejection {
     /// continue, or a change of the queue, while a message is being typed.
     #[error("a message is being typed into the CLI; try again when it was taken or not")]
     Typing,
+    /// continue while a question is open in the terminal.
+    #[error(
+        "a question is open in the CLI's terminal, and a message typed there would answer it; answer it first"
+    )]
+    Asking,
+    /// continue while a draft stands at the prompt.
+    #[error(
+        "a draft that was typed in the terminal stands at the CLI's prompt, and a message would be sent as one with it; send or clear it there, then try again"
+    )]
+    Draft,
     /// More messages wait than a queue takes.
     #[error("{limit} messages wait in the queue of this run already")]
     QueueFull {

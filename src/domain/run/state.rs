@@ -1,7 +1,7 @@
 //! The state of a run: the fold of its events and nothing else.
 
 use super::{
-    activity::{PREPARING, Quiet},
+    activity::{NO_HOOK, PREPARING, Quiet},
     caller::{Callers, Nested},
     command::Usage,
     event::{CheckpointAt, ExitedBy, RunCreated, StopBy, WorktreeAt},
@@ -131,6 +131,15 @@ pub enum Process {
     },
 }
 
+/// How the CLI's process was stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped {
+    /// Name of the signal, when known.
+    pub signal: Option<String>,
+    /// When.
+    pub since: Time,
+}
+
 /// The CLI's own session.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Session {
@@ -175,6 +184,10 @@ pub struct Run {
     pub spawned_at: Time,
     /// The CLI's process.
     pub process: Process,
+    /// The process is stopped.
+    pub stopped: Option<Stopped>,
+    /// When the process began, or was let go on last.
+    pub runs_since: Time,
     /// Where the process's output begins in the output log, in bytes.
     pub output_offset: u64,
     /// Number of the last launch; 0 before the first.
@@ -249,6 +262,8 @@ impl Run {
             hook_heard: false,
             spawned_at: at,
             process: Process::None,
+            stopped: None,
+            runs_since: at,
             output_offset: 0,
             attempt: 0,
             launch_wanted: true,
@@ -324,6 +339,13 @@ impl Run {
             && matches!(self.status, Status::Paused | Status::Failed)
             && self.created.agent.mode() == AgentMode::Interactive
             && self.session.as_ref().is_some_and(|session| !session.ended)
+    }
+
+    /// True while a question is open in the CLI's terminal: what is typed there would answer it.
+    #[must_use]
+    pub fn asks_a_person(&self) -> bool {
+        let kind = self.attention.as_ref().map(|it| it.kind.as_str());
+        kind.is_some_and(|kind| !matches!(kind, "idle_prompt" | NO_HOOK))
     }
 
     /// The CLI's session id.

@@ -56,6 +56,7 @@ struct ProcessView {
     alive: bool,
     pid: Option<u32>,
     exit_code: Option<i32>,
+    stopped: bool,
 }
 
 #[derive(PartialEq, Serialize)]
@@ -195,6 +196,7 @@ const fn process(run: &Run) -> ProcessView {
         alive,
         pid,
         exit_code,
+        stopped: run.stopped.is_some(),
     }
 }
 

@@ -54,6 +54,8 @@ pub struct Connection {
     pub(super) stream: UnixStream,
     /// Set by the connection's thread when the peer asks for output.
     pub(super) attach: Mutex<Option<Attach>>,
+    /// Set by the connection's thread once the peer asked for output.
+    viewer: AtomicBool,
     /// Set by the connection's thread when the peer is gone.
     pub(super) closed: AtomicBool,
     lent: Mutex<Option<Lent>>,
@@ -109,11 +111,19 @@ impl Desk {
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner);
                 *wanted = Some(attach);
+                connection.viewer.store(true, Ordering::Relaxed);
                 drop(wanted);
                 self.shared.update(|_| ());
             }
             Frame::Input(bytes) => {
-                if !self.input.keys(bytes) {
+                let viewer = connection.viewer.load(Ordering::Relaxed);
+                let taken = if viewer {
+                    self.input
+                        .typed(&self.shared, bytes, || self.tell(Event::Continued))
+                } else {
+                    self.input.keys(bytes)
+                };
+                if !taken {
                     complain("Keystrokes were dropped: the program reads no input.");
                 }
             }
@@ -128,10 +138,13 @@ impl Desk {
                 grace: Duration::from_millis(stop.grace_ms),
             }),
             Frame::Ack => self.tell(Event::Acknowledged),
+            Frame::GoOn => self.input.go_on(&self.shared),
+            Frame::NoDraft => self.input.no_draft(&self.shared),
             Frame::Hello(_)
             | Frame::Output { .. }
             | Frame::Snapshot(_)
             | Frame::Resized(_)
+            | Frame::Program(_)
             | Frame::Exit(_) => return Err(PtyError::Malformed("only a holder sends this")),
         }
         Ok(())
@@ -202,6 +215,7 @@ fn serve(desk: &Arc<Desk>, stream: UnixStream) {
     let connection = Arc::new(Connection {
         stream,
         attach: Mutex::new(None),
+        viewer: AtomicBool::new(false),
         closed: AtomicBool::new(false),
         lent: Mutex::new(None),
     });

@@ -15,8 +15,11 @@ use bytes::{Buf, Bytes};
 use nix::poll::PollFlags;
 
 use super::complaint::complain;
+use super::draft::Draft;
 use super::shared::Shared;
+use super::stops::Stops;
 use super::terminal::wait_ready;
+use crate::pty::Untyped;
 
 /// Bytes that wait for a program that does not read; more are dropped, as a terminal does.
 const QUEUED_LEN_MAX: usize = 4 * 1024 * 1024;
@@ -27,6 +30,11 @@ const PASTES_LEN_MAX: usize = 16;
 const BEFORE_RETURN: Duration = Duration::from_millis(300);
 /// How long a paste waits for the screen to know the program's modes, or for the program to read.
 const PASTE_WAIT: Duration = Duration::from_secs(2);
+
+/// How long a program that was let go on has to take its terminal back before a message is typed.
+const GO_ON_WAIT: Duration = Duration::from_secs(3);
+/// Keys that follow the one that let a program go on, each so soon, belong to it: `fg` has two.
+const WAKING: Duration = Duration::from_millis(600);
 
 /// Longest message for a program without paste brackets, whose terminal cuts a line after that.
 const PLAIN_LEN_MAX: usize = 4000;
@@ -48,19 +56,31 @@ pub struct Input {
     queue: Mutex<Queue>,
     changed: Condvar,
     pastes: SyncSender<String>,
+    stops: Arc<Stops>,
+    typist: Mutex<Typist>,
+}
+
+/// What is known of what viewers type.
+#[derive(Default)]
+struct Typist {
+    draft: Draft,
+    /// Keys up to then, or up to Enter, belong to the one that let the program go on.
+    waking: Option<Instant>,
 }
 
 /// Starts the two threads. The PTY must be one that does not block.
 ///
 /// # Errors
 /// When there can be no thread.
-pub fn spawn(shared: &Arc<Shared>, pty: File) -> io::Result<Arc<Input>> {
+pub fn spawn(shared: &Arc<Shared>, pty: File, stops: Arc<Stops>) -> io::Result<Arc<Input>> {
     let (pastes, waiting) = sync_channel(PASTES_LEN_MAX);
     let input = Input {
         pty,
         queue: Mutex::default(),
         changed: Condvar::new(),
         pastes,
+        stops,
+        typist: Mutex::default(),
     };
     let input = Arc::new(input);
     let source = Arc::clone(&input);
@@ -76,6 +96,42 @@ pub fn spawn(shared: &Arc<Shared>, pty: File) -> io::Result<Arc<Input>> {
 }
 
 impl Input {
+    /// Types what a viewer typed. A stopped program is let go on by a key, which it does not get:
+    /// a person types `fg` there, or anything at all.
+    #[must_use]
+    pub fn typed(&self, shared: &Shared, bytes: Bytes, suspending: impl FnOnce()) -> bool {
+        let mut typist = self.typist.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let wakes = !is_report(&bytes) && self.stops.go_on_at_key(shared);
+        if wakes || typist.waking.is_some_and(|until| now < until) {
+            let done = bytes.contains(&b'\r') || bytes.contains(&b'\n');
+            typist.waking = (!done).then(|| now + WAKING);
+            return true;
+        }
+        if self.stops.is_suspending(&bytes) {
+            suspending();
+        }
+        typist.draft.typed(&bytes);
+        let draft = typist.draft.is_there();
+        drop(typist);
+        if shared.lock().program.draft != draft {
+            shared.update(|state| state.program.draft = draft);
+        }
+        self.keys(bytes)
+    }
+
+    /// Lets a stopped program go on.
+    pub fn go_on(&self, shared: &Shared) {
+        self.stops.go_on(shared);
+    }
+
+    /// Nothing stands at the prompt, whatever was typed.
+    pub fn no_draft(&self, shared: &Shared) {
+        let mut typist = self.typist.lock().unwrap_or_else(PoisonError::into_inner);
+        typist.draft.clear();
+        shared.update(|state| state.program.draft = false);
+    }
+
     /// Types keystrokes, or queues them; false when the program has not read for so long that they
     /// are dropped.
     #[must_use]
@@ -163,15 +219,32 @@ impl Input {
 
     fn type_messages(&self, shared: &Shared, waiting: &Receiver<String>) {
         while let Ok(text) = waiting.recv() {
+            let stopped = self.stops.go_on(shared);
+            if shared.lock().bracketed_before {
+                // One that was stopped takes its terminal back first.
+                shared.wait_timeout(GO_ON_WAIT, |state| state.bracketed_paste.then_some(()));
+            }
+            if stopped {
+                // And draws it anew.
+                shared.wait_timeout(BEFORE_RETURN, |state| state.closing.then_some(()));
+            }
             // The mode counts as of all output before the message.
             shared.catch_up(PASTE_WAIT);
             let bracketed = shared.lock().bracketed_paste;
-            if !bracketed && !is_one_line(&text) {
-                complain("A message was not typed: the program would take its lines one by one.");
-                continue;
-            }
-            if !self.keys(typed(text, bracketed)) {
-                complain("A message was dropped: the program reads no input.");
+            let why = if shared.lock().program.draft {
+                Some(Untyped::Draft)
+            } else if !bracketed && !is_one_line(&text) {
+                Some(Untyped::Lines)
+            } else if !self.keys(typed(text, bracketed)) {
+                Some(Untyped::Deaf)
+            } else {
+                None
+            };
+            if why.is_some() {
+                shared.update(|state| {
+                    state.program.untyped = state.program.untyped.wrapping_add(1);
+                    state.program.why_untyped = why;
+                });
                 continue;
             }
             self.wait_written(PASTE_WAIT);
@@ -181,6 +254,11 @@ impl Input {
             }
         }
     }
+}
+
+/// True for what a terminal tells by itself: that it has the focus, or lost it.
+fn is_report(bytes: &[u8]) -> bool {
+    matches!(bytes, b"\x1b[I" | b"\x1b[O")
 }
 
 /// True for a text of which a program without paste brackets takes all or nothing.

@@ -13,6 +13,7 @@ use pty_process::blocking::Pts;
 
 use super::complaint::complain;
 use super::shared::Shared;
+use super::stops::Stops;
 use crate::fault;
 use crate::pty::process_tree::cgroup::RunCgroup;
 use crate::pty::process_tree::{GRACE, Process, kill_all, living, terminate};
@@ -49,6 +50,13 @@ pub struct Status {
 pub enum Event {
     /// The CLI itself ended.
     CliEnded(Status),
+    /// A child stopped; the CLI by this signal.
+    Stopped {
+        /// Its name.
+        signal: Option<String>,
+    },
+    /// A stopped child goes on, or the program may just have suspended itself.
+    Continued,
     /// No child is left.
     TreeGone,
     /// A server wants the tree to end.
@@ -74,6 +82,7 @@ pub struct Lifecycle {
     cgroup: Option<RunCgroup>,
     /// Kept open until the tree has ended.
     program_side: Option<Pts>,
+    stops: Arc<Stops>,
     /// The present deadline of an ending tree, and whom it has asked.
     ending: Option<(Instant, HashSet<Process>)>,
     status: Option<Status>,
@@ -91,6 +100,7 @@ impl Lifecycle {
         spec: LaunchSpec,
         cgroup: Option<RunCgroup>,
         program_side: Pts,
+        stops: Arc<Stops>,
     ) -> Self {
         let launcher_deadline = spec.ephemeral.then(|| Instant::now() + LAUNCHER_WAIT);
         Self {
@@ -99,6 +109,7 @@ impl Lifecycle {
             spec,
             cgroup,
             program_side: Some(program_side),
+            stops,
             ending: None,
             status: None,
             released: false,
@@ -167,6 +178,8 @@ impl Lifecycle {
                     self.released = true;
                     self.end_within(GRACE);
                 }
+                Ok(Event::Stopped { signal }) => self.look_for_stops(signal),
+                Ok(Event::Continued) => self.look_for_stops(None),
                 // Nothing has ended that could be acknowledged.
                 Ok(Event::Acknowledged) => {}
                 Err(RecvTimeoutError::Timeout) => self.look(),
@@ -178,6 +191,14 @@ impl Lifecycle {
     fn wait_until(&self) -> Option<Instant> {
         let look = self.ending.as_ref().map(|_| Instant::now() + LOOK_INTERVAL);
         look.or(self.launcher_deadline)
+            .or_else(|| Some(Instant::now() + self.stops.pace()))
+    }
+
+    /// Tells whether the program is stopped. What is being ended is stopped by us, if at all.
+    fn look_for_stops(&self, signal: Option<String>) {
+        if self.ending.is_none() {
+            self.stops.look(&self.shared, signal);
+        }
     }
 
     /// Begins to end the tree, or shortens the time that it has left.
@@ -192,8 +213,11 @@ impl Lifecycle {
 
     /// Asks those who were not asked, kills all when the time is over.
     fn look(&mut self) {
+        if self.ending.is_none() && self.launcher_deadline.is_none() {
+            return self.look_for_stops(None);
+        }
         if self.ending.is_none() {
-            // Only the launcher's deadline wakes a running holder.
+            // The launching server did not come.
             self.launcher_deadline = None;
             self.released = true;
             return self.end_within(GRACE);
@@ -294,6 +318,11 @@ const fn releases(event: &Event, ephemeral: bool) -> bool {
     match event {
         Event::Acknowledged | Event::Terminate => true,
         Event::LauncherGone => ephemeral,
-        Event::Stop { .. } | Event::CliEnded(_) | Event::TreeGone | Event::LauncherCame => false,
+        Event::Stop { .. }
+        | Event::CliEnded(_)
+        | Event::Stopped { .. }
+        | Event::Continued
+        | Event::TreeGone
+        | Event::LauncherCame => false,
     }
 }

@@ -6,7 +6,7 @@ use std::thread;
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
-use nix::sys::wait::{WaitStatus, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
 use super::lifecycle::{Event, Status};
 
@@ -26,12 +26,13 @@ pub fn spawn(cli: u32, events: &SyncSender<Event>) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes the status of every child. As subreaper we are the parent of all that lost theirs, so
+/// Takes the status of every child, also that it stopped or goes on. As subreaper we are the parent of all that lost theirs, so
 /// "no child left" is the proof that nothing of the run is alive.
 fn reap(cli: u32, events: &SyncSender<Event>) {
     let is_cli = |pid: nix::unistd::Pid| u32::try_from(pid.as_raw()) == Ok(cli);
+    let changes = WaitPidFlag::WUNTRACED | WaitPidFlag::WCONTINUED;
     loop {
-        let status = match waitpid(None, None) {
+        let status = match waitpid(None, Some(changes)) {
             Ok(WaitStatus::Exited(pid, code)) if is_cli(pid) => Status {
                 code: Some(code),
                 signal: None,
@@ -40,6 +41,15 @@ fn reap(cli: u32, events: &SyncSender<Event>) {
                 code: None,
                 signal: Some(signal.as_str().to_owned()),
             },
+            Ok(WaitStatus::Stopped(pid, signal)) => {
+                let signal = is_cli(pid).then(|| signal.as_str().to_owned());
+                events.send(Event::Stopped { signal }).ok();
+                continue;
+            }
+            Ok(WaitStatus::Continued(_)) => {
+                events.send(Event::Continued).ok();
+                continue;
+            }
             Err(Errno::ECHILD) => {
                 events.send(Event::TreeGone).ok();
                 return;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::connection::Connection;
 use crate::pty::output_log::Extent;
 use crate::pty::protocol::Size;
-use crate::pty::{ExitReport, Hello, LaunchSpec, PROTOCOL};
+use crate::pty::{ExitReport, Hello, LaunchSpec, PROTOCOL, Program};
 
 /// How many size changes a slow reader of the log can be behind; it then misses the oldest ones,
 /// and the last size is right all the same.
@@ -65,6 +65,8 @@ pub struct State {
     pub screen_resizes: u64,
     /// As of `screen_offset`.
     pub bracketed_paste: bool,
+    /// The program asked for paste brackets at some time.
+    pub bracketed_before: bool,
     screen_lag_len_max: u64,
     /// Somebody waits for the screen to come at least so far.
     pub screen_wanted: u64,
@@ -80,6 +82,8 @@ pub struct State {
     pub closing: bool,
     /// Connections that still send.
     pub senders: usize,
+    /// What is known of the program.
+    pub program: Program,
 }
 
 impl State {
@@ -167,6 +171,7 @@ impl Shared {
             screen_offset: extent.end,
             screen_resizes: 0,
             bracketed_paste: false,
+            bracketed_before: false,
             screen_lag_len_max: SCREEN_LAG_LEN_MAX.min(log_len_max / SCREEN_LAG_OF_LOG),
             screen_wanted: 0,
             snapshot_waiters: Vec::new(),
@@ -175,6 +180,7 @@ impl Shared {
             exit: None,
             closing: false,
             senders: 0,
+            program: Program::default(),
         };
         Self {
             run_id: spec.run_id,
@@ -242,6 +248,7 @@ impl Shared {
             state.screen_offset = offset;
             state.screen_resizes = resizes;
             state.bracketed_paste = bracketed_paste;
+            state.bracketed_before |= bracketed_paste;
         }
         self.changed.notify_all();
     }
@@ -359,6 +366,7 @@ impl Shared {
             cols: state.size.cols,
             rows: state.size.rows,
             exit: state.exit.clone(),
+            program: state.program.clone(),
         }
     }
 }

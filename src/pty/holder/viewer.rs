@@ -11,7 +11,7 @@ use super::shared::{ResizeMark, State};
 use crate::pty::protocol::{
     Attach, Frame, OUTPUT_HEAD_LEN, PIECE_LEN_MAX, SnapshotPiece, output_head,
 };
-use crate::pty::{ExitReport, PtyError};
+use crate::pty::{ExitReport, Program, PtyError};
 
 /// How far a viewer may be behind when it does not keep reading; it is then shown the screen
 /// instead of what it missed.
@@ -26,6 +26,7 @@ const SNAPSHOT_WAIT: Duration = Duration::from_secs(20);
 pub(super) fn send(desk: &Desk, connection: &Arc<Connection>) -> Result<(), PtyError> {
     let hello = desk.shared.hello();
     let mut told = hello.exit.is_some();
+    let mut program = hello.program.clone();
     connection.write(&Frame::Hello(hello))?;
     loop {
         let begin = desk.shared.wait(|state| {
@@ -42,6 +43,8 @@ pub(super) fn send(desk: &Desk, connection: &Arc<Connection>) -> Result<(), PtyE
                 Some(Begin::Attach(attach))
             } else if let Some(exit) = state.exit.as_ref().filter(|_| !told) {
                 Some(Begin::Exit(exit.clone()))
+            } else if state.program != program {
+                Some(Begin::Program(state.program.clone()))
             } else {
                 state.closing.then_some(Begin::Closed)
             }
@@ -49,6 +52,10 @@ pub(super) fn send(desk: &Desk, connection: &Arc<Connection>) -> Result<(), PtyE
         match begin {
             Begin::Closed => return Ok(()),
             Begin::Attach(attach) => return Sender::begin(desk, connection, attach)?.run(),
+            Begin::Program(now) => {
+                connection.write(&Frame::Program(now.clone()))?;
+                program = now;
+            }
             // A viewer that was about to attach still can.
             Begin::Exit(exit) => {
                 connection.write(&Frame::Exit(exit))?;
@@ -62,6 +69,7 @@ enum Begin {
     Closed,
     Attach(Attach),
     Exit(ExitReport),
+    Program(Program),
 }
 
 enum Step {

@@ -1046,6 +1046,13 @@ export interface components {
             /** @description The absolute path, written as the home folder is. */
             path: string;
         };
+        GoOn: {
+            /**
+             * @description As in the queue. A stopped CLI is let go on; in the middle of a turn, the message waits in the
+             *     queue for its end. Without a message a stopped CLI is let go on, and nothing else happens.
+             */
+            message?: string | null;
+        };
         /** @description Where the whole log ends now: what is read after this call holds every event up to there. */
         HeadView: {
             /**
@@ -1181,6 +1188,11 @@ export interface components {
             exit_code: number | null;
             /** Format: int32 */
             pid: number | null;
+            /**
+             * @description Stopped by Ctrl+Z or a signal; `activity` says by which. A continue, or a key in the terminal,
+             *     lets it go on.
+             */
+            stopped: boolean;
         };
         ProjectChange: {
             /** @description Shell script run in each worktree before it is removed. */
@@ -4321,7 +4333,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Message"];
+                "application/json": components["schemas"]["GoOn"];
             };
         };
         responses: {

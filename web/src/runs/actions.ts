@@ -27,6 +27,8 @@ export function runCalls(client: QueryClient) {
   };
   const goOn = async (id: string, message: string) =>
     placed(await data(api.POST("/api/runs/{id}/continue", { ...path(id), body: { message } })));
+  const letGoOn = async (id: string) =>
+    placed(await data(api.POST("/api/runs/{id}/continue", { ...path(id), body: {} })));
   const enqueue = async (id: string, message: string) => {
     await data(api.POST("/api/runs/{id}/queue", { ...path(id), body: { message } }));
     await client.invalidateQueries({ queryKey: keys.queue(id) });
@@ -34,9 +36,11 @@ export function runCalls(client: QueryClient) {
   return {
     cancel: async (id: string) => placed(await data(api.POST("/api/runs/{id}/cancel", path(id)))),
     pause: async (id: string) => placed(await data(api.POST("/api/runs/{id}/pause", path(id)))),
+    /** Lets a CLI that was stopped, as by Ctrl+Z, go on. */
+    letGoOn,
     /** Gives the agent a message: now, or after the turn that it is at. */
     send: async (run: Run, message: string) => {
-      await (canQueue(run) ? enqueue : goOn)(run.id, message);
+      await (canQueue(run) && !run.process.stopped ? enqueue : goOn)(run.id, message);
     },
     notify: async (id: string, notify: boolean) =>
       placed(await data(api.POST("/api/runs/{id}/notify", { ...path(id), body: { notify } }))),

@@ -15,7 +15,7 @@ const FAILURE_MS = 24 * 3_600_000;
 
 /** Where a run belongs at the moment `now` (milliseconds of the epoch). */
 export function groupOf(run: Run, now: number): Group {
-  if (run.attention) return "needs-you";
+  if (run.attention || run.process.stopped) return "needs-you";
   switch (run.status) {
     case "queued":
     case "running":

@@ -6,6 +6,7 @@ import {
   CircleStop,
   MoreHorizontal,
   Pause,
+  Play,
   Trash2,
 } from "lucide-react";
 import { useState } from "react";
@@ -27,6 +28,7 @@ export function RunHeader({ run }: { run: Run }) {
   const [deleting, setDeleting] = useState(false);
   const pause = () => void tried("The run was not paused", () => calls.pause(run.id));
   const cancel = () => void tried("The run was not cancelled", () => calls.cancel(run.id));
+  const letGoOn = () => void tried("The CLI was not let go on", () => calls.letGoOn(run.id));
   const notify = () =>
     void tried("The choice was not kept", () => calls.notify(run.id, !run.notify));
   useKeys({ p: () => canStop(run) && pause() });
@@ -51,6 +53,13 @@ export function RunHeader({ run }: { run: Run }) {
             className="shrink-0 text-xs text-muted"
           />
         </div>
+        {run.process.stopped && (
+          <Tip text="Let the stopped CLI go on">
+            <Button icon={<Play size={14} />} onClick={letGoOn}>
+              Let it go on
+            </Button>
+          </Tip>
+        )}
         {canStop(run) && (
           <>
             <Tip text="End the CLI and keep the work; it can go on later (p)">

@@ -282,6 +282,52 @@ fn silences() -> Vec<Case> {
     ]
 }
 
+/// Stopped at work and at its prompt, until it is let go on.
+fn halts() -> Vec<Case> {
+    let by = |signal: Option<&str>| Command::Stopped {
+        attempt: 1,
+        signal: signal.map(str::to_owned),
+    };
+    let named = "stopped by {signal}";
+    let tstp = by(Some("SIGTSTP"));
+    vec![
+        (
+            named,
+            "stopped by SIGTSTP",
+            Status::Running,
+            working([tool_call(None), tstp.clone()]),
+        ),
+        (named, "stopped", Status::Running, working([by(None)])),
+        (
+            named,
+            "stopped by SIGTSTP",
+            Status::Paused,
+            given(resting()).after([tstp.clone()]),
+        ),
+        (
+            "tool {name}",
+            "tool Bash",
+            Status::Running,
+            working([tool_call(None), tstp, Command::Continued { attempt: 1 }]),
+        ),
+    ]
+}
+
+#[test]
+fn a_stopped_cli_is_not_silent_and_its_wait_begins_anew() {
+    let stopped = Command::Stopped {
+        attempt: 1,
+        signal: None,
+    };
+    let live = working([stopped.clone()]);
+    assert!(!live.run.waits_for_word());
+    live.when(silent(1, Lacks::Event)).then_nothing();
+    let live = working([stopped, Command::Continued { attempt: 1 }]);
+    assert!(live.run.waits_for_word());
+    assert_eq!(live.run.heard_at, live.run.updated_at);
+    assert_eq!(live.run.runs_since, live.run.updated_at);
+}
+
 fn at_rest() -> Vec<Case> {
     let prompt = "waiting for a prompt";
     let rests = |text, live| same(text, Status::Paused, live);
@@ -376,6 +422,7 @@ fn every_text_has_its_evidence() {
         at_work(),
         named_work(),
         silences(),
+        halts(),
         at_rest(),
         at_the_end(),
     ]

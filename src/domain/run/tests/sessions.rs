@@ -582,7 +582,7 @@ fn the_view_has_every_field_of_the_contract() {
     }
     assert_eq!(
         view["process"],
-        json!({"alive": true, "pid": 101, "exit_code": null})
+        json!({"alive": true, "pid": 101, "exit_code": null, "stopped": false})
     );
     assert_eq!(view["status"], "running");
     assert_eq!(view["created_at"], "1970-01-01T00:00:01.000Z");

@@ -56,6 +56,8 @@ rows! {
     "relaunch": Command::Relaunch => Command::Relaunch,
     "spawned": Command::Spawned { works_at_once: false, .. } => runs(NOW),
     "spawned-works": Command::Spawned { .. } => works(runs(NOW)),
+    "stopped": Command::Stopped { .. } => Command::Stopped { attempt: NOW, signal: None },
+    "let-go-on": Command::Continued { .. } => Command::Continued { attempt: NOW },
     "lost": Command::Exited(Exit { lost: true, .. }) => lost(NOW),
     "exit-0": Command::Exited(Exit { code: Some(0), .. }) => gone(NOW, 0),
     "exit-1": Command::Exited(Exit { code: Some(_), .. }) => gone(NOW, 1),
@@ -159,6 +161,11 @@ fn for_attempt(command: Command, now: u32) -> Command {
             output_offset: 0,
             works_at_once,
         },
+        Command::Stopped { signal, .. } => Command::Stopped {
+            attempt: now,
+            signal,
+        },
+        Command::Continued { .. } => Command::Continued { attempt: now },
         Command::Silent { lacks, millis, .. } => Command::Silent {
             attempt: now,
             lacks,
@@ -287,7 +294,7 @@ fn refusal(rejection: Rejection) -> char {
         Rejection::Stopping { .. } => 's',
         Rejection::CancelFirst { .. } => 'c',
         Rejection::Deleted => 'd',
-        Rejection::Typing => 't',
+        Rejection::Typing | Rejection::Asking | Rejection::Draft => 't',
         Rejection::QueueFull { .. } | Rejection::NotQueued | Rejection::OtherOrder => 'q',
         Rejection::NoWorktree { .. } | Rejection::PauseFirst { .. } => 'g',
     }

@@ -418,7 +418,11 @@ impl Server {
                 let outcome: Answer = Err(why);
                 return actor.ledger.deletion_over(&outcome);
             }
-            News::Attached(_) | News::Worked(_) | News::Timer(_) | News::OutOfReach { .. } => {
+            News::Attached(_)
+            | News::Worked(_)
+            | News::Timer(_)
+            | News::Program { .. }
+            | News::OutOfReach { .. } => {
                 unreachable!("never told here")
             }
         };

@@ -21,7 +21,9 @@ const run = (over: Partial<Run>): Run =>
 const ids = (of: Run) => runCommands(of).map(({ id }) => id);
 
 test("a running run can be stopped and written to, not deleted", () => {
-  const found = ids(run({ status: "running", process: { alive: true, pid: 1, exit_code: null } }));
+  const found = ids(
+    run({ status: "running", process: { alive: true, pid: 1, exit_code: null, stopped: false } }),
+  );
   expect(found).toEqual(expect.arrayContaining(["message", "pause", "cancel"]));
   expect(found).not.toContain("delete");
 });

@@ -71,6 +71,10 @@ export function sentence(type: string, payload: Json): string | undefined {
         const program = Array.isArray(argv) ? (str(argv[0]) ?? COMMAND) : COMMAND;
         return `Process ${number("pid")}: ${program.slice(program.lastIndexOf("/") + 1)}`;
       }
+      case "process.stopped":
+        return `Process stopped${text("signal") === "" ? "" : `: ${text("signal")}`}`;
+      case "process.continued":
+        return "Process goes on";
       case "process.exited": {
         const how = text("signal") || `code ${String(payload["exit_code"] ?? "unknown")}`;
         return `Process ended: ${how}${text("by") === "self" ? "" : `, by ${text("by")}`}`;

@@ -30,7 +30,7 @@ const can = (
     run: {
       status,
       repos: [{ ...repo, worktree }],
-      process: { alive: false, pid: null, exit_code: null },
+      process: { alive: false, pid: null, exit_code: null, stopped: false },
     },
     branches: [branch({})],
     filesChanged: 1,

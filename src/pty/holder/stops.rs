@@ -1,0 +1,178 @@
+//! Knowing that the program is stopped, and letting it go on.
+//!
+//! A program that Ctrl+Z suspends gives its terminal back and stops itself by SIGTSTP. The launched
+//! one leads its session, where the kernel drops that signal: no shell would be there to let it go
+//! on. It then waits for SIGCONT without being stopped. It is known by Ctrl+Z, and by the terminal
+//! that it took out of raw mode.
+
+use std::fs::{self, File};
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use nix::sys::termios::{LocalFlags, tcgetattr};
+use nix::unistd::tcgetpgrp;
+
+use super::shared::Shared;
+use super::terminal::Terminal;
+use crate::pty::Stopped;
+use crate::pty::process_tree::stopped::{StoppedProcess, let_go_on, let_group_go_on, stopped};
+
+/// How often the program is looked at: of one below a wrapper nobody tells us that it stopped.
+const LOOK: Duration = Duration::from_secs(2);
+/// How long a program has to give its terminal back after Ctrl+Z, and how often it is looked at
+/// meanwhile.
+const SUSPENDING: Duration = Duration::from_secs(3);
+const SUSPENDING_LOOK: Duration = Duration::from_millis(100);
+/// Ctrl+Z, plain and as the kitty protocol has it.
+const SUSPENDS: [&[u8]; 2] = [b"\x1a", b"\x1b[122;5u"];
+
+/// See the module.
+pub struct Stops {
+    launched: u32,
+    /// The end of the terminal that programs have; none where it has no name.
+    name: Option<PathBuf>,
+    /// Our end of it.
+    terminal: Option<File>,
+    by_key: Mutex<ByKey>,
+}
+
+/// What came of Ctrl+Z.
+#[derive(Clone, Copy, Default)]
+enum ByKey {
+    /// Nothing.
+    #[default]
+    Not,
+    /// It was typed; until then the program may give its terminal back.
+    Typed(Instant),
+    /// The program gave its terminal back.
+    Suspended,
+}
+
+impl Stops {
+    /// Of the launched program in its terminal.
+    #[must_use]
+    pub fn new(launched: u32, terminal: &Terminal) -> Self {
+        let number = terminal.program_side.as_raw_fd();
+        let name = fs::read_link(format!("/proc/self/fd/{number}")).ok();
+        let terminal = terminal.pty.try_clone().ok();
+        Self {
+            launched,
+            name,
+            terminal,
+            by_key: Mutex::default(),
+        }
+    }
+
+    fn found(&self) -> Vec<StoppedProcess> {
+        let name = self.name.as_ref();
+        name.map_or_else(Vec::new, |name| stopped(self.launched, name))
+    }
+
+    /// A viewer types this. True for Ctrl+Z to a program that takes keys one by one: whether it
+    /// suspends itself shows in a moment.
+    pub fn is_suspending(&self, keys: &[u8]) -> bool {
+        let suspends =
+            SUSPENDS.iter().any(|key| keys.ends_with(key)) && self.is_raw() == Some(true);
+        if suspends {
+            self.set(ByKey::Typed(Instant::now() + SUSPENDING));
+        }
+        suspends
+    }
+
+    /// At what pace to look again.
+    #[must_use]
+    pub fn pace(&self) -> Duration {
+        match self.by_key() {
+            ByKey::Typed(_) => SUSPENDING_LOOK,
+            ByKey::Not | ByKey::Suspended => LOOK,
+        }
+    }
+
+    fn by_key(&self) -> ByKey {
+        *self.by_key.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, by_key: ByKey) {
+        *self.by_key.lock().unwrap_or_else(PoisonError::into_inner) = by_key;
+    }
+
+    /// Whether the program gave its terminal back after Ctrl+Z.
+    fn suspended(&self) -> bool {
+        let raw = self.is_raw() != Some(false);
+        let now = match self.by_key() {
+            ByKey::Typed(_) | ByKey::Suspended if !raw => ByKey::Suspended,
+            ByKey::Typed(until) if Instant::now() < until => return false,
+            ByKey::Not | ByKey::Typed(_) | ByKey::Suspended => ByKey::Not,
+        };
+        self.set(now);
+        matches!(now, ByKey::Suspended)
+    }
+
+    /// Whether the program takes keys one by one, without its terminal making lines of them.
+    fn is_raw(&self) -> Option<bool> {
+        let modes = tcgetattr(self.terminal.as_ref()?).ok()?;
+        Some(!modes.local_flags.contains(LocalFlags::ICANON))
+    }
+
+    /// Looks whether the program is stopped, and tells when that changed; `signal` is what its
+    /// parent was told.
+    pub fn look(&self, shared: &Shared, signal: Option<String>) {
+        self.tell(shared, &self.found(), signal);
+    }
+
+    fn tell(&self, shared: &Shared, found: &[StoppedProcess], signal: Option<String>) {
+        let signal = signal.or_else(|| found.iter().find_map(|it| it.signal.clone()));
+        let suspended = found.is_empty() && self.suspended();
+        let signal = signal.or_else(|| suspended.then(|| Signal::SIGTSTP.as_str().to_owned()));
+        let stopped = (suspended || !found.is_empty()).then_some(Stopped { signal });
+        let known = shared.lock().program.stopped.clone();
+        // Asked again, the kernel may not know the signal any more.
+        let named = |it: &Stopped| it.signal.is_some();
+        let news = match (&known, &stopped) {
+            (Some(known), Some(now)) => named(now) && !named(known),
+            (known, now) => known.is_some() != now.is_some(),
+        };
+        if news {
+            shared.update(|state| state.program.stopped = stopped);
+        }
+    }
+
+    /// Lets the program go on; false when it is not stopped.
+    pub fn go_on(&self, shared: &Shared) -> bool {
+        let found = self.found();
+        let_go_on(&found);
+        let suspended = self.suspended();
+        if suspended && let Some(group) = self.foreground() {
+            let_group_go_on(group);
+            self.set(ByKey::Not);
+        }
+        self.look(shared, None);
+        suspended || !found.is_empty()
+    }
+
+    /// Lets it go on when the terminal is its own: a shell that took the terminal over reads keys.
+    pub fn go_on_at_key(&self, shared: &Shared) -> bool {
+        if shared.lock().program.stopped.is_none() {
+            return false;
+        }
+        let found = self.found();
+        let own = found.is_empty()
+            || self
+                .foreground()
+                .is_none_or(|group| found.iter().any(|process| process.group == group));
+        if !own {
+            return false;
+        }
+        self.go_on(shared)
+    }
+
+    /// The process group that the terminal belongs to.
+    fn foreground(&self) -> Option<u32> {
+        let terminal = self.terminal.as_ref()?;
+        let group = tcgetpgrp(terminal.as_fd()).ok()?;
+        u32::try_from(group.as_raw()).ok()
+    }
+}

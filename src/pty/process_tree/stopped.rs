@@ -1,0 +1,133 @@
+//! Whether the program in a terminal is stopped: by Ctrl+Z, SIGSTOP, or for reading a terminal that
+//! is not its own just now.
+//!
+//! Only the parent of a process is told that it stopped, and the CLI may stand below a wrapper. So
+//! the line of processes from the launched one down is looked at: those of its session whose
+//! standard input is the terminal. What a CLI starts for itself (tools, servers) has another one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+
+/// Most processes that are looked at.
+const LOOKED_AT_MAX: usize = 64;
+
+/// A stopped process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoppedProcess {
+    pid: u32,
+    /// Its process group.
+    pub group: u32,
+    /// The name of the signal that stopped it, when the kernel still tells.
+    pub signal: Option<String>,
+}
+
+struct Row {
+    stopped: bool,
+    group: u32,
+    session: u32,
+    signal: i32,
+}
+
+/// Lists the stopped processes of the terminal, from the launched one down.
+#[must_use]
+pub fn stopped(launched: u32, terminal: &Path) -> Vec<StoppedProcess> {
+    let mut found = Vec::new();
+    let mut line = vec![launched];
+    let mut at = 0;
+    while let Some(&pid) = line.get(at) {
+        at += 1;
+        let Some(row) = Row::read(pid) else { continue };
+        let types_there =
+            || fs::read_link(format!("/proc/{pid}/fd/0")).is_ok_and(|it| it == terminal);
+        if pid != launched && (row.session != launched || !types_there()) {
+            continue;
+        }
+        if row.stopped {
+            let signal = Signal::try_from(row.signal).ok();
+            found.push(StoppedProcess {
+                pid,
+                group: row.group,
+                signal: signal.map(|signal| signal.as_str().to_owned()),
+            });
+        }
+        let room = LOOKED_AT_MAX.saturating_sub(line.len());
+        line.extend(children(pid).into_iter().take(room));
+    }
+    found
+}
+
+/// Lets them go on, each with its process group.
+pub fn let_go_on(processes: &[StoppedProcess]) {
+    for process in processes {
+        let_group_go_on(process.group);
+        // It may have left the group just now; one that has ended needs nothing.
+        signalled(process.pid, kill).ok();
+    }
+}
+
+/// Lets a process group go on.
+pub fn let_group_go_on(group: u32) {
+    signalled(group, killpg).ok();
+}
+
+fn signalled(id: u32, send: fn(Pid, Option<Signal>) -> nix::Result<()>) -> nix::Result<()> {
+    let id = i32::try_from(id).map_err(|_| Errno::ESRCH)?;
+    send(Pid::from_raw(id), Some(Signal::SIGCONT))
+}
+
+/// Those that a thread of the process started and that live.
+fn children(pid: u32) -> Vec<u32> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten();
+    let lists = threads
+        .flatten()
+        .map(|thread| thread.path().join("children"));
+    let lists = lists.filter_map(|list: PathBuf| fs::read_to_string(list).ok());
+    let ids: Vec<String> = lists.collect();
+    ids.iter()
+        .flat_map(|list| list.split_ascii_whitespace())
+        .filter_map(|id| id.parse().ok())
+        .collect()
+}
+
+impl Row {
+    fn read(pid: u32) -> Option<Self> {
+        Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    fn parse(stat: &str) -> Option<Self> {
+        // The name may hold spaces and parentheses: the fields begin behind the last one.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
+        // State, group, session and exit code are fields 3, 5, 6 and 52 of the line.
+        Some(Self {
+            stopped: *fields.first()? == "T",
+            group: fields.get(2)?.parse().ok()?,
+            session: fields.get(3)?.parse().ok()?,
+            signal: fields
+                .get(49)
+                .and_then(|code| code.parse().ok())
+                .unwrap_or(0),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_kernel_is_read_whatever_the_name() {
+        let numbers = ["0"; 44].join(" ");
+        let row = Row::parse(&format!("7 (a) T (b) T 1 22 33 0 {numbers} 19")).unwrap();
+        assert_eq!((row.stopped, row.group, row.session), (true, 22, 33));
+        assert_eq!(row.signal, 19);
+        assert!(!Row::parse("7 (T) S 1 22 33 0").unwrap().stopped);
+        assert!(Row::parse("").is_none());
+    }
+}

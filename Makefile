@@ -22,7 +22,7 @@ BENCHES_RUN = $(CARGO) test --locked --features test-faults --bench parts -- --t
   $(CARGO) test --locked --features test-faults --bench system -- --quick; \
   $(CARGO) test --locked --features test-faults --bench system -- --quick growth soak
 
-.PHONY: run demo test check prove fuzz screenshots bench growth soak audit openapi ui node tools programs schemathesis generators chromium peers nchan terminado
+.PHONY: run demo test check prove fuzz screenshots bench growth soak audit openapi ui node tools xterm programs schemathesis generators chromium peers nchan terminado
 
 ## run: builds and starts the server with its UI
 run: tools ui
@@ -35,7 +35,7 @@ demo: tools
 
 ## test: everything that must hold; those of the parts side by side, those of the whole program one at a time, since each
 ## starts servers of its own
-test: tools programs schemathesis generators ui chromium peers nchan terminado
+test: tools programs schemathesis generators ui chromium peers nchan terminado xterm
 	export TMPDIR=$$(mktemp -d /tmp/at.XXXXXX); \
 	$(CARGO) test --locked --features test-faults --lib; \
 	$(CARGO) test --locked --features test-faults --bins --test '*' -- --test-threads=1; \
@@ -51,7 +51,7 @@ check: tools ui
 	cd web && npm run check && npm run api:check
 
 ## prove: the long counts; one test at a time
-prove: tools programs schemathesis generators ui chromium
+prove: tools programs schemathesis generators ui chromium xterm
 	export TMPDIR=$$(mktemp -d /tmp/at.XXXXXX); \
 	ABBADO_PROVE=1 $(CARGO) test --locked --release --features test-faults -- --test-threads=1; \
 	(cd web && npm test && ABBADO_PROVE=1 ABBADO_BIN=../target/release/abbado npm run e2e); \
@@ -116,6 +116,7 @@ openapi: tools
 ui: node web/dist/index.html
 
 web/dist/index.html: web/node_modules/.package-lock.json $(shell find web/src web/public -type f) \
+  src/pty/emulator/widths.txt \
   web/index.html web/vite.config.ts web/tsconfig.json
 	cd web && npm run build
 
@@ -137,6 +138,13 @@ tools:
 chromium:
 	@command -v chromium >/dev/null || { \
 	  echo "installing chromium (Debian package)"; apt-get update -q && apt-get install -y -q chromium; }
+
+## xterm: xterm.js for the comparison of screens, as tests/xterm/package-lock.json has it
+xterm: node tests/xterm/node_modules/.package-lock.json
+
+tests/xterm/node_modules/.package-lock.json: tests/xterm/package-lock.json
+	cd tests/xterm && npm ci --no-audit --no-fund
+	touch $@
 
 ## programs: the real CLIs for the tests, at the versions of tests/programs/package-lock.json
 programs:

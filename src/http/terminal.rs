@@ -49,6 +49,8 @@ const PING_BYTES: u64 = 64 * 1024;
 /// A viewer that has not been heard of for so long is gone.
 const SILENCE: Duration = Duration::from_secs(60);
 const HEARTBEAT: Duration = Duration::from_secs(20);
+/// From this protocol on a holder answers what programs ask, and takes colours for it.
+const TAKES_COLORS: u32 = 2;
 /// Keystroke messages waiting for the holder.
 const INPUT_LEN_MAX: usize = 64;
 
@@ -230,6 +232,10 @@ struct Socket {
     pieces: Pieces,
     /// The message that is a snapshot is not at its end.
     in_snapshot: bool,
+    /// The size of the terminal as the viewer knows it.
+    told: (u16, u16),
+    /// The holder takes the colours of a page.
+    takes_colors: bool,
 }
 
 /// Who left has read all there will ever be: the relay must not wait for a Pong any more.
@@ -261,6 +267,8 @@ impl Socket {
             heard: Instant::now(),
             pieces: Pieces::default(),
             in_snapshot: false,
+            told: (0, 0),
+            takes_colors: false,
         }
     }
 
@@ -284,6 +292,13 @@ impl Socket {
             (true, false) => ws::Message::Continuation(Item::Last(bytes)),
         };
         self.send(frame, length, context);
+    }
+
+    /// Tells the size when it changed: what follows was drawn for it.
+    fn size(&mut self, cols: u16, rows: u16, context: &mut ws::WebsocketContext<Self>) {
+        if std::mem::replace(&mut self.told, (cols, rows)) != (cols, rows) {
+            context.text(json!({"type": "resize", "cols": cols, "rows": rows}).to_string());
+        }
     }
 
     fn send(
@@ -328,6 +343,7 @@ impl Socket {
 
     fn text(&self, text: &str, context: &mut ws::WebsocketContext<Self>) {
         match said::control(text) {
+            Ok(ToHolder::Colors(_)) if !self.takes_colors => {}
             Ok(what) => self.give(what, context),
             Err(why) => complain(why, context),
         }
@@ -375,7 +391,7 @@ async fn relay(mut reader: ViewerReader, socket: actix::Addr<Socket>, flow: Arc<
 async fn type_on(writer: ViewerWriter, mut input: mpsc::Receiver<ToHolder>) {
     while let Some(what) = input.recv().await {
         let done = match what {
-            ToHolder::Keys(bytes) => writer.input(bytes).await,
+            ToHolder::Keys(bytes) | ToHolder::Colors(bytes) => writer.input(bytes).await,
             ToHolder::Resize(cols, rows) => writer.resize(cols, rows).await,
         };
         if let Err(error) = done {
@@ -395,6 +411,8 @@ impl Actor for Socket {
         match self.source.take() {
             Some(Source::Live(viewer)) => {
                 let hello = viewer.hello();
+                self.told = (hello.cols, hello.rows);
+                self.takes_colors = hello.protocol >= TAKES_COLORS;
                 context.text(ready(hello.cols, hello.rows, hello.exit.is_none()));
                 let (reader, writer) = viewer.split();
                 let (input, waiting) = mpsc::channel(INPUT_LEN_MAX);
@@ -432,9 +450,14 @@ impl Handler<Relay> for Socket {
                 bytes,
                 resync,
                 more,
+                cols,
+                rows,
                 ..
-            } => self.snapshot(bytes, resync, more, context),
-            ToViewer::Resized { .. } => {}
+            } => {
+                self.size(cols, rows, context);
+                self.snapshot(bytes, resync, more, context);
+            }
+            ToViewer::Resized { cols, rows } => self.size(cols, rows, context),
             ToViewer::Exit(report) => Self::exit(&report, context),
         }
         Box::pin(std::future::ready(()))

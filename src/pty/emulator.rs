@@ -14,7 +14,7 @@ pub(super) mod charset;
 mod functions;
 pub(super) mod line;
 pub(super) mod modes;
-mod palette;
+pub(super) mod palette;
 mod parser;
 mod pool;
 mod reflow;

@@ -11,7 +11,7 @@
 //! | reader ([`terminal`]) | PTY → output log, in joined pieces | the PTY |
 //! | writer ([`input`]) | keystrokes that the PTY did not take at once | the queue; the PTY |
 //! | paste ([`input`]) | a message typed at once | the queue, the screen |
-//! | screen ([`screen`]) | output log → emulator; snapshots | new output, and then a pause |
+//! | screen ([`screen`]) | output log → emulator; snapshots; answers to what programs ask | new output, and then a pause |
 //! | reaper, signals ([`reaper`]) | who ended; SIGTERM | the kernel |
 //! | listener, two a connection ([`connection`]) | frames in; output log → socket | the socket; new output |
 //!
@@ -33,7 +33,9 @@ pub mod draft;
 pub mod input;
 pub mod lifecycle;
 mod program;
+mod questions;
 pub mod reaper;
+mod replies;
 pub mod screen;
 pub mod shared;
 pub mod startup;
@@ -108,7 +110,7 @@ fn carry(started: Started) -> i32 {
         let pty = started.terminal.pty;
         let input = input::spawn(&shared, pty.try_clone()?, for_input)?;
         let log = terminal::spawn(&shared, pty, started.log)?;
-        screen::spawn(&shared, log.try_clone()?)?;
+        screen::spawn(&shared, log.try_clone()?, Arc::clone(&input))?;
         let master = started.terminal.master;
         let desk = connection::Desk::new(&shared, input, log, log_len_max, events, master);
         connection::spawn(desk, started.listener)

@@ -35,6 +35,7 @@ mod remotes;
 mod runs;
 mod scale;
 mod schemathesis;
+mod screens;
 mod secrets;
 mod set_up;
 mod silence;

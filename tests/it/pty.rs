@@ -414,6 +414,34 @@ async fn end(handle: &SessionHandle) {
     handle.stop(Duration::ZERO).await.unwrap();
 }
 
+#[test]
+fn a_program_is_answered_without_a_viewer_and_without_delay() {
+    block_on(async {
+        let run = Run::new();
+        // Ten questions one after the other, each at another place.
+        let script = r#"
+            stty raw -echo
+            for row in 1 2 3 4 5 6 7 8 9 10; do
+                printf '\033[%s;7H\033[6n' $row
+                heard=$(dd bs=1 count=$([ $row = 10 ] && echo 7 || echo 6) 2>/dev/null)
+                [ "$heard" = "$(printf '\033[%s;7R' $row)" ] || printf 'wrong %s' "$row"
+            done
+            printf 'all heard'
+            sleep 60"#;
+        let begun = std::time::Instant::now();
+        let _session = run.launch(script).await;
+        run.wait_output("all heard").await;
+        // The screen follows by 200 ms when nobody asks.
+        assert!(
+            begun.elapsed() < Duration::from_millis(1900),
+            "{:?}",
+            begun.elapsed()
+        );
+        let output = String::from_utf8_lossy(&run.output()).into_owned();
+        assert!(!output.contains("wrong"), "{output:?}");
+    });
+}
+
 /// A terminal that shows these bytes, written out.
 fn screen_of(size: Size, pieces: &[&[u8]]) -> Vec<u8> {
     let mut emulator = Emulator::new(size);

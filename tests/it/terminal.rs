@@ -251,8 +251,14 @@ fn one_resizes_and_the_program_knows() {
         json!({"type": "ready", "cols": 120, "rows": 30, "alive": true})
     );
     viewer.until_shows("up");
+    let mut other = Viewer::attach(&server, &run);
     viewer.send(&json!({"type": "resize", "cols": 93, "rows": 17}));
     viewer.until_shows("17 93");
+    let told = json!({"type": "resize", "cols": 93, "rows": 17});
+    other.until("the other viewer is told", |other| {
+        other.said.contains(&told)
+    });
+    other.until_shows("17 93");
     let ready = &Viewer::attach(&server, &run).said[0];
     assert_eq!((&ready["cols"], &ready["rows"]), (&json!(93), &json!(17)));
     viewer.send(&json!({"type": "resize", "cols": 0, "rows": 17}));
@@ -409,5 +415,46 @@ fn one_viewer_too_many_is_told_so() {
         assert!(begun.elapsed() < PATIENCE, "places do not become free");
         pause();
     }
+    server.post_empty(&format!("runs/{run}/cancel")).expect(200);
+}
+
+/// Asks its terminal a question, and prints what it read within a second and a half.
+const ASKS: &str = r"
+import os, select, sys, time, tty
+tty.setraw(0)
+os.write(1, b'up')
+sys.stdin.buffer.raw.read(1)
+os.write(1, sys.argv[1].encode().decode('unicode_escape').encode())
+until, heard = time.time() + 1.5, b''
+while time.time() < until:
+    if select.select([0], [], [], 0.1)[0]:
+        heard += os.read(0, 1000)
+os.write(1, b'HEARD ' + repr(heard).encode() + b'\r\n')
+time.sleep(60)
+";
+
+#[test]
+fn a_question_is_answered_once_with_three_viewers_that_answer_too() {
+    let world = World::new();
+    let server = world.serve();
+    let argv = ["python3", "-c", ASKS, r"\x1b[c\x1b[6n\x1b]11;?\x07"];
+    let (run, _) = start(&world, &server, &argv);
+    let mut viewers = [(); 3].map(|()| Viewer::attach(&server, &run));
+    let colors = json!({"type": "colors", "foreground": "#000000", "background": "#fafafa", "cursor": "#ff0000"});
+    viewers[0].send(&colors);
+    viewers[0].until_shows("up");
+    viewers[0].keys("g");
+    for viewer in &mut viewers {
+        viewer.until_shows("\x1b[c");
+        // As a terminal answers, cut in two.
+        viewer.keys("\x1b[?1;");
+        viewer.keys("2c\x1b[1;1R\x1b]11;rgb:ffff/ffff/ffff\x1b\\");
+    }
+    viewers[1].keys("k");
+    let viewer = &mut viewers[2];
+    viewer.until_shows("HEARD");
+    viewer.until("all was heard", |viewer| viewer.text().contains("\\\\k'"));
+    let expected = r"HEARD b'\x1b[?1;2c\x1b[1;3R\x1b]11;rgb:fafa/fafa/fafa\x1b\\k'";
+    assert!(viewer.text().contains(expected), "{:?}", viewer.text());
     server.post_empty(&format!("runs/{run}/cancel")).expect(200);
 }

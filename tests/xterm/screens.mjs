@@ -1,5 +1,5 @@
 // What xterm.js, the page's terminal, shows. Reads one JSON document a line from standard input,
-//   {"cols", "rows", "steps": [{"write": base64} | {"resize": [cols, rows]}]}
+//   {"cols", "rows", "steps": [{"write": base64} | {"resize": [cols, rows]}]}, or {"widths": STEP}
 // and writes one JSON document a line: each line of the buffer with all attributes, and the rest of
 // the terminal's state that can be seen or that what follows can show.
 import { readFileSync } from "node:fs";
@@ -80,7 +80,8 @@ function describe(term) {
     kind: buffer.active.type,
     margins: [inner.scrollTop, inner.scrollBottom],
     tabs: stops.filter((stop) => inner.tabs[stop] && stop < term.cols),
-    modes,
+    // Rule: output may be synchronized (2026) for the early viewer alone; the late one draws at once.
+    modes: { ...modes, synchronizedOutputMode: null },
     newLine: core.optionsService.rawOptions.convertEol,
     hidden: core.coreService.isCursorHidden,
     cursor: [dec.cursorStyle, dec.cursorBlink],
@@ -133,6 +134,28 @@ async function show({ cols, rows, steps }) {
   return said;
 }
 
+/** Columns of each `step`th character: alone, behind a letter, behind a joiner. */
+function counted(step) {
+  const provider = widths(TABLE);
+  const columns = [];
+  for (let code = 0xa0; code < 0x110000; code += step) {
+    if ((code >= 0xd800 && code < 0xe000) || code === 0xfeff) continue;
+    for (const before of ["", "a", "\u{1f469}\u200d"]) {
+      let properties = 0;
+      let sum = 0;
+      for (const char of before + String.fromCodePoint(code)) {
+        const next = provider.charProperties(char.codePointAt(0), properties);
+        sum += ((next >> 1) & 3) - (next & 1 ? (properties >> 1) & 3 : 0);
+        properties = next;
+      }
+      columns.push(sum);
+    }
+  }
+  return columns;
+}
+
 for await (const text of createInterface({ input: process.stdin })) {
-  process.stdout.write(JSON.stringify(await show(JSON.parse(text))) + "\n");
+  const asked = JSON.parse(text);
+  const said = asked.widths ? counted(asked.widths) : await show(asked);
+  process.stdout.write(JSON.stringify(said) + "\n");
 }

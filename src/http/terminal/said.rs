@@ -15,13 +15,25 @@ pub enum ToHolder {
     Keys(Bytes),
     /// Columns and rows.
     Resize(u16, u16),
+    /// The colours of a page, as a terminal answers when it is asked for them.
+    Colors(Bytes),
 }
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Control {
-    Input { data: String },
-    Resize { cols: u32, rows: u32 },
+    Input {
+        data: String,
+    },
+    Resize {
+        cols: u32,
+        rows: u32,
+    },
+    Colors {
+        foreground: String,
+        background: String,
+        cursor: String,
+    },
 }
 
 /// Reads a text message.
@@ -29,7 +41,7 @@ enum Control {
 /// # Errors
 /// One sentence for what is none, or names a size that no terminal has.
 pub fn control(text: &str) -> Result<ToHolder, &'static str> {
-    const FORM: &str = "a text message is {type: input|resize, …}";
+    const FORM: &str = "a text message is {type: input|resize|colors, …}";
     // serde takes a list of the fields, too.
     if !text.trim_start().starts_with('{') {
         return Err(FORM);
@@ -40,8 +52,28 @@ pub fn control(text: &str) -> Result<ToHolder, &'static str> {
             .zip(side(rows))
             .map(|(cols, rows)| ToHolder::Resize(cols, rows))
             .ok_or("cols and rows must be 1 to 1000"),
+        Ok(Control::Colors {
+            foreground,
+            background,
+            cursor,
+        }) => colors(&[(10, foreground), (11, background), (12, cursor)])
+            .map(ToHolder::Colors)
+            .ok_or("colors are written #rrggbb"),
         Err(_) => Err(FORM),
     }
+}
+
+fn colors(colors: &[(u32, String)]) -> Option<Bytes> {
+    let mut told = String::new();
+    for (number, color) in colors {
+        let hex = color.strip_prefix('#').filter(|hex| hex.len() == 6)?;
+        if !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        let (red, green, blue) = (&hex[..2], &hex[2..4], &hex[4..]);
+        told.push_str(&format!("\x1b]{number};rgb:{red}/{green}/{blue}\x1b\\"));
+    }
+    Some(told.into())
 }
 
 /// A number of columns or rows that a terminal can have.
@@ -113,6 +145,15 @@ mod tests {
         let keys = Ok(ToHolder::Keys("x".into()));
         assert_eq!(control(r#" {"type": "input", "data": "x"}"#), keys);
         assert!(control(r#"["input", "x"]"#).is_err());
+        let colors = r##"{"type": "colors", "foreground": "#010203", "background": "#fff000", "cursor": "#aabbcc"}"##;
+        let told = "\x1b]10;rgb:01/02/03\x1b\\\x1b]11;rgb:ff/f0/00\x1b\\\x1b]12;rgb:aa/bb/cc\x1b\\";
+        assert_eq!(control(colors), Ok(ToHolder::Colors(told.into())));
+        for wrong in ["red", "#12345", "#12345g", "#€€"] {
+            assert!(
+                control(&colors.replace("#010203", wrong)).is_err(),
+                "{wrong}"
+            );
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::io::{self, BufReader, Write};
 use std::net::Shutdown;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
@@ -14,12 +14,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use bytes::Bytes;
+use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::socket::{MsgFlags, getsockopt, send, sockopt::PeerCredentials};
+use nix::sys::time::TimeSpec;
 use pty_process::blocking::Pty;
 
 use super::complaint::complain;
 use super::input::Input;
 use super::lifecycle::Event;
+use super::replies::Replies;
 use super::shared::Shared;
 use super::terminal;
 use super::viewer;
@@ -32,6 +36,8 @@ use crate::pty::run_files::own_uid;
 const CONNECTIONS_MAX: usize = 136;
 /// A thread here holds small things only; buffers are on the heap.
 const STACK_LEN: usize = 256 * 1024;
+/// How long the escape key waits for what would make it the beginning of a terminal's answer.
+const HOLD_TIME: Duration = Duration::from_millis(25);
 /// Pause after a failed accept, which means that descriptors ran out.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
@@ -103,7 +109,33 @@ impl Desk {
         self.shared.update(|state| state.resize(size));
     }
 
-    fn act(&self, connection: &Connection, frame: Frame) -> Result<(), PtyError> {
+    /// Types what a connection sent, but for what a viewer's terminal answered by itself.
+    fn type_keys(&self, connection: &Connection, keys: Bytes, replies: &mut Replies) {
+        let colors = replies.take_colors();
+        if !colors.is_empty() {
+            self.shared
+                .update(|state| state.viewer_colors.extend(colors));
+        }
+        let viewer = connection.viewer.load(Ordering::Relaxed);
+        let taken = if keys.is_empty() {
+            true
+        } else if viewer {
+            self.input
+                .typed(&self.shared, keys, || self.tell(Event::Continued))
+        } else {
+            self.input.keys(keys)
+        };
+        if !taken {
+            complain("Keystrokes were dropped: the program reads no input.");
+        }
+    }
+
+    fn act(
+        &self,
+        connection: &Connection,
+        frame: Frame,
+        replies: &mut Replies,
+    ) -> Result<(), PtyError> {
         match frame {
             Frame::Attach(attach) => {
                 let mut wanted = connection
@@ -116,18 +148,12 @@ impl Desk {
                 self.shared.update(|_| ());
             }
             Frame::Input(bytes) => {
-                let viewer = connection.viewer.load(Ordering::Relaxed);
-                let taken = if viewer {
-                    self.input
-                        .typed(&self.shared, bytes, || self.tell(Event::Continued))
-                } else {
-                    self.input.keys(bytes)
-                };
-                if !taken {
-                    complain("Keystrokes were dropped: the program reads no input.");
-                }
+                let keys = replies.typed(bytes);
+                self.type_keys(connection, keys, replies);
             }
             Frame::Paste(text) => {
+                let keys = replies.release();
+                self.type_keys(connection, keys, replies);
                 if !self.input.paste(text) {
                     complain("A message was dropped: too many wait to be typed.");
                 }
@@ -224,8 +250,17 @@ fn serve(desk: &Arc<Desk>, stream: UnixStream) {
         return;
     }
     let mut reading = BufReader::new(reading);
-    while let Ok(Some(frame)) = Frame::read_from(&mut reading) {
-        if desk.act(&connection, frame).is_err() {
+    let mut replies = Replies::default();
+    loop {
+        let waits = replies.holds() && reading.buffer().is_empty();
+        if waits && !is_readable(&connection.stream, HOLD_TIME) {
+            let keys = replies.release();
+            desk.type_keys(&connection, keys, &mut replies);
+        }
+        let Ok(Some(frame)) = Frame::read_from(&mut reading) else {
+            break;
+        };
+        if desk.act(&connection, frame, &mut replies).is_err() {
             break;
         }
     }
@@ -233,6 +268,13 @@ fn serve(desk: &Arc<Desk>, stream: UnixStream) {
     // Frees a sender that waits for the peer to read.
     connection.stream.shutdown(Shutdown::Both).ok();
     desk.shared.update(|_| ());
+}
+
+/// Whether more comes within a time.
+fn is_readable(stream: &UnixStream, time: Duration) -> bool {
+    let mut wanted = [PollFd::new(stream.as_fd(), PollFlags::POLLIN)];
+    let ready = ppoll(&mut wanted, Some(TimeSpec::from_duration(time)), None);
+    ready.is_ok_and(|count| count > 0)
 }
 
 fn spawn_sender(desk: &Arc<Desk>, connection: &Arc<Connection>) -> io::Result<()> {

@@ -1,7 +1,8 @@
 //! The thread that keeps the screen: a reader of the output log like any viewer.
 //!
 //! It follows with a pause, for the program and its viewers need the processors more; who asks for
-//! a snapshot gets one of all output so far. What scrolls away in a flood it passes over
+//! a snapshot gets one of all output so far, and a program that asks its terminal something is
+//! answered at once. What scrolls away in a flood it passes over
 //! ([`Skip`]). It may fall behind a program that writes faster than an emulator can follow.
 
 use std::io;
@@ -10,6 +11,8 @@ use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::Duration;
 
+use super::complaint::complain;
+use super::input::Input;
 use super::shared::{ResizeMark, Shared, Snapshot, State, Work};
 use crate::pty::emulator::Emulator;
 use crate::pty::output_log::LogReader;
@@ -23,6 +26,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 enum Step {
     Answer(Vec<SyncSender<Arc<Snapshot>>>),
     Resize(ResizeMark),
+    Colors(Vec<(u32, [u8; 3])>),
     Lost(u64),
     Process(u64),
 }
@@ -31,17 +35,19 @@ enum Step {
 ///
 /// # Errors
 /// When there can be no thread.
-pub fn spawn(shared: &Arc<Shared>, log: LogReader) -> io::Result<()> {
+pub fn spawn(shared: &Arc<Shared>, log: LogReader, input: Arc<Input>) -> io::Result<()> {
     let shared = Arc::clone(shared);
     thread::Builder::new()
         .name("screen".into())
-        .spawn(move || Follower::new(&shared, log).follow())?;
+        .spawn(move || Follower::new(&shared, log, input).follow())?;
     Ok(())
 }
 
 struct Follower<'a> {
     shared: &'a Shared,
     log: LogReader,
+    /// Where answers to the program go.
+    input: Arc<Input>,
     emulator: Emulator,
     offset: u64,
     next_resize: u64,
@@ -52,11 +58,12 @@ struct Follower<'a> {
 }
 
 impl<'a> Follower<'a> {
-    fn new(shared: &'a Shared, log: LogReader) -> Self {
+    fn new(shared: &'a Shared, log: LogReader, input: Arc<Input>) -> Self {
         let state = shared.lock();
         Self {
             shared,
             log,
+            input,
             emulator: Emulator::new(state.size),
             offset: state.screen_offset,
             next_resize: 0,
@@ -85,6 +92,11 @@ impl<'a> Follower<'a> {
                     self.emulator.resize(mark.size);
                     self.next_resize = mark.seq + 1;
                 }
+                Step::Colors(colors) => {
+                    for (number, color) in colors {
+                        self.emulator.adopt_color(number, color);
+                    }
+                }
                 // The log dropped what was not taken in yet: the screen goes on with a hole.
                 Step::Lost(base) => self.offset = base,
                 Step::Process(len) => self.process(len),
@@ -111,6 +123,9 @@ impl<'a> Follower<'a> {
     /// Size changes come at their place, and whoever waits is served before more output than there
     /// was when they asked.
     fn next_step(&self, state: &mut State) -> Option<Step> {
+        if !state.viewer_colors.is_empty() {
+            return Some(Step::Colors(std::mem::take(&mut state.viewer_colors)));
+        }
         let mark = state.resize_from(self.next_resize);
         if let Some(mark) = mark.filter(|mark| mark.offset <= self.offset) {
             return Some(Step::Resize(mark));
@@ -142,8 +157,16 @@ impl<'a> Follower<'a> {
         let len = len.min(STEP_LEN_MAX) as usize;
         let read = read(&mut self.buffer[..len], self.offset);
         self.emulator.process(&self.buffer[..read]);
+        self.answer();
         // A log that cannot be read is passed over, or this thread would spin on it.
         self.offset += if read == 0 { len } else { read } as u64;
+    }
+
+    fn answer(&mut self) {
+        let answers = self.emulator.take_answers();
+        if !answers.is_empty() && !self.input.keys(answers.into()) {
+            complain("An answer of the terminal was dropped: the program reads no input.");
+        }
     }
 
     fn take(&self) -> Snapshot {

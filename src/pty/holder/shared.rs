@@ -68,6 +68,8 @@ pub struct State {
     /// The program asked for paste brackets at some time.
     pub bracketed_before: bool,
     screen_lag_len_max: u64,
+    /// Colours that a viewer's page told: for the screen.
+    pub viewer_colors: Vec<(u32, [u8; 3])>,
     /// Somebody waits for the screen to come at least so far.
     pub screen_wanted: u64,
     /// Who waits for a snapshot; at most one a connection, and the main thread.
@@ -173,6 +175,7 @@ impl Shared {
             bracketed_paste: false,
             bracketed_before: false,
             screen_lag_len_max: SCREEN_LAG_LEN_MAX.min(log_len_max / SCREEN_LAG_OF_LOG),
+            viewer_colors: Vec::new(),
             screen_wanted: 0,
             snapshot_waiters: Vec::new(),
             viewers: Vec::new(),
@@ -338,14 +341,20 @@ impl Shared {
         receiver.recv_timeout(timeout).ok()
     }
 
-    /// Asks the screen to come as far as the output now is, and waits for it.
-    pub fn catch_up(&self, timeout: Duration) {
+    /// Asks the screen to come as far as the output now is; tells how far that is.
+    pub fn hurry_screen(&self) -> u64 {
         let wanted = {
             let mut state = self.lock();
             state.screen_wanted = state.extent.end;
             state.extent.end
         };
         self.screen.notify_all();
+        wanted
+    }
+
+    /// Asks the screen to come as far as the output now is, and waits for it.
+    pub fn catch_up(&self, timeout: Duration) {
+        let wanted = self.hurry_screen();
         self.wait_timeout(timeout, |state| {
             (state.screen_offset >= wanted).then_some(())
         });

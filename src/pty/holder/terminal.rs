@@ -22,6 +22,7 @@ use pty_process::blocking::{Pts, Pty};
 
 use super::complaint::complain;
 use super::program;
+use super::questions::Questions;
 use super::shared::Shared;
 use crate::pty::output_log::{LogReader, OutputLog};
 use crate::pty::protocol::{OUTPUT_HEAD_LEN, PIECE_LEN_MAX, Size, output_head};
@@ -153,6 +154,7 @@ pub fn spawn(shared: &Arc<Shared>, pty: File, log: OutputLog) -> io::Result<LogR
 
 fn follow(shared: &Shared, pty: File, mut log: OutputLog) {
     let mut output = Joined::new(pty);
+    let mut questions = Questions::default();
     // With room for the head of a frame.
     let mut buffer = vec![0; OUTPUT_HEAD_LEN + PIECE_LEN_MAX];
     let mut failing = false;
@@ -164,6 +166,7 @@ fn follow(shared: &Shared, pty: File, mut log: OutputLog) {
         let head = output_head(log.extent().end, len);
         buffer[..OUTPUT_HEAD_LEN].copy_from_slice(&head);
         let frame = &buffer[..OUTPUT_HEAD_LEN + len];
+        let asked = questions.heard(&frame[OUTPUT_HEAD_LEN..]);
         // The program goes on when the disk is full; what it wrote meanwhile is not kept.
         match log.append(&frame[OUTPUT_HEAD_LEN..]) {
             Ok(done) => {
@@ -173,6 +176,9 @@ fn follow(shared: &Shared, pty: File, mut log: OutputLog) {
                 failing = false;
                 if shared.output(done.extent, (len <= SMALL_LEN).then_some(frame)) {
                     return;
+                }
+                if asked {
+                    shared.hurry_screen();
                 }
             }
             Err(err) if failing => drop(err),

@@ -30,6 +30,16 @@ pub fn terminal_control(data: &[u8]) {
                     assert_eq!(said.get("rows"), Some(&json!(rows)));
                     json!({"type": "resize", "cols": cols, "rows": rows})
                 }
+                ToHolder::Colors(told) => {
+                    assert_eq!(said.get("type"), Some(&json!("colors")));
+                    // Nothing but three answers of a known form reaches the holder.
+                    assert!(
+                        told.is_ascii() && told.len() == 3 * "\x1b]10;rgb:00/00/00\x1b\\".len()
+                    );
+                    let color = |name: &str| said.get(name).cloned().unwrap_or_default();
+                    let (foreground, background) = (color("foreground"), color("background"));
+                    json!({"type": "colors", "foreground": foreground, "background": background, "cursor": color("cursor")})
+                }
             };
             assert_eq!(control(&again.to_string()), Ok(what));
         }

@@ -15,6 +15,7 @@ function make() {
           done();
         });
       },
+      resize: (cols, rows) => log.push(`resize ${cols}x${rows}`),
       begin: (size) => log.push(size ? `begin ${size.cols}x${size.rows}` : "begin"),
     },
     {
@@ -67,4 +68,31 @@ test("too much unparsed output is told once, and when it is gone", () => {
   flow.output(half);
   parse();
   expect(log.at(-1)).toBe("much");
+});
+
+test("a change of size comes in its place, also behind a snapshot", () => {
+  const { flow, log, parse } = make();
+  flow.snapshot(text("one"));
+  flow.output(text("two"));
+  flow.resize(40, 10);
+  flow.output(text("three"));
+  parse();
+  flow.resize(50, 12);
+  flow.output(text("four"));
+  parse();
+  expect(log).toEqual([
+    ...["begin", "one", "settled", "two", "resize 40x10", "three", "resize 50x12", "four"],
+  ]);
+});
+
+test("a character that is cut is written whole", () => {
+  const { flow, log, parse } = make();
+  const all = text("a\u2014b\u{1f44d}c");
+  for (let at = 1; at < all.length; at += 1) {
+    log.length = 0;
+    flow.output(all.subarray(0, at));
+    flow.output(all.subarray(at));
+    parse();
+    expect(log.join("")).toBe("a\u2014b\u{1f44d}c");
+  }
 });

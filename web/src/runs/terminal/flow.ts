@@ -5,6 +5,7 @@ export interface Sink {
   write: (bytes: Uint8Array | string, done: () => void) => void;
   /** Makes it empty and of this size. */
   begin: (size: { cols: number; rows: number } | null) => void;
+  resize: (cols: number, rows: number) => void;
 }
 
 export interface FlowListener {
@@ -16,6 +17,11 @@ export interface FlowListener {
   settled: () => void;
 }
 
+interface Size {
+  cols: number;
+  rows: number;
+}
+
 /** Bytes of output, snapshots aside, that may wait to be parsed. */
 export const UNPARSED_BYTES_MAX = 1024 * 1024;
 
@@ -25,8 +31,10 @@ export class Flow {
   #unparsed = 0;
   #overrun = false;
   /** What came behind a snapshot that is not begun; null when none waits. */
-  #behind: Uint8Array[] | null = null;
-  #size: { cols: number; rows: number } | null = null;
+  #behind: (Uint8Array | Size)[] | null = null;
+  /** The beginning of a character whose rest has not come. */
+  #cut = new Uint8Array();
+  #size: Size | null = null;
 
   constructor(sink: Sink, listener: FlowListener) {
     this.#sink = sink;
@@ -41,28 +49,50 @@ export class Flow {
   /** Replaces all that is shown, after what came before it was parsed. */
   snapshot(bytes: Uint8Array) {
     const waits = this.#behind !== null;
-    const behind: Uint8Array[] = [];
+    const behind: (Uint8Array | Size)[] = [];
+    this.#cut = new Uint8Array();
+    const whole = this.#whole(bytes);
     this.#behind = behind;
     const begin = () => {
       if (this.#behind !== behind) return; // a newer snapshot came meanwhile
       this.#behind = null;
       this.#sink.begin(this.#size);
       this.#size = null;
-      this.#sink.write(bytes, () => this.#listener.settled());
-      for (const part of behind) this.#put(part);
+      this.#sink.write(whole, () => this.#listener.settled());
+      for (const part of behind) this.#next(part);
     };
     if (waits) this.#unparsed = 0; // what stood behind the older one is not written any more
     this.#sink.write("", begin);
   }
 
+  /** What follows was drawn for another size. */
+  resize(cols: number, rows: number) {
+    if (this.#behind) this.#behind.push({ cols, rows });
+    else this.#next({ cols, rows });
+  }
+
   output(bytes: Uint8Array) {
-    this.#unparsed += bytes.length;
-    if (this.#behind) this.#behind.push(bytes);
-    else this.#put(bytes);
+    const whole = this.#whole(bytes);
+    this.#unparsed += whole.length;
+    if (this.#behind) this.#behind.push(whole);
+    else this.#next(whole);
     if (this.#unparsed > UNPARSED_BYTES_MAX && !this.#overrun) {
       this.#overrun = true;
       this.#listener.overrun();
     }
+  }
+
+  #next(part: Uint8Array | Size) {
+    if (part instanceof Uint8Array) this.#put(part);
+    else this.#sink.write("", () => this.#sink.resize(part.cols, part.rows));
+  }
+
+  /** Keeps back a character that is cut: xterm.js loses some of those (U+2014, for one). */
+  #whole(bytes: Uint8Array): Uint8Array {
+    const all = this.#cut.length > 0 ? concat(this.#cut, bytes) : bytes;
+    const end = all.length - cutLength(all);
+    this.#cut = all.slice(end);
+    return all.subarray(0, end);
   }
 
   #put(bytes: Uint8Array) {
@@ -74,4 +104,22 @@ export class Flow {
       }
     });
   }
+}
+
+function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const all = new Uint8Array(first.length + second.length);
+  all.set(first);
+  all.set(second, first.length);
+  return all;
+}
+
+/** Bytes at the end that begin a character of UTF-8 and do not end it. */
+function cutLength(bytes: Uint8Array): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back += 1) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    if ((byte & 0xc0) === 0x80) continue;
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return length > back ? back : 0;
+  }
+  return 0;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { arrow, chordOf, isReport, withCtrl } from "./keys";
+import { arrow, chordOf, isAnswer, isReport, withCtrl } from "./keys";
 
 test("Ctrl makes control characters", () => {
   expect(["c", "C", "[", " ", "?", "_"].map(withCtrl)).toEqual([
@@ -48,4 +48,25 @@ test("chords are the page's, everything else the program's", () => {
   expect(press("KeyC", "c", true)).toBe("copy");
   expect(press("Escape")).toBe(null);
   expect(press("KeyF", "csa")).toBe(null);
+});
+
+test("answers of the terminal are told from keys and from what it reports", () => {
+  for (const answer of [
+    "\x1b[?1;2c",
+    "\x1b[>0;276;0c",
+    "\x1b[0n",
+    "\x1b[12;4R",
+    "\x1b[1;1R",
+    "\x1b[?1;2R",
+    "\x1b[?2004;1$y",
+    "\x1b[8;24;80t",
+    "\x1bP1$r0m\x1b\\",
+    "\x1b]11;rgb:ffff/ffff/ffff\x1b\\",
+    "\x1b]4;3;rgb:ffff/ffff/ffff\x1b\\",
+  ]) {
+    expect(isAnswer(answer), JSON.stringify(answer)).toBe(true);
+  }
+  for (const other of ["\x1b[1;2R", "\x1b[I", "\x1b[<0;3;4M", "\x1b[A", "\x1bOR", "a"]) {
+    expect(isAnswer(other), JSON.stringify(other)).toBe(false);
+  }
 });

@@ -27,6 +27,17 @@ export function isReport(sent: string): boolean {
   return REPORT.test(sent);
 }
 
+const ANSWER =
+  /^\x1b(\[(\?[\d;]*[cu]|>[\d;]*c|\??[\d;]*\$y|[03]n|\?\d+;\d+R|(?!1;([2-9]|1[0-6])R)\d+;\d+R|[4689];\d+;\d+t)|P[^]*|\](4;\d+|1[012]);rgb:[^]*)$/;
+
+/**
+ * Whether the terminal answered a question of the program. The server has answered it already, so
+ * the program would read the answer as keys. F3 with Shift and the like (`CSI 1;2R`) are keys.
+ */
+export function isAnswer(sent: string): boolean {
+  return ANSWER.test(sent);
+}
+
 /** The chord that gives the focus back to the page. No program can be sent it, so it takes nothing away. */
 export const LEAVE = "Ctrl+Shift+.";
 

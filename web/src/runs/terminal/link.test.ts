@@ -35,6 +35,7 @@ function make() {
       size: (cols, rows) => log.push(`${cols}x${rows}`),
       snapshot: (bytes) => log.push(`snapshot ${new TextDecoder().decode(bytes)}`),
       output: (bytes) => log.push(`output ${new TextDecoder().decode(bytes)}`),
+      resized: (cols, rows) => log.push(`resized ${cols}x${rows}`),
     },
     {
       find: () => Promise.resolve(world.found),
@@ -165,4 +166,22 @@ test("a start that is heard of before the end of the process before is not misse
   link.started(); // continued later
   await tick();
   expect(sockets.length).toBe(3);
+});
+
+test("another size is told in its place, and before a snapshot it is that one's", async () => {
+  const { link, log, last } = make();
+  link.start();
+  await tick();
+  const resize = (cols: number) => ({ type: "resize", cols, rows: 9 });
+  for (const said of [READY, "a", resize(40), "b", { type: "resync" }, resize(50), "c"]) {
+    last().says(said);
+  }
+  expect(log.slice(1)).toEqual([
+    ...["80x24", "live", "snapshot a", "resized 40x9", "output b", "50x9", "snapshot c"],
+  ]);
+  link.colours({ foreground: "#000000", background: "#ffffff", cursor: "#ff0000" });
+  expect(JSON.parse(last().sent.at(-1) ?? "")).toMatchObject({
+    type: "colors",
+    background: "#ffffff",
+  });
 });

@@ -1,4 +1,5 @@
 // One viewer's connection to a run's terminal, made again by itself when it breaks.
+import type { Colours } from "./screen";
 import { browserWorld, type Found, type Socket, type World } from "./world";
 
 export type LinkState =
@@ -22,6 +23,8 @@ export interface LinkListener {
   size?: (cols: number, rows: number) => void;
   snapshot: (bytes: Uint8Array) => void;
   output: (bytes: Uint8Array) => void;
+  /** The program's terminal has another size from here on. */
+  resized?: (cols: number, rows: number) => void;
 }
 
 /** Waits between tries, in milliseconds: the first, doubled up to the second. */
@@ -35,6 +38,7 @@ const FRAME_BYTES = 64 * 1024;
 
 type Said =
   | { type: "ready"; cols: number; rows: number; alive: boolean }
+  | { type: "resize"; cols: number; rows: number }
   | { type: "exit"; code: number | null }
   | { type: "resync" };
 
@@ -120,6 +124,12 @@ export class TerminalLink {
     this.#socket?.send(JSON.stringify({ type: "resize", cols, rows }));
   }
 
+  /** Tells the page's colours, for programs that ask for them. */
+  colours(colours: Colours) {
+    if (this.#state.name !== "live") return;
+    this.#socket?.send(JSON.stringify({ type: "colors", ...colours }));
+  }
+
   #enter(state: LinkState) {
     this.#state = state;
     this.#listener.state(state);
@@ -182,6 +192,11 @@ export class TerminalLink {
         this.#listener.size?.(said.cols, said.rows);
         this.#enter({ name: "live" });
         for (const keys of this.#held.splice(0)) this.input(keys);
+        break;
+      case "resize":
+        // Before a snapshot it is the size of that.
+        if (this.#snapshotNext) this.#listener.size?.(said.cols, said.rows);
+        else this.#listener.resized?.(said.cols, said.rows);
         break;
       case "resync":
         this.#snapshotNext = true;

@@ -5,8 +5,11 @@ import { WebLinksAddon } from "@xterm/addon-web-links";
 import { WebglAddon } from "@xterm/addon-webgl";
 import { Terminal } from "@xterm/xterm";
 import "@xterm/xterm/css/xterm.css";
+import widthTable from "../../../../src/pty/emulator/widths.txt?raw";
 import { searchColours, themeOf } from "./colours";
 import type { Sink } from "./flow";
+import { Keyboard } from "./keyboard";
+import { widths } from "./widths.mjs";
 
 const FONT = '"JetBrains Mono Variable"';
 const FONT_PX = 13;
@@ -25,16 +28,23 @@ function openLink(_: MouseEvent, address: string) {
   window.open(address, "_blank", "noopener,noreferrer");
 }
 
+export interface Colours {
+  foreground: string;
+  background: string;
+  cursor: string;
+}
+
 export class Screen implements Sink {
   readonly term: Terminal;
   readonly search: SearchAddon;
+  readonly keyboard: Keyboard;
   #fit = new FitAddon();
   #element: HTMLElement;
 
   constructor(element: HTMLElement, look: { dark: boolean; reader: boolean }) {
     this.#element = element;
     this.term = new Terminal({
-      allowProposedApi: true, // the search marks its finds by decorations
+      allowProposedApi: true, // decorations of the search, widths of characters
       fontFamily: `${FONT}, ui-monospace, monospace`,
       fontSize: FONT_PX,
       lineHeight: 1,
@@ -47,6 +57,10 @@ export class Screen implements Sink {
       theme: themeOf(look.dark),
       linkHandler: { activate: openLink },
     });
+    const unicode = widths(widthTable);
+    this.term.unicode.register(unicode);
+    this.term.unicode.activeVersion = unicode.version;
+    this.keyboard = new Keyboard(this.term);
     this.search = new SearchAddon();
     this.term.loadAddon(this.#fit);
     this.term.loadAddon(this.search);
@@ -77,19 +91,31 @@ export class Screen implements Sink {
     if (size) this.term.resize(size.cols, size.rows);
   }
 
-  /** Takes the size of the pane; gives it, or nothing while the pane is not seen. */
+  /** Follows the program's terminal. */
+  resize(cols: number, rows: number) {
+    this.term.resize(cols, rows);
+  }
+
+  /** The size that fills the pane, or nothing while the pane is not seen. */
   fit(): { cols: number; rows: number } | null {
     if (this.#element.clientWidth === 0 || this.#element.clientHeight === 0) return null;
     const size = this.#fit.proposeDimensions();
     if (!size || Number.isNaN(size.cols) || Number.isNaN(size.rows)) return null;
     const cols = Math.min(1000, Math.max(2, size.cols));
     const rows = Math.min(1000, Math.max(1, size.rows));
-    this.term.resize(cols, rows);
     return { cols, rows };
   }
 
   setDark(dark: boolean) {
     this.term.options.theme = themeOf(dark);
+  }
+
+  /** For programs that adapt to them; null where a colour is none that can be told. */
+  colours(): Colours | null {
+    const { foreground, background, cursor } = this.term.options.theme ?? {};
+    const told = { foreground, background, cursor };
+    const plain = Object.values(told).every((colour) => /^#[0-9a-f]{6}$/i.test(colour ?? ""));
+    return plain ? (told as Colours) : null;
   }
 
   setReader(on: boolean) {

@@ -1,7 +1,8 @@
 // A terminal that is seen: its connection and its screen, joined.
 import { onEvents, onPlace } from "@/api/stream";
 import { Flow } from "./flow";
-import { arrow, chordOf, isReport, withCtrl, type Arrow, type Chord } from "./keys";
+import { encoded } from "./keyboard";
+import { arrow, chordOf, isAnswer, isReport, withCtrl, type Arrow, type Chord } from "./keys";
 import { TerminalLink, type LinkState } from "./link";
 import { Screen } from "./screen";
 
@@ -68,6 +69,10 @@ export class TerminalSession {
       },
       snapshot: (bytes) => this.#flow.snapshot(bytes),
       output: (bytes) => this.#flow.output(bytes),
+      resized: (cols, rows) => {
+        this.#told = { cols, rows };
+        this.#flow.resize(cols, rows);
+      },
     });
     this.#listen(runId, element);
     this.#link.start();
@@ -109,7 +114,10 @@ export class TerminalSession {
   }
 
   #entered(state: LinkState) {
-    if (state.name === "live") this.screen.setReadOnly(false);
+    if (state.name === "live") {
+      this.screen.setReadOnly(false);
+      this.#tellColours();
+    }
     if (state.name === "ended") this.screen.setReadOnly(true);
     if (state.name === "ended" || state.name === "gone") this.#count(0);
     this.#listener.seen({ link: state });
@@ -126,8 +134,9 @@ export class TerminalSession {
   }
 
   /**
-   * Fits a living screen to the pane; before its snapshot is shown it has the size of that. The
-   * program is told of a new size, or, with `claim`, in any case: another page may have changed it.
+   * Asks for the size of the pane when it is another than the program's terminal has, or, with
+   * `claim`, in any case. The screen follows what the server then tells every page, in its place in
+   * the output. Where another page decides, this one's pane scrolls.
    */
   #refit(claim = false) {
     if (!this.#settled || this.#link.state.name !== "live") return;
@@ -135,11 +144,21 @@ export class TerminalSession {
     if (!size) return;
     const same = size.cols === this.#told.cols && size.rows === this.#told.rows;
     if (same && !claim) return;
-    this.#told = size;
     this.#link.resize(size.cols, size.rows);
   }
 
+  setDark(dark: boolean) {
+    this.screen.setDark(dark);
+    this.#tellColours();
+  }
+
+  #tellColours() {
+    const colours = this.screen.colours();
+    if (colours) this.#link.colours(colours);
+  }
+
   #typed(typed: string) {
+    if (isAnswer(typed)) return;
     if (isReport(typed)) {
       this.#send(this.#encoder.encode(typed), 0);
       return;
@@ -163,10 +182,20 @@ export class TerminalSession {
     this.#listener.seen({ lost });
   }
 
+  /** Sends a key that xterm.js cannot tell; false when it can. */
+  #encoded(key: KeyboardEvent): boolean {
+    const sent = encoded(key, this.screen.keyboard.flags);
+    if (sent === null) return false;
+    key.preventDefault();
+    // The press alone: xterm.js must see none of the other events either.
+    if (key.type === "keydown") this.type(sent);
+    return true;
+  }
+
   /** True: the key is the program's. */
   #chord(key: KeyboardEvent): boolean {
     const chord: Chord = chordOf(key, this.screen.term.hasSelection());
-    if (chord === null) return true;
+    if (chord === null) return !this.#encoded(key);
     if (chord === "paste") return false; // the browser pastes, and xterm takes it from there
     key.preventDefault();
     if (chord === "copy") void this.copy();

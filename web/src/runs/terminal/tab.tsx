@@ -31,7 +31,7 @@ export default function TerminalTab({ run }: TabProps) {
   const look = useRef({ dark, reader: reader === "on" });
   useEffect(() => {
     look.current = { dark, reader: reader === "on" };
-    session?.screen.setDark(dark);
+    session?.setDark(dark);
     session?.screen.setReader(reader === "on");
   }, [session, dark, reader]);
 
@@ -95,9 +95,8 @@ export default function TerminalTab({ run }: TabProps) {
           ref={place}
           data-testid="terminal"
           className={clsx(
-            "absolute inset-y-1 right-1 left-2",
-            // A last screen keeps its own size, which may be larger than the pane.
-            seen.link.name === "ended" && "overflow-auto",
+            // A screen whose size another page decided, or a last one, may be larger than the pane.
+            "absolute inset-y-1 right-1 left-2 overflow-auto",
           )}
         />
       </div>

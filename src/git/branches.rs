@@ -140,25 +140,38 @@ fn tips(repository: &Repository) -> Result<BTreeMap<String, Oid>, GitError> {
 }
 
 fn default_of(repository: &Repository, tips: &BTreeMap<String, Oid>) -> Option<String> {
-    let at_origin = || {
-        let head = repository.find_reference("refs/remotes/origin/HEAD").ok()?;
+    let at_remote = |remote: &String| {
+        let head = repository.find_reference(&format!("refs/remotes/{remote}/HEAD"));
+        let head = head.ok()?;
         let target = head.symbolic_target().ok()??;
-        target
-            .strip_prefix("refs/remotes/origin/")
-            .map(str::to_owned)
+        let name = target.strip_prefix(&format!("refs/remotes/{remote}/"))?;
+        Some(name.to_owned())
     };
+    let at_remotes = || main_remotes(repository).iter().find_map(at_remote);
     let configured = || {
         let config = repository.config().ok()?;
         config.get_string("init.defaultBranch").ok()
     };
     let known = |name: &String| tips.contains_key(name);
-    at_origin()
+    at_remotes()
         .filter(known)
         .or_else(|| Some("main".to_owned()).filter(known))
         .or_else(|| Some("master".to_owned()).filter(known))
         .or_else(|| configured().filter(known))
         .or_else(|| head_branch(repository).filter(known))
         .or_else(|| tips.keys().next().cloned())
+}
+
+/// Remotes that a project is fetched from: `origin`, `upstream`, or the only one there is.
+fn main_remotes(repository: &Repository) -> Vec<String> {
+    let mut found = vec!["origin".to_owned(), "upstream".to_owned()];
+    if let Ok(remotes) = repository.remotes()
+        && remotes.len() == 1
+    {
+        let only = remotes.iter().flatten().flatten();
+        found.extend(only.map(str::to_owned));
+    }
+    found
 }
 
 fn head_branch(repository: &Repository) -> Option<String> {
@@ -172,9 +185,10 @@ fn upstream(repository: &Repository, name: &str) -> Option<(String, Oid)> {
     let reference = format!("refs/heads/{name}");
     let configured = repository.branch_upstream_name(&reference).ok();
     let configured = configured.and_then(|name| name.as_str().ok().map(str::to_owned));
-    let own = format!("refs/remotes/origin/{name}");
-    let found = [configured, Some(own)].into_iter().flatten();
-    found.into_iter().find_map(|full| {
+    let own = main_remotes(repository).into_iter();
+    let own = own.map(|remote| format!("refs/remotes/{remote}/{name}"));
+    let mut found = configured.into_iter().chain(own);
+    found.find_map(|full| {
         let commit = repository
             .find_reference(&full)
             .ok()?

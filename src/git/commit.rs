@@ -9,6 +9,7 @@
 use super::{
     GitError, conflicts,
     head::{Head, Operation},
+    identity,
     lock_files::LockFiles,
     place::Place,
     program::{HEAVY, line},
@@ -34,7 +35,7 @@ pub struct Committed {
 /// Stages everything (ignored files aside) and commits it; nothing when there was nothing to
 /// commit.
 ///
-/// The author is the repository's configured user; what is not configured is abbado's.
+/// Author and committer are who git takes them for; what is not configured is abbado's.
 ///
 /// # Errors
 /// `NotOnBranch`, `UnderWay` and `Unresolved` when the state of the worktree forbids it, `Locked`;
@@ -90,7 +91,8 @@ pub(super) fn commit_within(
         return Ok(None);
     }
     let program = git_commit(place).input(message.as_bytes().to_vec());
-    program.limit(limit).run().map_err(refused)?;
+    let made = program.limit(limit).run().map_err(refused);
+    made.map_err(|error| unsigned(place, error))?;
     let made = place
         .git("git rev-parse")
         .args(["rev-parse", "--verify", "HEAD"]);
@@ -100,29 +102,21 @@ pub(super) fn commit_within(
 
 /// Prepares `git commit` with a message from its input.
 fn git_commit<'a>(place: &Place) -> super::program::Program<'a> {
-    let mut program =
-        place
-            .git_with_hooks("git commit")
-            .args(["commit", "--quiet", "--no-edit", "--file=-"]);
-    for (variables, key, ours) in [
-        (
-            ["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"],
-            "user.name",
-            "abbado",
-        ),
-        (
-            ["GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"],
-            "user.email",
-            "abbado@localhost",
-        ),
-    ] {
-        if !place.is_configured(key) {
-            for variable in variables {
-                program = program.env(variable, ours);
-            }
+    let program = place.git_with_hooks("git commit");
+    identity::completed(place, program).args(["commit", "--quiet", "--no-edit", "--file=-"])
+}
+
+/// A signature that failed for want of a program that only the repository names says so.
+fn unsigned(place: &Place, error: GitError) -> GitError {
+    match error {
+        GitError::CommitRefused { said } if said.contains("sign") => {
+            let note = place.note_on(&["gpg."]);
+            let said = [Some(said), note].into_iter().flatten();
+            let said = said.collect::<Vec<_>>().join("\n");
+            GitError::CommitRefused { said }
         }
+        other => other,
     }
-    program
 }
 
 /// What git says no to is the user's to mend.

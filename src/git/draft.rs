@@ -3,18 +3,12 @@
 //! A merge that conflicts leaves nothing in the repository. One that does not is written by
 //! `git unpack-objects`, flushed to disk before a ref names it; libgit2 would not flush.
 
-use super::{
-    GitError,
-    place::Place,
-    program::{HEAVY, line},
-};
-use git2::{Buf, Index, Oid, Repository, Signature};
+use super::{GitError, place::Place, program::HEAVY};
+use git2::{Buf, Index, Oid, Repository};
 use std::collections::BTreeSet;
 
 /// Before every other store of objects.
 const FIRST: i32 = 1_000;
-/// Author and committer where the repository names no user.
-const NOBODY: (&str, &str) = ("abbado", "abbado@localhost");
 
 /// Lets all objects that are made from here on stay in memory.
 ///
@@ -81,29 +75,4 @@ pub(super) fn tree_of(
     }
     let paths = paths.into_iter().collect();
     Err(GitError::Conflict { paths })
-}
-
-/// The user of a repository as git would record it now, else abbado.
-///
-/// # Errors
-/// When libgit2 refuses the name.
-pub(super) fn identity(place: &Place) -> Result<Signature<'static>, GitError> {
-    // Without the setting git would make a name up from that of the machine.
-    let asked = place
-        .git("git var")
-        .args([
-            "-c",
-            "user.useConfigOnly=true",
-            "var",
-            "GIT_COMMITTER_IDENT",
-        ])
-        .run();
-    let said = asked.map(|ident| line(&ident)).unwrap_or_default();
-    // "Name <email> 1700000000 +0100"
-    let named = said
-        .rsplit_once("> ")
-        .and_then(|(user, _)| user.split_once(" <"))
-        .filter(|(name, _)| !name.is_empty())
-        .unwrap_or(NOBODY);
-    Signature::now(named.0, named.1).map_err(GitError::library("reading the user's name"))
 }

@@ -3,6 +3,7 @@
 //! Messages name only paths that the user gave us; sources are kept for the log.
 
 use super::head::UnderWay;
+use git2::ErrorClass;
 use std::{io, path::PathBuf, time::Duration};
 
 /// Paths named in a message; the error holds them all.
@@ -236,7 +237,7 @@ pub enum GitError {
         limit: Duration,
     },
     /// The file system, or starting `git`, failed.
-    #[error("{doing} failed")]
+    #[error("{doing} failed: {source}")]
     Io {
         /// What we were doing.
         doing: &'static str,
@@ -301,16 +302,12 @@ impl GitError {
             | Self::ChangedMeanwhile { .. }
             | Self::WorktreeGone { .. }
             | Self::TooMuch { .. } => ErrorKind::Conflict,
+            // What is in a repository is its owner's: git's words say what it stumbled over.
+            Self::Failed { .. } | Self::FolderInTheWay { .. } => ErrorKind::Conflict,
+            Self::Io { source, .. } if of_files(source) => ErrorKind::Conflict,
+            Self::Library { source, .. } if of_repository(source) => ErrorKind::Conflict,
             Self::TimedOut { .. } => ErrorKind::TimedOut,
-            // Another git is at work, or was killed and left its lock: git's words say what to do.
-            Self::Failed { stderr, .. } if stderr.contains(".lock': File exists") => {
-                ErrorKind::Conflict
-            }
-            Self::FolderInTheWay { .. }
-            | Self::Cancelled
-            | Self::Failed { .. }
-            | Self::Io { .. }
-            | Self::Library { .. } => ErrorKind::Fault,
+            Self::Cancelled | Self::Io { .. } | Self::Library { .. } => ErrorKind::Fault,
         }
     }
 
@@ -325,11 +322,97 @@ impl GitError {
     }
 }
 
+/// Whether the state of files and folders is the cause, which people can change.
+fn of_files(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        AlreadyExists, DirectoryNotEmpty, FileTooLarge, InvalidFilename, IsADirectory,
+        NotADirectory, NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+    };
+    matches!(
+        error.kind(),
+        AlreadyExists
+            | DirectoryNotEmpty
+            | FileTooLarge
+            | InvalidFilename
+            | IsADirectory
+            | NotADirectory
+            | NotFound
+            | PermissionDenied
+            | QuotaExceeded
+            | ReadOnlyFilesystem
+            | StorageFull
+    )
+}
+
+/// Whether libgit2 failed at what is in the repository, and not at the machine.
+fn of_repository(error: &git2::Error) -> bool {
+    !matches!(
+        error.class(),
+        ErrorClass::NoMemory | ErrorClass::Thread | ErrorClass::Callback | ErrorClass::None
+    )
+}
+
 fn listed(paths: &[String]) -> String {
     let shown: Vec<&str> = paths.iter().take(PATHS_SHOWN).map(String::as_str).collect();
     let more = paths.len() - shown.len();
     match more {
         0 => shown.join(", "),
         _ => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_a_repository_is_no_fault_of_ours() {
+        let failed = GitError::Failed {
+            program: "git add",
+            stderr: "fatal: unknown encoding".into(),
+        };
+        let library = |class| {
+            GitError::library("reading")(git2::Error::new(
+                git2::ErrorCode::GenericError,
+                class,
+                "no such object",
+            ))
+        };
+        let io = |kind: io::ErrorKind| GitError::io("reading")(kind.into());
+        for (error, kind, said) in [
+            (
+                failed,
+                ErrorKind::Conflict,
+                "git add failed: fatal: unknown encoding",
+            ),
+            (
+                library(ErrorClass::Odb),
+                ErrorKind::Conflict,
+                "reading failed: no such object",
+            ),
+            (
+                library(ErrorClass::NoMemory),
+                ErrorKind::Fault,
+                "reading failed: no such object",
+            ),
+            (
+                io(io::ErrorKind::PermissionDenied),
+                ErrorKind::Conflict,
+                "reading failed: permission denied",
+            ),
+            (
+                io(io::ErrorKind::StorageFull),
+                ErrorKind::Conflict,
+                "reading failed: no storage space",
+            ),
+            (
+                io(io::ErrorKind::BrokenPipe),
+                ErrorKind::Fault,
+                "reading failed: broken pipe",
+            ),
+            (GitError::Cancelled, ErrorKind::Fault, "cancelled"),
+        ] {
+            assert_eq!((error.kind(), error.to_string().as_str()), (kind, said));
+        }
     }
 }

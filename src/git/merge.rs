@@ -9,6 +9,7 @@ use super::{
     GitError,
     advance::Step,
     branches, draft,
+    identity::{self, Role},
     place::Place,
     repository::{self, Tip},
 };
@@ -28,8 +29,8 @@ pub struct Merged {
 
 /// Merges `branch` into `into`, by default the default branch ([`super::branches`]).
 ///
-/// Where that is checked out, a clean checkout is updated too. Author of a merge commit is the
-/// repository's configured user, else abbado; no hook runs and nothing is signed.
+/// Where that is checked out, a clean checkout is updated too. Author and committer of a merge
+/// commit are who git takes them for, else abbado; no hook runs and nothing is signed.
 ///
 /// # Errors
 /// `UnknownRevision` when there is no such branch, `InvalidName`, `Conflict`, `TargetDirty`,
@@ -60,12 +61,13 @@ pub(super) fn merge_held(
     }
     let folder = repository.workdir().unwrap_or(repo_path);
     let place = Place::open(repository.path(), folder)?;
-    let user = draft::identity(&place)?;
+    let user = identity::signature(&place, Role::Committer)?;
     let fast_forward = base == ours.commit;
     let to = if fast_forward {
         theirs.commit
     } else {
-        let commit = draft_merge(&repository, &ours, &theirs, &user)?;
+        let author = identity::signature(&place, Role::Author)?;
+        let commit = draft_merge(&repository, &ours, &theirs, [&author, &user])?;
         draft::publish(&repository, &place, commit, &[ours.commit, theirs.commit])?;
         commit
     };
@@ -103,7 +105,7 @@ fn draft_merge(
     repository: &Repository,
     ours: &Tip,
     theirs: &Tip,
-    user: &Signature<'_>,
+    [author, committer]: [&Signature<'_>; 2],
 ) -> Result<Oid, GitError> {
     const DOING: &str = "merging";
     let failed = || GitError::library(DOING);
@@ -117,6 +119,6 @@ fn draft_merge(
     let tree = repository.find_tree(tree).map_err(failed())?;
     let message = format!("Merge branch '{}' into {}\n", theirs.branch, ours.branch);
     repository
-        .commit(None, user, user, &message, &tree, &[&one, &other])
+        .commit(None, author, committer, &message, &tree, &[&one, &other])
         .map_err(failed())
 }

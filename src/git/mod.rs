@@ -21,7 +21,8 @@
 //! - `worktree`, `spare`, `submodules`, `lfs`, `removal`, `copy`: a run's folders.
 //! - `staging`, `stage`, `surroundings`, `by_hand`: the contents of a worktree, in an index of our own.
 //! - `checkpoint`, `exact`, `nested`, `keep`, `deleted`: a run's work, kept.
-//! - `commit`, `push`, `rename`, `revert`: what people do with a run's work; `remotes`: where it goes.
+//! - `commit`, `push`, `rename`, `revert`: what people do with a run's work; `identity`: by whom;
+//!   `remotes`: where it goes.
 //! - `changes`: a run's work, compared with what it began with.
 //! - `branches`, `checkouts`: what branches there are, and where they are checked out.
 //! - `merge`, `rebase`, `delete`: what a user does with them; `draft` thinks in memory, `advance`
@@ -43,6 +44,7 @@ mod entries;
 mod error;
 mod exact;
 mod head;
+mod identity;
 mod ignored;
 mod keep;
 mod lfs;

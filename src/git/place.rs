@@ -121,6 +121,21 @@ impl Place {
         last
     }
 
+    /// Says which keys with one of these beginnings the repository's own configuration has, and
+    /// that they are not used: to be told when something fails for want of them.
+    pub(super) fn note_on(&self, beginnings: &[&str]) -> Option<String> {
+        let keys = self.overrides.iter().map(|(key, _)| key.to_string_lossy());
+        let mut keys: Vec<_> = keys
+            .filter(|key| beginnings.iter().any(|begin| key.starts_with(begin)))
+            .collect();
+        keys.dedup();
+        let (keys, last) = (keys.join(", "), keys.last()?);
+        Some(format!(
+            "note: {keys} of the repository's own configuration is not used; to have it used, set \
+             it in yours with `git config --global {last} VALUE`"
+        ))
+    }
+
     /// Whether a key has a value that the programs started here see: what disarms counts.
     pub(super) fn is_configured(&self, key: &str) -> bool {
         // As git lists them. No key that is asked for has upper case in its middle.

@@ -15,6 +15,14 @@ use std::{path::Path, time::Duration};
 /// Longest time for a push.
 const PUSH: Duration = Duration::from_secs(300);
 
+/// Beginnings of keys without which a remote may not be reached.
+const CONNECTION: &[&str] = &[
+    "core.askpass",
+    "core.gitproxy",
+    "core.sshcommand",
+    "credential.",
+];
+
 /// What came of a push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pushed {
@@ -80,7 +88,14 @@ pub(super) fn push_within(
         .run();
     let error = match outcome {
         Ok(_) => None,
-        Err(GitError::Failed { stderr, .. }) => Some(stderr),
+        Err(GitError::Failed { stderr, .. }) => {
+            // The remote was reached when it refused something.
+            let note = place
+                .note_on(CONNECTION)
+                .filter(|_| !stderr.contains("! ["));
+            let said = [Some(stderr), note].into_iter().flatten();
+            Some(said.collect::<Vec<_>>().join("\n"))
+        }
         Err(error @ GitError::TimedOut { .. }) => Some(error.to_string()),
         Err(error) => return Err(error),
     };

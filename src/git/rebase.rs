@@ -10,7 +10,9 @@
 use super::{
     GitError,
     advance::Step,
-    branches, draft, keep, merge,
+    branches, draft,
+    identity::{self, Role},
+    keep, merge,
     place::Place,
     repository::{self, Tip},
 };
@@ -55,7 +57,7 @@ pub(super) fn rebase_held(
     merge::common_base(&repository, &own, &onto)?;
     let folder = repository.workdir().unwrap_or(repo_path);
     let place = Place::open(repository.path(), folder)?;
-    let user = draft::identity(&place)?;
+    let user = identity::signature(&place, Role::Committer)?;
     draft::begin(&repository)?;
     let to = replay(&repository, &own, &onto, &user)?;
     if to != own.commit {

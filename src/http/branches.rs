@@ -68,8 +68,8 @@ fn fault(name: &str, error: GitError) -> ApiError {
     match error.kind() {
         ErrorKind::Unknown => ApiError::missing(why),
         ErrorKind::Invalid | ErrorKind::Unusable => ApiError::malformed(why),
-        ErrorKind::Conflict => ApiError::conflict(why),
-        ErrorKind::TimedOut | ErrorKind::Fault => ApiError::fault(error),
+        ErrorKind::Conflict | ErrorKind::TimedOut => ApiError::conflict(why),
+        ErrorKind::Fault => ApiError::fault(error),
     }
 }
 

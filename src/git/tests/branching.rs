@@ -81,6 +81,13 @@ fn the_default_branch_is_found() {
         &repo,
         &["symbolic-ref", at_origin, "refs/remotes/origin/gone"],
     );
+    // A clone may call its remote otherwise.
+    let (mine, zz) = ("refs/remotes/mine/HEAD", "refs/remotes/mine/zz");
+    git(&repo, &["symbolic-ref", mine, zz]);
+    git(&repo, &["remote", "add", "mine", "/nowhere"]);
+    git(&repo, &["symbolic-ref", "-d", at_origin]);
+    assert_eq!(default(), "zz");
+    git(&repo, &["remote", "add", "another", "/nowhere"]);
     assert_eq!(default(), "main", "no local branch is called so");
     git(&repo, &["checkout", "-q", "zz"]);
     git(&repo, &["branch", "-q", "-D", "main"]);

@@ -4,7 +4,7 @@ use super::support::{World, commit_all, git, write};
 use crate::{
     domain::run::event::WorktreeAt,
     git::{
-        ErrorKind, GitError, Pushed, commit, commit::commit_within, push, push::push_within,
+        ErrorKind, GitError, Pushed, commit, commit::commit_within, merge, push, push::push_within,
         remotes_of,
     },
 };
@@ -61,6 +61,49 @@ fn the_author_is_the_configured_user() {
     write(&at.worktree, "a.txt", "changed\n");
     commit(&at, &repo, "m").unwrap().unwrap();
     assert_eq!(last(&at, "%an <%ae>"), "Somebody <abbado@localhost>");
+}
+
+#[test]
+fn author_and_committer_are_who_git_takes_them_for() {
+    let world = World::new();
+    let (repo, at) = world.worktree();
+    let config = "[author]\n\tname = Ann\n\temail = ann@x\n[committer]\n\tname = Carl\n";
+    write(&world.path("home"), ".gitconfig", config);
+    write(&at.worktree, "a.txt", "changed\n");
+    commit(&at, &repo, "m").unwrap().unwrap();
+    let who = "%an <%ae> %cn <%ce>";
+    let first = "Ann <ann@x> Carl <abbado@localhost>";
+    assert_eq!(last(&at, who), first);
+    // A merge that we make ourselves has them too.
+    write(&repo, "b.txt", "x\n");
+    commit_all(&repo, "other");
+    merge(&repo, &at.branch, Some("main")).unwrap();
+    let merged = git(&repo, &["log", "-1", &format!("--format={who} %p"), "main"]);
+    assert!(merged.starts_with(&format!("{first} ")), "{merged}");
+    assert_eq!(
+        merged.trim_start_matches(first).split_whitespace().count(),
+        2
+    );
+}
+
+#[test]
+fn a_signature_by_a_program_of_the_repository_alone_is_refused_with_its_name() {
+    let world = World::new();
+    let (repo, at) = world.worktree();
+    let program = world.marking_script("signs");
+    for (key, value) in [
+        ("gpg.program", program.to_str().unwrap()),
+        ("commit.gpgSign", "true"),
+        ("user.signingKey", "ABC"),
+    ] {
+        git(&repo, &["config", key, value]);
+    }
+    write(&at.worktree, "a.txt", "changed\n");
+    let error = commit(&at, &repo, "m").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    let said = error.to_string();
+    assert!(said.contains("git config --global gpg.program"), "{said}");
+    assert!(!world.mark("signs").exists());
 }
 
 #[test]

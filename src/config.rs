@@ -8,6 +8,8 @@ use std::{
     path::PathBuf,
 };
 
+mod login;
+
 /// Default of `ABBADO_BIND`.
 pub const BIND_DEFAULT: &str = "127.0.0.1:3000";
 /// Default of `ABBADO_IDLE_MINUTES`.
@@ -197,6 +199,7 @@ fn inherited() -> Vec<(String, String)> {
     let utf8 = |(key, value): (OsString, OsString)| {
         Some((key.into_string().ok()?, value.into_string().ok()?))
     };
-    let passed = environment::inherited(std::env::vars_os());
+    let mut passed = environment::inherited(std::env::vars_os());
+    login::complete_path(&mut passed, |name| std::env::var_os(name).is_some());
     passed.into_iter().filter_map(utf8).collect()
 }

@@ -108,14 +108,14 @@ fn git_commit<'a>(place: &Place) -> super::program::Program<'a> {
 
 /// A signature that failed for want of a program that only the repository names says so.
 fn unsigned(place: &Place, error: GitError) -> GitError {
-    match error {
-        GitError::CommitRefused { said } if said.contains("sign") => {
-            let note = place.note_on(&["gpg."]);
-            let said = [Some(said), note].into_iter().flatten();
-            let said = said.collect::<Vec<_>>().join("\n");
-            GitError::CommitRefused { said }
-        }
-        other => other,
+    let GitError::CommitRefused { said } = error else {
+        return error;
+    };
+    let signing = said.contains("gpg") || said.contains("sign");
+    let note = place.note_on(&["gpg."]).filter(|_| signing);
+    let said = [Some(said), note].into_iter().flatten();
+    GitError::CommitRefused {
+        said: said.collect::<Vec<_>>().join("\n"),
     }
 }
 

@@ -105,6 +105,15 @@ impl<'a> Program<'a> {
         program
     }
 
+    /// Prepares a `git` that finds the repository of a folder by itself, and none above it. It
+    /// refuses one of another owner unless the user's `safe.directory` has it.
+    pub(super) fn discovering(name: &'static str, folder: &Path) -> Self {
+        let above = folder.parent().unwrap_or(folder);
+        let mut program = Self::new(name, folder).in_folder(folder);
+        program.env.remove(OsStr::new("GIT_DIR"));
+        program.env("GIT_CEILING_DIRECTORIES", above)
+    }
+
     fn prepared(name: &'static str, git_dir: &Path) -> Self {
         let mut env: BTreeMap<OsString, OsString> = INHERITED.iter().cloned().collect();
         env.remove(OsStr::new("SSH_ASKPASS"));

@@ -1,9 +1,12 @@
 //! Looks at what a user gave us: a folder, a revision, a branch name.
 //!
-//! Called before a repo is added to a project and before a run is made. Nothing here starts a
-//! program, and nothing is written.
+//! Called before a repo is added to a project and before a run is made. Nothing is written, and no
+//! program is started but `git`, for a repository of another owner.
 
-use super::GitError;
+use super::{
+    GitError,
+    program::{Program, os_string},
+};
 use git2::{Branch, ErrorCode, Repository, RepositoryOpenFlags};
 use std::{
     ffi::OsStr,
@@ -130,8 +133,12 @@ pub(super) fn open(repo_path: &Path) -> Result<Repository, GitError> {
         return Err(unusable("it contains no .git".into()));
     }
     let nowhere_else: [&OsStr; 0] = [];
-    let repository = Repository::open_ext(&real, RepositoryOpenFlags::NO_SEARCH, nowhere_else)
-        .map_err(|error| unusable(error.message().to_owned()))?;
+    let repository = match Repository::open_ext(&real, RepositoryOpenFlags::NO_SEARCH, nowhere_else)
+    {
+        // libgit2 knows neither patterns in safe.directory nor GIT_CONFIG_GLOBAL.
+        Err(error) if error.code() == ErrorCode::Owner => open_safe(&real, &[]).map_err(unusable),
+        opened => opened.map_err(|error| unusable(error.message().to_owned())),
+    }?;
     // `core.worktree` may point anywhere, also at the user's home.
     match repository.workdir().map(Path::canonicalize) {
         _ if repository.is_bare() => Err(unusable("it is bare".into())),
@@ -139,6 +146,27 @@ pub(super) fn open(repo_path: &Path) -> Result<Repository, GitError> {
         Some(Ok(workdir)) if workdir == real => Ok(repository),
         Some(_) => Err(unusable("its core.worktree points elsewhere".into())),
     }
+}
+
+/// Opens a repository of another owner, if the user's own git takes it for safe; else says why not.
+pub(super) fn open_safe(real: &Path, more: &[(&str, &str)]) -> Result<Repository, String> {
+    let mut asked = Program::discovering("git rev-parse", real);
+    for (name, value) in more {
+        asked = asked.env(name, value);
+    }
+    let said = asked.args(["rev-parse", "--absolute-git-dir"]).run();
+    let git_dir = said.map_err(|error| {
+        if let GitError::Failed { stderr, .. } = error {
+            return stderr;
+        }
+        error.to_string()
+    })?;
+    let git_dir = os_string(git_dir.trim_ascii_end());
+    let opened = Repository::open_bare(Path::new(&git_dir)).and_then(|repository| {
+        repository.set_workdir(real, false)?;
+        Ok(repository)
+    });
+    opened.map_err(|error| error.message().to_owned())
 }
 
 /// The repository's real common git folder.

@@ -1,5 +1,7 @@
 use super::support::{World, commit_all, git};
-use crate::git::{GitError, check_branch_free, inspect, resolve_commit};
+use crate::git::{
+    GitError, check_branch_free, inspect, repository::open_safe, resolve_commit, source_of,
+};
 use std::{fs, os::unix::fs::symlink, path::Path};
 
 #[test]
@@ -145,4 +147,61 @@ fn a_branch_is_free_taken_blocked_or_invalid() {
             "{invalid}: {outcome:?}"
         );
     }
+}
+
+#[test]
+fn a_repository_of_another_owner_opens_when_the_users_git_takes_it_for_safe() {
+    let world = World::new();
+    let repo = world.repo("api");
+    let another = ("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1");
+    let refused = open_safe(&repo, &[another]).err().unwrap();
+    assert!(refused.contains("safe.directory"), "{refused}");
+    let config = world.path("home/.gitconfig");
+    let all = format!(
+        "[safe]\n\tdirectory = {}/*\n",
+        world.path("repos").display()
+    );
+    fs::write(&config, &all).unwrap();
+    let opened = open_safe(&repo, &[another]).unwrap();
+    assert!(!opened.is_bare());
+    assert_eq!(opened.workdir().unwrap().canonicalize().unwrap(), repo);
+    assert!(opened.head().is_ok());
+    // Also by a file of the user's that lies elsewhere.
+    fs::write(&config, "").unwrap();
+    let elsewhere = world.path("home/elsewhere");
+    fs::write(&elsewhere, all).unwrap();
+    let global = ("GIT_CONFIG_GLOBAL", elsewhere.to_str().unwrap());
+    assert!(open_safe(&repo, &[another, global]).is_ok());
+    assert!(open_safe(&repo, &[another]).is_err());
+    assert!(
+        open_safe(&repo.join("dir"), &[]).is_err(),
+        "nothing above is taken"
+    );
+}
+
+#[test]
+fn the_branch_that_a_run_comes_from_is_known_without_its_remote() {
+    let world = World::new();
+    let repo = world.repo("api");
+    git(&repo, &["branch", "feature/x"]);
+    git(&repo, &["tag", "v1"]);
+    git(&repo, &["remote", "add", "team/up", "/nowhere"]);
+    git(
+        &repo,
+        &["update-ref", "refs/remotes/team/up/release/1", "HEAD"],
+    );
+    let id = git(&repo, &["rev-parse", "HEAD"]);
+    for (given, source) in [
+        ("HEAD", Some("main")),
+        ("main", Some("main")),
+        ("feature/x", Some("feature/x")),
+        ("team/up/release/1", Some("release/1")),
+        ("team/up/none", None),
+        ("v1", None),
+        (id.trim(), None),
+    ] {
+        assert_eq!(source_of(&repo, given).as_deref(), source, "{given}");
+    }
+    git(&repo, &["checkout", "-q", "--detach"]);
+    assert_eq!(source_of(&repo, "HEAD"), None);
 }

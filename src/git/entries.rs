@@ -4,7 +4,7 @@
 //! must not be able to turn our attention to another repository. What stands there is a hint at most:
 //! a name among the records of this one, which has to bear it out.
 
-use super::{GitError, program::os_string};
+use super::{GitError, program::os_string, repository};
 use crate::domain::run::event::WorktreeAt;
 use nix::fcntl::OFlag;
 use std::{
@@ -126,6 +126,43 @@ fn named_by(common_dir: &Path, worktree: &Path) -> Option<Entry> {
     let is_folder = fs::symlink_metadata(&admin).is_ok_and(|found| found.is_dir());
     let said = recorded_path(&admin).filter(|said| is_folder && *said == dot_git);
     said.map(|dot_git| Entry { admin, dot_git })
+}
+
+/// Has the record of a worktree name the folder that it was moved to, as `git worktree repair`
+/// does. Answers whether the record names that folder now: not when the former one is still there
+/// (then this is a copy), or when there is no record.
+///
+/// # Errors
+/// `NotARepository`, `Io` when the record cannot be written.
+pub fn repair_worktree(repo_path: &Path, moved_to: &Path) -> Result<bool, GitError> {
+    let common_dir = repository::git_dir_of(repo_path)?;
+    let dot_git = resolved(moved_to).join(".git");
+    let named = read_small(&dot_git).unwrap_or_default();
+    let Some(named) = named.strip_prefix(b"gitdir: ") else {
+        return Ok(false);
+    };
+    let named = PathBuf::from(os_string(named.trim_ascii_end()));
+    let Some(name) = named.file_name() else {
+        return Ok(false);
+    };
+    let admin = folder_of(&common_dir).join(name);
+    match recorded_path(&admin) {
+        Some(recorded) if recorded == dot_git => Ok(true),
+        Some(recorded) if fs::symlink_metadata(&recorded).is_err() => {
+            point_at(&admin, &dot_git).map_err(GitError::io("repairing a worktree"))?;
+            Ok(true)
+        }
+        Some(_) | None => Ok(false),
+    }
+}
+
+/// Writes which `.git` file a record stands for, in one step.
+pub(super) fn point_at(admin: &Path, dot_git: &Path) -> io::Result<()> {
+    let fresh = admin.join("gitdir.new");
+    let mut text = dot_git.as_os_str().to_owned();
+    text.push("\n");
+    fs::write(&fresh, text.as_encoded_bytes())?;
+    fs::rename(&fresh, admin.join("gitdir"))
 }
 
 /// The record of a run's worktree.

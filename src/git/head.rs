@@ -122,6 +122,16 @@ pub fn check(operation: Operation, at: &WorktreeAt, repo_path: &Path) -> Result<
     Ok(branch)
 }
 
+/// Whether a commit, in hex, is there.
+#[must_use]
+pub fn has_commit(repo_path: &Path, commit: &str) -> bool {
+    let Ok(repository) = repository::open(repo_path) else {
+        return false;
+    };
+    let id = Oid::from_str(commit);
+    id.is_ok_and(|id| repository.find_commit(id).is_ok())
+}
+
 /// The commit that a branch points at, in hex.
 #[must_use]
 pub fn tip_of(repo_path: &Path, branch: &str) -> Option<String> {

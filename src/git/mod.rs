@@ -23,7 +23,7 @@
 //! - `checkpoint`, `exact`, `nested`, `keep`, `deleted`: a run's work, kept.
 //! - `commit`, `push`, `rename`, `revert`: what people do with a run's work; `identity`: by whom;
 //!   `remotes`: where it goes.
-//! - `changes`: a run's work, compared with what it began with.
+//! - `changes`: a run's work, compared with what it began with; `own_base` finds that.
 //! - `branches`, `checkouts`: what branches there are, and where they are checked out.
 //! - `merge`, `rebase`, `delete`: what a user does with them; `draft` thinks in memory, `advance`
 //!   moves a branch with its checkout, `put_back` undoes that half way.
@@ -52,6 +52,7 @@ mod lock_files;
 mod locks;
 mod merge;
 mod nested;
+mod own_base;
 mod place;
 mod program;
 mod push;
@@ -82,19 +83,21 @@ pub use commit::{Committed, commit};
 pub use copy::{COPY_BYTES_MAX, COPY_FILES_MAX, Copied, copy_files};
 pub use delete::delete_user_branch;
 pub use deleted::{DeletedRun, deleted_runs, prune_deleted};
+pub use entries::repair_worktree;
 pub use error::{ErrorKind, GitError};
-pub use head::{Operation, UnderWay, check, tip_of};
+pub use head::{Operation, UnderWay, check, has_commit, tip_of};
 pub use keep::{drop_checkpoints, keep_deleted, keeps_checkpoint};
 pub use locks::RepoLocks;
 pub use merge::{Merged, merge};
 pub use nested::keep_nested;
+pub use own_base::own_base;
 pub use push::{Pushed, push};
 pub use rebase::{REBASE_COMMITS_MAX, Rebased, rebase};
 pub use remotes::{RemoteOf, Remotes, remotes_of};
-pub use removal::{delete_branch, remove, unlock_branch};
+pub use removal::{delete_branch, is_in_place, remove, remove_run_branch, unlock_branch};
 pub use rename::{ToRename, rename_branch, rename_everywhere};
 pub use repository::{
-    Inspected, check_branch_free, check_branch_name, inspect, resolve_commit, source_of,
+    Inspected, check_branch_free, check_branch_name, git_dir_of, inspect, resolve_commit, source_of,
 };
 pub use revert::{Replaced, restore_in_place, revert};
 pub use spare::{Spare, SpareSpec, forget_spares, make_spare, remove_spare, spares_on_disk};

@@ -30,6 +30,8 @@ pub struct Rebased {
     pub onto: String,
     /// The commit that the rebased branch points at now, in hex.
     pub commit: String,
+    /// The commit that it was rebased onto, in hex.
+    pub base_commit: String,
 }
 
 /// Rebases `branch` onto `onto`, by default the default branch ([`super::branches`]).
@@ -82,6 +84,7 @@ pub(super) fn rebase_held(
     Ok(Rebased {
         onto: onto.branch,
         commit: to.to_string(),
+        base_commit: onto.commit.to_string(),
     })
 }
 

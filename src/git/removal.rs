@@ -28,7 +28,7 @@ use std::{
 /// alone: outside the data folder, a link, or without proof that it belongs to that repository.
 ///
 /// # Errors
-/// `NotARepository` when the repository no longer opens, `Io` when removing fails half way.
+/// `NotARepository` when the repository no longer opens, `Io` when its record cannot be removed.
 pub fn remove(at: &WorktreeAt, repo_path: &Path, data_dir: &Path) -> Result<bool, GitError> {
     let common_dir = repository::common_dir(&repository::open(repo_path)?)?;
     match fs::symlink_metadata(&at.worktree) {
@@ -49,9 +49,30 @@ pub fn remove(at: &WorktreeAt, repo_path: &Path, data_dir: &Path) -> Result<bool
     if !points_at(&at.worktree, &common_dir, entry.as_ref()) {
         return Ok(false);
     }
-    remove_folder(&at.worktree)?;
+    let removed = remove_folder(&at.worktree);
+    // Files that somebody else owns stay; the run goes all the same.
+    if let Err(error) = &removed {
+        log::warn!(error:% = error; "The folder of a deleted worktree of {} stays.", at.name);
+    }
     entry.map_or(Ok(()), |entry| remove_entry(&common_dir, &entry))?;
-    Ok(true)
+    Ok(removed.is_ok())
+}
+
+/// Whether the folder of a worktree is there, and is the one that the repository knows: not a
+/// link, a file or another repository in its place.
+#[must_use]
+pub fn is_in_place(at: &WorktreeAt, repo_path: &Path) -> bool {
+    let entry = || {
+        let common_dir = repository::git_dir_of(repo_path)?;
+        Ok::<_, GitError>((entries::find(&common_dir, &at.worktree)?, common_dir))
+    };
+    let Ok((Some(entry), common_dir)) = entry() else {
+        return false;
+    };
+    let is_folder = fs::symlink_metadata(&at.worktree).is_ok_and(|found| found.is_dir());
+    let has_git_file = fs::symlink_metadata(at.worktree.join(".git")).is_ok();
+    // Without one, the repository's record alone says whose the files are.
+    is_folder && (!has_git_file || points_at(&at.worktree, &common_dir, Some(&entry)))
 }
 
 /// Deletes a local branch. Answers `false` when there is none, or when it is checked out.
@@ -76,6 +97,17 @@ pub fn delete_branch(repo_path: &Path, branch: &str) -> Result<bool, GitError> {
         .delete()
         .map_err(GitError::library("deleting a branch"))?;
     Ok(true)
+}
+
+/// Deletes the branch of a run that has no process any more, also when a `git` that was killed
+/// left it locked. Under the repository's lock.
+///
+/// # Errors
+/// Those of [`delete_branch`] and [`unlock_branch`].
+pub fn remove_run_branch(repo_path: &Path, branch: &str) -> Result<bool, GitError> {
+    repository::check_branch_name(branch)?;
+    remove_branch_lock(&repository::git_dir_of(repo_path)?, branch)?;
+    delete_branch(repo_path, branch)
 }
 
 /// Removes the lock of a branch, which a `git` that was killed left there. Only for a run's own

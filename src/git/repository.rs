@@ -35,6 +35,12 @@ pub struct Inspected {
 /// open, is bare, or has its working tree elsewhere.
 pub fn inspect(repo_path: &Path) -> Result<Inspected, GitError> {
     let repository = open(repo_path)?;
+    if repository.is_bare() {
+        return Err(GitError::NotARepository {
+            path: repo_path.to_owned(),
+            reason: "it is bare".into(),
+        });
+    }
     let workdir = repo_path
         .canonicalize()
         .map_err(GitError::io("resolving the repository"))?;
@@ -141,7 +147,8 @@ pub(super) fn open(repo_path: &Path) -> Result<Repository, GitError> {
     }?;
     // `core.worktree` may point anywhere, also at the user's home.
     match repository.workdir().map(Path::canonicalize) {
-        _ if repository.is_bare() => Err(unusable("it is bare".into())),
+        // Runs that it has already go on; a new one needs a checkout ([`inspect`]).
+        _ if repository.is_bare() => Ok(repository),
         None => Err(unusable("it has no working folder".into())),
         Some(Ok(workdir)) if workdir == real => Ok(repository),
         Some(_) => Err(unusable("its core.worktree points elsewhere".into())),
@@ -167,6 +174,14 @@ pub(super) fn open_safe(real: &Path, more: &[(&str, &str)]) -> Result<Repository
         Ok(repository)
     });
     opened.map_err(|error| error.message().to_owned())
+}
+
+/// The real common git folder of a repository that a run has: what its lock is taken by.
+///
+/// # Errors
+/// `NotARepository`.
+pub fn git_dir_of(repo_path: &Path) -> Result<PathBuf, GitError> {
+    common_dir(&open(repo_path)?)
 }
 
 /// The repository's real common git folder.

@@ -30,7 +30,6 @@ use crate::domain::{RUN_ID_VARIABLE, RunId};
 use crate::files;
 use git2::{ObjectType, Oid, Repository};
 use std::{
-    ffi::OsString,
     fs::{self, DirBuilder, File},
     io::{self, Write},
     os::unix::{
@@ -373,12 +372,8 @@ impl Fitting<'_> {
 
     /// Has the repository's record name the run's folder.
     fn point_at(&self, path: &Path) -> Result<(), GitError> {
-        let record = self.entry.admin.join("gitdir");
-        let fresh = self.entry.admin.join("gitdir.new");
-        let mut text = OsString::from(entries::resolved(path).join(".git"));
-        text.push("\n");
-        fs::write(&fresh, text.as_bytes())
-            .and_then(|()| fs::rename(&fresh, &record))
+        let dot_git = entries::resolved(path).join(".git");
+        entries::point_at(&self.entry.admin, &dot_git)
             .map_err(GitError::io("moving the record of a spare worktree"))
     }
 

@@ -192,7 +192,8 @@ impl<'a> Attempt<'a> {
 
     /// The user's checkout.
     fn own_place(&self) -> Result<Place, GitError> {
-        let work_tree = self.repository.workdir().ok_or_else(|| self.gone())?;
+        let work_tree = self.repository.workdir();
+        let work_tree = work_tree.unwrap_or(&self.spec.repo_path);
         Place::open(self.repository.path(), work_tree)
     }
 

@@ -6,15 +6,23 @@ use super::{
     extract::{NoBody, Query},
 };
 use crate::{
-    domain::{ProjectId, RepoId, project::Repo, time},
+    domain::{
+        ProjectId, RepoId, RunId,
+        project::Repo,
+        run::{
+            event::{RebasedAt, RunRebased},
+            work::Work,
+        },
+        time,
+    },
     git::{self, ErrorKind, GitError},
-    runtime::Runtime,
+    runtime::{Request, Runtime, order::Order},
     store::{Reader, RunFilter, StoreError},
 };
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::OnceLock};
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -63,12 +71,12 @@ fn makers(reader: &Reader, project: ProjectId) -> Result<Makers, StoreError> {
     Ok(makers)
 }
 
-fn fault(name: &str, error: GitError) -> ApiError {
+pub(super) fn fault(name: &str, error: GitError) -> ApiError {
     let why = format!("Repo '{name}': {error}.");
     match error.kind() {
         ErrorKind::Unknown => ApiError::missing(why),
-        ErrorKind::Invalid | ErrorKind::Unusable => ApiError::malformed(why),
-        ErrorKind::Conflict | ErrorKind::TimedOut => ApiError::conflict(why),
+        ErrorKind::Invalid => ApiError::malformed(why),
+        ErrorKind::Unusable | ErrorKind::Conflict | ErrorKind::TimedOut => ApiError::conflict(why),
         ErrorKind::Fault => ApiError::fault(error),
     }
 }
@@ -151,8 +159,8 @@ async fn locked<T: Send + 'static>(
 ) -> Result<T, ApiError> {
     let shared = std::sync::Arc::clone(&runtime.shared);
     let done = web::block(move || {
-        let inspected = git::inspect(&repo.repo_path).map_err(|why| fault(&repo.name, why))?;
-        let done = shared.repo_locks.with(&[inspected.git_dir], || work(&repo));
+        let git_dir = git::git_dir_of(&repo.repo_path).map_err(|why| fault(&repo.name, why))?;
+        let done = shared.repo_locks.with(&[git_dir], || work(&repo));
         done.map_err(|why| fault(&repo.name, why))
     });
     done.await.map_err(ApiError::fault)?
@@ -231,9 +239,52 @@ pub(super) async fn rebase(
     query: Query<BranchQuery>,
     _: NoBody,
 ) -> Result<HttpResponse, ApiError> {
-    moved(&runtime, &request, &path, query.0, |repo, query| {
-        let rebased = git::rebase(&repo.repo_path, &query.branch, query.onto.as_deref())?;
-        Ok(json!({"onto": rebased.onto, "commit": rebased.commit}))
-    })
-    .await
+    let (runs, done) = (runtime.clone(), std::sync::Arc::new(OnceLock::new()));
+    let rebased = std::sync::Arc::clone(&done);
+    let answer = moved(&runtime, &request, &path, query.0, move |repo, query| {
+        let made = git::rebase(&repo.repo_path, &query.branch, query.onto.as_deref())?;
+        let answer = json!({
+            "onto": made.onto, "commit": made.commit, "base_commit": made.base_commit,
+        });
+        let at = RebasedAt {
+            repo_id: repo.id,
+            repo_name: repo.name.clone(),
+            branch: query.branch.clone(),
+            onto: made.onto,
+            commit: made.commit,
+            base_commit: made.base_commit,
+        };
+        drop(rebased.set(at));
+        Ok(answer)
+    });
+    let answer = answer.await?;
+    if let Some(at) = done.get() {
+        record(&runs, &path, at.clone()).await;
+    }
+    Ok(answer)
+}
+
+/// Tells the run of a rebased branch, when it has one, that its base commit is another.
+async fn record(runtime: &Runtime, project: &str, at: RebasedAt) {
+    let Ok(project) = id(project, "project") else {
+        return;
+    };
+    let makers = read(runtime, move |reader| makers(reader, project)).await;
+    let run = makers.ok().and_then(|makers| {
+        let run = makers.get(&(at.repo_id.0, at.branch.clone()))?;
+        run.parse::<RunId>().ok()
+    });
+    let Some(run) = run else { return };
+    let work = Box::new(Work::Rebased(RunRebased { repos: vec![at] }));
+    let order = Order::Record {
+        work,
+        answer: String::new(),
+    };
+    let request = Request::Order {
+        order,
+        idempotent: None,
+    };
+    if let Err(error) = runtime.ask(run, request).await {
+        log::warn!(run_id:% = run; "The rebase of run {run} is not in its log: {error}.");
+    }
 }

@@ -39,6 +39,8 @@ pub(super) struct RepoRow {
     worktree: Option<PathBuf>,
     pub branch: String,
     base_commit: String,
+    #[serde(default)]
+    source: Option<String>,
     #[serde(skip)]
     checkpoint: Option<String>,
 }
@@ -51,6 +53,13 @@ impl RepoRow {
             worktree: self.worktree.clone().unwrap_or_default(),
             branch: self.branch.clone(),
         }
+    }
+
+    /// What its changes are compared with: itself, with the base commit that leaves the run's own.
+    fn on_own_base(mut self) -> Result<Self, GitError> {
+        let source = self.source.as_deref();
+        self.base_commit = git::own_base(&self.at(), &self.repo_path, &self.base_commit, source)?;
+        Ok(self)
     }
 
     fn of<'a>(&'a self, at: &'a WorktreeAt) -> ChangesOf<'a> {
@@ -145,9 +154,12 @@ pub(super) async fn diff_stats(
     let shared = std::sync::Arc::clone(&runtime.shared);
     let counted = web::block(move || {
         let mut total = DiffStats::default();
-        for repo in &repos {
-            let stats = shared.stats.diff_stats(repo.of(&repo.at()));
-            total.add(stats.map_err(|error| fault(&repo.name, error))?);
+        for repo in repos {
+            let name = repo.name.clone();
+            let stats = repo
+                .on_own_base()
+                .and_then(|repo| shared.stats.diff_stats(repo.of(&repo.at())));
+            total.add(stats.map_err(|error| fault(&name, error))?);
         }
         Ok::<_, ApiError>(total)
     });
@@ -176,7 +188,7 @@ pub(super) async fn changes(
             sender,
             piece: Vec::new(),
         };
-        let told = tell(&repos, &mut out);
+        let told = tell(repos, &mut out);
         told.and_then(|()| out.leave().map_err(ApiError::fault))
     });
     // Until the first piece has left, a failure is an answer of its own.
@@ -231,12 +243,14 @@ impl Out {
     }
 }
 
-fn tell(repos: &[RepoRow], out: &mut Out) -> Result<(), ApiError> {
+fn tell(repos: Vec<RepoRow>, out: &mut Out) -> Result<(), ApiError> {
     let mut total = DiffStats::default();
     let mut left_out = Vec::new();
     out.text("{\"repos\":[");
-    for (number, repo) in repos.iter().enumerate() {
-        let told = |error| fault(&repo.name, error);
+    for (number, repo) in repos.into_iter().enumerate() {
+        let name = repo.name.clone();
+        let told = |error| fault(&name, error);
+        let repo = repo.on_own_base().map_err(told)?;
         if number > 0 {
             out.text(",");
         }

@@ -119,7 +119,7 @@ impl AtForge {
     /// Opens a pull request of a pushed branch: into the branch that is asked for, else into the
     /// configured one, else into the one that the run came from if it is there, else into the
     /// forge's default.
-    async fn open(
+    async fn propose(
         &self,
         branch: &str,
         source: Option<&str>,
@@ -202,7 +202,7 @@ pub(super) async fn open(
         });
         let source = sources.iter().find(|(of, _)| *of == repo.repo_id);
         let source = source.and_then(|(_, source)| source.as_deref());
-        let made = place.open(branch, source, &new).await;
+        let made = place.propose(branch, source, &new).await;
         all.push(PullRequestAt {
             repo_id: repo.repo_id,
             repo_name: repo.name.clone(),
@@ -292,7 +292,7 @@ pub(super) async fn status(
         let branches = web::block(move || git::branches(&repo_path)).await;
         let branches = branches
             .map_err(ApiError::fault)?
-            .map_err(ApiError::fault)?;
+            .map_err(|why| super::branches::fault(&repo.name, why))?;
         let names = branches.into_iter().filter(|branch| !branch.is_default);
         let names: Vec<_> = names.map(|branch| branch.name).collect();
         let first = names.first().cloned().unwrap_or_default();

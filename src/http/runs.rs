@@ -172,11 +172,11 @@ fn check(
 fn repo_fault(name: &str, error: &GitError) -> ApiError {
     let why = format!("Repo '{name}': {error}.");
     match error.kind() {
-        ErrorKind::Conflict => ApiError::conflict(why),
+        ErrorKind::Conflict | ErrorKind::Unusable => ApiError::conflict(why),
         ErrorKind::Unknown | ErrorKind::Invalid => {
             ApiError::malformed(format!("source_branch is wrong. {why}"))
         }
-        ErrorKind::Unusable | ErrorKind::TimedOut | ErrorKind::Fault => ApiError::malformed(why),
+        ErrorKind::TimedOut | ErrorKind::Fault => ApiError::malformed(why),
     }
 }
 

@@ -209,7 +209,11 @@ pub(super) struct RunRepoView {
     #[schema(required)]
     worktree: Option<String>,
     branch: String,
+    /// What the run began with; a rebase at somebody's request moves it.
     base_commit: String,
+    /// The branch that pointed there, without its remote.
+    #[schema(required)]
+    source: Option<String>,
 }
 
 #[derive(ToSchema)]
@@ -347,6 +351,8 @@ pub(super) struct MergedView {
 pub(super) struct RebasedView {
     onto: String,
     commit: String,
+    /// What it was rebased onto; a run's changes are compared with this from now on.
+    base_commit: String,
 }
 
 #[derive(ToSchema)]

@@ -61,6 +61,17 @@ fn base_of<'r>(run: &'r Run, at: &WorktreeAt) -> Option<&'r RepoBase> {
     bases.find(|base| base.repo_id == at.repo_id)
 }
 
+/// Whether a worktree is where it was made. What cannot be kept, since its repository is gone or
+/// something else is in its place, is left where it lies when the run goes.
+fn in_place(run: &Run, at: &WorktreeAt) -> bool {
+    let there = base_of(run, at).is_some_and(|base| git::is_in_place(at, &base.repo_path));
+    if !there && std::fs::symlink_metadata(&at.worktree).is_ok() {
+        let folder = at.worktree.display();
+        log::warn!(run_id:% = run.id; "{folder} is no worktree of its repository any more; it is left alone.");
+    }
+    there
+}
+
 /// Takes the checkpoint, repo by repo; when one fails the others are still kept.
 fn checkpoint_now(run: &Run, reason: &str) -> (Option<Checkpoint>, Vec<String>) {
     let number = run.checkpoint_number + 1;
@@ -132,7 +143,7 @@ async fn keep_and_remove(beside: &Beside, force: bool) -> Result<Vec<WorktreeAt>
         .run
         .worktrees
         .iter()
-        .filter(|at| at.worktree.is_dir())
+        .filter(|at| in_place(&beside.run, at))
     {
         let never = AtomicBool::new(false);
         if let Err(ScriptFault::Failed { reason, detail }) =
@@ -152,7 +163,7 @@ async fn keep_and_remove(beside: &Beside, force: bool) -> Result<Vec<WorktreeAt>
 /// The last work of a run, nested repositories included; none when it equals the last checkpoint.
 fn keep_last(run: &Run, force: bool) -> Result<Option<Checkpoint>, WorkFault> {
     let mut there = run.clone();
-    there.worktrees.retain(|at| at.worktree.exists());
+    there.worktrees.retain(|at| in_place(run, at));
     let (last, mut failures) = checkpoint_now(&there, "delete");
     let mut nested = Vec::new();
     for at in &there.worktrees {
@@ -200,7 +211,7 @@ fn remove_all(
     let mut removed = Vec::new();
     for base in &run.created.repos {
         // The repository itself may be gone: then there is nothing of ours to remove in it.
-        let Ok(inspected) = git::inspect(&base.repo_path) else {
+        let Ok(git_dir) = git::git_dir_of(&base.repo_path) else {
             continue;
         };
         let at = run.worktrees.iter().find(|at| at.repo_id == base.repo_id);
@@ -209,7 +220,7 @@ fn remove_all(
             .find(|kept| kept.repo_id == base.repo_id)
             .map(|kept| kept.commit.as_str());
         let job = || remove_one(run, base, at, commit, shared);
-        let gone = shared.repo_locks.with(&[inspected.git_dir], job);
+        let gone = shared.repo_locks.with(&[git_dir], job);
         let gone = gone.map_err(|error| format!("repo '{}': {error}", base.name))?;
         removed.extend(at.filter(|_| gone).cloned());
     }
@@ -244,9 +255,13 @@ fn remove_one(
     shared.stats.forget(&at.worktree);
     let gone = git::remove(at, &base.repo_path, &shared.config.data_dir)?;
     fault::point("delete.worktree_removed");
-    git::delete_branch(&base.repo_path, &run.run_branch)?;
+    // All of it is kept by now: refs that are locked or damaged are no reason to stop.
+    let branch = git::remove_run_branch(&base.repo_path, &run.run_branch);
     fault::point("delete.branch_removed");
-    git::drop_checkpoints(&base.repo_path, run.id)?;
+    let checkpoints = git::drop_checkpoints(&base.repo_path, run.id);
+    for error in branch.err().into_iter().chain(checkpoints.err()) {
+        log::warn!(run_id:% = run.id, error:% = error; "Refs of a deleted run stay in {}.", base.name);
+    }
     fault::point("delete.checkpoints_removed");
     Ok(gone)
 }

@@ -20,6 +20,7 @@ mod jobs;
 mod keeping;
 mod ledger;
 pub mod messages;
+mod moved;
 pub mod notifier;
 pub mod order;
 mod output;

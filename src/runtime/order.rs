@@ -3,7 +3,7 @@
 use crate::{
     domain::run::{
         event::{LeftOut, PullRequestAt},
-        work::WorkKind,
+        work::{Work, WorkKind},
     },
     git::{ErrorKind, GitError},
 };
@@ -26,6 +26,13 @@ pub enum Order {
         title: String,
         /// One a repo.
         repos: Vec<PullRequestAt>,
+        /// What the caller is told.
+        answer: String,
+    },
+    /// Record what was done to the run from elsewhere; the answer is given along.
+    Record {
+        /// What.
+        work: Box<Work>,
         /// What the caller is told.
         answer: String,
     },
@@ -52,7 +59,9 @@ impl Order {
     pub(super) const fn kind(&self) -> WorkKind {
         match self {
             Self::Commit { .. } => WorkKind::Commit,
-            Self::Push | Self::Accept | Self::PullRequests { .. } => WorkKind::Ship,
+            Self::Push | Self::Accept | Self::PullRequests { .. } | Self::Record { .. } => {
+                WorkKind::Ship
+            }
             Self::Rename { .. } => WorkKind::Rename,
             Self::Revert { .. } | Self::Restore { .. } => WorkKind::Replace,
         }

@@ -179,6 +179,7 @@ impl Runtime {
     /// # Errors
     /// When the database cannot tell which.
     pub async fn recover(&self) -> Result<usize, AskError> {
+        super::moved::mend(self).await?;
         let runs = self.shared.reader.live_runs()?;
         let count = runs.len();
         for run_id in runs {

@@ -130,6 +130,7 @@ async fn carry_out(beside: &Beside, order: Order) -> Done {
             let opened = RunPullRequest { title, repos };
             Done::new(vec![Work::PullRequest(opened)], Ok(Some(answer)))
         }
+        Order::Record { work, answer } => Done::new(vec![*work], Ok(Some(answer))),
         Order::Rename { name } => rename(&run, &shared, name),
         Order::Revert { force } => revert(&run, force),
         Order::Restore { number, force } => restore(&run, &shared, number, force),
@@ -317,8 +318,8 @@ fn rename(run: &Run, shared: &super::shared::Shared, name: String) -> Done {
         .collect();
     let found = bases
         .iter()
-        .filter_map(|base| git::inspect(&base.repo_path).ok());
-    let git_dirs: Vec<_> = found.map(|found| found.git_dir).collect();
+        .filter_map(|base| git::git_dir_of(&base.repo_path).ok());
+    let git_dirs: Vec<_> = found.collect();
     let job = || git::rename_everywhere(&repos, &name);
     if let Err((repo, error)) = shared.repo_locks.with(&git_dirs, job) {
         return Done::failed(WorkFault::of(&repo, &error));
@@ -372,7 +373,7 @@ fn of_repo<'c>(kept: &'c [CheckpointAt], at: &WorktreeAt) -> Option<&'c Checkpoi
 fn replace(
     run: &Run,
     kept: &Checkpoint,
-    one: impl Fn(&WorktreeAt, &RepoBase, &CheckpointAt) -> Result<Replaced, GitError>,
+    mut one: impl FnMut(&WorktreeAt, &RepoBase, &CheckpointAt) -> Result<Replaced, GitError>,
 ) -> Result<(), WorkFault> {
     let mut replaced = Vec::new();
     for (at, base) in placed(run) {
@@ -399,20 +400,27 @@ fn revert(run: &Run, force: bool) -> Done {
         Ok(checkpoint) => checkpoint,
         Err(fault) => return Done::failed(fault),
     };
+    let mut repos = Vec::new();
     let reverted = replace(run, &checkpoint, |at, base, kept| {
-        git::revert(at, &base.repo_path, &base.base_commit, kept)
+        let (path, source) = (&base.repo_path, base.source.as_deref());
+        let commit = match git::has_commit(path, &base.base_commit) {
+            true => base.base_commit.clone(),
+            // Rewritten away and collected: what the branch has in common with its source.
+            false => git::own_base(at, path, &base.base_commit, source)?,
+        };
+        let replaced = git::revert(at, path, &commit, kept)?;
+        repos.push(RevertedAt {
+            repo_id: at.repo_id,
+            repo_name: at.name.clone(),
+            commit,
+        });
+        Ok(replaced)
     });
     let mut done = match reverted {
         Ok(()) => {
-            let all = placed(run).into_iter();
-            let repos = all.map(|(at, base)| RevertedAt {
-                repo_id: at.repo_id,
-                repo_name: at.name.clone(),
-                commit: base.base_commit.clone(),
-            });
             let reverted = RunReverted {
                 checkpoint: checkpoint.number,
-                repos: repos.collect(),
+                repos,
             };
             Done::new(vec![Work::Reverted(reverted)], Ok(None))
         }

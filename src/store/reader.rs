@@ -182,6 +182,21 @@ impl Reader {
         })
     }
 
+    /// Runs with a worktree whose path does not begin so.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn runs_with_worktrees_outside(&self, folder: &str) -> Result<Vec<RunId>, StoreError> {
+        self.with(|connection| {
+            let mut query = connection.prepare(
+                "SELECT DISTINCT runs.id FROM runs, json_each(runs.view, '$.repos') AS repo
+                 WHERE substr(repo.value ->> '$.worktree', 1, length(?1)) <> ?1",
+            )?;
+            let rows = query.query_map([folder], |row| Ok(RunId(uuid_at(row, 0)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
     /// A run folded from its log; nothing for an unknown or deleted one.
     ///
     /// # Errors

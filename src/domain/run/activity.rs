@@ -190,6 +190,7 @@ impl Run {
             | Event::RunCommitted(_)
             | Event::RunPushed(_)
             | Event::RunPullRequest(_)
+            | Event::RunRebased(_)
             | Event::RunReverted(_)
             | Event::RunAccepted(_)
             | Event::NotifyChanged(_) => Word::Other,

@@ -7,8 +7,8 @@ use super::{
     event::{
         AgentMessage, BranchRenamed, CompletedBy, CostSource, DeliveredBy, Event, HookReceived,
         MessageBy, PausedBy, ProcessExited, ProcessLaunching, ProcessSpawned, PullRequestAt,
-        RunCheckpointed, RunCompleted, RunFailed, RunPaused, RunResult, RunStarted, SessionInit,
-        Stage, UserMessage,
+        RunCheckpointed, RunCompleted, RunFailed, RunPaused, RunRebased, RunResult, RunStarted,
+        SessionInit, Stage, UserMessage,
     },
     prompt::same_prompt,
     state::{Changed, Process, Run, Session, Status, Stopped},
@@ -106,6 +106,7 @@ impl Run {
             Event::BranchRenamed(renamed) => self.renamed(renamed),
             Event::RunRestored(_) | Event::RunCommitted(_) => self.changed = Changed::Unshipped,
             Event::RunReverted(_) => self.changed = Changed::Nothing,
+            Event::RunRebased(rebased) => self.rebased(rebased),
             Event::RunAccepted(_) => self.changed = Changed::Shipped,
             Event::RunPushed(push) => self.shipped(push.repos.iter().all(|at| at.pushed)),
             Event::RunPullRequest(it) => self.shipped(it.repos.iter().all(PullRequestAt::open)),
@@ -140,6 +141,18 @@ impl Run {
     fn shipped(&mut self, whole: bool) {
         if whole {
             self.changed = Changed::Shipped;
+        }
+    }
+
+    fn rebased(&mut self, rebased: &RunRebased) {
+        for base in &mut self.created.repos {
+            let of_repo = rebased.repos.iter().find(|at| at.repo_id == base.repo_id);
+            if let Some(at) = of_repo {
+                base.base_commit.clone_from(&at.base_commit);
+            }
+        }
+        if self.changed == Changed::Shipped {
+            self.changed = Changed::Unshipped;
         }
     }
 

@@ -61,7 +61,6 @@ pub fn after(run: &Run, events: &[Event]) -> Vec<Effect> {
 }
 
 fn of(run: &Run, event: &Event) -> Option<Effect> {
-    let attempt = run.attempt;
     match event {
         Event::RunCreated(_) => Some(Effect::SetUp),
         Event::ProcessLaunching(ProcessLaunching { attempt }) => {
@@ -80,6 +79,7 @@ fn of(run: &Run, event: &Event) -> Option<Effect> {
         Event::ProcessSpawned(_) | Event::RunCompleted(_) | Event::HookReceived(_)
             if lingers(run, event) =>
         {
+            let attempt = run.attempt;
             Some(Effect::EndLingering { attempt })
         }
         Event::RunPaused(paused) if matches!(paused.by, PausedBy::Stop | PausedBy::Limit) => {
@@ -115,6 +115,7 @@ fn of(run: &Run, event: &Event) -> Option<Effect> {
         | Event::RunCommitted(_)
         | Event::RunPushed(_)
         | Event::RunPullRequest(_)
+        | Event::RunRebased(_)
         | Event::RunReverted(_)
         | Event::RunAccepted(_)
         | Event::NotifyChanged(_)

@@ -10,8 +10,8 @@ pub use messages::{
 };
 pub use words::{
     CheckpointAt, CommittedAt, CompletedBy, CostSource, DeliveredBy, ExitedBy, Lacks, LeftOut,
-    MessageBy, PausedBy, PullRequestAt, PushedAt, RepoBase, RepoBranch, RevertedAt, Stage,
-    StartedBy, StopBy, WorktreeAt,
+    MessageBy, PausedBy, PullRequestAt, PushedAt, RebasedAt, RepoBase, RepoBranch, RevertedAt,
+    Stage, StartedBy, StopBy, WorktreeAt,
 };
 
 use super::caller::Callers;
@@ -128,6 +128,7 @@ events! {
     "run.pull_request" => RunPullRequest,
     "run.reverted" => RunReverted,
     "run.accepted" => RunAccepted,
+    "run.rebased" => RunRebased,
     "run.notify_changed" => NotifyChanged,
     "hook.received" => HookReceived,
 }
@@ -483,6 +484,11 @@ payloads! {
         checkpoint: u32,
         /// One a repository.
         repos: Vec<RevertedAt>,
+    }
+    /// The run branch was rebased at somebody's request.
+    RunRebased {
+        /// One a repository.
+        repos: Vec<RebasedAt>,
     }
     /// A person accepted the work.
     RunAccepted {

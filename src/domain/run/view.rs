@@ -73,6 +73,7 @@ struct RepoView<'r> {
     worktree: Option<&'r Path>,
     branch: &'r str,
     base_commit: &'r str,
+    source: Option<&'r str>,
 }
 
 #[derive(PartialEq, Serialize)]
@@ -211,6 +212,7 @@ fn repos(run: &Run) -> Vec<RepoView<'_>> {
             worktree: worktree(base.repo_id).map(|at| at.worktree.as_path()),
             branch: &run.run_branch,
             base_commit: &base.base_commit,
+            source: base.source.as_deref(),
         })
         .collect()
 }

@@ -3,8 +3,8 @@
 
 use super::{
     event::{
-        BranchRenamed, Event, RunAccepted, RunCommitted, RunPullRequest, RunPushed, RunRestored,
-        RunReverted,
+        BranchRenamed, Event, RunAccepted, RunCommitted, RunPullRequest, RunPushed, RunRebased,
+        RunRestored, RunReverted, WorktreeCreated,
     },
     rejection::Rejection,
     state::{Run, Status},
@@ -40,6 +40,10 @@ pub enum Work {
     Reverted(RunReverted),
     /// The work was accepted.
     Accepted(RunAccepted),
+    /// The run branch was rebased.
+    Rebased(RunRebased),
+    /// The worktrees are in another place.
+    Moved(WorktreeCreated),
 }
 
 impl From<Work> for Event {
@@ -52,6 +56,8 @@ impl From<Work> for Event {
             Work::PullRequest(done) => done.into(),
             Work::Reverted(done) => done.into(),
             Work::Accepted(done) => done.into(),
+            Work::Rebased(done) => done.into(),
+            Work::Moved(done) => done.into(),
         }
     }
 }

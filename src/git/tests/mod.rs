@@ -13,6 +13,7 @@ mod hostile;
 mod keeping;
 mod lfs;
 mod merging;
+mod own_bases;
 mod random_trees;
 mod rebasing;
 mod refusals;

@@ -1,6 +1,7 @@
 use super::support::{BRANCH, World, commit_all, git, records, refs, write};
 use crate::git::{
-    GitError, RepoLocks, WorktreeSpec, add_all, delete_branch, entries::find, remove, unlock_branch,
+    GitError, RepoLocks, WorktreeSpec, add_all, delete_branch, entries::find, is_in_place, remove,
+    repair_worktree, unlock_branch,
 };
 use std::{cell::Cell, fs, os::unix::fs::symlink, time::Duration};
 
@@ -313,4 +314,54 @@ fn a_worktree_that_names_anothers_record_is_found_by_its_own() {
     fs::remove_file(&dot_git).unwrap();
     nix::unistd::mkfifo(&dot_git, nix::sys::stat::Mode::S_IRWXU).unwrap();
     assert_eq!(record(), own);
+}
+
+#[test]
+fn only_the_folder_that_the_record_names_is_in_place() {
+    let world = World::new();
+    let (repo, at) = world.worktree();
+    let folder = &at.worktree;
+    assert!(is_in_place(&at, &repo));
+    fs::rename(folder.join(".git"), world.path("git-file")).unwrap();
+    assert!(is_in_place(&at, &repo), "the record alone says whose it is");
+    git(folder, &["init", "-q"]);
+    assert!(!is_in_place(&at, &repo), "another repository");
+    fs::rename(folder, world.path("elsewhere")).unwrap();
+    assert!(!is_in_place(&at, &repo), "nothing");
+    symlink(world.path("elsewhere"), folder).unwrap();
+    assert!(!is_in_place(&at, &repo), "a link");
+    fs::remove_file(folder).unwrap();
+    fs::write(folder, "x").unwrap();
+    assert!(!is_in_place(&at, &repo), "a file");
+    assert!(!remove(&at, &repo, &world.data()).unwrap());
+    assert_eq!(fs::read_to_string(folder).unwrap(), "x");
+    fs::rename(&repo, world.path("moved")).unwrap();
+    assert!(!is_in_place(&at, &repo), "no repository");
+}
+
+#[test]
+fn a_worktree_that_moved_is_repaired_and_a_copy_is_not() {
+    let world = World::new();
+    let (repo, mut at) = world.worktree();
+    write(&at.worktree, "work", "x\n");
+    let former = at.worktree.clone();
+    let copy = world.path("copy");
+    let mut copied = std::process::Command::new("cp");
+    copied.arg("-r").args([&former, &copy]);
+    assert!(copied.status().unwrap().success());
+    assert!(!repair_worktree(&repo, &copy).unwrap());
+    at.worktree = world.path("data/moved");
+    fs::rename(&former, &at.worktree).unwrap();
+    assert!(!is_in_place(&at, &repo));
+    assert!(repair_worktree(&repo, &at.worktree).unwrap());
+    assert!(is_in_place(&at, &repo));
+    assert_eq!(git(&at.worktree, &["status", "--porcelain"]), "?? work\n");
+    let listed = git(&repo, &["worktree", "list", "--porcelain"]);
+    assert!(listed.contains(at.worktree.to_str().unwrap()), "{listed}");
+    assert!(!listed.contains("prunable"), "{listed}");
+    // A repository that became bare still keeps what its runs did.
+    git(&repo, &["config", "core.bare", "true"]);
+    assert!(repair_worktree(&repo, &at.worktree).unwrap());
+    assert!(crate::git::commit(&at, &repo, "m").unwrap().is_some());
+    assert!(remove(&at, &repo, &world.data()).unwrap());
 }

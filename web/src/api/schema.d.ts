@@ -1280,6 +1280,8 @@ export interface components {
             position: number;
         };
         RebasedView: {
+            /** @description What it was rebased onto; a run's changes are compared with this from now on. */
+            base_commit: string;
             commit: string;
             onto: string;
         };
@@ -1300,12 +1302,15 @@ export interface components {
             repo_path: string;
         };
         RunRepoView: {
+            /** @description What the run began with; a rebase at somebody's request moves it. */
             base_commit: string;
             branch: string;
             name: string;
             /** Format: uuid */
             repo_id: string;
             repo_path: string;
+            /** @description The branch that pointed there, without its remote. */
+            source: string | null;
             /** @description Null while there is none. */
             worktree: string | null;
         };

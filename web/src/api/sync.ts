@@ -22,6 +22,7 @@ const MAY_CHANGE_FILES = new Set([
   "run.restored",
   "run.reverted",
   "run.committed",
+  "run.rebased",
   "worktree.created",
   "worktree.removed",
 ]);
@@ -33,7 +34,7 @@ const FACTS =
 const TASKS = /^(TaskCreate|TaskUpdate|TodoWrite|update_plan)$/;
 const QUEUE = /^(message\.|queue\.|user\.message$)/;
 const BRANCHES =
-  /^(run\.(committed|pushed|pull_request|branch_renamed|reverted|deleted|checkpointed)|worktree\.)/;
+  /^(run\.(committed|pushed|pull_request|branch_renamed|rebased|reverted|deleted|checkpointed)|worktree\.)/;
 
 /** Lets `act` run at once, then at most once in `wait` milliseconds for the same key. */
 function throttled(wait: number, act: (key: string) => void) {

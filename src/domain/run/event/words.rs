@@ -137,6 +137,23 @@ pub struct RepoBase {
     pub source: Option<String>,
 }
 
+/// A run branch that was rebased.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RebasedAt {
+    /// The repo.
+    pub repo_id: RepoId,
+    /// Its name.
+    pub repo_name: String,
+    /// The branch.
+    pub branch: String,
+    /// The branch rebased onto.
+    pub onto: String,
+    /// The commit that the branch points at now, in hex.
+    pub commit: String,
+    /// The commit that the run's changes are compared with from now on, in hex.
+    pub base_commit: String,
+}
+
 /// A worktree of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorktreeAt {

@@ -87,6 +87,8 @@ export function sentence(type: string, payload: Json): string | undefined {
         return `Changes reverted, kept as checkpoint ${number("checkpoint")}`;
       case "run.branch_renamed":
         return `Branch ${text("from")} is now ${text("to")}`;
+      case "run.rebased":
+        return `Rebased: ${names(payload, (repo) => `onto ${str(repo["onto"]) ?? ""}`)}`;
       case "run.committed":
         return `Committed “${oneLine(text("message"))}”: ${names(payload, commit)}`;
       case "run.pushed":

@@ -7,11 +7,12 @@
 
 use crate::{
     config::Config,
-    http,
+    files, http,
     runtime::Runtime,
     store::{self, Location},
 };
 use nix::{
+    errno::Errno,
     fcntl::{Flock, FlockArg},
     sys::resource::{Resource, getrlimit, setrlimit},
 };
@@ -61,7 +62,13 @@ impl FolderLock {
         loop {
             file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(lock) => return Ok(Self(lock)),
-                Err((file, _)) => file,
+                Err((file, Errno::EWOULDBLOCK | Errno::EINTR)) => file,
+                Err((_, error)) => {
+                    return Err(format!(
+                        "the file system of the data folder {} takes no locks ({error}); name a folder on a local disk by --data-dir",
+                        data_dir.display()
+                    ));
+                }
             };
             if begun.elapsed() > LOCK_WAIT {
                 return Err(format!(
@@ -103,7 +110,7 @@ pub async fn serve(
         .base_url
         .set(format!("http://{reachable}"))
         .ok();
-    write_server_file(&config, reachable, socket_number(&listener))?;
+    announce(&config, reachable, socket_number(&listener));
     let live = runtime.recover().await.map_err(|error| error.to_string())?;
     log::info!(live; "abbado {} listens on {address}; {live} runs are looked after.", env!("CARGO_PKG_VERSION"));
     let server = http::server(runtime.clone(), gate, listener)?;
@@ -177,31 +184,53 @@ fn socket_number(_: &std::net::TcpListener) -> Option<u64> {
     None
 }
 
-/// Hook programs of CLIs older than this server learn its address here.
-fn write_server_file(
-    config: &Config,
-    address: SocketAddr,
-    socket: Option<u64>,
-) -> Result<(), String> {
-    let path = config.server_file();
-    let fresh = path.with_extension("json.new");
+/// Between two tries to write the address file.
+const ANNOUNCE_AGAIN: Duration = Duration::from_secs(2);
+
+/// Writes the address file, on a full disk as soon as there is room: until then hooks do not find
+/// this server, and the rest of it works.
+fn announce(config: &Config, address: SocketAddr, socket: Option<u64>) {
     let text = serde_json::json!({
         "addr": address.to_string(),
         "pid": std::process::id(),
         "socket": socket,
     });
-    let written = File::options()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(&fresh)
-        .and_then(|mut file| {
-            file.write_all(text.to_string().as_bytes())?;
-            file.sync_all()
-        })
-        .and_then(|()| std::fs::rename(&fresh, &path));
-    written.map_err(|error| format!("{} cannot be written: {error}", path.display()))
+    let (path, text) = (config.server_file(), text.to_string());
+    let Err(error) = write_server_file(&path, &text) else {
+        return;
+    };
+    log::error!(
+        "{} cannot be written, so that hooks do not find this server: {error}.",
+        path.display()
+    );
+    actix::spawn(async move {
+        while write_server_file(&path, &text).is_err() {
+            tokio::time::sleep(ANNOUNCE_AGAIN).await;
+        }
+        log::info!("Hooks find this server again.");
+    });
+}
+
+/// Hook programs of CLIs older than this server learn its address here. Where there is no room for
+/// another file the old one is written over.
+fn write_server_file(path: &Path, text: &str) -> std::io::Result<()> {
+    let fresh = path.with_extension("json.new");
+    let written = files::make(&fresh).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        files::rename(&fresh, path)
+    });
+    written.or_else(|error| {
+        drop(std::fs::remove_file(&fresh));
+        let mut old = files::open_with(File::options().write(true), path)?;
+        let len = usize::try_from(old.metadata()?.len()).unwrap_or_default();
+        if len < text.len() {
+            return Err(error);
+        }
+        // JSON may end in blanks.
+        old.write_all(format!("{text:len$}").as_bytes())?;
+        old.sync_all()
+    })
 }
 
 fn forget_server_file(config: &Config) {

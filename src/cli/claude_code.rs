@@ -155,6 +155,9 @@ fn argv(context: &LaunchContext<'_>) -> Result<Vec<String>, CliError> {
     }
     let extra = agent.args();
     push(&extra.iter().map(String::as_str).collect::<Vec<_>>());
+    if let Some(folder) = context.task_file.and_then(std::path::Path::parent) {
+        push(&["--add-dir", launch::utf8(folder)?]);
+    }
     // Without `--` the variadic --allowedTools would take the prompt for a tool.
     push(&["--", context.task]);
     Ok(argv)

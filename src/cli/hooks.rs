@@ -12,7 +12,7 @@ use crate::domain::run::{
 use serde_json::Value;
 
 /// Keys that may hold the event's name; the first present one counts.
-const NAME_KEYS: [&str; 3] = ["hook_event_name", "event_name", "hookEventName"];
+pub(super) const NAME_KEYS: [&str; 3] = ["hook_event_name", "event_name", "hookEventName"];
 
 /// Most characters of a tool's input in a sentence for people.
 const INPUT_CHARS_MAX: usize = 200;

@@ -37,6 +37,9 @@ pub(super) fn environment(
         &context.run_dir.join("hook").to_string_lossy(),
     );
     set("ABBADO_TASK", context.task);
+    if let Some(file) = context.task_file {
+        set("ABBADO_TASK_FILE", &file.to_string_lossy());
+    }
     set("ABBADO_RUN_DIR", &context.run_dir.to_string_lossy());
     if let Some(session) = context.resume {
         set("ABBADO_SESSION_ID", session);

@@ -17,7 +17,9 @@ pub mod hook_files;
 pub mod hook_program;
 pub mod hooks;
 mod launch;
+mod long_task;
 pub mod opencode;
+pub mod payload;
 mod programs;
 pub mod qwen;
 pub mod transcript;
@@ -26,6 +28,7 @@ pub mod typed;
 #[cfg(test)]
 mod testing;
 
+pub use long_task::LongTask;
 pub use programs::{ephemeral_argv, find_program};
 
 use crate::domain::{
@@ -113,6 +116,8 @@ pub struct LaunchContext<'a> {
     pub worktrees: &'a [WorktreeAt],
     /// The task; on continue, the message.
     pub task: &'a str,
+    /// The file that the task tells to read, when it was too long by itself.
+    pub task_file: Option<&'a Path>,
     /// The session to go on with.
     pub resume: Option<&'a str>,
     /// Id of the session, for CLIs that let us choose it; used when `resume` is none.

@@ -210,6 +210,9 @@ fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Vec<String> {
     let extra = agent.args();
     push(&extra.iter().map(String::as_str).collect::<Vec<_>>());
     // One argument with its value: what follows `--` is no prompt to Qwen.
+    if let Some(folder) = context.task_file.and_then(Path::parent) {
+        push(&[&format!("--include-directories={}", folder.display())]);
+    }
     let flag = if headless {
         "prompt"
     } else {

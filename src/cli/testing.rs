@@ -133,6 +133,7 @@ impl Launch {
             cwd: &self.cwd,
             worktrees: &self.worktrees,
             task: &self.task,
+            task_file: None,
             resume: self.resume.as_deref(),
             new_session_id: SESSION.parse().unwrap(),
             base_url: "http://127.0.0.1:3000",

@@ -9,6 +9,27 @@ use std::{collections::BTreeMap, fmt};
 pub const MASK: &str = "***";
 /// Values that are shorter are words like `true`: in a text they cannot be told from others.
 const CONCEALED_CHARS_MIN: usize = 8;
+/// Parts of names whose values are secret whatever they look like.
+const SECRET_NAMES: [&str; 12] = [
+    "KEY",
+    "TOKEN",
+    "SECRET",
+    "PASSW",
+    "PASSPHRASE",
+    "CREDENTIAL",
+    "AUTH",
+    "COOKIE",
+    "PRIVATE",
+    "BEARER",
+    "SIGNATURE",
+    "DSN",
+];
+/// A word of letters, a number, and a word of both, as texts that are no secret have them.
+const WORD_CHARS_MAX: usize = 20;
+const NUMBER_CHARS_MAX: usize = 5;
+const MIXED_CHARS_MAX: usize = 6;
+/// So many words of letters and digits may be in a text that is no secret: `x86_64`, `es2022`.
+const MIXED_MAX: usize = 2;
 const ENV: &str = "env";
 
 /// Values of `provider_config.env` by name. Its debug form has the names only.
@@ -94,13 +115,62 @@ impl Secrets {
 
     /// What is looked for in texts, the longest first: one may hold another.
     fn concealed(&self) -> Vec<&str> {
-        let values = self.0.values().map(String::as_str);
-        let mut values: Vec<&str> = values
-            .filter(|value| value.chars().count() >= CONCEALED_CHARS_MIN)
+        let mut values: Vec<&str> = self
+            .0
+            .iter()
+            .filter(|(name, value)| is_secret(name, value))
+            .map(|(_, value)| value.as_str())
             .collect();
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         values
     }
+}
+
+/// Whether a value is looked for in texts. One whose name says so is; any other unless it is made
+/// of words and small numbers, as `production`, a path or an address are: those stand in texts by
+/// themselves.
+fn is_secret(name: &str, value: &str) -> bool {
+    if value.chars().count() < CONCEALED_CHARS_MIN {
+        return false;
+    }
+    let name = name.to_ascii_uppercase();
+    SECRET_NAMES.iter().any(|part| name.contains(part)) || !is_plain(value)
+}
+
+fn is_plain(value: &str) -> bool {
+    // An address with a user's name in it has a password, too.
+    let address = value.split_once("://").map_or("", |(_, rest)| rest);
+    if address
+        .split('/')
+        .next()
+        .is_some_and(|authority| authority.contains('@'))
+    {
+        return false;
+    }
+    let mut mixed = 0;
+    let words = value.split(|letter: char| !letter.is_alphanumeric());
+    let plain = words.filter(|word| !word.is_empty()).all(|word| {
+        let (len, digits) = (
+            word.chars().count(),
+            word.chars().filter(|letter| letter.is_numeric()).count(),
+        );
+        if digits == 0 {
+            return len <= WORD_CHARS_MAX && humps(word) <= 2;
+        }
+        if digits == len {
+            return len <= NUMBER_CHARS_MAX;
+        }
+        mixed += 1;
+        len <= MIXED_CHARS_MAX
+    });
+    plain && mixed <= MIXED_MAX
+}
+
+/// Capital letters behind small ones: `camelCase` has one, a random word many.
+fn humps(word: &str) -> usize {
+    let letters: Vec<char> = word.chars().collect();
+    let hump = |pair: &&[char]| pair[0].is_lowercase() && pair[1].is_uppercase();
+    letters.windows(2).filter(hump).count()
 }
 
 /// Puts [`MASK`] in the place of every value of `provider_config.env`; names stay.
@@ -149,6 +219,47 @@ mod tests {
         assert_eq!(given["env"], json!({"KEY": "sk-1", "NEW": "n"}));
         let mut unknown = config(json!({"env": {"OTHER": "***"}}));
         assert_eq!(known.fill(&mut unknown), Err("OTHER".to_owned()));
+    }
+
+    #[test]
+    fn secrets_are_told_from_words_by_their_names_and_looks() {
+        for (name, value, secret) in [
+            ("NODE_ENV", "production", false),
+            ("NODE_ENV", "development", false),
+            ("DEBUG", "1", false),
+            ("LANG", "en_US.UTF-8", false),
+            ("EDITOR", "/usr/bin/nvim --clean", false),
+            ("API_BASE_URL", "http://localhost:3000/v1", false),
+            ("RUST_LOG", "debug,hyper=info", false),
+            ("ANTHROPIC_MODEL", "claude-opus-4-8", false),
+            ("TARGET", "x86_64-unknown-linux-gnu", false),
+            ("NODE_OPTIONS", "--max-old-space-size=4096", false),
+            ("JAVA_OPTS", "-XX:MaxHeapRatio=70", false),
+            ("FEATURES", "newDashboard,darkMode", false),
+            ("VERSION", "v20.11.1-alpine3", false),
+            ("SHORT_TOKEN", "abc", false),
+            // Their names say so.
+            ("API_KEY", "production", true),
+            ("npm_config__authToken", "sunshine", true),
+            ("DB_PASSWORD", "correct horse", true),
+            ("SENTRY_DSN", "https://sentry.example/1", true),
+            // They look like it.
+            ("LOGIN", "hunter2hunter2", true),
+            ("X", "sk-12345678", true),
+            ("X", "ghp_16C7e42F292c6912E7710c838347Ae178B4a", true),
+            ("X", "AKIAIOSFODNN7EXAMPLE", true),
+            ("X", "550e8400-e29b-41d4-a716-446655440000", true),
+            ("X", "a1b2-c3d4-e5f6-a7b8", true),
+            ("X", "correcthorsebatterystaple", true),
+            ("X", "kQzPvWrTmXbN", true),
+            ("DATABASE_URL", "postgres://app:pass@db.example/app", true),
+            ("PIN", "40128852", true),
+        ] {
+            let secrets = Secrets::of(&config(json!({"env": {name: value}})));
+            let said = format!("is {value} here");
+            let shown = if secret { "is *** here" } else { said.as_str() };
+            assert_eq!(secrets.conceal(&said), shown, "{name}");
+        }
     }
 
     #[test]

@@ -194,6 +194,7 @@ impl From<StoreError> for ApiError {
             StoreError::WrongSequence { .. }
             | StoreError::Duplicate
             | StoreError::Newer { .. }
+            | StoreError::LogGone { .. }
             | StoreError::Database(_)
             | StoreError::Corrupt(_) => Self::fault(error),
         }
@@ -210,6 +211,16 @@ impl From<AskError> for ApiError {
                 Self::malformed("The hook payload names no event: hook_event_name is missing.")
             }
             AskError::Store(error) => error.into(),
+            AskError::Unrecorded(cause) => {
+                let why = sentence(&cause);
+                let why = why.trim_end_matches('.');
+                Self::unavailable(
+                    format!(
+                        "{why}. The run's processes were ended; that it was stopped is recorded as soon as the log can be written."
+                    ),
+                    5,
+                )
+            }
             AskError::Work(fault) => match fault {
                 WorkFault::Invalid(why) => Self::malformed(why),
                 WorkFault::Missing(why) => Self::missing(why),

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::error::ApiError;
 use super::json;
+use crate::cli::payload;
 
 /// Largest body of a call of the API.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -40,10 +41,13 @@ impl<T: DeserializeOwned + 'static, const LIMIT: usize> FromRequest for JsonBody
     }
 }
 
+/// The header by which the hook program names a delivery.
+pub const DELIVERY: &str = "X-Abbado-Delivery";
+
 /// A hook's payload: the object, and the bytes as they came.
 #[derive(Debug)]
 pub struct RawJson {
-    /// The parsed object. Escapes of lone surrogates read as U+FFFD.
+    /// The parsed object, repaired where it was not quite JSON.
     pub object: Map<String, Value>,
     /// The bytes as the CLI sent them.
     pub bytes: Bytes,
@@ -55,13 +59,16 @@ impl FromRequest for RawJson {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let body = read_body(request, payload, HOOK_BYTES_MAX, BODY_WAIT);
+        let delivered = request.headers().contains_key(DELIVERY);
         Box::pin(async move {
             let bytes = body.await?;
             let object = match json::parse(&bytes) {
                 Ok(object) => object,
-                Err(error) => match json::without_lone_surrogates(&bytes) {
-                    Some(repaired) => json::parse(&repaired)?,
-                    None => return Err(error),
+                Err(error) => match payload::object(&bytes) {
+                    Ok(object) => object,
+                    // Our hook program brings it: there is no second copy of it.
+                    Err(why) if delivered => payload::kept_raw(&bytes, &why),
+                    Err(_) => return Err(error),
                 },
             };
             Ok(Self { object, bytes })

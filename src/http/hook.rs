@@ -3,7 +3,7 @@
 use super::{
     answer::{id, json, ok},
     error::ApiError,
-    extract::{Query, RawJson},
+    extract::{DELIVERY, Query, RawJson},
     metrics::Metrics,
 };
 use crate::{
@@ -64,14 +64,14 @@ pub(super) async fn receive(
     body: RawJson,
 ) -> Result<HttpResponse, ApiError> {
     let id: RunId = id(&path, "run")?;
-    let delivery = match request.headers().get("X-Abbado-Delivery") {
+    let delivery = match request.headers().get(DELIVERY) {
         None => None,
         Some(value) => {
             let id = value
                 .to_str()
                 .ok()
                 .and_then(|text| Uuid::try_parse(text).ok());
-            Some(id.ok_or_else(|| ApiError::invalid("X-Abbado-Delivery", "must be a UUID"))?)
+            Some(id.ok_or_else(|| ApiError::invalid(DELIVERY, "must be a UUID"))?)
         }
     };
     // A list that cannot be read says nothing of who called, and the hook counts all the same.

@@ -15,7 +15,7 @@ use crate::{
         },
     },
     git::{self, ErrorKind, GitError},
-    runtime::{Request, Runtime, ids},
+    runtime::{Request, Runtime, Wish, ids},
     store::{RunFilter, StoreError},
 };
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
@@ -235,7 +235,7 @@ pub(super) async fn remove(
         // Before the process is ended: a refusal changes nothing.
         super::changes::whole(&runtime, id).await?;
     }
-    runtime.ask(id, Request::Delete { force }).await?;
+    runtime.stop(id, Wish::Delete { force }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -250,7 +250,7 @@ async fn stop(
         Key::Replayed(answer) => return Ok(answer),
         Key::Fresh(idempotent) => idempotent,
     };
-    let view = runtime.ask(id, Request::Stop { by }).await?;
+    let view = runtime.stop(id, Wish::Stop(by)).await?;
     remember(runtime, idempotent, &view).await;
     Ok(json(StatusCode::OK, view))
 }

@@ -6,6 +6,7 @@ use super::{
     spool,
 };
 use crate::{
+    cli::{CliError, payload as payloads},
     domain::run::{Command, caller::Callers, command::Hook, event::Lacks},
     pty::ExitReport,
     store::Reader,
@@ -149,7 +150,16 @@ impl Ledger {
         from: From,
         reader: &Reader,
     ) -> Option<(Hook, Along)> {
-        let translated = self.adapter().map(|adapter| adapter.hook(payload));
+        let translated = self.adapter().map(|adapter| {
+            // What our hook program brings has no second copy.
+            let ours = delivery.is_some() && !payloads::has_name(&payload);
+            let payload = if ours {
+                Value::Object(payloads::named(payload, &CliError::NoEventName.to_string()))
+            } else {
+                payload
+            };
+            adapter.hook(payload)
+        });
         let Some(Ok(mut hook)) = translated else {
             match from {
                 From::Caller(reply) => answer(Some(reply), Err(AskError::NoEventName)),

@@ -48,6 +48,9 @@ pub enum AskError {
     /// The store could not.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The run's processes are ended; the log takes no word of it yet.
+    #[error("{0}; the run's processes were ended, which is recorded when there is room")]
+    Unrecorded(StoreError),
     /// What was to be done with the run's work came to nothing.
     #[error("{0:?}")]
     Work(super::order::WorkFault),

@@ -43,9 +43,11 @@ mod spool;
 #[cfg(test)]
 mod tests;
 pub mod threads;
+mod unrecorded;
 mod watch;
 mod work;
 
 pub use jobs::Reply;
 pub use messages::{Answer, AskError, QueueChange, Request};
 pub use shared::{Runtime, Shared};
+pub use unrecorded::Wish;

@@ -125,6 +125,7 @@ pub(super) const fn attachment(run: &Run, attempt: u32, cli_lives: bool) -> Atta
 impl RunActor {
     /// Looks after whatever was outstanding when the last actor of this run ended.
     pub(super) fn look_after(&mut self, context: &mut Context<Self>) {
+        self.record_stop(context);
         self.hear(News::Look, context);
         self.look_after_typing(context);
         let Some(run) = &self.ledger.run else { return };

@@ -14,7 +14,7 @@ use super::{
     script::{self, Script, ScriptFault},
 };
 use crate::{
-    cli::{self, LaunchContext},
+    cli::{self, LaunchContext, LongTask},
     domain::run::{
         Command, Run,
         event::{Stage, WorktreeAt},
@@ -436,13 +436,15 @@ fn plan(run: &Run, shared: &super::Shared, attempt: u32) -> Result<LaunchSpec, S
     let cwd = working_folder(run, &shared.worktrees_dir(run.id));
     let task = run.resume_with.as_deref().unwrap_or(&run.created.task);
     let resume = run.resume_with.as_ref().and_then(|_| run.session_id());
+    let long = LongTask::of(task, &run_dir).map_err(|error| chain(&error))?;
     let context = LaunchContext {
         agent: &agent,
         run_id: run.id,
         run_dir: &run_dir,
         cwd: &cwd,
         worktrees: &run.worktrees,
-        task,
+        task: long.as_ref().map_or(task, |long| &long.prompt),
+        task_file: long.as_ref().map(|long| long.path.as_path()),
         resume,
         new_session_id: ids::random(),
         base_url: shared.base_url.get().map_or("", String::as_str),

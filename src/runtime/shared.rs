@@ -49,6 +49,8 @@ pub struct Shared {
     pub spares: Spares,
     /// Who tells people what happened.
     pub notifier: Arc<Notifier>,
+    /// Stops that are carried out and not in the log.
+    pub(super) unrecorded: super::unrecorded::Unrecorded,
     /// File notification.
     pub(super) watch: Watch,
     /// Stored prices; readers of transcripts take them when they begin.
@@ -136,7 +138,7 @@ impl Runtime {
     /// Starts the actors on the present thread's arbiter. `batches` is fed by the writer.
     ///
     /// # Errors
-    /// When the log's head cannot be read or file notification is not to be had.
+    /// When the log's head cannot be read.
     pub fn start(
         config: Config,
         writer: Writer,
@@ -146,7 +148,7 @@ impl Runtime {
         let floor = reader.head()?;
         let notifier = Notifier::start(reader.clone(), writer.clone());
         let broadcaster = Broadcaster::start(floor, batches, Arc::clone(&notifier));
-        let (watch, changed) = Watch::start()?;
+        let (watch, changed) = Watch::start();
         let stats = stats_cache(&config);
         let prices = RwLock::new(Arc::new(reader.model_settings()?));
         let shared = Arc::new(Shared {
@@ -160,6 +162,7 @@ impl Runtime {
             heavy_jobs: tokio::sync::Semaphore::new(HEAVY_JOBS_MAX),
             spares: Spares::default(),
             notifier,
+            unrecorded: super::unrecorded::Unrecorded::default(),
             watch,
             prices,
             viewers: Mutex::default(),

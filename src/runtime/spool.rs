@@ -3,6 +3,7 @@
 //! Each file is one delivery, named `<time>-<delivery uuid>[.<callers>].json`, so that their order,
 //! their identity and who called survive. A file goes only after its events are durable.
 
+use crate::cli::payload;
 use crate::domain::run::caller::Callers;
 use crate::files;
 use serde_json::Value;
@@ -84,7 +85,7 @@ impl Known {
 pub(super) struct Spooled {
     pub delivery: Option<Uuid>,
     pub callers: Callers,
-    /// None for a file that is no JSON object: it is set aside.
+    /// None for what is no file that the hook program wrote: it is set aside.
     pub payload: Option<Value>,
 }
 
@@ -102,11 +103,13 @@ pub(super) fn waiting(run_dir: &Path) -> io::Result<Vec<PathBuf>> {
     };
     let mut paths = Vec::new();
     for entry in entries {
-        let path = entry?.path();
-        if path
+        let entry = entry?;
+        let path = entry.path();
+        let named = path
             .extension()
-            .is_some_and(|extension| extension == "json")
-        {
+            .is_some_and(|extension| extension == "json");
+        // What is no file is no delivery, and stays.
+        if named && entry.file_type()?.is_file() {
             paths.push(path);
         }
     }
@@ -128,10 +131,10 @@ pub(super) fn read(path: &Path) -> Spooled {
         .map(|(_, named)| named.split_once('.').unwrap_or((named, "")));
     let delivery = named.and_then(|(id, _)| Uuid::try_parse(id).ok());
     let callers = named.and_then(|(_, callers)| callers.parse().ok());
-    let payload = files::read(path, PAYLOAD_BYTES_MAX)
-        .ok()
-        .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
-        .filter(Value::is_object);
+    let payload = files::read(path, PAYLOAD_BYTES_MAX).ok().map(|bytes| {
+        let read = payload::object(&bytes);
+        Value::Object(read.unwrap_or_else(|why| payload::kept_raw(&bytes, &why)))
+    });
     Spooled {
         delivery,
         callers: callers.unwrap_or_default(),

@@ -1,23 +1,103 @@
 //! File notification: which run's spool or transcript grew.
 //!
-//! One watcher for the whole server. Changes of one run between two looks are one look.
+//! One watcher for the whole server. Changes of one run between two looks are one look. What the
+//! kernel does not watch, since the user's instances or watches of inotify are used up, is looked
+//! at every two seconds.
 
 use crate::domain::RunId;
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
 use std::{
     collections::{HashMap, HashSet},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use tokio::sync::mpsc;
 
 /// Runs waiting to be looked at; each stands in it once.
 const QUEUE_LEN_MAX: usize = 1024;
 
+/// Between two looks at what the kernel does not watch.
+const LOOK: Duration = Duration::from_secs(2);
+
 /// The watcher.
 pub(super) struct Watch {
-    watcher: Mutex<RecommendedWatcher>,
+    watchers: Mutex<Watchers>,
     table: Arc<Mutex<Table>>,
+}
+
+struct Watchers {
+    /// None when the user's instances of inotify are used up.
+    kernel: Option<RecommendedWatcher>,
+    /// Made for the first path that the kernel does not watch.
+    poll: Option<PollWatcher>,
+    told: Told,
+}
+
+impl Watchers {
+    /// Watches a path in the way that is to be had; false when there is none, or no such path.
+    fn watch(&mut self, path: &Path) -> bool {
+        let mode = RecursiveMode::NonRecursive;
+        let error = match &mut self.kernel {
+            Some(kernel) => match kernel.watch(path, mode) {
+                Ok(()) => return true,
+                Err(error) => Some(error),
+            },
+            None => None,
+        };
+        if !path.exists() {
+            return false;
+        }
+        if self.poll.is_none() {
+            if let Some(error) = error {
+                log::warn!(
+                    "The kernel watches no more files ({error}; see fs.inotify.max_user_watches): the others are looked at every {LOOK:?}."
+                );
+            }
+            let config = notify::Config::default().with_poll_interval(LOOK);
+            match PollWatcher::new(self.told.clone(), config) {
+                Ok(poll) => self.poll = Some(poll),
+                Err(error) => {
+                    log::error!("Changes of files are not noticed: {error}.");
+                    return false;
+                }
+            }
+        }
+        let poll = self.poll.as_mut();
+        poll.is_some_and(|poll| poll.watch(path, mode).is_ok())
+    }
+
+    fn unwatch(&mut self, path: &Path) {
+        // Only one of them knows the path, and a path that vanished is no longer watched either.
+        if let Some(kernel) = &mut self.kernel {
+            drop(kernel.unwatch(path));
+        }
+        if let Some(poll) = &mut self.poll {
+            drop(poll.unwatch(path));
+        }
+    }
+}
+
+/// Tells which runs a change concerns.
+#[derive(Clone)]
+struct Told {
+    table: Arc<Mutex<Table>>,
+    changed: mpsc::Sender<RunId>,
+}
+
+impl notify::EventHandler for Told {
+    fn handle_event(&mut self, event: notify::Result<notify::Event>) {
+        let Ok(event) = event else { return };
+        if event.kind.is_access() {
+            return;
+        }
+        let mut table = lock(&self.table);
+        for run_id in table.concerned(&event) {
+            if table.told.insert(run_id) && self.changed.try_send(run_id).is_err() {
+                table.told.remove(&run_id);
+            }
+        }
+    }
 }
 
 #[derive(Default)]
@@ -48,24 +128,30 @@ fn lock(table: &Mutex<Table>) -> std::sync::MutexGuard<'_, Table> {
 
 impl Watch {
     /// Starts it; changed runs come out of the receiver.
-    pub fn start() -> notify::Result<(Self, mpsc::Receiver<RunId>)> {
+    pub fn start() -> (Self, mpsc::Receiver<RunId>) {
+        Self::with(notify::recommended_watcher)
+    }
+
+    fn with(
+        kernel: impl FnOnce(Told) -> notify::Result<RecommendedWatcher>,
+    ) -> (Self, mpsc::Receiver<RunId>) {
         let (changed, runs) = mpsc::channel(QUEUE_LEN_MAX);
         let table: Arc<Mutex<Table>> = Arc::default();
-        let seen = Arc::clone(&table);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            let Ok(event) = event else { return };
-            if event.kind.is_access() {
-                return;
-            }
-            let mut table = lock(&seen);
-            for run_id in table.concerned(&event) {
-                if table.told.insert(run_id) && changed.try_send(run_id).is_err() {
-                    table.told.remove(&run_id);
-                }
-            }
-        })?;
-        let watcher = Mutex::new(watcher);
-        Ok((Self { watcher, table }, runs))
+        let told = Told {
+            table: Arc::clone(&table),
+            changed,
+        };
+        let kernel = kernel(told.clone())
+            .inspect_err(|error| {
+                log::warn!("The kernel watches no files ({error}; inotify instances of this user are used up, see fs.inotify.max_user_instances): they are looked at every {LOOK:?}.");
+            })
+            .ok();
+        let watchers = Mutex::new(Watchers {
+            kernel,
+            poll: None,
+            told,
+        });
+        (Self { watchers, table }, runs)
     }
 
     /// Watches a file or folder (not what lies below its folders) for a run. Of one that is not
@@ -107,8 +193,8 @@ impl Watch {
         if !first {
             return true;
         }
-        let mut watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
-        let watched = watcher.watch(path, RecursiveMode::NonRecursive).is_ok();
+        let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
+        let watched = watchers.watch(path);
         if !watched {
             lock(&self.table).runs.remove(path);
         }
@@ -128,10 +214,9 @@ impl Watch {
             });
             table.told.remove(&run_id);
         }
-        let mut watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
         for path in free {
-            // A path that vanished is no longer watched either.
-            drop(watcher.unwatch(&path));
+            watchers.unwatch(&path);
         }
     }
 
@@ -144,7 +229,7 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{fs, time::Duration};
+    use std::fs;
 
     async fn told(runs: &mut mpsc::Receiver<RunId>) -> Option<RunId> {
         let wait = Duration::from_secs(10);
@@ -153,8 +238,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_is_followed_from_before_its_folders_are_there() {
+        followed(Watch::start()).await;
+    }
+
+    #[tokio::test]
+    async fn without_inotify_a_file_is_looked_at() {
+        let none = |_| Err(notify::Error::generic("none is left"));
+        followed(Watch::with(none)).await;
+    }
+
+    async fn followed((watch, mut runs): (Watch, mpsc::Receiver<RunId>)) {
         let folder = tempfile::tempdir().unwrap();
-        let (watch, mut runs) = Watch::start().unwrap();
         let (mine, other) = (
             RunId(uuid::Uuid::from_u128(1)),
             RunId(uuid::Uuid::from_u128(2)),

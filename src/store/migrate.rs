@@ -29,6 +29,9 @@ const WAL_PAGES: u32 = 4096;
 /// Opens (or makes) the database for writing.
 pub(super) fn open(location: &Location) -> Result<Connection, StoreError> {
     let found = found(location)?;
+    if found == 0 {
+        refuse_beside_runs(location)?;
+    }
     if found > 0 && found < known() {
         keep_copy(location, found)?;
     }
@@ -54,6 +57,29 @@ pub(super) fn open(location: &Location) -> Result<Connection, StoreError> {
         transaction.commit()?;
     }
     Ok(connection)
+}
+
+/// Refuses to begin an empty log where runs have been: theirs is missing, or was emptied.
+fn refuse_beside_runs(location: &Location) -> Result<(), StoreError> {
+    let folder = location.path().parent();
+    let runs = ["runs", "worktrees"].map(|name| folder.map(|folder| folder.join(name)));
+    let used = runs.into_iter().flatten().any(|folder| {
+        let mut entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.any(|entry| {
+            let name = entry.file_name();
+            let is_id = name
+                .to_str()
+                .is_some_and(|name| uuid::Uuid::try_parse(name).is_ok());
+            is_id && entry.file_type().is_ok_and(|kind| kind.is_dir())
+        })
+    });
+    if used {
+        Err(StoreError::LogGone {
+            path: location.path().display().to_string(),
+        })
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether the database has all steps; it is not changed.

@@ -59,6 +59,14 @@ pub enum StoreError {
         /// Ours.
         known: u32,
     },
+    /// There are folders of runs and no log that tells of them.
+    #[error(
+        "{path} is missing or empty, but there are runs beside it; put the database back from a backup, or move the folders runs and worktrees away to begin anew"
+    )]
+    LogGone {
+        /// The database.
+        path: String,
+    },
     /// The database is there and takes no writes; it works again when it does.
     #[error("the database cannot be written: {0}")]
     Unwritable(String),

@@ -9,6 +9,7 @@ mod git;
 mod holder;
 mod hooks;
 mod replaced;
+mod start;
 mod writer;
 
 use crate::support::{Reply, Server, World, text};

@@ -6,7 +6,20 @@
 /// True when a CLI's prompt is the text that it was given.
 #[must_use]
 pub fn same_prompt(given: &str, taken: &str) -> bool {
-    given == taken || seen(given).eq(seen(taken))
+    given == taken
+        || seen(given).eq(seen(taken))
+        || (given.len() > ARGUMENT_BYTES_MAX && taken.trim_start().starts_with(IN_A_FILE))
+}
+
+/// A longer task is not given to a CLI as an argument, but in a file: the kernel passes on at most
+/// 128 KiB in one argument or variable, with its name and quotes.
+pub const ARGUMENT_BYTES_MAX: usize = 100 * 1024;
+const IN_A_FILE: &str = "The task is too long for a command line. Read the whole file ";
+
+/// What a CLI is told in the place of a longer task.
+#[must_use]
+pub fn in_a_file(path: &str) -> String {
+    format!("{IN_A_FILE}{path} and do what it says.")
 }
 
 /// The text without what cannot be seen, white space included.

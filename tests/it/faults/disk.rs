@@ -115,6 +115,55 @@ fn a_full_disk_is_said_loses_nothing_and_is_over_when_there_is_room() {
     drop(server);
 }
 
+/// Who stops a run on a full disk is answered when its processes have ended, and the log has it as
+/// soon as it can.
+#[test]
+fn stopping_and_starting_need_no_disk() {
+    let world = World::new();
+    std::fs::create_dir(world.data()).unwrap();
+    let _mount = Mount::new(
+        &world.data(),
+        &["-t", "tmpfs", "-o", "size=12m,mode=700", "none"],
+    );
+    let waits = [("ABBADO_WAITS", "holder.write_exit=1000")];
+    let server = world.serve_with(&waits);
+    let agent = stayer(&world, &server);
+    let runs = [(); 3].map(|()| Stayer::of(&world, &server, &agent));
+    let ballast = world.data().join("ballast");
+    let stop = |server: &Server, run: &Stayer, word: &str| {
+        let pid = server.view(&run.id)["process"]["pid"].as_u64().unwrap();
+        let reply = match word {
+            "delete" => server.delete(&format!("runs/{}", run.id)),
+            word => server.post_empty(&format!("runs/{}/{word}", run.id)),
+        };
+        unavailable(&reply, "The run's processes were ended");
+        let alive = Path::new(&format!("/proc/{pid}")).exists();
+        assert!(!alive, "{word}: answered while its process lives");
+    };
+    fill(&ballast);
+    until_refused(&runs[0], &server, 0, "disk is full");
+    stop(&server, &runs[0], "cancel");
+    stop(&server, &runs[1], "pause");
+    std::fs::remove_file(&ballast).unwrap();
+    server.wait_status(&runs[0].id, "cancelled");
+    server.wait_status(&runs[1].id, "paused");
+    // A server that starts on a full disk reads and stops.
+    fill(&ballast);
+    until_refused(&runs[2], &server, 1000, "disk is full");
+    server.kill();
+    let server = world.serve_with(&waits);
+    assert_eq!(server.view(&runs[2].id)["process"]["alive"], true);
+    assert_eq!(server.get("runs").expect(200).as_array().unwrap().len(), 3);
+    stop(&server, &runs[2], "cancel");
+    // Asked again, it is as it was.
+    stop(&server, &runs[2], "cancel");
+    std::fs::remove_file(&ballast).unwrap();
+    server.wait_status(&runs[2].id, "cancelled");
+    for run in &runs {
+        in_order(&server.events(&run.id));
+    }
+}
+
 /// The kernel refuses every write (a limit of the size of files stands for it: quotas and broken
 /// disks do the same), and takes them again later.
 #[test]

@@ -65,6 +65,17 @@ function lines(buffer, cols, links) {
   return Array.from({ length: buffer.length }, (_, y) => line(buffer, y, cols, links));
 }
 
+/**
+ * Rule: where the cursor waits behind a last column that is empty, it is in that column. No sequence
+ * puts it there again unless the whole line is empty.
+ */
+function cursor(buffer, cols) {
+  const { cursorX, cursorY, baseY } = buffer;
+  const last = buffer.getLine(baseY + cursorY).getCell(cols - 1);
+  const empty = cursorX === cols && last.getWidth() === 1 && last.getChars() === "";
+  return [empty ? cols - 1 : cursorX, cursorY];
+}
+
 function describe(term) {
   const core = term._core;
   const { buffer, modes } = term;
@@ -76,7 +87,7 @@ function describe(term) {
   return {
     lines: lines(buffer.active, term.cols, links),
     behind: buffer.active.type === "alternate" ? lines(buffer.normal, term.cols, links) : null,
-    at: [buffer.active.cursorX, buffer.active.cursorY],
+    at: cursor(buffer.active, term.cols),
     kind: buffer.active.type,
     margins: [inner.scrollTop, inner.scrollBottom],
     tabs: stops.filter((stop) => inner.tabs[stop] && stop < term.cols),
@@ -118,8 +129,27 @@ function resize(term, cols, rows) {
   }
 }
 
+/**
+ * Rule: clusters stay in their cells when lines are wrapped anew. xterm.js copies those of the whole
+ * rest of a line where it copies some cells, over others that are there.
+ */
+function mendCopies(term) {
+  const { prototype } = term._core._bufferService.buffer.lines.get(0).constructor;
+  if (prototype.mended) return;
+  prototype.mended = true;
+  const copy = prototype.copyCellsFrom;
+  prototype.copyCellsFrom = function (source, from, to, length, reverse) {
+    const own = { ...this._combined };
+    const theirs = { ...source._combined };
+    copy.call(this, source, from, to, length, reverse);
+    for (let at = 0; at < length; at += 1) own[to + at] = theirs[from + at];
+    this._combined = own;
+  };
+}
+
 async function show({ cols, rows, steps }) {
   const term = new Terminal({ cols, rows, scrollback: 10_000, allowProposedApi: true });
+  mendCopies(term);
   term.unicode.register(widths(TABLE));
   term.unicode.activeVersion = "abbado";
   // Rule: a link keeps its address. xterm.js forgets it when the row on which it began is erased,

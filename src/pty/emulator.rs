@@ -17,6 +17,7 @@ pub(super) mod modes;
 pub(super) mod palette;
 mod parser;
 mod pool;
+mod print;
 mod reflow;
 mod sgr;
 pub(super) mod terminal;

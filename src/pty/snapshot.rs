@@ -179,9 +179,6 @@ fn finish(writer: &mut Writer<'_>, terminal: &Terminal, buffer: &Buffer) {
     if !joins && !apart {
         charsets(writer, set);
     }
-    if terminal.modes.insert {
-        writer.raw("\x1b[4h");
-    }
 }
 
 /// The pen that restoring the cursor gives: colours and flags, but neither the kind of an underline

@@ -458,3 +458,18 @@ fn a_question_is_answered_once_with_three_viewers_that_answer_too() {
     assert!(viewer.text().contains(expected), "{:?}", viewer.text());
     server.post_empty(&format!("runs/{run}/cancel")).expect(200);
 }
+
+#[test]
+fn the_escape_key_of_a_viewer_that_leaves_is_typed() {
+    let world = World::new();
+    let server = world.serve();
+    let script = "stty raw -echo; echo up; dd bs=1 count=1 2>/dev/null | od -An -tx1; sleep 60";
+    let (run, _) = start(&world, &server, &["sh", "-c", script]);
+    let mut viewer = Viewer::attach(&server, &run);
+    viewer.until_shows("up");
+    let mut other = Viewer::attach(&server, &run);
+    other.keys("\x1b");
+    other.socket.close(None).unwrap();
+    viewer.until_shows(" 1b");
+    server.post_empty(&format!("runs/{run}/cancel")).expect(200);
+}

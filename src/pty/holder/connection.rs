@@ -264,6 +264,9 @@ fn serve(desk: &Arc<Desk>, stream: UnixStream) {
             break;
         }
     }
+    // Who pressed escape and left pressed it all the same.
+    let keys = replies.release();
+    desk.type_keys(&connection, keys, &mut replies);
     connection.closed.store(true, Ordering::Relaxed);
     // Frees a sender that waits for the peer to read.
     connection.stream.shutdown(Shutdown::Both).ok();

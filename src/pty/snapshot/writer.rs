@@ -183,29 +183,31 @@ impl<'a> Writer<'a> {
             self.soiled = Some(at + 1);
             return;
         }
-        // There, one that is moved over the edge leaves it.
-        let mut from = at - 1;
-        self.go(from);
+        self.empty_from_left(line, at, attr);
+        self.x = None;
+    }
+
+    /// The same in the last column, where the other half is on the left.
+    fn empty_from_left(&mut self, line: &Line, at: usize, attr: Attr) {
+        let left = at - 1;
+        self.go(left);
         self.text(WIDE, 2);
-        self.raw("\x1b[4h");
-        self.go(from);
-        self.pen(pen);
+        self.go(left);
+        self.pen(self.pen_of(attr));
         self.text(" ", 1);
-        self.raw("\x1b[4l");
-        self.erase(from, 1, Attr::default());
-        if line.get(from).is_half() {
-            from = from.saturating_sub(1);
-        }
+        // What stands there is written again.
+        let from = left - usize::from(left > 0 && line.get(left).is_half());
         let cell = line.get(from);
         if cell.has_content() {
             self.go(from);
             self.pen(self.pen_of(cell.attr));
             let text = self.terminal.text_of(cell);
             self.text(&text, cell.width());
-        } else if cell != Cell::EMPTY {
+        } else if is_erased(cell.attr) || from == 0 {
             self.erase(from, 1, cell.attr.without_text());
+        } else {
+            self.empty_from_left(line, from, cell.attr);
         }
-        self.x = None;
     }
 
     /// Goes to the next line, which does not go on with this one.
@@ -282,17 +284,29 @@ impl<'a> Writer<'a> {
             && cell.width() == width
             && cell.attr == self.terminal.attr
             && again.eq(text.chars().map(u32::from));
-        if !repeats && x < cols {
-            self.place(x, y);
+        let insert = self.terminal.modes.insert;
+        self.place(
+            if repeats || x == cols {
+                at.unwrap_or(0)
+            } else {
+                x
+            },
+            y,
+        );
+        if repeats {
             self.pen(pen);
-            return;
+            if insert {
+                // Room for what is inserted, so that nothing moves in the end.
+                self.print(format_args!("\x1b[4h\x1b[{width}P"));
+            }
+            return self.text(&typed, width);
         }
-        let at = at.unwrap_or(0);
-        self.place(at.min(cols - 1), y);
-        if cell.has_content() {
-            self.pen(if repeats { pen } else { self.pen_of(cell.attr) });
-            self.text(if repeats { &typed } else { &text }, cell.width());
-        } else if is_erased(cell.attr) && (0..cols).all(|at| line.get(at) == cell) {
+        if x == cols && cell.has_content() {
+            self.pen(self.pen_of(cell.attr));
+            self.text(&text, cell.width());
+            // What follows does not join it.
+            self.raw("\x1b\\");
+        } else if x == cols && self.is_blank(line) {
             self.text(" ", 1);
             self.pen(self.pen_of(cell.attr));
             self.raw("\x1b[1K");
@@ -300,6 +314,15 @@ impl<'a> Writer<'a> {
         if self.pen != pen {
             self.pen(pen);
         }
+        if insert {
+            self.raw("\x1b[4h");
+        }
+    }
+
+    /// Whether a line holds nothing and is of one colour.
+    fn is_blank(&self, line: &Line) -> bool {
+        let first = line.get(0);
+        is_erased(first.attr) && (0..self.terminal.cols).all(|at| line.get(at) == first)
     }
 
     fn place(&mut self, x: usize, y: usize) {

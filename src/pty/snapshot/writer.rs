@@ -296,8 +296,11 @@ impl<'a> Writer<'a> {
         if repeats {
             self.pen(pen);
             if insert {
-                // Room for what is inserted, so that nothing moves in the end.
-                self.print(format_args!("\x1b[4h\x1b[{width}P"));
+                // Room for what is inserted, so that nothing moves in the end. What widens a
+                // character later on is not inserted.
+                let first = typed.chars().next().map_or(0, u32::from);
+                let room = place(first, None).width;
+                self.print(format_args!("\x1b[4h\x1b[{room}P"));
             }
             return self.text(&typed, width);
         }

@@ -1,12 +1,18 @@
 //! Notices on the way that a program asks its terminal something.
 //!
 //! The screen follows the output with a pause, but who asks waits for the answer. So the reader
-//! looks for questions, and the screen then takes in all output at once. Only where an escape
-//! character is, bytes are looked at one by one.
+//! looks for questions, and the screen then takes in all output at once. Of a flood only the end of
+//! each piece is looked at: who waits for an answer writes no more. A question in the middle is
+//! answered when the screen comes there.
 
 use memchr::memchr;
 
 const ESC: u8 = 0x1b;
+/// More output in a piece is a flood, of which so much is looked at.
+const FLOOD_LEN_MIN: usize = 16 * 1024;
+const END_LEN: usize = 2 * 1024;
+/// The longest sequence that is looked at as a whole.
+const SEQUENCE_LEN_MAX: usize = 64;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
@@ -30,6 +36,10 @@ pub struct Questions {
 impl Questions {
     /// Looks at output, cut anywhere; true when a question ends in it. May say so of what is none.
     pub fn heard(&mut self, mut bytes: &[u8]) -> bool {
+        if bytes.len() >= FLOOD_LEN_MIN {
+            bytes = &bytes[bytes.len() - END_LEN..];
+            self.state = State::Text;
+        }
         let mut heard = false;
         loop {
             if self.state == State::Text {
@@ -37,6 +47,12 @@ impl Questions {
                     return heard;
                 };
                 bytes = &bytes[at..];
+                // Nearly all sequences are whole and no question.
+                if let Some((asks, rest)) = whole_sequence(bytes) {
+                    heard |= asks;
+                    bytes = rest;
+                    continue;
+                }
             }
             let Some((first, rest)) = bytes.split_first() else {
                 return heard;
@@ -71,20 +87,39 @@ impl Questions {
             (Sequence(0, _), b' '..=b'?') => Sequence(byte, byte),
             (Sequence(first, _), b' '..=b'?') => Sequence(first, byte),
             (Sequence(first, last), 0x40..) => {
-                asks = match byte {
-                    b'c' | b'n' => true,
-                    b'p' => last == b'$',
-                    b'q' => first == b'>',
-                    b't' => first == b'1',
-                    b'u' => first == b'?',
-                    _ => false,
-                };
+                asks = is_question(first, last, byte);
                 Text
             }
             (Sequence(first, last), _) => Sequence(first, last),
             (Text, _) => Text,
         };
         asks
+    }
+}
+
+/// Takes a sequence that is whole: whether it is a question, and what follows.
+fn whole_sequence(bytes: &[u8]) -> Option<(bool, &[u8])> {
+    let inner = bytes.strip_prefix(b"\x1b[")?;
+    let len = inner
+        .iter()
+        .take(SEQUENCE_LEN_MAX)
+        .position(|byte| !(b' '..=b'?').contains(byte))?;
+    let (params, rest) = inner.split_at(len);
+    let (end, rest) = rest.split_first().filter(|(end, _)| **end >= 0x40)?;
+    let first = params.first().copied().unwrap_or(0);
+    let last = params.last().copied().unwrap_or(0);
+    Some((is_question(first, last, *end), rest))
+}
+
+/// Whether a sequence with these first and last bytes before its final one asks for something.
+const fn is_question(first: u8, last: u8, end: u8) -> bool {
+    match end {
+        b'c' | b'n' => true,
+        b'p' => last == b'$',
+        b'q' => first == b'>',
+        b't' => first == b'1',
+        b'u' => first == b'?',
+        _ => false,
     }
 }
 
@@ -133,6 +168,9 @@ mod tests {
         ] {
             assert!(heard(asked.as_bytes()), "{asked:?}");
         }
+        let flood = "line\x1b[1mbold\x1b[m\r\n".repeat(2000);
+        assert!(Questions::default().heard(format!("{flood}\x1b[6n").as_bytes()));
+        assert!(!Questions::default().heard(format!("\x1b[6n{flood}").as_bytes()));
         for said in [
             "plain [c",
             "\x1b[1;31m\x1b[K",

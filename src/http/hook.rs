@@ -8,8 +8,11 @@ use super::{
 };
 use crate::{
     cli::hook_program,
-    domain::RunId,
-    runtime::{Request, Runtime},
+    domain::{RunId, run::caller::Callers},
+    runtime::{
+        Request, Runtime,
+        kept_hooks::{KeptHook, may_be_stored_later},
+    },
 };
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::Deserialize;
@@ -77,12 +80,24 @@ pub(super) async fn receive(
     // A list that cannot be read says nothing of who called, and the hook counts all the same.
     let callers = request.headers().get(hook_program::CALLERS);
     let callers = callers.and_then(|value| value.to_str().ok()?.parse().ok());
+    let callers: Callers = callers.unwrap_or_default();
     let hook = Request::Hook {
         payload: Value::Object(body.object),
         delivery,
-        callers: callers.unwrap_or_default(),
+        callers: callers.clone(),
     };
-    runtime.ask(id, hook).await?;
+    if let Err(error) = runtime.ask(id, hook).await {
+        // A second try of the same delivery is recognised, others would be recorded twice.
+        if let Some(delivery) = delivery.filter(|_| may_be_stored_later(&error)) {
+            runtime.keep_hook(KeptHook {
+                run_id: id,
+                bytes: body.bytes,
+                delivery,
+                callers,
+            });
+        }
+        return Err(error.into());
+    }
     metrics.hooks_received.increment();
     Ok(json(StatusCode::OK, "{}".to_owned()))
 }

@@ -18,6 +18,7 @@ mod exit;
 pub mod ids;
 mod jobs;
 mod keeping;
+pub mod kept_hooks;
 mod ledger;
 pub mod messages;
 mod moved;

@@ -49,6 +49,8 @@ pub struct Shared {
     pub spares: Spares,
     /// Who tells people what happened.
     pub notifier: Arc<Notifier>,
+    /// Hooks that the log could not take.
+    pub(super) kept_hooks: super::kept_hooks::KeptHooks,
     /// Stops that are carried out and not in the log.
     pub(super) unrecorded: super::unrecorded::Unrecorded,
     /// File notification.
@@ -162,6 +164,7 @@ impl Runtime {
             heavy_jobs: tokio::sync::Semaphore::new(HEAVY_JOBS_MAX),
             spares: Spares::default(),
             notifier,
+            kept_hooks: super::kept_hooks::KeptHooks::default(),
             unrecorded: super::unrecorded::Unrecorded::default(),
             watch,
             prices,

@@ -74,6 +74,7 @@ pub fn checkpoint(wish: Wish<'_>) -> Result<Option<CheckpointAt>, GitError> {
                 && contents.left_out.is_empty()
         }
     };
+    let known = known && contents.staged_is_kept(&staging, &wish);
     if known && heads_are_kept(&staging, wish.at)? {
         return Ok(None);
     }
@@ -105,17 +106,39 @@ struct Contents {
     tree: String,
     exact: Option<String>,
     left_out: Vec<LeftOut>,
+    /// The tree of the worktree's index, when it holds something that neither HEAD nor the files
+    /// do.
+    staged: Option<String>,
 }
 
 impl Contents {
     fn of(staging: &Staging, wish: &Wish<'_>) -> Result<Self, GitError> {
+        // One with conflicts makes no tree; its sides are in commits.
+        let index = staging.index_path().map(|_| staging.write_tree());
+        let index = index.and_then(Result::ok);
         let left_out = staging.stage()?;
         let former = wish.previous.and_then(|kept| kept.exact.as_deref());
+        let tree = staging.write_tree()?;
+        let head = staging.head.map(|head| head.to_string());
+        let head = head.map(|head| commit_tree(staging, &head)).transpose()?;
+        let of_head = |index: &String| head.as_ref().and_then(Option::as_ref) == Some(index);
         Ok(Self {
-            tree: staging.write_tree()?,
+            staged: index.filter(|index| *index != tree && !of_head(index)),
+            tree,
             exact: exact::keep(staging, wish.base_commit, former)?,
             left_out,
         })
+    }
+
+    /// Whether what was only staged is kept by the checkpoint before.
+    fn staged_is_kept(&self, staging: &Staging, wish: &Wish<'_>) -> bool {
+        let Some(staged) = &self.staged else {
+            return true;
+        };
+        let before = index_ref(wish.run_id, wish.number.saturating_sub(1));
+        let kept = staging.repository.find_reference(&before);
+        let kept = kept.and_then(|kept| kept.peel_to_tree());
+        kept.is_ok_and(|tree| tree.id().to_string() == *staged)
     }
 }
 
@@ -198,11 +221,17 @@ fn exact_of(commit: &Commit<'_>) -> Option<Oid> {
     commit.parent_ids().find(|parent| *parent == named)
 }
 
+/// Where what was only staged is kept.
+fn index_ref(run_id: RunId, number: u32) -> String {
+    format!("{}{number}-index", keep::checkpoint_refs(run_id))
+}
+
 fn commit(staging: &Staging, wish: Wish<'_>, contents: Contents) -> Result<CheckpointAt, GitError> {
     let Contents {
         tree,
         exact,
         left_out,
+        staged,
     } = contents;
     let mut message = format!("abbado checkpoint {}: {}\n", wish.number, wish.reason);
     let heads = heads(staging, wish.at)?;
@@ -217,6 +246,12 @@ fn commit(staging: &Staging, wish: Wish<'_>, contents: Contents) -> Result<Check
         parents.push(exact);
     }
     let commit = keep::write_commit(&staging.place, &tree, &parents, message)?;
+    if let Some(tree) = &staged {
+        let said = format!("abbado checkpoint {}: the index\n", wish.number);
+        let index = keep::write_commit(&staging.place, tree, &[], said)?;
+        let reference = index_ref(wish.run_id, wish.number);
+        keep::set_ref(&staging.place, &reference, &index)?;
+    }
     let reference = format!("{}{}", keep::checkpoint_refs(wish.run_id), wish.number);
     crate::fault::point("checkpoint.before_ref");
     keep::set_ref(&staging.place, &reference, &commit)?;

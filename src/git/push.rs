@@ -1,6 +1,6 @@
 //! A push that somebody asked for, as the user's own git does it: their remote and refspec, their
 //! credential helpers, their ssh agent, and their hooks, which see the run's worktree. It never
-//! prompts and never forces.
+//! prompts, and forces only what abbado rebased over what it was rebased from.
 
 use super::{
     GitError,
@@ -78,6 +78,10 @@ pub(super) fn push_within(
         program = program.env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes");
     }
     program = program.args(["push", "--porcelain", "--no-progress"]);
+    if let Some(tip) = there.and_then(|there| rebased_away(&repository, &to.remote, there, branch))
+    {
+        program = program.arg(format!("--force-with-lease={}:{tip}", to.reference));
+    }
     if to.follows_nothing && there.is_some() {
         program = program.arg("--set-upstream");
     }
@@ -118,4 +122,28 @@ fn is_default(repository: &Repository, to: &Destination, branch: &str) -> bool {
             .map(str::to_owned)
     });
     target.as_deref() == Some(branch)
+}
+
+/// Where the remote's branch was last seen, when a rebase by abbado is why it cannot be moved
+/// forward: all of it was on the branch before, and is kept. Then it may be replaced, as long as
+/// nobody has pushed there since.
+fn rebased_away(
+    repository: &Repository,
+    remote: &str,
+    there: &str,
+    branch: &str,
+) -> Option<git2::Oid> {
+    let is_before = |earlier, later| {
+        let before = repository.graph_descendant_of(later, earlier);
+        earlier == later || before.unwrap_or(false)
+    };
+    let seen = repository.find_reference(&format!("refs/remotes/{remote}/{there}"));
+    let seen = seen.ok()?.peel_to_commit().ok()?.id();
+    let tip = repository::branch_tip(repository, branch).ok()??;
+    if is_before(seen, tip) {
+        return None;
+    }
+    let kept = repository.references_glob(&format!("refs/abbado/rebased/{branch}/*"));
+    let mut kept = kept.ok()?.filter_map(|kept| kept.ok()?.target());
+    kept.any(|former| is_before(seen, former)).then_some(seen)
 }

@@ -136,6 +136,14 @@ impl Quick {
             return Ok(None);
         };
         let root = place.work_tree();
+        // Git would go by attributes that the index of the comparison still has.
+        let gone = |path: &&Vec<u8>| {
+            path.ends_with(b".gitattributes")
+                && fs::symlink_metadata(root.join(os_string(path))).is_err()
+        };
+        if touched.keys().any(|path| gone(&path)) {
+            return Ok(None);
+        }
         let paths = touched.keys().map(|path| root.join(os_string(path)));
         let files = paths.map(|path| (identity(&path), path));
         let files = files.map(|(found, path)| (path, found)).collect();

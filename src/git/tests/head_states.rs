@@ -335,3 +335,33 @@ fn a_revert_that_a_lock_stops_changes_nothing() {
         write(&at.worktree, "more", "y\n");
     }
 }
+
+#[test]
+fn what_was_only_staged_is_kept_too() {
+    let world = World::new();
+    let (repo, at) = world.worktree();
+    write(&at.worktree, "draft", "only in the index\n");
+    write(&at.worktree, "a.txt", "first\n");
+    git(&at.worktree, &["add", "-A"]);
+    fs::remove_file(at.worktree.join("draft")).unwrap();
+    write(&at.worktree, "a.txt", "second\n");
+    let kept = kept(&at, &repo);
+    let index = format!("refs/abbado/checkpoints/{RUN}/1-index");
+    let shown = |path| git(&repo, &["show", &format!("{index}:{path}")]);
+    assert_eq!(
+        (shown("draft").as_str(), shown("a.txt").as_str()),
+        ("only in the index\n", "first\n")
+    );
+    assert_eq!(
+        git(&repo, &["show", &format!("{}:a.txt", kept.commit)]),
+        "second\n"
+    );
+    // Nothing is filed where the index has no more than the files.
+    git(&at.worktree, &["add", "-A"]);
+    take_always(&at, &repo, RUN, 2, "revert").unwrap();
+    assert!(
+        !super::support::refs(&repo)
+            .iter()
+            .any(|name| name.ends_with("2-index"))
+    );
+}

@@ -336,3 +336,46 @@ fn a_remote_that_never_answers_is_given_up_and_its_password_is_never_shown() {
     refused(&pushed, "unable to access");
     assert!(!format!("{pushed:?}").contains("secret"));
 }
+
+#[test]
+fn a_branch_that_we_rebased_replaces_what_we_pushed_and_nothing_else() {
+    let world = World::new();
+    let (repo, at) = world.worktree();
+    let remote = world.path("remote.git");
+    git(&repo, &["init", "-q", "--bare", remote.to_str().unwrap()]);
+    git(
+        &repo,
+        &["remote", "add", "origin", remote.to_str().unwrap()],
+    );
+    let push = || push(&repo, Some(&at), "api", &at.branch).unwrap().error;
+    write(&at.worktree, "mine", "x\n");
+    commit(&at, &repo, "mine").unwrap().unwrap();
+    assert_eq!(push(), None);
+    let rebase = |name: &str| {
+        write(&repo, name, "x\n");
+        git(&repo, &["add", "-A"]);
+        git(&repo, &["commit", "-q", "-m", name]);
+        crate::git::rebase(&repo, &at.branch, None).unwrap().commit
+    };
+    let there = || git(&remote, &["rev-parse", &at.branch]);
+    let rebased = rebase("theirs");
+    assert_eq!(push(), None);
+    assert_eq!(there().trim(), rebased);
+    // Somebody pushed there since: that stays.
+    let tree = format!("{rebased}^{{tree}}");
+    let foreign = git(&remote, &["commit-tree", "-m", "x", "-p", &rebased, &tree]);
+    let reference = format!("refs/heads/{}", at.branch);
+    git(&remote, &["update-ref", &reference, foreign.trim()]);
+    rebase("more");
+    assert!(push().is_some());
+    assert_eq!(there(), foreign);
+    // And so does what the user rewrote by hand.
+    git(&remote, &["update-ref", &reference, &rebased]);
+    git(&at.worktree, &["commit", "-q", "--amend", "-m", "again"]);
+    for kept in super::support::refs(&repo) {
+        if kept.starts_with("refs/abbado/rebased/") {
+            git(&repo, &["update-ref", "-d", &kept]);
+        }
+    }
+    assert!(push().is_some());
+}

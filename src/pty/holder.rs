@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 mod complaint;
 pub mod connection;
 pub mod draft;
+mod exec;
 pub mod input;
 pub mod lifecycle;
 mod program;

@@ -18,14 +18,13 @@ use bytes::Bytes;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::socket::{MsgFlags, getsockopt, send, sockopt::PeerCredentials};
 use nix::sys::time::TimeSpec;
-use pty_process::blocking::Pty;
 
 use super::complaint::complain;
 use super::input::Input;
 use super::lifecycle::Event;
 use super::replies::Replies;
 use super::shared::Shared;
-use super::terminal;
+use super::terminal::{self, Master};
 use super::viewer;
 use crate::pty::PtyError;
 use crate::pty::output_log::LogReader;
@@ -49,7 +48,7 @@ pub struct Desk {
     pub(super) lag_len_max: u64,
     input: Arc<Input>,
     events: SyncSender<Event>,
-    master: Mutex<Pty>,
+    master: Mutex<Master>,
     open: AtomicUsize,
 }
 
@@ -86,7 +85,7 @@ impl Desk {
         log: LogReader,
         log_len_max: u64,
         events: SyncSender<Event>,
-        master: Pty,
+        master: Master,
     ) -> Self {
         Self {
             shared: Arc::clone(shared),
@@ -102,7 +101,7 @@ impl Desk {
     fn resize(&self, size: Size) {
         // The PTY and the mark change together: output for the new size comes behind the mark.
         let master = self.master.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(cause) = terminal::resize(&master, size) {
+        if let Err(cause) = terminal::resize(master.as_ref(), size) {
             complain(format_args!("The terminal cannot be resized: {cause}"));
             return;
         }

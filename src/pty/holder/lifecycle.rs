@@ -9,11 +9,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use pty_process::blocking::Pts;
-
 use super::complaint::complain;
 use super::shared::Shared;
 use super::stops::Stops;
+use super::terminal::ProgramSide;
 use crate::fault;
 use crate::pty::process_tree::cgroup::RunCgroup;
 use crate::pty::process_tree::{GRACE, Process, kill_all, living, terminate};
@@ -81,7 +80,7 @@ pub struct Lifecycle {
     spec: LaunchSpec,
     cgroup: Option<RunCgroup>,
     /// Kept open until the tree has ended.
-    program_side: Option<Pts>,
+    program_side: Option<ProgramSide>,
     stops: Arc<Stops>,
     /// The present deadline of an ending tree, and whom it has asked.
     ending: Option<(Instant, HashSet<Process>)>,
@@ -99,7 +98,7 @@ impl Lifecycle {
         inbox: Receiver<Event>,
         spec: LaunchSpec,
         cgroup: Option<RunCgroup>,
-        program_side: Pts,
+        program_side: ProgramSide,
         stops: Arc<Stops>,
     ) -> Self {
         let launcher_deadline = spec.ephemeral.then(|| Instant::now() + LAUNCHER_WAIT);

@@ -1,13 +1,16 @@
 //! Finding the program of a launch, and saying why it cannot be executed.
 //!
-//! The kernel's own answer is one word, and for a missing interpreter it is a misleading one (`No
-//! such file or directory`, of a file that is there). So the first bytes of the file are looked at.
+//! The kernel's own answer does not reach us ([`super::exec`]), and for a missing interpreter it would
+//! mislead (`No such file or directory`, of a file that is there). So the first bytes of the file are
+//! looked at.
 
-use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, access};
 
 use crate::files;
@@ -44,36 +47,69 @@ pub fn find(program: &str, spec: &LaunchSpec) -> Result<PathBuf, String> {
     })
 }
 
-/// Says what is wrong with a program that the kernel or its interpreter would refuse without a
-/// reason that a person understands.
+/// Says why a program that was found would not be executed, before it is tried.
 #[must_use]
 pub fn unfit(path: &Path, spec: &LaunchSpec) -> Option<String> {
-    match Form::of(path)? {
-        Form::Foreign(whose) if !other_formats() => Some(format!(
+    if too_long(spec) {
+        let length = length(spec).div_ceil(1024);
+        return Some(format!(
+            "its arguments and environment are too long ({length} KiB)"
+        ));
+    }
+    match Form::of(path) {
+        Some(Form::Foreign(whose)) if !other_formats() => Some(format!(
             "it is built for {whose}, and this machine runs {}",
             std::env::consts::ARCH
         )),
-        Form::Script { words, .. } => missing_for_env(&words, spec),
-        Form::Elf { .. } | Form::Foreign(_) => None,
+        Some(Form::Script { words, .. }) => missing_for_env(&words, spec),
+        Some(Form::Elf { .. } | Form::Foreign(_)) | None => None,
+    }
+    .or_else(|| missing_part(path, &spec.cwd))
+    .or_else(|| denied_part(path, &spec.cwd))
+}
+
+/// Why the kernel refused to execute a program that was found and looked fit.
+#[must_use]
+pub fn refusal(path: &Path) -> String {
+    let flags = statvfs(path).map(|at| at.flags());
+    if flags.is_ok_and(|flags| flags.contains(FsFlags::ST_NOEXEC)) {
+        "its file system is mounted with noexec".to_owned()
+    } else if is_open_for_writing(path) {
+        "it is open for writing (text file busy); try again when its build or installation has ended".to_owned()
+    } else if Form::of(path).is_none() && !other_formats() {
+        "its format is unknown to this machine".to_owned()
+    } else {
+        "the kernel refuses to execute it (is memory short, or a security policy in force?)"
+            .to_owned()
     }
 }
 
-/// Why the kernel refused to execute a program that was found.
-#[must_use]
-pub fn refusal(path: &Path, spec: &LaunchSpec, error: &io::Error) -> String {
-    match error.raw_os_error().map(Errno::from_raw) {
-        Some(Errno::ENOENT) => missing_part(path).unwrap_or_else(|| error.to_string()),
-        Some(Errno::EACCES) => denied_part(path)
-            .unwrap_or_else(|| "permission denied: the file, its interpreter or a folder above it may not be executed (is its file system mounted with noexec?)".to_owned()),
-        Some(Errno::ETXTBSY) => "it is open for writing (text file busy); try again when its build or installation has ended".to_owned(),
-        Some(Errno::E2BIG) => format!(
-            "its arguments and environment are too long ({} KiB)",
-            length(spec).div_ceil(1024)
-        ),
-        Some(Errno::ENOEXEC) => "its format is unknown to this machine".to_owned(),
-        Some(Errno::EAGAIN) => "the limit of processes is reached (ulimit -u)".to_owned(),
-        Some(_) | None => error.to_string(),
-    }
+/// Whether a process of ours writes a file; others do not let us look.
+fn is_open_for_writing(path: &Path) -> bool {
+    let Ok(wanted) = path.canonicalize() else {
+        return false;
+    };
+    let opened = |process: PathBuf| {
+        let open = std::fs::read_dir(process.join("fd")).into_iter().flatten();
+        open.flatten().any(|entry| {
+            let number = entry.file_name();
+            let flags = std::fs::read_to_string(process.join("fdinfo").join(number));
+            std::fs::read_link(entry.path()).is_ok_and(|path| path == wanted)
+                && flags.is_ok_and(|text| writes(&text))
+        })
+    };
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.map(|entry| entry.path()).any(opened)
+}
+
+/// Whether the flags of a descriptor, in octal in its `fdinfo`, let it write.
+fn writes(info: &str) -> bool {
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok());
+    flags.is_some_and(|flags| {
+        let mode = OFlag::from_bits_truncate(flags) & OFlag::O_ACCMODE;
+        mode == OFlag::O_WRONLY || mode == OFlag::O_RDWR
+    })
 }
 
 /// Why a path cannot be executed, as far as its metadata tells; nothing for one that can.
@@ -101,12 +137,29 @@ fn folders(spec: &LaunchSpec) -> Vec<PathBuf> {
     folders.map(|folder| spec.cwd.join(folder)).collect()
 }
 
+/// Whether the kernel refuses arguments and environment: one string of 32 pages (`MAX_ARG_STRLEN`),
+/// or more than a quarter of the stack, at most 6 MiB, together with a pointer for each.
+fn too_long(spec: &LaunchSpec) -> bool {
+    const STRING_MAX: usize = 32 * 4096;
+    const ALL_MAX: u64 = 6 * 1024 * 1024;
+    const ALL_MIN: u64 = STRING_MAX as u64;
+    let stack = getrlimit(Resource::RLIMIT_STACK).map_or(u64::MAX, |(soft, _)| soft);
+    let all_max = (stack / 4).clamp(ALL_MIN, ALL_MAX);
+    let pointers = (spec.argv.len() + spec.env.len()) * size_of::<usize>();
+    let longest = strings(spec).max().unwrap_or_default();
+    longest > STRING_MAX || (length(spec) + pointers) as u64 > all_max
+}
+
 /// Bytes of all that a program is given.
 fn length(spec: &LaunchSpec) -> usize {
+    strings(spec).sum()
+}
+
+/// Bytes of each argument and variable, with its NUL.
+fn strings(spec: &LaunchSpec) -> impl Iterator<Item = usize> {
     let arguments = spec.argv.iter().map(|argument| argument.len() + 1);
     let variables = spec.env.iter();
-    let variables = variables.map(|(name, value)| name.len() + value.len() + 2);
-    arguments.chain(variables).sum()
+    arguments.chain(variables.map(|(name, value)| name.len() + value.len() + 2))
 }
 
 /// What the kernel makes of a file.
@@ -234,7 +287,7 @@ fn missing_for_env(words: &[String], spec: &LaunchSpec) -> Option<String> {
 }
 
 /// What of a program, or of its interpreters, is not there.
-fn missing_part(path: &Path) -> Option<String> {
+fn missing_part(path: &Path, cwd: &Path) -> Option<String> {
     let mut at = path.to_owned();
     for _ in 0..INTERPRETERS_MAX {
         let (kind, wanted) = match Form::of(&at)? {
@@ -242,24 +295,25 @@ fn missing_part(path: &Path) -> Option<String> {
             Form::Elf { loader } => ("loader", loader?),
             Form::Foreign(_) => return None,
         };
-        if !Path::new(&wanted).exists() {
+        // A relative interpreter is looked for where the program starts.
+        if wanted.is_empty() || !cwd.join(&wanted).exists() {
             return Some(match wanted.strip_suffix('\r') {
                 Some(name) => windows_line(name),
                 None if wanted.is_empty() => "its first line names no interpreter".to_owned(),
                 None => format!("its {kind} `{wanted}` does not exist"),
             });
         }
-        at = wanted.into();
+        at = cwd.join(wanted);
     }
     None
 }
 
 /// Which interpreter of a program may not be executed.
-fn denied_part(path: &Path) -> Option<String> {
+fn denied_part(path: &Path, cwd: &Path) -> Option<String> {
     let Form::Script { interpreter, .. } = Form::of(path)? else {
         return None;
     };
-    let why = runnable(Path::new(&interpreter))?;
+    let why = runnable(&cwd.join(&interpreter))?;
     Some(format!("its interpreter `{interpreter}`: {why}"))
 }
 

@@ -5,8 +5,8 @@
 //! on. It then waits for SIGCONT without being stopped. It is known by Ctrl+Z, and by the terminal
 //! that it took out of raw mode.
 
-use std::fs::{self, File};
-use std::os::fd::{AsFd, AsRawFd};
+use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -55,8 +55,7 @@ impl Stops {
     /// Of the launched program in its terminal.
     #[must_use]
     pub fn new(launched: u32, terminal: &Terminal) -> Self {
-        let number = terminal.program_side.as_raw_fd();
-        let name = fs::read_link(format!("/proc/self/fd/{number}")).ok();
+        let name = terminal.master.tty_name();
         let terminal = terminal.pty.try_clone().ok();
         Self {
             launched,

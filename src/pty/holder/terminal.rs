@@ -7,23 +7,21 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use filedescriptor::FileDescriptor;
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::sys::time::TimeSpec;
-use pty_process::blocking::{Pts, Pty};
+use portable_pty::{CommandBuilder, MasterPty, PtySize, SlavePty, native_pty_system};
 
 use super::complaint::complain;
-use super::program;
 use super::questions::Questions;
 use super::shared::Shared;
+use super::{exec, program};
 use crate::pty::output_log::{LogReader, OutputLog};
 use crate::pty::protocol::{OUTPUT_HEAD_LEN, PIECE_LEN_MAX, Size, output_head};
 use crate::pty::{LaunchSpec, SIZE_MAX};
@@ -35,17 +33,22 @@ const JOIN_TIME: Duration = Duration::from_millis(2);
 /// And small ones so often: a program that writes line by line without end floods as well.
 const SMALL_MAX: u32 = 32;
 
+/// Our side of the PTY.
+pub type Master = Box<dyn MasterPty + Send>;
+/// The program's side of the PTY.
+pub type ProgramSide = Box<dyn SlavePty + Send>;
+
 /// The CLI in its PTY.
 pub struct Terminal {
     /// Process id of the CLI.
     pub pid: u32,
     /// Ours; resizes.
-    pub master: Pty,
+    pub master: Master,
     /// Its output, and keystrokes for it. Reading and writing never wait.
     pub pty: File,
     /// The program's side of it. As long as one has it open, the PTY is not at its end: a program
     /// may close it and open `/dev/tty` later.
-    pub program_side: Pts,
+    pub program_side: ProgramSide,
 }
 
 impl Terminal {
@@ -66,54 +69,54 @@ impl Terminal {
         if let Some(why) = program::unfit(&path, spec) {
             return Err(failed(why));
         }
-        let mut command = Command::new(&path);
-        command
-            .arg0(name)
-            .args(arguments)
-            .env_clear()
-            .envs(spec.env.iter().cloned())
-            .current_dir(&spec.cwd);
-        Self::spawn(spec, command).map_err(|error| failed(program::refusal(&path, spec, &error)))
+        // A bare name stays one in its argv. portable-pty would look for `a/b` in PATH.
+        let mut command = match name.contains('/') {
+            true => CommandBuilder::new(&path),
+            false => CommandBuilder::new(name),
+        };
+        command.args(arguments);
+        command.env_clear();
+        for (name, value) in &spec.env {
+            command.env(name, value);
+        }
+        command.cwd(&spec.cwd);
+        Self::spawn(spec, &path, command).map_err(failed)
     }
 
-    fn spawn(spec: &LaunchSpec, command: Command) -> io::Result<Self> {
-        let (master, program_side) = pty_process::blocking::open().map_err(told)?;
+    fn spawn(spec: &LaunchSpec, path: &Path, command: CommandBuilder) -> Result<Self, String> {
         let size = Size {
             cols: spec.cols,
             rows: spec.rows,
         };
-        resize(&master, size)?;
-        let pty = unblocked(&master)?;
-        // A child takes over which signals its parent's thread blocks; what is ignored was given
-        // back before.
-        let blocked = SigSet::empty().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
-        let spawned = pty_process::blocking::Command::from(command).spawn_borrowed(&program_side);
-        blocked.thread_set_mask()?;
+        let pair = native_pty_system()
+            .openpty(pty_size(size))
+            .map_err(|error| error.root_cause().to_string())?;
+        let pty = unblocked(pair.master.as_ref()).map_err(|error| error.to_string())?;
+        let spawned = exec::forking(|| pair.slave.spawn_command(command));
+        let spawned = spawned.map_err(|error| error.to_string())?;
+        let mut child = spawned.map_err(|error| error.root_cause().to_string())?;
+        let pid = child.process_id().ok_or("it has no process id")?;
+        if !exec::has_executed(pid) {
+            child.wait().ok();
+            return Err(program::refusal(path));
+        }
         // The child is waited for by the reaper, which takes all children; this handle never is.
         Ok(Self {
-            pid: spawned.map_err(told)?.id(),
-            master,
+            pid,
+            master: pair.master,
             pty,
-            program_side,
+            program_side: pair.slave,
         })
-    }
-}
-
-/// The kernel's own answer.
-fn told(error: pty_process::Error) -> io::Error {
-    match error {
-        pty_process::Error::Io(error) => error,
-        pty_process::Error::Rustix(error) => error.into(),
     }
 }
 
 /// The PTY itself. Nobody waits in it: a connection that types must not, and who reads looks at the
 /// clock.
-fn unblocked(master: &Pty) -> io::Result<File> {
-    let pty = master.as_fd().try_clone_to_owned()?;
-    let flags = OFlag::from_bits_retain(fcntl(&pty, FcntlArg::F_GETFL)?);
-    fcntl(&pty, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
-    Ok(pty.into())
+fn unblocked(master: &dyn MasterPty) -> io::Result<File> {
+    let number = master.as_raw_fd().ok_or(io::ErrorKind::Unsupported)?;
+    let mut pty = FileDescriptor::dup(&number).map_err(io::Error::other)?;
+    pty.set_non_blocking(true).map_err(io::Error::other)?;
+    pty.as_file().map_err(io::Error::other)
 }
 
 /// Waits until the PTY can be read or written; false when the time is over before.
@@ -132,11 +135,20 @@ pub fn wait_ready(pty: &File, what: PollFlags, time: Option<Duration>) -> io::Re
 /// Changes the size of a PTY; the kernel tells the program.
 ///
 /// # Errors
-/// As the kernel says.
-pub fn resize(master: &Pty, size: Size) -> io::Result<()> {
+/// The kernel's own words.
+pub fn resize(master: &dyn MasterPty, size: Size) -> Result<(), String> {
+    let resized = master.resize(pty_size(size));
+    resized.map_err(|error| error.root_cause().to_string())
+}
+
+fn pty_size(size: Size) -> PtySize {
     let clamp = |value: u16| value.clamp(1, SIZE_MAX);
-    let size = pty_process::Size::new(clamp(size.rows), clamp(size.cols));
-    master.resize(size).map_err(told)
+    PtySize {
+        rows: clamp(size.rows),
+        cols: clamp(size.cols),
+        pixel_width: 0,
+        pixel_height: 0,
+    }
 }
 
 /// Starts the thread; returns a reading end of the log.

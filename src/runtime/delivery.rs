@@ -103,7 +103,9 @@ impl Ledger {
         };
         let id = super::ids::message();
         let types = self.run.as_ref().is_some_and(|run| {
-            run.outbox.under_way().is_none() && run.stop.is_none() && run.takes_typing()
+            // Whatever is refused is answered at once.
+            let free = run.outbox.under_way().is_none() && run.stop.is_none();
+            free && run.takes_typing() && !run.asks_a_person()
         });
         let mut along = Along::default();
         if types {

@@ -8,11 +8,11 @@
 const SEQUENCE_LEN_MAX: usize = 64;
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Draft {
     /// Letters that stand there.
     letters: usize,
-    /// A text came from the history, of unknown length.
+    /// A text came back, of unknown length: from the history, or by an undo.
     recalled: bool,
     /// It has lines, or the cursor is not at its end.
     edited: bool,
@@ -76,8 +76,8 @@ impl Draft {
             0x08 | 0x7f => self.letters = self.letters.saturating_sub(1),
             // Ctrl-U: the line up to the cursor.
             0x15 if !self.edited && !self.recalled => self.clear(),
-            // Ctrl-P: the history.
-            0x10 => self.recalled = true,
+            // Ctrl-P: the history. Ctrl-Y, Ctrl-Z, Ctrl-_: what was taken away comes back.
+            0x10 | 0x19 | 0x1a | 0x1f => self.recalled = true,
             b'\n' => self.line(),
             // Ctrl-A, Ctrl-B: the cursor moves.
             0x01 | 0x02 => self.edited = true,
@@ -149,6 +149,8 @@ mod tests {
             &["a\\", "\r"],
             &["\x1b\r"],
             &["\x1b[A"],
+            &["a", "\x03", "\x1a"],
+            &["\x19"],
             &["\x1bOA", "\x1b[B"],
             &["a", "\x1b"],
             &["a", "\x1b[D", "\x1b[I"],

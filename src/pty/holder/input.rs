@@ -15,7 +15,6 @@ use bytes::{Buf, Bytes};
 use nix::poll::PollFlags;
 
 use super::complaint::complain;
-use super::draft::Draft;
 use super::shared::Shared;
 use super::stops::Stops;
 use super::terminal::wait_ready;
@@ -57,15 +56,8 @@ pub struct Input {
     changed: Condvar,
     pastes: SyncSender<String>,
     stops: Arc<Stops>,
-    typist: Mutex<Typist>,
-}
-
-/// What is known of what viewers type.
-#[derive(Default)]
-struct Typist {
-    draft: Draft,
     /// Keys up to then, or up to Enter, belong to the one that let the program go on.
-    waking: Option<Instant>,
+    waking: Mutex<Option<Instant>>,
 }
 
 /// Starts the two threads. The PTY must be one that does not block.
@@ -80,7 +72,7 @@ pub fn spawn(shared: &Arc<Shared>, pty: File, stops: Arc<Stops>) -> io::Result<A
         changed: Condvar::new(),
         pastes,
         stops,
-        typist: Mutex::default(),
+        waking: Mutex::default(),
     };
     let input = Arc::new(input);
     let source = Arc::clone(&input);
@@ -100,22 +92,30 @@ impl Input {
     /// a person types `fg` there, or anything at all.
     #[must_use]
     pub fn typed(&self, shared: &Shared, bytes: Bytes, suspending: impl FnOnce()) -> bool {
-        let mut typist = self.typist.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waking = self.waking.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let wakes = !is_report(&bytes) && self.stops.go_on_at_key(shared);
-        if wakes || typist.waking.is_some_and(|until| now < until) {
+        if wakes || waking.is_some_and(|until| now < until) {
             let done = bytes.contains(&b'\r') || bytes.contains(&b'\n');
-            typist.waking = (!done).then(|| now + WAKING);
+            *waking = (!done).then(|| now + WAKING);
             return true;
         }
-        if self.stops.is_suspending(&bytes) {
-            suspending();
+        drop(waking);
+        let suspends = self.stops.is_suspending(&bytes);
+        let news = {
+            let mut state = shared.lock();
+            let mut draft = state.draft.clone();
+            if suspends {
+                state.draft_before = Some(draft.clone());
+            }
+            draft.typed(&bytes);
+            state.set_draft(draft)
+        };
+        if news {
+            shared.update(|_| ());
         }
-        typist.draft.typed(&bytes);
-        let draft = typist.draft.is_there();
-        drop(typist);
-        if shared.lock().program.draft != draft {
-            shared.update(|state| state.program.draft = draft);
+        if suspends {
+            suspending();
         }
         self.keys(bytes)
     }
@@ -126,10 +126,12 @@ impl Input {
     }
 
     /// Nothing stands at the prompt, whatever was typed.
-    pub fn no_draft(&self, shared: &Shared) {
-        let mut typist = self.typist.lock().unwrap_or_else(PoisonError::into_inner);
-        typist.draft.clear();
-        shared.update(|state| state.program.draft = false);
+    pub fn no_draft(shared: &Shared) {
+        shared.update(|state| {
+            let mut draft = state.draft.clone();
+            draft.clear();
+            state.set_draft(draft)
+        });
     }
 
     /// Types keystrokes, or queues them; false when the program has not read for so long that they

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::connection::Connection;
+use super::draft::Draft;
 use crate::pty::output_log::Extent;
 use crate::pty::protocol::Size;
 use crate::pty::{ExitReport, Hello, LaunchSpec, PROTOCOL, Program};
@@ -86,6 +87,10 @@ pub struct State {
     pub senders: usize,
     /// What is known of the program.
     pub program: Program,
+    /// What viewers left at its prompt.
+    pub draft: Draft,
+    /// The same before a Ctrl+Z that may be an undo, or suspend the program.
+    pub draft_before: Option<Draft>,
 }
 
 impl State {
@@ -112,6 +117,13 @@ impl State {
     #[must_use]
     pub const fn next_resize(&self) -> u64 {
         self.next_resize
+    }
+
+    /// The draft is another one; true when there is news for the server.
+    pub fn set_draft(&mut self, draft: Draft) -> bool {
+        self.draft = draft;
+        let there = self.draft.is_there();
+        std::mem::replace(&mut self.program.draft, there) != there
     }
 
     /// Records a change of size at the present end of the output.
@@ -184,6 +196,8 @@ impl Shared {
             closing: false,
             senders: 0,
             program: Program::default(),
+            draft: Draft::default(),
+            draft_before: None,
         };
         Self {
             run_id: spec.run_id,

@@ -135,7 +135,13 @@ impl Stops {
             (known, now) => known.is_some() != now.is_some(),
         };
         if news {
-            shared.update(|state| state.program.stopped = stopped);
+            shared.update(|state| {
+                state.program.stopped = stopped;
+                // The key was no undo: what stood at the prompt still does.
+                if let Some(before) = state.draft_before.take().filter(|_| suspended) {
+                    state.set_draft(before);
+                }
+            });
         }
     }
 

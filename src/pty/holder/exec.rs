@@ -53,7 +53,7 @@ pub fn has_executed(pid: u32) -> bool {
         if rest.starts_with(['Z', 'X']) {
             return false;
         }
-        thread::sleep(LOOK_INTERVAL);
+        thread::park_timeout(LOOK_INTERVAL);
     }
     true
 }

@@ -16,6 +16,7 @@ const file = (path: string, more: Partial<FileChange> = {}): FileChange => ({
   ...more,
 });
 const changes = (...repos: [string, FileChange[]][]) => ({
+  left_out: [],
   files_changed: 0,
   insertions: 0,
   deletions: 0,

@@ -18,7 +18,14 @@ test("a message is the first line of the task, cut at a word", () => {
   expect(suggestedMessage("x".repeat(100))).toHaveLength(72);
 });
 
-const repo = { repo_id: "r", name: "site", repo_path: "/x", branch: "b", base_commit: "c0" };
+const repo = {
+  repo_id: "r",
+  name: "site",
+  repo_path: "/x",
+  branch: "b",
+  base_commit: "c0",
+  source: "main",
+};
 const branch = (more: Partial<Branch>) =>
   ({ repo_id: "r", name: "b", commit: "c0", pushed: false, unpushed: null, ...more }) as Branch;
 const can = (

@@ -161,6 +161,7 @@ const OPENED_PLAINLY: &[(&str, &str)] = &[
         "the index of a worktree that was just made",
     ),
     ("git/entries.rs", "a record that was just made"),
+    ("git/surroundings.rs", "a pipe, without waiting"),
 ];
 
 #[test]

@@ -12,7 +12,7 @@ use super::{
     stage::{Stands, Tracked, named, stands},
     staging::Staging,
 };
-use crate::domain::run::event::LeftOut;
+use crate::{domain::run::event::LeftOut, files};
 use std::{
     collections::BTreeSet,
     fs::{self, File},
@@ -66,7 +66,8 @@ fn candidates(staging: &Staging, tracked: &Tracked) -> Result<BTreeSet<Vec<u8>>,
     let root = staging.place.work_tree();
     let touched = match staging.index_path() {
         Some(path) => {
-            let bytes = fs::read(path).map_err(GitError::io("reading a worktree's index"))?;
+            let bytes = files::read(path, files::LARGE);
+            let bytes = bytes.map_err(GitError::io("reading a worktree's index"))?;
             match Index::parse(&bytes) {
                 Some(index) => Some(super::changes::touched(root, &index, path)?),
                 None => None,
@@ -178,7 +179,7 @@ impl Job<'_> {
                 match (id, stands(self.root(), path)) {
                     (Ok(id), _) => self.put(mode, &id, path),
                     (Err(_), Ok(Stands::Nothing)) => self.remove(path),
-                    (Err(said), _) => match File::open(self.root().join(os_string(path))) {
+                    (Err(said), _) => match files::open(&self.root().join(os_string(path))) {
                         // It went, and came back.
                         Ok(_) if again > 0 => still.push((path, mode)),
                         Ok(_) => self.left_out.push(named(path, &said)),

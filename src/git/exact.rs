@@ -18,14 +18,14 @@ use super::{
     stage::{Stands, stands},
     staging::{Staging, TemporaryIndex},
 };
+use crate::files;
 use git2::{ObjectType, Oid};
 use memchr::memmem;
-use nix::fcntl::OFlag;
 use std::{
     collections::BTreeMap,
     fs::{self, File, Permissions},
     io::{self, Read, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -113,7 +113,11 @@ fn candidates(
             found.insert(path.to_vec(), mode);
         }
     }
-    let read = |path: &Path| fs::read(path).ok().and_then(|bytes| Index::parse(&bytes));
+    let read = |path: &Path| {
+        files::read(path, files::LARGE)
+            .ok()
+            .and_then(|bytes| Index::parse(&bytes))
+    };
     let before = read(&staging.place.git_dir().join("index"));
     let after = staging.index_path().and_then(read);
     if let (Some(before), Some(after)) = (before, after) {
@@ -209,18 +213,10 @@ fn conversion(place: &Place, values: [&[u8]; 6]) -> Conversion {
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    File::options()
-        .read(true)
-        .custom_flags(flags.bits())
-        .open(path)
-}
-
 /// Whether a file has `\r\n`; in doubt it has.
 fn has_carriage_returns(path: &Path) -> bool {
     let look = || -> io::Result<bool> {
-        let mut file = open(path)?;
+        let mut file = files::open(path)?;
         let mut piece = vec![0; PIECE_LEN];
         let mut kept = 0;
         loop {
@@ -272,7 +268,7 @@ fn differing(staging: &Staging, paths: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Git
 }
 
 fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
-    let (mut one, mut other) = (open(one)?, open(other)?);
+    let (mut one, mut other) = (files::open(one)?, files::open(other)?);
     if one.metadata()?.len() != other.metadata()?.len() {
         return Ok(false);
     }
@@ -341,11 +337,7 @@ pub(super) fn put_back(place: &Place, kept: &Kept) -> Result<(), GitError> {
         Ok(()) | Err(_) => {}
     }
     let mut file = File::options();
-    let mut file = file
-        .write(true)
-        .create_new(true)
-        .open(&path)
-        .map_err(failed())?;
+    let mut file = files::open_with(file.write(true).create_new(true), &path).map_err(failed())?;
     let cat = place.git("git cat-file");
     let cat = cat.args(["cat-file", "blob", &kept.contents.to_string()]);
     cat.limit(super::program::HEAVY)

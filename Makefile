@@ -22,7 +22,7 @@ BENCHES_RUN = $(CARGO) test --locked --features test-faults --bench parts -- --t
   $(CARGO) test --locked --features test-faults --bench system -- --quick; \
   $(CARGO) test --locked --features test-faults --bench system -- --quick growth soak
 
-.PHONY: run demo test check prove fuzz screenshots bench growth soak audit openapi ui node tools xterm programs schemathesis generators chromium peers nchan terminado
+.PHONY: filters run demo test check prove fuzz screenshots bench growth soak audit openapi ui node tools xterm programs schemathesis generators chromium peers nchan terminado
 
 ## run: builds and starts the server with its UI
 run: tools ui
@@ -35,7 +35,7 @@ demo: tools
 
 ## test: everything that must hold; those of the parts side by side, those of the whole program one at a time, since each
 ## starts servers of its own
-test: tools programs schemathesis generators ui chromium peers nchan terminado xterm
+test: tools filters programs schemathesis generators ui chromium peers nchan terminado xterm
 	export TMPDIR=$$(mktemp -d /tmp/at.XXXXXX); \
 	$(CARGO) test --locked --features test-faults --lib; \
 	$(CARGO) test --locked --features test-faults --bins --test '*' -- --test-threads=1; \
@@ -51,7 +51,7 @@ check: tools ui
 	cd web && npm run check && npm run api:check
 
 ## prove: the long counts; one test at a time
-prove: tools programs schemathesis generators ui chromium xterm
+prove: tools filters programs schemathesis generators ui chromium xterm
 	export TMPDIR=$$(mktemp -d /tmp/at.XXXXXX); \
 	ABBADO_PROVE=1 $(CARGO) test --locked --release --features test-faults -- --test-threads=1; \
 	(cd web && npm test && ABBADO_PROVE=1 ABBADO_BIN=../target/release/abbado npm run e2e); \
@@ -133,6 +133,12 @@ node:
 tools:
 	@command -v cc >/dev/null && command -v git >/dev/null || { \
 	  echo "installing gcc and git (Debian packages)"; apt-get update -q && apt-get install -y -q gcc git; }
+
+## filters: git-lfs and git-crypt, which tests of commits and checkpoints run
+filters:
+	@command -v git-lfs >/dev/null && command -v git-crypt >/dev/null || { \
+	  echo "installing git-lfs and git-crypt (Debian packages)"; \
+	  apt-get update -q && apt-get install -y -q git-lfs git-crypt; }
 
 ## chromium: the browser of the UI's tests
 chromium:

@@ -17,7 +17,7 @@ pub const RUN_ID_VARIABLE: &str = "ABBADO_RUN_ID";
 
 pub use agent::{Agent, AgentMode};
 pub use ids::{AgentId, EventId, MessageId, ProjectId, RepoId, RunId};
-pub use project::{Project, Repo};
+pub use project::{Project, Repo, TrustedFilter};
 pub use secrets::Secrets;
 
 /// A moment in UTC. Its JSON form is RFC 3339 with milliseconds and `Z`, through [`time`].

@@ -24,9 +24,37 @@ pub struct Project {
     /// Whether a worktree of each repo is kept ready for the next run.
     #[serde(default)]
     pub spare_worktrees: bool,
+    /// Filter drivers of its repositories' own configurations that may run.
+    #[serde(default, skip_deserializing, serialize_with = "names")]
+    pub trusted_filters: Vec<TrustedFilter>,
     /// How a worktree of it is made ready.
     #[serde(flatten)]
     pub set_up: SetUp,
+}
+
+/// A filter driver of a repository's own configuration that may run, as it was when it was allowed. What
+/// the configuration does not set is none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrustedFilter {
+    /// The repository.
+    #[serde(default)]
+    pub repo_id: Option<RepoId>,
+    /// Its name in `filter.<name>`.
+    pub name: String,
+    /// Command that makes what is stored.
+    pub clean: Option<String>,
+    /// Command that makes what is checked out.
+    pub smudge: Option<String>,
+    /// Command that does both.
+    pub process: Option<String>,
+    /// Whether git fails when it fails.
+    pub required: Option<String>,
+}
+
+/// On the wire they are names.
+fn names<S: serde::Serializer>(filters: &[TrustedFilter], to: S) -> Result<S::Ok, S::Error> {
+    let names: std::collections::BTreeSet<_> = filters.iter().map(|filter| &filter.name).collect();
+    to.collect_seq(names)
 }
 
 /// How a new worktree is made ready, and tidied before it goes.

@@ -3,11 +3,12 @@
 //! It goes to the branch that HEAD names when that is the run's, or one made during the run; else
 //! it is refused ([`super::head`]). A merge, cherry-pick or revert that was resolved is concluded.
 //!
-//! The filter drivers that the repository's own configuration names stay switched off, as
-//! everywhere; those of the user's configuration run, as in a commit by hand.
+//! The filter drivers of the user's configuration run, as in a commit by hand. Those that only the
+//! repository's own configuration names stay off unless the user allowed them ([`super::filters`]): a file
+//! that needs one is not committed.
 
 use super::{
-    GitError, conflicts,
+    GitError, conflicts, filters,
     head::{Head, Operation},
     identity,
     lock_files::LockFiles,
@@ -38,7 +39,7 @@ pub struct Committed {
 /// Author and committer are who git takes them for; what is not configured is abbado's.
 ///
 /// # Errors
-/// `NotOnBranch`, `UnderWay` and `Unresolved` when the state of the worktree forbids it, `Locked`;
+/// `NotOnBranch`, `UnderWay` and `Unresolved` when the state of the worktree forbids it, `Locked`; `FilterOff`;
 /// `CommitRefused` by a hook or by git; `WorktreeGone`, and those of starting `git`.
 pub fn commit(
     at: &WorktreeAt,
@@ -76,6 +77,8 @@ pub(super) fn commit_within(
     if !paths.is_empty() {
         return Err(GitError::Unresolved { paths });
     }
+    staging.answer_pipes()?;
+    filters::check_commit(&staging)?;
     let add = place.git("git add").args(["add", "--all", "--sparse"]);
     add.limit(HEAVY).run().map_err(refused)?;
     let tree = line(&place.git("git write-tree").arg("write-tree").run()?);

@@ -121,6 +121,19 @@ pub enum GitError {
         /// Its lock.
         lock: PathBuf,
     },
+    /// A file needs a filter that does not run.
+    #[error(
+        "'{path}' needs the filter '{filter}', which {why}; allow it as it is now by PUT projects/{{id}} \
+         {{\"trusted_filters\": [\"{filter}\"]}}"
+    )]
+    FilterOff {
+        /// The filter's name.
+        filter: String,
+        /// A file that needs it.
+        path: String,
+        /// Why it does not run.
+        why: &'static str,
+    },
     /// The repository has no remote to push to.
     #[error("'{name}' has no remote to push to")]
     NoRemote {
@@ -291,6 +304,7 @@ impl GitError {
             | Self::NotMerged { .. }
             | Self::Unrelated { .. }
             | Self::CommitRefused { .. }
+            | Self::FilterOff { .. }
             | Self::NotOnBranch { .. }
             | Self::UnderWay { .. }
             | Self::Unresolved { .. }

@@ -13,7 +13,8 @@
 //! # Layout
 //! - `error`: what can go wrong.
 //! - `program`: starts `git`, with bounds.
-//! - `place`: a git folder together with the settings that disarm its configuration.
+//! - `place`: a git folder together with the settings that disarm its configuration;
+//!   `filters`: what of it the user allowed.
 //! - `repository`: looks at what a user gave us.
 //! - `entries`: the records that a repository keeps of its worktrees; `head`: what HEAD of one is.
 //! - `locks`: one lock a repository; `lock_files`: those of git itself.
@@ -43,6 +44,7 @@ mod draft;
 mod entries;
 mod error;
 mod exact;
+mod filters;
 mod head;
 mod identity;
 mod ignored;
@@ -85,6 +87,7 @@ pub use delete::delete_user_branch;
 pub use deleted::{DeletedRun, deleted_runs, prune_deleted};
 pub use entries::repair_worktree;
 pub use error::{ErrorKind, GitError};
+pub use filters::{check_push, filter_drivers, trust_filters};
 pub use head::{Operation, UnderWay, check, has_commit, tip_of};
 pub use keep::{drop_checkpoints, keep_deleted, keeps_checkpoint};
 pub use locks::RepoLocks;

@@ -14,7 +14,7 @@
 //! write there runs as the same user already.
 
 use super::{
-    GitError,
+    GitError, filters,
     program::{Program, os_string},
 };
 use std::{
@@ -44,12 +44,28 @@ impl Place {
             .in_folder(git_dir)
             .args(["config", "--list", "-z", "--show-scope", "--includes"])
             .run()?;
-        Ok(Self {
+        let mut place = Self {
             git_dir: git_dir.to_owned(),
             work_tree: work_tree.to_owned(),
             overrides: overrides(&listed),
             listed,
-        })
+        };
+        let allowed = filters::settings(&place);
+        let replaced = |key: &OsString| allowed.iter().any(|(other, _)| other == key);
+        place.overrides.retain(|(key, _)| !replaced(key));
+        place.overrides.extend(allowed);
+        Ok(place)
+    }
+
+    /// Whether a key has a value, and not an empty one, for the programs started here.
+    pub(super) fn is_set(&self, key: &str) -> bool {
+        let mut overrides = self.overrides.iter().rev();
+        match overrides.find(|(known, _)| known == key) {
+            Some((_, value)) => !value.is_empty(),
+            None => self
+                .value(key.as_bytes())
+                .is_some_and(|value| !value.is_empty()),
+        }
     }
 
     /// The place of a worktree of this repository that was just made. What was read here counts

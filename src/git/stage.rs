@@ -128,6 +128,14 @@ impl Staging {
         Ok(left_out)
     }
 
+    /// Answers at pipes that git would wait at, for as long as this lives; nothing is staged.
+    ///
+    /// # Errors
+    /// Those of `git`.
+    pub(super) fn answer_pipes(&self) -> Result<(), GitError> {
+        surroundings::look(&self.place, &self.survey()?, &self.pipes).map(drop)
+    }
+
     /// Prepares to take in all but the submodules: `git add` would look for changes inside of
     /// them, by the rules and with the filters of their own configuration.
     fn add<'a>(&self, submodules: &BTreeSet<Vec<u8>>) -> Program<'a> {

@@ -12,7 +12,7 @@
 //! The index and the objects stay beside the worktree's record; the next staging removes them.
 
 use super::{
-    GitError, entries,
+    GitError, entries, filters,
     place::Place,
     program::{HEAVY, Program, line},
     repository,
@@ -60,6 +60,7 @@ impl Staging {
             });
         }
         let head = head_of(&repository, &entry)?;
+        filters::link_keys(&common_dir, &entry.admin);
         let place = Place::open(&entry.admin, worktree)?;
         remove_leftovers(&entry.admin);
         let index = TemporaryIndex::copy_of(&entry.admin)?;

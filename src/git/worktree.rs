@@ -14,7 +14,7 @@
 use super::{
     GitError, RepoLocks,
     entries::{self, Entry, Records},
-    lfs,
+    filters, lfs,
     place::Place,
     program::HEAVY,
     removal, repository,
@@ -180,6 +180,7 @@ impl<'a> Attempt<'a> {
         crate::fault::point("set_up.worktree_registered");
         let entry = self.entry()?.ok_or_else(|| self.gone())?;
         // The record lies in the repository, the folder is new: what is in it now is ours.
+        filters::link_keys(&self.common_dir, &entry.admin);
         let place = own.of_worktree(&entry.admin, &spec.path)?;
         self.check_out(&place, cancelled)?;
         Ok(self.added(entry, lfs::note(&place)?))

@@ -7,11 +7,11 @@ use super::{
 };
 use crate::{
     domain::{
-        Project, ProjectId, Repo, RepoId,
+        Project, ProjectId, Repo, RepoId, TrustedFilter,
         project::{SetUp, project_name_fault, repo_name_fault},
     },
     git::{self, GitError},
-    runtime::{Runtime, clock, ids},
+    runtime::{Runtime, clock, ids, trust_filters},
     store::StoreError,
 };
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
@@ -22,6 +22,8 @@ use std::path::PathBuf;
 /// Most globs of `copy_files`, and the longest script in bytes.
 const GLOBS_MAX: usize = 100;
 const SCRIPT_BYTES_MAX: usize = 64 * 1024;
+/// Longest name of a filter, in bytes.
+const FILTER_BYTES_MAX: usize = 200;
 
 #[derive(Deserialize, utoipa::ToSchema)]
 pub(super) struct NewProject {
@@ -41,6 +43,10 @@ pub(super) struct ProjectChange {
     /// Whether a worktree of each repo is kept ready for the next run: runs begin sooner, for the
     /// disk space of one checkout a repo.
     spare_worktrees: Option<bool>,
+    /// Names of filter drivers that may run though only the repositories' own configurations define them
+    /// (git-crypt), as they are defined now; when a definition changes, the name has to be sent again. Of
+    /// a filter that is not defined at all: that files may be committed without it.
+    trusted_filters: Option<Vec<String>>,
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -64,6 +70,20 @@ impl ProjectChange {
             if !script.as_ref().is_none_or(fits) {
                 return Err(ApiError::invalid(field, "must be text of at most 64 KiB"));
             }
+        }
+        let filters = self.trusted_filters.as_deref().unwrap_or_default();
+        let wrong = |name: &String| {
+            name.is_empty() || name.len() > FILTER_BYTES_MAX || name.contains(['\0', '\n'])
+        };
+        if filters.len() > GLOBS_MAX {
+            return Err(ApiError::invalid(
+                "trusted_filters",
+                "must have at most 100 names",
+            ));
+        }
+        if let Some(at) = filters.iter().position(wrong) {
+            let field = format!("trusted_filters[{at}]");
+            return Err(ApiError::invalid(&field, "must be the name of a filter"));
         }
         let globs = self.copy_files.as_deref().unwrap_or_default();
         if globs.len() > GLOBS_MAX {
@@ -125,6 +145,7 @@ pub(super) async fn create(
         repos: Vec::new(),
         created_at: clock::now(),
         spare_worktrees: false,
+        trusted_filters: Vec::new(),
         set_up: SetUp::default(),
     };
     let answer = text(&project)?;
@@ -168,15 +189,54 @@ pub(super) async fn change(
     body: JsonBody<ProjectChange>,
 ) -> Result<HttpResponse, ApiError> {
     let id: ProjectId = id(&path, "project")?;
-    let change = body.0;
+    let mut change = body.0;
     change.check()?;
+    let trusted = match change.trusted_filters.take() {
+        Some(names) => Some(drivers(&runtime, id, names).await?),
+        None => None,
+    };
     let changed = runtime.shared.writer.change_project(id, move |project| {
         change.apply(project);
+        if let Some(trusted) = trusted {
+            project.trusted_filters = trusted;
+        }
         Ok::<_, Refused>(())
     });
     let project = changed.await.map_err(|error| error.of("project"))?;
+    trust(&runtime).await?;
     runtime.shared.spares.projects_changed();
     ok(&project)
+}
+
+/// The drivers of these names in all repos of a project, as they are defined now.
+async fn drivers(
+    runtime: &Runtime,
+    id: ProjectId,
+    names: Vec<String>,
+) -> Result<Vec<TrustedFilter>, ApiError> {
+    let project = read(runtime, move |reader| reader.project(id)).await?;
+    let repos = project.ok_or_else(|| unknown("project"))?.repos;
+    let looked = web::block(move || {
+        let mut all = Vec::new();
+        for repo in repos {
+            let found = git::filter_drivers(&repo.repo_path, &names)
+                .map_err(|error| ApiError::conflict(format!("Repo '{}': {error}.", repo.name)))?;
+            let of_repo = |found| TrustedFilter {
+                repo_id: Some(repo.id),
+                ..found
+            };
+            all.extend(found.into_iter().map(of_repo));
+        }
+        Ok(all)
+    });
+    looked.await.map_err(ApiError::fault)?
+}
+
+/// Tells git's room what is trusted now.
+async fn trust(runtime: &Runtime) -> Result<(), ApiError> {
+    let reader = runtime.shared.reader.clone();
+    let told = web::block(move || trust_filters(&reader));
+    Ok(told.await.map_err(ApiError::fault)??)
 }
 
 /// DELETE projects/{id}

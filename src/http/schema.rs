@@ -19,6 +19,8 @@ pub(super) struct ProjectView {
     cleanup_script: String,
     copy_files: Vec<String>,
     spare_worktrees: bool,
+    /// Filter drivers that the repositories define and that may run.
+    trusted_filters: Vec<String>,
 }
 
 #[derive(ToSchema)]

@@ -52,3 +52,28 @@ pub use jobs::Reply;
 pub use messages::{Answer, AskError, QueueChange, Request};
 pub use shared::{Runtime, Shared};
 pub use unrecorded::Wish;
+
+/// Tells the git room which filters all projects allow, anew.
+///
+/// # Errors
+/// When the database fails.
+pub fn trust_filters(reader: &crate::store::Reader) -> Result<(), crate::store::StoreError> {
+    let mut all = std::collections::BTreeMap::<_, Vec<_>>::new();
+    for project in reader.projects()? {
+        for repo in &project.repos {
+            let filters = project.trusted_filters.iter();
+            let of_repo = filters
+                .filter(|filter| filter.repo_id == Some(repo.id))
+                .cloned();
+            let of_repo: Vec<_> = of_repo.collect();
+            // Of a repository that is gone nothing runs.
+            if !of_repo.is_empty()
+                && let Ok(found) = crate::git::inspect(&repo.repo_path)
+            {
+                all.entry(found.git_dir).or_default().extend(of_repo);
+            }
+        }
+    }
+    crate::git::trust_filters(all);
+    Ok(())
+}

@@ -185,6 +185,7 @@ impl Runtime {
     /// # Errors
     /// When the database cannot tell which.
     pub async fn recover(&self) -> Result<usize, AskError> {
+        super::trust_filters(&self.shared.reader)?;
         super::moved::mend(self).await?;
         let runs = self.shared.reader.live_runs()?;
         let count = runs.len();

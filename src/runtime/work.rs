@@ -225,6 +225,16 @@ fn branch_to_push(run: &Run, base: &RepoBase) -> Result<String, WorkFault> {
     }
 }
 
+/// Pushes a branch, unless a file of it would go out without its filter.
+fn push_one(
+    base: &RepoBase,
+    at: Option<&WorktreeAt>,
+    branch: &str,
+) -> Result<git::Pushed, GitError> {
+    git::check_push(&base.repo_path, at, branch, &base.base_commit)?;
+    git::push(&base.repo_path, at, &base.name, branch)
+}
+
 fn push(run: &Run, accept: bool) -> Done {
     let mut branches = Vec::new();
     for base in &run.created.repos {
@@ -237,7 +247,7 @@ fn push(run: &Run, accept: bool) -> Done {
     let mut repos = Vec::new();
     for (base, branch) in run.created.repos.iter().zip(branches) {
         let at = run.worktrees.iter().find(|at| at.repo_id == base.repo_id);
-        let pushed = git::push(&base.repo_path, at, &base.name, &branch);
+        let pushed = push_one(base, at, &branch);
         let error = match &pushed {
             Ok(pushed) => pushed.error.clone(),
             Err(error) => {

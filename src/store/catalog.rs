@@ -107,16 +107,19 @@ impl Writer {
                 return Ok(Err(refused));
             }
             let globs = serde_json::json!(project.set_up.copy_files).to_string();
+            let filters = serde_json::json!(project.trusted_filters).to_string();
             connection.execute(
                 "UPDATE projects SET name = ?2, setup_script = ?3, cleanup_script = ?4,
-                        copy_files = ?5, spare_worktrees = ?6 WHERE id = ?1",
+                        copy_files = ?5, spare_worktrees = ?6, trusted_filters = ?7
+                 WHERE id = ?1",
                 params![
                     project.id.0.as_bytes(),
                     project.name,
                     project.set_up.setup_script,
                     project.set_up.cleanup_script,
                     globs,
-                    project.spare_worktrees
+                    project.spare_worktrees,
+                    filters
                 ],
             )?;
             Ok(Ok(project))
@@ -284,7 +287,7 @@ impl Reader {
         self.with(|connection| {
             let mut query = connection.prepare_cached(
                 "SELECT id, name, setup_script, cleanup_script, copy_files, created_at,
-                        spare_worktrees
+                        spare_worktrees, trusted_filters
                  FROM projects ORDER BY created_at, rowid",
             )?;
             let rows = query.query_map([], project)?;
@@ -390,7 +393,8 @@ fn found(changed: usize) -> Result<(), StoreError> {
 
 fn project_of(connection: &Connection, id: ProjectId) -> Result<Option<Project>, StoreError> {
     let mut query = connection.prepare_cached(
-        "SELECT id, name, setup_script, cleanup_script, copy_files, created_at, spare_worktrees
+        "SELECT id, name, setup_script, cleanup_script, copy_files, created_at, spare_worktrees,
+                trusted_filters
          FROM projects WHERE id = ?1",
     )?;
     let found = query.query_row([id.0.as_bytes()], project).optional()?;
@@ -402,13 +406,14 @@ fn project_of(connection: &Connection, id: ProjectId) -> Result<Option<Project>,
 }
 
 fn project(row: &Row<'_>) -> rusqlite::Result<Project> {
-    let globs: String = row.get(4)?;
+    let (globs, filters): (String, String) = (row.get(4)?, row.get(7)?);
     Ok(Project {
         id: ProjectId(uuid_at(row, 0)?),
         name: row.get(1)?,
         repos: Vec::new(),
         created_at: time_at(row, 5)?,
         spare_worktrees: row.get(6)?,
+        trusted_filters: serde_json::from_str(&filters).unwrap_or_default(),
         set_up: SetUp {
             setup_script: row.get(2)?,
             cleanup_script: row.get(3)?,

@@ -21,6 +21,7 @@ const STEPS: &[&str] = &[
     include_str!("../../schema/0007_telling_events.sql"),
     include_str!("../../schema/0008_log_identity.sql"),
     include_str!("../../schema/0009_cost.sql"),
+    include_str!("../../schema/0010_trusted_filters.sql"),
 ];
 
 /// Pages of the WAL (4 KiB each) at which they are copied into the database.

@@ -7,6 +7,7 @@ mod checkpoints;
 mod copying;
 mod deleting;
 mod exact;
+mod filters;
 mod head_states;
 mod histories;
 mod hostile;

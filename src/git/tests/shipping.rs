@@ -150,7 +150,11 @@ fn filters_of_the_repository_do_not_run_in_a_commit() {
         &["config", "filter.f.clean", script.to_str().unwrap()],
     );
     write(&at.worktree, ".gitattributes", "* filter=f\n");
-    commit(&at, &repo, "m").unwrap().unwrap();
+    let outcome = commit(&at, &repo, "m");
+    assert!(
+        matches!(outcome, Err(GitError::FilterOff { .. })),
+        "{outcome:?}"
+    );
     assert!(!world.mark("clean").exists());
 }
 

@@ -25,6 +25,7 @@ async fn with_agent() -> Store {
         repos: Vec::new(),
         created_at: at(0),
         spare_worktrees: false,
+        trusted_filters: Vec::new(),
         set_up: SetUp::default(),
     };
     store.writer.add_project(project, None).await.unwrap();

@@ -1207,6 +1207,12 @@ export interface components {
              *     disk space of one checkout a repo.
              */
             spare_worktrees?: boolean | null;
+            /**
+             * @description Names of filter drivers that may run though only the repositories' own configurations define them
+             *     (git-crypt), as they are defined now; when a definition changes, the name has to be sent again. Of
+             *     a filter that is not defined at all: that files may be committed without it.
+             */
+            trusted_filters?: string[] | null;
         };
         ProjectView: {
             cleanup_script: string;
@@ -1219,6 +1225,8 @@ export interface components {
             repos: components["schemas"]["RepoView"][];
             setup_script: string;
             spare_worktrees: boolean;
+            /** @description Filter drivers that the repositories define and that may run. */
+            trusted_filters: string[];
         };
         ProofView: {
             proof: string;

@@ -6,9 +6,15 @@ import { told } from "@/ui/toast";
 import { useSetupCalls } from "../calls";
 import { FormRefusal, useForm } from "../use-form";
 
-const TEXTS = ["name", "setup_script", "cleanup_script", "copy_files"] as const;
+const TEXTS = ["name", "setup_script", "cleanup_script", "copy_files", "trusted_filters"] as const;
 const FIELDS = [...TEXTS, "spare_worktrees"] as const;
 const SCRIPT = "min-h-24 font-mono text-xs leading-5";
+
+const lines = (text: string) =>
+  text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
 
 /** Name of the project, and how its worktrees are made ready and tidied. */
 export function SettingsForm({ project }: { project: Project }) {
@@ -19,6 +25,7 @@ export function SettingsForm({ project }: { project: Project }) {
     setup_script: project.setup_script,
     cleanup_script: project.cleanup_script,
     copy_files: project.copy_files.join("\n"),
+    trusted_filters: project.trusted_filters.join("\n"),
     spare_worktrees: project.spare_worktrees,
   };
   const [draft, setDraft] = useState(known);
@@ -26,10 +33,16 @@ export function SettingsForm({ project }: { project: Project }) {
   const set = (field: (typeof TEXTS)[number]) => (event: { target: { value: string } }) =>
     setDraft({ ...draft, [field]: event.target.value });
   const save = async () => {
-    const globs = draft.copy_files.split("\n").map((line) => line.trim());
-    const change = { ...draft, copy_files: globs.filter((glob) => glob !== "") };
-    if (!(await send(() => calls.changeProject(project.id, change)))) return;
-    setDraft({ ...draft, copy_files: change.copy_files.join("\n") });
+    const { trusted_filters: filters, ...rest } = draft;
+    const change = { ...rest, copy_files: lines(draft.copy_files) };
+    // Sent again they would be trusted anew, as they are defined now.
+    const trust = filters === known.trusted_filters ? {} : { trusted_filters: lines(filters) };
+    if (!(await send(() => calls.changeProject(project.id, { ...change, ...trust })))) return;
+    setDraft({
+      ...draft,
+      copy_files: change.copy_files.join("\n"),
+      trusted_filters: lines(filters).join("\n"),
+    });
     told("Settings kept.");
   };
   return (
@@ -89,6 +102,22 @@ export function SettingsForm({ project }: { project: Project }) {
             placeholder={".env\nconfig/*.local.json"}
             value={draft.copy_files}
             onChange={set("copy_files")}
+          />
+        )}
+      </Field>
+      <Field
+        label="Trusted filters"
+        error={refusals["trusted_filters"]}
+        hint="Filters that only the repositories' own configuration defines, one a line, and that may run as they are now. When a definition changes, take the name out, save, and add it again."
+      >
+        {(ids) => (
+          <TextArea
+            {...ids}
+            className="min-h-10 font-mono text-xs leading-5"
+            spellCheck={false}
+            placeholder="git-crypt"
+            value={draft.trusted_filters}
+            onChange={set("trusted_filters")}
           />
         )}
       </Field>

@@ -189,11 +189,11 @@ impl Agent {
             let Some(value) = config.get(key) else {
                 continue;
             };
-            let fine = value
-                .as_array()
-                .is_some_and(|items| items.iter().all(Value::is_string));
-            if !fine {
-                return Some(format!("provider_config.{key} must be an array of strings"));
+            let Some(items) = value.as_array() else {
+                return Some(format!("provider_config.{key} must be a list of strings"));
+            };
+            if let Some(at) = items.iter().position(|item| !item.is_string()) {
+                return Some(format!("provider_config.{key}[{at}] must be a string"));
             }
         }
         if let Some(env) = config.get("env") {
@@ -201,8 +201,12 @@ impl Agent {
                 return Some("provider_config.env must be an object of strings".into());
             };
             for (key, value) in env {
-                if !value.is_string() || key.is_empty() || key.contains(['=', '\0']) {
-                    return Some("provider_config.env must be an object of strings".into());
+                if key.is_empty() || key.contains(['=', '\0']) {
+                    let why = "must not have a name that is empty or contains '=' or NUL";
+                    return Some(format!("provider_config.env {why}"));
+                }
+                if !value.is_string() {
+                    return Some(format!("provider_config.env.{key} must be a string"));
                 }
             }
         }
@@ -274,7 +278,19 @@ mod tests {
             ),
             (with_config(json!({"mode": "x"})), "provider_config.mode"),
             (with_config(json!({"args": "x"})), "provider_config.args"),
-            (with_config(json!({"env": {"A": 1}})), "provider_config.env"),
+            (
+                with_config(json!({"env": {"B": "b", "A": 1}})),
+                "provider_config.env.A must",
+            ),
+            (
+                with_config(json!({"env": {"A=B": "b"}})),
+                "provider_config.env must",
+            ),
+            (with_config(json!({"env": []})), "provider_config.env must"),
+            (
+                with_config(json!({"args": ["a", 1]})),
+                "provider_config.args[1] must",
+            ),
             (with_config(json!({"bin": 1})), "provider_config.bin"),
         ];
         for (fault, field) in faults {

@@ -76,17 +76,16 @@ impl ModelSettings {
                 if model.id.trim().is_empty() || model.id.starts_with('-') {
                     return Some(format!("{}[{nth}].id must name a model", named("models")));
                 }
-                let prices = [
-                    model.input_per_mtok,
-                    model.output_per_mtok,
-                    model.cache_read_per_mtok,
-                    model.cache_write_per_mtok,
-                ];
-                if prices
-                    .iter()
-                    .any(|price| !price.is_finite() || *price < 0.0)
-                {
-                    return Some(format!("{}[{nth}] has a price below zero", named("models")));
+                for (field, price) in [
+                    ("input_per_mtok", model.input_per_mtok),
+                    ("output_per_mtok", model.output_per_mtok),
+                    ("cache_read_per_mtok", model.cache_read_per_mtok),
+                    ("cache_write_per_mtok", model.cache_write_per_mtok),
+                ] {
+                    if !price.is_finite() || price < 0.0 {
+                        let models = named("models");
+                        return Some(format!("{models}[{nth}].{field} must be 0 or greater"));
+                    }
                 }
             }
         }

@@ -97,7 +97,10 @@ pub use own_base::own_base;
 pub use push::{Pushed, push};
 pub use rebase::{REBASE_COMMITS_MAX, Rebased, rebase};
 pub use remotes::{RemoteOf, Remotes, remotes_of};
-pub use removal::{delete_branch, is_in_place, remove, remove_run_branch, unlock_branch};
+pub use removal::{
+    delete_branch, delete_branch_at, holds_nothing, is_in_place, remove, remove_run_branch,
+    unlock_branch,
+};
 pub use rename::{ToRename, rename_branch, rename_everywhere};
 pub use repository::{
     Inspected, check_branch_free, check_branch_name, git_dir_of, inspect, resolve_commit, source_of,

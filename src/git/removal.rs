@@ -110,6 +110,41 @@ pub fn remove_run_branch(repo_path: &Path, branch: &str) -> Result<bool, GitErro
     delete_branch(repo_path, branch)
 }
 
+/// Deletes a local branch that is still at this commit. Answers `false` when it was left alone.
+///
+/// # Errors
+/// As [`delete_branch`].
+pub fn delete_branch_at(repo_path: &Path, branch: &str, commit: &str) -> Result<bool, GitError> {
+    repository::check_branch_name(branch)?;
+    let repository = repository::open(repo_path)?;
+    let tip = repository
+        .find_branch(branch, BranchType::Local)
+        .ok()
+        .and_then(|found| found.get().target());
+    if tip.is_none_or(|tip| tip.to_string() != commit) {
+        return Ok(false);
+    }
+    delete_branch(repo_path, branch)
+}
+
+/// Whether a worktree holds nothing but what it began with: its HEAD at the base commit, no file
+/// changed, and none added that git does not ignore.
+///
+/// # Errors
+/// When it cannot be read; then it holds something.
+pub fn holds_nothing(worktree: &Path, base_commit: &str) -> Result<bool, GitError> {
+    let failed = GitError::library("looking for work in a worktree");
+    let repository = repository::open(worktree)?;
+    let head = repository.head().and_then(|head| head.peel_to_commit());
+    if head.is_ok_and(|head| head.id().to_string() != base_commit) {
+        return Ok(false);
+    }
+    let mut options = git2::StatusOptions::new();
+    options.include_untracked(true).include_ignored(false);
+    let statuses = repository.statuses(Some(&mut options)).map_err(failed)?;
+    Ok(statuses.is_empty())
+}
+
 /// Removes the lock of a branch, which a `git` that was killed left there. Only for a run's own
 /// branch, when every program of that run was ended: nobody else has a reason to hold it.
 ///

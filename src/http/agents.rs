@@ -99,9 +99,7 @@ fn check(agent: &Agent) -> Result<(), ApiError> {
     let fault = agent
         .fault(|name| cli::adapter(name).is_some())
         .or_else(|| cli::adapter(&agent.cli_name)?.config_fault(&agent.provider_config));
-    fault.map_or(Ok(()), |why| {
-        Err(ApiError::malformed(format!("The {why}.")))
-    })
+    fault.map_or(Ok(()), |why| Err(ApiError::breaks(&why)))
 }
 
 /// POST agents

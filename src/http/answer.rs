@@ -2,13 +2,13 @@
 //! Idempotency-Key.
 
 use super::error::ApiError;
+pub use super::json::decode;
 use crate::{
     domain::run::Rejection,
     runtime::{AskError, Runtime, clock, messages::Idempotency, order::WorkFault},
     store::{Reader, StoreError},
 };
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::str::FromStr;
@@ -64,12 +64,6 @@ pub fn text(body: &impl serde::Serialize) -> Result<String, ApiError> {
 /// A JSON array from JSON texts.
 pub fn array(items: &[String]) -> HttpResponse {
     json(StatusCode::OK, format!("[{}]", items.join(",")))
-}
-
-/// Decodes a body that was read as a value, so that its fingerprint does not depend on spaces.
-pub fn decode<T: DeserializeOwned>(body: Value) -> Result<T, ApiError> {
-    serde_json::from_value(body)
-        .map_err(|error| ApiError::malformed(format!("The body is wrong: {error}.")))
 }
 
 /// What an Idempotency-Key means for this request.
@@ -207,9 +201,10 @@ impl From<AskError> for ApiError {
             AskError::UnknownRun => unknown("run"),
             AskError::Busy { .. } | AskError::TooManyRuns { .. } => Self::busy(sentence(&error), 1),
             AskError::Rejected(rejection) => refused(rejection),
-            AskError::NoEventName => {
-                Self::malformed("The hook payload names no event: hook_event_name is missing.")
-            }
+            AskError::NoEventName => Self::invalid(
+                "hook_event_name",
+                "is missing: the hook payload names no event",
+            ),
             AskError::Store(error) => error.into(),
             AskError::Unrecorded(cause) => {
                 let why = sentence(&cause);
@@ -246,7 +241,8 @@ fn refused(rejection: Rejection) -> ApiError {
         Rejection::NotLive { .. } => "run_not_live",
         Rejection::NotPausable { .. } => "run_not_pausable",
         Rejection::StillWorking { .. } => "run_still_working",
-        Rejection::NoSession { .. } => "run_without_session",
+        Rejection::NoSession { .. } | Rejection::NeverStarted { .. } => "run_without_session",
+        Rejection::NotRetried { .. } => "run_not_retried",
         Rejection::Stopping { .. } => "run_stopping",
         Rejection::CancelFirst { .. } => "run_must_be_cancelled",
         Rejection::NoWorktree { .. } => "run_without_worktree",

@@ -58,6 +58,13 @@ impl ApiError {
         )
     }
 
+    /// 400 for a rule that reads "field why".
+    #[must_use]
+    pub fn breaks(rule: &str) -> Self {
+        let (field, why) = rule.split_once(' ').unwrap_or((rule, "is wrong"));
+        Self::invalid(field, why)
+    }
+
     /// 400: the request cannot be read at all.
     #[must_use]
     pub fn malformed(why: impl fmt::Display) -> Self {

@@ -62,7 +62,7 @@ impl FromRequest for RawJson {
         let delivered = request.headers().contains_key(DELIVERY);
         Box::pin(async move {
             let bytes = body.await?;
-            let object = match json::parse(&bytes) {
+            let object = match json::parse_object(&bytes) {
                 Ok(object) => object,
                 Err(error) => match payload::object(&bytes) {
                     Ok(object) => object,

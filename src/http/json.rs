@@ -1,15 +1,12 @@
-//! JSON bodies: depth first, then meaning, with errors that a person can act on.
+//! JSON bodies: their meaning, with errors that a person can act on.
 //!
-//! Called by the extractors. Holds: nothing deeper than [`DEPTH_MAX`] reaches serde, whose own
-//! limit is off (it would refuse at 128); so recursion, and with it the stack, is bounded here.
+//! Called by the extractors. Holds: serde_json's own limit of nesting is on, so that recursion, and
+//! with it the stack, is bounded; a field that is wrong is named by its path.
 
 use serde::de::DeserializeOwned;
-use serde_json::error::Category;
+use serde_json::{Map, Value, error::Category};
 
 use super::error::ApiError;
-
-/// Deepest nesting taken; the outermost value counts.
-pub const DEPTH_MAX: usize = 128;
 
 /// Longest part of serde's own message that is passed on (it repeats values of the client).
 const DETAIL_LEN_MAX: usize = 300;
@@ -17,52 +14,72 @@ const DETAIL_LEN_MAX: usize = 300;
 /// Parses a body that must be one JSON object.
 ///
 /// # Errors
-/// 400: too deep, no JSON (with line and column), no object, or a field missing or wrong (named).
+/// 400: no JSON (with line and column), nested too deep, no object, or a field missing or wrong
+/// (named).
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    check_depth(bytes)?;
+    // What no field reads is skipped at any depth: the whole is read first.
+    parse_object(bytes)?;
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    reader.disable_recursion_limit();
-    let parsed = T::deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
-    let is_object = bytes.trim_ascii_start().first() == Some(&b'{');
-    match parsed {
-        Ok(value) if is_object => Ok(value),
-        Err(error) if error.classify() != Category::Data => Err(broken(&error)),
-        Ok(_) => Err(not_an_object()),
-        Err(_) if !is_object => Err(not_an_object()),
-        Err(error) => Err(misfit(&error, bytes)),
-    }
+    serde_path_to_error::deserialize(&mut reader).map_err(|error| misfit(&error))
 }
 
-fn not_an_object() -> ApiError {
-    ApiError::malformed("The body must be a JSON object.")
+/// Parses a body that may be any JSON object.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+        Category::Data => ApiError::malformed("The body must be a JSON object."),
+        Category::Syntax | Category::Eof | Category::Io => broken(&error),
+    })
+}
+
+/// Gives an object that was read before its meaning.
+///
+/// # Errors
+/// 400 that names the field that is missing or wrong.
+pub fn decode<T: DeserializeOwned>(body: Value) -> Result<T, ApiError> {
+    serde_path_to_error::deserialize(body).map_err(|error| misfit(&error))
 }
 
 fn broken(error: &serde_json::Error) -> ApiError {
     let detail = detail(error);
+    if detail.starts_with("recursion limit") {
+        return ApiError::malformed("The body is nested too deep.");
+    }
     let (line, column) = (error.line(), error.column());
     ApiError::malformed(format!(
         "The body is no valid JSON: {detail} at line {line}, column {column}."
     ))
 }
 
-/// Names the field: a missing one is in serde's message, a wrong one is where reading stopped.
-fn misfit(error: &serde_json::Error, bytes: &[u8]) -> ApiError {
-    let detail = detail(error);
-    let place = format!("(line {}, column {})", error.line(), error.column());
-    let path = path_at(bytes, offset_of(bytes, error.line(), error.column()));
-    let text = if detail.starts_with("missing field") || detail.starts_with("duplicate field") {
-        let inside = if path.is_empty() {
-            String::new()
-        } else {
-            format!(" in `{path}`")
-        };
-        format!("The body is wrong: {detail}{inside} {place}.")
-    } else if path.is_empty() {
-        format!("The body is wrong: {detail} {place}.")
-    } else {
-        format!("`{path}` is wrong: {detail} {place}.")
+/// Names the field by its path, and says what it must be.
+fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+    let detail = detail(error.inner());
+    let path: String = error
+        .path()
+        .to_string()
+        .chars()
+        .take(DETAIL_LEN_MAX)
+        .collect();
+    let path = if path == "." { String::new() } else { path };
+    let inside = |field: &str| match path.as_str() {
+        "" => field.to_owned(),
+        path => format!("{path}.{field}"),
     };
-    ApiError::malformed(text).with_code("invalid")
+    for (words, why) in [
+        ("missing field `", "is missing"),
+        ("duplicate field `", "is there twice"),
+    ] {
+        let rest = detail.strip_prefix(words);
+        if let Some(field) = rest.and_then(|rest| rest.strip_suffix('`')) {
+            return ApiError::invalid(&inside(field), why);
+        }
+    }
+    if path.is_empty() {
+        return ApiError::malformed(format!("The body is wrong: {detail}.")).with_code("invalid");
+    }
+    ApiError::invalid(&path, readable(&detail))
 }
 
 /// serde's message without its own " at line 1 column 2", and not too long.
@@ -77,123 +94,53 @@ fn detail(error: &serde_json::Error) -> String {
     cut
 }
 
-/// Refuses nesting beyond [`DEPTH_MAX`], looking at bytes outside strings only.
-///
-/// # Errors
-/// 400 for the 129th level.
-pub fn check_depth(bytes: &[u8]) -> Result<(), ApiError> {
-    let mut depth = 0_usize;
-    let mut walker = Walker::default();
-    for &byte in bytes {
-        if walker.is_structure(byte) {
-            match byte {
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            if depth > DEPTH_MAX {
-                let text = format!("The body is nested deeper than {DEPTH_MAX} levels.");
-                return Err(ApiError::malformed(text));
-            }
-        }
+/// serde's words in those of JSON: "must be a string, not the number 5".
+fn readable(detail: &str) -> String {
+    if detail.starts_with("UUID parsing failed") {
+        return "must be a UUID".to_owned();
     }
-    Ok(())
-}
-
-/// Tells bytes inside strings from those outside. Works on UTF-8 as it is: no byte of a longer
-/// character is a quote or a backslash.
-#[derive(Default)]
-struct Walker {
-    in_string: bool,
-    escaped: bool,
-}
-
-impl Walker {
-    /// Takes the next byte; true when it stands outside strings (quotes themselves do not).
-    fn is_structure(&mut self, byte: u8) -> bool {
-        if !self.in_string {
-            self.in_string = byte == b'"';
-            return !self.in_string;
-        }
-        if self.escaped {
-            self.escaped = false;
-        } else if byte == b'\\' {
-            self.escaped = true;
-        } else if byte == b'"' {
-            self.in_string = false;
-        }
-        false
+    let mismatch = ["invalid type: ", "invalid value: "];
+    let mismatch = mismatch.iter().find_map(|words| detail.strip_prefix(words));
+    match mismatch.and_then(|rest| rest.rsplit_once(", expected ")) {
+        Some((given, wanted)) => format!("must be {}, not {}", kind(wanted), thing(given)),
+        None => format!("is wrong: {detail}"),
     }
 }
 
-/// serde counts lines and columns (in bytes) from one.
-fn offset_of(bytes: &[u8], line: usize, column: usize) -> usize {
-    let starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-    let start = if line <= 1 {
-        0
-    } else {
-        starts.map(|(at, _)| at + 1).nth(line - 2).unwrap_or(0)
-    };
-    (start + column).min(bytes.len())
-}
-
-enum Step {
-    /// In an object; the key that was read last, once its colon was seen.
-    Key(Option<String>),
-    Index(usize),
-}
-
-/// Follows keys and indices up to a place in valid JSON and writes them as `a.b[2]`.
-fn path_at(bytes: &[u8], end: usize) -> String {
-    let mut steps: Vec<Step> = Vec::new();
-    let mut walker = Walker::default();
-    let mut last_string = (0, 0);
-    for (at, &byte) in bytes.iter().take(end).enumerate() {
-        let was_inside = walker.in_string;
-        let structure = walker.is_structure(byte);
-        match (was_inside, walker.in_string) {
-            (false, true) => last_string.0 = at,
-            (true, false) => last_string.1 = at + 1,
-            _ => {}
-        }
-        if structure {
-            follow(
-                &mut steps,
-                byte,
-                bytes.get(last_string.0..last_string.1).unwrap_or_default(),
-            );
-        }
+/// What serde expected.
+fn kind(wanted: &str) -> &str {
+    match wanted {
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or greater and not too large",
+        "i64" => "a whole number",
+        "f64" => "a number",
+        "a map" => "an object",
+        wanted if wanted.starts_with("struct ") => "an object",
+        wanted if wanted.contains("UUID") => "a UUID",
+        wanted => wanted,
     }
-    let mut path = String::new();
-    for step in &steps {
-        match step {
-            Step::Key(Some(key)) if path.is_empty() => path.push_str(key),
-            Step::Key(Some(key)) => path.push_str(&format!(".{key}")),
-            Step::Index(index) => path.push_str(&format!("[{index}]")),
-            Step::Key(None) => {}
-        }
-    }
-    path.chars().take(DETAIL_LEN_MAX).collect()
 }
 
-fn follow(steps: &mut Vec<Step>, byte: u8, last_string: &[u8]) {
-    match byte {
-        b'{' => steps.push(Step::Key(None)),
-        b'[' => steps.push(Step::Index(0)),
-        b'}' | b']' => {
-            steps.pop();
-        }
-        b':' => {
-            if let Some(Step::Key(key)) = steps.last_mut() {
-                *key = serde_json::from_slice(last_string).ok();
-            }
-        }
-        b',' => match steps.last_mut() {
-            Some(Step::Key(key)) => *key = None,
-            Some(Step::Index(index)) => *index += 1,
-            None => {}
+/// What serde found.
+fn thing(given: &str) -> String {
+    let number = given
+        .strip_prefix("integer ")
+        .or_else(|| given.strip_prefix("floating point "));
+    if let Some(number) = number {
+        return format!("the number {}", number.trim_matches('`'));
+    }
+    match given.strip_prefix("string ") {
+        Some(text) => format!("the text {text}"),
+        None => match given {
+            "map" => "an object".to_owned(),
+            "sequence" => "a list".to_owned(),
+            "unit value" | "Option value" => "null".to_owned(),
+            given => given
+                .strip_prefix("boolean ")
+                .unwrap_or(given)
+                .replace('`', ""),
         },
-        _ => {}
     }
 }
 
@@ -226,27 +173,41 @@ mod tests {
 
     #[test]
     fn wrong_fields_are_named() {
+        refused("{}", "`name` is missing.");
+        for (value, given) in [
+            ("5", "the number 5"),
+            ("1.5", "the number 1.5"),
+            ("true", "true"),
+            ("null", "null"),
+            ("{}", "an object"),
+            ("[]", "a list"),
+        ] {
+            let expected = format!("`name` must be a string, not {given}.");
+            refused(&format!(r#"{{"name": {value}}}"#), &expected);
+        }
+        refused(r#"{"name":"x","inner":{}}"#, "`inner.bin` is missing.");
         refused(
-            "{}",
-            "The body is wrong: missing field `name` (line 1, column 2).",
+            r#"{"name":"x","inner":3}"#,
+            "`inner` must be an object, not the number 3.",
         );
         refused(
-            r#"{"name": 3}"#,
-            "`name` is wrong: invalid type: integer `3`, expected a string (line 1, column 10).",
+            r#"{"name":"x","list":{}}"#,
+            "`list` must be a list, not an object.",
         );
-        let error = parse::<Body>(br#"{"name":"x","inner":{}}"#).unwrap_err();
-        assert!(error.message().contains("missing field `bin`"), "{error}");
-        let body = "{\"name\":\"x\",\n \"list\":[{\"bin\":\"a,]\\\"\"},\n{\"bin\":false}]}";
-        let error = parse::<Body>(body.as_bytes()).unwrap_err();
-        assert!(
-            error.message().starts_with("`list[1].bin` is wrong"),
-            "{error}"
+        refused(
+            "{\"name\":\"x\",\n \"list\":[{\"bin\":\"a,]\\\"\"},\n{\"bin\":false}]}",
+            "`list[1].bin` must be a string, not false.",
         );
-        let error = parse::<Body>(br#"{"name":"x","max_turns":"many"}"#).unwrap_err();
-        assert!(
-            error.message().starts_with("`max_turns` is wrong"),
-            "{error}"
-        );
+        refused(r#"{"name":"x","name":"y"}"#, "`name` is there twice.");
+        for (value, given) in [("\"many\"", "the text \"many\""), ("-1", "the number -1")] {
+            let number = "a whole number, 0 or greater and not too large";
+            let expected = format!("`max_turns` must be {number}, not {given}.");
+            refused(&format!(r#"{{"name":"x","max_turns":{value}}}"#), &expected);
+        }
+        let bytes = br#"{"name":"x","list":[{"bin":1}]}"#;
+        let value: Value = serde_json::from_slice(bytes).unwrap();
+        let (first, second) = (parse::<Body>(bytes), decode::<Body>(value));
+        assert_eq!(first.unwrap_err().message(), second.unwrap_err().message());
     }
 
     #[test]
@@ -288,26 +249,29 @@ mod tests {
     }
 
     #[test]
-    fn depth_128_is_read_and_129_is_not() {
+    fn what_is_nested_deep_is_read_and_deeper_is_refused() {
         for (open, close) in [("[", "]"), ("{\"k\":", "}")] {
-            parse::<Map<String, Value>>(nested(128, open, close).as_bytes()).unwrap();
-            let error = parse::<Map<String, Value>>(nested(129, open, close).as_bytes());
-            assert!(error.unwrap_err().message().contains("128"));
+            let body = nested(100, open, close);
+            parse::<Map<String, Value>>(body.as_bytes()).unwrap();
+            parse_object(body.as_bytes()).unwrap();
+            for depth in [200, 100_000] {
+                let body = nested(depth, open, close);
+                let refused = parse_object(body.as_bytes()).unwrap_err();
+                assert_eq!(refused.message(), "The body is nested too deep.");
+                let refused = parse::<Body>(body.as_bytes()).unwrap_err();
+                assert_eq!(refused.message(), "The body is nested too deep.");
+            }
         }
         let text = format!("{{\"a\":\"{}\\\"{}\"}}", "[".repeat(300), "{".repeat(300));
-        parse::<Map<String, Value>>(text.as_bytes()).unwrap();
-        assert!(check_depth("[".repeat(10_000_000).as_bytes()).is_err());
+        parse_object(text.as_bytes()).unwrap();
     }
 
     #[test]
-    fn depth_128_fits_a_small_stack() {
-        let mixed = nested(64, "{\"k\":[", "]}");
+    fn the_deepest_body_fits_a_small_stack() {
+        let mixed = nested(60, "{\"k\":[", "]}");
         let reading = std::thread::Builder::new()
             .stack_size(512 * 1024)
-            .spawn(move || {
-                parse::<Map<String, Value>>(mixed.as_bytes()).map(drop)?;
-                parse::<Map<String, Value>>(nested(128, "[", "]").as_bytes()).map(drop)
-            });
+            .spawn(move || parse::<Map<String, Value>>(mixed.as_bytes()).map(drop));
         reading.unwrap().join().unwrap().unwrap();
     }
 }

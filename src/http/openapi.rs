@@ -42,6 +42,7 @@ use utoipa::{
         runs::cancel,
         runs::pause,
         runs::go_on,
+        runs::retry,
         runs::notify,
         queue::list,
         queue::add,

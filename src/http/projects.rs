@@ -120,9 +120,7 @@ impl ProjectChange {
 }
 
 fn name_fault(fault: Option<&'static str>) -> Result<(), ApiError> {
-    fault.map_or(Ok(()), |why| {
-        Err(ApiError::malformed(format!("The {why}.")))
-    })
+    fault.map_or(Ok(()), |why| Err(ApiError::breaks(why)))
 }
 
 /// POST projects

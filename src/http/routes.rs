@@ -139,6 +139,7 @@ pub const ROUTES: &[Route] = &[
     post("/api/runs/{id}/cancel"),
     post("/api/runs/{id}/pause"),
     post("/api/runs/{id}/continue"),
+    post("/api/runs/{id}/retry"),
     post("/api/runs/{id}/notify"),
     get("/api/runs/{id}/queue"),
     post("/api/runs/{id}/queue"),

@@ -174,7 +174,7 @@ fn repo_fault(name: &str, error: &GitError) -> ApiError {
     match error.kind() {
         ErrorKind::Conflict | ErrorKind::Unusable => ApiError::conflict(why),
         ErrorKind::Unknown | ErrorKind::Invalid => {
-            ApiError::malformed(format!("source_branch is wrong. {why}"))
+            ApiError::invalid("source_branch", format!("is wrong. {why}"))
         }
         ErrorKind::TimedOut | ErrorKind::Fault => ApiError::malformed(why),
     }
@@ -309,6 +309,25 @@ pub(super) async fn go_on(
         }
     };
     Ok(json(StatusCode::OK, runtime.ask(id, request).await?))
+}
+
+/// POST runs/{id}/retry: begins a run again that failed before its CLI started.
+#[utoipa::path(post, path = "/api/runs/{id}/retry", tag = "runs",
+    params(("id" = uuid::Uuid, Path)),
+    responses((status = 200, body = super::schema::RunView), (status = 404), (status = 409)))]
+pub(super) async fn retry(
+    runtime: web::Data<Runtime>,
+    request: HttpRequest,
+    path: web::Path<String>,
+    _: NoBody,
+) -> Result<HttpResponse, ApiError> {
+    let id: RunId = id(&path, "run")?;
+    let idempotent = match key(&runtime, &request, &Value::Null, StatusCode::OK).await? {
+        Key::Replayed(answer) => return Ok(answer),
+        Key::Fresh(idempotent) => idempotent,
+    };
+    let view = runtime.ask(id, Request::Retry { idempotent }).await?;
+    Ok(json(StatusCode::OK, view))
 }
 
 /// POST runs/{id}/notify

@@ -3,8 +3,10 @@
 #![expect(dead_code, reason = "these types are read by utoipa only")]
 
 mod changes;
+mod cost;
 
 pub(super) use changes::*;
+use cost::CostView;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -125,29 +127,6 @@ pub(super) struct RunView {
     queue: QueueView,
     repos: Vec<RunRepoView>,
     last_sequence: u64,
-}
-
-/// The cost so far. Tokens whose price is not known make it unknown.
-#[derive(ToSchema)]
-pub(super) struct CostView {
-    /// US dollars; null when unknown.
-    #[schema(required)]
-    usd: Option<f64>,
-    /// The part that is known.
-    known_usd: f64,
-    /// `reported` by the CLI, `estimated` by tokens and prices, or `unknown`.
-    source: CostSourceView,
-    /// Day of the prices of an estimate.
-    #[schema(required, format = Date)]
-    prices_as_of: Option<String>,
-}
-
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-pub(super) enum CostSourceView {
-    Reported,
-    Estimated,
-    Unknown,
 }
 
 #[derive(ToSchema)]

@@ -219,6 +219,7 @@ fn work_routes(app: &mut web::ServiceConfig) {
             "/api/runs/{id}/pull-request",
             web::post().to(pull_requests::open),
         )
+        .route("/api/runs/{id}/retry", web::post().to(runs::retry))
         .route("/api/runs/{id}/commit", web::post().to(work::commit))
         .route("/api/runs/{id}/push", web::post().to(work::push))
         .route("/api/runs/{id}/accept", web::post().to(work::accept))

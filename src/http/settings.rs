@@ -165,9 +165,7 @@ pub(super) async fn put_models(
 ) -> Result<HttpResponse, ApiError> {
     let settings = body.0;
     if let Some(why) = settings.fault() {
-        return Err(ApiError::malformed(format!(
-            "The document is wrong: {why}."
-        )));
+        return Err(ApiError::breaks(&why));
     }
     let shared = Arc::clone(&runtime.shared);
     shared.writer.put_model_settings(&settings).await?;
@@ -198,9 +196,7 @@ pub(super) async fn put_notifications(
     let changed = shared.writer.change_notification_settings(move |settings| {
         change.apply(settings);
         let fault = settings.fault(loopback);
-        fault.map_or(Ok(()), |why| {
-            Err(ApiError::malformed(format!("The {why}.")))
-        })
+        fault.map_or(Ok(()), |why| Err(ApiError::breaks(why)))
     });
     let (before, settings) = changed.await?;
     if settings.discord_webhook_url != before.discord_webhook_url {

@@ -68,7 +68,6 @@ impl RunActor {
                 self.watch_idleness(context);
             }
             Effect::AckExit => self.acknowledge(context),
-            Effect::RemoveHalfMade => self.beside(context, set_up::remove_half_made),
             Effect::Delete => {
                 self.ledger.deleting = true;
                 let force = self.ledger.delete_forced;
@@ -404,24 +403,27 @@ async fn launch_after_the_last(program: &Path, spec: &LaunchSpec) -> Result<Sess
     }
 }
 
-async fn launch(beside: Beside, attempt: u32) {
-    let failed = |reason: String| {
-        let (stage, detail) = (Stage::Launch, String::new());
-        News::Fact(Command::SetUpFailed {
-            stage,
-            reason,
-            detail,
-        })
+async fn launch_failed(beside: &Beside, reason: String) {
+    let removed = super::unused::remove_unused(beside).await;
+    let failed = Command::SetUpFailed {
+        stage: Stage::Launch,
+        reason,
+        detail: String::new(),
+        removed,
     };
+    beside.tell(News::Fact(failed)).await;
+}
+
+async fn launch(beside: Beside, attempt: u32) {
     let spec = match set_up::launch_spec(&beside, attempt).await {
         Ok(spec) => spec,
-        Err(reason) => return beside.tell(failed(reason)).await,
+        Err(reason) => return launch_failed(&beside, reason).await,
     };
     let launched = launch_after_the_last(&beside.shared.config.program, &spec).await;
     crate::fault::point("launch.after_spawn");
     match launched {
         Ok(session) => beside.tell(News::Attached(Box::new(session))).await,
-        Err(LaunchError::Spawn(reason)) => beside.tell(failed(reason)).await,
+        Err(LaunchError::Spawn(reason)) => launch_failed(&beside, reason).await,
         Err(error) => {
             let id = beside.run.id;
             log::warn!(run_id:% = id, attempt; "Attempt {attempt} of run {id} did not launch: {error}.");

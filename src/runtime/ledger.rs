@@ -170,6 +170,9 @@ impl Ledger {
                 self.let_go_on(reply);
                 Todo::Nothing
             }
+            Request::Retry { idempotent } => {
+                Todo::Execute(Command::Retry, along(reply, idempotent))
+            }
             Request::Queue { change, idempotent } => {
                 self.change_queue(change, along(reply, idempotent))
             }

@@ -90,6 +90,11 @@ pub enum Request {
     },
     /// Let a stopped CLI go on, without a message.
     LetGoOn,
+    /// Begin again.
+    Retry {
+        /// The answer to remember.
+        idempotent: Option<Box<Idempotency>>,
+    },
     /// Change the queue.
     Queue {
         /// How.

@@ -45,6 +45,7 @@ mod spool;
 mod tests;
 pub mod threads;
 mod unrecorded;
+mod unused;
 mod watch;
 mod work;
 

@@ -12,6 +12,7 @@ use super::{
     messages::News,
     reach::end_leftovers,
     script::{self, Script, ScriptFault},
+    unused,
 };
 use crate::{
     cli::{self, LaunchContext, LongTask},
@@ -102,11 +103,15 @@ pub(super) async fn run(beside: Beside, stop: Arc<AtomicBool>, again: bool) {
             stage,
             reason,
             detail,
-        }) => News::Fact(Command::SetUpFailed {
-            stage,
-            reason,
-            detail,
-        }),
+        }) => {
+            unused::remove_half_made(&beside).await;
+            News::Fact(Command::SetUpFailed {
+                stage,
+                reason,
+                detail,
+                removed: None,
+            })
+        }
     };
     beside.tell(news).await;
 }
@@ -224,7 +229,7 @@ fn missing(beside: &Beside) -> Vec<WorktreeSpec> {
         .collect()
 }
 
-fn specs(beside: &Beside) -> Vec<WorktreeSpec> {
+pub(super) fn specs(beside: &Beside) -> Vec<WorktreeSpec> {
     let run = &beside.run;
     let folder = beside.shared.worktrees_dir(run.id);
     let specs = run.created.repos.iter().map(|base| WorktreeSpec {
@@ -358,45 +363,6 @@ async fn restore(beside: &Beside, worktrees: &[WorktreeAt]) -> Result<(), Fault>
         restored
             .map_err(failed)?
             .map_err(|error| failed(error.to_string()))?;
-    }
-    Ok(())
-}
-
-/// Removes what a failed set-up left: worktrees and branches of this run that hold no work.
-pub(super) async fn remove_half_made(beside: Beside) {
-    if !beside.run.worktrees.is_empty() {
-        return;
-    }
-    let specs = specs(&beside);
-    let shared = Arc::clone(&beside.shared);
-    let id = beside.run.id;
-    let removed = beside
-        .blocking(move || {
-            for spec in specs {
-                let Ok(inspected) = git::inspect(&spec.repo_path) else {
-                    continue;
-                };
-                let job = || remove_one(&spec, &shared.config.data_dir);
-                if let Err(error) = shared.repo_locks.with(&[inspected.git_dir], job) {
-                    log::warn!(run_id:% = id; "A half-made worktree stays: {error}.");
-                }
-            }
-        })
-        .await;
-    if let Err(error) = removed {
-        log::warn!(run_id:% = id; "Half-made worktrees stay: {error}.");
-    }
-}
-
-fn remove_one(spec: &WorktreeSpec, data_dir: &Path) -> Result<(), GitError> {
-    let at = WorktreeAt {
-        repo_id: spec.repo_id,
-        name: spec.name.clone(),
-        worktree: spec.path.clone(),
-        branch: spec.branch.clone(),
-    };
-    if git::remove(&at, &spec.repo_path, data_dir)? {
-        git::delete_branch(&spec.repo_path, &spec.branch)?;
     }
     Ok(())
 }

@@ -126,7 +126,10 @@ impl<A: Address> Slots<A> {
         build: impl FnOnce(Seed) -> A,
     ) -> Result<(A, OwnedSemaphorePermit), AskError> {
         let (limit, commands_max) = (self.live_runs_max, self.commands_max);
-        let starts = matches!(request, Request::Create { .. } | Request::Continue { .. });
+        let starts = matches!(
+            request,
+            Request::Create { .. } | Request::Continue { .. } | Request::Retry { .. }
+        );
         if starts && self.live_count() >= limit {
             return Err(AskError::TooManyRuns { limit });
         }

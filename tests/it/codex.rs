@@ -508,7 +508,7 @@ fn keys_that_the_adapter_does_not_know_are_refused() {
         "provider_config": {"sandbox": "off"},
     });
     let refused = server.post("agents", &agent);
-    let begin = "The provider_config.sandbox must be one of \"workspace-write\"";
+    let begin = "`provider_config.sandbox` must be one of \"workspace-write\"";
     assert!(
         refused.status == 400 && refused.text.starts_with(begin),
         "{refused:?}"

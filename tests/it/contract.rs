@@ -1,7 +1,7 @@
 //! Promises of the API that hold across requests: changes at the same time, places in lists and
 //! streams, old versions of HTTP.
 
-use crate::support::{Server, Sse, World, pause, raw, text};
+use crate::support::{Server, Sse, World, git, pause, raw, text};
 use serde_json::{Value, json};
 use std::{process::Command, sync::Barrier};
 
@@ -182,4 +182,187 @@ fn a_hangup_ends_the_server_in_order_unless_it_is_to_be_ignored() {
     server.signal(SIGHUP);
     server.get("health").expect(200);
     assert_eq!(server.terminate(), Some(0));
+}
+
+#[test]
+fn a_run_that_failed_before_its_cli_started_leaves_nothing_and_begins_again() {
+    let world = World::new();
+    let server = world.serve();
+    let command = json!({"command": [world.path("later"), "x"]});
+    let agent = server.agent(
+        &world,
+        json!({"cli_name": "command", "provider_config": command}),
+    );
+    let run = server.run(&agent, "t");
+    let view = server.wait_status(&run, "failed");
+    assert_eq!(view["activity"]["what"], "failed: launch");
+    assert_eq!(view["repos"][0]["worktree"], Value::Null, "{view}");
+    let repo = world.path("repo");
+    assert_eq!(git(&repo, &["branch", "--list", "abbado/*"]), "");
+    assert_eq!(git(&repo, &["worktree", "list"]).lines().count(), 1);
+    let refused = server.post(
+        &format!("runs/{run}/continue"),
+        &json!({"message": "go on"}),
+    );
+    assert_eq!(refused.status, 409);
+    assert!(refused.text.contains("/retry"), "{}", refused.text);
+    // It fails again, and is as before.
+    let retry = format!("runs/{run}/retry");
+    assert_eq!(server.post_empty(&retry).expect(200)["status"], "queued");
+    server.wait_status(&run, "failed");
+    std::fs::write(world.path("later"), "#!/bin/sh\nexit 0\n").unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(world.path("later"), executable).unwrap();
+    server.post_empty(&retry).expect(200);
+    let view = server.wait_status(&run, "completed");
+    assert_ne!(view["repos"][0]["worktree"], Value::Null);
+    let types = server.types(&run);
+    let retried = types.iter().filter(|name| *name == "run.retried").count();
+    assert_eq!((types[0].as_str(), retried), ("run.created", 2));
+    assert_eq!(server.post_empty(&retry).status, 409);
+}
+
+#[test]
+fn what_a_setup_script_made_stays_when_the_launch_fails() {
+    let world = World::new();
+    let server = world.serve();
+    let command = json!({"command": ["/nowhere/program"]});
+    let agent = server.agent(
+        &world,
+        json!({"cli_name": "command", "provider_config": command}),
+    );
+    let project = text(
+        &server.get(&format!("agents/{agent}")).expect(200),
+        "project_id",
+    );
+    let script = json!({"setup_script": "echo made > made.txt"});
+    server
+        .put(&format!("projects/{project}"), &script)
+        .expect(200);
+    let run = server.run(&agent, "t");
+    let view = server.wait_status(&run, "failed");
+    let worktree = text(&view["repos"][0], "worktree");
+    let made = std::fs::read_to_string(format!("{worktree}/made.txt")).unwrap();
+    assert_eq!(made, "made\n");
+}
+
+#[test]
+fn a_body_that_is_wrong_is_told_the_path_of_its_field() {
+    let world = World::new();
+    let server = world.serve();
+    let agent = server.agent(&world, json!({"cli_name": "demo"}));
+    let run = server.run(&agent, "t");
+    let project = text(
+        &server.get(&format!("agents/{agent}")).expect(200),
+        "project_id",
+    );
+    let (of_agent, of_project) = (format!("agents/{agent}"), format!("projects/{project}"));
+    let model = json!({"id": "m", "label": "m", "input_per_mtok": -1, "output_per_mtok": 0,
+        "cache_read_per_mtok": 0, "cache_write_per_mtok": 0});
+    let models = |models: Value| {
+        json!({"providers": [{"id": "x", "label": "x", "bin": "x", "enabled": true,
+            "default_model": null, "models": models}]})
+    };
+    for (path, body, wanted) in [
+        (
+            &*of_agent,
+            json!({"name": 5}),
+            "`name` must be a string, not the number 5.",
+        ),
+        (&of_agent, json!({"name": " "}), "`name` must"),
+        (&of_agent, json!({"max_turns": -1}), "`max_turns` must"),
+        (&of_agent, json!({"cli_name": "vi"}), "`cli_name` 'vi'"),
+        (
+            &of_agent,
+            json!({"provider_config": {"env": {"A": "b", "KEY": 5}}}),
+            "`provider_config.env.KEY` must",
+        ),
+        (
+            &of_agent,
+            json!({"provider_config": []}),
+            "`provider_config` must be an object",
+        ),
+        (&of_project, json!({"name": ""}), "`name` must"),
+        (
+            &of_project,
+            json!({"copy_files": ["a", "/b"]}),
+            "`copy_files[1]` must",
+        ),
+        (
+            &of_project,
+            json!({"copy_files": ["a", 5]}),
+            "`copy_files[1]` must be a string",
+        ),
+        (
+            "settings/notifications",
+            json!({"discord_webhook_url": "http://x"}),
+            "`discord_webhook_url` must",
+        ),
+        (
+            "settings/models",
+            models(json!([model])),
+            "`providers[0].models[0].input_per_mtok` must",
+        ),
+        (
+            "settings/models",
+            models(json!([{"id": 5}])),
+            "`providers[0].models[0].id` must",
+        ),
+        (
+            &format!("runs/{run}/queue"),
+            json!({"order": ["x"]}),
+            "`order[0]` must be a UUID.",
+        ),
+    ] {
+        let said = server.put(path, &body);
+        assert_eq!(said.status, 400, "{path} {body}: {}", said.text);
+        assert!(
+            said.text.starts_with(wanted),
+            "{path} {body}: {}",
+            said.text
+        );
+    }
+    for (path, body, wanted) in [
+        ("runs", json!({"task": "t"}), "`agent_id` is missing."),
+        (
+            "runs",
+            json!({"agent_id": "x", "task": "t"}),
+            "`agent_id` must be a UUID.",
+        ),
+        (
+            "runs",
+            json!({"agent_id": agent, "task": ["t"]}),
+            "`task` must be a string, not a list.",
+        ),
+        (
+            "runs",
+            json!({"agent_id": agent, "task": "t", "source_branch": "gone"}),
+            "`source_branch` ",
+        ),
+        ("agents", json!({"name": "a"}), "`project_id` is missing."),
+        ("projects", json!({}), "`name` is missing."),
+        (
+            &format!("{of_project}/repos"),
+            json!({"name": "r", "repo_path": "x"}),
+            "`repo_path` must",
+        ),
+        (
+            &format!("runs/{run}/notify"),
+            json!({"notify": "yes"}),
+            "`notify` must be true or false",
+        ),
+        (
+            &format!("runs/{run}/hook"),
+            json!({}),
+            "`hook_event_name` is missing",
+        ),
+    ] {
+        let said = server.post(path, &body);
+        assert_eq!(said.status, 400, "{path} {body}: {}", said.text);
+        assert!(
+            said.text.starts_with(wanted),
+            "{path} {body}: {}",
+            said.text
+        );
+    }
 }

@@ -167,6 +167,7 @@ impl Run {
             | Event::RunCompleted(_)
             | Event::RunFailed(_) => Word::Cli,
             Event::RunCreated(_)
+            | Event::RunRetried(_)
             | Event::RunCancelled(_)
             | Event::NeedsAttention(_)
             | Event::UserMessage(_)

@@ -54,6 +54,7 @@ impl Run {
             Event::RunStarted(started) => self.started(started, at),
             Event::RunCompleted(completed) => self.completed(completed, at),
             Event::RunFailed(failed) => self.failed(failed, at),
+            Event::RunRetried(_) => self.retried(at),
             Event::RunCancelled(_) => {
                 self.ended(Status::Cancelled, None, "cancelled on request", at);
             }
@@ -127,9 +128,24 @@ impl Run {
         if failed.stage == Stage::Launch && self.process == Process::Launching {
             self.process = Process::None;
         }
+        self.failed_before_start =
+            matches!(failed.stage, Stage::Worktree | Stage::Setup | Stage::Launch);
         self.turn_over(failed.turn_id.as_ref());
         let (reason, what) = (failed.reason.clone(), activity::of_failure(failed.stage));
         self.ended(Status::Failed, Some(reason), what, at);
+    }
+
+    /// As it was made, but for what outlasts a failed attempt.
+    fn retried(&mut self, at: Time) {
+        let fresh = Self::create(self.id, &self.created, at);
+        let earlier = std::mem::replace(self, fresh);
+        self.created_at = earlier.created_at;
+        self.last_sequence = earlier.last_sequence;
+        self.attempt = earlier.attempt;
+        self.run_branch = earlier.run_branch;
+        self.worktrees = earlier.worktrees;
+        self.notify = earlier.notify;
+        self.outbox = earlier.outbox;
     }
 
     fn checkpointed(&mut self, checkpoint: &RunCheckpointed) {

@@ -22,6 +22,8 @@ pub enum Command {
         /// The message; not blank, and as its adapter delivers it.
         message: String,
     },
+    /// Begin again: the CLI never started.
+    Retry,
     /// Keep a message until the turn is over.
     Enqueue {
         /// Its id.
@@ -69,6 +71,8 @@ pub enum Command {
         reason: String,
         /// Last lines of output.
         detail: String,
+        /// The worktrees that were removed after it, since they held nothing.
+        removed: Option<(Vec<WorktreeAt>, u64)>,
     },
     /// Set-up was stopped on request, before any process.
     SetUpStopped,

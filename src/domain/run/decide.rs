@@ -9,8 +9,8 @@ use super::{
     event::{
         CompletedBy, Event, ExitedBy, NotifyChanged, PausedBy, ProcessContinued, ProcessExited,
         ProcessLaunching, ProcessSpawned, ProcessStopped, RunCancelled, RunCheckpointed,
-        RunCompleted, RunDeleted, RunFailed, RunPaused, RunStarted, Stage, StartedBy, StopBy,
-        StopRequested, WorktreeAt, WorktreeCreated, WorktreeRemoved,
+        RunCompleted, RunDeleted, RunFailed, RunPaused, RunRetried, RunStarted, Stage, StartedBy,
+        StopBy, StopRequested, WorktreeAt, WorktreeCreated, WorktreeRemoved,
     },
     hooks, outbox,
     rejection::Rejection,
@@ -37,6 +37,7 @@ pub fn decide(run: &Run, command: Command) -> Decision {
 fn choose(run: &Run, command: Command) -> Decision {
     match command {
         Command::Continue { id, message } => go_on(run, id, message),
+        Command::Retry => retry(run),
         Command::Enqueue { id, message } => outbox::enqueue(run, id, message),
         Command::Unqueue { id } => outbox::unqueue(run, id),
         Command::Reorder { order } => outbox::reorder(run, order),
@@ -51,7 +52,8 @@ fn choose(run: &Run, command: Command) -> Decision {
             stage,
             reason,
             detail,
-        } => Ok(set_up_failed(run, stage, reason, detail)),
+            removed,
+        } => Ok(set_up_failed(run, stage, reason, detail, removed)),
         Command::SetUpStopped => Ok(set_up_stopped(run)),
         Command::Relaunch => Ok(relaunch(run)),
         Command::Spawned {
@@ -93,6 +95,7 @@ fn choose(run: &Run, command: Command) -> Decision {
 fn after_deletion(command: &Command) -> Decision {
     match command {
         Command::Continue { .. }
+        | Command::Retry
         | Command::Enqueue { .. }
         | Command::Unqueue { .. }
         | Command::Reorder { .. }
@@ -145,6 +148,9 @@ fn go_on(run: &Run, id: MessageId, text: String) -> Decision {
             None => Err(Rejection::StillWorking { status }),
         };
     }
+    if run.never_started() {
+        return Err(Rejection::NeverStarted { status });
+    }
     if run.session.is_none() {
         return Err(Rejection::NoSession { status });
     }
@@ -155,6 +161,15 @@ fn go_on(run: &Run, id: MessageId, text: String) -> Decision {
         return Err(Rejection::Asking);
     }
     Ok(outbox::deliver(run, id, text))
+}
+
+fn retry(run: &Run) -> Decision {
+    let status = run.status;
+    match run.stop {
+        Some(by) => Err(Rejection::Stopping { status, by }),
+        None if run.never_started() => Ok(vec![RunRetried {}.into()]),
+        None => Err(Rejection::NotRetried { status }),
+    }
 }
 
 fn stop(run: &Run, by: StopBy) -> Decision {
@@ -215,7 +230,20 @@ fn worktrees_ready(run: &Run, created: Option<(Vec<WorktreeAt>, u64)>) -> Vec<Ev
     events
 }
 
-fn set_up_failed(run: &Run, stage: Stage, reason: String, detail: String) -> Vec<Event> {
+fn set_up_failed(
+    run: &Run,
+    stage: Stage,
+    reason: String,
+    detail: String,
+    removed: Option<(Vec<WorktreeAt>, u64)>,
+) -> Vec<Event> {
+    let removed = removed.map(|(repos, millis)| WorktreeRemoved { repos, millis }.into());
+    let mut events: Vec<Event> = removed.into_iter().collect();
+    events.extend(failure_of_set_up(run, stage, reason, detail));
+    events
+}
+
+fn failure_of_set_up(run: &Run, stage: Stage, reason: String, detail: String) -> Vec<Event> {
     let launch_failed = stage == Stage::Launch && run.process == Process::Launching;
     let undecided = run.stop.is_none() && is_working(run);
     if launch_failed && !undecided {

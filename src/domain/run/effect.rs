@@ -1,7 +1,7 @@
 //! What is wanted of the world once events are stored. Chosen here, carried out in `runtime`.
 
 use super::{
-    event::{DeliveredBy, Event, ExitedBy, PausedBy, ProcessLaunching, Stage, StopBy},
+    event::{DeliveredBy, Event, ExitedBy, PausedBy, ProcessLaunching, StopBy},
     state::{Process, Run, Status},
 };
 use crate::domain::MessageId;
@@ -39,8 +39,6 @@ pub enum Effect {
     },
     /// Tell the holder that its exit is recorded.
     AckExit,
-    /// Remove what a failed set-up half made.
-    RemoveHalfMade,
     /// Keep unmerged work, then remove worktrees, branches, files.
     Delete,
     /// Give back everything of the run that is held in memory or on disk.
@@ -62,7 +60,7 @@ pub fn after(run: &Run, events: &[Event]) -> Vec<Effect> {
 
 fn of(run: &Run, event: &Event) -> Option<Effect> {
     match event {
-        Event::RunCreated(_) => Some(Effect::SetUp),
+        Event::RunCreated(_) | Event::RunRetried(_) => Some(Effect::SetUp),
         Event::ProcessLaunching(ProcessLaunching { attempt }) => {
             Some(Effect::Launch { attempt: *attempt })
         }
@@ -84,9 +82,6 @@ fn of(run: &Run, event: &Event) -> Option<Effect> {
         }
         Event::RunPaused(paused) if matches!(paused.by, PausedBy::Stop | PausedBy::Limit) => {
             Some(Effect::Checkpoint { reason: "stop" })
-        }
-        Event::RunFailed(failed) if matches!(failed.stage, Stage::Worktree | Stage::Setup) => {
-            Some(Effect::RemoveHalfMade)
         }
         Event::ProcessExited(exited) if exited.by == ExitedBy::Delete => Some(Effect::Delete),
         Event::ProcessExited(_) if run.launch_wanted => Some(Effect::SetUp),

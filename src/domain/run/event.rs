@@ -3,8 +3,11 @@
 //! One table below ties each name to its payload; the codec of the store and every reader use it.
 //! A payload may gain fields (with a serde default), never lose or rename one.
 
+mod decode;
 mod words;
 
+use decode::from_json;
+pub use decode::{DecodeError, EVENT_VERSION};
 pub use messages::{
     MessageNotTaken, MessageQueued, MessageTyping, MessageUnqueued, QueueReordered, RequestKey,
 };
@@ -16,29 +19,9 @@ pub use words::{
 
 use super::caller::Callers;
 use crate::domain::{Agent, AgentId, MessageId, ProjectId, RunId, project::SetUp};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::PathBuf;
-
-/// Version written with each event; a changed payload that old readers cannot read raises it.
-pub const EVENT_VERSION: u32 = 1;
-
-/// Why stored bytes are no event.
-#[derive(Debug, thiserror::Error)]
-pub enum DecodeError {
-    /// No event of that name in this program.
-    #[error("'{0}' is no event type of this program")]
-    UnknownType(String),
-    /// The payload does not fit the type.
-    #[error("payload of {event_type} does not decode")]
-    Payload {
-        /// The event's name.
-        event_type: &'static str,
-        /// What serde found.
-        #[source]
-        source: serde_json::Error,
-    },
-}
 
 macro_rules! events {
     ($($name:literal => $variant:ident,)*) => {
@@ -94,6 +77,7 @@ events! {
     "run.completed" => RunCompleted,
     "run.failed" => RunFailed,
     "run.cancelled" => RunCancelled,
+    "run.retried" => RunRetried,
     "run.paused" => RunPaused,
     "run.result" => RunResult,
     "session.init" => SessionInit,
@@ -131,16 +115,6 @@ events! {
     "run.rebased" => RunRebased,
     "run.notify_changed" => NotifyChanged,
     "hook.received" => HookReceived,
-}
-
-/// Reads a payload at whatever depth it was stored. A hook may be 128 deep and lies one deeper in
-/// its event, where serde_json's own limit would make the log unreadable.
-fn from_json<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
-    let mut reader = serde_json::Deserializer::from_str(text);
-    reader.disable_recursion_limit();
-    let value = T::deserialize(&mut reader)?;
-    reader.end()?;
-    Ok(value)
 }
 
 macro_rules! payloads {
@@ -367,6 +341,8 @@ payloads! {
         /// Who.
         by: StopBy,
     }
+    /// A run whose CLI never started begins again.
+    RunRetried {}
     /// The run is gone; the one event of it that stays.
     RunDeleted {}
     /// A process is about to be started.

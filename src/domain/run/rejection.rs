@@ -32,6 +32,24 @@ pub enum Rejection {
         /// The state.
         status: Status,
     },
+    /// continue of a run whose CLI never started.
+    #[error(
+        "the run is {status} and its CLI never started, so there is no session to continue; \
+         POST runs/{{id}}/retry begins it again"
+    )]
+    NeverStarted {
+        /// The state.
+        status: Status,
+    },
+    /// retry of any other run.
+    #[error(
+        "the run is {status}; only a run that failed before its CLI started (at its worktree, \
+         set-up or launch) can be tried again"
+    )]
+    NotRetried {
+        /// The state.
+        status: Status,
+    },
     /// Something else is being ended just now.
     #[error("the run is {status} and its process is being ended ({by})")]
     Stopping {
@@ -48,7 +66,8 @@ pub enum Rejection {
     },
     /// commit, revert or restore without worktrees.
     #[error(
-        "the run is {status} and its worktree is gone; continue it, and the worktree is made again"
+        "the run is {status} and its worktree is gone; continue it, and the worktree is made \
+         again from the last checkpoint"
     )]
     NoWorktree {
         /// The state.

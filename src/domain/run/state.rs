@@ -196,6 +196,8 @@ pub struct Run {
     pub launch_wanted: bool,
     /// Somebody asked for the process to end.
     pub stop: Option<StopBy>,
+    /// Its last failure was one of worktree, set-up or launch.
+    pub failed_before_start: bool,
     /// The CLI's session; the last one when it changed.
     pub session: Option<Session>,
     /// All session ids seen, so that a late hook of an old one starts no new one.
@@ -268,6 +270,7 @@ impl Run {
             attempt: 0,
             launch_wanted: true,
             stop: None,
+            failed_before_start: false,
             session: None,
             sessions_seen: Vec::new(),
             nested: Nested::default(),
@@ -311,6 +314,12 @@ impl Run {
     #[must_use]
     pub const fn is_live(&self) -> bool {
         self.launch_wanted || self.has_process()
+    }
+
+    /// True when it failed before its CLI started, so that it can begin again.
+    #[must_use]
+    pub fn never_started(&self) -> bool {
+        self.status == Status::Failed && self.failed_before_start && self.session.is_none()
     }
 
     /// True while worktrees are made ready for a launch. Not while an old process still ends.

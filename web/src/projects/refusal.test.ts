@@ -3,11 +3,11 @@ import { fieldOf, refusalsOf } from "./refusal";
 
 test("the field of the server's own sentences", () => {
   const sentences = {
-    "The name must not be blank.": "name",
-    "The cli_name 'zz' is no adapter of this build.": "cli_name",
-    "The provider_config.env must be an object of strings.": "provider_config.env",
+    "`name` must not be blank.": "name",
+    "`cli_name` 'zz' is no adapter of this build.": "cli_name",
+    "`provider_config.env.KEY` must be a string.": "provider_config.env.KEY",
     "`repo_path` must be an absolute path.": "repo_path",
-    "The body is wrong: invalid type.": "body",
+    "The body is wrong: invalid type.": "",
     "This repository is in the project already.": "",
     "A run of this agent has a live process; cancel it first.": "",
   };
@@ -19,7 +19,10 @@ test("the field of the server's own sentences", () => {
 test("a refusal goes to its field, to the one its words speak of, or to the form", () => {
   const conflicts = { repo_path: /repository/, name: /that name/ };
   const at = (sentence: string) => refusalsOf(sentence, ["name", "repo_path"], conflicts);
-  expect(at("The name must not be blank.")).toEqual({ name: "The name must not be blank." });
+  expect(at("`name` must not be blank.")).toEqual({ name: "`name` must not be blank." });
+  const inside = "`provider_config.env.KEY` must be a string.";
+  const places = ["provider_config", "provider_config.env", "provider_config.en"];
+  expect(refusalsOf(inside, places)).toEqual({ "provider_config.env": inside });
   expect(Object.keys(at("This repository is in the project already."))).toEqual(["repo_path"]);
   expect(Object.keys(at("A repo of that name is in the project already."))).toEqual(["name"]);
   expect(Object.keys(at("The body is wrong: invalid type."))).toEqual([""]);

@@ -3,12 +3,17 @@
 /** Refusals by the name of their field; what belongs to no field of the form is under "". */
 export type Refusals = Record<string, string>;
 
-/**
- * The field that a sentence of the server names, or "". The server writes "The max_turns must …",
- * "The provider_config.env must …" and "`repo_path` must …".
- */
+/** The path of the field that a sentence of the server names ("`repo_path` must …"), or "". */
 export function fieldOf(sentence: string): string {
-  return /^(?:The |`)([a-z][a-z_]*(?:\.[a-z_]+)?)`?(?= |$)/.exec(sentence)?.[1] ?? "";
+  return /^`([^`]+)` /.exec(sentence)?.[1] ?? "";
+}
+
+/** The field of the form that a path leads to: itself, or the longest that it lies in. */
+function within(path: string, fields: readonly string[]): string | undefined {
+  const holding = fields.filter(
+    (field) => path === field || (/^[.[]/.test(path.slice(field.length)) && path.startsWith(field)),
+  );
+  return holding.sort((a, b) => b.length - a.length)[0];
 }
 
 /**
@@ -20,8 +25,8 @@ export function refusalsOf(
   fields: readonly string[],
   conflicts: Record<string, RegExp> = {},
 ): Refusals {
-  const named = fieldOf(sentence);
-  if (fields.includes(named)) return { [named]: sentence };
+  const named = within(fieldOf(sentence), fields);
+  if (named !== undefined) return { [named]: sentence };
   const spoken = Object.entries(conflicts).find(([, words]) => words.test(sentence));
   return { [spoken?.[0] ?? ""]: sentence };
 }

@@ -10,6 +10,11 @@ export const canStop = (run: Run) => run.process.alive || run.status === "queued
 /** A message reaches the agent: by resuming its session, or typed into the living CLI. */
 export const canContinue = (run: Run) =>
   run.session_id !== null && run.status !== "running" && run.status !== "queued";
+/** It failed before its CLI started: it can begin again. */
+export const canRetry = (run: Run) =>
+  run.status === "failed" &&
+  run.session_id === null &&
+  /^failed: (worktree|setup|launch)$/.test(run.activity.what);
 /** While it works, messages wait in the queue. */
 export const canQueue = (run: Run) => run.status === "running" || run.status === "queued";
 export const canDelete = (run: Run) => run.status !== "running" && run.status !== "queued";
@@ -42,6 +47,7 @@ export function runCalls(client: QueryClient) {
     send: async (run: Run, message: string) => {
       await (canQueue(run) && !run.process.stopped ? enqueue : goOn)(run.id, message);
     },
+    retry: async (id: string) => placed(await data(api.POST("/api/runs/{id}/retry", path(id)))),
     notify: async (id: string, notify: boolean) =>
       placed(await data(api.POST("/api/runs/{id}/notify", { ...path(id), body: { notify } }))),
     remove: (id: string) => deleteRun(client, id),

@@ -7,6 +7,7 @@ import {
   MoreHorizontal,
   Pause,
   Play,
+  RotateCcw,
   Trash2,
 } from "lucide-react";
 import { useState } from "react";
@@ -18,7 +19,7 @@ import { Menu } from "@/ui/menu";
 import { StateBadge, stateOf } from "@/ui/state";
 import { Age } from "@/ui/time";
 import { Tip } from "@/ui/tip";
-import { canDelete, canStop, tried, useRunCalls } from "./actions";
+import { canDelete, canRetry, canStop, tried, useRunCalls } from "./actions";
 import { DeleteDialog } from "./delete-dialog";
 import { reasonOf } from "./reason";
 
@@ -29,6 +30,7 @@ export function RunHeader({ run }: { run: Run }) {
   const pause = () => void tried("The run was not paused", () => calls.pause(run.id));
   const cancel = () => void tried("The run was not cancelled", () => calls.cancel(run.id));
   const letGoOn = () => void tried("The CLI was not let go on", () => calls.letGoOn(run.id));
+  const retry = () => void tried("The run was not tried again", () => calls.retry(run.id));
   const notify = () =>
     void tried("The choice was not kept", () => calls.notify(run.id, !run.notify));
   useKeys({ p: () => canStop(run) && pause() });
@@ -83,6 +85,13 @@ export function RunHeader({ run }: { run: Run }) {
               </Button>
             </Tip>
           </>
+        )}
+        {canRetry(run) && (
+          <Tip text="The CLI never started: begin again with worktree, set-up and launch">
+            <Button icon={<RotateCcw size={14} />} onClick={retry} aria-label="Try again">
+              <span className="max-sm:hidden">Try again</span>
+            </Button>
+          </Tip>
         )}
         <Tip text={bell}>
           <Button

@@ -38,23 +38,23 @@ test("what is saved is what was read, without what is only in answers", () => {
 });
 
 test("the words of the server lead to the field", () => {
-  expect(faultOf("The document is wrong: providers[1].bin must name a program.")).toEqual({
+  expect(faultOf("`providers[1].bin` must name a program.")).toEqual({
     provider: 1,
     model: null,
     field: "bin",
     words: "Must name a program",
   });
-  expect(faultOf("The document is wrong: providers[0].models[2].id must name a model.")).toEqual({
+  expect(faultOf("`providers[0].models[2].id` must name a model.")).toEqual({
     provider: 0,
     model: 2,
     field: "id",
     words: "Must name a model",
   });
-  expect(faultOf("The document is wrong: providers[0].models[2] has a price below zero.")).toEqual({
+  expect(faultOf("`providers[0].models[2].input_per_mtok` must be 0 or greater.")).toEqual({
     provider: 0,
     model: 2,
-    field: null,
-    words: "Has a price below zero",
+    field: "input_per_mtok",
+    words: "Must be 0 or greater",
   });
   expect(faultOf("The body is no JSON.")).toBeNull();
 });

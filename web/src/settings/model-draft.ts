@@ -96,7 +96,7 @@ export interface Fault {
 
 /** The place that a refusal of the server names, or nothing when it names none. */
 export function faultOf(message: string): Fault | null {
-  const found = /providers\[(\d+)\](?:\.models\[(\d+)\])?(?:\.(\w+))?:?\s*(.*?)\.?$/s.exec(
+  const found = /providers\[(\d+)\](?:\.models\[(\d+)\])?(?:\.(\w+))?`?\s*(.*?)\.?$/s.exec(
     message.trim(),
   );
   if (!found) return null;

@@ -355,6 +355,10 @@ fn continue_is_refused_while_it_works_and_without_a_session() {
     let status = Status::Failed;
     given([failed(Stage::Setup, None)])
         .when(go_on("more"))
+        .then_refused(Rejection::NeverStarted { status });
+    let status = Status::Cancelled;
+    given([stop_requested(StopBy::Cancel), cancelled()])
+        .when(go_on("more"))
         .then_refused(Rejection::NoSession { status });
 }
 

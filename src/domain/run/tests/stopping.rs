@@ -156,7 +156,49 @@ fn a_failed_launch_leaves_no_process() {
     assert!(!live.run.needs_recovery());
     let live = given([]).when(set_up_failed(Stage::Setup));
     let live = live.then([failed(Stage::Setup, None)]);
-    assert_eq!(live.effects, [Effect::RemoveHalfMade]);
+    assert_eq!(live.effects, []);
+}
+
+#[test]
+fn a_run_that_failed_before_its_cli_started_begins_again() {
+    for stage in [Stage::Worktree, Stage::Setup, Stage::Launch] {
+        let log = match stage {
+            Stage::Launch => vec![launching(1)],
+            _ => Vec::new(),
+        };
+        let live = given(log).when(set_up_failed(stage));
+        let live = live.then([failed(stage, None)]);
+        let live = live.when(Command::Retry).then([RunRetried {}.into()]);
+        assert_eq!(live.effects, [Effect::SetUp]);
+        let attempt = live.run.attempt + 1;
+        let live = live.is(Status::Queued);
+        assert_eq!(live.run.reason, None);
+        assert!(live.run.is_setting_up() && live.run.needs_recovery());
+        let live = live.when(ready()).then([launching(attempt)]);
+        live.after([runs(attempt), prompt(TASK, None)])
+            .is(Status::Running);
+    }
+}
+
+#[test]
+fn worktrees_that_hold_nothing_go_with_a_failed_launch() {
+    let at = WorktreeAt {
+        repo_id: crate::domain::RepoId(uuid::Uuid::nil()),
+        name: "repo".into(),
+        worktree: "/data/worktrees/r/repo".into(),
+        branch: "abbado/r".into(),
+    };
+    let mut command = set_up_failed(Stage::Launch);
+    if let Command::SetUpFailed { removed, .. } = &mut command {
+        *removed = Some((vec![at.clone()], 7));
+    }
+    let gone = WorktreeRemoved {
+        repos: vec![at],
+        millis: 7,
+    };
+    let live = given([launching(1)]).when(command);
+    let live = live.then([gone.into(), failed(Stage::Launch, None)]);
+    assert!(live.run.worktrees.is_empty());
 }
 
 #[test]

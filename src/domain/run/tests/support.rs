@@ -366,6 +366,7 @@ pub fn set_up_failed(stage: Stage) -> Command {
         stage,
         reason: "no luck".into(),
         detail: String::new(),
+        removed: None,
     }
 }
 

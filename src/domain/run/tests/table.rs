@@ -39,6 +39,7 @@ macro_rules! signal {
 
 rows! {
     "continue": Command::Continue { .. } => go_on("more"),
+    "retry": Command::Retry => Command::Retry,
     "queue": Command::Enqueue { .. } => enqueue(2, "later"),
     "unqueue": Command::Unqueue { .. } => Command::Unqueue { id: message(2) },
     "reorder": Command::Reorder { .. } => Command::Reorder { order: Vec::new() },
@@ -242,9 +243,9 @@ fn places() -> Vec<(&'static str, Status, Vec<Event>)> {
 
 /// What the cells mean:
 /// `R P C F X` the run became running, paused, completed, failed, cancelled (or was so told);
-/// `S` a stop was requested, `L` a launch written down, `A` a process, `E` its end, `D` deletion;
+/// `Q` it is queued again; `S` a stop was requested, `L` a launch written down, `A` a process, `E` its end, `D` deletion;
 /// `T` a message is typed; `.` recorded only, `i` recorded as ignored, `-` nothing to record;
-/// `!l` no live process, `!p` not pausable, `!w` still working, `!n` no session, `!s` already
+/// `!r` not to be retried, `!l` no live process, `!p` not pausable, `!w` still working, `!n` no session, `!s` already
 /// stopping, `!c` cancel it first, `!t` a message is being typed, `!q` not so queued, `!d` deleted.
 const TABLE: &str = include_str!("table.txt");
 
@@ -263,6 +264,7 @@ fn cell(before: &Live, command: Command) -> String {
         letter = match event {
             Event::RunStarted(_) => 'R',
             Event::RunPaused(_) => 'P',
+            Event::RunRetried(_) => 'Q',
             Event::RunCompleted(_) => 'C',
             Event::RunFailed(_) => 'F',
             Event::RunCancelled(_) => 'X',
@@ -290,7 +292,8 @@ fn refusal(rejection: Rejection) -> char {
         Rejection::NotLive { .. } => 'l',
         Rejection::NotPausable { .. } => 'p',
         Rejection::StillWorking { .. } => 'w',
-        Rejection::NoSession { .. } => 'n',
+        Rejection::NoSession { .. } | Rejection::NeverStarted { .. } => 'n',
+        Rejection::NotRetried { .. } => 'r',
         Rejection::Stopping { .. } => 's',
         Rejection::CancelFirst { .. } => 'c',
         Rejection::Deleted => 'd',

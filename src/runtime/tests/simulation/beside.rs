@@ -93,6 +93,7 @@ impl Server {
             stage,
             reason: reason.to_owned(),
             detail: String::new(),
+            removed: None,
         };
         let word = match work {
             Work::SetUp(stop) if stop.get() => Word::News(News::SetUpStopped),

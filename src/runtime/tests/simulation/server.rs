@@ -518,7 +518,6 @@ impl Server {
                 Some(_) => Work::Acknowledge,
                 None => return,
             },
-            Effect::RemoveHalfMade => return,
             Effect::Delete => {
                 actor.ledger.deleting = true;
                 Work::Delete

@@ -113,6 +113,8 @@ export function sentence(type: string, payload: Json): string | undefined {
         return `Message not taken: ${text("reason")}`;
       case "queue.reordered":
         return "Queue put in another order";
+      case "run.retried":
+        return "Tried again";
       case "run.deleted":
         return "Deleted";
       case "hook.received":

@@ -246,6 +246,7 @@ fn what_a_setup_script_made_stays_when_the_launch_fails() {
     assert_eq!(made, "made\n");
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of cases")]
 #[test]
 fn a_body_that_is_wrong_is_told_the_path_of_its_field() {
     let world = World::new();

@@ -151,6 +151,8 @@ const OPENED_PLAINLY: &[(&str, &str)] = &[
     ("git/program/unit.rs", "a test"),
     ("pty/end.rs", "/proc"),
     ("pty/process_tree", "/proc and cgroups"),
+    ("pty/holder/exec.rs", "/proc"),
+    ("pty/holder/program.rs", "/proc"),
     ("pty/holder/startup.rs", "/dev/null"),
     ("http/peer.rs", "/proc"),
     ("cli/hook_program/callers.rs", "/proc"),

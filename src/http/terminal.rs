@@ -12,13 +12,12 @@ use super::{
     extract::Query,
 };
 use crate::{
-    cli,
-    domain::{RunId, environment},
+    domain::RunId,
     pty::{
-        self, ExitReport, LaunchSpec, Session, ToViewer, Viewer, ViewerReader, ViewerWriter,
+        self, ExitReport, ToViewer, Viewer, ViewerReader, ViewerWriter,
         run_files::{LockState, lock_state},
     },
-    runtime::{Runtime, ids, shared::ViewerGuard},
+    runtime::{Runtime, shared::ViewerGuard},
 };
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, ResponseFuture,
@@ -31,16 +30,17 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::sync::mpsc;
 
+mod ephemeral;
 mod flow;
 pub mod said;
 
+use ephemeral::Ephemeral;
 use flow::Flow;
 use said::{MESSAGE_BYTES_MAX, Pieces, ToHolder, TooLong, Whole};
 
@@ -85,7 +85,10 @@ pub(super) async fn open(
     );
     let socket = match &query.run_id {
         Some(run_id) => attach(&runtime, id(run_id, "run")?).await?,
-        None => ephemeral(&runtime, &query, size).await?,
+        None => {
+            let (viewer, ephemeral) = ephemeral::start(&runtime, &query, size).await?;
+            Socket::new(Source::Live(Box::new(viewer)), Some(ephemeral), None)
+        }
     };
     ws::WsResponseBuilder::new(socket, &request, payload)
         .frame_size(MESSAGE_BYTES_MAX)
@@ -135,84 +138,6 @@ fn left(run_dir: &Path) -> std::io::Result<Result<pty::LastScreen, &'static str>
         // A holder that does not listen is just starting.
         LockState::Never | LockState::Held => "This run has no terminal: its CLI has not started.",
     }))
-}
-
-async fn ephemeral(
-    runtime: &Runtime,
-    query: &TerminalQuery,
-    (cols, rows): (u16, u16),
-) -> Result<Socket, ApiError> {
-    let config = &runtime.shared.config;
-    let cwd = query
-        .cwd
-        .as_ref()
-        .map_or_else(|| config.home.clone(), PathBuf::from);
-    if !cwd.is_absolute() || !cwd.is_dir() {
-        return Err(ApiError::invalid(
-            "cwd",
-            "must be the absolute path of a folder",
-        ));
-    }
-    let name = query.cli.as_deref().unwrap_or("claude");
-    let argv = cli::ephemeral_argv(name, query.task.as_deref(), &config.server_env)
-        .map_err(|why| ApiError::invalid("cli", why))?;
-    let terminal_id = ids::random();
-    let run_dir = config
-        .data_dir
-        .join("terminals")
-        .join(terminal_id.to_string());
-    let mut env: BTreeMap<String, String> = config.server_env.iter().cloned().collect();
-    environment::for_terminal(&mut env);
-    env.insert("ABBADO_RUN_ID".into(), terminal_id.to_string());
-    env.insert("PWD".into(), cwd.to_string_lossy().into_owned());
-    let spec = LaunchSpec {
-        run_id: terminal_id,
-        attempt: 1,
-        run_dir: run_dir.clone(),
-        argv,
-        cwd,
-        env: env.into_iter().collect(),
-        cols,
-        rows,
-        ephemeral: true,
-    };
-    make_private(&run_dir).map_err(ApiError::fault)?;
-    let session = pty::launch(&config.program, &spec)
-        .await
-        .map_err(|error| ApiError::malformed(format!("The terminal did not start: {error}.")))?;
-    let viewer = pty::attach(&run_dir, terminal_id)
-        .await
-        .map_err(ApiError::fault)?;
-    let ephemeral = Ephemeral {
-        _session: session,
-        run_dir,
-    };
-    Ok(Socket::new(
-        Source::Live(Box::new(viewer)),
-        Some(ephemeral),
-        None,
-    ))
-}
-
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-}
-
-/// The launching connection of an ephemeral terminal: when it closes, all of it ends.
-struct Ephemeral {
-    _session: Session,
-    run_dir: PathBuf,
-}
-
-impl Drop for Ephemeral {
-    fn drop(&mut self) {
-        // The holder may still write there; what it leaves is removed at the next start.
-        drop(std::fs::remove_dir_all(&self.run_dir));
-    }
 }
 
 enum Source {

@@ -236,7 +236,7 @@ mod tests {
             ("NODE_OPTIONS", "--max-old-space-size=4096", false),
             ("JAVA_OPTS", "-XX:MaxHeapRatio=70", false),
             ("FEATURES", "newDashboard,darkMode", false),
-            ("VERSION", "v20.11.1-alpine3", false),
+            ("VERSION", "v20.11.1-slim", false),
             ("SHORT_TOKEN", "abc", false),
             // Their names say so.
             ("API_KEY", "production", true),

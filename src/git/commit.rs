@@ -79,6 +79,7 @@ pub(super) fn commit_within(
     }
     staging.answer_pipes()?;
     filters::check_commit(&staging)?;
+    filters::fill_in_stored(place)?;
     let add = place.git("git add").args(["add", "--all", "--sparse"]);
     add.limit(HEAVY).run().map_err(refused)?;
     let tree = line(&place.git("git write-tree").arg("write-tree").run()?);

@@ -17,7 +17,10 @@ fn allow(repo: &Path, names: &[&str]) {
 fn refused<T: std::fmt::Debug>(outcome: Result<T, GitError>, because: &str) {
     match outcome {
         Err(GitError::FilterOff { filter, path, why }) => {
-            assert_eq!((filter.as_str(), path.as_str()), ("crypt", "b.key"));
+            // Both are of that filter; the one that was not edited may look edited to git, which
+            // compares what another filter makes of it.
+            assert_eq!(filter, "crypt");
+            assert!(["a.key", "b.key"].contains(&path.as_str()), "{path}");
             assert!(why.contains(because), "{why}");
         }
         other => panic!("{other:?}"),
@@ -50,6 +53,9 @@ fn a_file_whose_filter_is_off_is_neither_committed_nor_pushed_until_the_filter_i
     commit(&at, &repo, "m").unwrap().unwrap();
     assert_ne!(git(&at.worktree, &["rev-parse", "HEAD"]), tip);
     assert_eq!(show("b.key"), "bmV3IHNlY3JldAo=\n");
+    // Checked out before the filter was allowed: not run through it again.
+    assert_eq!(show("a.key"), "b2xkIHNlY3JldAo=\n");
+    assert_eq!(read("a.key"), "old secret\n");
     check_push(&repo, Some(&at), &at.branch, &base).unwrap();
     let kept = take_always(&at, &repo, super::support::RUN, 1, "stop").unwrap();
     assert_eq!(kept.exact, None);

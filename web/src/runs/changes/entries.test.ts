@@ -28,7 +28,6 @@ const changes = (...repos: [string, FileChange[]][]) => ({
     uncommitted: true,
     files,
   })),
-  left_out: [],
 });
 const shown = (rows: ReturnType<typeof treeRows>) =>
   rows.map((row) => `${" ".repeat(row.depth)}${row.name}${row.kind === "folder" ? "/" : ""}`);

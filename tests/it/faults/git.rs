@@ -7,6 +7,7 @@ use serde_json::json;
 use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -35,16 +36,27 @@ fn a_locked_index_refuses_a_commit_and_costs_nothing() {
     let (run, worktree) = ended(&world, &server);
     let git_dir = git(&worktree, &["rev-parse", "--absolute-git-dir"]);
     let lock = Path::new(&git_dir).join("index.lock");
+    // A git that is at work there, and waits for its input.
+    let mut owner = Command::new("git")
+        .args(["hash-object", "--stdin"])
+        .current_dir(&worktree)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
     std::fs::write(&lock, "").unwrap();
     let refused = commit(&server, &run);
     assert_eq!(refused.status, 409, "{refused:?}");
     assert!(refused.text.contains("index.lock"), "{refused:?}");
-    assert!(lock.exists(), "the lock is its owner's");
+    assert!(lock.exists(), "its owner lives");
     // To look needs no lock, and what is there is shown.
     let stats = server.get(&format!("runs/{run}/diff-stats")).expect(200);
     assert_eq!(stats["files_changed"], 1);
-    std::fs::remove_file(&lock).unwrap();
+    // Its owner was killed: the lock is in nobody's hands.
+    owner.kill().unwrap();
+    owner.wait().unwrap();
     commit(&server, &run).expect(200);
+    assert!(!lock.exists(), "it is removed");
     assert_eq!(git(&worktree, &["show", "--format=", "--name-only"]), "new");
 }
 

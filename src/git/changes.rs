@@ -17,7 +17,7 @@ mod seen;
 mod watched;
 
 use super::{
-    GitError,
+    GitError, missing,
     place::Place,
     program::{HEAVY, Program},
     repository,
@@ -213,6 +213,11 @@ impl Compared {
         let mut left_out = Vec::new();
         let present = match Staging::open_apart(of.at, of.repo_path) {
             Ok(staging) => {
+                if staging.place.promisor().is_some() {
+                    // What the comparison fetches would go with its objects.
+                    let command = ["diff-index", "--cached", "-r", "-M", "--numstat", &base];
+                    missing::read(&staging.place, &command)?;
+                }
                 left_out = staging.stage()?;
                 Present::Worktree(staging)
             }

@@ -241,6 +241,17 @@ pub enum GitError {
         /// First lines of what it said, credentials in URLs blanked.
         stderr: String,
     },
+    /// The remote of a partial clone did not give what is left there.
+    #[error(
+        "this partial clone lacks objects, and '{remote}' does not give them; make the remote \
+         reachable, or run `git fetch --refetch --no-filter {remote}` once it is: {said}"
+    )]
+    NotFetched {
+        /// The remote's name.
+        remote: String,
+        /// What `git` said, with the id of an object.
+        said: String,
+    },
     /// `git` did not end in time, and was killed.
     #[error("{program} took longer than {} s and was ended", limit.as_secs())]
     TimedOut {
@@ -315,6 +326,7 @@ impl GitError {
             | Self::PushesElsewhere { .. }
             | Self::ChangedMeanwhile { .. }
             | Self::WorktreeGone { .. }
+            | Self::NotFetched { .. }
             | Self::TooMuch { .. } => ErrorKind::Conflict,
             // What is in a repository is its owner's: git's words say what it stumbled over.
             Self::Failed { .. } | Self::FolderInTheWay { .. } => ErrorKind::Conflict,

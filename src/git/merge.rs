@@ -10,6 +10,7 @@ use super::{
     advance::Step,
     branches, draft,
     identity::{self, Role},
+    missing,
     place::Place,
     repository::{self, Tip},
 };
@@ -34,10 +35,16 @@ pub struct Merged {
 ///
 /// # Errors
 /// `UnknownRevision` when there is no such branch, `InvalidName`, `Conflict`, `TargetDirty`,
-/// `Unrelated`, `BranchMoved` when somebody else moved the target meanwhile, and those of
-/// starting `git`. Nothing is changed then.
+/// `Unrelated`, `BranchMoved` when somebody else moved the target meanwhile, `NotFetched`, and
+/// those of starting `git`. Nothing is changed then.
 pub fn merge(repo_path: &Path, branch: &str, into: Option<&str>) -> Result<Merged, GitError> {
-    merge_held(repo_path, branch, into, &|| {})
+    let ahead = |repository: &Repository, place: &Place| {
+        let theirs = Tip::find(repository, repo_path, branch)?;
+        let ours = branches::named_or_default(repository, repo_path, into)?;
+        missing::read_merge(place, ours.commit, theirs.commit)
+    };
+    let work = || merge_held(repo_path, branch, into, &|| {});
+    missing::filled(repo_path, ahead, work)
 }
 
 /// [`merge`], with a moment right before the ref moves.

@@ -18,6 +18,7 @@
 //! - `repository`: looks at what a user gave us.
 //! - `entries`: the records that a repository keeps of its worktrees; `head`: what HEAD of one is.
 //! - `locks`: one lock a repository; `lock_files`: those of git itself.
+//! - `missing`: fetches what a partial clone lacks.
 //! - `tree`, `ignored`: looks through a commit's files; asks which paths are ignored.
 //! - `worktree`, `spare`, `submodules`, `lfs`, `removal`, `copy`: a run's folders.
 //! - `staging`, `stage`, `surroundings`, `by_hand`: the contents of a worktree, in an index of our own.
@@ -53,6 +54,7 @@ mod lfs;
 mod lock_files;
 mod locks;
 mod merge;
+mod missing;
 mod nested;
 mod own_base;
 mod place;

@@ -15,7 +15,7 @@
 
 use super::{
     GitError, filters,
-    program::{Program, os_string},
+    program::{Program, inherits, os_string},
 };
 use std::{
     collections::BTreeMap,
@@ -23,12 +23,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Beginnings of keys without which a remote may not be reached.
+pub(super) const CONNECTION: &[&str] = &[
+    "core.askpass",
+    "core.gitproxy",
+    "core.sshcommand",
+    "credential.",
+];
+
 /// A git folder and its working tree, ready for `git` to run in.
 #[derive(Debug)]
 pub(super) struct Place {
     git_dir: PathBuf,
     work_tree: PathBuf,
     overrides: Vec<(OsString, OsString)>,
+    /// The remote of a partial clone that has what is not here.
+    promisor: Option<String>,
     /// The configuration as `git config --list -z --show-scope` prints it.
     listed: Vec<u8>,
 }
@@ -48,6 +58,7 @@ impl Place {
             git_dir: git_dir.to_owned(),
             work_tree: work_tree.to_owned(),
             overrides: overrides(&listed),
+            promisor: promisor(&listed),
             listed,
         };
         let allowed = filters::settings(&place);
@@ -81,6 +92,7 @@ impl Place {
             git_dir: admin.to_owned(),
             work_tree: worktree.to_owned(),
             overrides: self.overrides.clone(),
+            promisor: self.promisor.clone(),
             listed: self.listed.clone(),
         })
     }
@@ -93,6 +105,21 @@ impl Place {
     /// The git folder; of a worktree, its record in the repository.
     pub(super) fn git_dir(&self) -> &Path {
         &self.git_dir
+    }
+
+    /// The remote from which `git` fetches what a partial clone lacks.
+    pub(super) fn promisor(&self) -> Option<&str> {
+        self.promisor.as_deref()
+    }
+
+    /// Has a program that may connect to a remote never ask anybody for a password.
+    pub(super) fn connecting<'a>(&self, program: Program<'a>) -> Program<'a> {
+        let by_user = ["GIT_SSH_COMMAND", "GIT_SSH"].into_iter().any(inherits);
+        if by_user || self.is_configured("core.sshCommand") {
+            return program;
+        }
+        // An ssh that is older than SSH_ASKPASS_REQUIRE would open a window.
+        program.env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
     }
 
     /// Prepares a start of `git` here.
@@ -164,7 +191,14 @@ impl Place {
     }
 
     fn disarmed<'a>(&self, program: Program<'a>) -> Program<'a> {
-        let mut program = program
+        let mut program = match self.promisor() {
+            // It fetches what it reads and is not here.
+            Some(remote) => self
+                .connecting(program)
+                .promisor(remote, self.note_on(CONNECTION)),
+            None => program,
+        };
+        program = program
             .env("GIT_WORK_TREE", &self.work_tree)
             .env("GIT_CONFIG_COUNT", self.overrides.len().to_string())
             .in_folder(&self.work_tree);
@@ -175,6 +209,19 @@ impl Place {
         }
         program
     }
+}
+
+/// The remote that a listed configuration says a partial clone was made from.
+fn promisor(listed: &[u8]) -> Option<String> {
+    listed.split(|byte| *byte == 0).find_map(|entry| {
+        let entry = String::from_utf8_lossy(entry);
+        let (key, value) = entry.split_once('\n').unwrap_or((&entry, "true"));
+        if key == "extensions.partialclone" {
+            return Some(value.to_owned());
+        }
+        let remote = key.strip_prefix("remote.")?.strip_suffix(".promisor")?;
+        matches!(value, "true" | "yes" | "on" | "1").then(|| remote.to_owned())
+    })
 }
 
 /// Whether a listed configuration may be another one in another worktree: by a condition
@@ -330,6 +377,18 @@ mod unit {
         ));
         assert!(depends("local|includeif.onbranch:abbado/**.path\nx|"));
         assert!(depends("local|extensions.worktreeconfig\ntrue|"));
+    }
+
+    #[test]
+    fn the_remote_of_a_partial_clone_is_known() {
+        let found = |listed: &str| promisor(listed.replace('|', "\0").as_bytes());
+        assert_eq!(found("local|remote.a.url\nb|"), None);
+        assert_eq!(found("local|remote.a.promisor\nfalse|"), None);
+        let both = "local|remote.a.promisor\nfalse|local|remote.b.c.promisor\ntrue|";
+        assert_eq!(found(both).as_deref(), Some("b.c"));
+        assert_eq!(found("local|remote.a.promisor|").as_deref(), Some("a"));
+        let old = "local|extensions.partialclone\norigin|";
+        assert_eq!(found(old).as_deref(), Some("origin"));
     }
 
     #[test]

@@ -73,6 +73,12 @@ pub(super) fn inherits(name: &str) -> bool {
     INHERITED.iter().any(|(known, _)| known == name)
 }
 
+/// The remote that `git` fetches missing objects from.
+struct Promisor {
+    remote: String,
+    note: Option<String>,
+}
+
 /// One start of `git`, being prepared.
 #[must_use = "nothing happens until it is run"]
 pub(super) struct Program<'a> {
@@ -85,6 +91,8 @@ pub(super) struct Program<'a> {
     cancelled: Option<&'a dyn Fn() -> bool>,
     /// A status that is no failure.
     also_fine: Option<i32>,
+    /// The remote that `git` fetches missing objects from.
+    promisor: Option<Promisor>,
     /// Its hooks may run, and what they print is a part of why it failed.
     hooks: bool,
 }
@@ -125,6 +133,7 @@ impl<'a> Program<'a> {
             input: None,
             cancelled: None,
             also_fine: None,
+            promisor: None,
             hooks: false,
         };
         #[cfg(test)]
@@ -182,6 +191,14 @@ impl<'a> Program<'a> {
     /// Takes this exit status for success too.
     pub(super) fn also_fine(mut self, status: i32) -> Self {
         self.also_fine = Some(status);
+        self
+    }
+
+    /// Names the remote of a partial clone, for the error when it does not give an object; `note`
+    /// is what else may be the reason.
+    pub(super) fn promisor(mut self, remote: &str, note: Option<String>) -> Self {
+        let remote = remote.to_owned();
+        self.promisor = Some(Promisor { remote, note });
         self
     }
 
@@ -349,6 +366,15 @@ impl Started<'_> {
         } else {
             said
         };
+        if let Some(promisor) = &self.program.promisor
+            && stderr.contains("promisor remote")
+        {
+            let said = [Some(stderr), promisor.note.clone()].into_iter().flatten();
+            return Err(GitError::NotFetched {
+                remote: promisor.remote.clone(),
+                said: said.collect::<Vec<_>>().join("\n"),
+            });
+        }
         Err(GitError::Failed {
             program: self.program.name,
             stderr,

@@ -4,7 +4,8 @@
 
 use super::{
     GitError,
-    program::{inherits, without_userinfo},
+    place::CONNECTION,
+    program::without_userinfo,
     remotes::{Destination, Settings, place_of},
     repository,
 };
@@ -14,14 +15,6 @@ use std::{path::Path, time::Duration};
 
 /// Longest time for a push.
 const PUSH: Duration = Duration::from_secs(300);
-
-/// Beginnings of keys without which a remote may not be reached.
-const CONNECTION: &[&str] = &[
-    "core.askpass",
-    "core.gitproxy",
-    "core.sshcommand",
-    "credential.",
-];
 
 /// What came of a push.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,13 +63,7 @@ pub(super) fn push_within(
             remote: to.remote,
         });
     }
-    let mut program = place.git_with_hooks("git push");
-    let by_user = ["GIT_SSH_COMMAND", "GIT_SSH"];
-    let by_user = by_user.into_iter().any(inherits);
-    if !by_user && !place.is_configured("core.sshCommand") {
-        // An ssh that is older than SSH_ASKPASS_REQUIRE would open a window.
-        program = program.env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes");
-    }
+    let mut program = place.connecting(place.git_with_hooks("git push"));
     program = program.args(["push", "--porcelain", "--no-progress"]);
     if let Some(tip) = there.and_then(|there| rebased_away(&repository, &to.remote, there, branch))
     {

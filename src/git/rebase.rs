@@ -12,7 +12,7 @@ use super::{
     advance::Step,
     branches, draft,
     identity::{self, Role},
-    keep, merge,
+    keep, merge, missing,
     place::Place,
     repository::{self, Tip},
 };
@@ -43,7 +43,13 @@ pub struct Rebased {
 /// # Errors
 /// Those of [`super::merge`], and `TooMuch` over [`REBASE_COMMITS_MAX`].
 pub fn rebase(repo_path: &Path, branch: &str, onto: Option<&str>) -> Result<Rebased, GitError> {
-    rebase_held(repo_path, branch, onto, &|| {})
+    let ahead = |repository: &Repository, place: &Place| {
+        let own = Tip::find(repository, repo_path, branch)?;
+        let onto = branches::named_or_default(repository, repo_path, onto)?;
+        missing::read_rebase(place, own.commit, onto.commit)
+    };
+    let work = || rebase_held(repo_path, branch, onto, &|| {});
+    missing::filled(repo_path, ahead, work)
 }
 
 /// [`rebase`], with a moment right before the ref moves.

@@ -143,7 +143,7 @@ pub(super) fn open(repo_path: &Path) -> Result<Repository, GitError> {
     {
         // libgit2 knows neither patterns in safe.directory nor GIT_CONFIG_GLOBAL.
         Err(error) if error.code() == ErrorCode::Owner => open_safe(&real, &[]).map_err(unusable),
-        opened => opened.map_err(|error| unusable(error.message().to_owned())),
+        opened => opened.map_err(|error| unusable(reason(error.message()))),
     }?;
     // `core.worktree` may point anywhere, also at the user's home.
     match repository.workdir().map(Path::canonicalize) {
@@ -152,6 +152,26 @@ pub(super) fn open(repo_path: &Path) -> Result<Repository, GitError> {
         None => Err(unusable("it has no working folder".into())),
         Some(Ok(workdir)) if workdir == real => Ok(repository),
         Some(_) => Err(unusable("its core.worktree points elsewhere".into())),
+    }
+}
+
+/// Why libgit2 does not open a repository; for formats that it does not know, with what to do.
+fn reason(said: &str) -> String {
+    let extension = said.split_once("unsupported extension name extensions.");
+    match extension {
+        Some((_, "refstorage")) => "it keeps its refs in the reftable format, which abbado does \
+            not support; convert it with `git refs migrate --ref-format=files` (git 2.48 or newer), or use a clone \
+            made with `git clone --ref-format=files`"
+            .to_owned(),
+        Some((_, name)) => format!(
+            "it uses the extension '{name}' of the repository format, which abbado does not \
+             support; use a clone without it"
+        ),
+        None if said.contains("unknown object format 'sha256'") => "its object format is SHA-256, \
+            which abbado does not support; use a repository with SHA-1 (`git init \
+            --object-format=sha1`, then `git fast-export --all` into `git fast-import`)"
+            .to_owned(),
+        None => said.to_owned(),
     }
 }
 
@@ -173,7 +193,7 @@ pub(super) fn open_safe(real: &Path, more: &[(&str, &str)]) -> Result<Repository
         repository.set_workdir(real, false)?;
         Ok(repository)
     });
-    opened.map_err(|error| error.message().to_owned())
+    opened.map_err(|error| reason(error.message()))
 }
 
 /// The real common git folder of a repository that a run has: what its lock is taken by.

@@ -20,6 +20,7 @@ use super::{
     GitError, RepoLocks,
     changes::{Index, is_clean},
     entries::{self, Entry},
+    missing,
     place::Place,
     program::os_string,
     removal, repository,
@@ -102,7 +103,7 @@ fn make(
     let common_dir = repository::common_dir(&repository)?;
     let base = Oid::from_str(&spec.base_commit);
     let base = base.map_err(GitError::library("reading a commit's id"))?;
-    if !is_plain(&repository, base)? {
+    if !or_unfit(is_plain(&repository, base))? {
         return Ok(None);
     }
     let worktree = spec.folder.join(&spec.name);
@@ -304,7 +305,7 @@ impl Spare {
         };
         let fits = is_clean(&self.worktree, &index)?
             && outside(&place, &common_dir)?.as_ref() == Some(&self.attributes)
-            && (base == self.base || self.is_near(repository, base)?);
+            && (base == self.base || or_unfit(self.is_near(repository, base))?);
         Ok(fits.then_some(Fitting { spare: self, entry }))
     }
 
@@ -324,6 +325,14 @@ impl Spare {
             && !diff
                 .deltas()
                 .any(|delta| special(delta.old_file().path()) || special(delta.new_file().path())))
+    }
+}
+
+/// A commit of which a partial clone lacks something is left to a fresh checkout, which fetches it.
+fn or_unfit(answer: Result<bool, GitError>) -> Result<bool, GitError> {
+    match answer {
+        Err(error) if missing::absent(&error).is_some() => Ok(false),
+        answer => answer,
     }
 }
 

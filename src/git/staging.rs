@@ -270,9 +270,26 @@ impl Drop for TemporaryObjects {
 pub(super) fn write_alternates(objects: &Path, git_dir: &Path) -> io::Result<()> {
     let info = objects.join("info");
     fs::create_dir_all(&info)?;
-    let mut below = git_dir.join("objects").into_os_string();
-    below.push("\n");
-    fs::write(info.join("alternates"), below.as_encoded_bytes())
+    let below = git_dir.join("objects").into_os_string();
+    fs::write(info.join("alternates"), alternate(below.as_encoded_bytes()))
+}
+
+/// A line of that file: a path that would be two lines is quoted as in C.
+fn alternate(path: &[u8]) -> Vec<u8> {
+    let mut line = path.to_owned();
+    if path.contains(&b'\n') {
+        line = vec![b'"'];
+        for byte in path {
+            match byte {
+                b'\n' => line.extend_from_slice(b"\\n"),
+                b'"' | b'\\' => line.extend_from_slice(&[b'\\', *byte]),
+                _ => line.push(*byte),
+            }
+        }
+        line.push(b'"');
+    }
+    line.push(b'\n');
+    line
 }
 
 /// A path in a worktree's record that nobody else uses.

@@ -15,6 +15,7 @@ mod keeping;
 mod lfs;
 mod merging;
 mod own_bases;
+mod partial_clones;
 mod random_trees;
 mod rebasing;
 mod refusals;

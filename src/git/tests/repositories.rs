@@ -1,6 +1,7 @@
 use super::support::{World, commit_all, git};
 use crate::git::{
-    GitError, check_branch_free, inspect, repository::open_safe, resolve_commit, source_of,
+    ChangesOf, GitError, add_all, changes, check_branch_free, diff_stats, inspect,
+    repository::open_safe, resolve_commit, source_of,
 };
 use std::{fs, os::unix::fs::symlink, path::Path};
 
@@ -43,6 +44,54 @@ fn what_is_no_usable_repository_is_refused_with_a_reason() {
     refused(&world.path("repos/bare"), "no .git");
     refused(&world.path("repos/astray"), "points elsewhere");
     refused(&world.path("broken"), "");
+    let made = |option: &str, name: &str| {
+        git(&world.path("repos"), &["init", "-q", option, name]);
+        world.path("repos").join(name)
+    };
+    let sha256 = made("--object-format=sha256", "sha256");
+    refused(&sha256, "its object format is SHA-256");
+    refused(&sha256, "--object-format=sha1");
+    // Git writes this since 2.45; an older one that runs the tests need not know it.
+    let other = world.repo("other");
+    git(&other, &["config", "core.repositoryFormatVersion", "1"]);
+    git(&other, &["config", "extensions.refStorage", "files"]);
+    refused(&other, "git refs migrate --ref-format=files");
+    git(
+        &other,
+        &[
+            "config",
+            "--file",
+            ".git/config",
+            "--unset",
+            "extensions.refStorage",
+        ],
+    );
+    git(&other, &["config", "extensions.news", "true"]);
+    refused(&other, "the extension 'news'");
+}
+
+#[test]
+fn a_path_may_have_line_breaks_quotes_and_backslashes() {
+    let world = World::new();
+    let repo = world.repo("a\n\"b\"\n\\c");
+    let at = add_all(&[world.spec(&repo)], &|| false).unwrap().remove(0);
+    fs::write(at.worktree.join("a.txt"), "changed\n").unwrap();
+    let of = ChangesOf {
+        at: &at,
+        repo_path: &repo,
+        base_commit: &world.spec(&repo).base_commit,
+        checkpoint: None,
+    };
+    let mut seen = Vec::new();
+    let all = changes(of, &mut |file| {
+        seen.push((file.old_content, file.new_content));
+        Ok(())
+    });
+    assert_eq!(all.unwrap().total, diff_stats(of).unwrap());
+    assert_eq!(
+        seen,
+        [(Some(b"one\n".to_vec()), Some(b"changed\n".to_vec()))]
+    );
 }
 
 #[test]

@@ -1,0 +1,120 @@
+//! Objects that a partial clone (`git clone --filter=…`) has left at its remote.
+//!
+//! `git` fetches such an object when it reads it, over the user's own transport; libgit2 cannot. So
+//! work that reads objects by libgit2 runs in [`filled`]: when an object is not here, `git` reads
+//! it, and the work begins again. In a repository that is no partial clone nothing is retried.
+
+use super::{
+    GitError,
+    place::Place,
+    program::{HEAVY, line},
+    repository,
+};
+use git2::{ErrorClass, ErrorCode, Oid, Repository};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+/// Longest time for fetching what one operation lacks.
+const FETCH: Duration = Duration::from_secs(300);
+
+/// Does `work`, which changes nothing when it fails. In a partial clone that lacks an object,
+/// `ahead` first lets `git` read what `work` is known to need, many objects a fetch; the rest is
+/// fetched as `work` asks for it.
+///
+/// # Errors
+/// Those of `work` and `ahead`; `NotFetched` when the remote does not give an object, and
+/// `TimedOut`.
+pub(super) fn filled<T>(
+    repo_path: &Path,
+    ahead: impl Fn(&Repository, &Place) -> Result<(), GitError>,
+    work: impl Fn() -> Result<T, GitError>,
+) -> Result<T, GitError> {
+    let began = Instant::now();
+    let mut fetched = None;
+    loop {
+        let error = match work() {
+            Err(error) => error,
+            done => return done,
+        };
+        let Some(id) = absent(&error).filter(|id| fetched != Some(*id)) else {
+            return Err(error);
+        };
+        let repository = repository::open(repo_path)?;
+        let folder = repository.workdir().unwrap_or(repo_path);
+        let place = Place::open(repository.path(), folder)?;
+        if place.promisor().is_none() {
+            return Err(error);
+        }
+        if fetched.is_none() {
+            ahead(&repository, &place)?;
+        }
+        let left = FETCH.checked_sub(began.elapsed());
+        let left = left.ok_or(GitError::TimedOut {
+            program: "git fetch",
+            limit: FETCH,
+        })?;
+        let read = place.git("git cat-file").args(["cat-file", "-t"]);
+        read.arg(id.to_string()).limit(left).run()?;
+        fetched = Some(id);
+    }
+}
+
+/// The object that libgit2 did not find.
+pub(super) fn absent(error: &GitError) -> Option<Oid> {
+    let GitError::Library { source, .. } = error else {
+        return None;
+    };
+    if (source.class(), source.code()) != (ErrorClass::Odb, ErrorCode::NotFound) {
+        return None;
+    }
+    // "object not found - no match for id (…)"
+    let (_, id) = source.message().rsplit_once('(')?;
+    Oid::from_str(id.strip_suffix(')')?).ok()
+}
+
+/// Lets `git` read what a merge of two commits reads: all folders of both and of their merge bases,
+/// and the files that differ.
+///
+/// # Errors
+/// Those of `git`.
+pub(super) fn read_merge(place: &Place, ours: Oid, theirs: Oid) -> Result<(), GitError> {
+    let tips = [ours.to_string(), theirs.to_string()];
+    let bases = place
+        .git("git merge-base")
+        .args(["merge-base", "--all"])
+        .args(&tips)
+        .also_fine(1)
+        .run()?;
+    let bases = line(&bases);
+    for commit in bases.lines().chain(tips.iter().map(String::as_str)) {
+        // A folder comes with all that is below it.
+        read(place, &["ls-tree", "-r", "-d", commit])?;
+    }
+    for base in bases.lines() {
+        for tip in &tips {
+            read(place, &["diff-tree", "-r", "-M", "--numstat", base, tip])?;
+        }
+    }
+    Ok(())
+}
+
+/// The same for a rebase, which also reads what each commit changed.
+///
+/// # Errors
+/// Those of `git`.
+pub(super) fn read_rebase(place: &Place, own: Oid, onto: Oid) -> Result<(), GitError> {
+    read_merge(place, own, onto)?;
+    let commits = format!("{own}...{onto}");
+    read(place, &["log", "--format=", "--numstat", &commits, "--"])
+}
+
+/// Lets `git` read what it needs for a command, whose output is of no interest.
+///
+/// # Errors
+/// Those of `git`.
+pub(super) fn read(place: &Place, command: &[&str]) -> Result<(), GitError> {
+    let program = place.git("git fetch").args(command).limit(HEAVY.min(FETCH));
+    program.run_into(&mut |_| Ok(()))
+}

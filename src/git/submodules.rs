@@ -219,6 +219,17 @@ fn is_empty_folder(folder: &Path) -> bool {
         && fs::read_dir(folder).is_ok_and(|mut items| items.next().is_none())
 }
 
+/// Has `git` fetch what the user's repository is a partial clone of, where that lacks it too.
+fn share_promisor(user: &Repository, own: &Repository) -> Result<(), git2::Error> {
+    let (user, mut own) = (user.config()?.snapshot()?, own.config()?);
+    for key in ["remote.origin.promisor", "remote.origin.partialclonefilter"] {
+        if let Ok(value) = user.get_string(key) {
+            own.set_str(key, &value)?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes the repository of a submodule: its HEAD is the commit, its remote is the user's.
 fn begin(git_dir: &Path, folder: &Path, user_git_dir: &Path, commit: Oid) -> Result<(), GitError> {
     let failed = || GitError::library("making the repository of a submodule");
@@ -242,6 +253,7 @@ fn begin(git_dir: &Path, folder: &Path, user_git_dir: &Path, commit: Oid) -> Res
         && let Ok(url) = remote.url()
     {
         repository.remote("origin", url).map_err(failed())?;
+        share_promisor(&user, &repository).map_err(failed())?;
     }
     // Opened before it could see the borrowed objects.
     let repository = Repository::open(folder).map_err(failed())?;

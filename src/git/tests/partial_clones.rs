@@ -7,8 +7,8 @@ use super::{
 use crate::{
     domain::run::event::WorktreeAt,
     git::{
-        ChangesOf, ErrorKind, GitError, add_all, branches, changes, diff_stats, merge, rebase,
-        restore, revert, take,
+        ChangesOf, ErrorKind, GitError, add_all, branches, changes, diff_stats, fill_submodules,
+        merge, rebase, restore, revert, take,
     },
 };
 use std::{fs, path::PathBuf};
@@ -210,4 +210,41 @@ fn settings_of_the_clone_that_are_not_used_are_named() {
             .contains("git config --global core.sshcommand"),
         "{error}"
     );
+}
+
+#[test]
+fn submodules_that_are_partial_clones_are_filled_from_their_remote() {
+    let world = World::new();
+    let (inner, outer) = (world.repo("inner"), world.repo("outer"));
+    git(&inner, &["config", "uploadpack.allowFilter", "true"]);
+    git(&inner, &["config", "uploadpack.allowAnySHA1InWant", "true"]);
+    let allow = ["-c", "protocol.file.allow=always"];
+    let url = format!("file://{}", inner.display());
+    git(
+        &outer,
+        &[&allow[..], &["submodule", "add", "-q", &url, "sub"]].concat(),
+    );
+    commit_all(&outer, "with a submodule");
+    git(&outer, &["submodule", "deinit", "-q", "-f", "sub"]);
+    fs::remove_dir_all(outer.join(".git/modules/sub")).unwrap();
+    let update = ["submodule", "update", "-q", "--init", "--filter=blob:none"];
+    git(&outer, &[&allow[..], &update].concat());
+    // A newer commit of it, of which nothing but the commit and its folders is here.
+    write(&inner, "a.txt", "newer\n");
+    let newer = commit_all(&inner, "newer");
+    git(&outer.join("sub"), &[&allow[..], &["fetch", "-q"]].concat());
+    let entry = format!("160000,{newer},sub");
+    git(&outer, &["update-index", "--cacheinfo", &entry]);
+    git(&outer, &["commit", "-q", "-m", "newer"]);
+    git(
+        &world.path("home"),
+        &["config", "--global", "protocol.file.allow", "always"],
+    );
+    let at = add_all(&[world.spec(&outer)], &|| false).unwrap().remove(0);
+    assert_eq!(
+        fill_submodules(&at, &outer, &|| false).unwrap(),
+        Vec::<String>::new()
+    );
+    let text = fs::read_to_string(at.worktree.join("sub/a.txt")).unwrap();
+    assert_eq!(text, "newer\n");
 }

@@ -15,7 +15,7 @@ use crate::{
     },
     files, git,
 };
-use std::{fs, os::unix::ffi::OsStrExt, sync::Arc};
+use std::{io::Write, os::unix::ffi::OsStrExt, sync::Arc};
 
 /// The file with the folder's own path.
 const PLACE: &str = "place";
@@ -59,7 +59,7 @@ pub(super) async fn mend(runtime: &Runtime) -> Result<(), AskError> {
             }
         }
     }
-    if let Err(error) = fs::write(&file, here) {
+    if let Err(error) = files::make(&file).and_then(|mut file| file.write_all(here)) {
         log::warn!(error:% = error; "The data folder's path could not be written down.");
     }
     Ok(())

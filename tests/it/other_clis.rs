@@ -354,13 +354,16 @@ fn what_it_does_not_know_is_refused(cli: Cli) {
     for (config, said) in [
         (
             json!({"aproval": "yolo"}),
-            "provider_config.aproval is no key",
+            "`provider_config.aproval` is no key",
         ),
         (
             json!({"approval": "x"}),
-            "provider_config.approval must be one of",
+            "`provider_config.approval` must be one of",
         ),
-        (json!({"state": 1}), "provider_config.state must be one of"),
+        (
+            json!({"state": 1}),
+            "`provider_config.state` must be one of",
+        ),
     ] {
         let agent = json!({
             "project_id": project["id"], "name": "a", "cli_name": cli.name,

@@ -228,6 +228,13 @@ impl Handler<Tell> for RunActor {
 
     fn handle(&mut self, tell: Tell, context: &mut Self::Context) -> Self::Result {
         if let News::Fact(command) = tell.news {
+            // The end that an unrecorded stop made is not to be taken for the CLI's own.
+            let stopping = |run: &Run| run.stop.is_some();
+            if matches!(command, Command::Exited(_))
+                && !self.ledger.run.as_deref().is_some_and(stopping)
+            {
+                self.record_stop(context);
+            }
             self.execute(command, Along::default(), context);
         } else {
             self.hear(tell.news, context);

@@ -3,7 +3,7 @@
 //! A stop is a request in the log and an outcome. When the log takes no request, the processes of
 //! the run are ended all the same, and the request is kept in memory: the run's actor, which is
 //! built again every two seconds until its events are stored, makes it before it looks at anything
-//! else. A server that is killed meanwhile forgets it; the run then ended by a signal.
+//! else, and one that is there already before it records the end. A server that is killed meanwhile forgets it; the run then ended by a signal.
 
 use super::{
     jobs::Reply,
@@ -73,7 +73,9 @@ impl Runtime {
         let earlier = self.shared.unrecorded.stops().insert(run_id, wish);
         let ended = threads::run(move || pty::end_leftovers(run_id.0)).await;
         match ended {
-            Ok(Ok(0)) if earlier.is_none() => {
+            // A stop is refused without a process: one that is not there any more was ended by the
+            // request, whose outcome found no room.
+            Ok(Ok(0)) if earlier.is_none() && matches!(wish, Wish::Delete { .. }) => {
                 self.shared.unrecorded.stops().remove(&run_id);
                 AskError::Store(cause)
             }

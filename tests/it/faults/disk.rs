@@ -146,8 +146,10 @@ fn stopping_and_starting_need_no_disk() {
             word => server.post_empty(&format!("runs/{}/{word}", run.id)),
         };
         unavailable(&reply, "The run's processes were ended");
-        let alive = Path::new(&format!("/proc/{pid}")).exists();
-        assert!(!alive, "{word}: answered while its process lives");
+        // One that has ended and was not waited for yet is no process that works.
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let alive = !stat.is_empty() && !stat.contains(") Z ");
+        assert!(!alive, "{word}: answered while its process lives: {stat}");
     };
     fill(&ballast);
     until_refused(&runs[0], &server, 0, "disk is full");

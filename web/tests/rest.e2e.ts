@@ -118,7 +118,7 @@ test("models are saved; what is refused is said at its field", async () => {
   await codex.getByText("Must be a number of dollars").waitFor();
   await price.fill("-1");
   await page.getByRole("button", { name: "Save" }).click();
-  await codex.getByText("Has a price below zero").waitFor();
+  await codex.getByText("Must be 0 or greater").waitFor();
   await price.fill("2.5");
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("Models and prices saved.").waitFor();

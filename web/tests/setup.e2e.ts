@@ -49,7 +49,7 @@ test("first visit: project by path completion, agent from a template, run", asyn
   await page.getByLabel("CLI", { exact: true }).selectOption("demo");
   await page.getByLabel("Most turns").fill("0");
   await button(page, "Create agent").click();
-  await page.getByText("max_turns must be 1 to 10000").waitFor();
+  await page.getByText("`max_turns` must be 1 to 10000").waitFor();
   await page.getByLabel("Most turns").fill("20");
   await button(page, "Create agent").click();
 

@@ -187,7 +187,7 @@ pub(super) fn check_commit(staging: &Staging) -> Result<(), GitError> {
     check(place, place.git("git check-attr"), paths)
 }
 
-/// Gives tracked files their contents that lie in a worktree as the repository stores them, since their
+/// Checks out tracked files again that a worktree still has as the repository stores them, because their
 /// filter was not allowed yet when they were checked out: `git add` would run it over them once more.
 ///
 /// # Errors

@@ -21,6 +21,8 @@ pub mod files;
 pub mod forge;
 pub mod git;
 pub mod http;
+pub mod output;
+pub mod proc_stat;
 pub mod pty;
 pub mod runtime;
 pub mod sockets;

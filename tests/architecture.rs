@@ -14,11 +14,11 @@ use std::{
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("store", &["domain"]),
-    ("pty", &["domain"]),
+    ("pty", &["domain", "proc_stat"]),
     ("git", &["domain", "detached"]),
     ("forge", &["domain", "tls"]),
     ("discord", &["domain", "tls"]),
-    ("cli", &["domain", "sockets"]),
+    ("cli", &["domain", "proc_stat", "sockets"]),
     (
         "runtime",
         &[
@@ -151,7 +151,6 @@ const OPENED_PLAINLY: &[(&str, &str)] = &[
     ("git/program/unit.rs", "a test"),
     ("pty/end.rs", "/proc"),
     ("pty/process_tree", "/proc and cgroups"),
-    ("pty/holder/exec.rs", "/proc"),
     ("pty/holder/program.rs", "/proc"),
     ("pty/holder/startup.rs", "/dev/null"),
     ("http/peer.rs", "/proc"),

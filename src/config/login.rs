@@ -1,12 +1,10 @@
 //! The `PATH` of the user's login shell, for a server that no shell has started.
 
+use crate::output::output_within;
 use std::{
     ffi::{OsStr, OsString},
-    io::Read,
     os::unix::ffi::OsStringExt,
-    process::{Command, Stdio},
-    sync::mpsc,
-    thread,
+    process::Command,
     time::Duration,
 };
 
@@ -45,33 +43,12 @@ fn joined(path: &OsStr, login: &OsStr) -> OsString {
 
 /// What a login shell says of its `PATH`; nothing when it takes too long.
 fn asked(shell: &OsStr, vars: &[(OsString, OsString)], wait: Duration) -> Option<OsString> {
-    let mut child = Command::new(shell)
+    let mut command = Command::new(shell);
+    command
         .args(["-l", "-c", &format!("echo; echo \"{MARK}$PATH\"")])
         .env_clear()
-        .envs(vars.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let mut stdout = child.stdout.take()?;
-    let (sender, said) = mpsc::sync_channel(1);
-    let read = move || {
-        let mut all = Vec::new();
-        if stdout.read_to_end(&mut all).is_ok() {
-            // Nobody may wait any more.
-            drop(sender.send(all));
-        }
-    };
-    let reader = thread::Builder::new()
-        .name("login-shell".into())
-        .spawn(read);
-    let said = reader.ok().and_then(|_| said.recv_timeout(wait).ok());
-    if said.is_none() {
-        child.kill().ok();
-    }
-    child.wait().ok();
-    let said = said?;
+        .envs(vars.iter().map(|(name, value)| (name, value)));
+    let (_, said) = output_within(&mut command, wait)?;
     let mut lines = said.split(|byte| *byte == b'\n').rev();
     let path = lines.find_map(|line| line.strip_prefix(MARK.as_bytes()))?;
     (!path.is_empty()).then(|| OsString::from_vec(path.to_vec()))

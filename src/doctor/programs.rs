@@ -1,13 +1,8 @@
 //! Git and the CLIs: are they there, and of which version.
 
 use super::Report;
-use crate::{cli, config::Config, domain::settings::ModelSettings};
-use std::{
-    path::Path,
-    process::{Command, Stdio},
-    sync::mpsc,
-    time::Duration,
-};
+use crate::{cli, config::Config, domain::settings::ModelSettings, output::output_within};
+use std::{path::Path, process::Command, time::Duration};
 
 /// The oldest git whose `worktree` commands do what we ask of them.
 const GIT_MIN: (u32, u32) = (2, 30);
@@ -49,30 +44,15 @@ pub(super) fn look(config: &Config, report: &mut Report) {
 
 /// The first line of what the program says to `--version`; nothing when it fails or takes too long.
 fn version(program: &Path, env: &[(String, String)]) -> Option<String> {
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .arg("--version")
         .env_clear()
-        .envs(env.iter().map(|(key, value)| (key, value)))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let mut stdout = child.stdout.take()?;
-    let (told, said) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut text = String::new();
-        let read = std::io::Read::read_to_string(&mut stdout, &mut text);
-        // Whoever waited too long hears nothing.
-        drop(told.send(read.ok().map(|_| text)));
-    });
-    let text = said.recv_timeout(VERSION_WAIT).ok().flatten();
-    if text.is_none() {
-        child.kill().ok();
-    }
-    let succeeded = child.wait().ok()?.success();
-    let line = text?.lines().next()?.trim().to_owned();
-    (succeeded && !line.is_empty()).then_some(line)
+        .envs(env.iter().map(|(key, value)| (key, value)));
+    let (status, said) = output_within(&mut command, VERSION_WAIT)?;
+    let said = String::from_utf8(said).ok()?;
+    let line = said.lines().next()?.trim().to_owned();
+    (status.success() && !line.is_empty()).then_some(line)
 }
 
 /// Major and minor of `git version 2.47.3`.

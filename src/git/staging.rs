@@ -64,14 +64,23 @@ impl Staging {
         let place = Place::open(&entry.admin, worktree)?;
         remove_leftovers(&entry.admin);
         let index = TemporaryIndex::copy_of(&entry.admin)?;
-        Ok(Self {
+        Ok(Self::with(place, repository, index, head))
+    }
+
+    fn with(
+        place: Place,
+        repository: Repository,
+        index: TemporaryIndex,
+        head: Option<git2::Oid>,
+    ) -> Self {
+        Self {
             place,
             repository,
             index,
             objects: None,
             pipes: Pipes::default(),
             head,
-        })
+        }
     }
 
     /// As [`Self::open`], for one who only looks: objects made by it go when it goes, and are
@@ -92,14 +101,7 @@ impl Staging {
     /// there already.
     pub(super) fn of_nested(place: Place, repository: Repository, head: Option<git2::Oid>) -> Self {
         let index = TemporaryIndex::empty(place.git_dir());
-        Self {
-            place,
-            repository,
-            index,
-            objects: None,
-            pipes: Pipes::default(),
-            head,
-        }
+        Self::with(place, repository, index, head)
     }
 
     /// Prepares a start of `git` on our index.

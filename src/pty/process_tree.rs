@@ -12,7 +12,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use nix::unistd::Pid;
 use uuid::Uuid;
 
 use super::run_files::own_uid;
+use crate::proc_stat::{self, Stat};
 
 pub mod cgroup;
 pub mod stopped;
@@ -40,9 +41,6 @@ const FREEZE_ROUNDS_MAX: usize = 10;
 
 /// How long killed processes may take to go; the kernel may hold one in uninterruptible sleep.
 const KILL_WAIT: Duration = Duration::from_secs(5);
-
-/// More than `/proc/<pid>/stat` ever has: a name, and fifty numbers of up to 20 digits.
-const STAT_LEN: usize = 4096;
 
 /// Marks a thread of the kernel (`include/linux/sched.h`): it has no environment, and there are many.
 const PF_KTHREAD: u32 = 0x0020_0000;
@@ -146,26 +144,18 @@ fn table() -> io::Result<Vec<Row>> {
 
 /// Reads `/proc/<pid>/stat`; `None` for a zombie, for what is gone, and for a thread of the kernel.
 fn read_row(pid: u32) -> Option<Row> {
-    let mut stat = Vec::with_capacity(STAT_LEN);
-    let file = fs::File::open(format!("/proc/{pid}/stat")).ok()?;
-    file.take(STAT_LEN as u64).read_to_end(&mut stat).ok()?;
-    let stat = String::from_utf8_lossy(&stat);
-    // The name may hold spaces and parentheses: the fields begin behind the last one.
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_ascii_whitespace();
-    if matches!(fields.next()?, "Z" | "X") {
+    let line = proc_stat::line(pid)?;
+    let stat = Stat::parse(&line)?;
+    let flags: u32 = stat.field(9)?;
+    if stat.has_ended() || flags & PF_KTHREAD != 0 {
         return None;
     }
-    let parent = fields.next()?.parse().ok()?;
-    // Flags and start are fields 9 and 22 of the line; state and parent, 3 and 4, are taken.
-    let flags: u32 = fields.nth(4)?.parse().ok()?;
-    if flags & PF_KTHREAD != 0 {
-        return None;
-    }
-    let started = fields.nth(12)?.parse().ok()?;
     Some(Row {
-        process: Process { pid, started },
-        parent,
+        process: Process {
+            pid,
+            started: stat.field(22)?,
+        },
+        parent: stat.field(4)?,
     })
 }
 
@@ -269,6 +259,7 @@ fn end(find: impl Fn() -> io::Result<Vec<Process>>) -> io::Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
     use std::process::{Command, Stdio};
 
     #[test]

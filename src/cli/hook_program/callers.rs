@@ -4,13 +4,10 @@
 //! is left out: then the server goes by the session alone.
 
 use crate::domain::run::caller::{CALLERS_MAX, Caller, Callers};
-use std::fs::{self, File};
-use std::io::Read;
+use crate::proc_stat::{self, Stat};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-
-/// More than a line of `/proc/<pid>/stat` ever has.
-const STAT_BYTES: usize = 2048;
 
 /// Shells that CLIs give a hook's command to; one that does not replace itself by it stands between
 /// the CLI and us.
@@ -46,22 +43,15 @@ struct Row {
 
 impl Row {
     fn read(pid: u32) -> Option<Self> {
-        let mut bytes = [0; STAT_BYTES];
-        let mut file = File::open(format!("/proc/{pid}/stat")).ok()?;
-        let length = file.read(&mut bytes).ok()?;
-        Self::parse(&String::from_utf8_lossy(&bytes[..length]))
+        Self::parse(&proc_stat::line(pid)?)
     }
 
-    fn parse(stat: &str) -> Option<Self> {
-        // The name may hold spaces and parentheses: the fields begin behind the last one.
-        let (head, fields) = stat.rsplit_once(')')?;
-        let (_, name) = head.split_once('(')?;
-        let mut fields = fields.split_ascii_whitespace().skip(1);
+    fn parse(line: &str) -> Option<Self> {
+        let stat = Stat::parse(line)?;
         Some(Self {
-            shell: SHELLS.contains(&name),
-            parent: fields.next()?.parse().ok()?,
-            // The parent is field 4 of the line, the start is field 22.
-            started: fields.nth(17)?.parse().ok()?,
+            shell: SHELLS.contains(&stat.name),
+            parent: stat.field(4)?,
+            started: stat.field(22)?,
         })
     }
 }

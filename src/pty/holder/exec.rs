@@ -5,11 +5,12 @@
 //! aborts. So the child is forked under a name that it keeps until `execve` gives it another.
 
 use std::ffi::CStr;
-use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::prctl;
+
+use crate::proc_stat::{self, Stat};
 
 /// The name of a child that has not executed its program, as `/proc/<pid>/stat` shows it.
 const FORKED: &CStr = c"abbado-forked";
@@ -32,26 +33,19 @@ pub fn forking<T>(spawn: impl FnOnce() -> T) -> nix::Result<T> {
 
 /// Waits until a child executes its program or dies before it does.
 pub fn has_executed(pid: u32) -> bool {
-    let path = format!("/proc/{pid}/stat");
     let began = Instant::now();
     while began.elapsed() < WAIT_MAX {
         // Without /proc nothing can be told; the child has not been waited for, so it is listed.
-        let Ok(stat) = fs::read(&path) else {
+        let Some(line) = proc_stat::line(pid) else {
             return true;
         };
-        // `<pid> (<name>) <state> …`
-        let text = String::from_utf8_lossy(&stat);
-        let Some((head, rest)) = text.rsplit_once(") ") else {
-            return true;
-        };
-        let Some(name) = head.split_once('(').map(|(_, name)| name) else {
-            return true;
-        };
-        if name.as_bytes() != FORKED.to_bytes() {
-            return true;
-        }
-        if rest.starts_with(['Z', 'X']) {
-            return false;
+        match Stat::parse(&line) {
+            Some(stat) if stat.name.as_bytes() == FORKED.to_bytes() => {
+                if stat.has_ended() {
+                    return false;
+                }
+            }
+            Some(_) | None => return true,
         }
         thread::park_timeout(LOOK_INTERVAL);
     }
@@ -61,6 +55,7 @@ pub fn has_executed(pid: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::process::Command;
 
     #[test]

@@ -12,6 +12,8 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
+use crate::proc_stat::{self, Stat};
+
 /// Most processes that are looked at.
 const LOOKED_AT_MAX: usize = 64;
 
@@ -97,22 +99,17 @@ fn children(pid: u32) -> Vec<u32> {
 
 impl Row {
     fn read(pid: u32) -> Option<Self> {
-        Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+        Self::parse(&proc_stat::line(pid)?)
     }
 
-    fn parse(stat: &str) -> Option<Self> {
-        // The name may hold spaces and parentheses: the fields begin behind the last one.
-        let (_, fields) = stat.rsplit_once(')')?;
-        let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
-        // State, group, session and exit code are fields 3, 5, 6 and 52 of the line.
+    fn parse(line: &str) -> Option<Self> {
+        let stat = Stat::parse(line)?;
         Some(Self {
-            stopped: *fields.first()? == "T",
-            group: fields.get(2)?.parse().ok()?,
-            session: fields.get(3)?.parse().ok()?,
-            signal: fields
-                .get(49)
-                .and_then(|code| code.parse().ok())
-                .unwrap_or(0),
+            stopped: stat.state()? == 'T',
+            group: stat.field(5)?,
+            session: stat.field(6)?,
+            // The exit code has the signal of one that is stopped.
+            signal: stat.field(52).unwrap_or(0),
         })
     }
 }

@@ -1,0 +1,54 @@
+//! The line of `/proc/<pid>/stat`: `<pid> (<name>) <state> …`, fields counted from 1 as in proc(5).
+
+use std::{fs::File, io::Read, str::FromStr};
+
+/// More than a line ever has: a name, and fifty numbers of up to 20 digits.
+const LINE_LEN_MAX: u64 = 4096;
+
+/// The line of a process; nothing when it is gone.
+#[must_use]
+pub fn line(pid: u32) -> Option<String> {
+    let mut line = Vec::with_capacity(LINE_LEN_MAX as usize);
+    let file = File::open(format!("/proc/{pid}/stat")).ok()?;
+    file.take(LINE_LEN_MAX).read_to_end(&mut line).ok()?;
+    // A process may give itself a name that is not UTF-8.
+    Some(String::from_utf8_lossy(&line).into_owned())
+}
+
+/// The fields of a line.
+#[derive(Debug, Clone, Copy)]
+pub struct Stat<'a> {
+    /// Field 2, without its parentheses; it may hold spaces and parentheses itself.
+    pub name: &'a str,
+    /// Those behind the name.
+    rest: &'a str,
+}
+
+impl<'a> Stat<'a> {
+    /// Finds the name in a line.
+    #[must_use]
+    pub fn parse(line: &'a str) -> Option<Self> {
+        let (head, rest) = line.rsplit_once(')')?;
+        let (_, name) = head.split_once('(')?;
+        Some(Self { name, rest })
+    }
+
+    /// A field behind the name, from 3 on.
+    #[must_use]
+    pub fn field<T: FromStr>(&self, number: usize) -> Option<T> {
+        let at = number.checked_sub(3)?;
+        self.rest.split_ascii_whitespace().nth(at)?.parse().ok()
+    }
+
+    /// The state, field 3: `R`, `S`, `T` …
+    #[must_use]
+    pub fn state(&self) -> Option<char> {
+        self.field(3)
+    }
+
+    /// Whether it has ended, and at most waits for its parent.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        matches!(self.state(), Some('Z' | 'X'))
+    }
+}

@@ -4,7 +4,7 @@
 //! what an answer names is true, branches of the user stay where they are, and no content is lost.
 //! `ABBADO_SEED=n` plays one history, `ABBADO_PROGRAM=path` has another build play them.
 
-use crate::support::{Reply, Server, World, text};
+use crate::support::{GIT_CONFIG, Reply, Server, World, text};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -91,7 +91,7 @@ fn try_git(folder: &Path, args: &[&str], index: Option<&Path>) -> Output {
 fn environment() -> [(&'static str, &'static str); 7] {
     [
         ("GIT_CONFIG_GLOBAL", "/dev/null"),
-        ("GIT_CONFIG_NOSYSTEM", "1"),
+        ("GIT_CONFIG_SYSTEM", GIT_CONFIG),
         ("GIT_AUTHOR_NAME", "a"),
         ("GIT_AUTHOR_EMAIL", "a@localhost"),
         ("GIT_COMMITTER_NAME", "a"),

@@ -180,12 +180,15 @@ pub fn lock_owner(run_dir: &Path) -> Option<i32> {
     })
 }
 
+/// What a git of a test reads as the system's configuration.
+pub const GIT_CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/gitconfig");
+
 pub fn git(folder: &Path, args: &[&str]) -> String {
     let output = Command::new("git")
         .current_dir(folder)
         .args(args)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_SYSTEM", GIT_CONFIG)
         .output()
         .unwrap();
     assert!(

@@ -12,6 +12,8 @@ import subprocess
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+GIT_CONFIG = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../fixtures/gitconfig")
+
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -50,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
             "PATH": os.environ["PATH"],
             "GIT_PROJECT_ROOT": self.server.root,
             "GIT_HTTP_EXPORT_ALL": "1",
-            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_SYSTEM": GIT_CONFIG,
             "REQUEST_METHOD": self.command,
             "PATH_INFO": parts.path,
             "QUERY_STRING": parts.query,

@@ -31,7 +31,10 @@ pub(in crate::git) fn hermetic_environment() -> Vec<(&'static str, PathBuf)> {
     vec![
         ("XDG_CONFIG_HOME", home.join(".config")),
         ("HOME", home),
-        ("GIT_CONFIG_NOSYSTEM", PathBuf::from("1")),
+        (
+            "GIT_CONFIG_SYSTEM",
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gitconfig"),
+        ),
     ]
 }
 

@@ -10,6 +10,8 @@ import type { Agent, Project, Run, RunEvent } from "../../src/api/client";
 const WEB = fileURLToPath(new URL("../..", import.meta.url));
 /** The binary under test, `ABBADO_BIN` or the debug build. */
 const BIN = resolve(WEB, process.env["ABBADO_BIN"] ?? "../target/debug/abbado");
+/** What git reads as the system's configuration. */
+const GIT_CONFIG = join(WEB, "../tests/fixtures/gitconfig");
 /** A vite server that serves the page instead; it must pass /api on to `ABBADO_DEV_SERVER`. */
 const UI_BASE = process.env["ABBADO_UI_BASE"];
 /** Longest wait for the server to start or to end, in milliseconds. */
@@ -38,7 +40,7 @@ export function git(folder: string, ...args: string[]): string {
   const done = spawnSync("git", args, {
     cwd: folder,
     encoding: "utf8",
-    env: { PATH: process.env["PATH"], HOME: folder, GIT_CONFIG_NOSYSTEM: "1", LC_ALL: "C" },
+    env: { PATH: process.env["PATH"], HOME: folder, GIT_CONFIG_SYSTEM: GIT_CONFIG, LC_ALL: "C" },
   });
   if (done.status !== 0) throw new Error(`git ${args.join(" ")}: ${done.stderr}`);
   return done.stdout.trim();
@@ -133,7 +135,7 @@ export class TestServer {
         ...Object.fromEntries(inherited),
         HOME: join(this.folder, "home"),
         ABBADO_DATA_DIR: join(this.folder, "data"),
-        GIT_CONFIG_NOSYSTEM: "1",
+        GIT_CONFIG_SYSTEM: GIT_CONFIG,
         ...this.#env,
       },
       stdio: ["ignore", "pipe", "pipe"],

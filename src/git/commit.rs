@@ -16,6 +16,7 @@ use super::{
     program::{HEAVY, line},
     repository,
     staging::Staging,
+    stored,
 };
 use crate::domain::run::event::WorktreeAt;
 use git2::{ObjectType, Oid};
@@ -79,7 +80,7 @@ pub(super) fn commit_within(
     }
     staging.answer_pipes()?;
     filters::check_commit(&staging)?;
-    filters::fill_in_stored(place)?;
+    stored::fill_in(&staging)?;
     let add = place.git("git add").args(["add", "--all", "--sparse"]);
     add.limit(HEAVY).run().map_err(refused)?;
     let tree = line(&place.git("git write-tree").arg("write-tree").run()?);

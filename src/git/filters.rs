@@ -10,15 +10,8 @@
 //!
 //! What is allowed is told by the runtime, for all repositories at once.
 
-use super::{
-    GitError,
-    place::Place,
-    program::{Program, os_string},
-    repository,
-    staging::Staging,
-};
+use super::{GitError, place::Place, program::Program, repository, staging::Staging};
 use crate::domain::{TrustedFilter, run::event::WorktreeAt};
-use git2::{ObjectType, Oid};
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
@@ -39,6 +32,13 @@ pub fn trust_filters(all: BTreeMap<PathBuf, Vec<TrustedFilter>>) {
 pub(super) fn trust_in(git_dir: &Path, filters: Vec<TrustedFilter>) {
     let mut all = TRUSTED.write().unwrap_or_else(PoisonError::into_inner);
     all.insert(git_dir.to_owned(), filters);
+}
+
+/// Whether anything is allowed in any repository.
+#[must_use]
+pub fn trusts_filters() -> bool {
+    let all = TRUSTED.read().unwrap_or_else(PoisonError::into_inner);
+    all.values().any(|filters| !filters.is_empty())
 }
 
 /// What is allowed in the repository of a git folder, which may be the record of a worktree.
@@ -185,60 +185,6 @@ pub(super) fn check_commit(staging: &Staging) -> Result<(), GitError> {
         paths.push(0);
     }
     check(place, place.git("git check-attr"), paths)
-}
-
-/// Checks out tracked files again that a worktree still has as the repository stores them, because their
-/// filter was not allowed yet when they were checked out: `git add` would run it over them once more.
-///
-/// # Errors
-/// Those of `git`.
-pub(super) fn fill_in_stored(place: &Place) -> Result<(), GitError> {
-    let names = trusted(place.git_dir())
-        .into_iter()
-        .map(|allowed| allowed.name);
-    // What else a name may have would mean something in a pathspec.
-    let is_plain = |name: &String| {
-        name.chars()
-            .all(|c| c.is_alphanumeric() || "-_".contains(c))
-    };
-    let specs: Vec<_> = names
-        .filter(is_plain)
-        .map(|name| format!(":(top,attr:filter={name})"))
-        .collect();
-    if specs.is_empty() {
-        return Ok(());
-    }
-    let listed = place
-        .git("git ls-files")
-        .args(["ls-files", "-s", "-z", "--"]);
-    let listed = listed.args(specs).limit(super::program::HEAVY).run()?;
-    let mut stored = Vec::new();
-    for entry in listed.split(|byte| *byte == 0) {
-        // `<mode> <id> <stage>\t<path>`
-        let Some(tab) = entry.iter().position(|byte| *byte == b'\t') else {
-            continue;
-        };
-        let id = entry[..tab]
-            .split(|byte| *byte == b' ')
-            .nth(1)
-            .unwrap_or_default();
-        let path = place.work_tree().join(os_string(&entry[tab + 1..]));
-        let is_file = std::fs::symlink_metadata(&path).is_ok_and(|found| found.is_file());
-        let lies = is_file.then(|| Oid::hash_file(ObjectType::Blob, &path).ok());
-        if lies
-            .flatten()
-            .is_some_and(|lies| lies.to_string().as_bytes() == id)
-        {
-            stored.extend_from_slice(&entry[tab + 1..]);
-            stored.push(0);
-        }
-    }
-    if stored.is_empty() {
-        return Ok(());
-    }
-    let write = place.git("git checkout-index").limit(super::program::HEAVY);
-    let write = write.args(["checkout-index", "--force", "--index", "-z", "--stdin"]);
-    write.input(stored).run().map(drop)
 }
 
 /// Refuses a push of a branch on which files were changed since `base_commit` whose filter is off.

@@ -14,7 +14,7 @@
 //! - `error`: what can go wrong.
 //! - `program`: starts `git`, with bounds.
 //! - `place`: a git folder together with the settings that disarm its configuration;
-//!   `filters`: what of it the user allowed.
+//!   `filters`: what of it the user allowed; `stored`: files from before that.
 //! - `repository`: looks at what a user gave us.
 //! - `entries`: the records that a repository keeps of its worktrees; `head`: what HEAD of one is.
 //! - `locks`: one lock a repository; `lock_files`: those of git itself.
@@ -70,6 +70,7 @@ mod revert;
 mod spare;
 mod stage;
 mod staging;
+mod stored;
 mod submodules;
 mod surroundings;
 mod tree;
@@ -89,7 +90,7 @@ pub use delete::delete_user_branch;
 pub use deleted::{DeletedRun, deleted_runs, prune_deleted};
 pub use entries::repair_worktree;
 pub use error::{ErrorKind, GitError};
-pub use filters::{check_push, filter_drivers, trust_filters};
+pub use filters::{check_push, filter_drivers, trust_filters, trusts_filters};
 pub use head::{Operation, UnderWay, check, has_commit, tip_of};
 pub use keep::{drop_checkpoints, keep_deleted, keeps_checkpoint};
 pub use locks::RepoLocks;
@@ -109,6 +110,7 @@ pub use repository::{
 };
 pub use revert::{Replaced, restore_in_place, revert};
 pub use spare::{Spare, SpareSpec, forget_spares, make_spare, remove_spare, spares_on_disk};
+pub use stored::fill_in_stored;
 pub use submodules::fill_submodules;
 #[cfg(test)]
 use tests::{take, take_always};

@@ -8,7 +8,7 @@ use super::{
     GitError, by_hand,
     program::{Program, os_string},
     staging::Staging,
-    surroundings,
+    stored, surroundings,
 };
 use crate::domain::run::event::LeftOut;
 use std::{
@@ -115,6 +115,7 @@ impl Staging {
         let submodules = tracked.entries().filter(|(_, entry)| entry.is_submodule());
         let submodules: BTreeSet<Vec<u8>> = submodules.map(|(path, _)| path.to_vec()).collect();
         self.stage_submodules(&submodules)?;
+        let filtered = stored::filtered(&self.place, self.git("git ls-files"))?;
         match self.add(&submodules).run() {
             Ok(_) => {}
             Err(GitError::Failed { stderr, .. }) => {
@@ -123,6 +124,7 @@ impl Staging {
             }
             Err(error) => return Err(error),
         }
+        stored::keep(self, &filtered)?;
         left_out.sort_by(|one, other| one.path.cmp(&other.path));
         left_out.dedup_by(|one, other| one.path == other.path);
         Ok(left_out)

@@ -220,6 +220,7 @@ impl From<AskError> for ApiError {
                 WorkFault::Invalid(why) => Self::malformed(why),
                 WorkFault::Missing(why) => Self::missing(why),
                 WorkFault::Conflict(why) => Self::conflict(why),
+                WorkFault::NotKept(why) => Self::conflict(why).with_code("work_not_kept"),
                 WorkFault::Remote(why) => Self::remote(why),
                 WorkFault::Fault(why) => Self::fault(why),
             },

@@ -9,7 +9,8 @@ use crate::{
         RepoId, RunId,
         run::{
             Event,
-            event::{CheckpointAt, LeftOut, WorktreeAt},
+            event::{CheckpointAt, WorktreeAt},
+            view,
         },
         time,
     },
@@ -21,7 +22,7 @@ use actix_web::{HttpResponse, http::StatusCode, web};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::PathBuf;
 use tokio::sync::mpsc;
 
@@ -108,7 +109,7 @@ pub(super) async fn whole(runtime: &Runtime, id: RunId) -> Result<(), ApiError> 
             left_out.extend(found.into_iter().map(|left| (repo.name.clone(), left)));
         }
         let named = left_out.iter().map(|(name, left)| (name.as_str(), left));
-        order::not_whole(&named.collect::<Vec<_>>())
+        order::not_kept(&named.collect::<Vec<_>>(), &[])
     });
     match looked.await.map_err(ApiError::fault)? {
         Some(fault) => Err(AskError::Work(fault).into()),
@@ -273,7 +274,7 @@ fn tell(repos: Vec<RepoRow>, out: &mut Out) -> Result<(), ApiError> {
             changed
                 .left_out
                 .iter()
-                .map(|left| left_out_of(&repo.name, left)),
+                .map(|left| view::left_out(&repo.name, left)),
         );
         out.text(&format!("],\"uncommitted\":{}}}", changed.uncommitted));
     }
@@ -288,11 +289,6 @@ fn tell(repos: Vec<RepoRow>, out: &mut Out) -> Result<(), ApiError> {
         json!(left_out)
     ));
     Ok(())
-}
-
-/// A path that cannot be read, on the wire.
-fn left_out_of(repo_name: &str, left: &LeftOut) -> Value {
-    json!({"repo_name": repo_name, "path": left.path, "why": left.why})
 }
 
 /// A changed file on the wire. Bytes that are no text are shown as well as they can be.
@@ -362,11 +358,7 @@ pub(super) async fn list_checkpoints(
     let shown: Vec<_> = kept
         .into_iter()
         .map(|((number, reason), at, repos)| {
-            let left_out = repos.iter().flat_map(|kept| {
-                let all = kept.left_out.iter();
-                all.map(|left| left_out_of(&kept.repo_name, left))
-            });
-            let left_out: Vec<_> = left_out.collect();
+            let left_out = view::left_out_of_all(&repos);
             let repos: Vec<_> = repos
                 .iter()
                 .map(|kept| json!({"repo_name": kept.repo_name, "commit": kept.commit}))

@@ -255,6 +255,7 @@ pub(super) async fn remove(
         Err(StoreError::Missing) => return Err(unknown("project")),
         Err(error) => return Err(error.into()),
     }
+    trust(&runtime).await?;
     runtime.shared.spares.projects_changed();
     Ok(HttpResponse::NoContent().finish())
 }
@@ -327,6 +328,7 @@ pub(super) async fn remove_repo(
     let (project, repo): (ProjectId, RepoId) = (id(&path.0, "project")?, id(&path.1, "repo")?);
     match runtime.shared.writer.remove_repo(project, repo).await {
         Ok(()) => {
+            trust(&runtime).await?;
             runtime.shared.spares.projects_changed();
             Ok(HttpResponse::NoContent().finish())
         }

@@ -119,7 +119,7 @@ pub(super) async fn accept(
 /// POST runs/{id}/revert
 #[utoipa::path(post, path = "/api/runs/{id}/revert", tag = "changes",
     params(("id" = uuid::Uuid, Path), Forced),
-    responses((status = 200, body = super::schema::RunView), (status = 404), (status = 409)))]
+    responses((status = 200, body = super::schema::ReplacedView), (status = 404), (status = 409)))]
 pub(super) async fn revert(
     runtime: web::Data<Runtime>,
     request: HttpRequest,
@@ -134,7 +134,7 @@ pub(super) async fn revert(
 /// POST runs/{id}/checkpoints/{number}/restore
 #[utoipa::path(post, path = "/api/runs/{id}/checkpoints/{number}/restore", tag = "changes",
     params(("id" = uuid::Uuid, Path), ("number" = u32, Path), Forced),
-    responses((status = 200, body = super::schema::RunView), (status = 404), (status = 409)))]
+    responses((status = 200, body = super::schema::ReplacedView), (status = 404), (status = 409)))]
 pub(super) async fn restore(
     runtime: web::Data<Runtime>,
     request: HttpRequest,

@@ -44,7 +44,7 @@ pub(super) struct Waiting {
 }
 
 /// What a caller is shown of the run.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) enum Shown {
     /// All of it.
     #[default]
@@ -53,15 +53,18 @@ pub(super) enum Shown {
     Queue,
     /// One of them.
     Queued(MessageId),
+    /// All of it, and the paths that the checkpoint before a change of its files does not hold.
+    LeftOut(Vec<serde_json::Value>),
 }
 
 impl Shown {
-    /// The JSON of a part of the run; nothing for the whole.
-    pub(super) fn of(self, run: &Run) -> Option<String> {
+    /// The JSON of what is shown; nothing for the run as it is.
+    pub(super) fn of(&self, run: &Run) -> Option<String> {
         match self {
             Self::Run => None,
             Self::Queue => Some(view::Documents::of(run).queue()),
-            Self::Queued(id) => view::queued(run, id),
+            Self::Queued(id) => view::queued(run, *id),
+            Self::LeftOut(paths) => Some(view::with_left_out(run, paths)),
         }
     }
 }
@@ -207,14 +210,19 @@ impl RunActor {
         self.after(ENTER_AGAIN, Timer::EnterAgain { id }, context);
         self.after(GIVE_UP, Timer::GiveUp { id }, context);
         self.beside(context, move |beside| async move {
+            super::set_up::fill_in_stored(&beside).await;
             tokio::time::sleep(SETTLE).await;
-            // A question that came up meanwhile would take the text for an answer.
             let now = beside
                 .actor
                 .send(super::run_actor::Now)
                 .await
                 .ok()
                 .flatten();
+            let typing = |run: &Run| run.outbox.under_way().is_some_and(|it| it.id == id);
+            if now.as_ref().is_some_and(|run| !typing(run)) {
+                return; // given up meanwhile
+            }
+            // A question that came up meanwhile would take the text for an answer.
             if now.is_some_and(|run| run.asks_a_person()) {
                 let reason = ASKED.to_owned();
                 let command = Command::NotTaken { id, reason };

@@ -415,6 +415,7 @@ async fn launch_failed(beside: &Beside, reason: String) {
 }
 
 async fn launch(beside: Beside, attempt: u32) {
+    set_up::fill_in_stored(&beside).await;
     let spec = match set_up::launch_spec(&beside, attempt).await {
         Ok(spec) => spec,
         Err(reason) => return launch_failed(&beside, reason).await,

@@ -3,7 +3,7 @@
 use super::{
     effects::Beside,
     messages::{AskError, News},
-    order::{WorkFault, not_whole},
+    order::{WorkFault, not_kept},
     script::{Script, ScriptFault},
 };
 use crate::{
@@ -180,26 +180,24 @@ fn keep_last(run: &Run, force: bool) -> Result<Option<Checkpoint>, WorkFault> {
             )),
         }
     }
-    if !failures.is_empty() {
-        let failures = failures.join("; ");
-        if !force {
-            let why = format!(
-                "Nothing was deleted: {failures}. Repeat with ?force=true to delete the run without it."
-            );
-            return Err(WorkFault::Conflict(why));
-        }
-        log::warn!(run_id:% = run.id; "Run {} is deleted all the same: {failures}.", run.id);
-    }
     // The worktrees are as the former checkpoint says when there is no new one.
     let kept = last.as_ref().map_or(&there.checkpoint, |last| &last.repos);
     let is_there = |(repo, _): &(&str, _)| there.worktrees.iter().any(|at| at.name == *repo);
     let mut missing = left_out(kept);
     missing.retain(is_there);
     missing.extend(nested.iter().map(|(repo, left)| (*repo, left)));
-    match not_whole(&missing).filter(|_| !force) {
-        Some(fault) => Err(fault),
-        None => Ok(last),
+    match not_kept(&missing, &failures) {
+        Some(fault) if !force => return Err(fault),
+        Some(_) => {
+            let names = missing
+                .iter()
+                .map(|(repo, left)| format!("{repo}: '{}'", left.path));
+            let names: Vec<_> = failures.iter().cloned().chain(names).collect();
+            log::warn!(run_id:% = run.id; "Run {} is deleted without all of its work: {}.", run.id, names.join("; "));
+        }
+        None => {}
     }
+    Ok(last)
 }
 
 fn remove_all(

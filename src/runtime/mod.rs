@@ -31,6 +31,7 @@ mod reach;
 pub mod reads;
 mod recovery;
 pub mod registry;
+mod replace;
 pub mod replay;
 mod ring;
 mod run_actor;
@@ -59,6 +60,9 @@ pub use unrecorded::Wish;
 /// # Errors
 /// When the database fails.
 pub fn trust_filters(reader: &crate::store::Reader) -> Result<(), crate::store::StoreError> {
+    // What was read earlier must not be told later.
+    static ONE_AFTER_THE_OTHER: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let alone = ONE_AFTER_THE_OTHER.lock();
     let mut all = std::collections::BTreeMap::<_, Vec<_>>::new();
     for project in reader.projects()? {
         for repo in &project.repos {
@@ -76,5 +80,6 @@ pub fn trust_filters(reader: &crate::store::Reader) -> Result<(), crate::store::
         }
     }
     crate::git::trust_filters(all);
+    drop(alone);
     Ok(())
 }

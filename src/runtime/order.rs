@@ -82,33 +82,49 @@ pub enum WorkFault {
     Missing(String),
     /// The present state of a repository forbids it.
     Conflict(String),
+    /// Some of the work cannot be kept; nothing was done, and going on would drop it.
+    NotKept(String),
     /// Somebody else's server refused or failed.
     Remote(String),
     /// Ours.
     Fault(String),
 }
 
-/// Paths named in a refusal.
-const PATHS_SHOWN: usize = 10;
+/// Paths named in a refusal, and the bytes that they may take.
+const NAMED_MAX: usize = 50;
+const NAMED_BYTES_MAX: usize = 8 * 1024;
 
-/// Refuses what would drop files that no checkpoint holds; `left_out` has repos and paths.
+/// Refuses what would drop work that no checkpoint holds: `left_out` has repos and paths, `others` is
+/// what else could not be kept, each a line of the refusal.
 #[must_use]
-pub fn not_whole(left_out: &[(&str, &LeftOut)]) -> Option<WorkFault> {
-    if left_out.is_empty() {
-        return None;
+pub fn not_kept(left_out: &[(&str, &LeftOut)], others: &[String]) -> Option<WorkFault> {
+    let paths = left_out
+        .iter()
+        .map(|(repo, left)| format!("{repo}: '{}' ({})", left.path, left.why));
+    let mut all = others.iter().cloned().chain(paths).peekable();
+    all.peek()?;
+    let count = others.len() + left_out.len();
+    let mut why = "Nothing was changed, since some of the work cannot be kept:".to_owned();
+    for (named, line) in all.enumerate() {
+        let line: String = line.chars().flat_map(on_one_line).collect();
+        let full = named == NAMED_MAX || why.len() + line.len() > NAMED_BYTES_MAX;
+        if named > 0 && full {
+            why.push_str(&format!("\n- {} more", count - named));
+            break;
+        }
+        why.push_str(&format!("\n- {line}"));
     }
-    let shown = left_out.iter().take(PATHS_SHOWN);
-    let mut shown: Vec<_> = shown
-        .map(|(repo, left)| format!("{repo}: '{}' ({})", left.path, left.why))
-        .collect();
-    if left_out.len() > PATHS_SHOWN {
-        shown.push(format!("{} more", left_out.len() - PATHS_SHOWN));
-    }
-    Some(WorkFault::Conflict(format!(
-        "Nothing was changed, since some of the work cannot be kept: {}. Move it away or make it \
-         readable, or repeat with ?force=true to go on without it.",
-        shown.join("; ")
-    )))
+    why.push_str(
+        "\nMove it away or make it readable, or repeat with ?force=true to go on without it.",
+    );
+    Some(WorkFault::NotKept(why))
+}
+
+/// A letter of a path or a reason, where lines have a meaning.
+fn on_one_line(letter: char) -> impl Iterator<Item = char> {
+    let escaped = letter.is_control().then(|| letter.escape_default());
+    let plain = (!letter.is_control()).then_some(letter);
+    escaped.into_iter().flatten().chain(plain)
 }
 
 impl WorkFault {
@@ -122,5 +138,50 @@ impl WorkFault {
             | ErrorKind::TimedOut => Self::Conflict(why),
             ErrorKind::Fault => Self::Fault(why),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(left_out: &[(&str, &LeftOut)], others: &[String]) -> Vec<String> {
+        let Some(WorkFault::NotKept(why)) = not_kept(left_out, others) else {
+            panic!("not refused");
+        };
+        why.lines().map(str::to_owned).collect()
+    }
+
+    fn left(path: &str) -> LeftOut {
+        LeftOut {
+            path: path.to_owned(),
+            why: "it is a pipe".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_named_a_line_each() {
+        assert_eq!(not_kept(&[], &[]), None);
+        let odd = left("two\nlines");
+        let others = ["the repositories inside api could not be kept: x".to_owned()];
+        let lines = refusal(&[("api", &odd)], &others);
+        assert_eq!(lines[1], format!("- {}", others[0]));
+        assert_eq!(lines[2], r"- api: 'two\nlines' (it is a pipe)");
+        assert_eq!(lines.len(), 4);
+        assert!(lines[3].contains("?force=true"), "{lines:?}");
+    }
+
+    #[test]
+    fn a_long_list_is_cut_and_still_says_how_to_go_on() {
+        let many: Vec<_> = (0..NAMED_MAX + 3).map(|at| left(&at.to_string())).collect();
+        let many: Vec<_> = many.iter().map(|left| ("api", left)).collect();
+        let lines = refusal(&many, &[]);
+        assert_eq!(lines.len(), NAMED_MAX + 3);
+        assert_eq!(lines[NAMED_MAX + 1], "- 3 more");
+        let long: Vec<_> = (0..5).map(|_| left(&"x".repeat(4_000))).collect();
+        let long: Vec<_> = long.iter().map(|left| ("api", left)).collect();
+        let lines = refusal(&long, &[]);
+        assert_eq!(lines[lines.len() - 2], "- 3 more");
+        assert!(lines[lines.len() - 1].contains("?force=true"));
     }
 }

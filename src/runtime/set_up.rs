@@ -13,6 +13,7 @@ use super::{
     reach::end_leftovers,
     script::{self, Script, ScriptFault},
     unused,
+    work::placed,
 };
 use crate::{
     cli::{self, LaunchContext, LongTask},
@@ -330,6 +331,25 @@ fn note_not_ignored(beside: &Beside, name: &str, paths: &[PathBuf]) {
         shown.join(", ")
     );
     script::note(&beside.shared.run_dir(beside.run.id), line.as_bytes());
+}
+
+/// Checks files out again, through their filter, that the worktrees got before it was allowed.
+pub(super) async fn fill_in_stored(beside: &Beside) {
+    if !git::trusts_filters() {
+        return;
+    }
+    let run = beside.run.clone();
+    let job = move || {
+        for (at, base) in placed(&run) {
+            if let Err(error) = git::fill_in_stored(at, &base.repo_path) {
+                let name = &at.name;
+                log::warn!(run_id:% = run.id; "Files of {name} stay as they are stored: {error}.");
+            }
+        }
+    };
+    if let Err(error) = beside.blocking(job).await {
+        log::error!(run_id:% = beside.run.id; "Looking for files that are as they are stored failed: {error}.");
+    }
 }
 
 /// Brings the last checkpoint back into worktrees that had gone.

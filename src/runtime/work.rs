@@ -2,26 +2,27 @@
 //! a crash in between leaves the work done and its record missing.
 
 use super::{
+    delivery::Shown,
     effects::Beside,
     jobs::{Reply, answer},
-    keeping::left_out,
     ledger::Along,
     messages::{AskError, Idempotency, News},
-    order::{Order, WorkFault, not_whole},
+    order::{Order, WorkFault},
+    replace,
     run_actor::RunActor,
 };
 use crate::{
     domain::run::{
-        Command, Event, Run,
+        Command, Run,
         command::Checkpoint,
         event::{
-            BranchRenamed, CheckpointAt, CommittedAt, PushedAt, RepoBase, RepoBranch, RevertedAt,
-            RunAccepted, RunCommitted, RunPullRequest, RunPushed, RunRestored, RunReverted,
-            WorktreeAt,
+            BranchRenamed, CommittedAt, PushedAt, RepoBase, RepoBranch, RunAccepted, RunCommitted,
+            RunPullRequest, RunPushed, WorktreeAt,
         },
+        view,
         work::{Work, WorkKind, admit},
     },
-    git::{self, ErrorKind, GitError, Operation, Replaced},
+    git::{self, ErrorKind, GitError, Operation},
 };
 use actix::{Context, Handler, Message};
 use serde_json::json;
@@ -32,8 +33,9 @@ pub struct Done {
     checkpoint: Option<Checkpoint>,
     /// To be recorded.
     work: Vec<Work>,
-    /// JSON for the caller; without one, the run as it is then.
+    /// JSON for the caller; without one, what is shown of the run as it is then.
     answer: Result<Option<String>, WorkFault>,
+    shown: Shown,
     reply: Option<Reply>,
     idempotent: Option<Box<Idempotency>>,
 }
@@ -44,13 +46,25 @@ impl Done {
             checkpoint: None,
             work,
             answer,
+            shown: Shown::Run,
             reply: None,
             idempotent: None,
         }
     }
 
-    fn failed(fault: WorkFault) -> Self {
+    pub(super) fn failed(fault: WorkFault) -> Self {
         Self::new(Vec::new(), Err(fault))
+    }
+
+    /// Files were replaced, or were to be; `before` is the checkpoint that was taken first.
+    pub(super) fn replaced(before: Checkpoint, outcome: Result<Work, WorkFault>) -> Self {
+        let mut done = match outcome {
+            Ok(work) => Self::new(vec![work], Ok(None)),
+            Err(fault) => Self::failed(fault),
+        };
+        done.shown = Shown::LeftOut(view::left_out_of_all(&before.repos));
+        done.checkpoint = Some(before);
+        done
     }
 }
 
@@ -109,6 +123,7 @@ impl RunActor {
         let along = Along {
             reply: done.reply,
             answer: done.answer.map_err(AskError::Work).transpose(),
+            shown: done.shown,
             idempotent: done.idempotent,
             ..Along::default()
         };
@@ -132,8 +147,8 @@ async fn carry_out(beside: &Beside, order: Order) -> Done {
         }
         Order::Record { work, answer } => Done::new(vec![*work], Ok(Some(answer))),
         Order::Rename { name } => rename(&run, &shared, name),
-        Order::Revert { force } => revert(&run, force),
-        Order::Restore { number, force } => restore(&run, &shared, number, force),
+        Order::Revert { force } => replace::revert(&run, force),
+        Order::Restore { number, force } => replace::restore(&run, &shared, number, force),
     });
     done.await
         .unwrap_or_else(|error| Done::failed(WorkFault::Fault(error)))
@@ -145,13 +160,13 @@ fn base_of<'r>(run: &'r Run, at: &WorktreeAt) -> Option<&'r RepoBase> {
 }
 
 /// Worktrees with the repositories they belong to.
-fn placed(run: &Run) -> Vec<(&WorktreeAt, &RepoBase)> {
+pub(super) fn placed(run: &Run) -> Vec<(&WorktreeAt, &RepoBase)> {
     let all = run.worktrees.iter();
     all.filter_map(|at| Some((at, base_of(run, at)?))).collect()
 }
 
 /// Asks each repo whether the state of its worktree allows an operation, before any is changed.
-fn check(run: &Run, operation: Operation) -> Result<(), WorkFault> {
+pub(super) fn check(run: &Run, operation: Operation) -> Result<(), WorkFault> {
     for (at, base) in placed(run) {
         git::check(operation, at, &base.repo_path)
             .map_err(|error| WorkFault::of(&at.name, &error))?;
@@ -345,156 +360,4 @@ fn rename(run: &Run, shared: &super::shared::Shared, name: String) -> Done {
         to: name,
     };
     Done::new(vec![Work::Renamed(renamed)], Ok(None))
-}
-
-/// Keeps the present work of all repos, also where nothing changed. What a checkpoint cannot hold
-/// refuses it, unless forced.
-fn keep(run: &Run, reason: &str, force: bool) -> Result<Checkpoint, WorkFault> {
-    let number = run.checkpoint_number + 1;
-    let mut repos = Vec::new();
-    for (at, base) in placed(run) {
-        let kept = git::checkpoint_always(git::Wish {
-            at,
-            repo_path: &base.repo_path,
-            run_id: run.id,
-            number,
-            reason,
-            base_commit: &base.base_commit,
-            previous: of_repo(&run.checkpoint, at),
-        });
-        repos.push(kept.map_err(|error| WorkFault::of(&at.name, &error))?);
-    }
-    if let Some(fault) = not_whole(&left_out(&repos)).filter(|_| !force) {
-        return Err(fault);
-    }
-    let reason = reason.to_owned();
-    Ok(Checkpoint {
-        number,
-        reason,
-        repos,
-    })
-}
-
-fn of_repo<'c>(kept: &'c [CheckpointAt], at: &WorktreeAt) -> Option<&'c CheckpointAt> {
-    kept.iter().find(|kept| kept.repo_id == at.repo_id)
-}
-
-/// Replaces the files of all worktrees, or of none.
-fn replace(
-    run: &Run,
-    kept: &Checkpoint,
-    mut one: impl FnMut(&WorktreeAt, &RepoBase, &CheckpointAt) -> Result<Replaced, GitError>,
-) -> Result<(), WorkFault> {
-    let mut replaced = Vec::new();
-    for (at, base) in placed(run) {
-        let Some(kept) = of_repo(&kept.repos, at) else {
-            continue;
-        };
-        match one(at, base, kept) {
-            Ok(done) => replaced.push((at, done)),
-            Err(error) => {
-                for (at, done) in replaced.into_iter().rev() {
-                    if let Err(error) = done.undo() {
-                        log::error!(run_id:% = run.id; "Repo {} stays changed: {error}.", at.name);
-                    }
-                }
-                return Err(WorkFault::of(&at.name, &error));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn revert(run: &Run, force: bool) -> Done {
-    let checkpoint = match keep(run, "revert", force) {
-        Ok(checkpoint) => checkpoint,
-        Err(fault) => return Done::failed(fault),
-    };
-    let mut repos = Vec::new();
-    let reverted = replace(run, &checkpoint, |at, base, kept| {
-        let (path, source) = (&base.repo_path, base.source.as_deref());
-        let commit = match git::has_commit(path, &base.base_commit) {
-            true => base.base_commit.clone(),
-            // Rewritten away and collected: what the branch has in common with its source.
-            false => git::own_base(at, path, &base.base_commit, source)?,
-        };
-        let replaced = git::revert(at, path, &commit, kept)?;
-        repos.push(RevertedAt {
-            repo_id: at.repo_id,
-            repo_name: at.name.clone(),
-            commit,
-        });
-        Ok(replaced)
-    });
-    let mut done = match reverted {
-        Ok(()) => {
-            let reverted = RunReverted {
-                checkpoint: checkpoint.number,
-                repos,
-            };
-            Done::new(vec![Work::Reverted(reverted)], Ok(None))
-        }
-        Err(fault) => Done::failed(fault),
-    };
-    done.checkpoint = Some(checkpoint);
-    done
-}
-
-fn restore(run: &Run, shared: &super::shared::Shared, number: u32, force: bool) -> Done {
-    let wanted = match checkpoint(run, shared, number) {
-        Ok(Some(wanted)) => wanted,
-        Ok(None) => {
-            let why = format!("This run has no checkpoint {number}.");
-            return Done::failed(WorkFault::Missing(why));
-        }
-        Err(error) => return Done::failed(WorkFault::Fault(error.to_string())),
-    };
-    if let Err(fault) = check(run, Operation::Restore) {
-        return Done::failed(fault);
-    }
-    let before = match keep(run, "restore", force) {
-        Ok(before) => before,
-        Err(fault) => return Done::failed(fault),
-    };
-    let wanted_at = |at: &WorktreeAt| of_repo(&wanted.repos, at).map(|kept| kept.commit.clone());
-    let restored = replace(run, &before, |at, base, kept| {
-        // A repo that the checkpoint does not have stays as it is.
-        let commit = wanted_at(at).unwrap_or_else(|| kept.commit.clone());
-        git::restore_in_place(at, &base.repo_path, &commit, kept)
-    });
-    let mut done = match restored {
-        Ok(()) => {
-            let restored = RunRestored {
-                number,
-                reason: wanted.reason,
-                repos: wanted.repos,
-            };
-            Done::new(vec![Work::Restored(restored)], Ok(None))
-        }
-        Err(fault) => Done::failed(fault),
-    };
-    done.checkpoint = Some(before);
-    done
-}
-
-/// A checkpoint of the run, as its log tells.
-fn checkpoint(
-    run: &Run,
-    shared: &super::shared::Shared,
-    number: u32,
-) -> Result<Option<Checkpoint>, crate::store::StoreError> {
-    let name = Some("run.checkpointed");
-    let stored = shared.reader.events_of_run(run.id, 0, None, name)?;
-    for event in stored.iter().rev() {
-        if let Event::RunCheckpointed(kept) = event.event()?
-            && kept.number == number
-        {
-            return Ok(Some(Checkpoint {
-                number,
-                reason: kept.reason,
-                repos: kept.repos,
-            }));
-        }
-    }
-    Ok(None)
 }

@@ -1,7 +1,7 @@
 //! Nothing that stood in a worktree is lost, whatever people do with the run, and the user's own
 //! checkout is as it was: random orders of edits and operations, over HTTP.
 
-use crate::support::{Server, World, git, text};
+use crate::support::{Reply, Server, World, git, text};
 use serde_json::json;
 use std::{
     collections::BTreeSet,
@@ -221,6 +221,23 @@ fn whatever_is_done_with_a_run_no_content_is_lost() {
     }
 }
 
+/// What the refusal says in the API and shows in the page: a line for each path, and the way to go on.
+#[track_caller]
+fn refused(reply: &Reply) {
+    assert_eq!(reply.status, 409, "{reply:?}");
+    assert_eq!(reply.code.as_deref(), Some("work_not_kept"), "{reply:?}");
+    let lines: Vec<_> = reply.text.lines().collect();
+    let [first, path, last] = lines[..] else {
+        panic!("{reply:?}");
+    };
+    assert!(first.ends_with("cannot be kept:"), "{first}");
+    assert!(
+        path.starts_with("- repo: 'README.md' (it is a pipe"),
+        "{path}"
+    );
+    assert!(last.contains("?force=true"), "{last}");
+}
+
 #[test]
 fn what_cannot_be_kept_is_named_and_nothing_is_dropped_unless_forced() {
     let world = World::new();
@@ -250,23 +267,20 @@ fn what_cannot_be_kept_is_named_and_nothing_is_dropped_unless_forced() {
     let restore = format!("checkpoints/{}/restore", last["number"]);
     for operation in ["revert", &restore] {
         let reply = server.post_empty(&format!("runs/{run}/{operation}"));
-        assert_eq!(reply.status, 409, "{reply:?}");
-        assert!(
-            reply.text.contains("README.md") && reply.text.contains("force=true"),
-            "{reply:?}"
-        );
+        refused(&reply);
     }
-    let reply = server.delete(&format!("runs/{run}"));
-    assert_eq!(reply.status, 409, "{reply:?}");
-    assert!(
-        reply.text.contains("README.md") && reply.text.contains("force=true"),
-        "{reply:?}"
-    );
+    refused(&server.delete(&format!("runs/{run}")));
     assert_eq!(fs::read_to_string(tree.join("work")).unwrap(), "precious\n");
-    server
-        .post_empty(&format!("runs/{run}/revert?force=true"))
-        .expect(200);
+    let forced = server.post_empty(&format!("runs/{run}/revert?force=true"));
+    let reverted = forced.expect(200);
+    assert_eq!(
+        (&reverted["left_out"][0]["path"], &reverted["id"]),
+        (&json!("README.md"), &json!(run))
+    );
     assert!(!tree.join("work").exists());
+    let restored = server.post_empty(&format!("runs/{run}/{restore}"));
+    assert_eq!(restored.expect(200)["left_out"], json!([]));
+    assert!(tree.join("work").exists());
     drop(fs::remove_file(tree.join("README.md")));
     nix::unistd::mkfifo(&tree.join("README.md"), mode).unwrap();
     assert_eq!(server.delete(&format!("runs/{run}?force=true")).status, 204);

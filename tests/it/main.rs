@@ -15,6 +15,7 @@ mod crash;
 mod delivery;
 mod errors;
 mod faults;
+mod filters;
 mod forge;
 mod fuzz;
 mod gate;

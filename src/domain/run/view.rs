@@ -5,6 +5,7 @@
 
 use super::{
     cost::Cost,
+    event::{CheckpointAt, LeftOut},
     outbox::Queued,
     state::{Activity, Attention, Changed, Process, Run, Status},
     tasks::Task,
@@ -141,6 +142,30 @@ pub fn joined(body: &str, head: &str) -> String {
     let fields = body.strip_suffix('}').unwrap_or(body);
     let others = head.strip_prefix('{').unwrap_or(head);
     format!("{fields},{others}")
+}
+
+/// The run's JSON document, with what the checkpoint of before the last change of its files does not hold.
+#[must_use]
+pub fn with_left_out(run: &Run, left_out: &[serde_json::Value]) -> String {
+    let others = serde_json::json!({ "left_out": left_out }).to_string();
+    joined(&self::run(run), &others)
+}
+
+/// A path that no checkpoint can hold.
+#[must_use]
+pub fn left_out(repo_name: &str, left: &LeftOut) -> serde_json::Value {
+    serde_json::json!({"repo_name": repo_name, "path": left.path, "why": left.why})
+}
+
+/// All such paths of a checkpoint.
+#[must_use]
+pub fn left_out_of_all(repos: &[CheckpointAt]) -> Vec<serde_json::Value> {
+    let paths = |kept: &CheckpointAt| {
+        let of_repo = kept.left_out.iter();
+        let shown = of_repo.map(|left| left_out(&kept.repo_name, left));
+        shown.collect::<Vec<_>>()
+    };
+    repos.iter().flat_map(paths).collect()
 }
 
 /// What nearly every event changes of the run's document.

@@ -9,7 +9,8 @@ use super::{
     quick::{Identity, Looked, Quick, identity},
     watched::{Budget, News, Watched, folders_max},
 };
-use crate::git::{entries, place::Place, program::os_string, repository};
+use crate::domain::TrustedFilter;
+use crate::git::{entries, filters, place::Place, program::os_string, repository};
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -64,6 +65,7 @@ struct Ground {
     admin: PathBuf,
     common_dir: PathBuf,
     configuration: Vec<u8>,
+    filters: Vec<TrustedFilter>,
     files: Vec<(PathBuf, Identity)>,
 }
 
@@ -267,6 +269,7 @@ impl StatsCache {
             admin: admin.to_owned(),
             common_dir: common_dir.to_owned(),
             configuration: place.configuration().to_vec(),
+            filters: filters::trusted(admin),
             files,
         })
     }

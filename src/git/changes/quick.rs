@@ -7,8 +7,9 @@
 //! so renames, filters and counts are git's own, as when it was staged.
 //!
 //! Answers `None` where that is not certain to be the same: marks that make git look away,
-//! submodules and other repositories, pipes and folders that cannot be read, conflicts, an index that is not understood, file systems
-//! that ignore case. Such a worktree is staged.
+//! submodules and other repositories, pipes and folders that cannot be read, conflicts, an index that is not
+//! understood, file systems that ignore case, files from before their filter was allowed. Such a worktree is
+//! staged.
 
 use super::{
     COMPARISON, ChangesOf, GitError,
@@ -24,6 +25,7 @@ use crate::git::{
     program::{HEAVY, Program, Started, os_string},
     repository,
     staging::{Staging, TemporaryIndex},
+    stored,
 };
 use git2::{IndexEntry, IndexEntryExtendedFlag, IndexTime, Oid};
 use std::{
@@ -142,6 +144,11 @@ impl Quick {
                 && fs::symlink_metadata(root.join(os_string(path))).is_err()
         };
         if touched.keys().any(|path| gone(&path)) {
+            return Ok(None);
+        }
+        let with_base = touched.iter();
+        let with_base = with_base.filter_map(|(path, base)| Some((path.as_slice(), (*base)?.1)));
+        if stored::any(&self.staging, with_base)? {
             return Ok(None);
         }
         let paths = touched.keys().map(|path| root.join(os_string(path)));

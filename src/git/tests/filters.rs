@@ -3,7 +3,8 @@
 
 use super::support::{World, at, commit_all, git, write};
 use crate::git::{
-    GitError, add_all, check_push, commit, filter_drivers, filters::trust_in, take_always,
+    ChangesOf, GitError, add_all, changes, check_push, commit, diff_stats, fill_in_stored,
+    filter_drivers, filters::trust_in, take_always,
 };
 use std::{fs, path::Path, process::Command};
 
@@ -78,6 +79,55 @@ fn a_file_whose_filter_is_off_is_neither_committed_nor_pushed_until_the_filter_i
     refused(commit(&at, &repo, "m"), "not configured");
     allow(&repo, &["crypt"]);
     commit(&at, &repo, "m").unwrap().unwrap();
+}
+
+#[test]
+fn files_from_before_their_filter_was_allowed_are_unchanged_until_they_are_checked_out_again() {
+    let world = World::new();
+    let repo = world.repo("api");
+    git(&repo, &["config", "filter.crypt.clean", "base64"]);
+    git(&repo, &["config", "filter.crypt.smudge", "base64 -d"]);
+    write(&repo, ".gitattributes", "*.key filter=crypt\n");
+    for name in ["a.key", "b.key", "c.key"] {
+        write(&repo, name, format!("secret of {name}\n"));
+    }
+    let base = commit_all(&repo, "crypt");
+    let at = add_all(&[world.spec(&repo)], &|| false).unwrap().remove(0);
+    let read = |name: &str| fs::read_to_string(at.worktree.join(name)).unwrap();
+    // Written anew with the same bytes: git looks into it again.
+    let stored = read("a.key");
+    fs::remove_file(at.worktree.join("a.key")).unwrap();
+    write(&at.worktree, "a.key", &stored);
+    write(&at.worktree, "c.key", "changed\n");
+
+    allow(&repo, &["crypt"]);
+    let of = ChangesOf {
+        at: &at,
+        repo_path: &repo,
+        base_commit: &base,
+        checkpoint: None,
+    };
+    let mut shown = Vec::new();
+    let changed = changes(of, &mut |file| {
+        let content = file.new_content.unwrap_or_default();
+        shown.push(String::from_utf8([file.path, content].concat()).unwrap());
+        Ok(())
+    });
+    assert!(changed.unwrap().uncommitted);
+    assert_eq!(shown, ["c.keyY2hhbmdlZAo=\n"]);
+    assert_eq!(diff_stats(of).unwrap().files_changed, 1);
+    let kept = take_always(&at, &repo, super::support::RUN, 1, "stop").unwrap();
+    let of_kept = git(&repo, &["show", &format!("{}:a.key", kept.commit)]);
+    assert_eq!(of_kept, stored);
+
+    fill_in_stored(&at, &repo).unwrap();
+    assert_eq!(read("a.key"), "secret of a.key\n");
+    assert_eq!(read("b.key"), "secret of b.key\n");
+    assert_eq!(read("c.key"), "changed\n");
+    assert_eq!(diff_stats(of).unwrap().files_changed, 1);
+    // A checkpoint of before has the bytes of then.
+    crate::git::restore(&at, &repo, &kept.commit).unwrap();
+    assert_eq!(read("a.key"), stored);
 }
 
 fn run(folder: &Path, program: &str, arguments: &[&str]) -> Vec<u8> {

@@ -32,6 +32,15 @@ pub(in crate::http) struct LeftOutView {
     why: String,
 }
 
+/// A run after its files were replaced.
+#[derive(ToSchema)]
+pub(in crate::http) struct ReplacedView {
+    #[serde(flatten)]
+    run: super::RunView,
+    /// Paths that the checkpoint taken before does not hold. Always empty without `force`.
+    left_out: Vec<LeftOutView>,
+}
+
 #[derive(ToSchema)]
 pub(in crate::http) struct RepoChangesView {
     repo_id: Uuid,

@@ -1310,6 +1310,11 @@ export interface components {
             commit: string;
             onto: string;
         };
+        /** @description A run after its files were replaced. */
+        ReplacedView: components["schemas"]["RunView"] & {
+            /** @description Paths that the checkpoint taken before does not hold. Always empty without `force`. */
+            left_out: components["schemas"]["LeftOutView"][];
+        };
         RepoChangesView: {
             base_commit: string;
             branch: string;
@@ -4168,7 +4173,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RunView"];
+                    "application/json": components["schemas"]["ReplacedView"];
                 };
             };
             /** @description The request cannot be read. */
@@ -5920,7 +5925,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RunView"];
+                    "application/json": components["schemas"]["ReplacedView"];
                 };
             };
             /** @description The request cannot be read. */

@@ -1,5 +1,6 @@
 // The changes of a run in a real browser: review, comment, ship, undo, with the demo agent.
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -135,6 +136,56 @@ test("review, comment, send, commit, push, revert, undo", async () => {
   expect(readFileSync(hello, "utf8")).toBe(text);
   await page.getByRole("listitem").filter({ hasText: "Before revert" }).waitFor();
   watched.expectQuiet();
+  await watched.close();
+});
+
+test("what cannot be kept is named, and goes only when somebody says so", async () => {
+  const run = await demoRun("Keep what can be kept");
+  const readme = join(worktree(run), "README.md");
+  const pipe = () => {
+    rmSync(readme);
+    execFileSync("mkfifo", [readme]);
+  };
+  pipe();
+  const watched = await WatchedPage.open(browser);
+  const { page } = watched;
+  const dialog = page.getByRole("dialog");
+  await page.goto(server.page(`/runs/${run.id}/changes`));
+  await page.getByTestId("left-out").getByText("README.md: it is a pipe").waitFor();
+  await lines(page, "HELLO.md").first().waitFor();
+  await expectAccessible(page);
+
+  // The server's refusal becomes a question with the paths; no answer changes nothing.
+  await ship(page).getByRole("button", { name: "Revert…" }).click();
+  await dialog.getByRole("button", { name: "Revert", exact: true }).click();
+  await page.getByRole("heading", { name: "Some of the work cannot be kept" }).waitFor();
+  expect(await dialog.getByRole("listitem").allTextContents()).toEqual([
+    "site: 'README.md' (it is a pipe, which has no contents to keep)",
+  ]);
+  await dialog.getByRole("button", { name: "Keep as it is" }).click();
+  expect(statSync(readme).isFIFO()).toBe(true);
+  expect(existsSync(join(worktree(run), "HELLO.md"))).toBe(true);
+
+  await ship(page).getByRole("button", { name: "Revert…" }).click();
+  await dialog.getByRole("button", { name: "Revert", exact: true }).click();
+  await dialog.getByRole("button", { name: "Revert without it" }).click();
+  await page.getByText("All changes are taken back, without README.md").waitFor();
+  expect(readFileSync(readme, "utf8")).toBe("# site\n");
+  const before = page.getByRole("listitem").filter({ hasText: "Before revert" });
+  await before.getByRole("img", { name: "not whole" }).waitFor();
+  await page.getByTestId("left-out").waitFor({ state: "hidden" });
+
+  // Deletion asks the same.
+  pipe();
+  await page.getByRole("button", { name: "More actions" }).click();
+  await page.getByRole("menuitem", { name: "Delete…" }).click();
+  await dialog.getByRole("button", { name: "Delete the run" }).click();
+  await dialog.getByText("site: 'README.md'").waitFor();
+  expect(existsSync(worktree(run))).toBe(true);
+  await dialog.getByRole("button", { name: "Delete the run without it" }).click();
+  await page.waitForURL(/\/runs$/);
+  expect(existsSync(worktree(run))).toBe(false);
+  watched.expectQuiet(/status of 409/);
   await watched.close();
 });
 

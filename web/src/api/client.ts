@@ -14,6 +14,7 @@ export type Branch = Schemas["BranchView"];
 export type Template = Schemas["TemplateView"];
 export type Provider = Schemas["ProviderView"];
 export type Task = Schemas["TaskView"];
+export type LeftOut = Schemas["LeftOutView"];
 
 /** An event of a run, as the API and the streams give it. */
 export interface RunEvent {
@@ -31,9 +32,12 @@ export const api = createClient<paths>({ baseUrl: "" });
 export class CallError extends Error {
   /** HTTP status; 0 when the server was not reached. */
   readonly status: number;
-  constructor(status: number, message: string) {
+  /** The stable name of the error, as `X-Error-Code` has it. */
+  readonly code: string | undefined;
+  constructor(status: number, message: string, code?: string) {
     super(message);
     this.status = status;
+    this.code = code;
   }
 }
 
@@ -53,5 +57,9 @@ export async function data<T>(call: Promise<Answer<T>>): Promise<T> {
   const { response } = answer;
   if (response.ok) return answer.data as T;
   const said = typeof answer.error === "string" ? answer.error.trim() : "";
-  throw new CallError(response.status, said || `The server answered ${response.status}.`);
+  throw new CallError(
+    response.status,
+    said || `The server answered ${response.status}.`,
+    response.headers.get("x-error-code") ?? undefined,
+  );
 }

@@ -78,10 +78,14 @@ function dropRun(client: QueryClient, id: string) {
 }
 
 /** Deletes a run, whose page is left when this is done. */
-export async function deleteRun(client: QueryClient, id: string) {
+export async function deleteRun(client: QueryClient, id: string, force: boolean) {
   leaving.add(id);
   try {
-    await data(api.DELETE("/api/runs/{id}", { params: { path: { id } } }));
+    await data(
+      api.DELETE("/api/runs/{id}", {
+        params: { path: { id }, ...(force && { query: { force } }) },
+      }),
+    );
     dropRun(client, id);
   } catch (error) {
     leaving.delete(id);

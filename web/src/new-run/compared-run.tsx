@@ -6,10 +6,11 @@ import type { Run } from "@/api/client";
 import { agentsQuery } from "@/api/queries";
 import { costOf, count, firstLine, span } from "@/lib/format";
 import { canContinue, canDelete, canQueue, canStop, tried, useRunCalls } from "@/runs/actions";
+import { ConfirmLoss } from "@/runs/confirm-loss";
 import { reasonOf } from "@/runs/reason";
 import { DiffCount } from "@/runs/row";
 import { Button } from "@/ui/button";
-import { Confirm, Dialog } from "@/ui/dialog";
+import { Dialog } from "@/ui/dialog";
 import { TextArea } from "@/ui/field";
 import { StateBadge, stateOf } from "@/ui/state";
 import { Age } from "@/ui/time";
@@ -147,22 +148,22 @@ export function ComparedRun({ run, at, all, withTask, onLeave }: Props) {
       </div>
       {dialog === "message" && <MessageDialog run={run} onClose={close} />}
       {dialog === "keep" && <KeepDialog run={run} all={all} at={at} onClose={close} />}
-      <Confirm
+      <ConfirmLoss
         open={dialog === "delete"}
         onOpenChange={(open) => !open && close()}
         title={`Delete attempt ${at + 1}?`}
         action="Delete the run"
         danger
-        onConfirm={async () => {
-          const gone = await tried("The run was not deleted", () => calls.remove(run.id));
-          if (!gone) throw new Error();
+        failure="The run was not deleted"
+        act={async (force) => {
+          await calls.remove(run.id, force);
           told("Run deleted. Its work is kept for 30 days.");
           onLeave();
         }}
       >
         Its worktree, branch <code>{run.run_branch}</code>, events and logs go. What was not merged
         stays for 30 days, under <code>refs/abbado/deleted/{run.id}</code>.
-      </Confirm>
+      </ConfirmLoss>
     </li>
   );
 }

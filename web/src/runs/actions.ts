@@ -50,7 +50,7 @@ export function runCalls(client: QueryClient) {
     retry: async (id: string) => placed(await data(api.POST("/api/runs/{id}/retry", path(id)))),
     notify: async (id: string, notify: boolean) =>
       placed(await data(api.POST("/api/runs/{id}/notify", { ...path(id), body: { notify } }))),
-    remove: (id: string) => deleteRun(client, id),
+    remove: (id: string, force: boolean) => deleteRun(client, id, force),
   };
 }
 

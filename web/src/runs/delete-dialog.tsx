@@ -1,8 +1,8 @@
 import { useNavigate } from "@tanstack/react-router";
 import type { Run } from "@/api/client";
-import { Confirm } from "@/ui/dialog";
 import { told } from "@/ui/toast";
-import { tried, useRunCalls } from "./actions";
+import { useRunCalls } from "./actions";
+import { ConfirmLoss } from "./confirm-loss";
 
 /** Asks before a run goes, and says what stays. */
 export function DeleteDialog(props: {
@@ -15,21 +15,21 @@ export function DeleteDialog(props: {
   const navigate = useNavigate();
   const names = run.repos.map((repo) => repo.name).join(", ");
   return (
-    <Confirm
+    <ConfirmLoss
       open={open}
       onOpenChange={onOpenChange}
       title="Delete this run?"
       action="Delete the run"
       danger
-      onConfirm={async () => {
-        if (!(await tried("The run was not deleted", () => calls.remove(run.id))))
-          throw new Error();
+      failure="The run was not deleted"
+      act={async (force) => {
+        await calls.remove(run.id, force);
         told("Run deleted. Its work is kept for 30 days.");
         await navigate({ to: "/runs" });
       }}
     >
       Its worktree, branch <code>{run.run_branch}</code>, events and logs go. What was not merged
       stays in {names} for 30 days, under <code>refs/abbado/deleted/{run.id}</code>.
-    </Confirm>
+    </ConfirmLoss>
   );
 }

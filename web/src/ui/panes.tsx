@@ -33,7 +33,7 @@ export function Failed({ error, retry }: { error: unknown; retry?: () => void })
   const offline = error instanceof CallError && error.status === 0;
   return (
     <div role="alert" className="m-4 rounded-md border border-bad/40 bg-bad-soft p-3">
-      <p className="break-words">{message}</p>
+      <p className="break-words whitespace-pre-wrap">{message}</p>
       {offline && (
         <p className="mt-1 text-muted">It is read again as soon as the server is back.</p>
       )}

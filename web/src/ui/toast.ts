@@ -21,7 +21,7 @@ export function told(message: string, wayOut?: WayOut) {
   say(({ toast }) => toast.success(message, wayOut ? { action: wayOut } : {}));
 }
 
-export function failed(what: string, error: unknown, wayOut?: WayOut) {
+export function failed(what: string, error: unknown, wayOut?: WayOut | undefined) {
   const description = error instanceof Error ? error.message : String(error);
   say(({ toast }) =>
     toast.error(what, { description, duration: 12_000, ...(wayOut ? { action: wayOut } : {}) }),

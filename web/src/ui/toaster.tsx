@@ -14,7 +14,10 @@ function Place({ onReady }: { onReady: () => void }) {
     <Toaster
       theme={dark ? "dark" : "light"}
       position="bottom-right"
-      toastOptions={{ className: "font-sans" }}
+      toastOptions={{
+        className: "font-sans",
+        classNames: { description: "break-words whitespace-pre-wrap" },
+      }}
     />
   );
 }

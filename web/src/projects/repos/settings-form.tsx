@@ -33,17 +33,23 @@ export function SettingsForm({ project }: { project: Project }) {
   const set = (field: (typeof TEXTS)[number]) => (event: { target: { value: string } }) =>
     setDraft({ ...draft, [field]: event.target.value });
   const save = async () => {
-    const { trusted_filters: filters, ...rest } = draft;
+    const { trusted_filters: wanted, ...rest } = draft;
     const change = { ...rest, copy_files: lines(draft.copy_files) };
     // Sent again they would be trusted anew, as they are defined now.
-    const trust = filters === known.trusted_filters ? {} : { trusted_filters: lines(filters) };
+    const trust = wanted === known.trusted_filters ? {} : { trusted_filters: lines(wanted) };
     if (!(await send(() => calls.changeProject(project.id, { ...change, ...trust })))) return;
     setDraft({
       ...draft,
       copy_files: change.copy_files.join("\n"),
-      trusted_filters: lines(filters).join("\n"),
+      trusted_filters: lines(wanted).join("\n"),
     });
     told("Settings kept.");
+  };
+  const filters = known.trusted_filters;
+  const allowAgain = async () => {
+    const change = { trusted_filters: lines(filters) };
+    if (await send(() => calls.changeProject(project.id, change)))
+      told("The filters may run as they are defined now.");
   };
   return (
     <form
@@ -108,7 +114,7 @@ export function SettingsForm({ project }: { project: Project }) {
       <Field
         label="Trusted filters"
         error={refusals["trusted_filters"]}
-        hint="Filters that only the repositories' own configuration defines, one a line, and that may run as they are now. When a definition changes, take the name out, save, and add it again."
+        hint="Filters that only the repositories' own configuration defines, one a line. They may run as they are defined when they are saved here; when a definition changes, commits that need it are refused until it is allowed again."
       >
         {(ids) => (
           <TextArea
@@ -121,6 +127,11 @@ export function SettingsForm({ project }: { project: Project }) {
           />
         )}
       </Field>
+      {filters !== "" && draft.trusted_filters === filters && (
+        <Button className="mt-1.5" busy={busy} onClick={() => void allowAgain()}>
+          Allow as they are defined now
+        </Button>
+      )}
       <Check
         label="Keep a checkout of each repository ready, so that runs begin sooner"
         checked={draft.spare_worktrees}

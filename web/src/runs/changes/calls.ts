@@ -6,6 +6,7 @@ import { keys } from "@/api/keys";
 import { checkpointsQuery } from "@/api/queries";
 import { placeRun } from "@/api/sync";
 import { failed, told } from "@/ui/toast";
+import { notKept, withoutWords } from "../left-out";
 import { addResult } from "./results";
 import {
   committedLines,
@@ -25,6 +26,7 @@ export interface PullRequest {
 export function useShipCalls(run: Run) {
   const client = useQueryClient();
   const { id, project_id: projectId } = run;
+  const severalRepos = run.repos.length > 1;
   return useMemo(() => {
     const path = { params: { path: { id } } };
     const renew = () =>
@@ -54,25 +56,32 @@ export function useShipCalls(run: Run) {
       const all = await client.fetchQuery({ ...checkpointsQuery(id), staleTime: 0 });
       return { all, last: all.at(-1)?.number ?? 0 };
     };
-    const put = async (number: number, name: string) => {
+    const forced = (force: boolean) => (force ? { query: { force } } : {});
+    const put = async (number: number, name: string, force: boolean) => {
       const { last } = await newest();
-      const answer = await data(
+      const { left_out: leftOut, ...answer } = await data(
         api.POST("/api/runs/{id}/checkpoints/{number}/restore", {
-          params: { path: { id, number } },
+          params: { path: { id, number }, ...forced(force) },
         }),
       );
-      placeRun(client, answer as Run);
+      placeRun(client, answer);
       await renew();
       const before = takenBefore((await newest()).all, "restore", last);
       told(
-        `${name} is back`,
+        `${name} is back${withoutWords(leftOut, severalRepos)}`,
         before === undefined ? undefined : undoBy(before, "What was there before"),
       );
+    };
+    const undo = (number: number, name: string, force: boolean) => {
+      put(number, name, force).catch((error: unknown) => {
+        const wayOut = { label: "Undo without it", onClick: () => undo(number, name, true) };
+        failed("It was not undone", error, notKept(error) && wayOut);
+      });
     };
     const undoBy = (number: number, name: string) => ({
       label: "Undo",
       onClick: () => {
-        put(number, name).catch((error: unknown) => failed("It was not undone", error));
+        undo(number, name, false);
       },
     });
     return {
@@ -108,20 +117,22 @@ export function useShipCalls(run: Run) {
         placeRun(client, answer as Run);
         await renew();
       },
-      revert: async () => {
+      revert: async (force: boolean) => {
         const { last } = await newest();
-        const answer = await data(api.POST("/api/runs/{id}/revert", path));
-        placeRun(client, answer as Run);
+        const { left_out: leftOut, ...answer } = await data(
+          api.POST("/api/runs/{id}/revert", { params: { path: { id }, ...forced(force) } }),
+        );
+        placeRun(client, answer);
         await renew();
         const before = takenBefore((await newest()).all, "revert", last);
         told(
-          "All changes are taken back",
+          `All changes are taken back${withoutWords(leftOut, severalRepos)}`,
           before === undefined ? undefined : undoBy(before, "The work"),
         );
       },
       restore: put,
     };
-  }, [client, id, projectId]);
+  }, [client, id, projectId, severalRepos]);
 }
 
 export type ShipCalls = ReturnType<typeof useShipCalls>;

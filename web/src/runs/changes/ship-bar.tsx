@@ -1,3 +1,4 @@
+import { Link } from "@tanstack/react-router";
 import {
   Check,
   ExternalLink,
@@ -34,7 +35,11 @@ const DIALOGS = {
   revert: RevertDialog,
 } satisfies Record<string, ComponentType<DialogProps>>;
 
-function ResultLine({ runId, result }: { runId: string; result: Result }) {
+/** Whether a filter has to be allowed first. */
+const needsFilter = ({ error, lines }: Result) =>
+  [error ?? "", ...lines.map((line) => line.text)].some((text) => text.includes("trusted_filters"));
+
+function ResultLine({ run, result }: { run: Run; result: Result }) {
   const [busy, setBusy] = useState(false);
   return (
     <li className="flex items-start gap-2 px-3 py-1">
@@ -43,7 +48,7 @@ function ResultLine({ runId, result }: { runId: string; result: Result }) {
         {result.error !== undefined && (
           <li role="alert" className="flex items-start gap-1.5 text-bad">
             <TriangleAlert size={14} className="mt-0.5 shrink-0" aria-label="Failed" />
-            <span className="min-w-0 break-words">{result.error}</span>
+            <span className="min-w-0 break-words whitespace-pre-wrap">{result.error}</span>
           </li>
         )}
         {result.lines.map(({ repo, ok, text, url }) => (
@@ -70,6 +75,17 @@ function ResultLine({ runId, result }: { runId: string; result: Result }) {
             </span>
           </li>
         ))}
+        {needsFilter(result) && (
+          <li>
+            <Link
+              to="/projects/$projectId/$tab"
+              params={{ projectId: run.project_id, tab: "repos" }}
+              className="text-accent underline"
+            >
+              Allow the filter in the project's settings
+            </Link>
+          </li>
+        )}
       </ul>
       {result.error !== undefined && result.retry && (
         <Button
@@ -89,7 +105,7 @@ function ResultLine({ runId, result }: { runId: string; result: Result }) {
         className="!h-6 !w-6"
         icon={<X size={13} />}
         aria-label={`Put away: ${result.what}`}
-        onClick={() => dropResult(runId, result.id)}
+        onClick={() => dropResult(run.id, result.id)}
       />
     </li>
   );
@@ -189,7 +205,7 @@ export function ShipBar({ run, can, calls }: { run: Run; can: Can; calls: ShipCa
           className="max-h-40 overflow-y-auto border-t bg-sunken py-1"
         >
           {results.map((result) => (
-            <ResultLine key={result.id} runId={run.id} result={result} />
+            <ResultLine key={result.id} run={run} result={result} />
           ))}
         </ol>
       )}

@@ -2,9 +2,10 @@
 import { useState, type FormEvent, type ReactNode } from "react";
 import type { Run } from "@/api/client";
 import { Button } from "@/ui/button";
-import { Confirm, Dialog } from "@/ui/dialog";
+import { Dialog } from "@/ui/dialog";
 import { Check, Field, Input, TextArea } from "@/ui/field";
-import { failed, told } from "@/ui/toast";
+import { told } from "@/ui/toast";
+import { ConfirmLoss } from "../confirm-loss";
 import type { ShipCalls } from "./calls";
 import { suggestedMessage } from "./ship";
 
@@ -184,24 +185,18 @@ export function RenameDialog({ run, calls, onClose }: DialogProps) {
 export function RevertDialog({ run, calls, onClose }: DialogProps) {
   const names = run.repos.map((repo) => repo.name).join(", ");
   return (
-    <Confirm
+    <ConfirmLoss
       open
       onOpenChange={(open) => !open && onClose()}
       title="Take back all changes?"
       action="Revert"
       danger
-      onConfirm={async () => {
-        try {
-          await calls.revert();
-        } catch (error) {
-          failed("Nothing was reverted", error);
-          throw error;
-        }
-      }}
+      failure="Nothing was reverted"
+      act={calls.revert}
     >
       Files and branch of {names} go back to where the run began. A checkpoint is taken first, so
       the files can be brought back; commits that were made come back as uncommitted changes. What
       was pushed stays at the remote.
-    </Confirm>
+    </ConfirmLoss>
   );
 }

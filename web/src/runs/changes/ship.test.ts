@@ -41,12 +41,19 @@ const can = (
     },
     branches: [branch({})],
     filesChanged: 1,
+    leftOut: 0,
     uncommitted: true,
     ...more,
   });
 
 test("before a commit there is nothing to push", () => {
   expect(can({})).toMatchObject({ commit: true, push: false, propose: false, revert: true });
+});
+
+test("what cannot be read can be taken back, though nothing else was changed", () => {
+  const nothing = { filesChanged: 0, uncommitted: false };
+  expect(can(nothing)).toMatchObject({ revert: false });
+  expect(can({ ...nothing, leftOut: 1 })).toMatchObject({ commit: false, revert: true });
 });
 
 test("after it there is, until it was pushed", () => {

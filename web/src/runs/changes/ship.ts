@@ -65,11 +65,13 @@ interface Facts {
   /** Branches of the project; nothing while they are not known. */
   branches: Branch[] | undefined;
   filesChanged: number;
+  /** Paths that cannot be read: a revert may bring back what was there. */
+  leftOut: number;
   /** A worktree holds something that no commit has. */
   uncommitted: boolean;
 }
 
-export function canShip({ run, branches, filesChanged, uncommitted }: Facts): Can {
+export function canShip({ run, branches, filesChanged, leftOut, uncommitted }: Facts): Can {
   const own = run.repos.map((repo) => ({
     base: repo.base_commit,
     branch: branches?.find((at) => at.repo_id === repo.repo_id && at.name === repo.branch),
@@ -83,7 +85,7 @@ export function canShip({ run, branches, filesChanged, uncommitted }: Facts): Ca
     commit: worktrees && uncommitted,
     push: known ? unpushed : filesChanged > 0,
     propose: known ? ahead.length > 0 : filesChanged > 0,
-    revert: worktrees && !working && (filesChanged > 0 || ahead.length > 0),
+    revert: worktrees && !working && (filesChanged > 0 || leftOut > 0 || ahead.length > 0),
     pauseFirst: working && worktrees,
     worktreeGone: !worktrees && run.status !== "queued",
   };

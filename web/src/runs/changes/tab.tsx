@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Columns2, FolderTree, Rows2 } from "lucide-react";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import { CallError, type Run } from "@/api/client";
+import { CallError, type LeftOut, type Run } from "@/api/client";
 import { branchesQuery, changesQuery } from "@/api/queries";
 import { useStored } from "@/lib/stored";
 import { Button } from "@/ui/button";
@@ -12,6 +12,7 @@ import type { TabProps } from "../run-page";
 import { useShipCalls } from "./calls";
 import { entriesOf, type Entry } from "./entries";
 import { Files } from "./files";
+import { LeftOutNote } from "./left-out-list";
 import { ReviewProvider, useReview } from "./review";
 import { canShip } from "./ship";
 import { ShipBar } from "./ship-bar";
@@ -19,6 +20,7 @@ import { Timeline } from "./timeline";
 import { Tray } from "./tray";
 import { FileTree } from "./tree";
 
+const NONE: LeftOut[] = [];
 /** From this width on two sides have room for code. */
 const SPLIT_PX = 1000;
 /** From this width on the tree stands beside the diffs. */
@@ -143,6 +145,7 @@ export default function ChangesTab({ run }: TabProps) {
     run,
     branches,
     filesChanged: entries.length,
+    leftOut: changes.data?.left_out.length ?? 0,
     uncommitted: changes.data?.repos.some((repo) => repo.uncommitted) === true,
   });
   // What the stream told while this tab was not there is caught up by the query itself; a run that
@@ -172,9 +175,11 @@ export default function ChangesTab({ run }: TabProps) {
     if (entries.length === 0) {
       return (
         <Empty title="Nothing changed yet">
-          {run.status === "running" || run.status === "queued"
-            ? "What the agent adds, edits or deletes shows up here while it works."
-            : "The files are as they were when the run began."}
+          {changes.data.left_out.length > 0
+            ? "All that can be read is as it was when the run began."
+            : run.status === "running" || run.status === "queued"
+              ? "What the agent adds, edits or deletes shows up here while it works."
+              : "The files are as they were when the run began."}
         </Empty>
       );
     }
@@ -184,6 +189,7 @@ export default function ChangesTab({ run }: TabProps) {
     <div className="flex h-full min-h-0 flex-col">
       <ShipBar run={run} can={can} calls={calls} />
       <Timeline run={run} can={can} calls={calls} />
+      <LeftOutNote all={changes.data?.left_out ?? NONE} severalRepos={run.repos.length > 1} />
       <div className="flex min-h-0 flex-1 flex-col">{body()}</div>
     </div>
   );

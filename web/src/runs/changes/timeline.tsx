@@ -1,15 +1,25 @@
 import { useQuery } from "@tanstack/react-query";
+import { TriangleAlert } from "lucide-react";
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { Run, Schemas } from "@/api/client";
 import { checkpointsQuery } from "@/api/queries";
 import { exact } from "@/lib/format";
-import { Confirm } from "@/ui/dialog";
 import { Age } from "@/ui/time";
-import { failed } from "@/ui/toast";
+import { ConfirmLoss } from "../confirm-loss";
 import type { ShipCalls } from "./calls";
+import { LeftOutList } from "./left-out-list";
 import { checkpointNames, type Can } from "./ship";
 
 type Checkpoint = Schemas["CheckpointView"];
+
+const notWhole = (at: Checkpoint) =>
+  at.left_out.length === 0 ? "" : `, without ${at.left_out.length} that could not be read`;
+
+/** Marks a checkpoint that does not hold all. */
+function NotWhole({ at }: { at: Checkpoint }) {
+  if (at.left_out.length === 0) return null;
+  return <TriangleAlert size={12} className="text-warn" role="img" aria-label="not whole" />;
+}
 
 /** Checkpoints as moments in a row; one of them can be brought back. */
 export function Timeline({ run, can, calls }: { run: Run; can: Can; calls: ShipCalls }) {
@@ -49,23 +59,23 @@ export function Timeline({ run, can, calls }: { run: Run; can: Can; calls: ShipC
               <button
                 type="button"
                 className="flex items-center gap-1 rounded px-1.5 py-1 hover:bg-hover max-md:py-2"
-                title={`Checkpoint ${at.number}, ${exact(at.created_at)}: restore…`}
+                title={`Checkpoint ${at.number}, ${exact(at.created_at)}${notWhole(at)}: restore…`}
                 onClick={() => {
                   setChosen(at);
                   setAsking(true);
                 }}
               >
                 <span aria-hidden className="size-2 rounded-full border border-accent" />
-                <span className="sr-only">Restore</span> {name(at)}{" "}
+                <span className="sr-only">Restore</span> {name(at)} <NotWhole at={at} />
                 <Age time={at.created_at} className="text-muted" />
               </button>
             ) : (
               <span
                 className="flex items-center gap-1 px-1.5 py-1"
-                title={`Checkpoint ${at.number}, ${exact(at.created_at)}`}
+                title={`Checkpoint ${at.number}, ${exact(at.created_at)}${notWhole(at)}`}
               >
                 <span aria-hidden className="size-2 rounded-full border border-line-strong" />
-                {name(at)} <Age time={at.created_at} className="text-muted" />
+                {name(at)} <NotWhole at={at} /> <Age time={at.created_at} className="text-muted" />
               </span>
             )}
           </li>
@@ -73,24 +83,23 @@ export function Timeline({ run, can, calls }: { run: Run; can: Can; calls: ShipC
       </ol>
       {can.pauseFirst && <span className="shrink-0 text-muted">Pause first to restore</span>}
       {chosen && (
-        <Confirm
+        <ConfirmLoss
           open={asking}
           onOpenChange={setAsking}
           title={`Restore “${name(chosen)}”?`}
           action="Restore"
-          onConfirm={async () => {
-            try {
-              await calls.restore(chosen.number, name(chosen));
-            } catch (error) {
-              failed("The checkpoint was not restored", error);
-              throw error;
-            }
-          }}
+          failure="The checkpoint was not restored"
+          act={(force) => calls.restore(chosen.number, name(chosen), force)}
         >
           The files of {run.repos.map((repo) => repo.name).join(", ")} become those of{" "}
           {exact(chosen.created_at)}. Branches and commits stay as they are. What is there now is
           kept as a checkpoint first, so this can be undone.
-        </Confirm>
+          <LeftOutList
+            all={chosen.left_out}
+            severalRepos={run.repos.length > 1}
+            title="This checkpoint does not hold what could not be read:"
+          />
+        </ConfirmLoss>
       )}
     </div>
   );

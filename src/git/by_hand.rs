@@ -116,6 +116,10 @@ impl Job<'_> {
         if let Some(folder) = path.strip_suffix(b"/") {
             return self.take_repository(folder);
         }
+        if is_git_folder(path) {
+            let why = "git holds no file of such a name";
+            return self.left_out.push(named(path, why));
+        }
         match stands(self.root(), path) {
             Ok(Stands::File { runs }) => {
                 let before = self.tracked.find(path).map(|entry| entry.mode);
@@ -225,6 +229,13 @@ impl Job<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether git would take a part of a path for a git folder where case does not matter; it lets none into
+/// an index, and passes over it in silence.
+fn is_git_folder(path: &[u8]) -> bool {
+    let mut parts = path.split(|byte| *byte == b'/');
+    parts.any(|part| part.eq_ignore_ascii_case(b".git"))
 }
 
 /// A folder beside the index that goes with its owner.

@@ -19,7 +19,7 @@ use super::{
     head::Head,
     keep,
     program::line,
-    repository,
+    repository, sparse,
     staging::{Staging, TemporaryIndex},
 };
 use crate::domain::{
@@ -168,16 +168,19 @@ pub fn restore(worktree: &WorktreeAt, repo_path: &Path, commit: &str) -> Result<
     // Present contents first: by them git knows what to remove, under today's ignore rules.
     // Under those of the commit it could remove a file that no checkpoint holds.
     staging.stage()?;
+    let differing = sparse::differing(&staging, commit.tree_id())?;
     staging
         .git("git read-tree")
         .args(["-c", "checkout.workers=0"])
         .args(["read-tree", "--reset", "-u", "--no-recurse-submodules"])
         .arg(without(&staging, &commit, &exact)?)
         .run()?;
+    sparse::write(&staging, &differing)?;
     for file in &exact {
         exact::put_back(&staging.place, file)?;
     }
     staging.reset_index()?;
+    sparse::show(&staging, &differing)?;
     // Fills in what git knows about the files just written; differences are no failure.
     let refresh = staging
         .git("git update-index")
@@ -199,7 +202,7 @@ fn without(
         return Ok(tree);
     }
     let index = TemporaryIndex::empty(staging.place.git_dir());
-    let git = |name| staging.place.git(name).env("GIT_INDEX_FILE", &index.path);
+    let git = |name| staging.any_names(name).env("GIT_INDEX_FILE", &index.path);
     git("git read-tree").args(["read-tree", &tree]).run()?;
     let mut input = Vec::new();
     for file in files {

@@ -13,7 +13,7 @@ use super::{
     identity,
     lock_files::LockFiles,
     place::Place,
-    program::{HEAVY, line},
+    program::{HEAVY, Program, line},
     repository,
     staging::Staging,
     stored,
@@ -81,7 +81,8 @@ pub(super) fn commit_within(
     staging.answer_pipes()?;
     filters::check_commit(&staging)?;
     stored::fill_in(&staging)?;
-    let add = place.git("git add").args(["add", "--all", "--sparse"]);
+    let add = as_the_user_checks(place, place.git("git add"));
+    let add = add.args(["add", "--all", "--sparse"]);
     add.limit(HEAVY).run().map_err(refused)?;
     let tree = line(&place.git("git write-tree").arg("write-tree").run()?);
     let before = match head.commit {
@@ -98,15 +99,23 @@ pub(super) fn commit_within(
     let program = git_commit(place).input(message.as_bytes().to_vec());
     let made = program.limit(limit).run().map_err(refused);
     made.map_err(|error| unsigned(place, error))?;
-    let made = place
-        .git("git rev-parse")
-        .args(["rev-parse", "--verify", "HEAD"]);
-    let commit = line(&made.run()?);
+    // A hook may have gone elsewhere since.
+    let made = place.git("git rev-parse").args(["rev-parse", "--verify"]);
+    let commit = line(&made.arg(format!("refs/heads/{branch}")).run()?);
     Ok(Some(Committed { commit, branch }))
 }
 
+/// Has `git add` refuse line endings that it could not give back, where the user asked for that.
+fn as_the_user_checks<'a>(place: &Place, program: Program<'a>) -> Program<'a> {
+    let asked = place.file_value(b"core.safecrlf").map(line);
+    match asked.filter(|asked| !asked.eq_ignore_ascii_case("warn")) {
+        Some(asked) => program.args(["-c", &format!("core.safecrlf={asked}")]),
+        None => program,
+    }
+}
+
 /// Prepares `git commit` with a message from its input.
-fn git_commit<'a>(place: &Place) -> super::program::Program<'a> {
+fn git_commit<'a>(place: &Place) -> Program<'a> {
     let program = place.git_with_hooks("git commit");
     identity::completed(place, program).args(["commit", "--quiet", "--no-edit", "--file=-"])
 }

@@ -4,7 +4,7 @@
 //! must not be able to turn our attention to another repository. What stands there is a hint at most:
 //! a name among the records of this one, which has to bear it out.
 
-use super::{GitError, program::os_string, repository};
+use super::{GitError, mend, program::os_string, repository};
 use crate::domain::run::event::WorktreeAt;
 use nix::fcntl::OFlag;
 use std::{
@@ -99,7 +99,8 @@ pub(super) fn entries(common_dir: &Path) -> Result<Vec<Entry>, GitError> {
     Ok(found)
 }
 
-fn folder_of(common_dir: &Path) -> PathBuf {
+/// The folder of all records.
+pub(super) fn folder_of(common_dir: &Path) -> PathBuf {
     common_dir.join("worktrees")
 }
 
@@ -165,14 +166,30 @@ pub(super) fn point_at(admin: &Path, dot_git: &Path) -> io::Result<()> {
     fs::rename(&fresh, admin.join("gitdir"))
 }
 
-/// The record of a run's worktree.
+/// The record of a run's worktree, made again if it was lost ([`mend`]).
 ///
 /// # Errors
-/// `WorktreeGone` when there is none, and those of [`entries`].
+/// `WorktreeGone` when there is none, those of [`entries`] and of [`mend::mended`].
 pub(super) fn of_worktree(common_dir: &Path, at: &WorktreeAt) -> Result<Entry, GitError> {
-    find(common_dir, &at.worktree)?.ok_or_else(|| GitError::WorktreeGone {
+    let found = find(common_dir, &at.worktree)?;
+    mend::mended(common_dir, at, found)?.ok_or_else(|| GitError::WorktreeGone {
         name: at.name.clone(),
     })
+}
+
+/// The records of worktrees that lie inside of another one.
+///
+/// # Errors
+/// Those of [`entries`].
+pub(super) fn inside(common_dir: &Path, worktree: &Path) -> Result<Vec<Entry>, GitError> {
+    let worktree = resolved(worktree);
+    let mut found = entries(common_dir)?;
+    found.retain(|entry| {
+        let folder = resolved_parent(&entry.dot_git);
+        let folder = folder.parent().unwrap_or(&folder);
+        folder != worktree && folder.starts_with(&worktree)
+    });
+    Ok(found)
 }
 
 /// Whether a branch is checked out, in the repository's own folder or in a worktree.

@@ -76,7 +76,7 @@ pub(super) fn keep(
         input.push(0);
     }
     let index = TemporaryIndex::empty(staging.place.git_dir());
-    let git = |name| staging.place.git(name).env("GIT_INDEX_FILE", &index.path);
+    let git = |name| staging.any_names(name).env("GIT_INDEX_FILE", &index.path);
     git("git update-index")
         .args(["update-index", "--add", "-z", "--index-info"])
         .input(input)

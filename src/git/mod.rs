@@ -53,6 +53,7 @@ mod keep;
 mod lfs;
 mod lock_files;
 mod locks;
+mod mend;
 mod merge;
 mod missing;
 mod nested;
@@ -68,6 +69,7 @@ mod rename;
 mod repository;
 mod revert;
 mod spare;
+mod sparse;
 mod stage;
 mod staging;
 mod stored;
@@ -101,8 +103,8 @@ pub use push::{Pushed, push};
 pub use rebase::{REBASE_COMMITS_MAX, Rebased, rebase};
 pub use remotes::{RemoteOf, Remotes, remotes_of};
 pub use removal::{
-    delete_branch, delete_branch_at, holds_nothing, is_in_place, remove, remove_run_branch,
-    unlock_branch,
+    delete_branch, delete_branch_at, holds_nothing, is_in_place, lock_of, remove,
+    remove_run_branch, unlock_branch,
 };
 pub use rename::{ToRename, rename_branch, rename_everywhere};
 pub use repository::{

@@ -1,5 +1,6 @@
 //! Repositories inside a worktree, submodules and clones that an agent made: a checkpoint has
-//! them as the commit that is checked out, so their own work needs keeping before they go.
+//! them as the commit that is checked out, so their own work needs keeping before they go. So does that
+//! of other worktrees of the same repository, which CLIs make there for their subagents, ignored or not.
 //!
 //! Called when a run is deleted, before its worktree is removed.
 
@@ -29,7 +30,7 @@ const DEPTH_MAX: usize = 8;
 /// aside) on top of the commit that was checked out, and `…/refs/…` are its own refs. Its message
 /// tells the path. Where git cannot fetch from it, `…/git` has the files of its git folder.
 ///
-/// A submodule in which nothing was done needs no keeping.
+/// A submodule or worktree in which nothing was done needs no keeping.
 ///
 /// # Errors
 /// `WorktreeGone`, `NotARepository`, and those of starting `git`: then the worktree must stay.
@@ -48,7 +49,15 @@ pub fn keep_nested(
         kept: 0,
         left_out: Vec::new(),
     };
-    for path in nested(|name| staging.git(name))? {
+    let common_dir = repository::common_dir(&staging.repository)?;
+    let mut paths = nested(|name| staging.git(name))?;
+    for entry in entries::inside(&common_dir, &at.worktree)? {
+        let folder = entry.dot_git.parent().map(entries::resolved);
+        let root = entries::resolved(&at.worktree);
+        let path = folder.and_then(|folder| Some(folder.strip_prefix(root).ok()?.to_owned()));
+        paths.extend(path.filter(|path| !paths.contains(path)));
+    }
+    for path in paths {
         job.keep(&at.worktree, &path, 0)?;
     }
     Ok(job.left_out)
@@ -87,7 +96,8 @@ impl Job<'_> {
         if depth >= DEPTH_MAX || fs::symlink_metadata(folder.join(".git")).is_err() {
             return Ok(());
         }
-        let only_borrowed = self.only_borrows(&folder);
+        let of_ours = self.is_worktree_of_ours(&folder);
+        let only_borrowed = of_ours || self.only_borrows(&folder);
         let under = format!("{}/{}", self.under, self.kept + 1);
         let place = Place::open(&self.git_dir, &folder)?;
         let head = head_of(&folder).and_then(|head| {
@@ -120,7 +130,8 @@ impl Job<'_> {
             }
             None => None,
         };
-        if only_borrowed && head_tree.as_deref() == Some(&tree) {
+        let is_kept = only_borrowed && head_tree.as_deref() == Some(&tree);
+        if is_kept && (!of_ours || !self.is_alone(&staging)?) {
             drop_ref(place, &format!("{under}/head"))?;
         } else {
             self.commit(place, &under, shown, &tree, head.as_deref())?;
@@ -179,6 +190,22 @@ impl Job<'_> {
         }
         self.kept += 1;
         Ok(())
+    }
+
+    /// Whether a folder is another worktree of the repository that this one is of.
+    fn is_worktree_of_ours(&self, folder: &Path) -> bool {
+        let common_dir = repository::git_dir_of(self.repo_path);
+        let found = common_dir.and_then(|common_dir| entries::find(&common_dir, folder));
+        found.is_ok_and(|found| found.is_some())
+    }
+
+    /// Whether the commit that is checked out is on no branch: it goes with the worktree then.
+    fn is_alone(&self, staging: &Staging) -> Result<bool, GitError> {
+        let Some(head) = staging.head else {
+            return Ok(false);
+        };
+        let globs = ["refs/heads/*", "refs/remotes/*", "refs/tags/*"];
+        keep::has_own_commits(&staging.repository, head, &globs, None)
     }
 
     /// Whether a nested repository is one that we made for a submodule, and still has no ref and

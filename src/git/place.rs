@@ -129,7 +129,17 @@ impl Place {
 
     /// The same with the hooks of the repository: for a commit or push that somebody asked for.
     pub(super) fn git_with_hooks<'a>(&self, name: &'static str) -> Program<'a> {
-        self.disarmed(Program::with_hooks(name, &self.git_dir))
+        let program = self.disarmed(Program::with_hooks(name, &self.git_dir));
+        // A worktree is found by its folder. Hooks that work in other repositories would be led astray
+        // by the variable, which a git of the user's does not set.
+        let is_worktree = self
+            .git_dir
+            .parent()
+            .is_some_and(|it| it.ends_with("worktrees"));
+        match is_worktree {
+            true => program.without("GIT_WORK_TREE"),
+            false => program,
+        }
     }
 
     /// The configuration that git sees here.
@@ -140,24 +150,25 @@ impl Place {
     /// The last value of a key, whose section and name are in lower case; an empty one for a key
     /// without a value, which means "true".
     pub(super) fn value(&self, key: &[u8]) -> Option<&[u8]> {
-        let mut last = None;
-        let mut fields = self.listed.split(|byte| *byte == 0);
-        while let (Some(_scope), Some(entry)) = (fields.next(), fields.next()) {
-            let mut halves = entry.splitn(2, |byte| *byte == b'\n');
-            if halves.next() == Some(key) {
-                last = Some(halves.next().unwrap_or_default());
-            }
-        }
-        last
+        self.value_of(key, |_| true)
+    }
+
+    /// The last value of a key in a file: what our own command lines say aside.
+    pub(super) fn file_value(&self, key: &[u8]) -> Option<&[u8]> {
+        self.value_of(key, |scope| scope != b"command")
     }
 
     /// The last value of a key that the system's or the user's own configuration gives it.
     pub(super) fn trusted_value(&self, key: &[u8]) -> Option<&[u8]> {
+        self.value_of(key, |scope| matches!(scope, b"system" | b"global"))
+    }
+
+    fn value_of(&self, key: &[u8], counts: impl Fn(&[u8]) -> bool) -> Option<&[u8]> {
         let mut last = None;
         let mut fields = self.listed.split(|byte| *byte == 0);
         while let (Some(scope), Some(entry)) = (fields.next(), fields.next()) {
             let mut halves = entry.splitn(2, |byte| *byte == b'\n');
-            if matches!(scope, b"system" | b"global") && halves.next() == Some(key) {
+            if counts(scope) && halves.next() == Some(key) {
                 last = Some(halves.next().unwrap_or_default());
             }
         }

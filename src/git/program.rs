@@ -169,6 +169,12 @@ impl<'a> Program<'a> {
         self
     }
 
+    /// Takes a variable out of its environment.
+    pub(super) fn without(mut self, name: &str) -> Self {
+        self.env.remove(OsStr::new(name));
+        self
+    }
+
     /// Sets the folder it works in.
     pub(super) fn in_folder(mut self, folder: &Path) -> Self {
         let argument = folder.as_os_str().to_owned();

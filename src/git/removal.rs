@@ -22,7 +22,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Removes a worktree with all that is in it, and the repository's record of it.
+/// Removes a worktree with all that is in it, and the repository's record of it and of worktrees inside.
 ///
 /// Answers `true` when it is gone now (also when it was before), and `false` when it was left
 /// alone: outside the data folder, a link, or without proof that it belongs to that repository.
@@ -49,12 +49,16 @@ pub fn remove(at: &WorktreeAt, repo_path: &Path, data_dir: &Path) -> Result<bool
     if !points_at(&at.worktree, &common_dir, entry.as_ref()) {
         return Ok(false);
     }
+    let inside = entries::inside(&common_dir, &at.worktree)?;
     let removed = remove_folder(&at.worktree);
     // Files that somebody else owns stay; the run goes all the same.
     if let Err(error) = &removed {
         log::warn!(error:% = error; "The folder of a deleted worktree of {} stays.", at.name);
     }
-    entry.map_or(Ok(()), |entry| remove_entry(&common_dir, &entry))?;
+    let inside = inside.iter().filter(|_| removed.is_ok());
+    for entry in inside.chain(&entry) {
+        remove_entry(&common_dir, entry)?;
+    }
     Ok(removed.is_ok())
 }
 
@@ -64,15 +68,27 @@ pub fn remove(at: &WorktreeAt, repo_path: &Path, data_dir: &Path) -> Result<bool
 pub fn is_in_place(at: &WorktreeAt, repo_path: &Path) -> bool {
     let entry = || {
         let common_dir = repository::git_dir_of(repo_path)?;
-        Ok::<_, GitError>((entries::find(&common_dir, &at.worktree)?, common_dir))
+        Ok::<_, GitError>((entries::of_worktree(&common_dir, at)?, common_dir))
     };
-    let Ok((Some(entry), common_dir)) = entry() else {
+    let Ok((entry, common_dir)) = entry() else {
         return false;
     };
     let is_folder = fs::symlink_metadata(&at.worktree).is_ok_and(|found| found.is_dir());
     let has_git_file = fs::symlink_metadata(at.worktree.join(".git")).is_ok();
     // Without one, the repository's record alone says whose the files are.
     is_folder && (!has_git_file || points_at(&at.worktree, &common_dir, Some(&entry)))
+}
+
+/// Why somebody locked a run's worktree (`git worktree lock`), or nothing when nobody did. The reason may be
+/// empty.
+#[must_use]
+pub fn lock_of(at: &WorktreeAt, repo_path: &Path) -> Option<String> {
+    let common_dir = repository::git_dir_of(repo_path).ok()?;
+    let entry = entries::find(&common_dir, &at.worktree).ok()??;
+    let lock = entry.admin.join("locked");
+    fs::symlink_metadata(&lock).ok()?;
+    let why = entries::read_small(&lock).unwrap_or_default();
+    Some(String::from_utf8_lossy(&why).trim().to_owned())
 }
 
 /// Deletes a local branch. Answers `false` when there is none, or when it is checked out.

@@ -14,9 +14,12 @@ use super::{
     lock_files::{IndexLock, LockFiles},
     place::Place,
     removal, repository,
-    staging::Staging,
+    staging::{Staging, copy_with_times},
 };
-use crate::domain::run::event::{CheckpointAt, WorktreeAt};
+use crate::{
+    domain::run::event::{CheckpointAt, WorktreeAt},
+    files,
+};
 use git2::{Oid, Repository};
 use std::{
     fs, io,
@@ -155,8 +158,8 @@ impl<'a> Job<'a> {
             head: self.head.clone(),
             saved: Folder(folder),
         };
-        match fs::copy(admin.join("index"), replaced.saved.0.join("index")) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed()(error)),
+        match copy_with_times(&admin.join("index"), &replaced.saved.0.join("index")) {
+            Err(error) if !files::is_absent(&error) => return Err(failed()(error)),
             Ok(_) | Err(_) => {}
         }
         Ok(replaced)

@@ -59,9 +59,9 @@ impl Staging {
                 name: at.name.clone(),
             });
         }
-        let head = head_of(&repository, &entry)?;
         filters::link_keys(&common_dir, &entry.admin);
         let place = Place::open(&entry.admin, worktree)?;
+        let head = head_of(&repository, &entry, &place)?;
         remove_leftovers(&entry.admin);
         let index = TemporaryIndex::copy_of(&entry.admin)?;
         Ok(Self::with(place, repository, index, head))
@@ -107,8 +107,7 @@ impl Staging {
     /// Prepares a start of `git` on our index.
     pub(super) fn git<'a>(&self, name: &'static str) -> Program<'a> {
         let git = self
-            .place
-            .git(name)
+            .any_names(name)
             .env("GIT_INDEX_FILE", &self.index.path)
             .limit(HEAVY);
         match &self.objects {
@@ -117,6 +116,18 @@ impl Staging {
                 .env("GIT_OBJECT_DIRECTORY", &objects.path)
                 .args(["-c", "core.fsync=none"]),
         }
+    }
+
+    /// Prepares a start of `git` that takes names which would be dangerous on other systems: what is kept
+    /// here is for this one.
+    pub(super) fn any_names<'a>(&self, name: &'static str) -> Program<'a> {
+        let git = self.place.git(name);
+        git.args([
+            "-c",
+            "core.protectNTFS=false",
+            "-c",
+            "core.protectHFS=false",
+        ])
     }
 
     /// Whether it began with an index of the worktree.
@@ -175,18 +186,34 @@ impl Staging {
     /// `Io` when the file system refuses.
     pub(super) fn install_index(&self) -> Result<(), GitError> {
         let own = self.place.git_dir().join("index");
-        fs::rename(&self.index.path, own).map_err(GitError::io("replacing a worktree's index"))
+        files::rename(&self.index.path, &own).map_err(GitError::io("replacing a worktree's index"))
     }
 }
 
 /// The commit that a worktree's HEAD names.
-fn head_of(repository: &Repository, entry: &entries::Entry) -> Result<Option<git2::Oid>, GitError> {
+fn head_of(
+    repository: &Repository,
+    entry: &entries::Entry,
+    place: &Place,
+) -> Result<Option<git2::Oid>, GitError> {
     if let Some(branch) = entry.branch() {
         return repository::branch_tip(repository, &branch);
     }
-    let head = files::read_text(&entry.admin.join("HEAD"), files::SMALL);
+    let head = files::read(&entry.admin.join("HEAD"), files::SMALL);
     let head = head.map_err(GitError::io("reading a worktree's HEAD"))?;
-    git2::Oid::from_str(head.trim())
+    let id = match head.starts_with(b"ref: ") {
+        false => line(&head),
+        // A branch whose name is no UTF-8, or a ref that is no branch.
+        true => {
+            let parse = place.git("git rev-parse");
+            let parse = parse.args(["rev-parse", "--quiet", "--verify", "HEAD"]);
+            line(&parse.also_fine(1).run()?)
+        }
+    };
+    if id.is_empty() {
+        return Ok(None);
+    }
+    git2::Oid::from_str(&id)
         .map(Some)
         .map_err(GitError::library("reading HEAD"))
 }
@@ -212,7 +239,8 @@ impl TemporaryIndex {
         let path = temporary(admin, "index");
         let copied = match copy_with_times(&admin.join("index"), &path) {
             Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            // What is no file has nothing in it.
+            Err(error) if files::is_absent(&error) => false,
             Err(error) => return Err(GitError::io("copying a worktree's index")(error)),
         };
         Ok(Self { path, copied })
@@ -324,7 +352,7 @@ fn remove_leftovers(admin: &Path) {
     }
 }
 
-fn copy_with_times(from: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn copy_with_times(from: &Path, to: &Path) -> io::Result<()> {
     let mut source = files::open(from)?;
     let mut target = File::create(to)?;
     io::copy(&mut source, &mut target)?;

@@ -155,15 +155,18 @@ async fn keep_and_remove(beside: &Beside, force: bool) -> Result<Vec<WorktreeAt>
     }
     let (run, shared) = (beside.run.clone(), std::sync::Arc::clone(&beside.shared));
     let removed = beside
-        .blocking(move || remove_all(&run, &shared, last.as_ref()))
+        .blocking(move || remove_all(&run, &shared, last.as_ref(), force))
         .await;
-    removed.and_then(|removed| removed).map_err(AskError::World)
+    removed.map_err(AskError::World)?.map_err(AskError::Work)
 }
 
 /// The last work of a run, nested repositories included; none when it equals the last checkpoint.
 fn keep_last(run: &Run, force: bool) -> Result<Option<Checkpoint>, WorkFault> {
     let mut there = run.clone();
     there.worktrees.retain(|at| in_place(run, at));
+    if let Some(fault) = locked(&there).filter(|_| !force) {
+        return Err(fault);
+    }
     let (last, mut failures) = checkpoint_now(&there, "delete");
     let mut nested = Vec::new();
     for at in &there.worktrees {
@@ -200,11 +203,25 @@ fn keep_last(run: &Run, force: bool) -> Result<Option<Checkpoint>, WorkFault> {
     Ok(last)
 }
 
+/// Refuses when somebody locked a worktree: git would not remove it either.
+fn locked(run: &Run) -> Option<WorkFault> {
+    run.worktrees.iter().find_map(|at| {
+        let why = git::lock_of(at, &base_of(run, at)?.repo_path)?;
+        let why = if why.is_empty() { why } else { format!(" ({why})") };
+        let name = &at.name;
+        Some(WorkFault::Conflict(format!(
+            "Nothing was deleted: the worktree of '{name}' is locked{why}. Unlock it with `git worktree unlock`, \
+             or repeat with ?force=true."
+        )))
+    })
+}
+
 fn remove_all(
     run: &Run,
     shared: &super::shared::Shared,
     last: Option<&Checkpoint>,
-) -> Result<Vec<WorktreeAt>, String> {
+    force: bool,
+) -> Result<Vec<WorktreeAt>, WorkFault> {
     let kept = last.map_or(&run.checkpoint, |checkpoint| &checkpoint.repos);
     let mut removed = Vec::new();
     for base in &run.created.repos {
@@ -217,9 +234,9 @@ fn remove_all(
             .iter()
             .find(|kept| kept.repo_id == base.repo_id)
             .map(|kept| kept.commit.as_str());
-        let job = || remove_one(run, base, at, commit, shared);
+        let job = || remove_one(run, base, at, commit, shared, force);
         let gone = shared.repo_locks.with(&[git_dir], job);
-        let gone = gone.map_err(|error| format!("repo '{}': {error}", base.name))?;
+        let gone = gone.map_err(|error| WorkFault::of(&base.name, &error))?;
         removed.extend(at.filter(|_| gone).cloned());
     }
     let folder = shared.worktrees_dir(run.id);
@@ -239,6 +256,7 @@ fn remove_one(
     at: Option<&WorktreeAt>,
     commit: Option<&str>,
     shared: &super::shared::Shared,
+    force: bool,
 ) -> Result<bool, git::GitError> {
     // When an earlier deletion was cut off after the worktree went, it kept the last of it, which
     // is newer than any checkpoint in the log.
@@ -248,8 +266,17 @@ fn remove_one(
     } else {
         commit
     };
-    git::keep_deleted(&base.repo_path, run.id, &base.name, &run.run_branch, commit)?;
-    let Some(at) = at else { return Ok(false) };
+    match git::keep_deleted(&base.repo_path, run.id, &base.name, &run.run_branch, commit) {
+        Err(error) if force => {
+            log::warn!(run_id:% = run.id, error:% = error; "A run is deleted without its work in {}.", base.name);
+        }
+        kept => drop(kept?),
+    }
+    // What was not kept, since something else stands there, is not removed either.
+    let is_ours = |at: &&WorktreeAt| !at.worktree.exists() || in_place(run, at);
+    let Some(at) = at.filter(is_ours) else {
+        return Ok(false);
+    };
     shared.stats.forget(&at.worktree);
     let gone = git::remove(at, &base.repo_path, &shared.config.data_dir)?;
     fault::point("delete.worktree_removed");

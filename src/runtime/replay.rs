@@ -21,6 +21,8 @@ pub struct Replay {
     /// The last place it has.
     pub after: EventId,
     page_len: u32,
+    /// Of its last event in its run, as far as it was read here.
+    sequence: Option<u64>,
 }
 
 /// A piece of the log.
@@ -28,6 +30,7 @@ pub struct Page {
     head: EventId,
     frames: Bytes,
     last: Option<EventId>,
+    sequence: Option<u64>,
     /// The log may go on behind it.
     more: bool,
     /// Its last event says that the run was deleted.
@@ -55,6 +58,7 @@ impl Replay {
             run_id,
             after,
             page_len,
+            sequence: None,
         }
     }
 
@@ -70,11 +74,19 @@ impl Replay {
         }
         let mut frames = String::new();
         let (mut count, mut last, mut deleted) = (0, None, false);
+        let mut sequence = self.sequence;
         reader.visit_after(self.run_id, self.after, self.page_len, |event| {
+            deleted = event.event_type == "run.deleted";
+            // What the reader lacks before it went with the run. It comes back, and hears that there is
+            // no such run.
+            let follows = sequence.map_or(1, |sequence| sequence + 1) == event.sequence;
+            if self.run_id.is_some() && deleted && !follows {
+                return ControlFlow::Break(());
+            }
             write_frame(&mut frames, &event);
             count += 1;
             last = Some(event.id);
-            deleted = event.event_type == "run.deleted";
+            sequence = Some(event.sequence);
             if frames.len() < PAGE_BYTES {
                 ControlFlow::Continue(())
             } else {
@@ -86,6 +98,7 @@ impl Replay {
             more: count == self.page_len || frames.len() >= PAGE_BYTES,
             frames: frames.into(),
             last,
+            sequence,
             deleted,
             beyond: false,
         })
@@ -99,6 +112,7 @@ impl Replay {
             head,
             frames: format!("id: {head}\nevent: resync\ndata: {data}\n\n").into(),
             last: None,
+            sequence: None,
             more: false,
             deleted: false,
             beyond: true,
@@ -112,6 +126,7 @@ impl Replay {
             Some(_) | None if page.more => Next::Page,
             Some(_) | None => Next::Join,
         };
+        self.sequence = page.sequence;
         self.after = match page.last {
             Some(last) if page.more => last,
             Some(last) => last.max(page.head),

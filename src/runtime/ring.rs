@@ -18,6 +18,9 @@ use tokio::sync::mpsc;
 /// Bytes waiting for one reader, over which it is disconnected.
 pub const READER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// The last event of a run.
+const DELETED: &str = "run.deleted";
+
 /// How much is kept.
 pub(super) struct Bounds {
     /// Frames kept for readers that are just joining.
@@ -51,6 +54,8 @@ pub(super) struct Ring {
 struct Frame {
     id: EventId,
     run_id: RunId,
+    /// It says that its run was deleted.
+    ends: bool,
     bytes: Bytes,
 }
 
@@ -146,10 +151,7 @@ impl Ring {
                 }
             }
         }
-        for event in batch
-            .iter()
-            .filter(|event| event.event_type == "run.deleted")
-        {
+        for event in batch.iter().filter(|event| event.event_type == DELETED) {
             // Dropping the senders ends the streams after what is queued.
             self.by_run.remove(&event.run_id);
         }
@@ -164,12 +166,13 @@ impl Ring {
             return Joined::Behind;
         }
         let first = self.frames.partition_point(|frame| frame.id <= ask.after);
-        let backlog = self
-            .frames
-            .range(first..)
-            .filter(|frame| ask.run_id.is_none_or(|run_id| run_id == frame.run_id))
-            .map(|frame| frame.bytes.clone())
-            .collect();
+        let missed = self.frames.range(first..);
+        let missed = missed.filter(|frame| ask.run_id.is_none_or(|run_id| run_id == frame.run_id));
+        let (mut backlog, mut over) = (Vec::new(), false);
+        for frame in missed {
+            backlog.push(frame.bytes.clone());
+            over |= frame.ends;
+        }
         let (queue, live) = mpsc::channel(self.bounds.waiting);
         let waiting = std::sync::Arc::default();
         let subscriber = Subscriber {
@@ -178,6 +181,8 @@ impl Ring {
             waiting: std::sync::Arc::clone(&waiting),
         };
         match ask.run_id {
+            // Nothing comes after it.
+            Some(_) if over => drop(subscriber),
             Some(run_id) => self.by_run.entry(run_id).or_default().push(subscriber),
             None => self.everything.push(subscriber),
         }
@@ -214,6 +219,7 @@ fn frames_of(batch: &[StoredEvent]) -> (Bytes, Vec<Frame>) {
     let frame = |(event, end): (&StoredEvent, usize)| Frame {
         id: event.id,
         run_id: event.run_id,
+        ends: event.event_type == DELETED,
         bytes: all.slice(std::mem::replace(&mut begin, end)..end),
     };
     let frames = batch.iter().zip(ends).map(frame).collect();

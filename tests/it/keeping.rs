@@ -282,6 +282,23 @@ fn what_cannot_be_kept_is_named_and_nothing_is_dropped_unless_forced() {
     assert_eq!(restored.expect(200)["left_out"], json!([]));
     assert!(tree.join("work").exists());
     drop(fs::remove_file(tree.join("README.md")));
+    // Somebody locked the worktree, and a power cut left a branch without contents.
+    git(
+        &repo,
+        &["worktree", "lock", "--reason=mine", tree.to_str().unwrap()],
+    );
+    let reply = server.delete(&format!("runs/{run}"));
+    assert_eq!(reply.status, 409, "{reply:?}");
+    assert!(reply.text.contains("locked (mine)"), "{reply:?}");
+    git(&repo, &["worktree", "unlock", tree.to_str().unwrap()]);
+    let branch = repo.join(".git/refs/heads").join(text(&view, "run_branch"));
+    fs::write(branch, [0; 41]).unwrap();
+    let reply = server.delete(&format!("runs/{run}"));
+    assert_eq!(reply.status, 409, "{reply:?}");
+    assert!(
+        tree.exists() && reply.text.contains("corrupted"),
+        "{reply:?}"
+    );
     nix::unistd::mkfifo(&tree.join("README.md"), mode).unwrap();
     assert_eq!(server.delete(&format!("runs/{run}?force=true")).status, 204);
     assert!(!tree.exists());

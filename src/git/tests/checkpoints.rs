@@ -147,6 +147,14 @@ fn a_locked_a_missing_and_a_broken_index_are_no_obstacle() {
         take_always(&at, &repo, RUN, 3, "stop").unwrap().tree,
         kept.tree
     );
+    fs::remove_file(&index).unwrap();
+    nix::unistd::mkfifo(&index, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let piped = take_always(&at, &repo, RUN, 4, "stop").unwrap();
+    assert_eq!(piped.tree, kept.tree);
+    fs::remove_file(&index).unwrap();
+    fs::create_dir(&index).unwrap();
+    let in_folder = take_always(&at, &repo, RUN, 5, "stop").unwrap();
+    assert_eq!(in_folder.tree, kept.tree);
     write(&at.worktree, "a.txt", "other");
     restore(&at, &repo, &kept.commit).unwrap();
     assert_eq!(

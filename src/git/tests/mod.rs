@@ -13,6 +13,7 @@ mod histories;
 mod hostile;
 mod keeping;
 mod lfs;
+mod mending;
 mod merging;
 mod own_bases;
 mod partial_clones;

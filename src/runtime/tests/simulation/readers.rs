@@ -28,6 +28,10 @@ pub struct Reader {
     /// The place that it named first.
     from: EventId,
     seen: Vec<EventId>,
+    /// Of the last event that it saw in its run.
+    sequence: Option<u64>,
+    /// It saw that its run was deleted: the stream has to end.
+    over_after_deletion: bool,
     replay: Replay,
     place: Place,
 }
@@ -38,6 +42,8 @@ impl Reader {
             run_id,
             from,
             seen: Vec::new(),
+            sequence: None,
+            over_after_deletion: false,
             replay: Replay::new(run_id, from, PAGE_LEN),
             place: Place::Replay,
         }
@@ -140,6 +146,18 @@ impl Reader {
                 "a reader was given {id} without {missed:?}"
             );
             self.seen.push(id);
+            if self.run_id.is_some() {
+                let data = frame.split_once("data: ").unwrap().1;
+                let data: serde_json::Value = serde_json::from_str(data).unwrap();
+                let sequence = data["sequence"].as_u64().unwrap();
+                let before = self.sequence.replace(sequence);
+                let follows = before.is_none_or(|before| before + 1 == sequence);
+                assert!(
+                    follows,
+                    "a hole in a run's stream: {before:?}, then {sequence}"
+                );
+                self.over_after_deletion = data["event_type"] == "run.deleted";
+            }
         }
     }
 
@@ -147,6 +165,10 @@ impl Reader {
     pub fn check_complete(&self, log: &Log) {
         let missed = log.between(self.run_id, self.last(), EventId::MAX);
         let over = matches!(self.place, Place::Over);
+        assert!(
+            over || !self.over_after_deletion,
+            "a stream outlives its run"
+        );
         assert!(over || missed.is_empty(), "a reader never gets {missed:?}");
     }
 }

@@ -1,0 +1,153 @@
+//! The record of a run's worktree, made again when it is gone or damaged though the worktree is there.
+//!
+//! `git worktree prune` takes the record of a worktree that it does not find, on a disk that is not
+//! mounted say, and `git gc` does so by itself after three months; a power cut can empty a HEAD. The
+//! files lie where they were, and nothing of git works there until the record is back.
+//!
+//! What the worktree's `.git` file says is a hint only: the name of a record of this repository that
+//! does not exist. HEAD becomes the run's branch. Where it was before nobody knows any more, nor what
+//! was staged.
+
+use super::{
+    GitError,
+    entries::{self, Entry, Records},
+    place::Place,
+    program::os_string,
+};
+use crate::{domain::run::event::WorktreeAt, files};
+use git2::{Oid, Repository};
+use std::{
+    ffi::OsString,
+    fs,
+    io::{self, Write},
+    path::Path,
+    process,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+const DOING: &str = "making the record of a worktree again";
+
+/// The record of a worktree, mended when it needs to be; none when there is none, and what is there
+/// does not prove that there was one.
+///
+/// # Errors
+/// `Io`, and those of starting `git`.
+pub(super) fn mended(
+    common_dir: &Path,
+    at: &WorktreeAt,
+    found: Option<Entry>,
+) -> Result<Option<Entry>, GitError> {
+    match found {
+        Some(entry) => {
+            if has_no_head(&entry.admin) && is_free(common_dir, &at.branch)? {
+                log::warn!(
+                    "HEAD of the worktree of {} is damaged; it is the run's branch again.",
+                    at.name
+                );
+                write(&entry.admin.join("HEAD"), &head(at))?;
+            }
+            Ok(Some(entry))
+        }
+        None => match lost(common_dir, &at.worktree) {
+            Some(name) if is_free(common_dir, &at.branch)? => make(common_dir, at, &name),
+            Some(_) | None => Ok(None),
+        },
+    }
+}
+
+/// The name of the record that a worktree's `.git` file names, when this repository has none of that
+/// name.
+fn lost(common_dir: &Path, worktree: &Path) -> Option<OsString> {
+    let is_folder = fs::symlink_metadata(worktree).is_ok_and(|found| found.is_dir());
+    let text = entries::read_small(&worktree.join(".git")).filter(|_| is_folder)?;
+    let named = text.strip_prefix(b"gitdir: ")?.trim_ascii_end();
+    let named = worktree.join(os_string(named));
+    let records = named.parent().filter(|it| it.ends_with("worktrees"))?;
+    // The folder of records goes with the last of them.
+    let repository = records.parent()?.canonicalize().ok()?;
+    let name = named.file_name()?;
+    let record = entries::folder_of(common_dir).join(name);
+    let is_lost = repository == common_dir && fs::symlink_metadata(record).is_err();
+    is_lost.then(|| name.to_owned())
+}
+
+/// Whether a branch exists and no checkout has it.
+fn is_free(common_dir: &Path, branch: &str) -> Result<bool, GitError> {
+    let repository = Repository::open_bare(common_dir);
+    let exists = repository.is_ok_and(|repository| {
+        let branch = repository.find_reference(&format!("refs/heads/{branch}"));
+        branch.is_ok()
+    });
+    Ok(exists && !Records::read(common_dir)?.have_checked_out(branch))
+}
+
+fn has_no_head(admin: &Path) -> bool {
+    let path = admin.join("HEAD");
+    match fs::symlink_metadata(&path) {
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+        Ok(found) if found.is_file() => {
+            let text = entries::read_small(&path).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
+            let text = text.trim();
+            let is_commit = text.len() == 40 && Oid::from_str(text).is_ok();
+            !is_commit && !text.starts_with("ref: refs/")
+        }
+        Ok(_) => false,
+    }
+}
+
+fn head(at: &WorktreeAt) -> Vec<u8> {
+    format!("ref: refs/heads/{}\n", at.branch).into_bytes()
+}
+
+/// Makes the record beside the others, and gives it its name when it is whole.
+fn make(common_dir: &Path, at: &WorktreeAt, name: &OsString) -> Result<Option<Entry>, GitError> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let records = entries::folder_of(common_dir);
+    let fresh = records.join(format!("abbado-new-{}-{number}", process::id()));
+    fs::create_dir_all(&fresh).map_err(GitError::io(DOING))?;
+    let dot_git = entries::resolved(&at.worktree).join(".git");
+    let mut gitdir = dot_git.clone().into_os_string().into_encoded_bytes();
+    gitdir.push(b'\n');
+    let admin = records.join(name);
+    let made = write(&fresh.join("HEAD"), &head(at))
+        .and_then(|()| write(&fresh.join("commondir"), b"../..\n"))
+        .and_then(|()| write(&fresh.join("gitdir"), &gitdir))
+        .and_then(|()| fs::rename(&fresh, &admin).map_err(GitError::io(DOING)));
+    if let Err(error) = made {
+        drop(fs::remove_dir_all(&fresh));
+        // Somebody else was as quick.
+        let found = entries::find(common_dir, &at.worktree)?;
+        return if found.is_some() {
+            Ok(found)
+        } else {
+            Err(error)
+        };
+    }
+    log::warn!(
+        "The repository had lost its record of the worktree of {}; it is made again.",
+        at.name
+    );
+    let place = Place::open(&admin, &at.worktree)?;
+    place
+        .git("git read-tree")
+        .args(["read-tree", "HEAD"])
+        .run()?;
+    let refresh = place.git("git update-index");
+    match refresh.args(["update-index", "-q", "--refresh"]).run() {
+        // Files that differ are no failure.
+        Err(GitError::Failed { .. }) | Ok(_) => Ok(Some(Entry { admin, dot_git })),
+        Err(error) => Err(error),
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), GitError> {
+    let fresh = path.with_extension("new");
+    let written = files::make(&fresh).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&fresh, path)
+    });
+    written.map_err(GitError::io(DOING))
+}

@@ -1,0 +1,82 @@
+//! Files outside of a sparse checkout that a restore has to bring back.
+//!
+//! In a sparse checkout git writes only what its patterns name, and takes everything else for as HEAD
+//! has it. An agent may have made or changed files elsewhere, and a checkpoint holds them. Those are
+//! the paths that differ from HEAD: they are written, and are not taken for unchanged.
+
+use super::{GitError, place::Place, program::HEAVY, staging::Staging};
+use git2::{ObjectType, Oid};
+use std::collections::BTreeSet;
+
+/// Paths in which a tree differs from HEAD; none where the checkout is not sparse.
+///
+/// # Errors
+/// Those of `git`.
+pub(super) fn differing(staging: &Staging, tree: Oid) -> Result<BTreeSet<Vec<u8>>, GitError> {
+    if !is_sparse(&staging.place) {
+        return Ok(BTreeSet::new());
+    }
+    let nothing = Oid::hash_object(ObjectType::Tree, b"");
+    let nothing = nothing.map_err(GitError::library("comparing with HEAD"))?;
+    let head = staging.head.unwrap_or(nothing);
+    let told = staging
+        .git("git diff-tree")
+        .args(["diff-tree", "-r", "-z", "--name-only", "--no-renames"])
+        .args([head.to_string(), tree.to_string()])
+        .run()?;
+    let paths = told.split(|byte| *byte == 0);
+    let paths = paths.filter(|path| !path.is_empty());
+    Ok(paths.map(<[u8]>::to_vec).collect())
+}
+
+fn is_sparse(place: &Place) -> bool {
+    let value = place.value(b"core.sparsecheckout");
+    // Without a value it is true.
+    value.is_some_and(|value| {
+        let yes: [&[u8]; 5] = [b"", b"true", b"yes", b"on", b"1"];
+        yes.iter().any(|yes| value.eq_ignore_ascii_case(yes))
+    })
+}
+
+/// Has git look at these paths of our index, wherever its patterns leave them out; answers those, with a
+/// NUL after each.
+///
+/// # Errors
+/// Those of `git`.
+pub(super) fn show(staging: &Staging, paths: &BTreeSet<Vec<u8>>) -> Result<Vec<u8>, GitError> {
+    let mut left_out = Vec::new();
+    if paths.is_empty() {
+        return Ok(left_out);
+    }
+    let listed = staging.git("git ls-files").args(["ls-files", "-v", "-z"]);
+    for line in listed.run()?.split(|byte| *byte == 0) {
+        if let [b'S' | b's', b' ', path @ ..] = line
+            && paths.contains(path)
+        {
+            left_out.extend_from_slice(path);
+            left_out.push(0);
+        }
+    }
+    if !left_out.is_empty() {
+        let update = staging.git("git update-index");
+        update
+            .args(["update-index", "--no-skip-worktree", "-z", "--stdin"])
+            .input(left_out.clone())
+            .run()?;
+    }
+    Ok(left_out)
+}
+
+/// Writes those of these paths out that are in our index and outside of the checkout.
+///
+/// # Errors
+/// Those of `git`.
+pub(super) fn write(staging: &Staging, paths: &BTreeSet<Vec<u8>>) -> Result<(), GitError> {
+    let left_out = show(staging, paths)?;
+    if left_out.is_empty() {
+        return Ok(());
+    }
+    let write = staging.git("git checkout-index").limit(HEAVY);
+    let write = write.args(["checkout-index", "--force", "-u", "-q", "-z", "--stdin"]);
+    write.input(left_out).run().map(drop)
+}

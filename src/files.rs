@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::unistd::{AccessFlags, access};
 
 /// Files of a few lines: locks, exits, secrets, addresses.
 pub const SMALL: u64 = 64 * 1024;
@@ -173,6 +174,32 @@ pub fn head(path: &Path, len: usize) -> io::Result<Vec<u8>> {
         .take(len as u64)
         .read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// What [`not_executable`] says of nothing.
+pub const NO_SUCH_FILE: &str = "there is no such file";
+
+/// Why a file cannot be executed, as far as its metadata tells; nothing for one that can.
+#[must_use]
+pub fn not_executable(path: &Path) -> Option<&'static str> {
+    match path.metadata() {
+        Ok(found) if found.is_dir() => Some("it is a directory"),
+        Ok(found) if !found.is_file() => Some("it is not a regular file"),
+        Ok(_) => match access(path, AccessFlags::X_OK) {
+            Ok(()) => None,
+            Err(_) => Some("it is not executable"),
+        },
+        Err(error) => Some(match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ELOOP) => "its symbolic links form a loop",
+            Some(Errno::EACCES) => "permission denied: a folder above it may not be entered",
+            Some(Errno::ENAMETOOLONG) => "its path is too long",
+            Some(Errno::ENOTDIR) => "a part of its path is a file, not a folder",
+            Some(_) | None if path.symlink_metadata().is_ok() => {
+                "it is a link to something that does not exist"
+            }
+            Some(_) | None => NO_SUCH_FILE,
+        }),
+    }
 }
 
 /// Opens a folder, to sync it or to ask for its time of change.

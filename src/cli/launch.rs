@@ -1,9 +1,8 @@
 //! What all launches share: the environment, finding the program, and the system's limits.
 
 use super::{CliError, LaunchContext, LaunchPlan, choices};
-use crate::domain::environment;
+use crate::{domain::environment, files};
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Longest argument or `NAME=value` that Linux passes on: 32 pages, the final NUL included.
@@ -60,10 +59,7 @@ pub(super) fn finish(
     let path = env.get("PATH").map_or(PATH_DEFAULT, String::as_str);
     let found =
         find(program, path, context.cwd).and_then(|found| found.to_str().map(str::to_owned));
-    *program = found.ok_or_else(|| CliError::NotFound {
-        program: program.clone(),
-        hint: hint.to_owned(),
-    })?;
+    *program = found.ok_or_else(|| not_found(program, path, context.cwd, hint))?;
     for (at, argument) in argv.iter().enumerate() {
         let what = if argument == context.task {
             "the task".to_owned()
@@ -101,15 +97,36 @@ pub(super) fn find(program: &str, path: &str, cwd: &Path) -> Option<PathBuf> {
         let at = cwd.join(program);
         return executable(&at).then_some(at);
     }
+    candidates(program, path).find(|candidate| executable(candidate))
+}
+
+/// Where a program without a slash may lie.
+fn candidates(program: &str, path: &str) -> impl Iterator<Item = PathBuf> {
     std::env::split_paths(path)
         .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(program))
-        .find(|candidate| executable(candidate))
+        .map(move |folder| folder.join(program))
 }
 
 fn executable(path: &Path) -> bool {
-    path.metadata()
-        .is_ok_and(|at| at.is_file() && at.permissions().mode() & 0o111 != 0)
+    files::not_executable(path).is_none()
+}
+
+/// Why [`find`] found nothing: what lies there cannot be executed, or there is nothing.
+fn not_found(program: &str, path: &str, cwd: &Path, hint: &str) -> CliError {
+    let why = |at: &Path| files::not_executable(at).filter(|why| *why != files::NO_SUCH_FILE);
+    if program.contains('/') {
+        if let Some(why) = why(&cwd.join(program)) {
+            let program = program.to_owned();
+            return CliError::NotExecutable { program, why };
+        }
+    } else if let Some(at) = candidates(program, path).find(|at| at.is_file())
+        && let Some(why) = why(&at)
+    {
+        let program = at.display().to_string();
+        return CliError::NotExecutable { program, why };
+    }
+    let (program, hint) = (program.to_owned(), hint.to_owned());
+    CliError::NotFound { program, hint }
 }
 
 /// The path as text.
@@ -277,7 +294,23 @@ mod tests {
             plan("./local").unwrap().argv,
             [launch.cwd().join("./local").to_str().unwrap()]
         );
-        for absent in ["local", "data", "sh", "/nowhere/tool"] {
+        let data = bin.join("data").display().to_string();
+        let long = format!("/{}", "x".repeat(300));
+        for (program, named, why) in [
+            ("data", data.as_str(), "it is not executable"),
+            (data.as_str(), &data, "it is not executable"),
+            ("/bin", "/bin", "it is a directory"),
+            (
+                "/bin/sh/x",
+                "/bin/sh/x",
+                "a part of its path is a file, not a folder",
+            ),
+            (&long, &long, "its path is too long"),
+        ] {
+            let said = plan(program).unwrap_err().to_string();
+            assert_eq!(said, format!("program '{named}' cannot be executed: {why}"));
+        }
+        for absent in ["local", "sh", "/nowhere/tool"] {
             let error = plan(absent).unwrap_err();
             assert_eq!(
                 error.to_string(),

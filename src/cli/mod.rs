@@ -50,7 +50,15 @@ use uuid::Uuid;
 /// Why a CLI cannot be started or understood.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// The program is not there, or may not be executed.
+    /// The program is there, in some form, and cannot be executed.
+    #[error("program '{program}' cannot be executed: {why}")]
+    NotExecutable {
+        /// As it was asked for, or where it was found.
+        program: String,
+        /// The end of a sentence.
+        why: &'static str,
+    },
+    /// The program is not there.
     #[error("program '{program}' was not found; {hint}")]
     NotFound {
         /// As it was asked for.

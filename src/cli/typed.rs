@@ -2,7 +2,7 @@
 //!
 //! Holds: what a CLI would take for something else than a prompt is refused before a byte is typed.
 
-use crate::domain::run::prompt::{is_invisible, seen};
+use crate::domain::run::prompt::{is_blank, is_invisible};
 
 /// Longest message, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
@@ -16,7 +16,7 @@ const MARKS: [char; 6] = ['@', '$', '/', '#', ':', '\\'];
 /// A sentence about a message that is blank, too long, or has such a character.
 pub fn plain(message: &str) -> Result<String, String> {
     let text = message.replace("\r\n", "\n").replace('\r', "\n");
-    if seen(&text).next().is_none() {
+    if is_blank(&text) {
         return Err("must not be blank".to_owned());
     }
     if text.len() > MESSAGE_BYTES_MAX {

@@ -1,6 +1,6 @@
 //! An agent: how a CLI is started, and the rules of its fields.
 
-use super::{AgentId, ProjectId, Time, secrets, time};
+use super::{AgentId, ProjectId, Time, run::prompt::is_blank, secrets, time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
@@ -139,7 +139,7 @@ impl Agent {
     #[must_use]
     pub fn fault(&self, known_cli: impl Fn(&str) -> bool) -> Option<String> {
         let too_long = |text: &str, max: usize| text.chars().count() > max;
-        if self.name.trim().is_empty() || too_long(&self.name, 200) {
+        if is_blank(&self.name) || too_long(&self.name, 200) {
             return Some("name must have 1 to 200 characters and not be blank".into());
         }
         if !known_cli(&self.cli_name) {

@@ -1,6 +1,6 @@
 //! Projects and their repositories, as values.
 
-use super::{ProjectId, RepoId, Time, time};
+use super::{ProjectId, RepoId, Time, run::prompt::is_blank, time};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -85,7 +85,7 @@ pub struct Repo {
 /// Says what is wrong with a project's name, or nothing.
 #[must_use]
 pub fn project_name_fault(name: &str) -> Option<&'static str> {
-    if name.trim().is_empty() {
+    if is_blank(name) {
         return Some("name must not be blank");
     }
     (name.chars().count() > PROJECT_NAME_CHARS_MAX)
@@ -136,6 +136,7 @@ mod tests {
         assert_eq!(project_name_fault("x"), None);
         assert_eq!(project_name_fault(&"é".repeat(200)), None);
         assert!(project_name_fault(" \t").is_some());
+        assert!(project_name_fault("\u{200b}\u{202e}").is_some());
         assert!(project_name_fault(&"x".repeat(201)).is_some());
     }
 }

@@ -251,6 +251,7 @@ fn refused(rejection: Rejection) -> ApiError {
         Rejection::Typing => "message_being_typed",
         Rejection::Asking => "question_open",
         Rejection::Draft => "draft_at_prompt",
+        Rejection::Menu => "menu_open",
         Rejection::OtherOrder => "queue_differs",
         Rejection::QueueFull { .. } => return ApiError::busy(sentence(&rejection), 1),
         Rejection::NotQueued => return ApiError::not_found("message in the queue of this run"),

@@ -139,6 +139,17 @@ impl ApiError {
         )
     }
 
+    /// 415: a body that is compressed.
+    #[must_use]
+    pub fn compressed() -> Self {
+        let text = "The body must not be compressed: leave out `Content-Encoding`.";
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media",
+            text.to_owned(),
+        )
+    }
+
     /// 429: a bound is reached; try again after that many seconds.
     #[must_use]
     pub fn busy(why: impl fmt::Display, retry_after_s: u32) -> Self {

@@ -92,8 +92,13 @@ impl FromRequest for NoBody {
 /// Checks the type of a body: JSON where there is one, JSON or nothing where there is none.
 ///
 /// # Errors
-/// 415 for any other type, and for a body without one.
+/// 415 for any other type, for a body without one, and for one that is compressed.
 pub fn check_media(headers: &HeaderMap, has_body: bool) -> Result<(), ApiError> {
+    let coded = headers.get_all(header::CONTENT_ENCODING);
+    let plain = |value: &header::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if has_body && !coded.into_iter().all(plain) {
+        return Err(ApiError::compressed());
+    }
     let mut declared = headers.get_all(header::CONTENT_TYPE).peekable();
     if declared.peek().is_none() {
         return if has_body {
@@ -395,6 +400,16 @@ mod tests {
         };
         assert_eq!(check(&[], false), 200);
         assert_eq!(check(&[], true), 415);
+        let coded = |coding: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, "application/json".parse().unwrap());
+            headers.insert(header::CONTENT_ENCODING, coding.parse().unwrap());
+            status(check_media(&headers, true))
+        };
+        assert_eq!(
+            ["identity", "gzip", "br", "gzip, gzip"].map(coded),
+            [200, 415, 415, 415]
+        );
         assert_eq!(check(&["application/json"], false), 200);
         assert_eq!(check(&["text/plain"], false), 415);
         assert_eq!(check(&["application/json", "text/plain"], true), 415);

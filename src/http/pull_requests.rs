@@ -12,6 +12,7 @@ use crate::{
         run::{
             Event,
             event::{PullRequestAt, WorktreeAt},
+            prompt::is_blank,
         },
     },
     forge::{Forge, ForgeError, Forges, Head, PullRequest, Remote, cross_reference},
@@ -174,7 +175,7 @@ pub(super) async fn open(
         Key::Fresh(idempotent) => idempotent,
     };
     let new: NewPullRequest = decode(body.0)?;
-    if new.title.trim().is_empty() {
+    if is_blank(&new.title) {
         return Err(ApiError::invalid("title", "must not be blank"));
     }
     let repos = read(&runtime, move |reader| changes::repos(reader, id)).await?;

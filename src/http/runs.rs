@@ -12,6 +12,7 @@ use crate::{
             Status,
             command::NewRun,
             event::{RepoBase, StopBy},
+            prompt::is_blank,
         },
     },
     git::{self, ErrorKind, GitError},
@@ -73,7 +74,7 @@ pub(super) struct ListQuery {
 }
 
 pub(super) fn not_blank(field: &str, text: &str) -> Result<(), ApiError> {
-    if text.trim().is_empty() {
+    if is_blank(text) {
         return Err(ApiError::invalid(field, "must not be blank"));
     }
     if text.len() > TASK_BYTES_MAX || text.contains('\0') {

@@ -6,7 +6,7 @@ use super::{
     extract::{JsonBody, NoBody, Query},
 };
 use crate::{
-    domain::RunId,
+    domain::{RunId, run::prompt::is_blank},
     runtime::{Request, Runtime, messages::Idempotency, order::Order},
 };
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
@@ -79,7 +79,7 @@ pub(super) async fn commit(
         Key::Fresh(idempotent) => idempotent,
     };
     let CommitMessage { message } = decode(body.0)?;
-    if message.trim().is_empty() || message.contains('\0') {
+    if is_blank(&message) || message.contains('\0') {
         return Err(ApiError::invalid("message", "must be text, and not blank"));
     }
     if message.len() > MESSAGE_BYTES_MAX {

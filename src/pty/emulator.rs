@@ -20,6 +20,7 @@ mod pool;
 mod print;
 mod reflow;
 mod sgr;
+mod spot;
 pub(super) mod terminal;
 mod title;
 pub(super) mod width;
@@ -27,6 +28,7 @@ pub(super) mod width;
 use super::protocol::Size;
 use super::{SCROLLBACK_LINES_MAX, SIZE_MAX, snapshot};
 use parser::Parser;
+pub use spot::Spot;
 use terminal::Terminal;
 
 /// How much output is lost to the screen when there is a fault in the emulator.
@@ -135,18 +137,23 @@ impl Emulator {
         } else {
             &terminal.normal
         };
-        for line in screen.lines.iter().skip(screen.base) {
-            let mut end = 0;
-            for (at, cell) in line.cells().iter().take(terminal.cols).enumerate() {
-                if cell.has_content() {
-                    text.extend(std::iter::repeat_n(' ', at.saturating_sub(end)));
-                    text.push_str(&terminal.text_of(*cell));
-                    end = at + cell.width();
-                }
-            }
+        for y in 0..screen.lines.len() - screen.base {
+            text.push_str(&terminal.row_text(screen, y, terminal.cols));
             text.push('\n');
         }
         text
+    }
+
+    /// Where the program's cursor is, when something tells.
+    #[must_use]
+    pub fn spot(&self) -> Option<Spot> {
+        self.terminal.spot()
+    }
+
+    /// True while the program says that it is drawing (mode 2026), and in the middle of a sequence.
+    #[must_use]
+    pub fn is_drawing(&self) -> bool {
+        self.terminal.modes.synchronized || !self.parser.is_idle()
     }
 
     /// Writes escape codes that make a fresh terminal of the same size equal to this one, also

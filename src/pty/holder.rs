@@ -33,6 +33,7 @@ pub mod draft;
 mod exec;
 pub mod input;
 pub mod lifecycle;
+pub mod menu;
 mod program;
 mod questions;
 pub mod reaper;

@@ -135,6 +135,12 @@ pub struct Program {
     /// A viewer left a text at its prompt that was not sent off.
     #[serde(default)]
     pub draft: bool,
+    /// A viewer opened something that takes what is typed: a menu, a history.
+    #[serde(default)]
+    pub menu: bool,
+    /// A viewer typed a key that may have opened something.
+    #[serde(default)]
+    pub may_be_menu: bool,
     /// How many messages were not typed.
     #[serde(default)]
     pub untyped: u32,
@@ -156,6 +162,8 @@ pub struct Stopped {
 pub enum Untyped {
     /// A draft stands at the prompt.
     Draft,
+    /// A menu, or something else that a viewer opened, would take it.
+    Menu,
     /// The program would take its lines one by one.
     Lines,
     /// The program reads no input.

@@ -35,6 +35,7 @@ const STOP: u8 = 20;
 const ACK: u8 = 21;
 const GO_ON: u8 = 22;
 const NO_DRAFT: u8 = 23;
+const PROMPTED: u8 = 24;
 
 /// More pieces of the same snapshot follow.
 const FLAG_MORE: u8 = 1;
@@ -115,6 +116,9 @@ pub enum Frame {
     GoOn,
     /// From the server: what was typed answered a question, and stands at no prompt.
     NoDraft,
+    /// From the server, to a holder that told of a key that may have opened a menu: the program took
+    /// a prompt, so none is open.
+    Prompted,
 }
 
 impl Frame {
@@ -160,6 +164,7 @@ impl Frame {
             Self::Ack => json(ACK, &serde_json::Map::new(), &mut body)?,
             Self::GoOn => json(GO_ON, &serde_json::Map::new(), &mut body)?,
             Self::NoDraft => json(NO_DRAFT, &serde_json::Map::new(), &mut body)?,
+            Self::Prompted => json(PROMPTED, &serde_json::Map::new(), &mut body)?,
         };
         assemble(kind, &body)
     }
@@ -195,6 +200,7 @@ impl Frame {
             ACK => Self::Ack,
             GO_ON => Self::GoOn,
             NO_DRAFT => Self::NoDraft,
+            PROMPTED => Self::Prompted,
             _ => return Err(PtyError::Malformed("unknown type")),
         })
     }
@@ -324,6 +330,7 @@ mod tests {
             Just(Frame::Ack),
             Just(Frame::GoOn),
             Just(Frame::NoDraft),
+            Just(Frame::Prompted),
             (any::<bool>(), any::<Option<String>>()).prop_map(|(draft, signal)| {
                 let stopped = draft.then_some(Stopped { signal });
                 Frame::Program(Program {

@@ -319,6 +319,15 @@ impl SessionHandle {
         self.about_program(Frame::NoDraft).await
     }
 
+    /// Says that the program took a prompt, so that no menu is open. For holders that told
+    /// `may_be_menu`; earlier ones do not know it.
+    ///
+    /// # Errors
+    /// When the holder is gone.
+    pub async fn prompted(&self) -> Result<(), PtyError> {
+        self.about_program(Frame::Prompted).await
+    }
+
     /// A holder of protocol 1 would take the frame for a broken one.
     async fn about_program(&self, frame: Frame) -> Result<(), PtyError> {
         if self.tells_program {

@@ -224,6 +224,7 @@ fn modes(writer: &mut Writer<'_>, modes: &Modes) {
         (66, modes.keypad, "\x1b="),
         (1004, modes.focus, "\x1b[?1004h"),
         (2004, modes.bracketed_paste, "\x1b[?2004h"),
+        (2026, modes.synchronized, "\x1b[?2026h"),
     ];
     for (_, on, codes) in switches {
         if on {

@@ -155,7 +155,8 @@ impl ViewerReader {
             | Frame::Stop(_)
             | Frame::Ack
             | Frame::GoOn
-            | Frame::NoDraft => return Err(PtyError::Malformed("not for a viewer")),
+            | Frame::NoDraft
+            | Frame::Prompted => return Err(PtyError::Malformed("not for a viewer")),
         };
         self.begun = true;
         Ok(Some(told))

@@ -14,7 +14,7 @@ impl Handler<Ask> for RunActor {
 
     fn handle(&mut self, ask: Ask, context: &mut Self::Context) -> Self::Result {
         let message = matches!(ask.request, Request::Continue { .. });
-        if let Some((refusal, _)) = self.draft().filter(|_| message) {
+        if let Some((refusal, _)) = self.occupied().filter(|_| message) {
             return answer(Some(ask.reply), Err(refusal.into()));
         }
         // At its prompt it is let go on by its holder, which waits until it takes a message.

@@ -32,7 +32,7 @@ const GIVE_UP: Duration = Duration::from_secs(12);
 
 const UNCONFIRMED: &str = "the CLI did not confirm within 12 s that it took the message; it may \
                            stand at its prompt, or a question may be open: look at the terminal";
-const ASKED: &str = "a question came up in the CLI's terminal; nothing was typed";
+const ASKED: &str = "a question came up in the CLI's terminal; nothing was typed yet";
 const OUT_OF_REACH: &str = "the CLI's terminal is out of reach; nothing was typed";
 
 /// A caller of continue whose message is being typed.
@@ -198,13 +198,11 @@ impl Ledger {
 impl RunActor {
     pub(super) fn type_in(&mut self, id: MessageId, text: String, context: &mut Context<Self>) {
         let Some(session) = self.session.clone() else {
-            let reason = OUT_OF_REACH.to_owned();
-            let command = Command::NotTaken { id, reason };
+            let command = not_taken(id, OUT_OF_REACH, false);
             return self.execute(command, Along::default(), context);
         };
-        if let Some((_, reason)) = self.draft() {
-            let reason = reason.to_owned();
-            let command = Command::NotTaken { id, reason };
+        if let Some((_, reason)) = self.occupied() {
+            let command = not_taken(id, reason, true);
             return self.execute(command, Along::default(), context);
         }
         self.after(ENTER_AGAIN, Timer::EnterAgain { id }, context);
@@ -224,15 +222,13 @@ impl RunActor {
             }
             // A question that came up meanwhile would take the text for an answer.
             if now.is_some_and(|run| run.asks_a_person()) {
-                let reason = ASKED.to_owned();
-                let command = Command::NotTaken { id, reason };
+                let command = not_taken(id, ASKED, true);
                 return beside.tell(News::Fact(command)).await;
             }
             if let Err(error) = session.paste(&text).await {
                 let run_id = beside.run.id;
                 log::warn!(run_id:%; "A message was not typed into run {run_id}: {error}.");
-                let reason = OUT_OF_REACH.to_owned();
-                let command = Command::NotTaken { id, reason };
+                let command = not_taken(id, OUT_OF_REACH, false);
                 beside.tell(News::Fact(command)).await;
             }
         });
@@ -265,8 +261,17 @@ impl RunActor {
     }
 
     pub(super) fn give_up(&mut self, id: MessageId, context: &mut Context<Self>) {
-        let reason = UNCONFIRMED.to_owned();
-        let command = Command::NotTaken { id, reason };
+        let command = not_taken(id, UNCONFIRMED, false);
         self.execute(command, Along::default(), context);
+    }
+}
+
+/// The command that gives a message up.
+pub(super) fn not_taken(id: MessageId, reason: &str, until_free: bool) -> Command {
+    let reason = reason.to_owned();
+    Command::NotTaken {
+        id,
+        reason,
+        until_free,
     }
 }

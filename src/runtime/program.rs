@@ -1,7 +1,8 @@
-//! What the holder tells of the program in a run's terminal: that it is stopped, and that a draft
-//! stands at its prompt.
+//! What the holder tells of the program in a run's terminal: that it is stopped, and that a draft or
+//! a menu takes what is typed at its prompt.
 
 use super::{
+    delivery::not_taken,
     jobs::{Reply, answer},
     ledger::{Along, Ledger},
     run_actor::RunActor,
@@ -12,8 +13,10 @@ use crate::{
 };
 use actix::Context;
 
-const DRAFT: &str = "a draft that was typed in the terminal stands at the CLI's prompt; send or \
-                     clear it there";
+const DRAFT: &str = "a draft that was typed in the terminal stands at the CLI's prompt; the \
+                     message goes out once it is sent or cleared there";
+const MENU: &str = "a menu or the like that was opened in the terminal takes what is typed there; \
+                    the message goes out once it is closed";
 const LINES: &str = "the CLI would take its lines one by one; nothing was typed";
 const DEAF: &str = "the CLI reads no input; nothing was typed";
 
@@ -23,11 +26,17 @@ pub(super) struct Program {
     told: pty::Program,
     /// The draft was begun while a question was open: it is the answer, and stands at no prompt.
     answers: bool,
+    /// The run was at work when it was looked at last.
+    worked: bool,
 }
 
 impl Program {
     const fn has_draft(&self) -> bool {
         self.told.draft && !self.answers
+    }
+
+    const fn has_menu(&self) -> bool {
+        self.told.menu && !self.answers
     }
 }
 
@@ -57,6 +66,7 @@ impl RunActor {
                 ..pty::Program::default()
             },
             answers: false,
+            worked: self.works(),
         };
         self.program_told(told, context);
     }
@@ -64,8 +74,9 @@ impl RunActor {
     pub(super) fn program_told(&mut self, now: pty::Program, context: &mut Context<Self>) {
         let Some(run) = &self.ledger.run else { return };
         let was = std::mem::replace(&mut self.program.told, now.clone());
-        if now.draft != was.draft {
-            self.program.answers = now.draft && run.asks_a_person();
+        let typed = |program: &pty::Program| program.draft || program.menu;
+        if typed(&now) != typed(&was) {
+            self.program.answers = typed(&now) && run.asks_a_person();
         }
         let attempt = run.attempt;
         let typing = run.outbox.under_way().map(|typing| typing.id);
@@ -75,23 +86,50 @@ impl RunActor {
             (None, None) | (Some(_), Some(_)) => None,
         };
         let untyped = typing.filter(|_| now.untyped != was.untyped).map(|id| {
-            let reason = match now.why_untyped {
-                Some(Untyped::Draft) => DRAFT,
-                Some(Untyped::Lines) => LINES,
-                Some(Untyped::Deaf) | None => DEAF,
+            let (reason, until_free) = match now.why_untyped {
+                Some(Untyped::Draft) => (DRAFT, true),
+                Some(Untyped::Menu) => (MENU, true),
+                Some(Untyped::Lines) => (LINES, false),
+                Some(Untyped::Deaf) | None => (DEAF, false),
             };
-            let reason = reason.to_owned();
-            Command::NotTaken { id, reason }
+            not_taken(id, reason, until_free)
         });
         for command in stopped.into_iter().chain(untyped) {
             self.execute(command, Along::default(), context);
         }
+        self.look_at_prompt(context);
     }
 
-    /// Why nothing may be typed at the prompt just now.
-    pub(super) fn draft(&self) -> Option<(Rejection, &'static str)> {
+    /// What occupies the prompt just now, so that nothing may be typed there.
+    pub(super) fn occupied(&self) -> Option<(Rejection, &'static str)> {
         let run = self.ledger.run.as_ref()?;
-        (run.takes_typing() && self.program.has_draft()).then_some((Rejection::Draft, DRAFT))
+        if !run.takes_typing() {
+            None
+        } else if self.program.has_draft() {
+            Some((Rejection::Draft, DRAFT))
+        } else {
+            // One that is stopped shows its prompt once it was let go on.
+            let menu = self.program.has_menu() && run.stopped.is_none();
+            menu.then_some((Rejection::Menu, MENU))
+        }
+    }
+
+    /// A queue that waits for the prompt goes on once nothing occupies it. A turn that begins shows
+    /// that no menu is open.
+    pub(super) fn look_at_prompt(&mut self, context: &mut Context<Self>) {
+        let works = self.works();
+        let worked = std::mem::replace(&mut self.program.worked, works);
+        if works && !worked && self.program.told.may_be_menu {
+            self.program.told.may_be_menu = false;
+            self.program.told.menu = false;
+            self.tell_holder(context, async |session| session.prompted().await);
+        }
+        let waits = self.ledger.run.as_ref().is_some_and(|run| {
+            run.outbox.waits_for_prompt() && run.takes_typing() && !run.asks_a_person()
+        });
+        if waits && self.occupied().is_none() {
+            self.execute(Command::PromptFree, Along::default(), context);
+        }
     }
 
     /// The question is answered: what was typed meanwhile was the answer.
@@ -105,6 +143,7 @@ impl RunActor {
         }
         self.program.answers = false;
         self.program.told.draft = false;
+        self.program.told.menu = false;
         self.tell_holder(context, async |session| session.no_draft().await);
     }
 

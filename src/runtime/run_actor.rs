@@ -124,6 +124,7 @@ impl RunActor {
                 self.watch_silence(context);
                 self.look_at_answer(context);
                 self.send(append, done, context);
+                self.look_at_prompt(context);
             }
             Err(error) => {
                 self.ledger.fail(&error);

@@ -121,16 +121,26 @@ fn nothing_is_typed_behind_a_draft_or_into_a_question() {
         text(&halted["queue"], "halted").contains("draft"),
         "{halted}"
     );
-    server
-        .delete(&format!("{queue}/{}", text(&queued, "id")))
-        .expect(204);
-    // Ctrl-C empties the prompt; then a question comes up.
     let arrives = |keys: &str| {
         type_in(&server, &run, keys.as_bytes());
         wait_for("the keys arrive", || typed(&server, &run).ends_with(keys));
         pause();
     };
-    arrives("\x03");
+    // Ctrl-C empties the prompt, and the queue goes on by itself.
+    type_in(&server, &run, b"\x03");
+    server.wait(&run, "it is typed", |_| {
+        typed(&server, &run).ends_with("\x03\x1b[200~q\x1b[201~\r")
+    });
+    let taken = json!({"hook_event_name": "UserPromptSubmit", "session_id": "s", "prompt": "q"});
+    server.post(&format!("runs/{run}/hook"), &taken).expect(200);
+    let stop = json!({"hook_event_name": "Stop", "session_id": "s"});
+    server.post(&format!("runs/{run}/hook"), &stop).expect(200);
+    assert_eq!(
+        server.view(&run)["queue"],
+        json!({"length": 0, "halted": null})
+    );
+    assert_eq!(queued["message"], "q");
+    // Then a question comes up.
     let asks =
         json!({"hook_event_name": "PermissionRequest", "session_id": "s", "tool_name": "Bash"});
     server.post(&format!("runs/{run}/hook"), &asks).expect(200);
@@ -150,9 +160,43 @@ fn nothing_is_typed_behind_a_draft_or_into_a_question() {
     });
     let typed = typed(&server, &run);
     assert!(
-        typed.starts_with("half a\x031\x1b[200~m\x1b[201~"),
+        typed.starts_with("half a\x03\x1b[200~q\x1b[201~\r1\x1b[200~m\x1b[201~"),
         "{typed:?}"
     );
+}
+
+#[test]
+fn nothing_is_typed_into_a_menu_that_a_person_opened() {
+    let world = World::new();
+    let brief = json!([{"say": "Yes."}]);
+    let model = Model::start_with(&world, &json!({"claude": brief}));
+    let server = world.serve();
+    let agent = claude(&world, &model, "interactive");
+    let run = server.run(&server.agent(&world, agent), "Begin");
+    server.wait_status(&run, "paused");
+    type_in(&server, &run, b"/model");
+    pause();
+    type_in(&server, &run, b"\r");
+    let queue = format!("runs/{run}/queue");
+    server
+        .post(&queue, &json!({"message": "2 it is"}))
+        .expect(201);
+    let halted = server.wait(&run, "the queue halts", |view| {
+        view["queue"]["halted"].is_string()
+    });
+    assert!(
+        text(&halted["queue"], "halted").contains("menu"),
+        "{halted}"
+    );
+    let answer = server.post(&format!("runs/{run}/continue"), &json!({"message": "m"}));
+    assert_eq!(answer.code.as_deref(), Some("menu_open"), "{answer:?}");
+    // Escape closes it, and the queue goes on by itself.
+    type_in(&server, &run, b"\x1b");
+    server.wait(&run, "it is delivered", |view| view["queue"]["length"] == 0);
+    let said = payloads(&server, &run, "user.message");
+    assert_eq!((&said[0]["text"], said.len()), (&json!("2 it is"), 1));
+    server.wait_status(&run, "paused");
+    server.post_empty(&format!("runs/{run}/cancel")).expect(200);
 }
 
 #[test]

@@ -47,7 +47,11 @@ pub enum Command {
         id: MessageId,
         /// One sentence.
         reason: String,
+        /// It goes out by itself once the prompt is free.
+        until_free: bool,
     },
+    /// Nothing stands at the CLI's prompt any more.
+    PromptFree,
     /// End the process and what it started.
     Stop {
         /// Why.

@@ -41,9 +41,15 @@ fn choose(run: &Run, command: Command) -> Decision {
         Command::Enqueue { id, message } => outbox::enqueue(run, id, message),
         Command::Unqueue { id } => outbox::unqueue(run, id),
         Command::Reorder { order } => outbox::reorder(run, order),
-        Command::NotTaken { id, reason } => {
-            Ok(outbox::not_taken(run, id, reason).into_iter().collect())
+        Command::NotTaken {
+            id,
+            reason,
+            until_free,
+        } => {
+            let missed = outbox::not_taken(run, id, reason, until_free);
+            Ok(missed.into_iter().collect())
         }
+        Command::PromptFree => Ok(outbox::prompt_free(run).into_iter().collect()),
         Command::Stop { by } => stop(run, by),
         Command::SetNotify { notify } if notify == run.notify => Ok(Vec::new()),
         Command::SetNotify { notify } => Ok(vec![NotifyChanged { notify }.into()]),
@@ -105,6 +111,7 @@ fn after_deletion(command: &Command) -> Decision {
         } => Err(Rejection::Deleted),
         Command::Stop { by: StopBy::Delete }
         | Command::NotTaken { .. }
+        | Command::PromptFree
         | Command::WorktreesReady { .. }
         | Command::SetUpFailed { .. }
         | Command::SetUpStopped
@@ -383,7 +390,7 @@ fn exited(run: &Run, exit: Exit) -> Vec<Event> {
     let run = &*run.with(&events);
     if let Some(typing) = run.outbox.under_way() {
         let reason = "the CLI ended before it took the message".to_owned();
-        events.extend(outbox::not_taken(run, typing.id, reason));
+        events.extend(outbox::not_taken(run, typing.id, reason, false));
     }
     events.extend(exit.checkpoint.clone().map(checkpointed));
     events.push(

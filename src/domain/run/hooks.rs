@@ -296,7 +296,7 @@ fn prompt(
     let mut events = Vec::new();
     if let Some(typing) = run.outbox.under_way().filter(|_| !machine) {
         let reason = "another prompt was submitted while it was typed".to_owned();
-        events.extend(outbox::not_taken(run, typing.id, reason));
+        events.extend(outbox::not_taken(run, typing.id, reason, false));
     }
     events.extend(match expected {
         _ if machine => kept(!(starts || (moves && run.status == Status::Running))),

@@ -48,6 +48,8 @@ pub struct Outbox {
     pub queue: Vec<Queued>,
     /// Why none of them goes out until somebody acts.
     pub halted: Option<String>,
+    /// The halt ends by itself: something stands at the prompt.
+    pub until_free: bool,
     /// The last one that was typed and is not confirmed.
     pub typing: Option<Typing>,
     /// The agent finished its turn, and nothing happened since.
@@ -81,6 +83,7 @@ impl Outbox {
             typing.given_up = true;
         }
         self.halted = Some(missed.reason.clone());
+        self.until_free = missed.until_free;
     }
 
     pub(super) fn delivered(&mut self, id: MessageId) {
@@ -111,6 +114,15 @@ impl Outbox {
     /// Nothing that was typed into a process outlives it.
     pub(super) fn process_ended(&mut self) {
         self.typing = None;
+        if self.waits_for_prompt() {
+            self.halted = None;
+        }
+    }
+
+    /// True when the queue is halted until the prompt is free.
+    #[must_use]
+    pub const fn waits_for_prompt(&self) -> bool {
+        self.halted.is_some() && self.until_free
     }
 }
 
@@ -182,10 +194,26 @@ pub(super) fn deliver(run: &Run, id: MessageId, text: String) -> Vec<Event> {
 }
 
 /// Gives up the message that is being typed, when it is this one.
-pub(super) fn not_taken(run: &Run, id: MessageId, reason: String) -> Option<Event> {
-    let typing = run.outbox.under_way()?;
-    let message_id = id;
-    (typing.id == id).then(|| MessageNotTaken { message_id, reason }.into())
+pub(super) fn not_taken(
+    run: &Run,
+    id: MessageId,
+    reason: String,
+    until_free: bool,
+) -> Option<Event> {
+    let typing = run.outbox.under_way().filter(|typing| typing.id == id)?;
+    let missed = MessageNotTaken {
+        message_id: typing.id,
+        reason,
+        until_free,
+    };
+    Some(missed.into())
+}
+
+/// The prompt is free: the queue that waited for that goes on, in the order that it has.
+pub(super) fn prompt_free(run: &Run) -> Option<Event> {
+    let order = run.outbox.queue.iter().map(|queued| queued.id).collect();
+    let waits = run.outbox.waits_for_prompt() && run.outbox.under_way().is_none();
+    waits.then(|| QueueReordered { order }.into())
 }
 
 /// What sends the head of the queue on its way, when `events` leave the CLI at rest after a turn.

@@ -22,6 +22,12 @@ pub fn in_a_file(path: &str) -> String {
     format!("{IN_A_FILE}{path} and do what it says.")
 }
 
+/// True for a text of which nothing can be seen.
+#[must_use]
+pub fn is_blank(text: &str) -> bool {
+    seen(text).next().is_none()
+}
+
 /// The text without what cannot be seen, white space included.
 pub fn seen(text: &str) -> impl Iterator<Item = char> {
     text.chars()

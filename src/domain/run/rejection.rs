@@ -94,6 +94,11 @@ pub enum Rejection {
         "a draft that was typed in the terminal stands at the CLI's prompt, and a message would be sent as one with it; send or clear it there, then try again"
     )]
     Draft,
+    /// continue while a menu is open.
+    #[error(
+        "a menu or the like that was opened in the terminal takes what is typed there; close it (Esc), then try again"
+    )]
+    Menu,
     /// More messages wait than a queue takes.
     #[error("{limit} messages wait in the queue of this run already")]
     QueueFull {

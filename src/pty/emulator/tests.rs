@@ -317,3 +317,24 @@ fn few_of_many_clusters_and_links_are_kept() {
     assert!(terminal.text().starts_with("e\u{301}"));
     assert!(!terminal.terminal.pools.is_full());
 }
+
+#[test]
+fn a_prompt_is_told_from_a_menu_by_where_the_cursor_is() {
+    let spot = |output: &str| {
+        let mut emulator = Emulator::new(Size { cols: 20, rows: 5 });
+        emulator.process(output.as_bytes());
+        emulator.spot()
+    };
+    let line = |text: &str| Some(Spot::Line(text.to_owned()));
+    assert_eq!(
+        spot("old\r\n──\r\n❯ \r\n──\x1b[3;3H"),
+        Some(Spot::Cursor(2, "❯ ".into()))
+    );
+    assert_eq!(
+        spot("\x1b[?1049h  1. a\r\n❯ 2. b\x1b[1;3H"),
+        line("❯ 2. b"),
+        "a blank before the cursor tells nothing"
+    );
+    assert_eq!(spot("> old\r\n > Type here\r\n"), line(" > Type here"));
+    assert_eq!(spot("text\r\n"), None);
+}

@@ -165,6 +165,7 @@ impl Desk {
             Frame::Ack => self.tell(Event::Acknowledged),
             Frame::GoOn => self.input.go_on(&self.shared),
             Frame::NoDraft => Input::no_draft(&self.shared),
+            Frame::Prompted => Input::prompted(&self.shared),
             Frame::Hello(_)
             | Frame::Output { .. }
             | Frame::Snapshot(_)

@@ -35,6 +35,9 @@ const GO_ON_WAIT: Duration = Duration::from_secs(3);
 /// Keys that follow the one that let a program go on, each so soon, belong to it: `fg` has two.
 const WAKING: Duration = Duration::from_millis(600);
 
+/// How long a program has to show what a key opened.
+const KEY_SHOWS: Duration = Duration::from_secs(1);
+
 /// Longest message for a program without paste brackets, whose terminal cuts a line after that.
 const PLAIN_LEN_MAX: usize = 4000;
 
@@ -108,8 +111,13 @@ impl Input {
             if suspends {
                 state.draft_before = Some(draft.clone());
             }
+            if !suspends {
+                let (there, spot) = (draft.is_there(), state.spot.clone());
+                state.menu.typed(&bytes, there, spot.as_ref());
+            }
             draft.typed(&bytes);
-            state.set_draft(draft)
+            let news = state.set_draft(draft);
+            state.look_at_menu() || news
         };
         if news {
             shared.update(|_| ());
@@ -130,7 +138,17 @@ impl Input {
         shared.update(|state| {
             let mut draft = state.draft.clone();
             draft.clear();
-            state.set_draft(draft)
+            state.set_draft(draft);
+            state.menu.close();
+            state.look_at_menu()
+        });
+    }
+
+    /// The program took a prompt: nothing else is open.
+    pub fn prompted(shared: &Shared) {
+        shared.update(|state| {
+            state.menu.close();
+            state.look_at_menu()
         });
     }
 
@@ -229,12 +247,25 @@ impl Input {
             if stopped {
                 // And draws it anew.
                 shared.wait_timeout(BEFORE_RETURN, |state| state.closing.then_some(()));
+                shared.wait_timeout(GO_ON_WAIT, |state| (!state.program.menu).then_some(()));
             }
             // The mode counts as of all output before the message.
             shared.catch_up(PASTE_WAIT);
-            let bracketed = shared.lock().bracketed_paste;
-            let why = if shared.lock().program.draft {
+            let key = shared.lock().menu.last_key();
+            if let Some(key) = key {
+                // And what a key opened just now is drawn.
+                let left = KEY_SHOWS.saturating_sub(key.elapsed());
+                shared.wait_timeout(left, |state| state.closing.then_some(()));
+                shared.catch_up(PASTE_WAIT);
+            }
+            let (bracketed, program) = {
+                let state = shared.lock();
+                (state.bracketed_paste, state.program.clone())
+            };
+            let why = if program.draft {
                 Some(Untyped::Draft)
+            } else if program.menu {
+                Some(Untyped::Menu)
             } else if !bracketed && !is_one_line(&text) {
                 Some(Untyped::Lines)
             } else if !self.keys(typed(text, bracketed)) {

@@ -4,14 +4,11 @@
 //! mislead (`No such file or directory`, of a file that is there). So the first bytes of the file are
 //! looked at.
 
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::statvfs::{FsFlags, statvfs};
-use nix::unistd::{AccessFlags, access};
 
 use crate::files;
 use crate::pty::LaunchSpec;
@@ -30,19 +27,23 @@ const FORMATS: &str = "/proc/sys/fs/binfmt_misc";
 pub fn find(program: &str, spec: &LaunchSpec) -> Result<PathBuf, String> {
     if program.contains('/') {
         let path = spec.cwd.join(program);
-        return match runnable(&path) {
+        return match files::not_executable(&path) {
             None => Ok(path),
-            Some(why) => Err(why),
+            Some(why) => Err(why.to_owned()),
         };
     }
     let candidates: Vec<PathBuf> = folders(spec)
         .into_iter()
         .map(|folder| folder.join(program))
         .collect();
-    let found = candidates.iter().find(|path| runnable(path).is_none());
+    let mut fit = candidates.iter();
+    let found = fit.find(|path| files::not_executable(path).is_none());
     found.cloned().ok_or_else(|| {
         let there = candidates.iter().find(|path| path.exists());
-        let why = there.and_then(|path| Some(format!("{}: {}", path.display(), runnable(path)?)));
+        let why = there.and_then(|path| {
+            let why = files::not_executable(path)?;
+            Some(format!("{}: {why}", path.display()))
+        });
         why.unwrap_or_else(|| "it is not installed, or not in PATH".to_owned())
     })
 }
@@ -110,24 +111,6 @@ fn writes(info: &str) -> bool {
         let mode = OFlag::from_bits_truncate(flags) & OFlag::O_ACCMODE;
         mode == OFlag::O_WRONLY || mode == OFlag::O_RDWR
     })
-}
-
-/// Why a path cannot be executed, as far as its metadata tells; nothing for one that can.
-fn runnable(path: &Path) -> Option<String> {
-    let why = match path.metadata() {
-        Ok(found) if found.is_dir() => "it is a directory",
-        Ok(found) if found.file_type().is_fifo() || !found.is_file() => "it is not a regular file",
-        Ok(_) => match access(path, AccessFlags::X_OK) {
-            Ok(()) => return None,
-            Err(_) => "it is not executable",
-        },
-        Err(error) => match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::ELOOP) => "its symbolic links form a loop",
-            Some(Errno::EACCES) => "permission denied: a folder above it may not be entered",
-            Some(_) | None => "there is no such file",
-        },
-    };
-    Some(why.to_owned())
 }
 
 fn folders(spec: &LaunchSpec) -> Vec<PathBuf> {
@@ -305,7 +288,7 @@ fn missing_part(path: &Path, cwd: &Path) -> Option<String> {
         }
         at = cwd.join(wanted);
     }
-    None
+    Some("its interpreters are scripts that name each other, or too many of them".to_owned())
 }
 
 /// Which interpreter of a program may not be executed.
@@ -313,7 +296,7 @@ fn denied_part(path: &Path, cwd: &Path) -> Option<String> {
     let Form::Script { interpreter, .. } = Form::of(path)? else {
         return None;
     };
-    let why = runnable(&cwd.join(&interpreter))?;
+    let why = files::not_executable(&cwd.join(&interpreter))?;
     Some(format!("its interpreter `{interpreter}`: {why}"))
 }
 

@@ -1,16 +1,11 @@
 //! Notices on the way that a program asks its terminal something.
 //!
 //! The screen follows the output with a pause, but who asks waits for the answer. So the reader
-//! looks for questions, and the screen then takes in all output at once. Of a flood only the end of
-//! each piece is looked at: who waits for an answer writes no more. A question in the middle is
-//! answered when the screen comes there.
+//! looks for questions, and the screen then takes in all output at once.
 
 use memchr::memchr;
 
 const ESC: u8 = 0x1b;
-/// More output in a piece is a flood, of which so much is looked at.
-const FLOOD_LEN_MIN: usize = 16 * 1024;
-const END_LEN: usize = 2 * 1024;
 /// The longest sequence that is looked at as a whole.
 const SEQUENCE_LEN_MAX: usize = 64;
 
@@ -36,10 +31,6 @@ pub struct Questions {
 impl Questions {
     /// Looks at output, cut anywhere; true when a question ends in it. May say so of what is none.
     pub fn heard(&mut self, mut bytes: &[u8]) -> bool {
-        if bytes.len() >= FLOOD_LEN_MIN {
-            bytes = &bytes[bytes.len() - END_LEN..];
-            self.state = State::Text;
-        }
         let mut heard = false;
         loop {
             if self.state == State::Text {
@@ -169,8 +160,10 @@ mod tests {
             assert!(heard(asked.as_bytes()), "{asked:?}");
         }
         let flood = "line\x1b[1mbold\x1b[m\r\n".repeat(2000);
-        assert!(Questions::default().heard(format!("{flood}\x1b[6n").as_bytes()));
-        assert!(!Questions::default().heard(format!("\x1b[6n{flood}").as_bytes()));
+        for (before, behind) in [("", &flood[..]), (&flood, ""), (&flood, &flood)] {
+            assert!(heard(format!("{before}\x1b[6n{behind}").as_bytes()));
+        }
+        assert!(!heard(flood.as_bytes()));
         for said in [
             "plain [c",
             "\x1b[1;31m\x1b[K",

@@ -103,7 +103,9 @@ impl<'a> Follower<'a> {
             }
             latest = None;
             let bracketed = self.emulator.bracketed_paste();
-            shared.screen(self.offset, self.next_resize, bracketed);
+            let drawn = !self.emulator.is_drawing();
+            let spot = drawn.then(|| self.emulator.spot());
+            shared.screen(self.offset, self.next_resize, bracketed, spot);
         }
     }
 

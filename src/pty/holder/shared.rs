@@ -13,6 +13,8 @@ use uuid::Uuid;
 
 use super::connection::Connection;
 use super::draft::Draft;
+use super::menu::Menu;
+use crate::pty::emulator::Spot;
 use crate::pty::output_log::Extent;
 use crate::pty::protocol::Size;
 use crate::pty::{ExitReport, Hello, LaunchSpec, PROTOCOL, Program};
@@ -66,6 +68,8 @@ pub struct State {
     pub screen_resizes: u64,
     /// As of `screen_offset`.
     pub bracketed_paste: bool,
+    /// Where the program's cursor is, as of the last time that it did not draw.
+    pub spot: Option<Spot>,
     /// The program asked for paste brackets at some time.
     pub bracketed_before: bool,
     screen_lag_len_max: u64,
@@ -91,6 +95,8 @@ pub struct State {
     pub draft: Draft,
     /// The same before a Ctrl+Z that may be an undo, or suspend the program.
     pub draft_before: Option<Draft>,
+    /// What viewers may have opened in its place.
+    pub menu: Menu,
 }
 
 impl State {
@@ -124,6 +130,23 @@ impl State {
         self.draft = draft;
         let there = self.draft.is_there();
         std::mem::replace(&mut self.program.draft, there) != there
+    }
+
+    /// Looks whether the prompt is in sight; true when there is news for the server.
+    pub fn look_at_menu(&mut self) -> bool {
+        let was = self.program.clone();
+        self.program.may_be_menu = self.menu.may_be_open();
+        self.program.menu = self.menu.is_open(self.spot.as_ref());
+        if was.menu && !self.program.menu && !self.menu.had_draft() {
+            // What was typed meanwhile was for the menu.
+            let mut draft = self.draft.clone();
+            draft.clear();
+            self.set_draft(draft);
+        }
+        if !self.program.menu {
+            self.menu.seen(self.program.draft);
+        }
+        self.program != was
     }
 
     /// Records a change of size at the present end of the output.
@@ -185,6 +208,7 @@ impl Shared {
             screen_offset: extent.end,
             screen_resizes: 0,
             bracketed_paste: false,
+            spot: None,
             bracketed_before: false,
             screen_lag_len_max: SCREEN_LAG_LEN_MAX.min(log_len_max / SCREEN_LAG_OF_LOG),
             viewer_colors: Vec::new(),
@@ -198,6 +222,7 @@ impl Shared {
             program: Program::default(),
             draft: Draft::default(),
             draft_before: None,
+            menu: Menu::default(),
         };
         Self {
             run_id: spec.run_id,
@@ -258,14 +283,24 @@ impl Shared {
         sealed
     }
 
-    /// Tells how far the screen has come.
-    pub fn screen(&self, offset: u64, resizes: u64, bracketed_paste: bool) {
+    /// Tells how far the screen has come; `spot` is nothing while the program draws.
+    pub fn screen(
+        &self,
+        offset: u64,
+        resizes: u64,
+        bracketed_paste: bool,
+        spot: Option<Option<Spot>>,
+    ) {
         {
             let mut state = self.lock();
             state.screen_offset = offset;
             state.screen_resizes = resizes;
             state.bracketed_paste = bracketed_paste;
             state.bracketed_before |= bracketed_paste;
+            if let Some(spot) = spot {
+                state.spot = spot;
+                state.look_at_menu();
+            }
         }
         self.changed.notify_all();
     }

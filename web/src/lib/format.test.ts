@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { age, bytes, costOf, count, money, span } from "./format";
+import { age, bytes, costOf, count, money, span, sumOf, unpricedRuns } from "./format";
 
 test("money has four significant digits", () => {
   expect([0, 0.031861, 1.23456, 12.3456, 1234.5].map(money)).toEqual([
@@ -50,4 +50,14 @@ test("a cost that is not known is no zero", () => {
   expect(cost(0, 0)).toBe("$0");
   expect(cost(null, 0)).toBe("unknown");
   expect(cost(null, 0.25)).toBe("$0.25 + unknown");
+});
+
+test("a sum says what is not in it", () => {
+  expect([sumOf(2, 0), sumOf(0, 0), sumOf(2, 1), sumOf(0, 3)]).toEqual([
+    "$2",
+    "$0",
+    "at least $2",
+    "unknown",
+  ]);
+  expect([1, 3].map(unpricedRuns)).toEqual(["1 run of unknown price", "3 runs of unknown price"]);
 });

@@ -14,6 +14,17 @@ export function costOf(cost: Run["cost"], unknown = "unknown"): string {
   return cost.known_usd > 0 ? `${money(cost.known_usd)} + unknown` : unknown;
 }
 
+/** A sum of what runs cost: `$0.25`, or `at least $0.25`, or `unknown`, when that of some is unknown. */
+export function sumOf(dollars: number, unpriced: number): string {
+  if (unpriced === 0) return money(dollars);
+  return dollars > 0 ? `at least ${money(dollars)}` : "unknown";
+}
+
+/** `1 run of unknown price`. */
+export function unpricedRuns(unpriced: number): string {
+  return unpriced === 1 ? "1 run of unknown price" : `${unpriced} runs of unknown price`;
+}
+
 /** A count that stays narrow: 999, 1.2k, 34k, 5.6M. */
 export function count(n: number): string {
   const units = [

@@ -1,8 +1,8 @@
 import { Bars, type Row } from "@/charts/bars";
 import { COLOURS, Figure, type Series } from "@/charts/figure";
 import type { Run } from "@/api/client";
-import { money, span } from "@/lib/format";
-import { byDay, medianByDay, outcomeOf, type ByDay, type Outcome } from "./fold";
+import { money, span, unpricedRuns } from "@/lib/format";
+import { byDay, isUnpriced, medianByDay, outcomeOf, type ByDay, type Outcome } from "./fold";
 
 interface Props {
   runs: Run[];
@@ -36,7 +36,7 @@ function seriesOf({ groups }: ByDay): Series[] {
   }));
 }
 
-function CostChart({ title, found }: { title: string; found: ByDay }) {
+function CostChart({ title, found, unpriced }: { title: string; found: ByDay; unpriced: number }) {
   const series = seriesOf(found);
   const rows = found.rows.map(({ day, values }): Row => ({
     name: short(day),
@@ -45,7 +45,10 @@ function CostChart({ title, found }: { title: string; found: ByDay }) {
   return (
     <Figure
       title={title}
-      note="Dollars by the day on which the run was made."
+      note={
+        "Dollars by the day on which the run was made." +
+        (unpriced === 0 ? "" : ` Without what is unknown: ${unpricedRuns(unpriced)}.`)
+      }
       legend={series}
       table={{
         head: ["Day", ...found.groups],
@@ -69,6 +72,7 @@ function CostChart({ title, found }: { title: string; found: ByDay }) {
 /** Small charts over days. */
 export default function UsageCharts({ runs, days, agents }: Props) {
   const cost = (run: Run) => run.cost_usd;
+  const unpriced = runs.filter(isUnpriced).length;
   const most = COLOURS.length;
   const outcomes = byDay(runs, days, outcomeOf, () => 1, OUTCOMES.length);
   const medians = medianByDay(runs, days);
@@ -76,10 +80,12 @@ export default function UsageCharts({ runs, days, agents }: Props) {
     <div className="grid gap-x-8 gap-y-6 lg:grid-cols-2">
       <CostChart
         title="Cost a day by CLI"
+        unpriced={unpriced}
         found={byDay(runs, days, (run) => run.cli_name, cost, most)}
       />
       <CostChart
         title="Cost a day by agent"
+        unpriced={unpriced}
         found={byDay(runs, days, (run) => agents.get(run.agent_id) ?? "deleted agent", cost, most)}
       />
       <Figure

@@ -29,7 +29,10 @@ const run = (over: Partial<Run> & { day?: number; minutes?: number }): Run => {
     activity: { what: "", since: new Date(at(day).getTime() + minutes * 60_000).toISOString() },
     tokens_in: 1,
     tokens_out: 2,
+    tokens_cache_read: 0,
+    tokens_cache_write: 0,
     cost_usd: 1,
+    cost: { usd: 1, known_usd: 1, source: "reported", prices_as_of: null },
     ...rest,
   } as Run;
 };
@@ -116,7 +119,20 @@ test("totals, by group with the dearest first", () => {
     failed: 1,
     tokens: 9,
     cost: 11,
+    unpriced: 0,
     median: 600_000,
   });
   expect(totalsBy(runs, (run) => run.project_id).map(({ name }) => name)).toEqual(["q", "p"]);
+});
+
+test("a run without a known price is counted, one without tokens has no price to know", () => {
+  const cost = { usd: null, known_usd: 0.5, source: "unknown" as const, prices_as_of: null };
+  const none = { tokens_in: 0, tokens_out: 0, cost_usd: 0, cost: { ...cost, known_usd: 0 } };
+  const runs = [
+    run({}),
+    run({ cost_usd: 0.5, cost }),
+    run({ ...none, tokens_cache_read: 3 }),
+    run(none),
+  ];
+  expect(totalsOf(runs)).toMatchObject({ cost: 1.5, unpriced: 2 });
 });

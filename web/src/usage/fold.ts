@@ -143,10 +143,18 @@ export interface Totals {
   failed: number;
   /** Input and output; the caches aside. */
   tokens: number;
-  /** Dollars. */
+  /** Dollars, as far as they are known. */
   cost: number;
+  /** Runs of which some tokens have no known price. */
+  unpriced: number;
   /** Milliseconds. */
   median: number | null;
+}
+
+/** Some tokens of it have no known price. */
+export function isUnpriced(run: Run): boolean {
+  const tokens = [run.tokens_in, run.tokens_out, run.tokens_cache_read, run.tokens_cache_write];
+  return run.cost.usd === null && tokens.some((n) => n > 0);
 }
 
 export function totalsOf(runs: Run[]): Totals {
@@ -157,6 +165,7 @@ export function totalsOf(runs: Run[]): Totals {
     failed: runs.filter((run) => outcomeOf(run) === "failed").length,
     tokens: sum((run) => run.tokens_in + run.tokens_out),
     cost: sum((run) => run.cost_usd),
+    unpriced: runs.filter(isUnpriced).length,
     median: median(runs.map(timeToDone).filter((ms) => ms !== null)),
   };
 }

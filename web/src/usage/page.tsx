@@ -4,7 +4,7 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { Suspense, useEffect, useMemo } from "react";
 import { agentsQuery, projectsQuery, runsQuery } from "@/api/queries";
 import { useNow } from "@/lib/clock";
-import { count, money, span } from "@/lib/format";
+import { count, span, sumOf, unpricedRuns } from "@/lib/format";
 import { NumbersTable } from "@/charts/figure";
 import { lazyPart } from "@/lib/part";
 import { Select } from "@/ui/field";
@@ -22,12 +22,12 @@ const PERIODS = [
 ];
 const FIRST_PERIOD = 30;
 
-const cells = ({ runs, done, failed, tokens, cost, median }: Totals) => [
+const cells = ({ runs, done, failed, tokens, cost, unpriced, median }: Totals) => [
   runs,
   done,
   failed,
   count(tokens),
-  money(cost),
+  sumOf(cost, unpriced),
   median === null ? "–" : span(median),
 ];
 
@@ -37,7 +37,10 @@ function Sums({ totals }: { totals: Totals }) {
     ["Done", String(totals.done)],
     ["Failed", String(totals.failed)],
     ["Tokens in and out", count(totals.tokens)],
-    ["Cost", money(totals.cost)],
+    [
+      totals.unpriced === 0 ? "Cost" : `Cost; ${unpricedRuns(totals.unpriced)}`,
+      sumOf(totals.cost, totals.unpriced),
+    ],
     ["Median time to done", totals.median === null ? "–" : span(totals.median)],
   ];
   return (

@@ -16,6 +16,11 @@ pub struct RequestKey {
     pub status: u16,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
 payloads! {
     /// A message is about to be typed into the live CLI. What became of it follows: the CLI's
     /// prompt hook confirms it (`user.message`), or `message.not_taken`.
@@ -36,6 +41,9 @@ payloads! {
         message_id: MessageId,
         /// One sentence.
         reason: String,
+        /// It stays in the queue and goes out by itself once the CLI's prompt is free.
+        #[serde(default, skip_serializing_if = "is_false")]
+        until_free: bool,
     }
     /// A message waits for the end of the turn.
     MessageQueued {

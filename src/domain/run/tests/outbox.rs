@@ -243,3 +243,22 @@ fn the_queue_is_shown_in_its_order() {
     }
     assert_eq!(view::queued(&live.run, message(9)), None);
 }
+
+#[test]
+fn a_queue_that_met_a_draft_goes_on_once_the_prompt_is_free() {
+    let occupied = Command::NotTaken {
+        id: message(2),
+        reason: "a draft".into(),
+        until_free: true,
+    };
+    let live = given(two_wait()).after([turn_ended(Some("t1")), occupied]);
+    assert_eq!((halted(&live), waiting(&live).len()), (Some("a draft"), 2));
+    let order = [2, 3].map(message).to_vec();
+    let live = live
+        .when(Command::PromptFree)
+        .then([QueueReordered { order }.into(), typing(2, "a")]);
+    assert_eq!(halted(&live), None);
+    // What nobody can see the end of waits for somebody.
+    let live = live.after([not_taken(2)]);
+    live.when(Command::PromptFree).then_nothing();
+}

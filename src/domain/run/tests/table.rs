@@ -44,6 +44,7 @@ rows! {
     "unqueue": Command::Unqueue { .. } => Command::Unqueue { id: message(2) },
     "reorder": Command::Reorder { .. } => Command::Reorder { order: Vec::new() },
     "not-taken": Command::NotTaken { .. } => not_taken(1),
+    "prompt-free": Command::PromptFree => Command::PromptFree,
     "cancel": Command::Stop { by: StopBy::Cancel } => stop(StopBy::Cancel),
     "pause": Command::Stop { by: StopBy::Pause } => stop(StopBy::Pause),
     "delete": Command::Stop { by: StopBy::Delete } => stop(StopBy::Delete),
@@ -297,7 +298,7 @@ fn refusal(rejection: Rejection) -> char {
         Rejection::Stopping { .. } => 's',
         Rejection::CancelFirst { .. } => 'c',
         Rejection::Deleted => 'd',
-        Rejection::Typing | Rejection::Asking | Rejection::Draft => 't',
+        Rejection::Typing | Rejection::Asking | Rejection::Draft | Rejection::Menu => 't',
         Rejection::QueueFull { .. } | Rejection::NotQueued | Rejection::OtherOrder => 'q',
         Rejection::NoWorktree { .. } | Rejection::PauseFirst { .. } => 'g',
     }

@@ -138,7 +138,13 @@ impl Server {
             Work::Linger(attempt) => return self.linger(&owner, attempt),
             Work::GiveUp(id) => {
                 let reason = "not confirmed".to_owned();
-                return self.execute(&owner, Command::NotTaken { id, reason }, Along::default());
+                let until_free = false;
+                let command = Command::NotTaken {
+                    id,
+                    reason,
+                    until_free,
+                };
+                return self.execute(&owner, command, Along::default());
             }
         };
         self.tell(id, word);

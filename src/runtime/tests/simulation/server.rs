@@ -510,7 +510,13 @@ impl Server {
             Effect::Type { id, .. } if actor.session.is_none() => {
                 drop(actor);
                 let reason = "out of reach".to_owned();
-                return self.execute(handle, Command::NotTaken { id, reason }, Along::default());
+                let until_free = false;
+                let command = Command::NotTaken {
+                    id,
+                    reason,
+                    until_free,
+                };
+                return self.execute(handle, command, Along::default());
             }
             Effect::Type { id, text } => Work::Type(id, text),
             Effect::Checkpoint { reason } => Work::Checkpoint(reason),

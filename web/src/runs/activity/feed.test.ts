@@ -56,7 +56,7 @@ const TURN = log(
   ["run.checkpointed", { number: 1, reason: "stop" }],
   ["run.paused", { by: "stop" }],
   ["user.message", { text: "and the tests?", by: "api" }],
-  ["run.result", { tokens_in: 1500, tokens_out: 200, cost_usd: 0.3 }],
+  ["run.result", { tokens_in: 1500, tokens_out: 200, cost_usd: 0.3, unknown_tokens: 9 }],
   ["run.completed", { reason: "exit" }],
 );
 
@@ -72,7 +72,7 @@ test("a call and its result are one row, with what they did", () => {
     "14-14 checkpoint ok Checkpoint 1 · stop",
     "15-15 end ok Finished its turn · 3 tools · 14 s · 1.2k tokens · $0.25",
     "16-16 prompt ok and the tests?",
-    "18-18 end ok Completed: its process ended · 2.0 s · 500 tokens · $0.05",
+    "18-18 end ok Completed: its process ended · 2.0 s · 500 tokens · $0.05 + unknown",
   ]);
   const edit = rows(TURN).find((row) => row.first === 11);
   expect(edit).toMatchObject({ name: "Edit", add: 2, del: 1, ms: 1000 });

@@ -112,7 +112,7 @@ export function sentence(type: string, payload: Json): string | undefined {
       case "message.not_taken":
         return `Message not taken: ${text("reason")}`;
       case "queue.reordered":
-        return "Queue put in another order";
+        return "Queue put in order";
       case "run.retried":
         return "Tried again";
       case "run.deleted":

@@ -5,6 +5,8 @@ import type { Json } from "./essence";
 interface Totals {
   tokens: number;
   cost: number;
+  /** Tokens without a known price. */
+  unpriced: number;
 }
 
 function number(payload: Json, key: string): number {
@@ -21,7 +23,7 @@ export class Turn {
 
   /** `whole`: the log is read from its start, so what the first turn took is known. */
   constructor(whole: boolean) {
-    this.#before = whole ? { tokens: 0, cost: 0 } : undefined;
+    this.#before = whole ? { tokens: 0, cost: 0, unpriced: 0 } : undefined;
   }
 
   begin(time: number) {
@@ -37,7 +39,8 @@ export class Turn {
 
   result(payload: Json) {
     const tokens = number(payload, "tokens_in") + number(payload, "tokens_out");
-    this.#now = { tokens, cost: number(payload, "cost_usd") };
+    const unpriced = number(payload, "unknown_tokens");
+    this.#now = { tokens, cost: number(payload, "cost_usd"), unpriced };
   }
 
   /** `3 tools · 8.2 s · 1.2k tokens · $0.03186`, with what is known. */
@@ -49,7 +52,9 @@ export class Turn {
       const tokens = this.#now.tokens - this.#before.tokens;
       const cost = this.#now.cost - this.#before.cost;
       if (tokens > 0) parts.push(`${count(tokens)} tokens`);
-      if (cost > 0) parts.push(money(cost));
+      const unpriced = this.#now.unpriced > this.#before.unpriced;
+      if (cost > 0) parts.push(unpriced ? `${money(cost)} + unknown` : money(cost));
+      else if (unpriced) parts.push("cost unknown");
     }
     return parts.join(" · ");
   }

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { Bars } from "@/charts/bars";
 import { COLOURS, Figure, type Series } from "@/charts/figure";
-import { count, exact, money, span } from "@/lib/format";
+import { count, exact, money, span, sumOf } from "@/lib/format";
 import { timesOf, toolTimes, type Doing, type Turn } from "./turns";
 
 const BUCKETS = [
@@ -112,6 +112,7 @@ export default function TurnCharts({ turns }: { turns: Turn[] }) {
   const tools = toolTimes(turns);
   const tokens = turns.some(({ tokens }) => Object.values(tokens).some((n) => n > 0));
   const cost = turns.some(({ cost }) => cost > 0);
+  const unpriced = turns.some(({ unpriced }) => unpriced);
   return (
     <div className="grid gap-x-8 gap-y-5 xl:grid-cols-2">
       <Lanes turns={turns} />
@@ -136,9 +137,10 @@ export default function TurnCharts({ turns }: { turns: Turn[] }) {
       {cost && (
         <Figure
           title="Cost a turn"
+          {...(unpriced ? { note: "As far as it is known: some tokens have no known price." } : {})}
           table={{
             head: ["Turn", "Cost"],
-            rows: turns.map((turn) => [turn.number, money(turn.cost)]),
+            rows: turns.map((turn) => [turn.number, sumOf(turn.cost, turn.unpriced ? 1 : 0)]),
           }}
         >
           <Bars

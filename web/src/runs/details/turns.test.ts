@@ -23,14 +23,16 @@ test("totals become what each turn used, also when they come after its end", () 
       fact(10, "run.paused"),
       fact(11, "run.result", totals(20, 1.5)),
       fact(50, "run.started"),
-      fact(60, "run.result", totals(25, 4)),
+      fact(60, "run.result", { ...totals(25, 4), unknown_tokens: 3 }),
       fact(61, "run.completed"),
     ],
     100,
   );
-  expect(turns.map(({ tokens, cost, from, to }) => ({ tokens, cost, from, to }))).toEqual([
-    { tokens: { in: 20, out: 40, cacheRead: 60, cacheWrite: 80 }, cost: 1.5, from: 0, to: 10 },
-    { tokens: { in: 5, out: 10, cacheRead: 15, cacheWrite: 20 }, cost: 2.5, from: 50, to: 61 },
+  const first = { in: 20, out: 40, cacheRead: 60, cacheWrite: 80 };
+  const second = { in: 5, out: 10, cacheRead: 15, cacheWrite: 20 };
+  expect(turns).toMatchObject([
+    { tokens: first, cost: 1.5, unpriced: false, from: 0, to: 10 },
+    { tokens: second, cost: 2.5, unpriced: true, from: 50, to: 61 },
   ]);
 });
 

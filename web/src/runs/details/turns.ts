@@ -33,6 +33,7 @@ const KEPT = [
   "tokens_cache_read",
   "tokens_cache_write",
   "cost_usd",
+  "unknown_tokens",
 ];
 
 export function factOf(event: RunEvent): Fact {
@@ -65,8 +66,10 @@ export interface Turn {
   to: number;
   lasts: boolean;
   tokens: Tokens;
-  /** Dollars. */
+  /** Dollars, as far as they are known. */
   cost: number;
+  /** Some of its tokens have no known price. */
+  unpriced: boolean;
   /** Without holes, in order. */
   spans: Span[];
   /** Time that tools took, by name, in milliseconds; waits for a person are not in it. */
@@ -144,7 +147,7 @@ class Open {
     this.to = at;
   }
 
-  turn(number: number, now: number, tokens: Tokens, cost: number): Turn {
+  turn(number: number, now: number, tokens: Tokens, cost: number, unpriced: boolean): Turn {
     const to = this.to ?? Math.max(now, this.from);
     const you = joined(this.asked === null ? this.you : [...this.you, [this.asked, to]]);
     const tools = new Map<string, { calls: number; ms: number }>();
@@ -164,6 +167,7 @@ class Open {
       lasts: this.to === null,
       tokens,
       cost,
+      unpriced,
       spans,
       tools,
     };
@@ -185,7 +189,7 @@ function used(after: Tokens, before: Tokens): Tokens {
 
 /** Folds the facts, in the order of their sequence. `now` ends a turn that still lasts. */
 export function turnsOf(facts: Fact[], now: number): Turn[] {
-  const turns: { open: Open; tokens: Tokens; cost: number }[] = [];
+  const turns: { open: Open; tokens: Tokens; cost: number; unpriced: number }[] = [];
   for (const fact of facts) {
     const last = turns.at(-1);
     const current = last && last.open.to === null ? last.open : undefined;
@@ -197,6 +201,7 @@ export function turnsOf(facts: Fact[], now: number): Turn[] {
             open: new Open(fact.at),
             tokens: last?.tokens ?? NO_TOKENS,
             cost: last?.cost ?? 0,
+            unpriced: last?.unpriced ?? 0,
           });
         break;
       case "run.result": {
@@ -210,6 +215,7 @@ export function turnsOf(facts: Fact[], now: number): Turn[] {
           cacheWrite: num(payload["tokens_cache_write"]),
         };
         last.cost = num(payload["cost_usd"]);
+        last.unpriced = num(payload["unknown_tokens"]);
         break;
       }
       case "agent.tool_call":
@@ -234,13 +240,14 @@ export function turnsOf(facts: Fact[], now: number): Turn[] {
         current?.end(fact.at);
     }
   }
-  return turns.map(({ open, tokens, cost }, at) => {
+  return turns.map(({ open, tokens, cost, unpriced }, at) => {
     const before = turns[at - 1];
     return open.turn(
       at + 1,
       now,
       used(tokens, before?.tokens ?? NO_TOKENS),
       Math.max(0, cost - (before?.cost ?? 0)),
+      unpriced > (before?.unpriced ?? 0),
     );
   });
 }

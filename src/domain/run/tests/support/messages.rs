@@ -35,6 +35,7 @@ pub fn missed(number: u128, reason: &str) -> Event {
     MessageNotTaken {
         message_id: message(number),
         reason: reason.into(),
+        until_free: false,
     }
     .into()
 }
@@ -93,5 +94,6 @@ pub fn not_taken(number: u128) -> Command {
     Command::NotTaken {
         id: message(number),
         reason: "no answer".into(),
+        until_free: false,
     }
 }

@@ -1,0 +1,53 @@
+//! Where a program's cursor is, as far as that tells a prompt from something else.
+
+use super::buffer::Buffer;
+use super::terminal::Terminal;
+
+/// What the prompts of programs begin with that hide the cursor and leave it elsewhere.
+const MARKS: [char; 3] = ['>', '❯', '›'];
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Spot {
+    /// The cursor stands in this column, behind this text of its line.
+    Cursor(usize, String),
+    /// Nothing stands before the cursor: the lowest line that looks like a prompt.
+    Line(String),
+}
+
+impl Terminal {
+    /// Where the cursor is; none where nothing tells.
+    pub fn spot(&self) -> Option<Spot> {
+        let screen = if self.in_alternate {
+            &self.alternate
+        } else {
+            &self.normal
+        };
+        let before = self.row_text(screen, screen.y, screen.x);
+        if !before.trim().is_empty() {
+            return Some(Spot::Cursor(screen.x, before));
+        }
+        let mut lines = (0..self.rows)
+            .rev()
+            .map(|y| self.row_text(screen, y, self.cols));
+        lines
+            .find(|line| line.trim_start().starts_with(MARKS))
+            .map(Spot::Line)
+    }
+
+    /// The text of a row up to a column, without the empty cells behind it.
+    pub fn row_text(&self, screen: &Buffer, y: usize, cols: usize) -> String {
+        let (mut text, mut end) = (String::new(), 0);
+        let Some(line) = screen.lines.get(screen.base + y) else {
+            return text;
+        };
+        for (at, cell) in line.cells().iter().take(cols).enumerate() {
+            if cell.has_content() {
+                text.extend(std::iter::repeat_n(' ', at.saturating_sub(end)));
+                text.push_str(&self.text_of(*cell));
+                end = at + cell.width();
+            }
+        }
+        text
+    }
+}

@@ -266,11 +266,16 @@ fn remove_one(
     } else {
         commit
     };
-    match git::keep_deleted(&base.repo_path, run.id, &base.name, &run.run_branch, commit) {
-        Err(error) if force => {
-            log::warn!(run_id:% = run.id, error:% = error; "A run is deleted without its work in {}.", base.name);
-        }
-        kept => drop(kept?),
+    let kept = git::keep_deleted(&base.repo_path, run.id, &base.name, &run.run_branch, commit);
+    if let Err(error) = &kept
+        && force
+    {
+        log::warn!(run_id:% = run.id, error:% = error;
+            "A run is deleted that could not be kept; its checkpoints stay in {}.", base.name);
+    }
+    let is_kept = kept.is_ok();
+    if !force {
+        kept?;
     }
     // What was not kept, since something else stands there, is not removed either.
     let is_ours = |at: &&WorktreeAt| !at.worktree.exists() || in_place(run, at);
@@ -283,7 +288,10 @@ fn remove_one(
     // All of it is kept by now: refs that are locked or damaged are no reason to stop.
     let branch = git::remove_run_branch(&base.repo_path, &run.run_branch);
     fault::point("delete.branch_removed");
-    let checkpoints = git::drop_checkpoints(&base.repo_path, run.id);
+    let checkpoints = match is_kept {
+        true => git::drop_checkpoints(&base.repo_path, run.id),
+        false => Ok(0),
+    };
     for error in branch.err().into_iter().chain(checkpoints.err()) {
         log::warn!(run_id:% = run.id, error:% = error; "Refs of a deleted run stay in {}.", base.name);
     }

@@ -39,9 +39,10 @@ const MODE_SUBMODULE: u32 = 0o160_000;
 const MODE_FILE: u32 = 0o100_644;
 /// How deep folders without a tracked file are looked into.
 const DEPTH_MAX: usize = 64;
-/// Settings by which names or kinds of files are not what the file system says, with the value by
-/// which they are.
+/// Settings by which names, kinds or contents of files are not taken as they lie there, with the value
+/// by which they are.
 const UNUSUAL: &[(&str, &str)] = &[
+    ("core.bigfilethreshold", "512m"),
     ("core.ignorecase", "false"),
     ("core.precomposeunicode", "false"),
     ("core.symlinks", "true"),

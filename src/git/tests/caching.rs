@@ -136,7 +136,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => rule().prop_map(Step::UserIgnore),
         1 => prop::sample::select(vec!["", "*.txt binary\n", "*.txt eol=crlf\n"])
             .prop_map(Step::Attributes),
-        1 => prop::sample::select(vec![("core.autocrlf", "input"), ("core.filemode", "false")])
+        1 => prop::sample::select(vec![("core.autocrlf", "input"), ("core.filemode", "false"), ("core.bigFileThreshold", "3")])
             .prop_map(|(key, value)| Step::Config(key, value)),
         4 => prop::sample::select(vec![
             &["add", "-A"][..],

@@ -61,7 +61,9 @@ pub enum GitError {
         name: String,
     },
     /// The worktree is gone, or its repository no longer knows it.
-    #[error("the worktree of '{name}' is gone")]
+    #[error(
+        "the worktree of '{name}' is gone; continue the run, and it is made again from the last checkpoint"
+    )]
     WorktreeGone {
         /// Name of the repo.
         name: String,

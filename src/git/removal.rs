@@ -122,8 +122,26 @@ pub fn delete_branch(repo_path: &Path, branch: &str) -> Result<bool, GitError> {
 /// Those of [`delete_branch`] and [`unlock_branch`].
 pub fn remove_run_branch(repo_path: &Path, branch: &str) -> Result<bool, GitError> {
     repository::check_branch_name(branch)?;
-    remove_branch_lock(&repository::git_dir_of(repo_path)?, branch)?;
-    delete_branch(repo_path, branch)
+    let common_dir = repository::git_dir_of(repo_path)?;
+    remove_branch_lock(&common_dir, branch)?;
+    let deleted = delete_branch(repo_path, branch);
+    if deleted.is_err() && is_damaged(repo_path, branch) {
+        // It would make git refuse to list the user's branches.
+        let file = common_dir.join("refs/heads").join(branch);
+        or_missing(fs::remove_file(file), "removing a damaged branch")?;
+        return Ok(true);
+    }
+    deleted
+}
+
+/// Whether a branch says neither a commit nor another ref.
+fn is_damaged(repo_path: &Path, branch: &str) -> bool {
+    let found = repository::open(repo_path).map(|repository| {
+        let found = repository.find_reference(&format!("refs/heads/{branch}"));
+        found.map(drop)
+    });
+    matches!(found, Ok(Err(error)) if error.class() == git2::ErrorClass::Reference
+        && error.code() != git2::ErrorCode::NotFound)
 }
 
 /// Deletes a local branch that is still at this commit. Answers `false` when it was left alone.

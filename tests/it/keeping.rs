@@ -304,14 +304,7 @@ fn what_cannot_be_kept_is_named_and_nothing_is_dropped_unless_forced() {
     assert!(!tree.exists());
     let kept = git(
         &repo,
-        &[
-            "log",
-            "--glob=refs/abbado",
-            "-p",
-            "--root",
-            "-m",
-            "--format=%s",
-        ],
+        &["log", "--all", "-p", "--root", "-m", "--format=%s"],
     );
     assert!(kept.contains("precious"));
 }

@@ -211,9 +211,9 @@ test("a phone has the keys that its keyboard lacks", async () => {
   await open(run.id, "terminal", { width: 390, height: 844, touch: true });
   await shows("begin");
   const key = (name: string) => seen.page.getByRole("button", { name, exact: true }).tap();
-  await key("Escape");
+  await key("Esc, the escape key");
   await key("Up");
-  await key("Interrupt (Ctrl C)");
+  await key("^C, interrupt");
   await key("Ctrl for the next key");
   await seen.page.keyboard.type("b");
   await seen.page.keyboard.type("b\n");

@@ -33,6 +33,7 @@ test("bytes", () => {
 });
 
 test("spans and ages", () => {
+  expect([-5, 0, 40, 400].map(span)).toEqual(["0 ms", "0 ms", "40 ms", "0.4 s"]);
   expect([8200, 12_900, 185_000, 7_500_000, 4 * 86_400_000].map(span)).toEqual([
     "8.2 s",
     "12 s",

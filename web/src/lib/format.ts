@@ -54,7 +54,8 @@ export function bytes(n: number): string {
 
 /** A span of milliseconds: `8.2 s`, `3 min`, `2 h 5 min`, `4 d`. */
 export function span(ms: number): string {
-  const s = Math.max(0, ms) / 1000;
+  if (ms < 100) return `${Math.max(0, Math.round(ms))} ms`;
+  const s = ms / 1000;
   if (s < 10) return `${s.toFixed(1)} s`;
   if (s < 60) return `${Math.floor(s)} s`;
   const min = Math.floor(s / 60);

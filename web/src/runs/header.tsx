@@ -57,8 +57,13 @@ export function RunHeader({ run }: { run: Run }) {
         </div>
         {run.process.stopped && (
           <Tip text="Let the stopped CLI go on">
-            <Button icon={<Play size={14} />} onClick={letGoOn}>
-              Let it go on
+            <Button
+              icon={<Play size={14} />}
+              onClick={letGoOn}
+              aria-label="Let it go on"
+              className="max-sm:w-9 max-sm:!px-0"
+            >
+              <span className="max-sm:hidden">Let it go on</span>
             </Button>
           </Tip>
         )}
@@ -88,8 +93,8 @@ export function RunHeader({ run }: { run: Run }) {
         )}
         {canRetry(run) && (
           <Tip text="The CLI never started: begin again with worktree, set-up and launch">
-            <Button icon={<RotateCcw size={14} />} onClick={retry} aria-label="Try again">
-              <span className="max-sm:hidden">Try again</span>
+            <Button icon={<RotateCcw size={14} />} onClick={retry} className="max-sm:hidden">
+              Try again
             </Button>
           </Tip>
         )}
@@ -127,7 +132,7 @@ export function RunHeader({ run }: { run: Run }) {
             ` · ${count(run.tokens_in + run.tokens_out)} tok · ${costOf(run.cost, "cost unknown")}`}
         </span>
       </div>
-      <p className="truncate text-xs text-muted sm:hidden">{reasonOf(run)}</p>
+      <p className="line-clamp-3 text-xs break-words text-muted sm:hidden">{reasonOf(run)}</p>
       <DeleteDialog run={run} open={deleting} onOpenChange={setDeleting} />
     </header>
   );

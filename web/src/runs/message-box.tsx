@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { X } from "lucide-react";
+import { RotateCcw, TriangleAlert, X } from "lucide-react";
 import { useRef, useState } from "react";
 import { api, data, type Run } from "@/api/client";
 import { queueQuery } from "@/api/queries";
@@ -7,7 +7,7 @@ import { useKeys } from "@/app/keys";
 import { store, stored } from "@/lib/stored";
 import { Button } from "@/ui/button";
 import { TextArea } from "@/ui/field";
-import { canContinue, canQueue, tried, useRunCalls } from "./actions";
+import { canContinue, canQueue, canRetry, tried, useRunCalls } from "./actions";
 import { MESSAGE_BOX_ID } from "./message-box-id";
 
 /** Messages that wait for the end of the turn, in the order in which they go out. */
@@ -48,8 +48,10 @@ export function MessageBox({ run }: { run: Run }) {
   const [busy, setBusy] = useState(false);
   const box = useRef<HTMLTextAreaElement>(null);
   const calls = useRunCalls();
-  const queues = canQueue(run);
-  const open = queues || canContinue(run);
+  const [refusal, setRefusal] = useState<string | null>(null);
+  // A message lets a stopped CLI go on.
+  const queues = canQueue(run) && !run.process.stopped;
+  const open = canQueue(run) || canContinue(run);
   const change = (next: string) => {
     setText(next);
     store(draftName, next || null);
@@ -63,11 +65,29 @@ export function MessageBox({ run }: { run: Run }) {
   const send = async () => {
     if (text.trim() === "" || busy) return;
     setBusy(true);
-    const sent = await tried("The message did not reach the agent", () => calls.send(run, text));
+    setRefusal(null);
+    try {
+      await calls.send(run, text);
+      change("");
+    } catch (error) {
+      setRefusal(error instanceof Error ? error.message : String(error));
+    }
     setBusy(false);
-    if (sent) change("");
     box.current?.focus();
   };
+  if (canRetry(run)) {
+    const retry = () => void tried("The run was not tried again", () => calls.retry(run.id));
+    return (
+      <div className="flex items-center gap-2 border-t px-3 py-2 text-muted">
+        <p className="min-w-0 flex-1">
+          Its CLI never started. It can begin again, with the same task.
+        </p>
+        <Button icon={<RotateCcw size={14} />} onClick={retry}>
+          Try again
+        </Button>
+      </div>
+    );
+  }
   if (!open) {
     return (
       <p className="border-t px-3 py-2 text-muted">
@@ -78,6 +98,22 @@ export function MessageBox({ run }: { run: Run }) {
   return (
     <div className="border-t px-3 py-2">
       <Queue run={run} />
+      {refusal !== null && (
+        <div role="alert" className="mb-1.5 flex items-start gap-1.5">
+          <TriangleAlert size={14} className="mt-0.5 shrink-0 text-bad" aria-hidden />
+          <p className="max-h-32 min-w-0 flex-1 overflow-y-auto break-words whitespace-pre-wrap">
+            <strong className="font-medium text-bad">The message did not reach the agent.</strong>{" "}
+            {refusal}
+          </p>
+          <Button
+            kind="quiet"
+            className="!h-6 !w-6"
+            icon={<X size={13} />}
+            aria-label="Put the refusal away"
+            onClick={() => setRefusal(null)}
+          />
+        </div>
+      )}
       <div className="flex items-end gap-2">
         <TextArea
           ref={box}

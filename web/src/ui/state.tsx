@@ -2,10 +2,11 @@
 import { clsx } from "clsx";
 import type { Run } from "@/api/client";
 
-export type StateName = "needs-you" | Run["status"];
+export type StateName = "needs-you" | "suspended" | Run["status"];
 
 const STATES: Record<StateName, { sign: string; word: string; colour: string }> = {
   "needs-you": { sign: "◆", word: "Needs you", colour: "text-warn" },
+  suspended: { sign: "‖", word: "Suspended", colour: "text-warn" },
   queued: { sign: "○", word: "Queued", colour: "text-muted" },
   running: { sign: "●", word: "Running", colour: "text-busy" },
   paused: { sign: "◑", word: "Paused", colour: "text-muted" },
@@ -14,9 +15,13 @@ const STATES: Record<StateName, { sign: string; word: string; colour: string }> 
   cancelled: { sign: "⊘", word: "Cancelled", colour: "text-muted" },
 };
 
-/** What to show as a run's state: a question to a person goes before the status. */
-export function stateOf(run: Pick<Run, "status" | "attention">): StateName {
-  return run.attention ? "needs-you" : run.status;
+/**
+ * What to show as a run's state: a question to a person goes before the status, and a CLI that was
+ * stopped, as by Ctrl+Z, is not at work.
+ */
+export function stateOf(run: Pick<Run, "status" | "attention" | "process">): StateName {
+  if (run.attention) return "needs-you";
+  return run.process.stopped ? "suspended" : run.status;
 }
 
 export function StateSign({ state }: { state: StateName }) {

@@ -1,5 +1,6 @@
 // Every screen of the page, on a server that has something to show on each.
-import { writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import type { Run } from "../../src/api/client";
@@ -58,6 +59,22 @@ export async function furnish(server: TestServer): Promise<Screen[]> {
     provider_config: { command: ["sh", "-c", "seq -f 'line %g of the build' 1 400; exec cat"] },
   });
 
+  const absent = await server.agent(project.id, "command", {
+    name: "Absent",
+    provider_config: { command: ["/opt/no-such-program"] },
+  });
+  const halting = await server.agent(project.id, "command", {
+    name: "Halting",
+    provider_config: { command: ["sh", "-c", "echo press a key; kill -STOP $$; exec cat"] },
+  });
+  const neverBegun = await server.run(absent.id, "Begin with a program that is not there");
+  await server.status(neverBegun.id, "failed");
+  const halted = await server.run(halting.id, "Stop in the middle");
+  await until("the stop", async () => {
+    return (await server.get<Run>(`/api/runs/${halted.id}`)).process.stopped;
+  });
+  await server.call("PUT", `/api/projects/${project.id}`, { trusted_filters: ["git-crypt"] });
+
   const paused = await server.run(builder.id, "Write a greeting\n\nIn the style of the house.");
   await server.status(paused.id, "paused");
   const worktree = (await server.get<Run>(`/api/runs/${paused.id}`)).repos[0]?.worktree ?? "";
@@ -76,9 +93,12 @@ export async function furnish(server: TestServer): Promise<Screen[]> {
   await server.status(cancelled.id, "running");
   await server.post(`/api/runs/${cancelled.id}/cancel`);
   await server.status(cancelled.id, "cancelled");
-  const second = await server.run(builder.id, "Write a greeting\n\nIn the style of the house.");
-  await server.status(second.id, "paused");
+  const begun = await server.run(builder.id, "Write a greeting\n\nIn the style of the house.");
+  const second = await server.status(begun.id, "paused");
   await server.post(`/api/runs/${second.id}/commit`, { message: "Greet" });
+  const readme = join(second.repos[0]?.worktree ?? "", "README.md");
+  rmSync(readme);
+  execFileSync("mkfifo", [readme]);
 
   const tab = (run: Run, name: string) => `/runs/${run.id}/${name}`;
   const changes = tab(paused, "changes");
@@ -91,6 +111,22 @@ export async function furnish(server: TestServer): Promise<Screen[]> {
     { name: "run-terminal-failed", path: tab(failed, "terminal"), ready: "Failed" },
     { name: "run-activity", path: tab(paused, "activity"), ready: "Finished its turn" },
     { name: "run-activity-attention", path: tab(attention, "activity"), ready: "Needs you" },
+    {
+      name: "run-draft",
+      path: tab(paused, "terminal"),
+      ready: "The message did not reach the agent",
+      act: async (page) => {
+        await page.locator(".xterm").click();
+        await page.keyboard.type("half a thought");
+        await until("the draft", async () => {
+          return (await server.text(`/api/runs/${paused.id}/logs`)).includes("half a thought");
+        });
+        await page.getByRole("textbox", { name: "Message to the agent" }).fill("Go on");
+        await page.getByRole("button", { name: "Continue", exact: true }).click();
+      },
+    },
+    { name: "run-never-begun", path: tab(neverBegun, "activity"), ready: "Its CLI never started" },
+    { name: "run-halted", path: tab(halted, "terminal"), ready: "Suspended" },
     { name: "run-tasks", path: tab(paused, "tasks"), ready: "Check the files" },
     { name: "run-changes", path: changes, ready: "Hello from the demo agent" },
     { name: "run-logs", path: tab(running, "logs"), ready: "line 400 of the build" },
@@ -102,6 +138,16 @@ export async function furnish(server: TestServer): Promise<Screen[]> {
       path: tab(second, "changes"),
       ready: "Open a pull request",
       act: press("Pull request…"),
+    },
+    { name: "left-out", path: tab(second, "changes"), ready: "cannot be read" },
+    {
+      name: "revert-left-out",
+      path: tab(second, "changes"),
+      ready: "Some of the work cannot be kept",
+      act: async (page) => {
+        await press("Revert…")(page);
+        await page.getByRole("dialog").getByRole("button", { name: "Revert" }).click();
+      },
     },
     { name: "revert", path: changes, ready: "Take back all changes?", act: press("Revert…") },
     {
@@ -130,6 +176,12 @@ export async function furnish(server: TestServer): Promise<Screen[]> {
     },
     { name: "projects", path: "/projects", ready: "Empty rooms" },
     { name: "project-repos", path: `${project_}/repos`, ready: "site" },
+    {
+      name: "project-filters",
+      path: `${project_}/repos`,
+      ready: "Allow as they are defined now",
+      act: (page) => page.getByLabel("Trusted filters").scrollIntoViewIfNeeded(),
+    },
     { name: "project-agents", path: `${project_}/agents`, ready: "Careful builder" },
     { name: "project-branches", path: `${project_}/branches`, ready: "idea" },
     {
@@ -153,7 +205,10 @@ export async function furnish(server: TestServer): Promise<Screen[]> {
       name: "keys",
       path: "/runs",
       ready: "Keys",
-      act: (page) => page.keyboard.press("Shift+?"),
+      act: async (page) => {
+        await page.getByText("Look through the files").first().waitFor(); // keys are heard by then
+        await page.keyboard.press("Shift+?");
+      },
     },
     { name: "no-page", path: "/settings/models/nowhere", ready: "There is no such page" },
     {

@@ -202,3 +202,15 @@ test("a long essence is cut to a copy of its start", () => {
   const [row] = rows(log(call("t", "Bash", { command: `echo ${"x".repeat(300_000)}` })));
   expect(row?.essence.length).toBe(120);
 });
+
+test("why a run failed is not cut for the time that it took", () => {
+  const reason = "program '/opt/no-such-program' was not found; install it, or give its full path";
+  const told = rows(
+    log(
+      ["run.created", { task: "x" }],
+      ["run.started", { by: "prompt" }],
+      ["run.failed", { reason }],
+    ),
+  );
+  expect(told.at(-1)?.essence).toBe(`Failed: ${reason}`);
+});

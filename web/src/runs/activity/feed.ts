@@ -255,7 +255,7 @@ export class Fold {
     if (!this.#end) return;
     const { row, said } = this.#end;
     const took = this.#turn.took(time);
-    row.essence = took === "" ? said : `${said.slice(0, ESSENCE_SAID)} · ${took}`;
+    row.essence = took === "" || said.length > ESSENCE_SAID ? said : `${said} · ${took}`;
     this.#mark(row);
   }
 
@@ -267,5 +267,5 @@ export class Fold {
   }
 }
 
-/** Room for the sentence of an end, beside what the turn took. */
+/** Longest sentence of an end that leaves room for what the turn took. */
 const ESSENCE_SAID = 70;

@@ -40,7 +40,8 @@ export function LeftOutNote({ all, severalRepos }: Omit<Props, "title">) {
     >
       <summary className="cursor-pointer">
         <TriangleAlert size={14} className="mr-1 inline text-warn" aria-hidden />
-        {what} cannot be read: not shown here, and in no commit or checkpoint.
+        {what} cannot be read. What stands there now is not shown here, and is in no commit or
+        checkpoint.
       </summary>
       <ul className="mt-1 max-h-40 overflow-y-auto pl-5">
         {all.map((left) => (

@@ -41,7 +41,7 @@ function Key(props: {
 export function KeyRow({ session, ctrl }: { session: TerminalSession; ctrl: boolean }) {
   return (
     <div role="group" aria-label="Keys" className="flex gap-1 border-t bg-sunken p-1">
-      <Key label="Escape" onPress={() => session.type("\x1b")}>
+      <Key label="Esc, the escape key" onPress={() => session.type("\x1b")}>
         Esc
       </Key>
       <Key label="Tab" onPress={() => session.type("\t")}>
@@ -62,7 +62,7 @@ export function KeyRow({ session, ctrl }: { session: TerminalSession; ctrl: bool
           {icon}
         </Key>
       ))}
-      <Key label="Interrupt (Ctrl C)" onPress={() => session.type("\x03")}>
+      <Key label="^C, interrupt" onPress={() => session.type("\x03")}>
         ^C
       </Key>
       <Key label="Paste" onPress={() => void session.paste()}>

@@ -167,17 +167,25 @@ impl Agent {
         if self.role.trim().is_empty() || too_long(&self.role, ROLE_CHARS_MAX) {
             return Some("role must have 1 to 64 characters".into());
         }
+        let model = self.model.as_deref().unwrap_or_default();
+        let (instructions, tools) = (self.instructions.as_str(), self.allowed_tools.as_str());
+        let texts = [
+            ("model", model),
+            ("instructions", instructions),
+            ("allowed_tools", tools),
+        ];
+        if let Some((field, _)) = texts.into_iter().find(|(_, text)| text.contains('\0')) {
+            return Some(format!("{field} {NO_NUL}"));
+        }
         self.provider_config_fault()
     }
 
     fn provider_config_fault(&self) -> Option<String> {
         let config = &self.provider_config;
         for key in ["bin", "mode"] {
-            if config
-                .get(key)
-                .is_some_and(|v| !v.is_null() && !v.is_string())
-            {
-                return Some(format!("provider_config.{key} must be a string"));
+            let given = config.get(key).filter(|value| !value.is_null());
+            if let Some(why) = given.and_then(string_fault) {
+                return Some(format!("provider_config.{key} {why}"));
             }
         }
         if let Some(mode) = config.get("mode").and_then(Value::as_str)
@@ -192,8 +200,10 @@ impl Agent {
             let Some(items) = value.as_array() else {
                 return Some(format!("provider_config.{key} must be a list of strings"));
             };
-            if let Some(at) = items.iter().position(|item| !item.is_string()) {
-                return Some(format!("provider_config.{key}[{at}] must be a string"));
+            for (at, item) in items.iter().enumerate() {
+                if let Some(why) = string_fault(item) {
+                    return Some(format!("provider_config.{key}[{at}] {why}"));
+                }
             }
         }
         if let Some(env) = config.get("env") {
@@ -205,8 +215,8 @@ impl Agent {
                     let why = "must not have a name that is empty or contains '=' or NUL";
                     return Some(format!("provider_config.env {why}"));
                 }
-                if !value.is_string() {
-                    return Some(format!("provider_config.env.{key} must be a string"));
+                if let Some(why) = string_fault(value) {
+                    return Some(format!("provider_config.env.{key} {why}"));
                 }
             }
         }
@@ -214,6 +224,15 @@ impl Agent {
         (needs_command && self.command().first().is_none_or(String::is_empty)).then(|| {
             "provider_config.command must be a non-empty array for the adapter 'command'".into()
         })
+    }
+}
+
+const NO_NUL: &str = "must not contain NUL, which no program can be given";
+
+fn string_fault(value: &Value) -> Option<&'static str> {
+    match value.as_str() {
+        None => Some("must be a string"),
+        Some(text) => text.contains('\0').then_some(NO_NUL),
     }
 }
 
@@ -292,6 +311,19 @@ mod tests {
                 "provider_config.args[1] must",
             ),
             (with_config(json!({"bin": 1})), "provider_config.bin"),
+            (agent(|a| a.model = Some("a\0".into())), "model must not"),
+            (
+                agent(|a| a.instructions = "\0".into()),
+                "instructions must not",
+            ),
+            (
+                with_config(json!({"env": {"A": "\0"}})),
+                "provider_config.env.A must not",
+            ),
+            (
+                with_config(json!({"args": ["a", "\0"]})),
+                "provider_config.args[1] must not",
+            ),
         ];
         for (fault, field) in faults {
             assert!(

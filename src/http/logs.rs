@@ -92,11 +92,13 @@ enum Wanted {
 }
 
 /// The one range asked for, in absolute offsets. Several ranges, or one that is not understood,
-/// are answered with the whole, as RFC 9110 allows.
+/// are answered with the whole, as RFC 9110 allows; so is a range on a condition (`If-Range`), since
+/// answers have no validator that could meet it.
 fn wanted(request: &HttpRequest, base: u64, end: u64) -> Wanted {
-    let header = request
-        .headers()
+    let headers = request.headers();
+    let header = headers
         .get("Range")
+        .filter(|_| !headers.contains_key("If-Range"))
         .and_then(|value| value.to_str().ok());
     let Some(range) = header.and_then(|value| value.strip_prefix("bytes=")) else {
         return Wanted::All;

@@ -423,6 +423,12 @@ impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for Socket {
             Ok(ws::Message::Nop) => {}
             Err(error) => {
                 log::debug!("A viewer broke the WebSocket protocol: {error}.");
+                let code = if matches!(error, ws::ProtocolError::Overflow) {
+                    ws::CloseCode::Size
+                } else {
+                    ws::CloseCode::Protocol
+                };
+                context.close(Some(code.into()));
                 context.stop();
             }
         }

@@ -3,7 +3,7 @@
 use crate::support::{PATIENCE, Server, World, descriptors, pause, wait_for};
 use abbado::pty::{emulator::Emulator, protocol::Size};
 use serde_json::{Value, json};
-use std::{net::TcpStream, path::PathBuf, time::Instant};
+use std::{io::Write, net::TcpStream, path::PathBuf, time::Instant};
 use tungstenite::{Error, Message, WebSocket, stream::MaybeTlsStream};
 
 const SIZE: Size = Size {
@@ -228,6 +228,11 @@ fn what_one_types_all_see() {
         viewer.until_shows("<binary>");
         viewer.until_shows("<t\u{e9}xt>");
     }
+    // Who breaks the protocol, here by a frame without a mask, is told by the close code.
+    let mut broken = viewers.pop().unwrap();
+    broken.socket.get_mut().write_all(b"\x81\x02{}").unwrap();
+    broken.read_to_end();
+    assert_eq!(broken.close, Some((1002, String::new())));
     viewers[2].keys("\x04");
     for viewer in &mut viewers {
         viewer.read_to_end();

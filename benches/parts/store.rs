@@ -6,8 +6,8 @@ use abbado::{
         run::{Event, Run, caller::Callers, event::HookReceived},
     },
     runtime::{
-        broadcaster::write_frame,
-        replay::{Next, PAGE_LEN, Replay},
+        stream::broadcaster::write_frame,
+        stream::replay::{Next, PAGE_LEN, Replay},
     },
     store::{Append, Location, Reader, RunRow, Writer, encode, open},
 };

@@ -16,8 +16,8 @@ use crate::{
     domain::{EventId, RunId, run::Event},
     runtime::{
         Runtime,
-        broadcaster::{Joined, Subscription},
-        replay::{Next, PAGE_LEN, Page, Replay},
+        stream::broadcaster::{Joined, Subscription},
+        stream::replay::{Next, PAGE_LEN, Page, Replay},
     },
     store::StoredEvent,
 };

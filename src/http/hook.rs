@@ -11,7 +11,7 @@ use crate::{
     domain::{RunId, run::caller::Callers},
     runtime::{
         Request, Runtime,
-        kept_hooks::{KeptHook, may_be_stored_later},
+        services::kept_hooks::{KeptHook, may_be_stored_later},
     },
 };
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     domain::{MessageId, RunId},
-    runtime::{QueueChange, Request, Runtime},
+    runtime::{QueueChange, Request, Runtime, ids},
 };
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::Deserialize;
@@ -51,7 +51,10 @@ pub(super) async fn add(
     };
     let Message { message } = decode(body.0)?;
     not_blank("message", &message)?;
-    let change = QueueChange::Add { message };
+    let change = QueueChange::Add {
+        id: ids::message(),
+        message,
+    };
     let request = Request::Queue { change, idempotent };
     Ok(json(StatusCode::CREATED, runtime.ask(id, request).await?))
 }

@@ -304,6 +304,7 @@ pub(super) async fn go_on(
         Some(message) => {
             not_blank("message", &message)?;
             Request::Continue {
+                id: ids::message(),
                 message,
                 idempotent,
             }

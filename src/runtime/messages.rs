@@ -1,17 +1,16 @@
-//! The closed list of what a run's actor can be sent.
+//! What a run can be asked, and why it may come to nothing.
 
-use super::jobs::Reply;
+use super::run::reply::Reply;
 use crate::{
     domain::{
         MessageId, RunId,
         run::{
-            Command, Rejection,
+            Rejection,
             caller::Callers,
-            command::{Checkpoint, NewRun},
-            event::{Lacks, RequestKey, StopBy, WorktreeAt},
+            command::NewRun,
+            event::{RequestKey, StopBy},
         },
     },
-    pty::{ExitReport, Program, Session},
     store::{Idempotent, StoreError},
 };
 use data_encoding::HEXLOWER;
@@ -83,6 +82,8 @@ pub enum Request {
     },
     /// Go on with a message.
     Continue {
+        /// Its id, should it be typed.
+        id: MessageId,
         /// The message.
         message: String,
         /// The answer to remember.
@@ -142,6 +143,8 @@ pub enum Request {
 pub enum QueueChange {
     /// One more.
     Add {
+        /// Its id.
+        id: MessageId,
         /// The message.
         message: String,
     },
@@ -218,114 +221,6 @@ pub struct Ask {
     pub request: Request,
     /// Who asks.
     pub reply: Reply,
-}
-
-/// News of the world for one run, from effects and watchers.
-#[derive(actix::Message)]
-#[rtype(result = "Answer")]
-pub struct Tell {
-    /// The run.
-    pub run_id: RunId,
-    /// The news.
-    pub news: News,
-}
-
-/// What effects and watchers tell.
-pub enum News {
-    /// A fact to decide on.
-    Fact(Command),
-    /// The holder is there and its process runs (or has an exit to tell).
-    Attached(Box<Session>),
-    /// The process and all it started are gone.
-    Exited {
-        /// How, when the holder could tell.
-        report: Option<ExitReport>,
-        /// Which attempt.
-        attempt: u32,
-    },
-    /// What the holder knows of its program changed.
-    Program {
-        /// Of which attempt.
-        attempt: u32,
-        /// All of it.
-        program: Program,
-    },
-    /// The holder is there and cannot be spoken with.
-    OutOfReach {
-        /// Of which attempt.
-        attempt: u32,
-        /// Why, for the log.
-        why: String,
-    },
-    /// The launch is known never to have happened.
-    NeverLaunched,
-    /// A set-up ended as it was asked to.
-    SetUpStopped,
-    /// Spool or transcript may have grown.
-    Look,
-    /// A checkpoint job ended.
-    CheckpointTaken(Option<Checkpoint>),
-    /// An order was carried out.
-    Worked(Box<super::work::Done>),
-    /// Worktrees, branches and files of the run are gone.
-    Removed {
-        /// The worktrees that were removed.
-        removed: Vec<WorktreeAt>,
-        /// How long it took.
-        millis: u64,
-    },
-    /// The deletion failed; the run stays.
-    NotRemoved {
-        /// Why.
-        why: AskError,
-    },
-    /// Time to see whether a process lingers or idles.
-    Timer(Timer),
-}
-
-/// A timer of a run's actor.
-#[derive(Debug, Clone, Copy)]
-pub enum Timer {
-    /// A process whose session is over.
-    Lingering {
-        /// Which attempt.
-        attempt: u32,
-    },
-    /// A CLI that was asked by its own keys to leave.
-    Quitting {
-        /// Which attempt.
-        attempt: u32,
-    },
-    /// A holder that could not be spoken with.
-    Reach {
-        /// Of which attempt.
-        attempt: u32,
-    },
-    /// A holder that was told to end its tree.
-    Stuck {
-        /// Of which attempt.
-        attempt: u32,
-    },
-    /// A message that was typed and is not confirmed yet.
-    EnterAgain {
-        /// Which.
-        id: MessageId,
-    },
-    /// The same, after a longer while.
-    GiveUp {
-        /// Which.
-        id: MessageId,
-    },
-    /// A CLI that is to say something.
-    Silent {
-        /// What.
-        lacks: Lacks,
-    },
-    /// A CLI at its prompt.
-    Idle {
-        /// Sequence of the run when the timer was set.
-        sequence: u64,
-    },
 }
 
 impl From<&Rejection> for AskError {

@@ -1,59 +1,34 @@
-//! The actors, and what they ask of the side rooms.
+//! The actors, and what they ask of the side rooms. In the order in which a request meets them:
 //!
-//! A caller asks the [`registry`]; it routes to the run's actor ([`run_actor`]), which decides,
-//! has the store append, and after the commit lets [`effects`] act on the world. What the world
-//! answers comes back on the same road. The [`broadcaster`] hears of commits from the store's
-//! writer and feeds readers; the [`notifier`] tells people who read nothing.
+//! - [`messages`] and [`order`]: what callers may ask, and what they are answered;
+//! - [`registry`]: finds or builds the run's actor, within bounds, and puts idle ones to sleep;
+//! - [`run`]: one run. `core` decides, without IO; `actor` feeds it and carries out what it says;
+//! - [`jobs`]: what takes a while (git, scripts, launches), and tells its outcome to the core;
+//! - [`stream`]: feeds readers with what the store's writer committed;
+//! - [`services`]: what goes on beside the runs, such as the notifier.
 //!
 //! Invariants, as absences: nothing is visible before its commit; no run has two actors; no queue
 //! is without a bound; nobody but a run's own actor decides for it.
 
-mod asked;
-pub mod broadcaster;
 pub mod clock;
-mod deliveries;
-mod delivery;
-mod effects;
-mod exit;
 pub mod ids;
 mod jobs;
-mod keeping;
-pub mod kept_hooks;
-mod ledger;
 pub mod messages;
-mod moved;
-pub mod notifier;
 pub mod order;
-mod output;
-mod program;
-mod prune;
-mod reach;
 pub mod reads;
-mod recovery;
 pub mod registry;
-mod replace;
-pub mod replay;
-mod ring;
-mod run_actor;
-mod script;
-mod set_up;
+mod run;
+pub mod services;
 pub mod shared;
-mod silence;
-mod slots;
-mod spares;
-mod spool;
+pub mod stream;
 #[cfg(test)]
 mod tests;
 pub mod threads;
-mod unrecorded;
-mod unused;
-mod watch;
-mod work;
 
-pub use jobs::Reply;
 pub use messages::{Answer, AskError, QueueChange, Request};
+pub use run::reply::Reply;
+pub use services::unrecorded::Wish;
 pub use shared::{Runtime, Shared};
-pub use unrecorded::Wish;
 
 /// Tells the git room which filters all projects allow, anew.
 ///

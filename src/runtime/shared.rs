@@ -1,14 +1,12 @@
 //! What all actors share, and the handle the rest of the program asks through.
 
 use super::{
-    broadcaster::{Broadcaster, Close, Joined, Subscribe},
-    jobs::Reply,
     messages::{Answer, Ask, AskError, Request},
-    notifier::Notifier,
     reads::Reads,
-    registry::{Count, Counts, Drain, Recover, Registry},
-    spares::Spares,
-    watch::Watch,
+    registry::{Count, Counts, Drain, Recover, Registry, revive},
+    run::reply::Reply,
+    services::{self, notifier::Notifier, spares::Spares, watch::Watch},
+    stream::broadcaster::{Broadcaster, Close, Joined, Subscribe},
 };
 use crate::{
     config::Config,
@@ -50,9 +48,9 @@ pub struct Shared {
     /// Who tells people what happened.
     pub notifier: Arc<Notifier>,
     /// Hooks that the log could not take.
-    pub(super) kept_hooks: super::kept_hooks::KeptHooks,
+    pub(super) kept_hooks: services::kept_hooks::KeptHooks,
     /// Stops that are carried out and not in the log.
-    pub(super) unrecorded: super::unrecorded::Unrecorded,
+    pub(super) unrecorded: services::unrecorded::Unrecorded,
     /// File notification.
     pub(super) watch: Watch,
     /// Stored prices; readers of transcripts take them when they begin.
@@ -164,8 +162,8 @@ impl Runtime {
             heavy_jobs: tokio::sync::Semaphore::new(HEAVY_JOBS_MAX),
             spares: Spares::default(),
             notifier,
-            kept_hooks: super::kept_hooks::KeptHooks::default(),
-            unrecorded: super::unrecorded::Unrecorded::default(),
+            kept_hooks: services::kept_hooks::KeptHooks::default(),
+            unrecorded: services::unrecorded::Unrecorded::default(),
             watch,
             prices,
             viewers: Mutex::default(),
@@ -186,7 +184,7 @@ impl Runtime {
     /// When the database cannot tell which.
     pub async fn recover(&self) -> Result<usize, AskError> {
         super::trust_filters(&self.shared.reader)?;
-        super::moved::mend(self).await?;
+        services::moved::mend(self).await?;
         let runs = self.shared.reader.live_runs()?;
         let count = runs.len();
         for run_id in runs {
@@ -196,9 +194,9 @@ impl Runtime {
                 .map_err(|_| AskError::ShuttingDown)?;
         }
         let (shared, registry) = (Arc::clone(&self.shared), self.registry.clone());
-        actix::spawn(super::recovery::release_holders(shared, registry));
-        actix::spawn(super::prune::run(Arc::clone(&self.shared)));
-        actix::spawn(super::spares::run(Arc::clone(&self.shared)));
+        actix::spawn(revive::release_holders(shared, registry));
+        actix::spawn(services::prune::run(Arc::clone(&self.shared)));
+        actix::spawn(services::spares::run(Arc::clone(&self.shared)));
         actix::spawn(forget_unasked(Arc::clone(&self.shared)));
         Ok(count)
     }

@@ -5,7 +5,7 @@ use crate::{
         RunId, Secrets, Time,
         run::{Event, Run},
     },
-    runtime::{
+    runtime::stream::{
         replay::{Next, Replay},
         ring::{BOUNDS, Joined, Ring, Subscribe},
     },

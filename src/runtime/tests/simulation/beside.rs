@@ -1,23 +1,26 @@
 //! What is under way beside the actors, and how it ends.
 
 use super::{
-    server::{Handle, Server, Word},
+    server::{Handle, Mail, Server, Word},
     world::Launched,
 };
 use crate::{
     domain::{
-        MessageId,
+        Time,
         run::{
-            Command, Effect, Run, Status,
+            Command, Run,
             command::{Checkpoint, Exit},
             event::Stage,
             state::Process,
         },
     },
     runtime::{
-        ledger::Along,
-        messages::{AskError, News},
-        recovery::{self, Finding, Seen},
+        messages::AskError,
+        run::{
+            input::{Input, Timer, Update},
+            output::{HolderCommand, Job},
+            recovery::{self, Finding, Seen},
+        },
     },
 };
 use std::{cell::Cell, rc::Rc};
@@ -30,171 +33,243 @@ pub struct Beside {
 }
 
 pub enum Work {
-    SetUp(Rc<Cell<bool>>),
-    Launch(u32),
-    Reach(u32),
+    Job(Job, Rc<Cell<bool>>),
+    Holder(HolderCommand),
     WaitExit(u32),
     Release,
-    End,
-    Type(MessageId, String),
-    Checkpoint(&'static str),
-    Acknowledge,
-    Delete,
-    Ended(Exit),
-    Linger(u32),
-    GiveUp(MessageId),
+    Timer(Time, Timer),
 }
 
 impl Work {
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::SetUp(_) => "set-up",
-            Self::Launch(_) => "launch",
-            Self::Reach(_) => "reach",
+            Self::Job(job, _) => match job {
+                Job::SetUp { .. } => "set-up",
+                Job::Launch { .. } => "launch",
+                Job::AwaitPrompt { .. } => "await prompt",
+                Job::Reach { .. } => "reach",
+                Job::EndHolder { .. } => "end holder",
+                Job::ReleaseHolder => "release holder",
+                Job::LetHolderGo => "let holder go",
+                Job::Checkpoint { .. } => "checkpoint",
+                Job::Ended { .. } => "ended",
+                Job::Work { .. } => "work",
+                Job::Delete { .. } => "delete",
+            },
+            Self::Holder(command) => match command {
+                HolderCommand::Keys(_) => "keys",
+                HolderCommand::Stop => "stop",
+                HolderCommand::Acknowledge => "acknowledge",
+                HolderCommand::Paste { .. } => "paste",
+                HolderCommand::Enter => "enter",
+                HolderCommand::Continue => "continue",
+                HolderCommand::NoDraft => "no draft",
+                HolderCommand::Prompted => "prompted",
+            },
             Self::WaitExit(_) => "wait for exit",
             Self::Release => "release",
-            Self::End => "end",
-            Self::Type(..) => "type",
-            Self::Checkpoint(_) => "checkpoint",
-            Self::Acknowledge => "acknowledge",
-            Self::Delete => "delete",
-            Self::Ended(_) => "ended",
-            Self::Linger(_) => "linger",
-            Self::GiveUp(_) => "give up",
+            Self::Timer(_, timer) => match timer {
+                Timer::Lingering { .. } => "lingering",
+                Timer::Quitting { .. } => "quitting",
+                Timer::Reach { .. } => "reach again",
+                Timer::Stuck { .. } => "stuck",
+                Timer::EnterAgain { .. } => "enter again",
+                Timer::GiveUp { .. } => "give up",
+                Timer::Silent { .. } => "silent",
+                Timer::Idle { .. } => "idle",
+            },
         }
     }
 
-    pub const fn is_timer(&self) -> bool {
-        matches!(self, Self::Linger(_) | Self::GiveUp(_))
+    /// When a timer rings; nothing for a job.
+    pub const fn due(&self) -> Option<Time> {
+        match self {
+            Self::Timer(due, _) => Some(*due),
+            Self::Job(..) | Self::Holder(_) | Self::WaitExit(_) | Self::Release => None,
+        }
     }
 }
 
 impl Server {
-    /// True when the world lets this job end now.
+    /// True when the world lets this job end now, and when no timer rings before this one.
     pub fn may_end(&self, job: &Beside) -> bool {
-        let Work::WaitExit(attempt) = job.work else {
-            return true;
-        };
-        let mut world = self.world.borrow_mut();
-        let holder = &world.place(job.run.id).holder;
-        holder
-            .as_ref()
-            .is_none_or(|it| it.attempt != attempt || !it.is_alive)
+        match job.work {
+            Work::WaitExit(attempt) => {
+                let mut world = self.world.borrow_mut();
+                let holder = &world.place(job.run.id).holder;
+                holder
+                    .as_ref()
+                    .is_none_or(|it| it.attempt != attempt || !it.is_alive)
+            }
+            Work::Timer(due, _) => {
+                let mut others = self.jobs.iter().filter_map(|other| other.work.due());
+                others.all(|other| other >= due)
+            }
+            Work::Job(..) | Work::Holder(_) | Work::Release => true,
+        }
     }
 
     /// A job ends, well unless `lucky` says otherwise.
     pub fn end(&mut self, at: usize, lucky: bool) {
         let Beside { owner, run, work } = self.jobs.remove(at);
-        if !work.is_timer() {
-            owner.0.borrow_mut().busy -= 1;
-        }
-        let (id, fact) = (run.id, |command| Word::News(News::Fact(command)));
-        let failed = |stage, reason: &str| Command::SetUpFailed {
-            stage,
-            reason: reason.to_owned(),
-            detail: String::new(),
-            removed: None,
+        let exclusive = match work {
+            Work::Timer(_, timer) => {
+                let viewed = false;
+                return self.feed(&owner, Input::Timer { timer, viewed });
+            }
+            Work::Job(job, stop) => {
+                let exclusive = job.is_exclusive();
+                if let Some(word) = self.carry_job_out(&owner, &run, job, stop.get(), lucky) {
+                    self.tell(run.id, word);
+                }
+                exclusive
+            }
+            Work::Holder(command) => {
+                self.hold(&run, command, lucky);
+                false
+            }
+            Work::WaitExit(attempt) => {
+                let (_, report) = self.world.borrow_mut().probe(run.id);
+                let word = match report.filter(|report| report.attempt == attempt) {
+                    Some(report) => Word::Update(Update::Exited {
+                        report: Some(report),
+                        attempt,
+                    }),
+                    None => self.reach(&run, attempt),
+                };
+                self.tell(run.id, word);
+                false
+            }
+            Work::Release => {
+                self.world.borrow_mut().end(run.id, None);
+                self.world.borrow_mut().acknowledge(run.id);
+                false
+            }
         };
-        let word = match work {
-            Work::SetUp(stop) if stop.get() => Word::News(News::SetUpStopped),
-            Work::SetUp(_) if lucky => fact(Command::WorktreesReady { created: None }),
-            Work::SetUp(_) => fact(failed(Stage::Worktree, "no worktree")),
-            Work::Launch(attempt) => {
+        // Behind its update: a job waits until that was taken.
+        let mut actor = owner.0.borrow_mut();
+        actor.mailbox.push_back(Mail::JobEnded { exclusive });
+    }
+
+    fn hold(&self, run: &Run, command: HolderCommand, lucky: bool) {
+        let mut world = self.world.borrow_mut();
+        match command {
+            HolderCommand::Acknowledge => world.acknowledge(run.id),
+            _ if !lucky => {}
+            HolderCommand::Keys(_) | HolderCommand::Stop => world.end(run.id, None),
+            HolderCommand::Paste { text, .. } => world.place(run.id).typed.push(text),
+            HolderCommand::Enter
+            | HolderCommand::Continue
+            | HolderCommand::NoDraft
+            | HolderCommand::Prompted => {}
+        }
+    }
+
+    fn carry_job_out(
+        &mut self,
+        owner: &Handle,
+        run: &Run,
+        job: Job,
+        stopped: bool,
+        lucky: bool,
+    ) -> Option<Word> {
+        let (id, fact) = (run.id, |command| Word::Update(Update::Fact(command)));
+        Some(match job {
+            Job::SetUp { .. } if stopped => Word::Update(Update::SetUpStopped),
+            Job::SetUp { .. } if lucky => fact(Command::WorktreesReady { created: None }),
+            Job::SetUp { .. } => fact(Command::SetUpFailed {
+                stage: Stage::Worktree,
+                reason: "no worktree".to_owned(),
+                detail: String::new(),
+                removed: None,
+            }),
+            Job::Launch { attempt } => {
                 let prompt = run.resume_with.as_ref().unwrap_or(&run.created.task);
                 let launched = self.world.borrow_mut().launch(id, attempt, prompt);
                 match launched {
                     Launched::Ready if lucky => Word::Attached(attempt),
-                    Launched::Ready | Launched::Refused => return self.reach(&run, attempt),
+                    Launched::Ready | Launched::Refused => self.reach(run, attempt),
                 }
             }
-            Work::Reach(attempt) => return self.reach(&run, attempt),
-            Work::WaitExit(attempt) => {
-                let (_, report) = self.world.borrow_mut().probe(id);
-                match report.filter(|report| report.attempt == attempt) {
-                    Some(report) => Word::News(News::Exited {
-                        report: Some(report),
-                        attempt,
-                    }),
-                    None => return self.reach(&run, attempt),
-                }
-            }
-            Work::Release => {
+            Job::AwaitPrompt { id } => Word::Update(Update::PromptAwaited { id }),
+            Job::Reach { attempt } if !lucky => Word::Update(Update::OutOfReach {
+                attempt,
+                why: "no word of it".to_owned(),
+            }),
+            Job::Reach { attempt } => self.reach(run, attempt),
+            Job::EndHolder { reach } => {
                 self.world.borrow_mut().end(id, None);
-                return self.world.borrow_mut().acknowledge(id);
+                return reach.then(|| self.reach(run, run.attempt));
             }
-            Work::End => return self.world.borrow_mut().end(id, None),
-            Work::Type(..) if !lucky => return,
-            Work::Type(_, text) => return self.world.borrow_mut().place(id).typed.push(text),
-            Work::Checkpoint(reason) => checkpoint(&owner, lucky.then_some(reason)),
-            Work::Acknowledge => return self.world.borrow_mut().acknowledge(id),
-            Work::Delete if !lucky => Word::News(News::NotRemoved {
+            Job::ReleaseHolder => {
+                let there = self.world.borrow_mut().place(id).holder.is_some();
+                return there.then(|| self.reach(run, run.attempt));
+            }
+            Job::LetHolderGo => {
+                let mut world = self.world.borrow_mut();
+                world.end(id, None);
+                world.acknowledge(id);
+                return None;
+            }
+            Job::Checkpoint { reason } => checkpoint(owner, lucky.then_some(reason)),
+            Job::Ended {
+                report,
+                attempt,
+                observed,
+            } => {
+                let lost = report.is_none();
+                let (code, signal) = report.map_or((None, None), |it| (it.code, it.signal));
+                fact(Command::Exited(Exit {
+                    attempt,
+                    code,
+                    signal,
+                    lost,
+                    detail: String::new(),
+                    observed,
+                    checkpoint: None,
+                }))
+            }
+            Job::Work { .. } => unreachable!("nobody orders"),
+            Job::Delete { .. } if !lucky => Word::Update(Update::NotRemoved {
                 why: AskError::World("busy".into()),
             }),
-            Work::Delete => Word::News(News::Removed {
+            Job::Delete { .. } => Word::Update(Update::Removed {
                 removed: Vec::new(),
                 millis: 1,
             }),
-            Work::Ended(exit) => fact(Command::Exited(exit)),
-            Work::Linger(attempt) => return self.linger(&owner, attempt),
-            Work::GiveUp(id) => {
-                let reason = "not confirmed".to_owned();
-                let until_free = false;
-                let command = Command::NotTaken {
-                    id,
-                    reason,
-                    until_free,
-                };
-                return self.execute(&owner, command, Along::default());
-            }
-        };
-        self.tell(id, word);
+        })
     }
 
-    fn linger(&mut self, owner: &Handle, attempt: u32) {
-        let lingers = owner.0.borrow().ledger.run.as_ref().is_some_and(|run| {
-            run.has_process() && run.attempt == attempt && run.status == Status::Completed
-        });
-        if lingers {
-            self.carry_out(owner, Effect::EndProcess);
-        }
-    }
-
-    fn reach(&mut self, run: &Run, attempt: u32) {
+    /// What became of the run's process.
+    fn reach(&self, run: &Run, attempt: u32) -> Word {
         let id = run.id;
         let (seen, report) = self.world.borrow_mut().probe(id);
         let spawned = matches!(run.process, Process::Alive { .. });
-        let word = match recovery::finding(seen, attempt, spawned) {
+        Word::Update(match recovery::finding(seen, attempt, spawned) {
             Finding::Earlier => {
                 self.world.borrow_mut().end(id, None);
                 self.world.borrow_mut().acknowledge(id);
-                Word::News(News::NeverLaunched)
+                Update::NeverLaunched
             }
-            Finding::Attached => {
-                let Seen::Live(of) = seen else {
-                    return;
-                };
-                Word::Attached(of)
-            }
-            Finding::NeverLaunched => Word::News(News::NeverLaunched),
-            Finding::Exited => Word::News(News::Exited { report, attempt }),
-            Finding::Lost => Word::News(News::Exited {
+            Finding::Attached => match seen {
+                Seen::Live(of) => return Word::Attached(of),
+                Seen::Exited(_) | Seen::Gone(_) => unreachable!("only what lives is attached"),
+            },
+            Finding::NeverLaunched => Update::NeverLaunched,
+            Finding::Exited => Update::Exited { report, attempt },
+            Finding::Lost => Update::Exited {
                 report: None,
                 attempt,
-            }),
-        };
-        self.tell(id, word);
+            },
+        })
     }
 }
 
 /// A checkpoint is taken, unless nothing changed.
 fn checkpoint(owner: &Handle, reason: Option<&str>) -> Word {
     let actor = owner.0.borrow();
-    let number = actor
-        .ledger
-        .run
-        .as_ref()
-        .map_or(0, |run| run.checkpoint_number);
-    Word::News(News::CheckpointTaken(reason.map(|reason| Checkpoint {
+    let number = actor.core.run().map_or(0, |run| run.checkpoint_number);
+    Word::Update(Update::CheckpointTaken(reason.map(|reason| Checkpoint {
         number: number + 1,
         reason: reason.to_owned(),
         repos: Vec::new(),

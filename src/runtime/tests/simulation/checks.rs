@@ -10,7 +10,7 @@ use crate::{
         EventId, RunId,
         run::{Event, Run, Status, event::MessageBy, view},
     },
-    runtime::ring::write_frame,
+    runtime::stream::ring::write_frame,
     store::{RunFilter, StoredEvent},
 };
 use serde_json::Value;
@@ -197,18 +197,14 @@ fn truthful(server: &Server, log: &Log, id: RunId) {
 /// An actor with nothing under way is the fold of its log.
 fn same_state(handle: &Handle, log: &Log) {
     let actor = handle.0.borrow();
-    let is_sent_to_sleep = matches!(actor.mailbox.back(), Some(Mail::Rest));
+    let is_sent_to_sleep = matches!(actor.mailbox.back(), Some(Mail::Passivated));
     if !is_sent_to_sleep
         && actor.connected
-        && actor.ledger.pending == 0
+        && actor.core.pending() == 0
         && !log.deleted.contains(&actor.run_id)
     {
         let stored = log.runs.get(&actor.run_id);
-        assert_eq!(
-            actor.ledger.run.as_deref(),
-            stored,
-            "an actor believes other things"
-        );
+        assert_eq!(actor.core.run(), stored, "an actor believes other things");
     }
 }
 

@@ -3,8 +3,10 @@
 use super::{checks::Log, server::Server, world::World};
 use crate::{
     domain::{RunId, run::caller::Callers},
-    runtime::Reply,
-    runtime::messages::{Answer, Ask, AskError, Idempotency, QueueChange, Request},
+    runtime::{
+        Reply, ids,
+        messages::{Answer, Ask, AskError, Idempotency, QueueChange, Request},
+    },
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -94,12 +96,13 @@ impl Clients {
             fingerprint: Vec::new(),
             status: 200,
         }));
-        let message = text;
+        let (id, message) = (ids::message(), text);
         let request = if queued {
-            let change = QueueChange::Add { message };
+            let change = QueueChange::Add { id, message };
             Request::Queue { change, idempotent }
         } else {
             Request::Continue {
+                id,
                 message,
                 idempotent,
             }

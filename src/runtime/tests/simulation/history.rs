@@ -16,7 +16,10 @@ use crate::{
             state::Process,
         },
     },
-    runtime::messages::{News, QueueChange, Request},
+    runtime::{
+        messages::{QueueChange, Request},
+        run::input::Update,
+    },
     store::{
         self, Location,
         stepped::{Death, Fate},
@@ -27,6 +30,8 @@ use std::{cell::RefCell, collections::BTreeMap, path::Path, rc::Rc};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+/// A timer that rings no later is waited for as anything else is.
+const SHORT: chrono::TimeDelta = chrono::TimeDelta::seconds(1);
 const RUNS_MAX: usize = 4;
 /// No history takes longer to come to rest.
 const SETTLE_MAX: usize = 3000;
@@ -213,7 +218,7 @@ impl History {
     /// A file changed.
     fn look(&mut self, run_id: RunId) {
         if let Some(server) = &mut self.server {
-            server.tell(run_id, Word::News(News::Look));
+            server.tell(run_id, Word::Update(Update::FilesChanged));
         }
     }
 
@@ -351,7 +356,10 @@ impl History {
             return;
         };
         let actors = server.actors.clone();
-        let count = actors.iter().filter(|actor| server.rest(actor)).count();
+        let count = actors
+            .iter()
+            .filter(|actor| server.passivate(actor))
+            .count();
         if count > 0 {
             self.did("asleep", count);
         }
@@ -413,7 +421,7 @@ impl History {
                 let read = |server: &mut Server, actor: &Handle| server.read(actor, observed);
                 self.with_actor(|_, actor| Server::is_reading(actor), read)
             }
-            // Timers are long.
+            // Most timers are long.
             14..17 => self.end_job(dice > 15, dice > 90),
             _ => {
                 let Some(server) = &mut self.server else {
@@ -478,12 +486,20 @@ impl History {
             return false;
         };
         let jobs = server.jobs.iter().enumerate();
-        let may = jobs.filter(|(_, job)| server.may_end(job) && (timers || !job.work.is_timer()));
+        let soon = self.now + SHORT;
+        let may = jobs.filter(|(_, job)| {
+            let rings = timers || job.work.due().is_none_or(|due| due <= soon);
+            rings && server.may_end(job)
+        });
         let able: Vec<usize> = may.map(|(at, _)| at).collect();
         let Some(at) = self.rng.choice(able) else {
             return false;
         };
         let name = server.jobs[at].work.name();
+        if let Some(due) = server.jobs[at].work.due() {
+            self.now = self.now.max(due);
+            server.now = self.now;
+        }
         server.end(at, lucky);
         self.did("job", format!("{name} {lucky}"));
         true

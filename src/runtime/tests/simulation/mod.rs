@@ -81,6 +81,7 @@ const MUST_HAPPEN: &[&str] = &[
     "message.typing",
     "message.not_taken",
     "message.unqueued",
+    "run.quiet",
     "queue.reordered",
 ];
 

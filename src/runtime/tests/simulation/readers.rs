@@ -3,7 +3,7 @@
 use super::{checks::Log, server::Server};
 use crate::{
     domain::{EventId, RunId},
-    runtime::{
+    runtime::stream::{
         replay::{Next, Page, Replay},
         ring::{Joined, Subscribe, Subscription},
     },

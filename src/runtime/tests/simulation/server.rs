@@ -1,5 +1,5 @@
-//! One life of the server: the real store, ring, routing table and ledgers, and actors that are no
-//! more than the handlers of the real ones. Who of them goes on next is the history's choice.
+//! One life of the server: the real store, ring, routing table and cores, and actors that do no
+//! more than carry out what the cores say. Who of them goes on next is the history's choice.
 
 use super::{
     beside::{Beside, Work},
@@ -8,28 +8,28 @@ use super::{
 use crate::{
     domain::{
         AgentMode, RunId, Time,
-        run::{
-            Command, Effect, Run,
-            command::{Exit, Hook, Observation},
-        },
+        run::{Run, command::Observation},
     },
-    pty::ExitReport,
+    pty::{Hello, PROTOCOL, Program},
     runtime::{
-        exit::reads_transcript,
-        jobs::{Job, answer},
-        ledger::{Along, Done, Ledger, Todo},
-        messages::{Answer, Ask, AskError, News},
-        recovery::{self, Attachment, Plan},
-        ring::{Bounds, Ring},
-        slots::{Address, Seed, Slots},
+        messages::Ask,
+        registry::slots::{Address, Seed, Slots},
+        run::{
+            core::{Core, commits::AfterCommit},
+            input::{Input, Update},
+            output::{Job, Output},
+            spool,
+        },
+        stream::ring::{Bounds, Ring},
     },
-    store::{Append, Commit, Location, Reader, StoreError, Writer, stepped::Stepped},
+    store::{Commit, Location, Reader, Writer, stepped::Stepped},
 };
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     rc::Rc,
     sync::Arc,
+    time::Duration,
 };
 
 pub const COMMANDS_MAX: usize = 8;
@@ -40,6 +40,7 @@ const BOUNDS: Bounds = Bounds {
     bytes: 64 * 1024,
     waiting: 3,
 };
+const IDLE_LIMIT: Duration = Duration::from_secs(600);
 
 pub type Shared<T> = Rc<RefCell<T>>;
 
@@ -55,36 +56,33 @@ impl Address for Handle {
 
 pub enum Mail {
     Ask(Ask),
-    /// News, and what keeps the actor awake for them.
+    /// An update, and what keeps the actor awake for it.
     Tell(
         Word,
         #[expect(dead_code, reason = "held, not read")] Arc<()>,
     ),
-    Rest,
+    JobEnded {
+        exclusive: bool,
+    },
+    Passivated,
 }
 
-/// News; a holder that was reached is no socket here.
+/// An update; a holder that was reached is no socket here.
 pub enum Word {
-    News(News),
+    Update(Update),
     Attached(u32),
-}
-
-/// What waits for the transcript.
-enum Then {
-    Hook(Box<Hook>, Along),
-    Look,
-    Exit(Option<ExitReport>, u32),
 }
 
 pub struct Actor {
     pub run_id: RunId,
-    pub ledger: Ledger,
+    pub core: Core,
     pub connected: bool,
     pub mailbox: VecDeque<Mail>,
-    in_flight: VecDeque<(Commit, Done)>,
-    reading: Option<Then>,
+    in_flight: VecDeque<(Commit, Box<AfterCommit>)>,
+    reading: bool,
     session: Option<u32>,
-    set_up: Option<Rc<Cell<bool>>>,
+    offered: Option<u32>,
+    set_up: Rc<Cell<bool>>,
     pub busy: usize,
 }
 
@@ -102,7 +100,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts, and looks after what the last life left.
+    /// Starts, and goes on with what the last life left.
     pub fn start(location: &Location, world: Shared<World>, now: Time) -> Self {
         let (store, writer, reader) = Stepped::open(location).unwrap();
         let ring = Ring::new(reader.head().unwrap(), BOUNDS);
@@ -147,8 +145,9 @@ impl Server {
     fn begin(&mut self, built: Option<Handle>) {
         let Some(handle) = built else { return };
         self.actors.push(handle.clone());
-        if handle.0.borrow().ledger.run.is_some() {
-            self.look_after(&handle);
+        let known = handle.0.borrow().core.run().is_some();
+        if known {
+            self.feed(&handle, Input::Resume);
         }
     }
 
@@ -160,7 +159,7 @@ impl Server {
             .admit(ask.run_id, &ask.request, &self.reader, build);
         self.begin(built);
         match admitted {
-            Err(error) => answer(Some(ask.reply), Err(error)),
+            Err(error) => ask.reply.answer(Err(error)),
             Ok((handle, permit)) => {
                 ask.reply.admit(permit);
                 let mut actor = handle.0.borrow_mut();
@@ -176,38 +175,17 @@ impl Server {
         }
     }
 
-    /// An actor looks whether it may sleep.
-    pub fn rest(&mut self, handle: &Handle) -> bool {
+    /// An actor looks whether it may be put to sleep.
+    pub fn passivate(&mut self, handle: &Handle) -> bool {
         let (idle, run_id) = {
             let actor = handle.0.borrow();
-            let idle = actor.ledger.is_idle() && actor.busy == 0 && actor.session.is_none();
+            let idle = actor.core.is_idle() && actor.busy == 0;
             (idle && actor.connected, actor.run_id)
         };
         let asleep = idle.then(|| self.slots.put_to_sleep(run_id)).flatten();
         let Some(asleep) = asleep else { return false };
-        asleep.0.borrow_mut().mailbox.push_back(Mail::Rest);
+        asleep.0.borrow_mut().mailbox.push_back(Mail::Passivated);
         true
-    }
-
-    fn look_after(&mut self, handle: &Handle) {
-        self.hear(handle, News::Look);
-        let actor = handle.0.borrow();
-        let Some(run) = actor.ledger.run.clone() else {
-            return;
-        };
-        drop(actor);
-        if let Some(typing) = run.outbox.under_way() {
-            self.beside(handle, Work::GiveUp(typing.id));
-        }
-        match recovery::plan(&run) {
-            Plan::Reach { attempt } => self.beside(handle, Work::Reach(attempt)),
-            Plan::Again(effect) => self.carry_out(handle, effect),
-            Plan::Release => {
-                if self.world.borrow_mut().place(run.id).holder.is_some() {
-                    self.beside(handle, Work::Reach(run.attempt));
-                }
-            }
-        }
     }
 
     /// The next of an actor's mailbox.
@@ -215,65 +193,142 @@ impl Server {
         let mail = handle.0.borrow_mut().mailbox.pop_front();
         match mail {
             None => {}
-            Some(Mail::Rest) => self.stop(handle),
-            Some(Mail::Tell(Word::News(news), _)) => self.hear(handle, news),
-            Some(Mail::Tell(Word::Attached(attempt), _)) => self.attached(handle, attempt),
-            Some(Mail::Ask(ask)) => {
-                let run_dir = self.world.borrow().run_dir(ask.run_id);
-                let todo = {
-                    let actor = &mut *handle.0.borrow_mut();
-                    let session = actor.session.is_some();
-                    actor.ledger.ask(ask.request, ask.reply, &run_dir, session)
-                };
-                self.do_next(handle, todo);
+            Some(Mail::Passivated) => self.stop(handle),
+            Some(Mail::Tell(Word::Update(update), _)) => self.feed(handle, Input::Update(update)),
+            Some(Mail::Tell(Word::Attached(attempt), _)) => {
+                let hello = self.hello(handle, attempt);
+                handle.0.borrow_mut().offered = Some(attempt);
+                self.feed(handle, Input::Update(Update::Attached(Box::new(hello))));
+                handle.0.borrow_mut().offered = None;
             }
+            Some(Mail::JobEnded { exclusive }) => {
+                handle.0.borrow_mut().busy -= 1;
+                self.feed(handle, Input::JobEnded { exclusive });
+            }
+            Some(Mail::Ask(Ask { request, reply, .. })) => {
+                self.feed(handle, Input::Asked { request, reply });
+            }
+        }
+    }
+
+    /// What the holder of a launch says when it is reached.
+    fn hello(&self, handle: &Handle, attempt: u32) -> Hello {
+        let run_id = handle.0.borrow().run_id;
+        let (_, report) = self.world.borrow_mut().probe(run_id);
+        Hello {
+            protocol: PROTOCOL,
+            run_id: run_id.0,
+            attempt,
+            pid: 100 + attempt,
+            argv: vec!["claude".into()],
+            start: 0,
+            offset: 0,
+            cols: 80,
+            rows: 24,
+            exit: report.filter(|report| report.attempt == attempt),
+            program: Program::default(),
         }
     }
 
     fn stop(&mut self, handle: &Handle) {
+        handle.0.borrow_mut().connected = false;
+        self.feed(handle, Input::End);
         let mut actor = handle.0.borrow_mut();
-        actor.connected = false;
-        actor.ledger.answer_waiters(&AskError::ActorEnded);
         actor.mailbox.clear();
         actor.in_flight.clear();
-        actor.reading = None;
-        actor.ledger.jobs.clear();
+        actor.reading = false;
         drop(actor);
         self.actors.retain(|other| !Rc::ptr_eq(&other.0, &handle.0));
-        let timer = |job: &Beside| job.work.is_timer() && Rc::ptr_eq(&job.owner.0, &handle.0);
+        let timer = |job: &Beside| job.work.due().is_some() && Rc::ptr_eq(&job.owner.0, &handle.0);
         self.jobs.retain(|job| !timer(job));
     }
 
-    fn do_next(&mut self, handle: &Handle, todo: Todo) {
-        match todo {
-            Todo::Nothing => {}
-            Todo::Execute(command, along) => self.execute(handle, command, along),
-            Todo::Record(events, along) => {
-                let recorded = handle.0.borrow_mut().ledger.record(events, along, self.now);
-                self.store(handle, recorded.map(Some));
+    /// Tells a core, and does what it says.
+    pub fn feed(&mut self, handle: &Handle, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        if inputs[0].follows_spool() {
+            inputs.push_front(self.spooled(handle));
+        }
+        while let Some(input) = inputs.pop_front() {
+            let outputs = handle.0.borrow_mut().core.handle(input, self.now);
+            for output in outputs {
+                inputs.extend(self.carry_out(handle, output));
             }
-            Todo::CarryOut(effect) => self.carry_out(handle, effect),
-            Todo::Order(..) => unreachable!("nobody orders"),
-            Todo::Work => self.work(handle),
         }
     }
 
-    pub fn execute(&mut self, handle: &Handle, command: Command, along: Along) {
-        let recorded = handle
-            .0
-            .borrow_mut()
-            .ledger
-            .execute(command, along, self.now);
-        self.store(handle, recorded);
+    fn spooled(&self, handle: &Handle) -> Input {
+        let run_dir = self.world.borrow().run_dir(handle.0.borrow().run_id);
+        Input::Spool(spool::waiting(&run_dir).unwrap())
     }
 
-    fn store(&mut self, handle: &Handle, recorded: Result<Option<(Append, Done)>, StoreError>) {
-        let recorded = recorded.expect("every event can be written");
-        let Some((append, done)) = recorded else {
-            return;
+    fn carry_out(&mut self, handle: &Handle, output: Output) -> Option<Input> {
+        let mut actor = handle.0.borrow_mut();
+        let work = match output {
+            Output::Start(job) => {
+                if matches!(job, Job::SetUp { .. }) {
+                    actor.set_up = Rc::default();
+                }
+                Work::Job(job, Rc::clone(&actor.set_up))
+            }
+            Output::Holder(command) => {
+                actor.session?;
+                Work::Holder(command)
+            }
+            Output::WatchSession => Work::WaitExit(actor.offered?),
+            Output::ReleaseSession => Work::Release,
+            Output::SetTimer(wait, timer) => Work::Timer(self.now + wait, timer),
+            other => {
+                drop(actor);
+                return self.carry_out_at_once(handle, other);
+            }
         };
-        let commit = self.writer.append(append).expect("there is room");
-        handle.0.borrow_mut().in_flight.push_back((commit, done));
+        let run = actor.core.run().cloned()?;
+        actor.busy += usize::from(work.due().is_none());
+        let owner = handle.clone();
+        self.jobs.push(Beside { owner, run, work });
+        None
+    }
+
+    fn carry_out_at_once(&mut self, handle: &Handle, output: Output) -> Option<Input> {
+        let mut actor = handle.0.borrow_mut();
+        match output {
+            Output::Append(append, after) => {
+                let commit = self.writer.append(*append).expect("there is room");
+                actor.in_flight.push_back((commit, after));
+            }
+            Output::Reply(reply, answer) => reply.answer(answer),
+            Output::StopSetUp => actor.set_up.set(true),
+            Output::AdoptSession => actor.session = actor.offered,
+            Output::DropSession => actor.session = None,
+            Output::ListSpool => {
+                drop(actor);
+                return Some(self.spooled(handle));
+            }
+            Output::ReadSpool(path) => return Some(Input::SpoolRead(spool::read(&path))),
+            Output::RemoveSpooled(path) => spool::taken(&path),
+            Output::SetSpooledAside(path) => spool::set_aside(&path),
+            Output::LookUp(delivery) => {
+                let found = self.reader.delivered(delivery);
+                return Some(Input::Delivered(found.unwrap_or(false)));
+            }
+            Output::ReadTranscript(_) => actor.reading = true,
+            Output::Forget => {
+                let run_dir = self.world.borrow().run_dir(actor.run_id);
+                drop(std::fs::remove_dir_all(run_dir));
+            }
+            Output::End => {
+                drop(actor);
+                self.stop(handle);
+            }
+            Output::Watch(_) | Output::CloseTranscript => {}
+            Output::Start(_)
+            | Output::Holder(_)
+            | Output::WatchSession
+            | Output::ReleaseSession
+            | Output::SetTimer(..) => unreachable!("that takes a while"),
+        }
+        None
     }
 
     /// An actor hears of its commits; false when there is none to hear of.
@@ -288,19 +343,11 @@ impl Server {
                 return heard;
             };
             heard = true;
-            let Some((_, done)) = actor.in_flight.pop_front() else {
+            let Some((_, after)) = actor.in_flight.pop_front() else {
                 return heard;
             };
-            let committed = actor.ledger.committed(outcome, done);
             drop(actor);
-            let Ok(effects) = committed else {
-                self.stop(handle);
-                return heard;
-            };
-            for effect in effects {
-                self.carry_out(handle, effect);
-            }
-            self.work(handle);
+            self.feed(handle, Input::Committed { outcome, after });
         }
     }
 
@@ -314,231 +361,14 @@ impl Server {
 
     /// True when it waits for its transcript.
     pub fn is_reading(handle: &Handle) -> bool {
-        handle.0.borrow().reading.is_some()
+        handle.0.borrow().reading
     }
 
     /// An actor has read the transcript.
     pub fn read(&mut self, handle: &Handle, observed: Vec<Observation>) {
-        let then = {
-            let mut actor = handle.0.borrow_mut();
-            actor.ledger.working = false;
-            actor.reading.take()
-        };
-        match then {
-            None => {}
-            Some(Then::Hook(hook, along)) => {
-                let hook = *hook;
-                self.execute(handle, Command::Hook { hook, observed }, along);
-            }
-            Some(Then::Look) if observed.is_empty() => {}
-            Some(Then::Look) => self.execute(handle, Command::Observed(observed), Along::default()),
-            Some(Then::Exit(report, attempt)) => {
-                let lost = report.is_none();
-                let (code, signal) = report.map_or((None, None), |it| (it.code, it.signal));
-                let exit = Exit {
-                    attempt,
-                    code,
-                    signal,
-                    lost,
-                    detail: String::new(),
-                    observed,
-                    checkpoint: None,
-                };
-                self.beside(handle, Work::Ended(exit));
-            }
+        if std::mem::take(&mut handle.0.borrow_mut().reading) {
+            self.feed(handle, Input::TranscriptRead(observed));
         }
-        self.work(handle);
-    }
-
-    fn work(&mut self, handle: &Handle) {
-        loop {
-            let mut actor = handle.0.borrow_mut();
-            let Some(job) = actor.ledger.next_job() else {
-                return;
-            };
-            let hook = match job {
-                Job::Hook {
-                    payload,
-                    delivery,
-                    callers,
-                    from,
-                } => (actor.ledger).hook(payload, delivery, callers, from, &self.reader),
-                Job::Spooled(path) => actor.ledger.spooled(path, &self.reader),
-                Job::Look | Job::Silence(_) => {
-                    actor.ledger.working = true;
-                    actor.reading = Some(Then::Look);
-                    continue;
-                }
-                Job::Exit { report, attempt } => {
-                    actor.ledger.working = true;
-                    actor.reading = Some(Then::Exit(report, attempt));
-                    continue;
-                }
-            };
-            let Some((hook, along)) = hook else { continue };
-            if reads_transcript(&hook.signal) {
-                actor.ledger.working = true;
-                actor.reading = Some(Then::Hook(Box::new(hook), along));
-                continue;
-            }
-            drop(actor);
-            let observed = Vec::new();
-            self.execute(handle, Command::Hook { hook, observed }, along);
-        }
-    }
-
-    fn hear(&mut self, handle: &Handle, news: News) {
-        let mut actor = handle.0.borrow_mut();
-        let run_dir = self.world.borrow().run_dir(actor.run_id);
-        let command = match news {
-            News::Fact(command) => command,
-            News::Exited { report, attempt } => {
-                actor.ledger.exited(report, attempt, &run_dir);
-                drop(actor);
-                return self.work(handle);
-            }
-            News::NeverLaunched => {
-                let todo = actor.ledger.never_launched(&run_dir);
-                drop(actor);
-                return self.do_next(handle, todo);
-            }
-            News::SetUpStopped => {
-                actor.set_up = None;
-                Command::SetUpStopped
-            }
-            News::Look => {
-                actor.ledger.look(&run_dir);
-                drop(actor);
-                return self.work(handle);
-            }
-            News::CheckpointTaken(None) => return,
-            News::CheckpointTaken(Some(checkpoint)) => Command::Checkpointed(checkpoint),
-            News::Removed { removed, millis } => Command::Deleted { removed, millis },
-            News::NotRemoved { why } => {
-                let outcome: Answer = Err(why);
-                return actor.ledger.deletion_over(&outcome);
-            }
-            News::Attached(_)
-            | News::Worked(_)
-            | News::Timer(_)
-            | News::Program { .. }
-            | News::OutOfReach { .. } => {
-                unreachable!("never told here")
-            }
-        };
-        drop(actor);
-        self.execute(handle, command, Along::default());
-    }
-
-    fn attached(&mut self, handle: &Handle, attempt: u32) {
-        let mut actor = handle.0.borrow_mut();
-        let Some(run) = &actor.ledger.run else { return };
-        let works_at_once = run.created.agent.works_at_once();
-        let cli_lives = {
-            let mut world = self.world.borrow_mut();
-            let holder = world.place(run.id).holder.as_ref();
-            holder.is_some_and(|holder| holder.is_alive)
-        };
-        let attachment = recovery::attachment(run, attempt, cli_lives);
-        if attachment == Attachment::Release {
-            drop(actor);
-            return self.beside(handle, Work::Release);
-        }
-        actor.session = Some(attempt);
-        drop(actor);
-        match attachment {
-            Attachment::Spawned => {
-                let command = Command::Spawned {
-                    attempt,
-                    pid: 100 + attempt,
-                    argv: vec!["claude".into()],
-                    cols: 80,
-                    rows: 24,
-                    output_offset: 0,
-                    works_at_once,
-                };
-                self.execute(handle, command, Along::default());
-            }
-            Attachment::End => self.carry_out(handle, Effect::EndProcess),
-            Attachment::Watch => {}
-            Attachment::Acknowledge | Attachment::Release => {
-                return self.carry_out(handle, Effect::AckExit);
-            }
-        }
-        let mut actor = handle.0.borrow_mut();
-        let run_dir = self.world.borrow().run_dir(actor.run_id);
-        actor.ledger.take_spool(&run_dir);
-        drop(actor);
-        self.work(handle);
-        self.beside(handle, Work::WaitExit(attempt));
-    }
-
-    fn beside(&mut self, handle: &Handle, work: Work) {
-        let mut actor = handle.0.borrow_mut();
-        let Some(run) = actor.ledger.run.clone() else {
-            return;
-        };
-        actor.busy += usize::from(!work.is_timer());
-        let owner = handle.clone();
-        let run = *run;
-        self.jobs.push(Beside { owner, run, work });
-    }
-
-    pub fn carry_out(&mut self, handle: &Handle, effect: Effect) {
-        let mut actor = handle.0.borrow_mut();
-        let work = match effect {
-            Effect::SetUp if actor.set_up.is_some() => return,
-            Effect::SetUp => {
-                let stop = Rc::new(Cell::new(false));
-                actor.set_up = Some(Rc::clone(&stop));
-                Work::SetUp(stop)
-            }
-            Effect::Launch { attempt } => {
-                actor.set_up = None;
-                Work::Launch(attempt)
-            }
-            Effect::StopSetUp => {
-                if let Some(stop) = &actor.set_up {
-                    return stop.set(true);
-                }
-                drop(actor);
-                return self.execute(handle, Command::SetUpStopped, Along::default());
-            }
-            Effect::EndProcess if actor.session.is_none() => return,
-            Effect::EndProcess => Work::End,
-            Effect::EndLingering { attempt } => Work::Linger(attempt),
-            Effect::Type { id, .. } if actor.session.is_none() => {
-                drop(actor);
-                let reason = "out of reach".to_owned();
-                let until_free = false;
-                let command = Command::NotTaken {
-                    id,
-                    reason,
-                    until_free,
-                };
-                return self.execute(handle, command, Along::default());
-            }
-            Effect::Type { id, text } => Work::Type(id, text),
-            Effect::Checkpoint { reason } => Work::Checkpoint(reason),
-            Effect::AckExit => match actor.session.take() {
-                Some(_) => Work::Acknowledge,
-                None => return,
-            },
-            Effect::Delete => {
-                actor.ledger.deleting = true;
-                Work::Delete
-            }
-            Effect::Forget => {
-                let run_dir = self.world.borrow().run_dir(actor.run_id);
-                drop(std::fs::remove_dir_all(run_dir));
-                return actor.ledger.deletion_over(&Ok(String::new()));
-            }
-        };
-        drop(actor);
-        if let Work::Type(id, _) = &work {
-            self.beside(handle, Work::GiveUp(*id));
-        }
-        self.beside(handle, work);
     }
 }
 
@@ -546,13 +376,14 @@ fn build(seed: Seed, built: &mut Option<Handle>) -> Handle {
     let Seed { run_id, run, live } = seed;
     let actor = Actor {
         run_id,
-        ledger: Ledger::new(run_id, run, live),
+        core: Core::new(run_id, run, live, Some(IDLE_LIMIT)),
         connected: true,
         mailbox: VecDeque::new(),
         in_flight: VecDeque::new(),
-        reading: None,
+        reading: false,
         session: None,
-        set_up: None,
+        offered: None,
+        set_up: Rc::default(),
         busy: 0,
     };
     let handle = Handle(Rc::new(RefCell::new(actor)));

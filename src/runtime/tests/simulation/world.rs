@@ -7,7 +7,7 @@ use crate::{
         run::{command::NewRun, event::RepoBase},
     },
     pty::ExitReport,
-    runtime::{recovery::Seen, spool},
+    runtime::run::{recovery::Seen, spool},
 };
 use serde_json::{Map, Value, json};
 use std::{

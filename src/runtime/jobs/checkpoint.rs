@@ -1,0 +1,102 @@
+//! A run's present work, kept under hidden refs.
+
+use super::JobContext;
+use crate::{
+    domain::run::{
+        Run,
+        command::Checkpoint,
+        event::{CheckpointAt, LeftOut, RepoBase, WorktreeAt},
+    },
+    git,
+};
+
+/// Keeps the present work of all repos under hidden refs; nothing when nothing changed.
+pub(super) async fn take(context: &JobContext, reason: &'static str) -> Option<Checkpoint> {
+    let run = context.run.clone();
+    let id = run.id;
+    if run.worktrees.is_empty() {
+        return None;
+    }
+    let Ok(_permit) = context.shared.heavy_jobs.acquire().await else {
+        return None;
+    };
+    match context.blocking(move || checkpoint_now(&run, reason)).await {
+        Ok((checkpoint, failures)) => {
+            for failure in failures {
+                log::error!(run_id:% = id; "A checkpoint of run {id} is incomplete: {failure}.");
+            }
+            for (repo, left) in checkpoint.iter().flat_map(|kept| left_out(&kept.repos)) {
+                log::warn!(run_id:% = id, path = left.path, why = left.why;
+                    "A checkpoint of run {id} does not hold a path of {repo}.");
+            }
+            checkpoint
+        }
+        Err(error) => {
+            log::error!(run_id:% = id; "A checkpoint of run {id} was not taken: {error}.");
+            None
+        }
+    }
+}
+
+/// What checkpoints do not hold, with the repo's name.
+pub(super) fn left_out(repos: &[CheckpointAt]) -> Vec<(&str, &LeftOut)> {
+    let all = repos.iter();
+    all.flat_map(|kept| {
+        kept.left_out
+            .iter()
+            .map(|left| (kept.repo_name.as_str(), left))
+    })
+    .collect()
+}
+
+/// The repo that a worktree is of.
+pub(super) fn base_of<'r>(run: &'r Run, at: &WorktreeAt) -> Option<&'r RepoBase> {
+    let mut bases = run.created.repos.iter();
+    bases.find(|base| base.repo_id == at.repo_id)
+}
+
+/// Takes the checkpoint, repo by repo; when one fails the others are still kept.
+pub(super) fn checkpoint_now(run: &Run, reason: &str) -> (Option<Checkpoint>, Vec<String>) {
+    let number = run.checkpoint_number + 1;
+    let mut repos: Vec<CheckpointAt> = Vec::new();
+    let mut failures = Vec::new();
+    let mut changed = false;
+    for at in &run.worktrees {
+        let Some(base) = base_of(run, at) else {
+            continue;
+        };
+        let mut former = run.checkpoint.iter();
+        let previous = former.find(|kept| kept.repo_id == at.repo_id);
+        let wish = git::Wish {
+            at,
+            repo_path: &base.repo_path,
+            run_id: run.id,
+            number,
+            reason,
+            base_commit: &base.base_commit,
+            previous,
+        };
+        match git::checkpoint(wish) {
+            Ok(Some(taken)) => {
+                changed = true;
+                repos.push(taken);
+            }
+            // Unchanged: the former commit still holds it.
+            Ok(None) => repos.extend(previous.cloned()),
+            Err(error) => {
+                // The former one is still the last of this repo.
+                repos.extend(previous.cloned());
+                failures.push(format!(
+                    "the work in {} could not be kept: {error}",
+                    at.name
+                ));
+            }
+        }
+    }
+    let taken = changed.then(|| Checkpoint {
+        number,
+        reason: reason.to_owned(),
+        repos,
+    });
+    (taken, failures)
+}

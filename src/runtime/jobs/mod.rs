@@ -1,0 +1,152 @@
+//! What takes a while: git, scripts, launches, holders. A job works on the run as it was when it
+//! began, and tells its outcome by an update; it never knows the run's actor.
+
+mod checkpoint;
+mod cli_output;
+mod delete;
+mod ended;
+pub mod holder;
+mod launch;
+mod reach;
+mod replace;
+mod script;
+mod set_up;
+pub mod transcript;
+mod unused;
+pub mod work;
+
+use crate::{
+    domain::{RunId, run::Run},
+    pty::Session,
+    runtime::{
+        messages::AskError,
+        run::{input::Update, output::Job},
+        shared::Shared,
+        threads,
+    },
+};
+use actix::Recipient;
+use std::sync::{Arc, atomic::AtomicBool};
+
+/// What a job works with.
+pub struct JobContext {
+    /// The run as it was when the job began.
+    pub run: Run,
+    /// The store, git's locks, permits.
+    pub shared: Arc<Shared>,
+    /// Raised to stop a set-up that is under way.
+    pub stop: Arc<AtomicBool>,
+    updates: Updates,
+}
+
+/// The way back to a run: its actor is built again when it ended meanwhile.
+#[derive(Clone)]
+pub struct Updates {
+    run_id: RunId,
+    registry: Recipient<Tell>,
+}
+
+/// News of the world for one run; what the registry takes.
+#[derive(actix::Message)]
+#[rtype(result = "Result<(), AskError>")]
+pub struct Tell {
+    /// The run.
+    pub run_id: RunId,
+    /// The news.
+    pub told: Told,
+}
+
+/// What is told.
+pub enum Told {
+    /// The holder is there, and this is our end of it.
+    Session(Box<Session>),
+    /// Anything else.
+    Update(Update),
+}
+
+impl From<Session> for Told {
+    fn from(session: Session) -> Self {
+        Self::Session(Box::new(session))
+    }
+}
+
+impl From<Update> for Told {
+    fn from(update: Update) -> Self {
+        Self::Update(update)
+    }
+}
+
+impl Updates {
+    pub const fn new(run_id: RunId, registry: Recipient<Tell>) -> Self {
+        Self { run_id, registry }
+    }
+
+    /// Tells the run, and waits until it has taken it; a server that shuts down takes nothing.
+    async fn send(&self, told: Told) {
+        let run_id = self.run_id;
+        match self.registry.send(Tell { run_id, told }).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => log::warn!(run_id:%; "Run {run_id} rejected an update: {error}."),
+            Err(error) => {
+                log::debug!(run_id:%; "An update of run {run_id} came too late: {error}.");
+            }
+        }
+    }
+}
+
+impl JobContext {
+    pub fn new(run: Run, shared: Arc<Shared>, stop: Arc<AtomicBool>, updates: Updates) -> Self {
+        Self {
+            run,
+            shared,
+            stop,
+            updates,
+        }
+    }
+
+    /// Tells the run.
+    pub async fn update(&self, told: impl Into<Told>) {
+        self.updates.send(told.into()).await;
+    }
+
+    /// Runs something that blocks; a panic in it is an error of ours and is told as one.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, String> {
+        threads::run(job).await.map_err(|error| error.to_string())
+    }
+}
+
+/// Carries a job out.
+pub async fn carry_out(job: Job, context: JobContext) {
+    match job {
+        Job::SetUp { again } => set_up::run(context, again).await,
+        Job::Launch { attempt } => launch::launch(context, attempt).await,
+        Job::AwaitPrompt { id } => holder::await_prompt(&context, id).await,
+        Job::Reach { attempt } => reach::reach(&context, attempt).await,
+        Job::EndHolder { reach } => {
+            reach::end(&context).await;
+            if reach {
+                reach::reach(&context, context.run.attempt).await;
+            }
+        }
+        Job::ReleaseHolder => reach::release_holder(&context).await,
+        Job::LetHolderGo => reach::let_go(&context).await,
+        Job::Checkpoint { reason } => {
+            let taken = checkpoint::take(&context, reason).await;
+            context.update(Update::CheckpointTaken(taken)).await;
+        }
+        Job::Ended {
+            report,
+            attempt,
+            observed,
+        } => ended::ended(context, report, attempt, observed).await,
+        Job::Work {
+            order,
+            idempotent,
+            reply,
+        } => work::work(context, order, idempotent, reply).await,
+        Job::Delete { force } => delete::delete(context, force).await,
+    }
+}

@@ -1,0 +1,163 @@
+//! Revert and restore: the files of all worktrees are replaced, or of none. What is there is kept in a
+//! checkpoint first; what that cannot hold refuses it, unless it was forced, and is named in the answer.
+
+use super::{
+    checkpoint::left_out,
+    work::{Worked, check, placed},
+};
+use crate::{
+    domain::run::{
+        Event, Run,
+        command::Checkpoint,
+        event::{CheckpointAt, RepoBase, RevertedAt, RunRestored, RunReverted, WorktreeAt},
+        work::Work,
+    },
+    git::{self, GitError, Operation, Replaced},
+    runtime::{
+        order::{WorkFault, not_kept},
+        shared::Shared,
+    },
+    store::StoreError,
+};
+
+/// Keeps the present work of all repos, also where nothing changed. What a checkpoint cannot hold
+/// refuses it, unless forced.
+fn keep(run: &Run, reason: &str, force: bool) -> Result<Checkpoint, WorkFault> {
+    let number = run.checkpoint_number + 1;
+    let mut repos = Vec::new();
+    for (at, base) in placed(run) {
+        let kept = git::checkpoint_always(git::Wish {
+            at,
+            repo_path: &base.repo_path,
+            run_id: run.id,
+            number,
+            reason,
+            base_commit: &base.base_commit,
+            previous: of_repo(&run.checkpoint, at),
+        });
+        repos.push(kept.map_err(|error| WorkFault::of(&at.name, &error))?);
+    }
+    if let Some(fault) = not_kept(&left_out(&repos), &[]).filter(|_| !force) {
+        return Err(fault);
+    }
+    let reason = reason.to_owned();
+    Ok(Checkpoint {
+        number,
+        reason,
+        repos,
+    })
+}
+
+fn of_repo<'c>(kept: &'c [CheckpointAt], at: &WorktreeAt) -> Option<&'c CheckpointAt> {
+    kept.iter().find(|kept| kept.repo_id == at.repo_id)
+}
+
+/// Replaces the files of all worktrees, or of none.
+fn replace(
+    run: &Run,
+    kept: &Checkpoint,
+    mut one: impl FnMut(&WorktreeAt, &RepoBase, &CheckpointAt) -> Result<Replaced, GitError>,
+) -> Result<(), WorkFault> {
+    let mut replaced = Vec::new();
+    for (at, base) in placed(run) {
+        let Some(kept) = of_repo(&kept.repos, at) else {
+            continue;
+        };
+        match one(at, base, kept) {
+            Ok(done) => replaced.push((at, done)),
+            Err(error) => {
+                for (at, done) in replaced.into_iter().rev() {
+                    if let Err(error) = done.undo() {
+                        log::error!(run_id:% = run.id; "Repo {} stays changed: {error}.", at.name);
+                    }
+                }
+                return Err(WorkFault::of(&at.name, &error));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes branch and files back to the base commits.
+pub(super) fn revert(run: &Run, force: bool) -> Worked {
+    let checkpoint = match keep(run, "revert", force) {
+        Ok(checkpoint) => checkpoint,
+        Err(fault) => return Worked::failed(fault),
+    };
+    let mut repos = Vec::new();
+    let reverted = replace(run, &checkpoint, |at, base, kept| {
+        let (path, source) = (&base.repo_path, base.source.as_deref());
+        let commit = match git::has_commit(path, &base.base_commit) {
+            true => base.base_commit.clone(),
+            // Rewritten away and collected: what the branch has in common with its source.
+            false => git::own_base(at, path, &base.base_commit, source)?,
+        };
+        let replaced = git::revert(at, path, &commit, kept)?;
+        repos.push(RevertedAt {
+            repo_id: at.repo_id,
+            repo_name: at.name.clone(),
+            commit,
+        });
+        Ok(replaced)
+    });
+    let reverted = reverted.map(|()| {
+        let reverted = RunReverted {
+            checkpoint: checkpoint.number,
+            repos,
+        };
+        Work::Reverted(reverted)
+    });
+    Worked::replaced(checkpoint, reverted)
+}
+
+/// Brings back the contents of a checkpoint.
+pub(super) fn restore(run: &Run, shared: &Shared, number: u32, force: bool) -> Worked {
+    let wanted = match checkpoint(run, shared, number) {
+        Ok(Some(wanted)) => wanted,
+        Ok(None) => {
+            let why = format!("This run has no checkpoint {number}.");
+            return Worked::failed(WorkFault::Missing(why));
+        }
+        Err(error) => return Worked::failed(WorkFault::Fault(error.to_string())),
+    };
+    if let Err(fault) = check(run, Operation::Restore) {
+        return Worked::failed(fault);
+    }
+    let before = match keep(run, "restore", force) {
+        Ok(before) => before,
+        Err(fault) => return Worked::failed(fault),
+    };
+    let wanted_at = |at: &WorktreeAt| of_repo(&wanted.repos, at).map(|kept| kept.commit.clone());
+    let restored = replace(run, &before, |at, base, kept| {
+        // A repo that the checkpoint does not have stays as it is.
+        let commit = wanted_at(at).unwrap_or_else(|| kept.commit.clone());
+        git::restore_in_place(at, &base.repo_path, &commit, kept)
+    });
+    let restored = restored.map(|()| {
+        let restored = RunRestored {
+            number,
+            reason: wanted.reason,
+            repos: wanted.repos,
+        };
+        Work::Restored(restored)
+    });
+    Worked::replaced(before, restored)
+}
+
+/// A checkpoint of the run, as its log tells.
+fn checkpoint(run: &Run, shared: &Shared, number: u32) -> Result<Option<Checkpoint>, StoreError> {
+    let name = Some("run.checkpointed");
+    let stored = shared.reader.events_of_run(run.id, 0, None, name)?;
+    for event in stored.iter().rev() {
+        if let Event::RunCheckpointed(kept) = event.event()?
+            && kept.number == number
+        {
+            return Ok(Some(Checkpoint {
+                number,
+                reason: kept.reason,
+                repos: kept.repos,
+            }));
+        }
+    }
+    Ok(None)
+}

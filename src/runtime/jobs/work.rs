@@ -1,0 +1,307 @@
+//! Carries out what people want done with a run's work. Done first, recorded after, never again:
+//! a crash in between leaves the work done and its record missing.
+
+use super::{JobContext, checkpoint::base_of, replace};
+use crate::{
+    domain::run::{
+        Run,
+        command::Checkpoint,
+        event::{
+            BranchRenamed, CommittedAt, PushedAt, RepoBase, RepoBranch, RunAccepted, RunCommitted,
+            RunPullRequest, RunPushed, WorktreeAt,
+        },
+        view,
+        work::Work,
+    },
+    git::{self, ErrorKind, GitError, Operation},
+    runtime::{
+        messages::Idempotency,
+        order::{Order, WorkFault},
+        run::{core::Shown, input::Update, reply::Reply},
+        shared::Shared,
+    },
+};
+use serde_json::json;
+use std::sync::Arc;
+
+/// What came of an order.
+pub struct Worked {
+    /// Taken before it.
+    pub checkpoint: Option<Checkpoint>,
+    /// To be recorded.
+    pub work: Vec<Work>,
+    /// JSON for the caller; without one, what is shown of the run as it is then.
+    pub answer: Result<Option<String>, WorkFault>,
+    /// What is shown.
+    pub shown: Shown,
+    /// Who ordered it.
+    pub reply: Option<Reply>,
+    /// The answer to remember.
+    pub idempotent: Option<Box<Idempotency>>,
+}
+
+impl Worked {
+    fn new(work: Vec<Work>, answer: Result<Option<String>, WorkFault>) -> Self {
+        Self {
+            checkpoint: None,
+            work,
+            answer,
+            shown: Shown::Run,
+            reply: None,
+            idempotent: None,
+        }
+    }
+
+    pub(super) fn failed(fault: WorkFault) -> Self {
+        Self::new(Vec::new(), Err(fault))
+    }
+
+    /// Files were replaced, or were to be; `before` is the checkpoint that was taken first.
+    pub(super) fn replaced(before: Checkpoint, outcome: Result<Work, WorkFault>) -> Self {
+        let mut done = match outcome {
+            Ok(work) => Self::new(vec![work], Ok(None)),
+            Err(fault) => Self::failed(fault),
+        };
+        done.shown = Shown::LeftOut(view::left_out_of_all(&before.repos));
+        done.checkpoint = Some(before);
+        done
+    }
+}
+
+/// Carries an order out, and tells what came of it.
+pub(super) async fn work(
+    context: JobContext,
+    order: Order,
+    idempotent: Option<Box<Idempotency>>,
+    reply: Reply,
+) {
+    let mut worked = carry_out(&context, order).await;
+    (worked.reply, worked.idempotent) = (Some(reply), idempotent);
+    context.update(Update::Worked(Box::new(worked))).await;
+}
+
+async fn carry_out(context: &JobContext, order: Order) -> Worked {
+    let (run, shared) = (context.run.clone(), Arc::clone(&context.shared));
+    let done = context.blocking(move || match order {
+        Order::Commit { message } => commit(&run, message),
+        Order::Push => push(&run, false),
+        Order::Accept => push(&run, true),
+        Order::PullRequests {
+            title,
+            repos,
+            answer,
+        } => {
+            let opened = RunPullRequest { title, repos };
+            Worked::new(vec![Work::PullRequest(opened)], Ok(Some(answer)))
+        }
+        Order::Record { work, answer } => Worked::new(vec![*work], Ok(Some(answer))),
+        Order::Rename { name } => rename(&run, &shared, name),
+        Order::Revert { force } => replace::revert(&run, force),
+        Order::Restore { number, force } => replace::restore(&run, &shared, number, force),
+    });
+    done.await
+        .unwrap_or_else(|error| Worked::failed(WorkFault::Fault(error)))
+}
+
+/// Worktrees with the repositories they belong to.
+pub(super) fn placed(run: &Run) -> Vec<(&WorktreeAt, &RepoBase)> {
+    let all = run.worktrees.iter();
+    all.filter_map(|at| Some((at, base_of(run, at)?))).collect()
+}
+
+/// Asks each repo whether the state of its worktree allows an operation, before any is changed.
+pub(super) fn check(run: &Run, operation: Operation) -> Result<(), WorkFault> {
+    for (at, base) in placed(run) {
+        git::check(operation, at, &base.repo_path)
+            .map_err(|error| WorkFault::of(&at.name, &error))?;
+    }
+    Ok(())
+}
+
+fn commit(run: &Run, message: String) -> Worked {
+    let all = placed(run);
+    // One repo alone is asked by the commit itself.
+    if all.len() > 1
+        && let Err(fault) = check(run, Operation::Commit)
+    {
+        return Worked::failed(fault);
+    }
+    let mut repos = Vec::new();
+    let mut first = None;
+    for (at, base) in all {
+        let (made, error) = match git::commit(at, &base.repo_path, &message) {
+            Ok(None) => continue,
+            Ok(Some(made)) => (Some(made), None),
+            Err(error) => {
+                first.get_or_insert_with(|| WorkFault::of(&at.name, &error));
+                (None, Some(error.to_string()))
+            }
+        };
+        let (commit, branch) = made.map(|made| (made.commit, made.branch)).unzip();
+        repos.push(CommittedAt {
+            repo_id: at.repo_id,
+            repo_name: at.name.clone(),
+            branch: branch.unwrap_or_else(|| at.branch.clone()),
+            commit,
+            error,
+        });
+    }
+    if repos.is_empty() {
+        let why = "There is nothing to commit: no repo has changes.".to_owned();
+        return Worked::failed(WorkFault::Invalid(why));
+    }
+    let shown: Vec<_> = repos
+        .iter()
+        .map(|at| {
+            let mut shown = json!({
+                "repo_name": at.repo_name, "branch": at.branch, "commit": at.commit,
+                "head": at.commit,
+            });
+            if let Some(error) = &at.error {
+                shown["error"] = json!(error);
+            }
+            shown
+        })
+        .collect();
+    let answer = match first {
+        Some(fault) if repos.iter().all(|at| at.commit.is_none()) => Err(fault),
+        Some(_) | None => Ok(Some(json!(shown).to_string())),
+    };
+    Worked::new(
+        vec![Work::Committed(RunCommitted { message, repos })],
+        answer,
+    )
+}
+
+/// The branch of a repo that has the run's work: the run's, or another that was made during the
+/// run and that its worktree is on.
+fn branch_to_push(run: &Run, base: &RepoBase) -> Result<String, WorkFault> {
+    let at = run.worktrees.iter().find(|at| at.repo_id == base.repo_id);
+    let branch = at.map(|at| git::check(Operation::Push, at, &base.repo_path));
+    match branch {
+        None | Some(Err(GitError::WorktreeGone { .. })) => Ok(run.run_branch.clone()),
+        Some(branch) => branch.map_err(|error| WorkFault::of(&base.name, &error)),
+    }
+}
+
+/// Pushes a branch, unless a file of it would go out without its filter.
+fn push_one(
+    base: &RepoBase,
+    at: Option<&WorktreeAt>,
+    branch: &str,
+) -> Result<git::Pushed, GitError> {
+    git::check_push(&base.repo_path, at, branch, &base.base_commit)?;
+    git::push(&base.repo_path, at, &base.name, branch)
+}
+
+fn push(run: &Run, accept: bool) -> Worked {
+    let mut branches = Vec::new();
+    for base in &run.created.repos {
+        match branch_to_push(run, base) {
+            Ok(branch) => branches.push(branch),
+            Err(fault) => return Worked::failed(fault),
+        }
+    }
+    let (mut without_remote, mut conflicts) = (0, 0);
+    let mut repos = Vec::new();
+    for (base, branch) in run.created.repos.iter().zip(branches) {
+        let at = run.worktrees.iter().find(|at| at.repo_id == base.repo_id);
+        let pushed = push_one(base, at, &branch);
+        let error = match &pushed {
+            Ok(pushed) => pushed.error.clone(),
+            Err(error) => {
+                without_remote += usize::from(matches!(error, GitError::NoRemote { .. }));
+                conflicts += usize::from(error.kind() == ErrorKind::Conflict);
+                Some(error.to_string())
+            }
+        };
+        let pushed = pushed.ok();
+        repos.push(PushedAt {
+            remote: pushed.as_ref().map(|pushed| pushed.remote.clone()),
+            remote_branch: pushed.as_ref().map(|pushed| pushed.remote_branch.clone()),
+            remote_url: pushed.map(|pushed| pushed.remote_url),
+            repo_id: base.repo_id,
+            repo_name: base.name.clone(),
+            head: git::tip_of(&base.repo_path, &branch),
+            branch,
+            pushed: error.is_none(),
+            error,
+        });
+    }
+    if without_remote == repos.len() {
+        let why = "No repo of this run has a remote to push to; add one with `git remote add`.";
+        return Worked::failed(WorkFault::Conflict(why.to_owned()));
+    }
+    let shown: Vec<_> = repos
+        .iter()
+        .map(|at| {
+            json!({
+                "repo_name": at.repo_name, "branch": at.branch, "head": at.head,
+                "remote_url": at.remote_url, "remote": at.remote, "remote_branch": at.remote_branch,
+                "pushed": at.pushed, "error": at.error,
+            })
+        })
+        .collect();
+    let went_through = repos.iter().any(|at| at.pushed);
+    let answer = if went_through {
+        Ok(Some(json!(shown).to_string()))
+    } else {
+        let said: Vec<_> = repos
+            .iter()
+            .filter_map(|at| Some(format!("Repo '{}': {}.", at.repo_name, at.error.as_ref()?)))
+            .collect();
+        let why = format!("Nothing was pushed. {}", said.join(" "));
+        // Nothing has left this machine when each repo's own state forbids it.
+        Err(if conflicts == repos.len() {
+            WorkFault::Conflict(why)
+        } else {
+            WorkFault::Remote(why)
+        })
+    };
+    let pushed = RunPushed {
+        repos: repos.clone(),
+    };
+    let mut work = vec![Work::Pushed(pushed)];
+    if accept && went_through {
+        work.push(Work::Accepted(RunAccepted { repos }));
+    }
+    Worked::new(work, answer)
+}
+
+fn rename(run: &Run, shared: &Shared, name: String) -> Worked {
+    let bases = &run.created.repos;
+    let mut from = vec![run.run_branch.clone(); bases.len()];
+    for (base, from) in bases.iter().zip(&mut from) {
+        let Some(at) = run.worktrees.iter().find(|at| at.repo_id == base.repo_id) else {
+            continue;
+        };
+        match git::check(Operation::Rename, at, &base.repo_path) {
+            Ok(branch) => *from = branch,
+            Err(GitError::WorktreeGone { .. }) => {}
+            Err(error) => return Worked::failed(WorkFault::of(&base.name, &error)),
+        }
+    }
+    let repos = bases.iter().zip(&from);
+    let repos: Vec<git::ToRename<'_>> = repos
+        .map(|(base, from)| (base.name.as_str(), base.repo_path.as_path(), from.as_str()))
+        .collect();
+    let found = bases
+        .iter()
+        .filter_map(|base| git::git_dir_of(&base.repo_path).ok());
+    let git_dirs: Vec<_> = found.collect();
+    let job = || git::rename_everywhere(&repos, &name);
+    if let Err((repo, error)) = shared.repo_locks.with(&git_dirs, job) {
+        return Worked::failed(WorkFault::of(&repo, &error));
+    }
+    let repos = bases.iter().map(|base| RepoBranch {
+        repo_id: base.repo_id,
+        repo_name: base.name.clone(),
+        branch: name.clone(),
+    });
+    let renamed = BranchRenamed {
+        from: run.run_branch.clone(),
+        repos: repos.collect(),
+        to: name,
+    };
+    Worked::new(vec![Work::Renamed(renamed)], Ok(None))
+}

@@ -1,0 +1,114 @@
+//! Which runs get their actor without being spoken to: those whose actor failed, and ended ones
+//! whose holder or late hooks still wait.
+
+use super::{Recover, Registry};
+use crate::{
+    domain::RunId,
+    pty,
+    runtime::{run::spool, shared::Shared, threads},
+};
+use actix::Addr;
+use std::{path::Path, sync::Arc, time::Duration};
+
+/// Between the end of an actor whose events were not stored and its next life.
+const REVIVE: Duration = Duration::from_secs(2);
+
+/// Has the actor of a run built again after a while, also when nobody speaks to the run: what it
+/// could not record, such as the end of its process, is found out once more.
+pub(in crate::runtime) fn revive_later(run_id: RunId, registry: &Addr<Registry>) {
+    let registry = registry.clone();
+    actix::spawn(async move {
+        tokio::time::sleep(REVIVE).await;
+        if let Err(error) = registry.send(Recover { run_id }).await {
+            log::debug!(run_id:%; "Run {run_id} is not looked after: {error}.");
+        }
+    });
+}
+
+/// Removes the folder of a deleted run.
+pub(in crate::runtime) fn remove_folder(shared: &Shared, run_id: RunId) {
+    if let Err(error) = std::fs::remove_dir_all(shared.run_dir(run_id))
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        log::warn!(run_id:%; "The folder of deleted run {run_id} stays: {error}.");
+    }
+}
+
+/// Run folders that are looked at before anything else of this thread pool may have its turn, or
+/// the server its end.
+const LOOKED_AT_ONCE: usize = 256;
+
+/// Removes folders of deleted runs that a crash left, and has the actors of ended runs built whose
+/// holder still waits, or whose spool holds hooks that came late.
+///
+/// It goes on while the server serves, so that a start does not last longer the more runs have
+/// ended: who speaks to such a run meanwhile has its actor built, which does the same first.
+pub(in crate::runtime) async fn release_holders(shared: Arc<Shared>, registry: Addr<Registry>) {
+    let of_list = Arc::clone(&shared);
+    let list = move || {
+        let runs = of_list.config.data_dir.join("runs");
+        name_strays(&of_list, &runs);
+        run_ids_in(&runs)
+    };
+    let run_ids = beside_all(list).await;
+    for some in run_ids.chunks(LOOKED_AT_ONCE) {
+        let (shared, some) = (Arc::clone(&shared), some.to_vec());
+        let look = move || {
+            some.into_iter()
+                .filter(|id| is_left(&shared, *id))
+                .collect()
+        };
+        for run_id in beside_all(look).await {
+            if let Err(error) = registry.send(Recover { run_id }).await {
+                log::debug!(run_id:%; "Run {run_id} is not looked after: {error}.");
+            }
+        }
+    }
+}
+
+/// Finds runs on a thread where it may block.
+async fn beside_all(find: impl FnOnce() -> Vec<RunId> + Send + 'static) -> Vec<RunId> {
+    let found = threads::run(find).await;
+    found.unwrap_or_else(|error| {
+        log::error!("Some ended runs are not looked after: {error}.");
+        Vec::new()
+    })
+}
+
+/// Says which holders are of no run.
+fn name_strays(shared: &Shared, runs: &Path) {
+    for holder in pty::holders(runs).unwrap_or_default() {
+        let known = holder.run_id().map(RunId);
+        if known.is_none_or(|id| shared.reader.run_exists(id).is_ok_and(|known| !known)) {
+            let (pid, path) = (holder.pid, holder.run_dir.display());
+            log::warn!(pid; "A holder of no run lives ({path}); `abbado doctor` says how to end it.");
+        }
+    }
+}
+
+/// The runs that have a folder.
+fn run_ids_in(runs: &Path) -> Vec<RunId> {
+    let Ok(entries) = std::fs::read_dir(runs) else {
+        return Vec::new();
+    };
+    let id = |entry: std::fs::DirEntry| entry.file_name().to_str()?.parse().ok();
+    entries.flatten().filter_map(id).collect()
+}
+
+/// Whether a run's holder or its late hooks wait for its actor. The folder of a deleted run goes.
+fn is_left(shared: &Shared, run_id: RunId) -> bool {
+    match shared.reader.is_deleted(run_id) {
+        Ok(false) => {
+            let folder = shared.run_dir(run_id);
+            pty::has_socket(&folder) || !spool::is_empty(&folder)
+        }
+        Ok(true) => {
+            remove_folder(shared, run_id);
+            false
+        }
+        Err(error) => {
+            log::warn!(run_id:%; "Run {run_id} is not looked after: {error}.");
+            false
+        }
+    }
+}

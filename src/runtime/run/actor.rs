@@ -1,0 +1,397 @@
+//! The actor of one run: feeds its [`Core`], and carries out what that says. It decides nothing.
+
+use super::{
+    core::{Core, commits::AfterCommit},
+    input::{Input, Update},
+    output::{Job, Output, TranscriptRead, Watched},
+    reply::Reply,
+    spool,
+};
+use crate::{
+    domain::{RunId, run::Command},
+    fault,
+    pty::{Session, SessionHandle},
+    runtime::{
+        clock,
+        jobs::{self, JobContext, Tell, Told, Updates, holder, transcript},
+        messages::{Ask, AskError},
+        registry::{Passivate, Registry, revive, slots::Seed},
+        services::unrecorded,
+        shared::Shared,
+        threads,
+    },
+    store::{Append, Commit},
+};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture,
+};
+use std::{
+    collections::VecDeque,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+/// How long an actor without anything to do stays awake.
+const AWAKE: Duration = Duration::from_secs(5);
+
+/// The actor.
+pub struct RunActor {
+    id: RunId,
+    core: Core,
+    shared: Arc<Shared>,
+    /// The run's own folder.
+    run_dir: PathBuf,
+    registry: Addr<Registry>,
+    /// Our end of the holder, while it lives.
+    session: Option<SessionHandle>,
+    /// A session that was attached just now.
+    offered: Option<Session>,
+    spool: spool::Known,
+    transcript: Option<transcript::Reader>,
+    /// Raised to stop a set-up that is under way.
+    set_up: Arc<AtomicBool>,
+    /// Appends behind one that waits for room in the writer's queue, in order.
+    held: VecDeque<(Append, Box<AfterCommit>)>,
+    holding: bool,
+    /// Jobs under way.
+    busy: usize,
+}
+
+/// The registry has forgotten this actor.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Passivated;
+
+impl RunActor {
+    /// An actor for a run that is about to be created, or was folded from its log.
+    pub fn new(seed: Seed, shared: Arc<Shared>, registry: Addr<Registry>) -> Self {
+        let minutes = shared.config.idle_minutes;
+        let idle_limit = (minutes > 0).then(|| Duration::from_secs(minutes * 60));
+        Self {
+            id: seed.run_id,
+            core: Core::new(seed.run_id, seed.run, seed.live, idle_limit),
+            run_dir: shared.run_dir(seed.run_id),
+            shared,
+            registry,
+            session: None,
+            offered: None,
+            spool: spool::Known::default(),
+            transcript: None,
+            set_up: Arc::default(),
+            held: VecDeque::new(),
+            holding: false,
+            busy: 0,
+        }
+    }
+
+    /// Tells the core, and does what it says, also to what that comes to at once.
+    fn feed(&mut self, input: Input, context: &mut Context<Self>) {
+        let mut inputs = VecDeque::from([input]);
+        if inputs[0].follows_spool() {
+            inputs.push_front(self.spooled());
+        }
+        while let Some(input) = inputs.pop_front() {
+            let committed = matches!(
+                &input,
+                Input::Committed {
+                    outcome: Ok(()),
+                    ..
+                }
+            );
+            let mut outputs = VecDeque::from(self.core.handle(input, clock::now()));
+            if committed {
+                fault::point("run.after_commit");
+                while outputs.front().is_some_and(Output::is_answer) {
+                    let answer = outputs.pop_front();
+                    inputs.extend(answer.and_then(|answer| self.carry_out(answer, context)));
+                }
+                fault::point("run.after_answer");
+            }
+            for output in outputs {
+                inputs.extend(self.carry_out(output, context));
+            }
+        }
+    }
+
+    /// What waits in the spool.
+    fn spooled(&mut self) -> Input {
+        let listed = self.spool.new_ones(&self.run_dir);
+        Input::Spool(listed.unwrap_or_else(|error| {
+            log::error!(run_id:% = self.id; "The spool of run {} is unreadable: {error}.", self.id);
+            Vec::new()
+        }))
+    }
+
+    /// Does one thing; gives what the core is to know of it at once.
+    fn carry_out(&mut self, output: Output, context: &mut Context<Self>) -> Option<Input> {
+        match output {
+            Output::Append(append, after) => self.append(*append, after, context),
+            Output::Reply(reply, answer) => reply.answer(answer),
+            Output::Start(job) => self.start(job, context),
+            Output::StopSetUp => self.set_up.store(true, Ordering::Relaxed),
+            Output::Holder(command) => {
+                // An exit that is recorded is the last word to its holder.
+                if let Some(session) = self.session.clone() {
+                    self.beside(context, false, |job| holder::tell(job, session, command));
+                }
+            }
+            Output::AdoptSession => {
+                self.session = self.offered.as_ref().map(Session::handle);
+            }
+            Output::WatchSession => {
+                if let Some(session) = self.offered.take() {
+                    self.beside(context, false, |job| holder::watch(job, session));
+                }
+            }
+            Output::ReleaseSession => {
+                if let Some(session) = self.offered.take() {
+                    self.beside(context, false, |job| holder::release(job, session));
+                }
+            }
+            Output::DropSession => self.session = None,
+            Output::SetTimer(wait, timer) => {
+                context.run_later(wait, move |actor, context| {
+                    let viewed = actor.shared.viewer_count(actor.id) > 0;
+                    actor.feed(Input::Timer { timer, viewed }, context);
+                });
+            }
+            Output::Watch(watched) => {
+                let path = match watched {
+                    Watched::Spool => spool::folder(&self.run_dir),
+                    Watched::Output => self.run_dir.join("output.log"),
+                    Watched::Transcript(path) => path,
+                };
+                self.shared.watch.add(self.id, &path);
+            }
+            Output::ListSpool => return Some(self.spooled()),
+            Output::ReadSpool(path) => return Some(Input::SpoolRead(spool::read(&path))),
+            Output::RemoveSpooled(path) => spool::taken(&path),
+            Output::SetSpooledAside(path) => spool::set_aside(&path),
+            Output::LookUp(delivery) => {
+                let found = self.shared.reader.delivered(delivery);
+                return Some(Input::Delivered(found.unwrap_or(false)));
+            }
+            Output::ReadTranscript(read) => return self.read_transcript(read, context),
+            Output::CloseTranscript => {
+                self.transcript = None;
+                fault::point("exit.before_ack");
+            }
+            Output::Forget => self.forget(),
+            Output::End => context.stop(),
+        }
+        None
+    }
+
+    fn start(&mut self, job: Job, context: &mut Context<Self>) {
+        if matches!(job, Job::SetUp { .. }) {
+            self.set_up = Arc::default();
+        }
+        self.beside(context, job.is_exclusive(), |with| {
+            jobs::carry_out(job, with)
+        });
+    }
+
+    /// Runs a job beside the actor and counts it, so that the actor stays awake.
+    fn beside<F, Fut>(&mut self, context: &mut Context<Self>, exclusive: bool, job: F)
+    where
+        F: FnOnce(JobContext) -> Fut,
+        Fut: Future<Output = ()> + 'static,
+    {
+        let Some(run) = self.core.run().cloned() else {
+            return;
+        };
+        let updates = Updates::new(self.id, self.registry.clone().recipient());
+        let shared = Arc::clone(&self.shared);
+        let with = JobContext::new(run, shared, Arc::clone(&self.set_up), updates);
+        self.busy += 1;
+        let ended = actix::spawn(job(with)).into_actor(self);
+        context.spawn(ended.map(move |outcome, actor: &mut Self, context| {
+            actor.busy -= 1;
+            if let Err(error) = outcome {
+                log::error!(run_id:% = actor.id; "A job of run {} ended: {error}.", actor.id);
+            }
+            actor.feed(Input::JobEnded { exclusive }, context);
+        }));
+    }
+
+    /// Hands the append to the writer in order; a full queue holds this actor's mailbox, and what
+    /// else is appended until there is room stands behind it.
+    fn append(&mut self, append: Append, after: Box<AfterCommit>, context: &mut Context<Self>) {
+        if self.holding {
+            return self.held.push_back((append, after));
+        }
+        match self.shared.writer.append(append) {
+            Ok(commit) => self.await_commit(commit, after, context),
+            Err(append) => {
+                self.holding = true;
+                self.wait_for_room(*append, after, context);
+            }
+        }
+    }
+
+    fn wait_for_room(
+        &mut self,
+        append: Append,
+        after: Box<AfterCommit>,
+        context: &mut Context<Self>,
+    ) {
+        let writer = self.shared.writer.clone();
+        // The queue holds up the mailbox; the commit, waited for after it, does not.
+        let queued = async move { (writer.append_waiting(append).await,) };
+        let queued = queued.into_actor(self);
+        context.wait(queued.map(move |(commit,), actor: &mut Self, context| {
+            actor.await_commit(commit, after, context);
+            match actor.held.pop_front() {
+                Some((append, after)) => actor.wait_for_room(append, after, context),
+                None => actor.holding = false,
+            }
+        }));
+    }
+
+    fn await_commit(&self, commit: Commit, after: Box<AfterCommit>, context: &mut Context<Self>) {
+        let outcome = commit.outcome().into_actor(self);
+        context.spawn(outcome.map(move |outcome, actor: &mut Self, context| {
+            actor.feed(Input::Committed { outcome, after }, context);
+        }));
+    }
+
+    /// Reads the transcript on a blocking thread, then tells the core. The mailbox does not wait.
+    fn read_transcript(
+        &mut self,
+        read: Box<TranscriptRead>,
+        context: &mut Context<Self>,
+    ) -> Option<Input> {
+        let prices = || self.shared.prices();
+        let Some(mut reader) = transcript::Reader::of(&read, self.transcript.take(), prices) else {
+            return Some(Input::TranscriptRead(Vec::new()));
+        };
+        let run_dir = self.run_dir.clone();
+        let job = threads::run(move || {
+            let observed = reader.read(&read, &run_dir);
+            (reader, observed)
+        });
+        context.spawn(
+            job.into_actor(self)
+                .map(|outcome, actor: &mut Self, context| {
+                    let observed = match outcome {
+                        Ok((reader, observed)) => {
+                            actor.transcript = Some(reader);
+                            observed
+                        }
+                        Err(error) => Err(std::io::Error::other(error)),
+                    };
+                    let observed = observed.unwrap_or_else(|error| {
+                let id = actor.id;
+                log::warn!(run_id:% = id; "The transcript of run {id} is unreadable: {error}.");
+                Vec::new()
+            });
+                    actor.feed(Input::TranscriptRead(observed), context);
+                }),
+        );
+        None
+    }
+
+    fn forget(&mut self) {
+        self.shared.watch.remove(self.id);
+        // It holds a folder open that goes.
+        self.spool = spool::Known::default();
+        fault::point("delete.row_removed");
+        revive::remove_folder(&self.shared, self.id);
+        fault::point("delete.folder_removed");
+    }
+
+    /// Makes a stop again that is carried out and was not recorded.
+    fn record_stop(&mut self, context: &mut Context<Self>) {
+        let Some(request) = self.shared.unrecorded.request(self.id) else {
+            return;
+        };
+        let (reply, answer) = Reply::new();
+        self.feed(Input::Asked { request, reply }, context);
+        let (shared, id) = (Arc::clone(&self.shared), self.id);
+        actix::spawn(unrecorded::recorded(shared, id, answer));
+    }
+
+    fn idle(&self) -> bool {
+        self.core.is_idle() && self.busy == 0 && self.shared.viewer_count(self.id) == 0
+    }
+
+    fn passivate_when_idle(&self, context: &mut Context<Self>) {
+        context.run_interval(AWAKE, |actor, context| {
+            if actor.idle() {
+                let asked = actor.registry.send(Passivate { run_id: actor.id });
+                context.spawn(asked.into_actor(actor).map(|_, _, _| ()));
+            }
+        });
+    }
+}
+
+impl Actor for RunActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        // Admission bounds what callers send; this bounds it once more, with room for updates.
+        context.set_mailbox_capacity(self.shared.config.commands_max * 2);
+        self.passivate_when_idle(context);
+        if self.core.run().is_some() {
+            self.record_stop(context);
+            self.shared.watch.looked(self.id);
+            self.feed(Input::Resume, context);
+        }
+    }
+
+    fn stopped(&mut self, context: &mut Self::Context) {
+        self.shared.watch.remove(self.id);
+        self.feed(Input::End, context);
+        if self.core.has_failed() {
+            revive::revive_later(self.id, &self.registry);
+        }
+    }
+}
+
+impl Handler<Ask> for RunActor {
+    type Result = ();
+
+    fn handle(&mut self, Ask { request, reply, .. }: Ask, context: &mut Self::Context) {
+        self.feed(Input::Asked { request, reply }, context);
+    }
+}
+
+impl Handler<Tell> for RunActor {
+    type Result = Result<(), AskError>;
+
+    fn handle(&mut self, tell: Tell, context: &mut Self::Context) -> Self::Result {
+        let update = match tell.told {
+            Told::Session(session) => {
+                let hello = Box::new(session.hello().clone());
+                self.offered = Some(*session);
+                Update::Attached(hello)
+            }
+            Told::Update(update) => update,
+        };
+        if matches!(update, Update::FilesChanged) {
+            self.shared.watch.looked(self.id);
+        }
+        // The end that an unrecorded stop made is not to be taken for the CLI's own.
+        if matches!(update, Update::Fact(Command::Exited(_)))
+            && self.core.run().is_none_or(|run| run.stop.is_none())
+        {
+            self.record_stop(context);
+        }
+        self.feed(Input::Update(update), context);
+        // One that was not kept is let go.
+        self.offered = None;
+        Ok(())
+    }
+}
+
+impl Handler<Passivated> for RunActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Passivated, context: &mut Self::Context) -> Self::Result {
+        context.stop();
+    }
+}

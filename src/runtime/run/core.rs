@@ -1,0 +1,234 @@
+//! All that a run decides, without a mailbox, IO, a clock or ids of its own: [`Core::handle`] takes
+//! one input and says what is to be done.
+//!
+//! Events are applied before they are durable, but nothing of them is shown until their commit:
+//! replies, effects and the projection leave with it. So several appends may be under way at once.
+//! When one fails the actor ends, and the registry builds it again from the log.
+//!
+//! The actor ([`super::actor`]) and the simulation (`runtime::tests::simulation`) drive the same
+//! core.
+
+pub mod commits;
+mod delivery;
+pub use delivery::{OUT_OF_REACH, Shown};
+mod effects;
+mod holder;
+mod inbox;
+mod requests;
+mod silence;
+mod updates;
+
+use super::{
+    deliveries::Deliveries,
+    input::Input,
+    output::{Job, Output},
+    reply::Reply,
+};
+use crate::{
+    cli::{self, Adapter},
+    domain::{
+        RunId, Time,
+        run::{Run, event::StopBy},
+    },
+    runtime::messages::{Answer, AskError},
+    store::StoreError,
+};
+use commits::DeferredReply;
+use delivery::Waiting;
+use holder::{Program, Reach};
+use inbox::{Item, WaitsFor};
+use silence::Watches;
+use std::{
+    collections::{HashSet, VecDeque},
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+/// The state of one run's actor, but for what ties it to the world.
+pub struct Core {
+    id: RunId,
+    /// Of the present input.
+    now: Time,
+    outputs: Vec<Output>,
+    /// How long a CLI may idle at its prompt; none for ever.
+    idle_limit: Option<Duration>,
+    /// None until `run.created` is applied.
+    run: Option<Box<Run>>,
+    /// As it was when the writer was last given its row whole.
+    shown: Option<Box<Run>>,
+    /// Read by the registry: a process is alive or wanted.
+    live: Arc<AtomicBool>,
+
+    /// Appends under way.
+    pending: usize,
+    /// Answers that tell of appends under way.
+    deferred: Vec<DeferredReply>,
+    failed: Option<StoreError>,
+    /// Callers of cancel and pause.
+    stop_waiters: Vec<Reply>,
+    /// Callers of delete.
+    delete_waiters: Vec<Reply>,
+    /// One of them said to go on without what cannot be kept.
+    delete_forced: bool,
+    /// A deletion is under way.
+    deleting: bool,
+    /// The caller of continue whose message is being typed.
+    waiting: Option<Waiting>,
+
+    /// What must keep its order: hooks, looks at the transcript, the end of the process.
+    inbox: VecDeque<Item>,
+    /// What the first of it waits for.
+    waits_for: Option<WaitsFor>,
+    /// Spool files in the inbox or not yet durable.
+    spool_under_way: HashSet<PathBuf>,
+    deliveries: Deliveries,
+    /// Where the last hook said that the transcript is.
+    transcript_named: Option<PathBuf>,
+
+    /// A holder is attached.
+    session: bool,
+    reach: Reach,
+    program: Program,
+    watches: Watches,
+    /// A set-up is under way.
+    setting_up: bool,
+    /// An exclusive job runs, and these wait for its end.
+    exclusive: Option<VecDeque<Job>>,
+}
+
+impl Core {
+    /// That of a run about to be created, or of one folded from its log.
+    pub fn new(
+        id: RunId,
+        run: Option<Run>,
+        live: Arc<AtomicBool>,
+        idle_limit: Option<Duration>,
+    ) -> Self {
+        Self {
+            id,
+            now: Time::default(),
+            outputs: Vec::new(),
+            idle_limit,
+            run: run.map(Box::new),
+            shown: None,
+            live,
+            pending: 0,
+            deferred: Vec::new(),
+            failed: None,
+            stop_waiters: Vec::new(),
+            delete_waiters: Vec::new(),
+            delete_forced: false,
+            deleting: false,
+            waiting: None,
+            inbox: VecDeque::new(),
+            waits_for: None,
+            spool_under_way: HashSet::new(),
+            deliveries: Deliveries::default(),
+            transcript_named: None,
+            session: false,
+            reach: Reach::default(),
+            program: Program::default(),
+            watches: Watches::default(),
+            setting_up: false,
+            exclusive: None,
+        }
+    }
+
+    /// Takes one input at a time of the wall clock; gives what is to be done, in order.
+    pub fn handle(&mut self, input: Input, now: Time) -> Vec<Output> {
+        self.now = now;
+        match input {
+            Input::Resume => self.resume(),
+            Input::Asked { request, reply } => self.asked(request, reply),
+            Input::Committed { outcome, after } => self.committed(outcome, *after),
+            Input::Update(update) => self.on_update(update),
+            Input::Timer { timer, viewed } => self.on_timer(timer, viewed),
+            Input::Spool(paths) => self.spool(paths),
+            Input::SpoolRead(read) => self.spool_read(read),
+            Input::Delivered(before) => self.looked_up(before),
+            Input::TranscriptRead(observed) => self.transcript_read(observed),
+            Input::JobEnded { exclusive } => {
+                if exclusive {
+                    self.next_exclusive();
+                }
+            }
+            Input::End => self.answer_waiters(&AskError::ActorEnded),
+        }
+        std::mem::take(&mut self.outputs)
+    }
+
+    /// The run as it is decided, which may be ahead of the log; none before it is created.
+    pub fn run(&self) -> Option<&Run> {
+        self.run.as_deref()
+    }
+
+    /// Appends that are not stored yet.
+    #[cfg(test)]
+    pub const fn pending(&self) -> usize {
+        self.pending
+    }
+
+    /// Events were not stored: only the log knows how things are.
+    pub const fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    /// True when nothing is outstanding here: the actor may be put to sleep.
+    pub fn is_idle(&self) -> bool {
+        let quiet = self.run.as_ref().is_none_or(|run| !run.needs_recovery());
+        quiet
+            && self.pending == 0
+            && self.waits_for.is_none()
+            && self.inbox.is_empty()
+            && self.exclusive.is_none()
+            && !self.session
+    }
+
+    fn emit(&mut self, output: Output) {
+        self.outputs.push(output);
+    }
+
+    fn reply(&mut self, reply: Option<Reply>, with: Answer) {
+        if let Some(reply) = reply {
+            self.emit(Output::Reply(reply, with));
+        }
+    }
+
+    /// Begins a job, when no other stands in its way.
+    fn start(&mut self, job: Job) {
+        if !job.is_exclusive() {
+            return self.emit(Output::Start(job));
+        }
+        match &mut self.exclusive {
+            Some(waiting) => waiting.push_back(job),
+            None => {
+                self.exclusive = Some(VecDeque::new());
+                self.emit(Output::Start(job));
+            }
+        }
+    }
+
+    /// An exclusive job ended: the next begins, unless the run no longer admits it.
+    fn next_exclusive(&mut self) {
+        while let Some(job) = self.exclusive.as_mut().and_then(VecDeque::pop_front) {
+            if let Some(job) = self.admitted(job) {
+                return self.emit(Output::Start(job));
+            }
+        }
+        self.exclusive = None;
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stop().is_some()
+    }
+
+    fn stop(&self) -> Option<StopBy> {
+        self.run.as_ref()?.stop
+    }
+
+    /// The adapter of the run's CLI; none for one that this build no longer has.
+    fn adapter(&self) -> Option<&'static dyn Adapter> {
+        cli::adapter(&self.run.as_ref()?.created.agent.cli_name)
+    }
+}

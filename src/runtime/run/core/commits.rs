@@ -1,0 +1,294 @@
+//! From a command to its events, and from their commit to what follows.
+
+use super::{
+    Core,
+    delivery::{Settled, Shown},
+};
+use crate::{
+    domain::{
+        Secrets,
+        run::{Command, Effect, Event, Run, decide, effect, view},
+    },
+    runtime::{
+        messages::{Answer, AskError, Idempotency},
+        run::{
+            deliveries::Bringer,
+            output::Output,
+            reply::{PendingReply, Reply},
+        },
+    },
+    store::{self, Append, RunRow, StoreError},
+};
+use std::{path::PathBuf, sync::atomic::Ordering};
+use uuid::Uuid;
+
+/// An answer to what changed nothing: true once the state it was decided on is durable.
+pub(super) struct DeferredReply {
+    /// So many appends come first.
+    behind: usize,
+    reply: Option<Reply>,
+    answer: Answer,
+    spooled: Option<PathBuf>,
+}
+
+/// What goes with a command.
+#[derive(Default)]
+pub(super) struct ReplyContext {
+    pub reply: Option<Reply>,
+    pub delivery: Option<Uuid>,
+    pub idempotent: Option<Box<Idempotency>>,
+    /// With `run.created`: what the log must not hold.
+    pub secrets: Secrets,
+    /// What the caller is answered; without it, what is to be shown.
+    pub answer: Option<Answer>,
+    /// The writer answers: the actor has nothing to add.
+    pub with_commit: bool,
+    pub shown: Shown,
+    /// A spool file to take away after the commit.
+    pub spooled: Option<PathBuf>,
+}
+
+/// What follows a commit.
+pub struct AfterCommit {
+    effects: Vec<Effect>,
+    /// No stop is outstanding any more.
+    stopped: bool,
+    settled: Option<Settled>,
+    view: String,
+    answered: Answer,
+    reply: PendingReply,
+    spooled: Option<PathBuf>,
+    delivery: Option<Uuid>,
+}
+
+impl Core {
+    /// Decides a command, and has its events stored.
+    pub(super) fn execute(&mut self, command: Command, context: ReplyContext) {
+        let Some(run) = &self.run else {
+            return self.reply(context.reply, Err(AskError::UnknownRun));
+        };
+        match decide::decide(run, command) {
+            Err(rejection) => self.tell(context.reply, Err(rejection.into()), None),
+            Ok(events) if events.is_empty() => {
+                let view = || {
+                    let part = context.shown.of(run);
+                    Ok(part.unwrap_or_else(|| view::run(run)))
+                };
+                let answer = context.answer.unwrap_or_else(view);
+                self.tell(context.reply, answer, context.spooled);
+            }
+            Ok(mut events) => {
+                self.name_request(&mut events);
+                self.record(events, context);
+            }
+        }
+    }
+
+    /// Decides a fact that nobody waits for.
+    pub(super) fn fact(&mut self, command: Command) {
+        self.execute(command, ReplyContext::default());
+    }
+
+    /// Applies events, and has them stored.
+    pub(super) fn record(&mut self, events: Vec<Event>, context: ReplyContext) {
+        // An append that was under way before somebody asked for a stop is no answer to it.
+        let stop = |event: &Event| matches!(event, Event::StopRequested(_));
+        let stopping = self.is_stopping() || events.iter().any(stop);
+        crate::fault::point("run.before_apply");
+        let encoded = events.into_iter().map(store::encode).collect();
+        let appended = match encoded {
+            Ok(encoded) => self.appended(encoded, context, stopping),
+            Err(error) => {
+                let told = AskError::Store(StoreError::clone(&error));
+                self.reply(context.reply, Err(told));
+                Err(error)
+            }
+        };
+        match appended {
+            Ok((append, after)) => {
+                self.watch_silence();
+                self.look_at_answer();
+                self.emit(Output::Append(Box::new(append), Box::new(after)));
+                self.look_at_prompt();
+            }
+            Err(error) => {
+                self.fail(&error);
+                self.emit(Output::End);
+            }
+        }
+    }
+
+    fn appended(
+        &mut self,
+        encoded: Vec<(Event, store::Payload)>,
+        context: ReplyContext,
+        stopping: bool,
+    ) -> Result<(Append, AfterCommit), StoreError> {
+        let expected_sequence = self.run.as_ref().map_or(0, |run| run.last_sequence);
+        let (applied, payloads): (Vec<Event>, Vec<_>) = encoded.into_iter().unzip();
+        let typed = self.run.as_ref().and_then(|run| run.outbox.typing.clone());
+        let run = self.apply(&applied)?;
+        crate::fault::point("run.after_apply");
+        let effects = effect::after(&run, &applied);
+        let row = RunRow::since(&run, &mut self.shown);
+        let settled = self.settle(&applied);
+        let stopped = stopping && run.stop.is_none();
+        let request = Self::request_done(typed, &applied);
+        let wanted = (context.reply.is_some() && context.answer.is_none())
+            || request.is_some()
+            || settled.is_some()
+            || (stopped && !self.stop_waiters.is_empty());
+        let view = if wanted {
+            view::run(&run)
+        } else {
+            String::new()
+        };
+        let shown = || context.shown.of(&run).unwrap_or_else(|| view.clone());
+        let answered = context.answer.unwrap_or_else(|| Ok(shown()));
+        let fine = answered.as_ref().ok();
+        let idempotent = context
+            .idempotent
+            .zip(fine)
+            .map(|(key, text)| key.answered(text))
+            .or_else(|| Some(Idempotency::of(&request?).answered(&view)));
+        let reply = PendingReply::new(context.reply);
+        let append = Append {
+            run_id: self.id,
+            expected_sequence,
+            events: payloads,
+            at: self.now,
+            row: (!run.deleted).then_some(row),
+            delivery: context.delivery,
+            idempotent,
+            secrets: context.secrets,
+            stored: context
+                .with_commit
+                .then(|| reply.when_stored(answered.clone())),
+        };
+        self.live.store(run.is_live(), Ordering::Relaxed);
+        self.run = Some(run);
+        self.pending += 1;
+        self.deliveries.begin(append.delivery);
+        let after = AfterCommit {
+            effects,
+            stopped,
+            settled,
+            view,
+            answered,
+            reply,
+            spooled: context.spooled,
+            delivery: context.delivery,
+        };
+        Ok((append, after))
+    }
+
+    /// Takes the run out, with these events folded.
+    fn apply(&mut self, events: &[Event]) -> Result<Box<Run>, StoreError> {
+        let mut rest = events.iter();
+        let mut run = match (self.run.take(), events.first()) {
+            (Some(run), _) => run,
+            (None, Some(Event::RunCreated(created))) => {
+                rest.next();
+                Box::new(Run::create(self.id, created, self.now))
+            }
+            (None, _) => return Err(StoreError::Missing),
+        };
+        rest.for_each(|event| run.apply(event, self.now));
+        Ok(run)
+    }
+
+    /// An append came to this: answers, then carries the effects out.
+    pub(super) fn committed(&mut self, outcome: Result<(), StoreError>, after: AfterCommit) {
+        self.pending -= 1;
+        if let Err(error) = outcome {
+            self.fail(&error);
+            // What failed first is the cause; a wrong sequence behind it only follows from it.
+            let cause = self.failed.clone().unwrap_or(error);
+            self.reply(after.reply.take(), Err(cause.into()));
+            return self.emit(Output::End);
+        }
+        if let Some(path) = after.spooled {
+            self.spooled_is_stored(path);
+        }
+        if let Some(settled) = after.settled {
+            let (reply, told) = settled.told(&after.view);
+            self.reply(Some(reply), told);
+        }
+        if after.stopped {
+            for waiter in std::mem::take(&mut self.stop_waiters) {
+                self.reply(Some(waiter), Ok(after.view.clone()));
+            }
+        }
+        self.reply(after.reply.take(), after.answered);
+        for bringer in self.deliveries.durable(after.delivery) {
+            self.is_recorded(bringer);
+        }
+        self.deferred.iter_mut().for_each(|reply| reply.behind -= 1);
+        self.tell_deferred();
+        for effect in after.effects {
+            self.carry_out(effect);
+        }
+        self.work();
+    }
+
+    /// Answers what changed nothing, behind the appends under way: what is told survives a crash.
+    pub(super) fn tell(&mut self, reply: Option<Reply>, answer: Answer, spooled: Option<PathBuf>) {
+        let behind = self.pending;
+        self.deferred.push(DeferredReply {
+            behind,
+            reply,
+            answer,
+            spooled,
+        });
+        self.tell_deferred();
+    }
+
+    fn tell_deferred(&mut self) {
+        let durable = |reply: &mut DeferredReply| reply.behind == 0;
+        let told: Vec<_> = self.deferred.extract_if(.., durable).collect();
+        for deferred in told {
+            self.reply(deferred.reply, deferred.answer);
+            if let Some(path) = deferred.spooled {
+                self.spooled_is_stored(path);
+            }
+        }
+    }
+
+    /// Something could not be stored: tells who waits. The actor ends.
+    fn fail(&mut self, error: &StoreError) {
+        if self.failed.is_none() {
+            log::error!(run_id:% = self.id; "Events of run {} were not stored: {error}.", self.id);
+            self.failed = Some(error.clone());
+        }
+        self.answer_waiters(&AskError::Store(error.clone()));
+    }
+
+    /// Tells all who wait that it comes to nothing.
+    pub(super) fn answer_waiters(&mut self, error: &AskError) {
+        let twice = self.deliveries.give_up().into_iter();
+        let twice = twice.filter_map(|bringer| match bringer {
+            Bringer::Caller(reply) => Some(reply),
+            // It is still in the spool.
+            Bringer::Spool(_) => None,
+        });
+        let waiters: Vec<Reply> = self
+            .stop_waiters
+            .drain(..)
+            .chain(self.delete_waiters.drain(..))
+            .chain(twice)
+            .chain(self.deferred.drain(..).filter_map(|waits| waits.reply))
+            .chain(self.waiting.take().map(|waiting| waiting.reply))
+            .collect();
+        for waiter in waiters {
+            self.reply(Some(waiter), Err(error.clone()));
+        }
+    }
+
+    /// A deletion is over: tells who waited for it.
+    pub(super) fn deletion_over(&mut self, outcome: &Answer) {
+        self.deleting = false;
+        for waiter in std::mem::take(&mut self.delete_waiters) {
+            self.reply(Some(waiter), outcome.clone());
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Types a message into a live CLI and waits until the CLI's own prompt hook confirms it.
+//!
+//! The log has `message.typing` before a byte is typed, and `user.message` only after the hook.
+//! The text is typed once: when no hook comes, Enter is pressed once more, then it is given up.
+//!
+//! # Crash
+//! After a restart nobody knows whether it was typed: it is never typed again. The hook, spooled
+//! meanwhile, confirms it, or it is given up and the queue halts.
+
+use super::{Core, commits::ReplyContext};
+use crate::{
+    domain::{
+        MessageId,
+        run::{Command, Event, Run, event::RequestKey, outbox::Typing, view},
+    },
+    runtime::{
+        messages::{Answer, AskError, Idempotency, QueueChange},
+        run::{
+            input::Timer,
+            output::{HolderCommand, Job},
+            reply::Reply,
+        },
+    },
+};
+use std::time::Duration;
+
+/// From the wish to type to the second Enter; the first is pressed by the holder, at most 4.3 s after it was
+/// given the text.
+const ENTER_AGAIN: Duration = Duration::from_secs(6);
+/// From there to giving it up.
+const GIVE_UP: Duration = Duration::from_secs(12);
+
+const UNCONFIRMED: &str = "the CLI did not confirm within 12 s that it took the message; it may \
+                           stand at its prompt, or a question may be open: look at the terminal";
+const ASKED: &str = "a question came up in the CLI's terminal; nothing was typed yet";
+/// Why a message was not typed whose holder cannot be spoken with.
+pub const OUT_OF_REACH: &str = "the CLI's terminal is out of reach; nothing was typed";
+
+/// A caller of continue whose message is being typed.
+pub(super) struct Waiting {
+    id: MessageId,
+    pub reply: Reply,
+    /// Goes into the log with the message.
+    request: Option<RequestKey>,
+}
+
+/// What a caller is shown of the run.
+#[derive(Debug, Clone, Default)]
+pub enum Shown {
+    /// All of it.
+    #[default]
+    Run,
+    /// The messages that wait.
+    Queue,
+    /// One of them.
+    Queued(MessageId),
+    /// All of it, and the paths that the checkpoint before a change of its files does not hold.
+    LeftOut(Vec<serde_json::Value>),
+}
+
+impl Shown {
+    /// The JSON of what is shown; nothing for the run as it is.
+    pub fn of(&self, run: &Run) -> Option<String> {
+        match self {
+            Self::Run => None,
+            Self::Queue => Some(view::Documents::of(run).queue()),
+            Self::Queued(id) => view::queued(run, *id),
+            Self::LeftOut(paths) => Some(view::with_left_out(run, paths)),
+        }
+    }
+}
+
+/// What the caller is told once the events that decide it are stored.
+pub(super) struct Settled {
+    reply: Reply,
+    /// None when the message was delivered: then the answer is the run.
+    refusal: Option<AskError>,
+}
+
+impl Settled {
+    pub fn told(self, view: &str) -> (Reply, Answer) {
+        let told = self.refusal.map_or_else(|| Ok(view.to_owned()), Err);
+        (self.reply, told)
+    }
+}
+
+impl Core {
+    /// Puts the message into the form in which the run's CLI takes it.
+    fn prepared(&self, message: &str) -> Result<String, AskError> {
+        let adapter = self.adapter().ok_or(AskError::UnknownRun)?;
+        adapter.prepare(message).map_err(AskError::Undeliverable)
+    }
+
+    /// A message to go on with; a caller whose message is to be typed waits for its confirmation.
+    pub(super) fn say(
+        &mut self,
+        id: MessageId,
+        message: &str,
+        idempotent: Option<Box<Idempotency>>,
+        reply: Reply,
+    ) {
+        if let Some((refusal, _)) = self.occupied() {
+            return self.reply(Some(reply), Err(refusal.into()));
+        }
+        // At its prompt it is let go on by its holder, which waits until it takes a message.
+        if self.is_at_work() {
+            self.let_program_go_on();
+        }
+        let message = match self.prepared(message) {
+            Ok(message) => message,
+            Err(refusal) => return self.reply(Some(reply), Err(refusal)),
+        };
+        let types = self.run.as_ref().is_some_and(|run| {
+            // Whatever is refused is answered at once.
+            let free = run.outbox.under_way().is_none() && run.stop.is_none();
+            free && run.takes_typing() && !run.asks_a_person()
+        });
+        let mut context = ReplyContext::default();
+        if types {
+            self.waiting = Some(Waiting {
+                id,
+                reply,
+                request: idempotent.map(|key| key.request()),
+            });
+        } else {
+            context.reply = Some(reply);
+            context.idempotent = idempotent;
+        }
+        self.execute(Command::Continue { id, message }, context);
+    }
+
+    /// A change of the messages that wait.
+    pub(super) fn change_queue(&mut self, change: QueueChange, mut context: ReplyContext) {
+        context.shown = Shown::Queue;
+        let command = match change {
+            QueueChange::Add { id, message } => match self.prepared(&message) {
+                Err(refusal) => return self.reply(context.reply, Err(refusal)),
+                Ok(message) => {
+                    context.shown = Shown::Queued(id);
+                    Command::Enqueue { id, message }
+                }
+            },
+            QueueChange::Remove { id } => Command::Unqueue { id },
+            QueueChange::Reorder { order } => Command::Reorder { order },
+        };
+        self.execute(command, context);
+    }
+
+    /// Takes the caller whose message these events decide on.
+    pub(super) fn settle(&mut self, events: &[Event]) -> Option<Settled> {
+        let id = self.waiting.as_ref()?.id;
+        let refusal = events.iter().find_map(|event| {
+            if let Event::UserMessage(message) = event {
+                (message.message_id == Some(id)).then_some(None)
+            } else if let Event::MessageNotTaken(missed) = event {
+                let why = AskError::NotTaken(missed.reason.clone());
+                (missed.message_id == id).then_some(Some(why))
+            } else {
+                None
+            }
+        })?;
+        let waiting = self.waiting.take()?;
+        Some(Settled {
+            reply: waiting.reply,
+            refusal,
+        })
+    }
+
+    /// Notes in the log which request brought the message that is to be typed.
+    pub(super) fn name_request(&mut self, events: &mut [Event]) {
+        let Some(waiting) = &mut self.waiting else {
+            return;
+        };
+        for event in events {
+            if let Event::MessageTyping(typing) = event
+                && typing.message_id == waiting.id
+            {
+                typing.request = waiting.request.take();
+            }
+        }
+    }
+
+    /// The request whose message these events say was taken: its answer is remembered. One that
+    /// was not taken may be tried again with the same key.
+    pub(super) fn request_done(typed: Option<Typing>, events: &[Event]) -> Option<RequestKey> {
+        let typed = typed?;
+        let taken = events.iter().any(|event| {
+            matches!(event, Event::UserMessage(message) if message.message_id == Some(typed.id))
+        });
+        typed.request.filter(|_| taken)
+    }
+
+    /// A message is to be typed, once the CLI shows its prompt.
+    pub(super) fn type_in(&mut self, id: MessageId) {
+        if !self.session {
+            return self.not_taken(id, OUT_OF_REACH, false);
+        }
+        if let Some((_, reason)) = self.occupied() {
+            return self.not_taken(id, reason, true);
+        }
+        self.start(Job::AwaitPrompt { id });
+        self.set_timer(ENTER_AGAIN, Timer::EnterAgain { id });
+        self.set_timer(GIVE_UP, Timer::GiveUp { id });
+    }
+
+    pub(super) fn type_now(&mut self, id: MessageId) {
+        let Some(run) = &self.run else { return };
+        let Some(typing) = run.outbox.under_way().filter(|typing| typing.id == id) else {
+            return;
+        };
+        // A question that came up meanwhile would take the text for an answer.
+        if run.asks_a_person() {
+            return self.not_taken(id, ASKED, true);
+        }
+        if !self.session {
+            return self.not_taken(id, OUT_OF_REACH, false);
+        }
+        let text = typing.text.clone();
+        self.hold(HolderCommand::Paste { id, text });
+    }
+
+    /// A message that was being typed when the last actor ended is confirmed late or given up.
+    pub(super) fn resume_typing(&mut self) {
+        let run = self.run.as_ref();
+        if let Some(id) = run.and_then(|run| Some(run.outbox.under_way()?.id)) {
+            self.set_timer(GIVE_UP, Timer::GiveUp { id });
+        }
+    }
+
+    /// Presses Enter once more: a CLI that took text and key in one read has not sent it off. Not
+    /// into a question, nor into a turn that works.
+    pub(super) fn enter_again(&mut self, id: MessageId) {
+        let Some(run) = &self.run else { return };
+        let waits = run.outbox.under_way().is_some_and(|typing| typing.id == id);
+        let quiet = run.takes_typing() && run.attention.is_none() && run.stop.is_none();
+        if waits && quiet && run.stopped.is_none() {
+            self.hold(HolderCommand::Enter);
+        }
+    }
+
+    pub(super) fn give_up(&mut self, id: MessageId) {
+        self.not_taken(id, UNCONFIRMED, false);
+    }
+}

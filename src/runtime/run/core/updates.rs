@@ -1,0 +1,136 @@
+//! What jobs, watchers and timers tell, and what a core begins with after a restart.
+
+use super::{Core, commits::ReplyContext, inbox::Item};
+use crate::{
+    domain::run::{Command, Effect, Status, event::StopBy, state::Process},
+    pty::ExitReport,
+    runtime::{
+        jobs::work::Worked,
+        messages::AskError,
+        run::{
+            input::{Timer, Update},
+            output::Job,
+            recovery::{self, Plan},
+        },
+    },
+};
+
+impl Core {
+    /// Goes on with whatever was outstanding when the last actor of this run ended.
+    pub(super) fn resume(&mut self) {
+        self.files_changed();
+        self.resume_typing();
+        let Some(run) = &self.run else { return };
+        match recovery::plan(run) {
+            Plan::Reach { attempt } => self.start(Job::Reach { attempt }),
+            Plan::Again(Effect::SetUp) => self.set_up(true),
+            Plan::Again(effect) => self.carry_out(effect),
+            Plan::Release => self.start(Job::ReleaseHolder),
+        }
+    }
+
+    pub(super) fn on_update(&mut self, update: Update) {
+        match update {
+            Update::Fact(command) => {
+                if matches!(command, Command::SetUpFailed { .. }) {
+                    self.setting_up = false;
+                }
+                self.fact(command);
+            }
+            Update::Attached(hello) => self.attached(&hello),
+            Update::Program { attempt, program } => {
+                if self.run.as_ref().is_some_and(|run| run.attempt == attempt) {
+                    self.program_changed(program);
+                }
+            }
+            Update::OutOfReach { attempt, why } => self.out_of_reach(attempt, &why),
+            Update::Exited { report, attempt } => self.exited(report, attempt),
+            Update::NeverLaunched => self.never_launched(),
+            Update::SetUpStopped => {
+                self.setting_up = false;
+                self.fact(Command::SetUpStopped);
+            }
+            Update::FilesChanged => self.files_changed(),
+            Update::PromptAwaited { id } => self.type_now(id),
+            Update::CheckpointTaken(None) => {}
+            Update::CheckpointTaken(Some(checkpoint)) => {
+                self.fact(Command::Checkpointed(checkpoint));
+            }
+            Update::Worked(worked) => self.worked(*worked),
+            Update::Removed { removed, millis } => {
+                self.fact(Command::Deleted { removed, millis });
+            }
+            Update::NotRemoved { why } => self.deletion_over(&Err(why)),
+        }
+    }
+
+    fn files_changed(&mut self) {
+        self.watch_transcript();
+        self.inbox.push_back(Item::Look);
+        self.work();
+    }
+
+    /// The process is gone: said when the list before it is worked off.
+    fn exited(&mut self, report: Option<ExitReport>, attempt: u32) {
+        self.inbox.push_back(Item::Exit { report, attempt });
+        self.work();
+    }
+
+    /// A launch is known never to have happened.
+    fn never_launched(&mut self) {
+        let stopping = self.run.as_ref().filter(|run| run.stop.is_some());
+        match stopping.map(|run| run.attempt) {
+            Some(attempt) => self.exited(None, attempt),
+            None => self.fact(Command::Relaunch),
+        }
+    }
+
+    /// Records what was done, then answers.
+    fn worked(&mut self, worked: Worked) {
+        if let Some(checkpoint) = worked.checkpoint {
+            self.fact(Command::Checkpointed(checkpoint));
+        }
+        let context = ReplyContext {
+            reply: worked.reply,
+            answer: worked.answer.map_err(AskError::Work).transpose(),
+            shown: worked.shown,
+            idempotent: worked.idempotent,
+            ..ReplyContext::default()
+        };
+        self.execute(Command::Worked(worked.work), context);
+    }
+
+    pub(super) fn on_timer(&mut self, timer: Timer, viewed: bool) {
+        let Some(run) = &self.run else { return };
+        let alive = matches!(run.process, Process::Alive { .. });
+        match timer {
+            Timer::Quitting { attempt } => {
+                if alive && run.attempt == attempt {
+                    self.end_by_signals();
+                }
+            }
+            Timer::Reach { attempt } => self.reach_again(attempt),
+            Timer::Stuck { attempt } => self.ending_stuck(attempt),
+            Timer::Silent { lacks } => self.on_silence(lacks),
+            Timer::EnterAgain { id } => self.enter_again(id),
+            Timer::GiveUp { id } => self.give_up(id),
+            Timer::Lingering { attempt } => {
+                if alive && run.attempt == attempt && run.status == Status::Completed {
+                    self.end_process();
+                }
+            }
+            Timer::Idle { sequence } => {
+                if !alive || run.status != Status::Paused {
+                    return;
+                }
+                // A viewer, or something said since (a checkpoint aside), begins the wait anew.
+                let quiet = run.last_sequence <= sequence + 1;
+                if quiet && !viewed {
+                    self.fact(Command::Stop { by: StopBy::Idle });
+                } else {
+                    self.watch_idleness();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What a run's core is told.
+
+use super::{core::commits::AfterCommit, reply::Reply, spool::Spooled};
+use crate::{
+    domain::{
+        MessageId,
+        run::{
+            Command,
+            command::{Checkpoint, Observation},
+            event::{Lacks, WorktreeAt},
+        },
+    },
+    pty::{ExitReport, Hello, Program},
+    runtime::{
+        jobs::work::Worked,
+        messages::{AskError, Request},
+    },
+    store::StoreError,
+};
+use std::path::PathBuf;
+
+/// One thing that a core is told.
+pub enum Input {
+    /// The core was built from its log: what was outstanding goes on.
+    Resume,
+    /// Somebody asks.
+    Asked {
+        /// What.
+        request: Request,
+        /// Who.
+        reply: Reply,
+    },
+    /// An append came to this.
+    Committed {
+        /// Stored, or why not.
+        outcome: Result<(), StoreError>,
+        /// What follows it.
+        after: Box<AfterCommit>,
+    },
+    /// A job or a watcher tells.
+    Update(Update),
+    /// A timer rings.
+    Timer {
+        /// Which.
+        timer: Timer,
+        /// Somebody looks at the run's terminal.
+        viewed: bool,
+    },
+    /// All files that the spool holds, oldest first.
+    Spool(Vec<PathBuf>),
+    /// A spool file that was asked for.
+    SpoolRead(Spooled),
+    /// Whether the log has the delivery that was asked for.
+    Delivered(bool),
+    /// What the transcript that was asked for says further.
+    TranscriptRead(Vec<Observation>),
+    /// A job ended, however it did.
+    JobEnded {
+        /// It was one of those of which one runs at a time.
+        exclusive: bool,
+    },
+    /// The actor ends: whoever waits hears of it.
+    End,
+}
+
+impl Input {
+    /// True when hooks in the spool come before what this tells.
+    pub const fn follows_spool(&self) -> bool {
+        match self {
+            Self::Asked { request, .. } => matches!(request, Request::Hook { .. }),
+            Self::Update(update) => matches!(
+                update,
+                Update::FilesChanged | Update::Exited { .. } | Update::NeverLaunched
+            ),
+            Self::Timer { timer, .. } => matches!(timer, Timer::Silent { .. }),
+            Self::Resume => true,
+            Self::Committed { .. }
+            | Self::Spool(_)
+            | Self::SpoolRead(_)
+            | Self::Delivered(_)
+            | Self::TranscriptRead(_)
+            | Self::JobEnded { .. }
+            | Self::End => false,
+        }
+    }
+}
+
+/// What jobs and watchers tell of the world.
+pub enum Update {
+    /// A fact to decide on.
+    Fact(Command),
+    /// The holder is there, and its process runs or has an exit to tell.
+    Attached(Box<Hello>),
+    /// The process and all it started are gone.
+    Exited {
+        /// How, when the holder could tell.
+        report: Option<ExitReport>,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// What the holder knows of its program changed.
+    Program {
+        /// Of which attempt.
+        attempt: u32,
+        /// All of it.
+        program: Program,
+    },
+    /// The holder is there and cannot be spoken with.
+    OutOfReach {
+        /// Of which attempt.
+        attempt: u32,
+        /// Why, for the server's log.
+        why: String,
+    },
+    /// The launch is known never to have happened.
+    NeverLaunched,
+    /// A set-up ended as it was asked to.
+    SetUpStopped,
+    /// Spool or transcript may have grown.
+    FilesChanged,
+    /// The CLI shows its prompt by now: a message can be typed.
+    PromptAwaited {
+        /// Which.
+        id: MessageId,
+    },
+    /// A checkpoint job ended; none when nothing changed or it could not be taken.
+    CheckpointTaken(Option<Checkpoint>),
+    /// An order was carried out.
+    Worked(Box<Worked>),
+    /// Worktrees, branches and files of the run are gone.
+    Removed {
+        /// The worktrees that were removed.
+        removed: Vec<WorktreeAt>,
+        /// How long it took.
+        millis: u64,
+    },
+    /// The deletion failed; the run stays.
+    NotRemoved {
+        /// Why.
+        why: AskError,
+    },
+}
+
+/// A timer of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timer {
+    /// A process whose session is over.
+    Lingering {
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// A CLI that was asked by its own keys to leave.
+    Quitting {
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// A holder that could not be spoken with.
+    Reach {
+        /// Of which attempt.
+        attempt: u32,
+    },
+    /// A holder that was told to end its tree.
+    Stuck {
+        /// Of which attempt.
+        attempt: u32,
+    },
+    /// A message that was typed and is not confirmed yet.
+    EnterAgain {
+        /// Which.
+        id: MessageId,
+    },
+    /// The same, after a longer while.
+    GiveUp {
+        /// Which.
+        id: MessageId,
+    },
+    /// A CLI that is to say something.
+    Silent {
+        /// What.
+        lacks: Lacks,
+    },
+    /// A CLI at its prompt.
+    Idle {
+        /// Sequence of the run when the timer was set.
+        sequence: u64,
+    },
+}

@@ -1,0 +1,9 @@
+//! What goes on beside the runs.
+
+pub mod kept_hooks;
+pub(super) mod moved;
+pub mod notifier;
+pub(super) mod prune;
+pub mod spares;
+pub(super) mod unrecorded;
+pub(super) mod watch;

@@ -1,0 +1,279 @@
+//! Tells people who are not looking, through the webhook of the settings.
+//!
+//! It follows the log by itself, one message at a time and in order: what waits for a receiver
+//! waits in the log. The broadcaster says when the log grew by something that may be told; no run
+//! waits for anything here.
+//!
+//! # Crash
+//! Its place in the log moves on after the receiver took a message. Killed before the receiver has
+//! the message, it is sent by the next server; killed between the receiver's answer and our
+//! commit, it is sent again, with the same event in its footer. See docs/decisions/0008.
+
+use crate::{
+    discord::{self, Webhook},
+    domain::{
+        EventId,
+        run::notice::{Kind, Notice, Story},
+    },
+    fault,
+    runtime::clock,
+    store::{Reader, StoreError, StoredEvent, Untold, Writer},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+
+/// A message that its receiver did not take for so long is given up.
+const GIVE_UP: Duration = Duration::from_secs(24 * 60 * 60);
+/// The store failed: so long until it is asked again.
+const STORE_WAIT: Duration = Duration::from_secs(5);
+
+/// The handle of the notifier.
+pub struct Notifier {
+    news: watch::Sender<News>,
+    /// The way to webhooks, also for a message that is sent by hand.
+    pub webhook: Webhook,
+}
+
+/// What the notifier is told; it looks at the log and the settings itself.
+#[derive(Clone, Copy, Default)]
+struct News {
+    /// Grows with the log.
+    log: u64,
+    /// Grows with each other webhook.
+    webhook: u64,
+    stop: bool,
+}
+
+impl Notifier {
+    /// Starts it on a thread of its own.
+    #[must_use]
+    pub fn start(reader: Reader, writer: Writer) -> Arc<Self> {
+        let (news, heard) = watch::channel(News::default());
+        let notifier = Arc::new(Self {
+            news,
+            webhook: Webhook::default(),
+        });
+        let follower = Follower {
+            notifier: Arc::clone(&notifier),
+            news: heard,
+            reader,
+            writer,
+            handled: 0,
+            failures: 0,
+        };
+        // The thread ends with the process.
+        actix::Arbiter::new().spawn_fn(move || drop(actix::spawn(follower.follow())));
+        notifier
+    }
+
+    /// The log grew by an event that may tell something.
+    pub fn log_grew(&self) {
+        self.news.send_modify(|news| news.log += 1);
+    }
+
+    /// There is another webhook: a wait for the old one is over.
+    pub fn webhook_changed(&self) {
+        self.news.send_modify(|news| news.webhook += 1);
+    }
+
+    /// Begins no other message, and waits for the one under way.
+    pub async fn stop(&self) {
+        self.news.send_modify(|news| news.stop = true);
+        self.news.closed().await;
+    }
+}
+
+/// Follows the log.
+struct Follower {
+    notifier: Arc<Notifier>,
+    news: watch::Receiver<News>,
+    reader: Reader,
+    writer: Writer,
+    /// Everything up to here is told of. May be ahead of the database when that failed.
+    handled: EventId,
+    /// Failures of the receiver in a row.
+    failures: u32,
+}
+
+/// What comes after a step.
+enum Next {
+    /// Another step.
+    Step,
+    /// There is nothing to tell.
+    Wait,
+    /// The receiver is to be tried again.
+    TryAgain(Duration),
+}
+
+/// What was found in the log.
+struct Found {
+    remembered: EventId,
+    /// Everything before it tells nothing.
+    event_id: EventId,
+    /// What it tells, and where to.
+    notice: Option<(Notice, String)>,
+}
+
+impl Follower {
+    async fn follow(mut self) {
+        loop {
+            let known = *self.news.borrow_and_update();
+            if known.stop {
+                return;
+            }
+            let until = match self.step().await {
+                Ok(Next::Step) => continue,
+                Ok(Next::Wait) => None,
+                Ok(Next::TryAgain(wait)) => Some(Instant::now() + wait),
+                Err(StoreError::Closed) => return,
+                Err(error) => {
+                    log::error!("Notifications wait for the store: {error}.");
+                    Some(Instant::now() + STORE_WAIT)
+                }
+            };
+            self.rest(known, until).await;
+        }
+    }
+
+    /// Waits for a time, or for anything new; until a time only another webhook is news enough.
+    async fn rest(&mut self, known: News, until: Option<Instant>) {
+        let time = async {
+            match until {
+                Some(until) => sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        let enough = |news: &News| {
+            let other = news.webhook != known.webhook;
+            news.stop || other || (until.is_none() && news.log != known.log)
+        };
+        tokio::select! {
+            () = time => return,
+            // The sender cannot be gone: this side holds it too.
+            _ = self.news.wait_for(enough) => {}
+        }
+        if self.news.borrow().webhook != known.webhook {
+            self.failures = 0;
+        }
+    }
+
+    async fn step(&mut self) -> Result<Next, StoreError> {
+        let (reader, handled) = (self.reader.clone(), self.handled);
+        let found = crate::runtime::threads::run(move || look(&reader, handled)).await;
+        let found = found.map_err(|error| StoreError::Database(error.to_string()))??;
+        let Some((notice, url)) = found.notice else {
+            self.handled = found.event_id;
+            if self.handled > found.remembered {
+                self.writer.told(self.handled).await?;
+            }
+            return Ok(Next::Wait);
+        };
+        let age = clock::now() - notice.at;
+        let give_up = fault::wait("notify.give_up", GIVE_UP);
+        // A receiver that does not fail now gets also what is old, as after a long stop.
+        if self.failures > 0 && age.to_std().is_ok_and(|age| age > give_up) {
+            log::warn!(event_id = found.event_id, run_id:% = notice.run_id;
+                "A notification was given up: its receiver did not take it in time.");
+            return self.told(found.event_id).await;
+        }
+        self.deliver(&notice, found.event_id, &url).await
+    }
+
+    async fn deliver(
+        &mut self,
+        notice: &Notice,
+        event_id: EventId,
+        url: &str,
+    ) -> Result<Next, StoreError> {
+        fault::point("notify.before_send");
+        let message = discord::message(notice, event_id);
+        let sent = self
+            .notifier
+            .webhook
+            .send(url, &message, clock::now())
+            .await;
+        fault::point("notify.after_answer");
+        let Err(error) = sent else {
+            self.failures = 0;
+            log::debug!(event_id, run_id:% = notice.run_id; "A notification was delivered.");
+            return self.told(event_id).await;
+        };
+        if !error.may_pass() {
+            self.failures = 0;
+            log::warn!(event_id, run_id:% = notice.run_id;
+                "A notification was not delivered and is not tried again: {error}.");
+            return self.told(event_id).await;
+        }
+        self.failures = self.failures.saturating_add(1);
+        // Without chance, waits have no jitter; nothing worse happens.
+        let chance = getrandom::u32().unwrap_or_default();
+        let wait = discord::wait(self.failures, error.asked_wait(), chance);
+        log::warn!(event_id, run_id:% = notice.run_id, wait_ms = wait.as_millis() as u64;
+            "A notification waits for its receiver: {error}.");
+        Ok(Next::TryAgain(wait))
+    }
+
+    /// Moves on behind an event, in memory at once: what was told is not told again because the
+    /// disk is full.
+    async fn told(&mut self, event_id: EventId) -> Result<Next, StoreError> {
+        self.handled = event_id;
+        self.writer.told(event_id).await?;
+        fault::point("notify.after_commit");
+        Ok(Next::Step)
+    }
+}
+
+/// Finds the next event that tells something. Blocks.
+fn look(reader: &Reader, handled: EventId) -> Result<Found, StoreError> {
+    let mut event_id = handled;
+    loop {
+        let untold = reader.untold(event_id)?;
+        let remembered = untold.remembered;
+        event_id = event_id.max(remembered);
+        let Some(event) = &untold.event else {
+            return Ok(Found {
+                remembered,
+                event_id,
+                notice: None,
+            });
+        };
+        event_id = event.id;
+        let notice = match notice(reader, &untold, event) {
+            Err(StoreError::Corrupt(why)) => {
+                log::error!(event_id, run_id:% = event.run_id; "Nothing can be told of a run: {why}.");
+                None
+            }
+            notice => notice?,
+        };
+        if let Some(notice) = notice {
+            return Ok(Found {
+                remembered,
+                event_id,
+                notice: Some((notice, untold.settings.discord_webhook_url)),
+            });
+        }
+    }
+}
+
+/// What an event tells. Its run's log is only read when it may tell something; that of a run that
+/// was deleted meanwhile is gone, and tells nothing.
+fn notice(
+    reader: &Reader,
+    untold: &Untold,
+    event: &StoredEvent,
+) -> Result<Option<Notice>, StoreError> {
+    let kind = Kind::of(&event.event()?);
+    if !kind.is_some_and(|kind| kind.is_wanted(&untold.settings, untold.notify)) {
+        return Ok(None);
+    }
+    let secrets = reader.run_secrets(event.run_id)?;
+    let mut story = Story::new(event.run_id, secrets);
+    reader.walk_run(event.run_id, event.sequence, |stored| {
+        story.hear(&stored.event()?, stored.created_at);
+        Ok(())
+    })?;
+    Ok(story.notice(&untold.settings))
+}

@@ -1,0 +1,265 @@
+//! Keeps a worktree ready for the next run of each repo whose project asked for it (decision 15).
+//!
+//! One task makes and removes them, in the background: it begins only while no other heavy job is
+//! under way. A run takes what is ready and waits for nothing; what it took is used up. What is
+//! kept is known in memory only: at a start all that an earlier server left is removed.
+
+use crate::{
+    domain::{Project, RepoId, RunId},
+    git::{self, GitError, Spare, SpareSpec},
+    pty,
+    runtime::{clock, ids, shared::Shared},
+};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::sync::Notify;
+
+/// How often is looked whether what is kept is still of use.
+const EVERY: Duration = Duration::from_secs(60 * 60);
+/// One that no run took within a day goes, and another is made after the next run.
+const UNUSED_HOURS: i64 = 24;
+/// Between two looks whether other heavy jobs are over.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// What is kept, by repo.
+#[derive(Default)]
+pub struct Spares {
+    state: Mutex<State>,
+    wake: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    kept: HashMap<RepoId, Kept>,
+    /// Folders of those that runs took, with what is left in them.
+    used: Vec<PathBuf>,
+}
+
+/// What there is for a repo.
+enum Kept {
+    Ready {
+        spare: Arc<Spare>,
+        since: crate::domain::Time,
+    },
+    /// None, until its next run.
+    Resting,
+}
+
+impl Spares {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many are ready.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        let state = self.state();
+        let ready = |kept: &&Kept| matches!(kept, Kept::Ready { .. });
+        state.kept.values().filter(ready).count()
+    }
+
+    /// Projects or their repos are others now.
+    pub fn projects_changed(&self) {
+        let resting = |_: &RepoId, kept: &mut Kept| !matches!(kept, Kept::Resting);
+        self.state().kept.retain(resting);
+        self.wake.notify_one();
+    }
+
+    /// Gives what is ready for a run that begins; nobody else gets it.
+    pub(in crate::runtime) fn take(&self, repo: RepoId) -> Option<Arc<Spare>> {
+        match self.state().kept.remove(&repo)? {
+            Kept::Ready { spare, .. } => Some(spare),
+            Kept::Resting => None,
+        }
+    }
+
+    /// Runs have what they took; others may be made.
+    pub(in crate::runtime) fn taken(&self, spares: impl IntoIterator<Item = Arc<Spare>>) {
+        let folders = spares.into_iter().map(|spare| spare.folder().to_owned());
+        self.state().used.extend(folders);
+        self.wake.notify_one();
+    }
+}
+
+/// A repo that is to have one.
+struct Wanted {
+    repo: RepoId,
+    name: String,
+    path: PathBuf,
+}
+
+fn wanted(projects: Vec<Project>) -> Vec<Wanted> {
+    let asked = projects
+        .into_iter()
+        .filter(|project| project.spare_worktrees);
+    let repos = asked.flat_map(|project| project.repos);
+    repos
+        .map(|repo| Wanted {
+            repo: repo.id,
+            name: repo.name,
+            path: repo.repo_path,
+        })
+        .collect()
+}
+
+fn folder(shared: &Shared) -> PathBuf {
+    shared.config.data_dir.join("spares")
+}
+
+/// Works for as long as the server runs.
+pub(in crate::runtime) async fn run(shared: Arc<Shared>) {
+    blocking(&shared, clear).await;
+    let mut hours = tokio::time::interval(EVERY);
+    loop {
+        let hour = tokio::select! {
+            _ = hours.tick() => true,
+            () = shared.spares.wake.notified() => false,
+        };
+        blocking(&shared, move |shared| let_go(shared, hour)).await;
+        while make_one(&shared).await {}
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    shared: &Arc<Shared>,
+    job: impl FnOnce(&Shared) -> T + Send + 'static,
+) -> Option<T> {
+    let shared = Arc::clone(shared);
+    match crate::runtime::threads::run(move || job(&shared)).await {
+        Ok(outcome) => Some(outcome),
+        Err(error) => {
+            log::error!("Spare worktrees are not looked after: {error}.");
+            None
+        }
+    }
+}
+
+/// Removes all that an earlier server left, and ends what it had at work.
+fn clear(shared: &Shared) {
+    let spares = folder(shared);
+    for left in git::spares_on_disk(&spares) {
+        if let Some(id) = id_of(&left)
+            && let Err(error) = pty::end_leftovers(id.0)
+        {
+            log::warn!("What makes a spare worktree goes on: {error}.");
+        }
+        remove(shared, &left);
+    }
+    for repo in projects(shared).into_iter().flat_map(|it| it.repos) {
+        let path = &repo.repo_path;
+        if let Err(error) = git::forget_spares(path, &spares, &shared.repo_locks) {
+            log::debug!(error:% = error; "Records of spare worktrees were not looked for.");
+        }
+    }
+}
+
+fn id_of(folder: &Path) -> Option<RunId> {
+    folder.file_name()?.to_str()?.parse().ok()
+}
+
+fn remove(shared: &Shared, folder: &Path) {
+    if let Err(error) = git::remove_spare(folder, &shared.repo_locks) {
+        log::warn!(error:% = error; "A spare worktree stays: {}.", folder.display());
+    }
+}
+
+fn projects(shared: &Shared) -> Vec<Project> {
+    shared.reader.projects().unwrap_or_else(|error| {
+        log::warn!("Spare worktrees are not looked after: {error}.");
+        Vec::new()
+    })
+}
+
+/// Removes what was used up, what nobody wants any more, what no run took for long, and on the
+/// hour what is of another commit than a run would begin from.
+fn let_go(shared: &Shared, hour: bool) {
+    let wanted = wanted(projects(shared));
+    let before = clock::now() - chrono::TimeDelta::hours(UNUSED_HOURS);
+    let gone = {
+        let mut state = shared.spares.state();
+        let mut gone = std::mem::take(&mut state.used);
+        state.kept.retain(|repo, kept| {
+            let of = wanted.iter().find(|wanted| wanted.repo == *repo);
+            let Kept::Ready { spare, since } = kept else {
+                return of.is_some();
+            };
+            let unused = *since < before;
+            let old = || of.is_some_and(|of| hour && head(&of.path) != Some(spare.base_commit()));
+            if of.is_some() && !unused && !old() {
+                return true;
+            }
+            gone.push(spare.folder().to_owned());
+            if unused && of.is_some() {
+                *kept = Kept::Resting;
+                return true;
+            }
+            false
+        });
+        gone
+    };
+    gone.iter().for_each(|folder| remove(shared, folder));
+}
+
+/// The commit that a run of this repository begins from, unless it says otherwise.
+fn head(repo_path: &Path) -> Option<String> {
+    git::resolve_commit(repo_path, "HEAD").ok()
+}
+
+/// Makes one that is missing. False when there is nothing to do.
+async fn make_one(shared: &Arc<Shared>) -> bool {
+    let missing = blocking(shared, |shared| {
+        let wanted = wanted(projects(shared));
+        let state = shared.spares.state();
+        let mut missing = wanted.into_iter();
+        missing.find(|wanted| !state.kept.contains_key(&wanted.repo))
+    });
+    let Some(Some(wanted)) = missing.await else {
+        return false;
+    };
+    let permits = &shared.heavy_jobs;
+    let permit = (permits.available_permits() >= crate::runtime::shared::HEAVY_JOBS_MAX)
+        .then(|| permits.try_acquire().ok())
+        .flatten();
+    let Some(permit) = permit else {
+        tokio::time::sleep(BUSY).await;
+        return true;
+    };
+    let repo = wanted.repo;
+    let made = blocking(shared, move |shared| make(shared, wanted)).await;
+    drop(permit);
+    let kept = match made {
+        // Another job waited. It goes first.
+        Some(Err(GitError::Cancelled)) => return true,
+        Some(Ok(Some(spare))) => {
+            let (spare, since) = (Arc::new(spare), clock::now());
+            Kept::Ready { spare, since }
+        }
+        Some(Ok(None)) => Kept::Resting,
+        Some(Err(error)) => {
+            log::warn!(repo_id:% = repo, error:% = error; "A spare worktree was not made.");
+            Kept::Resting
+        }
+        None => Kept::Resting,
+    };
+    shared.spares.state().kept.insert(repo, kept);
+    // The project may have changed meanwhile.
+    blocking(shared, |shared| let_go(shared, false)).await;
+    true
+}
+
+fn make(shared: &Shared, wanted: Wanted) -> Result<Option<Spare>, GitError> {
+    let id = ids::run();
+    let spec = SpareSpec {
+        id,
+        name: wanted.name,
+        base_commit: git::resolve_commit(&wanted.path, "HEAD")?,
+        repo_path: wanted.path,
+        folder: folder(shared).join(id.to_string()),
+    };
+    let waited_for = || shared.heavy_jobs.available_permits() == 0;
+    git::make_spare(&spec, &shared.repo_locks, &waited_for)
+}

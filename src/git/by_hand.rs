@@ -27,13 +27,14 @@ const REFUSALS_MAX: usize = 32;
 /// How often a file is tried that comes and goes.
 const TRIES_MAX: usize = 5;
 
-/// Takes in all that changed since the index was written.
+/// Takes in all that changed since the index was written, without some paths.
 ///
 /// # Errors
 /// Those of `git`, but not what it says of single paths.
 pub(super) fn stage(
     staging: &Staging,
     tracked: &Tracked,
+    without: &BTreeSet<Vec<u8>>,
     left_out: &mut Vec<LeftOut>,
 ) -> Result<(), GitError> {
     let mut job = Job {
@@ -48,8 +49,8 @@ pub(super) fn stage(
         links: Vec::new(),
         input: Vec::new(),
     };
-    for path in candidates(staging, tracked)? {
-        job.look(&path);
+    for path in candidates(staging, tracked)?.difference(without) {
+        job.look(path);
     }
     job.take_files()?;
     job.take_links()?;

@@ -28,7 +28,7 @@ pub use cache::StatsCache;
 use git2::{Oid, Repository};
 pub(super) use index::Index;
 use listing::Entry;
-pub(super) use seen::{is_clean, touched};
+pub(super) use seen::{as_known, is_clean, touched};
 use std::path::Path;
 
 /// Largest text that is shown, in bytes.

@@ -10,7 +10,7 @@
 use super::{
     GitError, conflicts, filters,
     head::{Head, Operation},
-    identity,
+    identity, large,
     lock_files::LockFiles,
     place::Place,
     program::{HEAVY, Program, line},
@@ -18,7 +18,7 @@ use super::{
     staging::Staging,
     stored,
 };
-use crate::domain::run::event::WorktreeAt;
+use crate::domain::run::event::{LeftOut, WorktreeAt};
 use git2::{ObjectType, Oid};
 use std::{path::Path, time::Duration};
 
@@ -69,7 +69,8 @@ pub(super) fn commit_within(
     let locks = LockFiles {
         admin: place.git_dir(),
         common_dir: &common_dir,
-        folders: &[&at.worktree, repo_path],
+        worktree: &at.worktree,
+        repo_path,
         branch: &branch,
         name: &at.name,
     };
@@ -78,7 +79,10 @@ pub(super) fn commit_within(
     if !paths.is_empty() {
         return Err(GitError::Unresolved { paths });
     }
-    staging.answer_pipes()?;
+    let unread = staging.answer_pipes()?;
+    if !unread.is_empty() {
+        return Err(too_large(&unread));
+    }
     filters::check_commit(&staging)?;
     stored::fill_in(&staging)?;
     let add = as_the_user_checks(place, place.git("git add"));
@@ -131,6 +135,18 @@ fn unsigned(place: &Place, error: GitError) -> GitError {
     GitError::CommitRefused {
         said: said.collect::<Vec<_>>().join("\n"),
     }
+}
+
+/// A commit without them would not be of all files.
+fn too_large(unread: &[LeftOut]) -> GitError {
+    let paths: Vec<_> = unread.iter().map(|left| left.path.as_str()).collect();
+    let said = format!(
+        "files of more than {} are not committed: {}; have git ignore them, or commit them in the \
+         worktree by hand",
+        large::bound(),
+        paths.join(", ")
+    );
+    GitError::CommitRefused { said }
 }
 
 /// What git says no to is the user's to mend.

@@ -13,6 +13,7 @@ use super::{
     GitError,
     by_hand::{self, Folder},
     changes::Index,
+    large,
     place::Place,
     program::{line, os_string},
     stage::{Stands, stands},
@@ -173,6 +174,10 @@ fn converted<'p>(
         let path = told[0];
         let mut values = told.chunks_exact(3).map(|triple| triple[2]);
         let values: [&[u8]; 6] = std::array::from_fn(|_| values.next().unwrap_or_default());
+        // As the index has it, or left out.
+        if large::stands_at(&root.join(os_string(path))) {
+            continue;
+        }
         let converts = match conversion(&staging.place, values) {
             Conversion::None => false,
             Conversion::LineFeeds => has_carriage_returns(&root.join(os_string(path))),

@@ -1,22 +1,26 @@
 //! Lock files of git's: ours while files are replaced, and those that a killed `git` left behind.
 //!
 //! Git says of a lock only that it exists. Here a lock counts as left behind when it is older than
-//! a moment and no `git` is at work in the folders concerned; then it is removed. A lock of a `git`
-//! that lives is waited for briefly, then named in the refusal.
+//! a moment and nobody can hold it ([`holders`]); then it is removed. Only locks are looked at that a
+//! run's own worktree and branch need: those of the user's checkout, of its configuration and of
+//! packed refs are named by the refusal of git, and left to their owner.
 
 use super::GitError;
 use std::{
-    fs::{self, File},
+    fs::{self, File, Metadata},
     io::{self, Write},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process, thread,
     time::{Duration, Instant, SystemTime},
 };
 
+mod holders;
+
 /// How long a lock is waited for, and the age from which it may count as left behind.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The same where processes cannot be listed.
-const AGE_WITHOUT_PROCESSES: Duration = Duration::from_secs(600);
+/// The same where it cannot be told who holds it.
+const AGE_IN_DOUBT: Duration = Duration::from_secs(600);
 const POLL: Duration = Duration::from_millis(50);
 
 /// The locks that keep git from writing a run's worktree and branch.
@@ -25,8 +29,10 @@ pub(super) struct LockFiles<'a> {
     pub admin: &'a Path,
     /// The common git folder.
     pub common_dir: &'a Path,
-    /// Folders in which a `git` that holds one of them works.
-    pub folders: &'a [&'a Path],
+    /// The worktree.
+    pub worktree: &'a Path,
+    /// The user's checkout.
+    pub repo_path: &'a Path,
     /// The run's branch.
     pub branch: &'a str,
     /// The repo, for the refusal.
@@ -39,40 +45,37 @@ impl LockFiles<'_> {
     /// # Errors
     /// `Locked` when somebody is at work, `Io` when one cannot be removed.
     pub(super) fn clear(&self) -> Result<(), GitError> {
+        let in_worktree = [self.worktree, self.admin];
+        for name in ["index.lock", "HEAD.lock"] {
+            self.clear_one(&self.admin.join(name), &in_worktree)?;
+        }
+        // A branch can be written from every checkout.
+        let anywhere = [self.worktree, self.repo_path, self.common_dir];
         let of_branch = format!("refs/heads/{}.lock", self.branch);
-        let locks = [
-            self.admin.join("index.lock"),
-            self.admin.join("HEAD.lock"),
-            self.common_dir.join(of_branch),
-        ];
-        locks.iter().try_for_each(|lock| self.clear_one(lock))
+        self.clear_one(&self.common_dir.join(of_branch), &anywhere)
     }
 
+    /// `folders` are those in which a `git` that holds it works.
     #[expect(
         clippy::disallowed_methods,
         reason = "nobody tells when another program's lock goes"
     )]
-    fn clear_one(&self, lock: &Path) -> Result<(), GitError> {
+    fn clear_one(&self, lock: &Path, folders: &[&Path]) -> Result<(), GitError> {
         let begun = Instant::now();
         loop {
             let Ok(found) = fs::symlink_metadata(lock) else {
                 return Ok(());
             };
             let made = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            // One of the future is young.
             let age = made.elapsed().unwrap_or_default();
-            let at_work = git_at_work(self.folders);
-            let old = at_work.map_or(AGE_WITHOUT_PROCESSES, |_| PATIENCE);
-            if at_work != Some(true) && age >= old {
-                log::warn!(
-                    "{} was left behind by a git that ended; it is removed.",
-                    lock.display()
-                );
-                return match fs::remove_file(lock) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                        Err(GitError::io("removing a lock that was left behind")(error))
-                    }
-                    Ok(()) | Err(_) => Ok(()),
+            let left_behind = age >= PATIENCE
+                && match holders::is_held(&found, folders) {
+                    Some(held) => !held,
+                    None => age >= AGE_IN_DOUBT,
                 };
+            if left_behind {
+                return remove(lock, &found);
             }
             if begun.elapsed() >= PATIENCE + POLL {
                 return Err(GitError::Locked {
@@ -85,34 +88,31 @@ impl LockFiles<'_> {
     }
 }
 
-/// Whether a `git` works in one of these folders or below; `None` when that cannot be told.
-fn git_at_work(folders: &[&Path]) -> Option<bool> {
-    let processes = fs::read_dir("/proc").ok()?;
-    let folders: Vec<PathBuf> = folders
-        .iter()
-        .filter_map(|folder| folder.canonicalize().ok())
-        .collect();
-    let mut any = false;
-    for process in processes.flatten() {
-        let Ok(name) = fs::read(process.path().join("comm")) else {
-            continue;
-        };
-        any = true;
-        if !name.starts_with(b"git") {
-            continue;
-        }
-        let works_in = fs::read_link(process.path().join("cwd"));
-        if works_in.is_ok_and(|at| folders.iter().any(|folder| at.starts_with(folder))) {
-            return Some(true);
-        }
+/// Removes a lock that was judged, and no other that took its name meanwhile.
+fn remove(lock: &Path, judged: &Metadata) -> Result<(), GitError> {
+    let identity = |found: &Metadata| (found.dev(), found.ino(), found.modified().ok());
+    let now = fs::symlink_metadata(lock);
+    if now.is_ok_and(|now| identity(&now) != identity(judged)) {
+        return Ok(()); // whoever needs it is told of the new one
     }
-    any.then_some(false)
+    log::warn!(
+        "{} was left behind by a git that ended; it is removed.",
+        lock.display()
+    );
+    match fs::remove_file(lock) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(GitError::io("removing a lock that was left behind")(error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// The lock of a worktree's index, held by us.
 #[derive(Debug)]
 pub(super) struct IndexLock {
     path: PathBuf,
+    /// Open for as long as it is held, as others can see.
+    _file: File,
 }
 
 impl IndexLock {
@@ -126,7 +126,7 @@ impl IndexLock {
             Ok(mut file) => {
                 // For people who find it.
                 drop(writeln!(file, "abbado {}", process::id()));
-                Ok(Self { path })
+                Ok(Self { path, _file: file })
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(GitError::Locked {
                 name: name.to_owned(),

@@ -21,7 +21,8 @@
 //! - `missing`: fetches what a partial clone lacks.
 //! - `tree`, `ignored`: looks through a commit's files; asks which paths are ignored.
 //! - `worktree`, `spare`, `submodules`, `lfs`, `removal`, `copy`: a run's folders.
-//! - `staging`, `stage`, `surroundings`, `by_hand`: the contents of a worktree, in an index of our own.
+//! - `staging`, `stage`, `surroundings`, `by_hand`: the contents of a worktree, in an index of our own;
+//!   `large`: what of it is not read.
 //! - `checkpoint`, `exact`, `nested`, `keep`, `deleted`: a run's work, kept.
 //! - `commit`, `push`, `rename`, `revert`: what people do with a run's work; `identity`: by whom;
 //!   `remotes`: where it goes.
@@ -50,6 +51,7 @@ mod head;
 mod identity;
 mod ignored;
 mod keep;
+mod large;
 mod lfs;
 mod lock_files;
 mod locks;

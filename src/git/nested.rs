@@ -5,7 +5,7 @@
 //! Called when a run is deleted, before its worktree is removed.
 
 use super::{
-    GitError, entries, keep,
+    GitError, entries, keep, large,
     place::Place,
     program::{HEAVY, Program, line, os_string},
     repository,
@@ -19,6 +19,7 @@ use crate::domain::{
 use git2::{Oid, Repository};
 use std::{
     fs,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
@@ -156,8 +157,18 @@ impl Job<'_> {
         }
         let place = Place::open(&self.git_dir, &git_folder)?;
         let staging = Staging::of_nested(place, repository::open(self.repo_path)?, None);
+        let mut paths = b".\0".to_vec();
+        for path in large::below(&git_folder) {
+            paths.extend_from_slice(b":(top,exclude,literal)");
+            paths.extend_from_slice(path.as_os_str().as_bytes());
+            paths.push(0);
+            let shown = shown.join(".git");
+            self.leave_out(&shown, &path.to_string_lossy(), &large::why());
+        }
         let add = staging.git("git add");
         add.args(["-c", "core.autocrlf=false", "add", "--all", "--force"])
+            .args(["--pathspec-from-file=-", "--pathspec-file-nul"])
+            .input(paths)
             .run()?;
         let message = format!("abbado: the git folder of {}, kept\n", shown.display());
         let tree = staging.write_tree()?;

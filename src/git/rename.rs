@@ -24,10 +24,20 @@ pub fn rename_branch(repo_path: &Path, from: &str, to: &str) -> Result<(), GitEr
         .git("git branch")
         .args(["branch", "-m", "--", from, to]);
     match renamed.run() {
-        Err(GitError::Failed { stderr, .. }) => Err(GitError::Refused {
-            what: "to rename the branch",
-            said: stderr,
-        }),
+        Err(GitError::Failed { stderr, .. }) => {
+            // Its settings could not follow.
+            if repository::branch_tip(&repository, from)?.is_none() {
+                let back = place.git("git branch");
+                let back = back.args(["branch", "-m", "--", to, from]);
+                if let Err(error) = back.run() {
+                    log::debug!(error:% = error; "A branch was named back, beside settings that cannot be written.");
+                }
+            }
+            Err(GitError::Refused {
+                what: "to rename the branch",
+                said: stderr,
+            })
+        }
         outcome => outcome.map(drop),
     }
 }

@@ -107,7 +107,8 @@ impl<'a> Job<'a> {
         let locks = LockFiles {
             admin: &entry.admin,
             common_dir: &common_dir,
-            folders: &[&at.worktree, repo_path],
+            worktree: &at.worktree,
+            repo_path,
             branch: &at.branch,
             name: &at.name,
         };

@@ -6,11 +6,14 @@
 
 use super::{
     GitError, by_hand,
+    changes::{Index, as_known},
+    large,
     program::{Program, os_string},
     staging::Staging,
-    stored, surroundings,
+    stored,
+    surroundings::{self, Surroundings},
 };
-use crate::domain::run::event::LeftOut;
+use crate::{domain::run::event::LeftOut, files};
 use std::{
     collections::BTreeSet,
     fs,
@@ -111,16 +114,20 @@ impl Staging {
                 self.survey()?
             }
         };
-        let mut left_out = surroundings::look(&self.place, &tracked, &self.pipes)?;
+        let Surroundings {
+            mut left_out,
+            large,
+        } = surroundings::look(&self.place, &tracked, &self.pipes)?;
+        left_out.extend(self.unread(&large));
         let submodules = tracked.entries().filter(|(_, entry)| entry.is_submodule());
         let submodules: BTreeSet<Vec<u8>> = submodules.map(|(path, _)| path.to_vec()).collect();
         self.stage_submodules(&submodules)?;
         let filtered = stored::filtered(&self.place, self.git("git ls-files"))?;
-        match self.add(&submodules).run() {
+        match self.add(submodules.iter().chain(&large)).run() {
             Ok(_) => {}
             Err(GitError::Failed { stderr, .. }) => {
                 log::debug!(stderr; "git add refused; a worktree is staged path by path.");
-                by_hand::stage(self, &tracked, &mut left_out)?;
+                by_hand::stage(self, &tracked, &large, &mut left_out)?;
             }
             Err(error) => return Err(error),
         }
@@ -130,28 +137,49 @@ impl Staging {
         Ok(left_out)
     }
 
-    /// Answers at pipes that git would wait at, for as long as this lives; nothing is staged.
+    /// Answers at pipes that git would wait at, for as long as this lives; nothing is staged. Tells the
+    /// changed files that are too large to be.
     ///
     /// # Errors
     /// Those of `git`.
-    pub(super) fn answer_pipes(&self) -> Result<(), GitError> {
-        surroundings::look(&self.place, &self.survey()?, &self.pipes).map(drop)
+    pub(super) fn answer_pipes(&self) -> Result<Vec<LeftOut>, GitError> {
+        let found = surroundings::look(&self.place, &self.survey()?, &self.pipes)?;
+        Ok(self.unread(&found.large))
     }
 
-    /// Prepares to take in all but the submodules: `git add` would look for changes inside of
-    /// them, by the rules and with the filters of their own configuration.
-    fn add<'a>(&self, submodules: &BTreeSet<Vec<u8>>) -> Program<'a> {
+    /// The files among these that are not surely as our index has them.
+    fn unread(&self, large: &BTreeSet<Vec<u8>>) -> Vec<LeftOut> {
+        if large.is_empty() {
+            return Vec::new();
+        }
+        let index = self.index_path();
+        let index = index.and_then(|path| files::read(path, files::LARGE).ok());
+        let index = index.and_then(|bytes| Index::parse(&bytes));
+        let root = self.place.work_tree();
+        let same = |path: &&Vec<u8>| {
+            index
+                .as_ref()
+                .is_some_and(|index| as_known(root, index, path))
+        };
+        let changed = large.iter().filter(|path| !same(path));
+        changed.map(|path| named(path, &large::why())).collect()
+    }
+
+    /// Prepares to take in all but these paths: too large files, and submodules, in which `git add`
+    /// would look for changes by the rules and with the filters of their own configuration.
+    fn add<'a, 'p>(&self, without: impl Iterator<Item = &'p Vec<u8>>) -> Program<'a> {
         let mut add = self.git("git add");
         if self.is_apart() {
             // All into one pack: a file and often a folder for each would take far longer.
             add = add.args(["-c", "core.bigFileThreshold=0"]);
         }
         let add = add.args(["add", "--all", "--sparse"]);
-        if submodules.is_empty() {
+        let mut without = without.peekable();
+        if without.peek().is_none() {
             return add;
         }
         let mut paths = b".\0".to_vec();
-        for path in submodules {
+        for path in without {
             paths.extend_from_slice(b":(top,exclude,literal)");
             paths.extend_from_slice(path);
             paths.push(0);

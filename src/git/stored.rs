@@ -6,7 +6,7 @@
 //! is given a message, and before a commit.
 
 use super::{
-    GitError, by_hand, filters,
+    GitError, by_hand, filters, large,
     place::Place,
     program::{HEAVY, Program, os_string},
     repository,
@@ -80,7 +80,8 @@ fn lying_so<'f>(
         };
         let stored = Oid::from_str(id).and_then(|id| odb.read_header(id));
         // Most differ in size, and are not read.
-        stored.map_or(true, |(size, _)| u64::try_from(size) == Ok(found.len()))
+        let fits = stored.map_or(true, |(size, _)| u64::try_from(size) == Ok(found.len()));
+        fits && !large::is_large(found.len())
     };
     let files: Vec<_> = files.filter(may_be).collect();
     let paths: Vec<_> = files.iter().map(|(path, _)| *path).collect();

@@ -1,5 +1,5 @@
 //! What stands in a worktree that git passes over in silence: pipes, sockets and devices, and folders
-//! that cannot be read.
+//! that cannot be read; and files that are too large for it ([`super::large`]).
 //!
 //! Only folders are listed, and only those that git itself would look into. It comes before any `git`
 //! that reads the worktree's rules: at a pipe named `.gitignore` or `.gitattributes` git would wait for
@@ -8,6 +8,7 @@
 use super::{
     GitError,
     ignored::not_ignored,
+    large,
     place::Place,
     program::os_string,
     stage::{Stands, Tracked, named, stands},
@@ -16,6 +17,7 @@ use crate::domain::run::event::LeftOut;
 use nix::fcntl::OFlag;
 use std::{
     cell::OnceCell,
+    collections::BTreeSet,
     fs::{self, File},
     io,
     os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
@@ -31,17 +33,26 @@ use std::{
 /// Files that git reads wherever it finds them.
 pub(super) const RULES: [&[u8]; 3] = [b".gitignore", b".gitattributes", b".gitmodules"];
 
-/// Names what git passes over, ignored paths aside.
+/// What was found, ignored paths aside.
+#[derive(Default)]
+pub(super) struct Surroundings {
+    /// What git passes over.
+    pub left_out: Vec<LeftOut>,
+    /// Files that git must not read.
+    pub large: BTreeSet<Vec<u8>>,
+}
+
+/// Names what git passes over or must not read, ignored paths aside.
 ///
 /// # Errors
-/// Those of starting `git`.
+/// `TooMuch` for rules that git would choke on, and those of starting `git`.
 pub(super) fn look(
     place: &Place,
     tracked: &Tracked,
     pipes: &Pipes,
-) -> Result<Vec<LeftOut>, GitError> {
+) -> Result<Surroundings, GitError> {
     let root = place.work_tree();
-    let mut left_out = Vec::new();
+    let mut found = Surroundings::default();
     let mut level = vec![Vec::new()];
     while !level.is_empty() {
         let mut looking = Looking {
@@ -50,23 +61,43 @@ pub(super) fn look(
             pipes,
             known: Vec::new(),
             unknown: Vec::new(),
-            left_out: &mut left_out,
+            endless_rules: None,
+            found: &mut found,
         };
         for folder in &level {
             looking.folder(folder);
         }
-        let Looking { known, unknown, .. } = looking;
+        let Looking {
+            known,
+            unknown,
+            endless_rules,
+            ..
+        } = looking;
+        if let Some(path) = endless_rules {
+            return Err(large::endless_rules(&path));
+        }
         level = known;
         for path in not_ignored(place, unknown)? {
             if !path.ends_with(b"/") {
-                left_out.extend(strange(root, &path));
+                found.take(root, path);
             } else if fs::symlink_metadata(root.join(os_string(&path)).join(".git")).is_err() {
                 // What is in a nested repository is its own.
                 level.push(path);
             }
         }
     }
-    Ok(left_out)
+    Ok(found)
+}
+
+impl Surroundings {
+    /// Takes down what stands at a path, if it still does.
+    fn take(&mut self, root: &Path, path: Vec<u8>) {
+        if large::stands_at(&root.join(os_string(&path))) {
+            self.large.insert(path);
+        } else {
+            self.left_out.extend(strange(root, &path));
+        }
+    }
 }
 
 struct Looking<'a> {
@@ -77,7 +108,9 @@ struct Looking<'a> {
     known: Vec<Vec<u8>>,
     /// What git may ignore.
     unknown: Vec<Vec<u8>>,
-    left_out: &'a mut Vec<LeftOut>,
+    /// Git must not even be started.
+    endless_rules: Option<Vec<u8>>,
+    found: &'a mut Surroundings,
 }
 
 impl Looking<'_> {
@@ -96,10 +129,20 @@ impl Looking<'_> {
             let Ok(kind) = item.file_type() else {
                 continue; // it went meanwhile
             };
-            if name == b".git" || kind.is_file() || kind.is_symlink() {
+            if name == b".git" || kind.is_symlink() {
                 continue;
             }
             let mut path = [folder, name].concat();
+            if kind.is_file() {
+                let len = item.metadata().map_or(0, |found| found.len());
+                if large::are_endless_rules(name, len) {
+                    self.endless_rules = Some(path);
+                    continue;
+                }
+                if !large::is_large(len) {
+                    continue;
+                }
+            }
             if kind.is_dir() {
                 path.push(b'/');
                 let known = self.tracked.has_below(&path);
@@ -111,11 +154,11 @@ impl Looking<'_> {
                 into.push(path);
                 continue;
             }
-            if RULES.contains(&name) {
+            if RULES.contains(&name) && !kind.is_file() {
                 self.pipes.answer(self.root.join(os_string(&path)));
             }
             if self.tracked.find(&path).is_some() {
-                self.left_out.extend(strange(self.root, &path));
+                self.found.take(self.root, path);
             } else {
                 self.unknown.push(path);
             }
@@ -128,7 +171,7 @@ impl Looking<'_> {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
         ) {
             let why = format!("the folder cannot be read: {error}");
-            self.left_out.push(named(folder, &why));
+            self.found.left_out.push(named(folder, &why));
         }
     }
 }

@@ -96,6 +96,13 @@ impl Index {
         self.paths.get(item.path.clone()).unwrap_or_default()
     }
 
+    /// What it knows of a path; of one in conflict, one of its sides.
+    pub(super) fn find(&self, path: &[u8]) -> Option<&Item> {
+        let place = self.items.partition_point(|item| self.path(item) < path);
+        let item = self.items.get(place)?;
+        (self.path(item) == path).then_some(item)
+    }
+
     /// Plain files that another index of the same worktree knew otherwise, in contents or in what it saw
     /// of the file; and whether they can be run.
     pub(in crate::git) fn looked_into<'a>(

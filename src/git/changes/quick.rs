@@ -7,9 +7,9 @@
 //! so renames, filters and counts are git's own, as when it was staged.
 //!
 //! Answers `None` where that is not certain to be the same: marks that make git look away,
-//! submodules and other repositories, pipes and folders that cannot be read, conflicts, an index that is not
-//! understood, file systems that ignore case, files from before their filter was allowed. Such a worktree is
-//! staged.
+//! submodules and other repositories, pipes and folders that cannot be read, changed tracked files that
+//! are too large, conflicts, an index that is not understood, file systems that ignore case, files from
+//! before their filter was allowed. Such a worktree is staged.
 
 use super::{
     COMPARISON, ChangesOf, GitError,
@@ -21,6 +21,7 @@ use super::{
 use crate::files;
 use crate::git::{
     ignored::not_ignored,
+    large,
     place::Place,
     program::{HEAVY, Program, Started, os_string},
     repository,
@@ -130,15 +131,18 @@ impl Quick {
         let Some(untracked) = untracked(place, &seen, watched, &mut unwatchable)? else {
             return Ok(None);
         };
+        let root = place.work_tree();
+        let is_large = |path: &Vec<u8>| large::stands_at(&root.join(os_string(path)));
+        // Left out, and watched: it may shrink.
+        let (large, untracked): (Vec<_>, Vec<_>) = untracked.into_iter().partition(is_large);
         let staged = staged.map_or(Ok(Vec::new()), Started::run)?;
         let Some(staged) = staged_paths(&staged) else {
             return Ok(None);
         };
-        let touched = touched(&self.index, &seen, &staged, untracked, place.work_tree());
-        let Some(touched) = touched else {
+        let touched = touched(&self.index, &seen, &staged, untracked, root);
+        let Some(touched) = touched.filter(|touched| !touched.keys().any(is_large)) else {
             return Ok(None);
         };
-        let root = place.work_tree();
         // Git would go by attributes that the index of the comparison still has.
         let gone = |path: &&Vec<u8>| {
             path.ends_with(b".gitattributes")
@@ -152,7 +156,8 @@ impl Quick {
         if stored::any(&self.staging, with_base)? {
             return Ok(None);
         }
-        let paths = touched.keys().map(|path| root.join(os_string(path)));
+        let paths = touched.keys().chain(&large);
+        let paths = paths.map(|path| root.join(os_string(path)));
         let files = paths.map(|path| (identity(&path), path));
         let files = files.map(|(found, path)| (path, found)).collect();
         let entries = if touched.is_empty() {

@@ -9,7 +9,7 @@ use super::{
     index::{Index, Item},
     watched::Watched,
 };
-use crate::git::surroundings::RULES;
+use crate::git::{large, surroundings::RULES};
 use nix::{
     dir::{Dir, Type},
     errno::Errno,
@@ -55,7 +55,8 @@ pub(super) struct Seen {
     pub(super) folders: Vec<Vec<u8>>,
     /// Something is there that git keeps in no way, such as a pipe.
     pub(super) strange: bool,
-    /// A folder stands at the path of a file, or a repository inside, or one cannot be read.
+    /// A folder stands at the path of a file, or a repository inside, or one cannot be read; or git
+    /// would wait at a file of rules, or choke on it.
     pub(super) odd: bool,
     /// A file has a second name, or a folder another file system: changes may go unnoticed.
     pub(super) unwatchable: bool,
@@ -85,6 +86,15 @@ pub(in crate::git) fn touched(
     let items = index.items().iter().zip(&seen.found);
     let touched = items.filter(|(item, found)| item.special || **found != Found::Same);
     Ok(touched.map(|(item, _)| index.path(item).to_vec()).collect())
+}
+
+/// Whether a file is as an index knows it, however young it is.
+pub(in crate::git) fn as_known(root: &Path, index: &Index, path: &[u8]) -> bool {
+    let full = root.join(OsStr::from_bytes(path));
+    let item = index.find(path).filter(|item| !item.special);
+    let stat = fstatat(nix::fcntl::AT_FDCWD, &full, AtFlags::AT_SYMLINK_NOFOLLOW);
+    let found = item.zip(stat.ok());
+    found.is_some_and(|(item, stat)| is_same(item, &stat, i128::MAX))
 }
 
 /// A folder: its path with a slash at the end (empty for the root), and its files by name.
@@ -268,6 +278,7 @@ impl Looking<'_> {
                     Err(Errno::ENOENT) => continue,
                     Err(error) => return Err(error),
                 };
+                part.seen.odd |= has_endless_rules(bytes, &stat);
                 self.tracked(*at, &stat, &mut part);
             } else {
                 self.other(folder, bytes, kind, &open, &mut part.seen)?;
@@ -308,7 +319,13 @@ impl Looking<'_> {
             },
         };
         match kind {
-            Type::File | Type::Symlink => seen.files.push(path),
+            Type::File | Type::Symlink => {
+                if RULES.contains(&name) {
+                    let stat = fstatat(open, OsStr::from_bytes(name), AtFlags::AT_SYMLINK_NOFOLLOW);
+                    seen.odd |= stat.is_ok_and(|stat| has_endless_rules(name, &stat));
+                }
+                seen.files.push(path);
+            }
             Type::Directory => {
                 path.push(b'/');
                 if !self.folders.contains_key(path.as_slice()) {
@@ -345,6 +362,10 @@ pub(super) fn look_into(root: &Path, folder: &[u8], seen: &mut Seen) -> Result<(
     seen.odd |= part.seen.odd;
     seen.unwatchable |= part.seen.unwatchable;
     Ok(())
+}
+
+fn has_endless_rules(name: &[u8], stat: &FileStat) -> bool {
+    large::are_endless_rules(name, stat.st_size.try_into().unwrap_or_default())
 }
 
 fn kind_of(stat: &FileStat) -> SFlag {

@@ -316,6 +316,7 @@ fn a_revert_that_a_lock_stops_changes_nothing() {
         let now = file.metadata().unwrap().modified().unwrap();
         let long_ago = now - Duration::from_secs(60);
         file.set_modified(long_ago).unwrap();
+        drop(file);
         let mut living = Command::new("git");
         living
             .args(["cat-file", "--batch"])

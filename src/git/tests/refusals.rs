@@ -22,7 +22,7 @@ fn base(at: &WorktreeAt) -> String {
 }
 
 /// Names of changed files, and of what is left out; counted the other way too.
-fn shown(at: &WorktreeAt, repo: &Path, base: &str) -> (Vec<String>, Vec<String>) {
+pub(super) fn shown(at: &WorktreeAt, repo: &Path, base: &str) -> (Vec<String>, Vec<String>) {
     let of = ChangesOf {
         at,
         repo_path: repo,

@@ -155,7 +155,7 @@ const OPENED_PLAINLY: &[(&str, &str)] = &[
     ("pty/holder/startup.rs", "/dev/null"),
     ("http/peer.rs", "/proc"),
     ("cli/hook_program/callers.rs", "/proc"),
-    ("git/lock_files.rs", "/proc"),
+    ("git/lock_files/holders.rs", "/proc"),
     ("git/changes/watched.rs", "/proc"),
     (
         "git/worktree.rs",

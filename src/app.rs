@@ -13,7 +13,7 @@ use crate::{
 };
 use nix::{
     errno::Errno,
-    fcntl::{Flock, FlockArg},
+    fcntl::{FcntlArg, Flock, FlockArg, fcntl},
     sys::resource::{Resource, getrlimit, setrlimit},
 };
 use std::{
@@ -51,24 +51,19 @@ impl FolderLock {
     /// One sentence when another server holds it.
     pub fn take(data_dir: &Path) -> Result<Self, String> {
         let path = data_dir.join("server.lock");
-        let mut file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(&path)
+        let mut options = File::options();
+        let options = options.create(true).truncate(false).write(true);
+        let mut file = files::open_with(options.mode(0o600), &path)
             .map_err(|error| format!("{} cannot be opened: {error}", path.display()))?;
         let begun = Instant::now();
         loop {
             file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(lock) => return Ok(Self(lock)),
-                Err((file, Errno::EWOULDBLOCK | Errno::EINTR)) => file,
-                Err((_, error)) => {
-                    return Err(format!(
-                        "the file system of the data folder {} takes no locks ({error}); name a folder on a local disk by --data-dir",
-                        data_dir.display()
-                    ));
+                Ok(lock) => {
+                    takes_record_locks(&lock).map_err(|error| no_locks(data_dir, error))?;
+                    return Ok(Self(lock));
                 }
+                Err((file, Errno::EWOULDBLOCK | Errno::EINTR)) => file,
+                Err((_, error)) => return Err(no_locks(data_dir, error)),
             };
             if begun.elapsed() > LOCK_WAIT {
                 return Err(format!(
@@ -83,6 +78,29 @@ impl FolderLock {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// The database takes locks of another kind, and says of one that it cannot have that somebody else has it.
+fn takes_record_locks(file: &File) -> Result<(), Errno> {
+    let lock = |kind| nix::libc::flock {
+        l_type: kind,
+        l_whence: nix::libc::SEEK_SET as _,
+        l_start: 0,
+        l_len: 1,
+        l_pid: 0,
+    };
+    match fcntl(file, FcntlArg::F_SETLK(&lock(nix::libc::F_WRLCK as _))) {
+        Ok(_) => fcntl(file, FcntlArg::F_SETLK(&lock(nix::libc::F_UNLCK as _))).map(drop),
+        Err(Errno::EAGAIN | Errno::EACCES | Errno::EINTR) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn no_locks(data_dir: &Path, error: Errno) -> String {
+    format!(
+        "the file system of the data folder {} takes no locks ({error}); name a folder on a local disk by --data-dir",
+        data_dir.display()
+    )
 }
 
 /// Runs the server until SIGTERM, SIGINT, SIGHUP or `until`. `listening` is told the address.

@@ -1,11 +1,12 @@
 //! The only reader of the environment: every setting and bound with its default and unit.
 
 use crate::domain::{RunId, environment};
+use nix::unistd::{AccessFlags, access, geteuid};
 use std::{
     ffi::OsString,
     net::SocketAddr,
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
-    path::PathBuf,
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
 };
 
 mod login;
@@ -136,12 +137,6 @@ impl Config {
     }
 
     fn make_folders(&self) -> Result<(), String> {
-        let unusable = |error: std::io::Error| {
-            format!(
-                "the data folder {} is unusable: {error}",
-                self.data_dir.display()
-            )
-        };
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true).mode(0o700);
         for folder in [
@@ -149,14 +144,40 @@ impl Config {
             &self.data_dir.join("runs"),
             &self.data_dir.join("worktrees"),
         ] {
-            builder.create(folder).map_err(unusable)?;
+            let made = builder.create(folder);
+            made.and_then(|()| usable(folder))
+                .map_err(|error| unusable(folder, &error))?;
         }
         let mode = std::fs::Permissions::from_mode(0o700);
-        std::fs::set_permissions(&self.data_dir, mode).map_err(unusable)
+        let private = std::fs::set_permissions(&self.data_dir, mode);
+        private.map_err(|error| unusable(&self.data_dir, &error))
     }
 }
 
-fn data_dir_default(home: &std::path::Path) -> PathBuf {
+/// Whether files can be made in a folder.
+fn usable(folder: &Path) -> std::io::Result<()> {
+    let all = AccessFlags::R_OK | AccessFlags::W_OK | AccessFlags::X_OK;
+    Ok(access(folder, all)?)
+}
+
+/// Why the server cannot work there.
+fn unusable(folder: &Path, error: &std::io::Error) -> String {
+    let shown = folder.display();
+    let found = std::fs::metadata(folder).ok();
+    match found {
+        Some(found) if !found.is_dir() => format!("{shown} is no folder"),
+        Some(found) if found.uid() != geteuid().as_raw() => {
+            let owner = found.uid();
+            format!(
+                "the folder {shown} is unusable: {error}; it belongs to the user of the number {owner}"
+            )
+        }
+        None if folder.is_symlink() => format!("{shown} is a link that leads nowhere"),
+        Some(_) | None => format!("the folder {shown} is unusable: {error}"),
+    }
+}
+
+fn data_dir_default(home: &Path) -> PathBuf {
     if cfg!(target_os = "macos") {
         return home.join("Library/Application Support/abbado");
     }

@@ -189,6 +189,8 @@ impl From<StoreError> for ApiError {
             | StoreError::Duplicate
             | StoreError::Newer { .. }
             | StoreError::LogGone { .. }
+            | StoreError::Unusable { .. }
+            | StoreError::Unsuited(_)
             | StoreError::Database(_)
             | StoreError::Corrupt(_) => Self::fault(error),
         }

@@ -17,32 +17,30 @@
 mod config;
 mod credential;
 mod hooks;
+mod keeper;
 
-use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::cookie::{Cookie, SameSite};
-use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
-use actix_web::error::InternalError;
+use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::http::{ConnectionType, Method, StatusCode, Uri, Version};
-use actix_web::{Error, HttpResponse, ResponseError};
-use futures_util::future::LocalBoxFuture;
-use std::future::{Ready, ready};
-use std::rc::Rc;
+use actix_web::http::{Method, StatusCode, Uri};
+use actix_web::{HttpResponse, ResponseError};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
 
 pub use config::{GateConfig, TOKEN_CHARS_MIN, check_bind};
 use credential::{Credential, QueryToken, credential, query_token};
 pub use hooks::{HookSecrets, RunFolderSecrets};
+pub use keeper::Gatekeeper;
 
 use super::authority::{self, Authority};
-use super::connection::{Requests, Visit};
 use super::error::{self, ApiError};
 use super::extract;
 use super::metrics::{Metrics, Rule};
 use super::peer::{Peer, Verdict};
 use super::routes::{self, RouteClass};
 use super::token::{GuessLimit, Secret};
+use crate::runtime::threads;
 
 /// Carries the secret of a run's hooks.
 pub const HOOK_TOKEN: HeaderName = HeaderName::from_static("x-abbado-hook-token");
@@ -62,13 +60,17 @@ pub const ANSWER_HEADERS: [(&str, &str); 3] = [
     ("x-frame-options", "DENY"),
 ];
 
+/// A file system that takes longer for a few bytes hangs.
+const SECRET_WAIT: Duration = Duration::from_secs(5);
 /// Query of a page that a browser was sent to for the second time.
 const LINKED: &str = "linked";
 
 struct Inner {
     config: GateConfig,
     cookie: Option<Secret>,
-    hooks: Box<dyn HookSecrets>,
+    hooks: Arc<dyn HookSecrets>,
+    /// Those that were read.
+    secrets: hooks::Known,
     guesses: GuessLimit,
     metrics: Arc<Metrics>,
 }
@@ -101,7 +103,8 @@ impl Gate {
         Self(Arc::new(Inner {
             config,
             cookie,
-            hooks: Box::new(hooks),
+            hooks: Arc::new(hooks),
+            secrets: hooks::Known::default(),
             guesses,
             metrics,
         }))
@@ -190,6 +193,34 @@ impl Gate {
         Err(ApiError::forbidden(text).with_code("origin_not_allowed"))
     }
 
+    /// The run whose secret has to be read before its hook is judged: none is known, or another than
+    /// what was sent.
+    fn secret_to_read(&self, request: &ServiceRequest, class: RouteClass) -> Option<Uuid> {
+        if class != RouteClass::Hook {
+            return None;
+        }
+        let sent = request.headers().get(HOOK_TOKEN)?;
+        let run = routes::run_of_hook(request.match_info().unprocessed())?;
+        let known = self.0.secrets.get(run).map(Secret::new);
+        let right = known.is_some_and(|secret| secret.matches(sent.as_bytes()));
+        (!right).then_some(run)
+    }
+
+    /// Reads the secret of a run, off the worker.
+    async fn read_secret(&self, run: Uuid) -> Result<(), Refusal> {
+        let hooks = Arc::clone(&self.0.hooks);
+        match threads::run_within(SECRET_WAIT, move || hooks.secret(run)).await {
+            Ok(secret) => {
+                self.0.secrets.put(run, secret);
+                Ok(())
+            }
+            Err(_) => {
+                let text = "The secret of the run's hooks cannot be read now.";
+                Err((Rule::HookSecret, ApiError::unavailable(text, 5)))
+            }
+        }
+    }
+
     /// Rule 6. True when the run's own secret opened the way, false when none was sent.
     fn check_hook(&self, request: &ServiceRequest) -> Result<bool, Refusal> {
         let mut secrets = request.headers().get_all(HOOK_TOKEN);
@@ -197,7 +228,7 @@ impl Gate {
             return Ok(false);
         };
         let run = routes::run_of_hook(request.match_info().unprocessed());
-        let Some(secret) = run.and_then(|run| self.0.hooks.secret(run)) else {
+        let Some(secret) = run.and_then(|run| self.0.secrets.get(run)) else {
             return Err((Rule::HookSecret, ApiError::not_found("run")));
         };
         let sound = secret.len() == 64 && secret.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -374,117 +405,4 @@ fn check_target(target: &Uri, host: &Authority) -> Result<(), ApiError> {
     Err(ApiError::malformed(
         "The request target names another authority than the Host header.",
     ))
-}
-
-impl<S, B> Transform<S, ServiceRequest> for Gate
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    B: MessageBody + 'static,
-{
-    type Response = ServiceResponse<BoxBody>;
-    type Error = Error;
-    type Transform = Gatekeeper<S>;
-    type InitError = ();
-    type Future = Ready<Result<Gatekeeper<S>, ()>>;
-
-    fn new_transform(&self, inner: S) -> Self::Future {
-        ready(Ok(Gatekeeper {
-            gate: self.clone(),
-            inner,
-        }))
-    }
-}
-
-/// The gate in front of one worker's services.
-pub struct Gatekeeper<S> {
-    gate: Gate,
-    inner: S,
-}
-
-impl<S, B> Service<ServiceRequest> for Gatekeeper<S>
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    B: MessageBody + 'static,
-{
-    type Response = ServiceResponse<BoxBody>;
-    type Error = Error;
-    type Future = LocalBoxFuture<'static, Result<ServiceResponse<BoxBody>, Error>>;
-
-    forward_ready!(inner);
-
-    fn call(&self, mut request: ServiceRequest) -> Self::Future {
-        let gate = self.gate.clone();
-        let visit = request.conn_data::<Rc<Requests>>().map(Requests::enter);
-        // The path as the router sees it: decoded once.
-        let path = request.match_info().unprocessed().to_owned();
-        let class = routes::classify(request.method(), &path);
-        let early = match gate.check(&request, class) {
-            Ok(Passage::Enter) => None,
-            Ok(Passage::SetCookie) => Some(gate.welcome()),
-            Err(refusal) => Some(gate.refuse(&request, class, refusal)),
-        };
-        if let Some(answer) = early {
-            let answer = request.into_response(answer);
-            let answer = finish_response(&gate, answer, class, &path, visit);
-            return Box::pin(ready(Ok(answer)));
-        }
-        // Handlers are registered for GET; the codec remembers that it was HEAD and sends no body.
-        let is_head = *request.method() == Method::HEAD && class != RouteClass::Terminal;
-        if is_head {
-            request.head_mut().method = Method::GET;
-        }
-        let answering = self.inner.call(request);
-        Box::pin(async move {
-            match answering.await {
-                Ok(answer) => {
-                    let answer = answer.map_into_boxed_body();
-                    let answer = if is_head {
-                        without_stream(answer)
-                    } else {
-                        answer
-                    };
-                    Ok(finish_response(&gate, answer, class, &path, visit))
-                }
-                Err(error) => {
-                    let answer = gate.finish(error.error_response(), class, &path);
-                    let answer = answer.map_body(|_, body| held(visit, body));
-                    Err(InternalError::from_response(error, answer).into())
-                }
-            }
-        })
-    }
-}
-
-fn finish_response(
-    gate: &Gate,
-    answer: ServiceResponse<BoxBody>,
-    class: RouteClass,
-    path: &str,
-    visit: Option<Visit>,
-) -> ServiceResponse<BoxBody> {
-    let (request, answer) = answer.into_parts();
-    let mut answer = gate.finish(answer, class, path);
-    // HTTP/1.0 knows no chunks: a body without a length ends with the connection.
-    if request.version() < Version::HTTP_11 && answer.body().size() == BodySize::Stream {
-        let head = answer.head_mut();
-        head.no_chunking(true);
-        head.set_connection_type(ConnectionType::Close);
-    }
-    ServiceResponse::new(request, answer.map_body(|_, body| held(visit, body)))
-}
-
-/// A body whose end is the end of its request.
-fn held(visit: Option<Visit>, body: BoxBody) -> BoxBody {
-    match visit {
-        Some(visit) => visit.until_sent(body),
-        None => body,
-    }
-}
-
-/// A HEAD of an event stream must end.
-fn without_stream(answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-    if matches!(answer.response().body().size(), BodySize::Stream) {
-        return answer.map_body(|_, _| BoxBody::new(()));
-    }
-    answer
 }

@@ -86,7 +86,7 @@ pub(super) async fn receive(
         delivery,
         callers: callers.clone(),
     };
-    if let Err(error) = runtime.ask(id, hook).await {
+    if let Err(error) = runtime.hook(id, hook).await {
         // A second try of the same delivery is recognised, others would be recorded twice.
         if let Some(delivery) = delivery.filter(|_| may_be_stored_later(&error)) {
             runtime.keep_hook(KeptHook {

@@ -96,6 +96,9 @@ pub struct ExitReport {
     pub code: Option<i32>,
     /// The name of the signal that ended it, such as `SIGKILL`.
     pub signal: Option<String>,
+    /// Why a server had it ended that could not write that down; in words of the server's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
 }
 
 /// The first frame of a holder on each connection.

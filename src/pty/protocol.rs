@@ -59,10 +59,13 @@ pub struct Attach {
 }
 
 /// Ends everything that the run started.
-#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 pub struct Stop {
     /// Milliseconds between SIGTERM and SIGKILL.
     pub grace_ms: u64,
+    /// See [`ExitReport::because`]; holders of earlier versions pass over it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
 }
 
 /// A piece of a snapshot, or all of it.
@@ -326,7 +329,8 @@ mod tests {
             any::<Option<u64>>().prop_map(|from| Frame::Attach(Attach { from })),
             bytes().prop_map(Frame::Input),
             ".*".prop_map(Frame::Paste),
-            any::<u64>().prop_map(|grace_ms| Frame::Stop(Stop { grace_ms })),
+            (any::<u64>(), any::<Option<String>>())
+                .prop_map(|(grace_ms, because)| Frame::Stop(Stop { grace_ms, because })),
             Just(Frame::Ack),
             Just(Frame::GoOn),
             Just(Frame::NoDraft),
@@ -343,7 +347,8 @@ mod tests {
                 attempt: 1,
                 pid,
                 code,
-                signal: None
+                signal: None,
+                because: None,
             })),
         ]
     }

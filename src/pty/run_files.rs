@@ -411,6 +411,7 @@ mod tests {
             pid: 7,
             code: Some(0),
             signal: None,
+            because: None,
         };
         let screen = LastScreen {
             cols: 80,

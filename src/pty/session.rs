@@ -299,8 +299,21 @@ impl SessionHandle {
     /// # Errors
     /// When the holder is gone.
     pub async fn stop(&self, grace: Duration) -> Result<(), PtyError> {
+        self.stop_because(grace, None).await
+    }
+
+    /// The same with a word that comes back with the exit.
+    ///
+    /// # Errors
+    /// When the holder is gone.
+    pub async fn stop_because(
+        &self,
+        grace: Duration,
+        because: Option<String>,
+    ) -> Result<(), PtyError> {
         let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
-        self.writer.send(&Frame::Stop(Stop { grace_ms })).await
+        let stop = Stop { grace_ms, because };
+        self.writer.send(&Frame::Stop(stop)).await
     }
 
     /// Lets a stopped program go on.

@@ -9,7 +9,8 @@ use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
         mpsc::{self, Receiver, Sender},
     },
     thread,
@@ -31,6 +32,9 @@ pub enum Failed {
     /// The system gives no more threads, or the server ends.
     #[error("no thread did the job")]
     NotDone,
+    /// It goes on, and nobody waits for it any more.
+    #[error("the job takes too long")]
+    TooLong,
 }
 
 /// Runs a job on a thread where it may block. It begins at once, and goes on when nobody waits for
@@ -51,10 +55,64 @@ pub fn run<T: Send + 'static>(
     async { outcome.await.unwrap_or(Err(Failed::NotDone)) }
 }
 
-/// Waits for the end of all jobs, before the process ends.
+/// The same for a job that may hang, such as a read from a mount whose server is gone: after the limit it is
+/// given up, which costs its thread for as long as it hangs.
+///
+/// # Errors
+/// See [`Failed`].
+pub async fn run_within<T: Send + 'static>(
+    limit: Duration,
+    job: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failed> {
+    let given_up = Arc::new(GivenUp::default());
+    let here = Arc::clone(&given_up);
+    let done = run(move || {
+        let _ended = here.until_end();
+        job()
+    });
+    let outcome = tokio::time::timeout(limit, done).await;
+    outcome.unwrap_or_else(|_| {
+        given_up.give_up();
+        Err(Failed::TooLong)
+    })
+}
+
+/// What became of a job that may hang. Read and written under the lock of the pool.
+#[derive(Default)]
+struct GivenUp {
+    hangs: AtomicBool,
+    ended: AtomicBool,
+}
+
+impl GivenUp {
+    fn give_up(&self) {
+        let mut state = POOL.state();
+        if !self.ended.load(Ordering::Relaxed) {
+            self.hangs.store(true, Ordering::Relaxed);
+            state.given_up += 1;
+            POOL.quiet.notify_all();
+        }
+    }
+
+    fn until_end(self: Arc<Self>) -> impl Drop {
+        struct End(Arc<GivenUp>);
+        impl Drop for End {
+            fn drop(&mut self) {
+                let mut state = POOL.state();
+                self.0.ended.store(true, Ordering::Relaxed);
+                if self.0.hangs.load(Ordering::Relaxed) {
+                    state.given_up -= 1;
+                }
+            }
+        }
+        End(self)
+    }
+}
+
+/// Waits for the end of all jobs but those that were given up, before the process ends.
 pub fn finish() {
     let mut state = POOL.state();
-    while state.busy > 0 {
+    while state.busy > state.given_up {
         state = POOL
             .quiet
             .wait(state)
@@ -66,6 +124,7 @@ static POOL: Pool = Pool {
     state: Mutex::new(State {
         idle: Vec::new(),
         busy: 0,
+        given_up: 0,
         started: 0,
     }),
     quiet: Condvar::new(),
@@ -80,6 +139,8 @@ struct State {
     /// The one that came back last is at the end.
     idle: Vec<Idle>,
     busy: usize,
+    /// Of these, those that nobody waits for.
+    given_up: usize,
     /// Threads so far, by which each knows itself.
     started: u64,
 }
@@ -145,7 +206,7 @@ impl Pool {
     fn done(&self) -> MutexGuard<'_, State> {
         let mut state = self.state();
         state.busy -= 1;
-        if state.busy == 0 {
+        if state.busy <= state.given_up {
             self.quiet.notify_all();
         }
         state
@@ -209,5 +270,23 @@ mod tests {
         }));
         finish();
         done.try_recv().unwrap();
+        // One that hangs is given up, keeps nobody from ending, and goes on.
+        let (go, hangs) = mpsc::channel::<()>();
+        let (sender, done) = mpsc::channel();
+        let job = move || {
+            hangs.recv().unwrap();
+            sender.send(()).unwrap();
+        };
+        let gave_up = run_within(Duration::from_millis(1), job).await;
+        assert!(matches!(gave_up, Err(Failed::TooLong)), "{gave_up:?}");
+        finish();
+        assert!(done.try_recv().is_err(), "it hangs still");
+        go.send(()).unwrap();
+        done.recv_timeout(Duration::from_secs(60)).unwrap();
+        while POOL.state().given_up > 0 {
+            thread::yield_now();
+        }
+        let in_time = run_within(Duration::from_secs(60), || 1).await;
+        assert_eq!(in_time.unwrap(), 1);
     }
 }

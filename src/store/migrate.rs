@@ -4,8 +4,10 @@
 //! Each step is one transaction with its version number: it is applied or it is not.
 
 use super::{Location, StoreError};
+use crate::files;
 use rusqlite::{Connection, OpenFlags};
 use std::{
+    io::ErrorKind,
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
 };
@@ -104,6 +106,7 @@ fn found(location: &Location) -> Result<u32, StoreError> {
 
 /// Version of the database as it lies there, read without changing it; 0 when there is none.
 fn version(location: &Location) -> Result<u32, StoreError> {
+    check_files(location)?;
     if !location.path().exists() {
         return Ok(0);
     }
@@ -112,6 +115,24 @@ fn version(location: &Location) -> Result<u32, StoreError> {
         | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(location.untouched(), flags)?;
     Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+/// Refuses files that SQLite would wait at, or refuse in words that do not say which and why.
+fn check_files(location: &Location) -> Result<(), StoreError> {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut path = location.path().as_os_str().to_owned();
+        path.push(suffix);
+        match files::open_linked(Path::new(&path)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(StoreError::Unusable {
+                    path: Path::new(&path).display().to_string(),
+                    why: error.to_string(),
+                });
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Keeps a consistent copy beside the database before its schema changes.

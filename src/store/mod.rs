@@ -67,6 +67,19 @@ pub enum StoreError {
         /// The database.
         path: String,
     },
+    /// The database cannot be used as it lies there.
+    #[error("the database {path} cannot be used: {why}")]
+    Unusable {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The file system lacks something that a database needs.
+    #[error(
+        "the file system of the database takes no locks or shares no memory ({0}); name a folder on a local disk by --data-dir"
+    )]
+    Unsuited(String),
     /// The database is there and takes no writes; it works again when it does.
     #[error("the database cannot be written: {0}")]
     Unwritable(String),
@@ -102,7 +115,22 @@ impl From<rusqlite::Error> for StoreError {
                     | ffi::SQLITE_IOERR_SHMSIZE
             )
         });
+        let unsuited = error.sqlite_error().is_some_and(|it| {
+            use rusqlite::ffi;
+            matches!(
+                it.extended_code,
+                ffi::SQLITE_PROTOCOL
+                    | ffi::SQLITE_NOLFS
+                    | ffi::SQLITE_IOERR_LOCK
+                    | ffi::SQLITE_IOERR_RDLOCK
+                    | ffi::SQLITE_IOERR_CHECKRESERVEDLOCK
+                    | ffi::SQLITE_IOERR_SHMOPEN
+                    | ffi::SQLITE_IOERR_SHMLOCK
+                    | ffi::SQLITE_IOERR_SHMMAP
+            )
+        });
         match error.sqlite_error_code() {
+            Some(_) if unsuited => Self::Unsuited(error.to_string()),
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::ReadOnly) => Self::Unwritable(error.to_string()),
             Some(_) if on_writing => Self::Unwritable(error.to_string()),
@@ -119,6 +147,17 @@ impl From<rusqlite::Error> for StoreError {
             }
             Some(_) | None => Self::Database(error.to_string()),
         }
+    }
+}
+
+impl StoreError {
+    /// Names the database where something is wrong with it as a whole.
+    fn of(self, location: &Location) -> Self {
+        if let Self::Database(why) = self {
+            let path = location.0.display().to_string();
+            return Self::Unusable { path, why };
+        }
+        self
     }
 }
 
@@ -173,7 +212,7 @@ pub fn open(
     location: &Location,
     batches: tokio::sync::mpsc::Sender<Batch>,
 ) -> Result<(Writer, Reader), StoreError> {
-    let connection = migrate::open(location)?;
+    let connection = migrate::open(location).map_err(|error| error.of(location))?;
     let reader = Reader::open(location)?;
     Ok((Writer::start(connection, batches)?, reader))
 }
@@ -194,6 +233,6 @@ pub fn look(location: &Location) -> Result<Option<Reader>, StoreError> {
 /// # Errors
 /// When the log cannot be read or the projection not be written.
 pub fn rebuild(location: &Location) -> Result<usize, StoreError> {
-    let mut connection = migrate::open(location)?;
+    let mut connection = migrate::open(location).map_err(|error| error.of(location))?;
     projection::rebuild(&mut connection)
 }

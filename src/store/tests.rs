@@ -452,3 +452,18 @@ async fn a_closed_store_has_stored_all_and_its_file_alone_is_whole() {
     assert_eq!(copied.damage().unwrap(), None);
     assert_eq!(copied.head().unwrap(), 55);
 }
+
+#[test]
+fn what_a_file_system_lacks_is_said() {
+    use rusqlite::ffi;
+    for code in [ffi::SQLITE_PROTOCOL, ffi::SQLITE_IOERR_SHMMAP] {
+        let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+        let said = StoreError::from(error).to_string();
+        assert!(
+            said.contains("takes no locks or shares no memory"),
+            "{said}"
+        );
+    }
+    let other = rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR_READ), None);
+    assert!(matches!(StoreError::from(other), StoreError::Database(_)));
+}

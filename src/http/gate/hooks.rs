@@ -1,10 +1,15 @@
 //! Where the secrets of runs' hooks come from (rule 6).
 
 use crate::files;
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
-/// Where the gate learns the secret of a run's hooks.
+/// Secrets that are remembered: of more runs than can live at once.
+const KNOWN_MAX: usize = 1024;
+
+/// Where the gate learns the secret of a run's hooks, on a thread that may block.
 pub trait HookSecrets: Send + Sync {
     /// The secret of a run; nothing when there is no such run.
     fn secret(&self, run: Uuid) -> Option<String>;
@@ -17,8 +22,6 @@ impl<F: Fn(Uuid) -> Option<String> + Send + Sync> HookSecrets for F {
 }
 
 /// Secrets as the runs keep them: `<data_dir>/runs/<run id>/hook.token`, 64 hex digits.
-///
-/// The file is read on the worker: 64 bytes that the CLI's own start has just put into the cache.
 #[derive(Debug, Clone)]
 pub struct RunFolderSecrets {
     /// The data folder.
@@ -39,10 +42,51 @@ impl HookSecrets for RunFolderSecrets {
     }
 }
 
+/// Secrets that were read. One that is made anew is read when the CLI sends it.
+#[derive(Debug, Default)]
+pub(super) struct Known(Mutex<HashMap<Uuid, String>>);
+
+impl Known {
+    /// The secret of a run.
+    pub(super) fn get(&self, run: Uuid) -> Option<String> {
+        self.secrets().get(&run).cloned()
+    }
+
+    /// Remembers what was read of a run: nothing when there is no such run.
+    pub(super) fn put(&self, run: Uuid, secret: Option<String>) {
+        let mut secrets = self.secrets();
+        secrets.remove(&run);
+        if let Some(secret) = secret {
+            // Those that are needed are read again.
+            if secrets.len() >= KNOWN_MAX {
+                secrets.clear();
+            }
+            secrets.insert(run, secret);
+        }
+    }
+
+    fn secrets(&self) -> MutexGuard<'_, HashMap<Uuid, String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::fs;
+
+    #[test]
+    fn no_more_secrets_are_remembered_than_runs_can_live() {
+        let known = Known::default();
+        for run in 0..=KNOWN_MAX as u128 {
+            known.put(Uuid::from_u128(run), Some("x".into()));
+        }
+        assert_eq!(known.secrets().len(), 1);
+        let last = Uuid::from_u128(KNOWN_MAX as u128);
+        assert_eq!(known.get(last).as_deref(), Some("x"));
+        known.put(last, None);
+        assert_eq!(known.get(last), None);
+    }
 
     #[test]
     fn secrets_are_read_from_the_folder_of_the_run() {

@@ -161,6 +161,7 @@ impl Desk {
             Frame::Resize(_) => return Err(PtyError::Malformed("no size")),
             Frame::Stop(stop) => self.tell(Event::Stop {
                 grace: Duration::from_millis(stop.grace_ms),
+                because: stop.because,
             }),
             Frame::Ack => self.tell(Event::Acknowledged),
             Frame::GoOn => self.input.go_on(&self.shared),

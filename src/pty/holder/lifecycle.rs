@@ -62,6 +62,8 @@ pub enum Event {
     Stop {
         /// Between SIGTERM and SIGKILL.
         grace: Duration,
+        /// For the report.
+        because: Option<String>,
     },
     /// A server has recorded the exit.
     Acknowledged,
@@ -85,6 +87,7 @@ pub struct Lifecycle {
     /// The present deadline of an ending tree, and whom it has asked.
     ending: Option<(Instant, HashSet<Process>)>,
     status: Option<Status>,
+    because: Option<String>,
     /// Nobody needs to hear of the exit, or somebody has.
     released: bool,
     launcher_deadline: Option<Instant>,
@@ -111,6 +114,7 @@ impl Lifecycle {
             stops,
             ending: None,
             status: None,
+            because: None,
             released: false,
             launcher_deadline,
         }
@@ -169,7 +173,10 @@ impl Lifecycle {
                     self.status = Some(status);
                     self.end_within(GRACE);
                 }
-                Ok(Event::Stop { grace }) => self.end_within(grace),
+                Ok(Event::Stop { grace, because }) => {
+                    self.because = because.or(self.because.take());
+                    self.end_within(grace);
+                }
                 Ok(Event::LauncherCame) => self.launcher_deadline = None,
                 // Of a run that is not ephemeral the launching server is one of many.
                 Ok(Event::LauncherGone) if !self.spec.ephemeral => {}
@@ -266,6 +273,7 @@ impl Lifecycle {
             pid: self.shared.hello().pid,
             code,
             signal,
+            because: self.because.clone(),
         }
     }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use std::time::Duration;
 
 /// How long a process has to end after SIGTERM.
-pub(super) const GRACE: Duration = Duration::from_secs(5);
+pub(in crate::runtime) const GRACE: Duration = Duration::from_secs(5);
 /// From the end of a turn to the first byte: a CLI takes its Stop hook's answer before it shows its
 /// prompt again.
 const SETTLE: Duration = Duration::from_millis(200);

@@ -29,7 +29,7 @@ use std::{
     collections::VecDeque,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -37,6 +37,9 @@ use std::{
 
 /// How long an actor without anything to do stays awake.
 const AWAKE: Duration = Duration::from_secs(5);
+
+/// Longest time for reading a transcript; one of 4 GiB on a slow disk takes a minute.
+const READ_MAX: Duration = Duration::from_secs(120);
 
 /// The actor.
 pub struct RunActor {
@@ -52,6 +55,8 @@ pub struct RunActor {
     offered: Option<Session>,
     spool: spool::Known,
     transcript: Option<transcript::Reader>,
+    /// Held by a read of the transcript that hangs.
+    reading: Weak<()>,
     /// Raised to stop a set-up that is under way.
     set_up: Arc<AtomicBool>,
     /// Appends behind one that waits for room in the writer's queue, in order.
@@ -81,6 +86,7 @@ impl RunActor {
             offered: None,
             spool: spool::Known::default(),
             transcript: None,
+            reading: Weak::new(),
             set_up: Arc::default(),
             held: VecDeque::new(),
             holding: false,
@@ -259,18 +265,25 @@ impl RunActor {
         }));
     }
 
-    /// Reads the transcript on a blocking thread, then tells the core. The mailbox does not wait.
+    /// Reads the transcript on a blocking thread, then tells the core. The mailbox does not wait. It may lie
+    /// on a mount that hangs: then nothing is read until that is over.
     fn read_transcript(
         &mut self,
         read: Box<TranscriptRead>,
         context: &mut Context<Self>,
     ) -> Option<Input> {
+        if self.reading.strong_count() > 0 {
+            return Some(Input::TranscriptRead(Vec::new()));
+        }
         let prices = || self.shared.prices();
         let Some(mut reader) = transcript::Reader::of(&read, self.transcript.take(), prices) else {
             return Some(Input::TranscriptRead(Vec::new()));
         };
         let run_dir = self.run_dir.clone();
-        let job = threads::run(move || {
+        let under_way = Arc::new(());
+        self.reading = Arc::downgrade(&under_way);
+        let job = threads::run_within(READ_MAX, move || {
+            let _under_way = under_way;
             let observed = reader.read(&read, &run_dir);
             (reader, observed)
         });
@@ -374,6 +387,15 @@ impl Handler<Tell> for RunActor {
         };
         if matches!(update, Update::FilesChanged) {
             self.shared.watch.looked(self.id);
+        }
+        if let Update::Exited {
+            report: Some(report),
+            ..
+        } = &update
+            && let Some(run) = self.core.run()
+            && self.shared.unrecorded.take_over(run, report)
+        {
+            self.record_stop(context);
         }
         // The end that an unrecorded stop made is not to be taken for the CLI's own.
         if matches!(update, Update::Fact(Command::Exited(_)))

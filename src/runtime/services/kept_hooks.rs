@@ -2,11 +2,12 @@
 //!
 //! The hook program spools what is not answered 2xx; on a full disk it cannot. So the hook stays in
 //! memory, within a bound, and is recorded when there is room: by its delivery's id once, also when
-//! it was spooled. How many went beyond the bound is recorded as a hook of its own.
+//! it was spooled. A later hook of the same run is recorded after those that are kept, so that they stay
+//! in their order. How many went beyond the bound is recorded as a hook of its own.
 
 use crate::runtime::{
     ids,
-    messages::{AskError, Request},
+    messages::{Answer, AskError, Request},
     shared::Runtime,
 };
 use crate::{
@@ -56,7 +57,11 @@ impl KeptHook {
 
 /// The hooks, oldest first.
 #[derive(Default)]
-pub struct KeptHooks(Mutex<State>);
+pub struct KeptHooks {
+    state: Mutex<State>,
+    /// Held by whoever records them, so that nobody overtakes.
+    recording: tokio::sync::Mutex<()>,
+}
 
 #[derive(Default)]
 struct State {
@@ -70,7 +75,7 @@ struct State {
 
 impl KeptHooks {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps one, or counts it; true when somebody has to begin to record them.
@@ -86,13 +91,19 @@ impl KeptHooks {
         !std::mem::replace(&mut state.tried, true)
     }
 
-    fn first(&self) -> Option<KeptHook> {
-        self.state().hooks.front().cloned()
+    /// The first of all, or of one run.
+    fn first(&self, of: Option<RunId>) -> Option<KeptHook> {
+        let state = self.state();
+        let mut hooks = state.hooks.iter();
+        let is_wanted = |hook: &&KeptHook| of.is_none_or(|run_id| hook.run_id == run_id);
+        hooks.find(is_wanted).cloned()
     }
 
-    fn recorded(&self) {
+    fn recorded(&self, hook: &KeptHook) {
         let mut state = self.state();
-        if let Some(hook) = state.hooks.pop_front() {
+        let mut hooks = state.hooks.iter();
+        let is_it = |it: &KeptHook| (it.run_id, it.delivery) == (hook.run_id, hook.delivery);
+        if let Some(hook) = hooks.position(is_it).and_then(|at| state.hooks.remove(at)) {
             state.bytes -= hook.bytes.len();
         }
     }
@@ -117,7 +128,48 @@ pub const fn may_be_stored_later(error: &AskError) -> bool {
     )
 }
 
+/// True for what says nothing of the hook itself.
+const fn may_be_asked_again(error: &AskError) -> bool {
+    use AskError::{ActorEnded, Busy, ShuttingDown, Store, TooManyRuns};
+    let passes = matches!(
+        error,
+        ActorEnded
+            | Busy { .. }
+            | ShuttingDown
+            | TooManyRuns { .. }
+            | Store(StoreError::Interrupted)
+    );
+    passes || may_be_stored_later(error)
+}
+
 impl Runtime {
+    /// Records a hook, after those of its run that are kept.
+    ///
+    /// # Errors
+    /// Those of [`Runtime::ask`].
+    pub async fn hook(&self, run_id: RunId, hook: Request) -> Answer {
+        let kept = &self.shared.kept_hooks;
+        if kept.first(Some(run_id)).is_none() {
+            return self.ask(run_id, hook).await;
+        }
+        let _recording = kept.recording.lock().await;
+        self.record_kept(Some(run_id)).await?;
+        self.ask(run_id, hook).await
+    }
+
+    /// Records those that are kept, of all runs or of one, up to the first that cannot be.
+    async fn record_kept(&self, of: Option<RunId>) -> Result<(), AskError> {
+        let kept = &self.shared.kept_hooks;
+        while let Some(hook) = kept.first(of) {
+            match self.ask(hook.run_id, hook.request()).await {
+                Err(error) if may_be_asked_again(&error) => return Err(error),
+                // Recorded, or never to be.
+                Ok(_) | Err(_) => kept.recorded(&hook),
+            }
+        }
+        Ok(())
+    }
+
     /// Keeps a hook that the log could not take.
     pub fn keep_hook(&self, hook: KeptHook) {
         if self.shared.kept_hooks.keep(hook) {
@@ -131,14 +183,11 @@ impl Runtime {
         let kept = &self.shared.kept_hooks;
         loop {
             tokio::time::sleep(AGAIN).await;
-            while let Some(hook) = kept.first() {
-                match self.ask(hook.run_id, hook.request()).await {
-                    Err(AskError::ActorEnded) => break,
-                    Err(error) if may_be_stored_later(&error) => break,
-                    Ok(_) | Err(_) => kept.recorded(),
-                }
-            }
-            if kept.first().is_some() {
+            let recording = kept.recording.lock().await;
+            let recorded = self.record_kept(None).await;
+            drop(recording);
+            if let Err(error) = recorded {
+                log::debug!("Hooks are still kept in memory: {error}.");
                 continue;
             }
             for (run_id, lost) in kept.lost() {
@@ -180,10 +229,12 @@ mod tests {
         assert!(!kept.keep(hook(3, 1)));
         assert!(kept.lost().is_empty(), "not before the others");
         for run in [1, 2] {
-            assert_eq!(kept.first().unwrap().run_id, RunId(Uuid::from_u128(run)));
-            kept.recorded();
+            let first = kept.first(None).unwrap();
+            assert_eq!(first.run_id, RunId(Uuid::from_u128(run)));
+            kept.recorded(&first);
+            kept.recorded(&first);
         }
-        assert!(kept.first().is_none());
+        assert!(kept.first(None).is_none());
         assert_eq!(kept.lost(), [(RunId(Uuid::from_u128(3)), 2)]);
         assert!(kept.keep(hook(4, 0)), "begins anew");
         for _ in 1..HOOKS_MAX {
@@ -192,5 +243,6 @@ mod tests {
         kept.keep(hook(5, 0));
         assert_eq!(kept.state().hooks.len(), HOOKS_MAX);
         assert_eq!(kept.state().lost.len(), 1);
+        assert!(kept.first(Some(RunId(Uuid::from_u128(5)))).is_none());
     }
 }

@@ -3,23 +3,33 @@
 //! A stop is a request in the log and an outcome. When the log takes no request, the processes of
 //! the run are ended all the same, and the request is kept in memory: the run's actor, which is
 //! built again every two seconds until its events are stored, makes it before it looks at anything
-//! else, and one that is there already before it records the end. A server that is killed meanwhile forgets it; the run then ended by a signal.
+//! else, and one that is there already before it records the end. The run's holder is told as well, and
+//! says it with the exit: so a server that was killed meanwhile is no matter. Only where the holder is of an
+//! earlier version, or gone, is it forgotten then; the run ended by a signal.
 
 use crate::runtime::{
+    jobs::holder::GRACE,
     messages::{Answer, AskError, Request},
     shared::{Runtime, Shared},
     threads,
 };
 use crate::{
-    domain::{RunId, run::event::StopBy},
-    pty,
+    domain::{
+        RunId,
+        run::{Run, event::StopBy},
+    },
+    pty::{self, ExitReport, Probe},
     store::StoreError,
 };
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use tokio::sync::oneshot;
+
+/// Longest time for telling a holder; its processes are ended all the same.
+const TOLD: Duration = Duration::from_secs(2);
 
 /// How a run is to be stopped.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +44,28 @@ pub enum Wish {
 }
 
 impl Wish {
+    /// As the holder keeps it.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Stop(StopBy::Cancel) => "cancel",
+            Self::Stop(StopBy::Pause) => "pause",
+            Self::Stop(StopBy::Idle) => "idle",
+            Self::Stop(StopBy::Delete) | Self::Delete { force: false } => "delete",
+            Self::Delete { force: true } => "delete by force",
+        }
+    }
+
+    fn of_word(word: &str) -> Option<Self> {
+        let all = [
+            Self::Stop(StopBy::Cancel),
+            Self::Stop(StopBy::Pause),
+            Self::Stop(StopBy::Idle),
+            Self::Delete { force: false },
+            Self::Delete { force: true },
+        ];
+        all.into_iter().find(|wish| wish.word() == word)
+    }
+
     const fn request(self) -> Request {
         match self {
             Self::Stop(by) => Request::Stop { by },
@@ -74,6 +106,7 @@ impl Runtime {
     async fn end_unrecorded(&self, run_id: RunId, wish: Wish, cause: StoreError) -> AskError {
         // Known before anything ends: the end of the CLI is not to be taken for its own.
         let earlier = self.shared.unrecorded.stops().insert(run_id, wish);
+        self.tell_holder(run_id, wish).await;
         let ended = threads::run(move || pty::end_leftovers(run_id.0)).await;
         match ended {
             // A stop is refused without a process: one that is not there any more was ended by the
@@ -89,6 +122,43 @@ impl Runtime {
             Ok(Err(error)) => AskError::World(format!("processes of the run stay: {error}")),
             Err(error) => AskError::World(error.to_string()),
         }
+    }
+}
+
+impl Runtime {
+    /// Has the holder say with the exit why it came.
+    async fn tell_holder(&self, run_id: RunId, wish: Wish) {
+        let run_dir = self.shared.run_dir(run_id);
+        let told = async {
+            if let Probe::Live(session) = pty::probe(&run_dir, run_id.0).await? {
+                let because = Some(wish.word().to_owned());
+                session.handle().stop_because(GRACE, because).await?;
+            }
+            Ok::<_, pty::PtyError>(())
+        };
+        match tokio::time::timeout(TOLD, told).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                log::warn!(run_id:%; "The holder of run {run_id} was not told: {error}.");
+            }
+            Err(_) => log::warn!(run_id:%; "The holder of run {run_id} does not listen."),
+        }
+    }
+}
+
+impl Unrecorded {
+    /// Takes a stop over that an earlier server carried out and could not record, by what the holder says
+    /// of it. True when it is to be made again.
+    pub(in crate::runtime) fn take_over(&self, run: &Run, report: &ExitReport) -> bool {
+        let word = report.because.as_deref();
+        let wish = word.and_then(Wish::of_word);
+        let wish = wish.filter(|_| run.stop.is_none() && run.attempt == report.attempt);
+        let Some(wish) = wish else { return false };
+        let earlier = self.stops().insert(run.id, wish);
+        if earlier.is_none() {
+            log::warn!(run_id:% = run.id; "Run {} was stopped by a server that could not record it.", run.id);
+        }
+        earlier.is_none()
     }
 }
 

@@ -1,7 +1,7 @@
 //! A disk that is full, and a database that takes no writes.
 
 use super::{Stayer, in_order, stayer, unavailable};
-use crate::support::{PATIENCE, Server, World, pause, wait_for};
+use crate::support::{PATIENCE, Server, World, git, pause, wait_for};
 use serde_json::json;
 use std::{
     fs::File,
@@ -12,12 +12,19 @@ use std::{
 };
 
 /// A mount that goes with the test.
-struct Mount(PathBuf);
+pub(super) struct Mount(PathBuf);
 
 impl Mount {
     fn new(at: &Path, arguments: &[&str]) -> Self {
         mount(arguments, at);
         Self(at.to_owned())
+    }
+
+    /// What is there, read-only.
+    pub(super) fn read_only(at: &Path) -> Self {
+        let made = Self::new(at, &["--bind", at.to_str().unwrap()]);
+        mount(&["-o", "remount,ro,bind"], at);
+        made
     }
 }
 
@@ -100,16 +107,15 @@ fn a_full_disk_is_said_loses_nothing_and_is_over_when_there_is_room() {
     assert!(!other.run_dir.join("exit.json").exists());
     std::fs::remove_file(&ballast).unwrap();
     // Nobody asks for it: the server finds it out by itself.
+    wait_for("there is room again", || {
+        run.hook(&server, 2_000_000, 0).status == 200
+    });
     server.wait_status(&other.id, "completed");
-    assert_eq!(run.hook(&server, 2_000_000, 0).status, 200);
     // What was refused has been kept, and is there once although it came three times.
     let mut all = stored.clone();
     all.extend([stored.len() as u64, 1_000_000, 2_000_000]);
-    let numbers = |server: &Server| {
-        let mut numbers = run.numbers(server);
-        numbers.sort_unstable();
-        numbers
-    };
+    // In the order in which they came, the last one behind those that were kept.
+    let numbers = |server: &Server| run.numbers(server);
     wait_for("the hooks that were kept are recorded", || {
         numbers(&server) == all
     });
@@ -137,27 +143,37 @@ fn stopping_and_starting_need_no_disk() {
     let waits = [("ABBADO_WAITS", "holder.write_exit=1000")];
     let server = world.serve_with(&waits);
     let agent = stayer(&world, &server);
-    let runs = [(); 3].map(|()| Stayer::of(&world, &server, &agent));
+    let runs = [(); 4].map(|()| Stayer::of(&world, &server, &agent));
     let ballast = world.data().join("ballast");
     let stop = |server: &Server, run: &Stayer, word: &str| {
         let pid = server.view(&run.id)["process"]["pid"].as_u64().unwrap();
-        let reply = match word {
-            "delete" => server.delete(&format!("runs/{}", run.id)),
-            word => server.post_empty(&format!("runs/{}/{word}", run.id)),
-        };
+        let reply = server.post_empty(&format!("runs/{}/{word}", run.id));
         unavailable(&reply, "The run's processes were ended");
         // One that has ended and was not waited for yet is no process that works.
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let alive = !stat.is_empty() && !stat.contains(") Z ");
         assert!(!alive, "{word}: answered while its process lives: {stat}");
     };
+    let ended = &runs[3];
+    std::fs::write(ended.worktree.join("work"), "kept").unwrap();
+    server
+        .post_empty(&format!("runs/{}/cancel", ended.id))
+        .expect(200);
     fill(&ballast);
     until_refused(&runs[0], &server, 0, "disk is full");
     stop(&server, &runs[0], "cancel");
     stop(&server, &runs[1], "pause");
+    // Nothing of a deletion is done that could not be recorded.
+    let delete = || server.delete(&format!("runs/{}", ended.id));
+    unavailable(&delete(), "disk is full");
+    assert!(ended.worktree.exists() && ended.run_dir.exists());
     std::fs::remove_file(&ballast).unwrap();
     server.wait_status(&runs[0].id, "cancelled");
     server.wait_status(&runs[1].id, "paused");
+    delete().expect(204);
+    assert!(!ended.worktree.exists() && !ended.run_dir.exists());
+    let kept = format!("refs/abbado/deleted/{}/checkpoint:work", ended.id);
+    assert_eq!(git(&world.path("repo"), &["show", &kept]), "kept");
     // A server that starts on a full disk reads and stops.
     fill(&ballast);
     until_refused(&runs[2], &server, 1000, "disk is full");
@@ -168,9 +184,12 @@ fn stopping_and_starting_need_no_disk() {
     stop(&server, &runs[2], "cancel");
     // Asked again, it is as it was.
     stop(&server, &runs[2], "cancel");
+    // A server that is killed before it could record it is no matter.
+    server.kill();
+    let server = world.serve_with(&waits);
     std::fs::remove_file(&ballast).unwrap();
     server.wait_status(&runs[2].id, "cancelled");
-    for run in &runs {
+    for run in &runs[..3] {
         in_order(&server.events(&run.id));
     }
 }
@@ -214,9 +233,7 @@ fn a_read_only_database_is_named_at_start_and_by_the_doctor() {
     let server = world.serve();
     assert_eq!(server.terminate(), Some(0));
     let database = world.data().join("abbado.db");
-    let from = database.to_str().unwrap().to_owned();
-    let mount = Mount::new(&database, &["--bind", &from]);
-    self::mount(&["-o", "remount,ro,bind"], &database);
+    let mount = Mount::read_only(&database);
     let run = |word: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_abbado"));
         command.arg(word).arg("--data-dir").arg(world.data());

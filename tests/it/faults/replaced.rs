@@ -90,8 +90,7 @@ fn nothing_that_a_run_puts_in_the_place_of_a_file_is_waited_for() {
         for name in OF_RUN {
             put(kind, &run.run_dir.join(name));
         }
-        // A large file of the worktree is work, and is kept as any other.
-        for name in OF_WORKTREE.iter().filter(|_| *kind != "sparse") {
+        for name in OF_WORKTREE {
             put(kind, &run.worktree.join(name));
         }
         let what = |of: &str| format!("{of} beside a {kind}");
@@ -108,6 +107,10 @@ fn nothing_that_a_run_puts_in_the_place_of_a_file_is_waited_for() {
             assert!(reply.status > 0, "{kind} {path}: {reply:?}");
         }
     }
+    let (_, sparse) = runs.iter().find(|(kind, _)| *kind == "sparse").unwrap();
+    let changes = server.get(&format!("runs/{}/changes", sparse.id));
+    let left_out = &changes.expect(200)["left_out"];
+    assert_eq!(left_out[0]["path"], "README.md", "{left_out}");
     in_time("health", || server.get("health").expect(200));
     let code = in_time("SIGTERM", || server.terminate());
     assert_eq!(code, Some(0));
@@ -123,6 +126,23 @@ fn nothing_that_a_run_puts_in_the_place_of_a_file_is_waited_for() {
         assert_eq!(text(&view, "status"), "cancelled", "{kind}");
         in_order(&server.events(&run.id));
     }
+    let sparse = format!("runs/{}", runs.last().unwrap().1.id);
+    let asked = [
+        ("commit", json!({"message": "all"})),
+        ("revert", json!({})),
+        ("delete", json!({})),
+    ];
+    for (word, body) in asked {
+        let refused = in_time(word, || match word {
+            "delete" => server.delete(&sparse),
+            word => server.post(&format!("{sparse}/{word}"), &body),
+        });
+        assert_eq!(refused.status, 409, "{word}: {refused:?}");
+        assert!(refused.text.contains("README.md"), "{word}: {refused:?}");
+    }
+    in_time("delete by force", || {
+        server.delete(&format!("{sparse}?force=true")).expect(204)
+    });
     wait_for("nothing of the runs lives", || {
         world.processes_beside(&server).is_empty()
     });

@@ -100,6 +100,7 @@ impl World {
                 pid: 100 + holder.attempt,
                 code,
                 signal: code.is_none().then(|| "SIGTERM".to_owned()),
+                because: None,
             });
         }
     }

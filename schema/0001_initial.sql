@@ -1,8 +1,8 @@
--- The log, its one projection (runs), and the catalog. Applied once, by src/store/migrate.rs.
+-- The log, its read model (runs), and the catalog. Applied once, by src/store/migrate.rs.
 
 -- Append-only. `id` is the global order in which events became visible; AUTOINCREMENT, so that an
--- id is never used again, also after a delete. `delivery` is the id of the hook delivery that
--- brought the event, on the first event of it only: delivered twice, recorded once.
+-- id is never reused, even after a delete. `delivery` is the id of the hook delivery that caused
+-- the event, on its first event only: delivered twice, recorded once.
 CREATE TABLE events (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     run_id     BLOB    NOT NULL,
@@ -16,8 +16,8 @@ CREATE TABLE events (
 CREATE UNIQUE INDEX events_by_run ON events (run_id, sequence);
 CREATE UNIQUE INDEX events_by_delivery ON events (delivery) WHERE delivery IS NOT NULL;
 
--- What each run is now: a projection, written in the transaction of the events that changed it,
--- and made again from the log by `abbado rebuild`.
+-- The present state of each run: a projection, written in the transaction of the events that
+-- changed it. `abbado rebuild` rebuilds it from the log.
 CREATE TABLE runs (
     id            BLOB    PRIMARY KEY,
     project_id    BLOB    NOT NULL,
@@ -69,7 +69,7 @@ CREATE INDEX agents_by_project ON agents (project_id);
 
 CREATE TABLE settings (name TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT;
 
--- First answers to writes that carried an Idempotency-Key, kept for a day.
+-- First answers to requests with an Idempotency-Key, kept for a day.
 CREATE TABLE idempotency (
     scope       TEXT    NOT NULL, -- method and path
     key         TEXT    NOT NULL,

@@ -1,4 +1,4 @@
--- The messages that wait for each run, as the API shows them. Applied once, by src/store/migrate.rs.
+-- The queued messages of each run, as the API shows them. Applied once, by src/store/migrate.rs.
 
--- No run had any before.
+-- Earlier runs have none.
 ALTER TABLE runs ADD COLUMN queue TEXT NOT NULL DEFAULT '[]';

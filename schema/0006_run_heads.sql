@@ -1,6 +1,6 @@
--- What nearly every event changes of a run, apart from the documents that few do: the heads of many
--- runs lie in one page, so that a commit for all of them writes a few. Applied once, by
--- src/store/migrate.rs.
+-- What nearly every event changes of a run, stored apart from the documents that few events change:
+-- the heads of many runs fit in one page, so that a commit for all of them writes few pages. Applied
+-- once, by src/store/migrate.rs.
 
 -- A part of the run's view: `updated_at`, `activity` and `last_sequence`, written as `runs` is.
 CREATE TABLE run_heads (

@@ -1,5 +1,5 @@
--- The index of events that may tell something, said anew: for a list of names SQLite makes a table
--- in memory at each event that is written. Applied once, by src/store/migrate.rs.
+-- Redefines the index of events that may lead to a notification: for a list of names SQLite builds a
+-- table in memory for each event that is written. Applied once, by src/store/migrate.rs.
 
 DROP INDEX events_telling;
 CREATE INDEX events_telling ON events (id)

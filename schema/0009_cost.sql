@@ -1,4 +1,4 @@
--- Runs show how far their cost is known. An estimate of nothing for tokens was an unknown price.
+-- Runs show how far their cost is known. An estimate of 0 for some tokens meant an unknown price.
 UPDATE runs SET view = json_set(view, '$.cost', json(COALESCE(
     (SELECT json_object('usd', CASE WHEN unknown THEN NULL ELSE usd END,
                         'known_usd', usd,

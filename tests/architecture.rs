@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, too, may fail loudly")]
 
-use abbado::{cli, domain::run::Event, http::routes::ROUTES};
+use abbado::{cli, domain::run::Event};
 use std::{
     collections::BTreeSet,
     fs,
@@ -183,29 +183,6 @@ fn what_a_run_can_replace_is_opened_without_waiting_for_anybody() {
         }
     }
     assert!(wrong.is_empty(), "open these by crate::files: {wrong:#?}");
-}
-
-#[test]
-fn every_registered_route_is_in_the_gates_table_and_the_reverse() {
-    let text = fs::read_to_string(root().join("src/http/server.rs")).unwrap();
-    let mut registered = BTreeSet::new();
-    for (at, _) in text.match_indices(".route(") {
-        let rest = &text[at..];
-        let path = rest.split('"').nth(1).unwrap();
-        let method = rest
-            .split("web::")
-            .nth(1)
-            .unwrap()
-            .split('(')
-            .next()
-            .unwrap();
-        registered.insert(format!("{} {path}", method.to_uppercase()));
-    }
-    let table = ROUTES.iter();
-    let table: BTreeSet<String> = table
-        .map(|row| format!("{} {}", row.method, row.path_pattern))
-        .collect();
-    assert_eq!(registered, table);
 }
 
 #[test]

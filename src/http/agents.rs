@@ -1,9 +1,10 @@
 //! Agents, and templates for them.
 
 use super::{
-    answer::{Key, Refused, decode, id, json, key, ok, read, text, unknown},
+    answer::{Refused, json, ok, read, text, unknown},
     error::ApiError,
-    extract::JsonBody,
+    extract::{Id, JsonBody},
+    idempotent::Idempotent,
 };
 use crate::{
     cli,
@@ -14,7 +15,7 @@ use crate::{
     runtime::{Runtime, clock, ids},
     store::StoreError,
 };
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpResponse, delete, get, http::StatusCode, post, put, web};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -102,20 +103,15 @@ fn check(agent: &Agent) -> Result<(), ApiError> {
     fault.map_or(Ok(()), |why| Err(ApiError::breaks(&why)))
 }
 
-/// POST agents
-#[utoipa::path(post, path = "/api/agents", request_body = AgentFields, tag = "agents",
+/// Creates an agent of a project.
+#[utoipa::path(tag = "agents", request_body = AgentFields,
     responses((status = 201, body = super::schema::AgentView), (status = 400), (status = 404)))]
+#[post("/api/agents")]
 pub(super) async fn create(
     runtime: web::Data<Runtime>,
-    request: HttpRequest,
-    body: JsonBody<Value>,
+    Idempotent { body, key }: Idempotent<AgentFields, 201>,
 ) -> Result<HttpResponse, ApiError> {
-    let idempotent = match key(&runtime, &request, &body.0, StatusCode::CREATED).await? {
-        Key::Replayed(answer) => return Ok(answer),
-        Key::Fresh(idempotent) => idempotent,
-    };
-    let fields: AgentFields = decode(body.0)?;
-    let given = fields
+    let given = body
         .project_id
         .as_deref()
         .ok_or_else(|| ApiError::invalid("project_id", "is missing"))?;
@@ -143,11 +139,11 @@ pub(super) async fn create(
         created_at: now,
         updated_at: now,
     };
-    fields.change(&mut agent);
+    body.change(&mut agent);
     unmask(&mut agent, &Secrets::default())?;
     check(&agent)?;
     let answer = text(&agent.clone().masked())?;
-    let record = idempotent.map(|key| key.answered(&answer));
+    let record = key.map(|key| key.answered(&answer));
     match runtime.shared.writer.add_agent(agent, record).await {
         Ok(()) => Ok(json(StatusCode::CREATED, answer)),
         Err(StoreError::Missing) => Err(unknown("project")),
@@ -155,33 +151,32 @@ pub(super) async fn create(
     }
 }
 
-async fn agent(runtime: &Runtime, path: &str) -> Result<Agent, ApiError> {
-    let id: AgentId = id(path, "agent")?;
+async fn agent(runtime: &Runtime, id: AgentId) -> Result<Agent, ApiError> {
     read(runtime, move |reader| reader.agent(id))
         .await?
         .ok_or_else(|| unknown("agent"))
 }
 
-/// GET agents/{id}
-#[utoipa::path(get, path = "/api/agents/{id}", tag = "agents", params(("id" = uuid::Uuid, Path)),
+/// One agent.
+#[utoipa::path(tag = "agents",
     responses((status = 200, body = super::schema::AgentView), (status = 404)))]
+#[get("/api/agents/{id}")]
 pub(super) async fn get(
     runtime: web::Data<Runtime>,
-    path: web::Path<String>,
+    Id(id): Id<AgentId>,
 ) -> Result<HttpResponse, ApiError> {
-    ok(&agent(&runtime, &path).await?.masked())
+    ok(&agent(&runtime, id).await?.masked())
 }
 
-/// PUT agents/{id}
-#[utoipa::path(put, path = "/api/agents/{id}", request_body = AgentFields, tag = "agents",
-    params(("id" = uuid::Uuid, Path)),
+/// Changes the given fields of an agent; runs that exist keep the configuration they began with.
+#[utoipa::path(tag = "agents", request_body = AgentFields,
     responses((status = 200, body = super::schema::AgentView), (status = 400), (status = 404)))]
+#[put("/api/agents/{id}")]
 pub(super) async fn change(
     runtime: web::Data<Runtime>,
-    path: web::Path<String>,
+    Id(id): Id<AgentId>,
     body: JsonBody<AgentFields>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: AgentId = id(&path, "agent")?;
     let changed = runtime.shared.writer.change_agent(id, move |agent| {
         let stored = Secrets::of(&agent.provider_config);
         body.0.change(agent);
@@ -194,20 +189,14 @@ pub(super) async fn change(
     ok(&agent.masked())
 }
 
-/// DELETE agents/{id}
-#[utoipa::path(delete, path = "/api/agents/{id}", tag = "agents",
-    params(("id" = uuid::Uuid, Path)),
-    responses((status = 204), (status = 404), (status = 409)))]
+/// Deletes an agent that has no live run.
+#[utoipa::path(tag = "agents", responses((status = 204), (status = 404), (status = 409)))]
+#[delete("/api/agents/{id}")]
 pub(super) async fn remove(
     runtime: web::Data<Runtime>,
-    path: web::Path<String>,
+    Id(id): Id<AgentId>,
 ) -> Result<HttpResponse, ApiError> {
-    match runtime
-        .shared
-        .writer
-        .remove_agent(id(&path, "agent")?)
-        .await
-    {
+    match runtime.shared.writer.remove_agent(id).await {
         Ok(true) => Ok(HttpResponse::NoContent().finish()),
         Ok(false) => Err(ApiError::conflict(
             "A run of this agent has a live process; cancel it first.",
@@ -217,15 +206,14 @@ pub(super) async fn remove(
     }
 }
 
-/// GET projects/{project_id}/agents
-#[utoipa::path(get, path = "/api/projects/{id}/agents", tag = "agents",
-    params(("id" = uuid::Uuid, Path)),
+/// The agents of a project.
+#[utoipa::path(tag = "agents",
     responses((status = 200, body = [super::schema::AgentView]), (status = 404)))]
+#[get("/api/projects/{id}/agents")]
 pub(super) async fn list(
     runtime: web::Data<Runtime>,
-    path: web::Path<String>,
+    Id(id): Id<ProjectId>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: ProjectId = id(&path, "project")?;
     let found = read(&runtime, move |reader| {
         let known = reader.project(id)?.is_some();
         known.then(|| reader.agents(id)).transpose()
@@ -234,10 +222,10 @@ pub(super) async fn list(
     ok(&agents.into_iter().map(Agent::masked).collect::<Vec<_>>())
 }
 
-/// GET agent-templates
-#[utoipa::path(get, path = "/api/agent-templates", tag = "agents",
-    responses((status = 200, body = [super::schema::TemplateView])))]
-pub(super) async fn templates() -> HttpResponse {
+/// Ready-made configurations to create agents from.
+#[utoipa::path(tag = "agents", responses((status = 200, body = [super::schema::TemplateView])))]
+#[get("/api/agent-templates")]
+pub(super) async fn list_templates() -> HttpResponse {
     json(
         StatusCode::OK,
         include_str!("agent_templates.json").to_owned(),

@@ -1,20 +1,13 @@
-//! Small helpers of the handlers: reading on a blocking thread, ids in paths, answers, and the
-//! Idempotency-Key.
+//! Small helpers of the handlers: reading on a blocking thread, answers, and the errors of other
+//! rooms as answers.
 
 use super::error::ApiError;
-pub use super::json::decode;
 use crate::{
     domain::run::Rejection,
-    runtime::{AskError, Runtime, clock, messages::Idempotency, order::WorkFault},
+    runtime::{AskError, Runtime, order::WorkFault},
     store::{Reader, StoreError},
 };
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
-use serde_json::Value;
-use sha2::{Digest, Sha256};
-use std::str::FromStr;
-
-/// Longest Idempotency-Key, in characters.
-const KEY_CHARS_MAX: usize = 255;
+use actix_web::{HttpResponse, http::StatusCode};
 
 /// Reads from the store on a blocking thread; see [`crate::runtime::reads`].
 pub fn read<T, Q>(
@@ -32,11 +25,6 @@ where
             .map_err(ApiError::fault)?
             .map_err(ApiError::from)
     }
-}
-
-/// An id out of a path; a malformed one is as unknown as any other.
-pub fn id<T: FromStr>(text: &str, what: &str) -> Result<T, ApiError> {
-    text.parse().map_err(|_| unknown(what))
 }
 
 /// 404: there is none.
@@ -64,73 +52,6 @@ pub fn text(body: &impl serde::Serialize) -> Result<String, ApiError> {
 /// A JSON array from JSON texts.
 pub fn array(items: &[String]) -> HttpResponse {
     json(StatusCode::OK, format!("[{}]", items.join(",")))
-}
-
-/// What an Idempotency-Key means for this request.
-pub enum Key {
-    /// Seen before: this is the first answer.
-    Replayed(HttpResponse),
-    /// Go on; the answer is to be remembered when a key was given.
-    Fresh(Option<Box<Idempotency>>),
-}
-
-/// Looks for an Idempotency-Key and the answer it got before.
-pub async fn key(
-    runtime: &Runtime,
-    request: &HttpRequest,
-    body: &Value,
-    status: StatusCode,
-) -> Result<Key, ApiError> {
-    let mut given = request.headers().get_all("Idempotency-Key");
-    let Some(key) = given.next() else {
-        return Ok(Key::Fresh(None));
-    };
-    let fine = |key: &&str| (1..=KEY_CHARS_MAX).contains(&key.len()) && key.is_ascii();
-    let key = key
-        .to_str()
-        .ok()
-        .filter(fine)
-        .filter(|_| given.next().is_none())
-        .ok_or_else(|| {
-            ApiError::invalid(
-                "Idempotency-Key",
-                "must be one header of 1 to 255 ASCII characters",
-            )
-        })?;
-    let scope = format!("{} {}", request.method(), request.path());
-    let fingerprint = Sha256::digest(body.to_string()).to_vec();
-    let (asked_scope, asked_key) = (scope.clone(), key.to_owned());
-    let known = read(runtime, move |reader| {
-        reader.remembered(&asked_scope, &asked_key, clock::now())
-    })
-    .await?;
-    match known {
-        Some(first) if first.fingerprint != fingerprint => Err(ApiError::conflict(
-            "This Idempotency-Key was used with another body; use a new one.",
-        )),
-        Some(first) => {
-            let status = StatusCode::from_u16(first.status).map_err(ApiError::fault)?;
-            Ok(Key::Replayed(json(status, first.answer)))
-        }
-        None => {
-            let (key, status) = (key.to_owned(), status.as_u16());
-            Ok(Key::Fresh(Some(Box::new(Idempotency {
-                scope,
-                key,
-                fingerprint,
-                status,
-            }))))
-        }
-    }
-}
-
-/// Remembers the answer of a write that could not carry the key along.
-pub async fn remember(runtime: &Runtime, key: Option<Box<Idempotency>>, answer: &str) {
-    let Some(key) = key else { return };
-    let record = key.answered(answer);
-    if let Err(error) = runtime.shared.writer.remember(record, clock::now()).await {
-        log::warn!("An answer under an Idempotency-Key was not remembered: {error}.");
-    }
 }
 
 /// Why a change of a stored document was not made.

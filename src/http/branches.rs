@@ -1,9 +1,10 @@
 //! The branches of a project: listed over all its repos, deleted, merged, rebased.
 
 use super::{
-    answer::{Key, id, json, key, ok, read, remember, unknown},
+    answer::{json, ok, read, unknown},
     error::ApiError,
-    extract::{NoBody, Query},
+    extract::{Id, NoBody, Query},
+    idempotent::{Idempotent, remember},
 };
 use crate::{
     domain::{
@@ -16,10 +17,10 @@ use crate::{
         time,
     },
     git::{self, ErrorKind, GitError},
-    runtime::{Request, Runtime, order::Order},
+    runtime::{Request, Runtime, messages::Idempotency, order::Order},
     store::{Reader, RunFilter, StoreError},
 };
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpResponse, delete, get, http::StatusCode, post, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{collections::HashMap, sync::OnceLock};
@@ -81,21 +82,20 @@ pub(super) fn fault(name: &str, error: GitError) -> ApiError {
     }
 }
 
-async fn repos(runtime: &Runtime, path: &str) -> Result<(ProjectId, Vec<Repo>), ApiError> {
-    let id: ProjectId = id(path, "project")?;
+async fn repos(runtime: &Runtime, id: ProjectId) -> Result<Vec<Repo>, ApiError> {
     let project = read(runtime, move |reader| reader.project(id)).await?;
-    Ok((id, project.ok_or_else(|| unknown("project"))?.repos))
+    Ok(project.ok_or_else(|| unknown("project"))?.repos)
 }
 
-/// GET projects/{id}/branches
-#[utoipa::path(get, path = "/api/projects/{id}/branches", tag = "branches",
-    params(("id" = uuid::Uuid, Path)),
+/// The branches of all repos of a project, and which run made which.
+#[utoipa::path(tag = "branches",
     responses((status = 200, body = [super::schema::BranchView]), (status = 400), (status = 404)))]
+#[get("/api/projects/{id}/branches")]
 pub(super) async fn list(
     runtime: web::Data<Runtime>,
-    path: web::Path<String>,
+    Id(id): Id<ProjectId>,
 ) -> Result<HttpResponse, ApiError> {
-    let (id, repos) = repos(&runtime, &path).await?;
+    let repos = repos(&runtime, id).await?;
     let makers = read(&runtime, move |reader| makers(reader, id)).await?;
     let listed = web::block(move || {
         let mut all = Vec::new();
@@ -166,17 +166,16 @@ async fn locked<T: Send + 'static>(
     done.await.map_err(ApiError::fault)?
 }
 
-/// DELETE projects/{id}/branches
-#[utoipa::path(delete, path = "/api/projects/{id}/branches", tag = "branches",
-    params(("id" = uuid::Uuid, Path), BranchQuery),
+/// Deletes a branch; its commits are kept under a hidden ref.
+#[utoipa::path(tag = "branches", params(BranchQuery),
     responses((status = 204), (status = 400), (status = 404), (status = 409)))]
+#[delete("/api/projects/{id}/branches")]
 pub(super) async fn remove(
     runtime: web::Data<Runtime>,
-    path: web::Path<String>,
-    query: Query<BranchQuery>,
+    Id(id): Id<ProjectId>,
+    Query(query): Query<BranchQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let (_, repos) = repos(&runtime, &path).await?;
-    let query = query.0;
+    let repos = repos(&runtime, id).await?;
     let repo = chosen(repos, &query)?;
     locked(&runtime, repo, move |repo| {
         git::delete_user_branch(&repo.repo_path, &query.branch, query.force)
@@ -188,37 +187,31 @@ pub(super) async fn remove(
 /// Moves a branch, once a key.
 async fn moved(
     runtime: &Runtime,
-    request: &HttpRequest,
-    path: &str,
+    project: ProjectId,
     query: BranchQuery,
+    key: Option<Box<Idempotency>>,
     work: impl FnOnce(&Repo, &BranchQuery) -> Result<Value, GitError> + Send + 'static,
 ) -> Result<HttpResponse, ApiError> {
-    let body = Value::String(request.query_string().to_owned());
-    let idempotent = match key(runtime, request, &body, StatusCode::OK).await? {
-        Key::Replayed(answer) => return Ok(answer),
-        Key::Fresh(idempotent) => idempotent,
-    };
-    let (_, repos) = repos(runtime, path).await?;
+    let repos = repos(runtime, project).await?;
     let repo = chosen(repos, &query)?;
     let answer = locked(runtime, repo, move |repo| work(repo, &query)).await?;
     let answer = answer.to_string();
-    remember(runtime, idempotent, &answer).await;
+    remember(runtime, key, &answer).await;
     Ok(json(StatusCode::OK, answer))
 }
 
-/// POST projects/{id}/branches/merge
-#[utoipa::path(post, path = "/api/projects/{id}/branches/merge", tag = "branches",
-    params(("id" = uuid::Uuid, Path), BranchQuery),
+/// Merges a branch into the default branch, or into another one.
+#[utoipa::path(tag = "branches", params(BranchQuery),
     responses((status = 200, body = super::schema::MergedView), (status = 400), (status = 404),
               (status = 409)))]
+#[post("/api/projects/{id}/branches/merge")]
 pub(super) async fn merge(
     runtime: web::Data<Runtime>,
-    request: HttpRequest,
-    path: web::Path<String>,
-    query: Query<BranchQuery>,
-    _: NoBody,
+    Id(id): Id<ProjectId>,
+    Query(query): Query<BranchQuery>,
+    Idempotent { key, .. }: Idempotent<NoBody>,
 ) -> Result<HttpResponse, ApiError> {
-    moved(&runtime, &request, &path, query.0, |repo, query| {
+    moved(&runtime, id, query, key, |repo, query| {
         let merged = git::merge(&repo.repo_path, &query.branch, query.into.as_deref())?;
         Ok(json!({
             "into": merged.into, "commit": merged.commit, "fast_forward": merged.fast_forward,
@@ -227,21 +220,20 @@ pub(super) async fn merge(
     .await
 }
 
-/// POST projects/{id}/branches/rebase
-#[utoipa::path(post, path = "/api/projects/{id}/branches/rebase", tag = "branches",
-    params(("id" = uuid::Uuid, Path), BranchQuery),
+/// Rebases a branch onto the default branch, or onto another one.
+#[utoipa::path(tag = "branches", params(BranchQuery),
     responses((status = 200, body = super::schema::RebasedView), (status = 400), (status = 404),
               (status = 409)))]
+#[post("/api/projects/{id}/branches/rebase")]
 pub(super) async fn rebase(
     runtime: web::Data<Runtime>,
-    request: HttpRequest,
-    path: web::Path<String>,
-    query: Query<BranchQuery>,
-    _: NoBody,
+    Id(id): Id<ProjectId>,
+    Query(query): Query<BranchQuery>,
+    Idempotent { key, .. }: Idempotent<NoBody>,
 ) -> Result<HttpResponse, ApiError> {
     let (runs, done) = (runtime.clone(), std::sync::Arc::new(OnceLock::new()));
     let rebased = std::sync::Arc::clone(&done);
-    let answer = moved(&runtime, &request, &path, query.0, move |repo, query| {
+    let answer = moved(&runtime, id, query, key, move |repo, query| {
         let made = git::rebase(&repo.repo_path, &query.branch, query.onto.as_deref())?;
         let answer = json!({
             "onto": made.onto, "commit": made.commit, "base_commit": made.base_commit,
@@ -259,16 +251,13 @@ pub(super) async fn rebase(
     });
     let answer = answer.await?;
     if let Some(at) = done.get() {
-        record(&runs, &path, at.clone()).await;
+        record(&runs, id, at.clone()).await;
     }
     Ok(answer)
 }
 
 /// Tells the run of a rebased branch, when it has one, that its base commit is another.
-async fn record(runtime: &Runtime, project: &str, at: RebasedAt) {
-    let Ok(project) = id(project, "project") else {
-        return;
-    };
+async fn record(runtime: &Runtime, project: ProjectId, at: RebasedAt) {
     let makers = read(runtime, move |reader| makers(reader, project)).await;
     let run = makers.ok().and_then(|makers| {
         let run = makers.get(&(at.repo_id.0, at.branch.clone()))?;

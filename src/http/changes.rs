@@ -1,8 +1,9 @@
 //! What a run changed: the diff, its size, and the checkpoints.
 
 use super::{
-    answer::{id, json, ok, read, unknown},
+    answer::{json, ok, read, unknown},
     error::ApiError,
+    extract::Id,
 };
 use crate::{
     domain::{
@@ -18,7 +19,7 @@ use crate::{
     runtime::{Runtime, messages::AskError, order},
     store::{Reader, StoreError},
 };
-use actix_web::{HttpResponse, http::StatusCode, web};
+use actix_web::{HttpResponse, get, http::StatusCode, web};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -141,15 +142,14 @@ fn fault(name: &str, error: GitError) -> ApiError {
     }
 }
 
-/// GET runs/{id}/diff-stats
-#[utoipa::path(get, path = "/api/runs/{id}/diff-stats", tag = "changes",
-    params(("id" = uuid::Uuid, Path)),
+/// How much a run has changed.
+#[utoipa::path(tag = "changes",
     responses((status = 200, body = super::schema::DiffStatsView), (status = 404), (status = 409)))]
+#[get("/api/runs/{id}/diff-stats")]
 pub(super) async fn diff_stats(
     runtime: web::Data<Runtime>,
-    path: web::Path<String>,
+    Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: RunId = id(&path, "run")?;
     let repos = read(&runtime, move |reader| repos(reader, id)).await?;
     let repos = repos.ok_or_else(|| unknown("run"))?;
     let shared = std::sync::Arc::clone(&runtime.shared);
@@ -172,15 +172,14 @@ pub(super) async fn diff_stats(
     }))
 }
 
-/// GET runs/{id}/changes
-#[utoipa::path(get, path = "/api/runs/{id}/changes", tag = "changes",
-    params(("id" = uuid::Uuid, Path)),
+/// What a run has changed, file by file.
+#[utoipa::path(tag = "changes",
     responses((status = 200, body = super::schema::ChangesView), (status = 404), (status = 409)))]
+#[get("/api/runs/{id}/changes")]
 pub(super) async fn changes(
     runtime: web::Data<Runtime>,
-    path: web::Path<String>,
+    Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: RunId = id(&path, "run")?;
     let repos = read(&runtime, move |reader| repos(reader, id)).await?;
     let repos = repos.ok_or_else(|| unknown("run"))?;
     let (sender, mut pieces) = mpsc::channel(PIECES_MAX);
@@ -341,15 +340,14 @@ fn odd(path: &[u8]) -> Option<String> {
     text.is_err().then(|| data_encoding::BASE64.encode(path))
 }
 
-/// GET runs/{id}/checkpoints
-#[utoipa::path(get, path = "/api/runs/{id}/checkpoints", tag = "changes",
-    params(("id" = uuid::Uuid, Path)),
+/// The checkpoints of a run, oldest first.
+#[utoipa::path(tag = "changes",
     responses((status = 200, body = [super::schema::CheckpointView]), (status = 404)))]
+#[get("/api/runs/{id}/checkpoints")]
 pub(super) async fn list_checkpoints(
     runtime: web::Data<Runtime>,
-    path: web::Path<String>,
+    Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: RunId = id(&path, "run")?;
     let kept = read(&runtime, move |reader| {
         let known = reader.run_exists(id)?;
         known.then(|| checkpoints(reader, id)).transpose()

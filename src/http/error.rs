@@ -170,16 +170,6 @@ impl ApiError {
         error
     }
 
-    /// 502: a remote or forge said no; `who` is its name, `why` its own message.
-    #[must_use]
-    pub fn remote_failed(who: impl fmt::Display, why: impl fmt::Display) -> Self {
-        Self::new(
-            StatusCode::BAD_GATEWAY,
-            "remote_failed",
-            format!("{who} failed: {why}"),
-        )
-    }
-
     /// 502: somebody else's server refused or failed, in whole sentences.
     #[must_use]
     pub fn remote(why: impl fmt::Display) -> Self {
@@ -401,7 +391,7 @@ mod tests {
             (ApiError::unsupported_media(), 415),
             (ApiError::busy("x", 1), 429),
             (ApiError::fault("x"), 500),
-            (ApiError::remote_failed("origin", "x"), 502),
+            (ApiError::remote("x"), 502),
             (ApiError::unavailable("x", 1), 503),
         ];
         for (error, status) in table {

@@ -6,10 +6,10 @@
 //! log is told so by `event: resync`, and goes on from the head.
 
 use super::{
-    answer::{array, id, ok, read, unknown},
+    answer::{array, ok, read, unknown},
     connection::Requests,
     error::ApiError,
-    extract::Query,
+    extract::{Id, Query},
     metrics::Metrics,
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     store::StoredEvent,
 };
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, get,
     http::header::{self, HeaderValue},
     web,
 };
@@ -60,16 +60,15 @@ pub(super) struct StreamQuery {
     last_event_id: Option<String>,
 }
 
-/// GET runs/{id}/events
-#[utoipa::path(get, path = "/api/runs/{id}/events", tag = "events",
-    params(("id" = uuid::Uuid, Path), PageQuery),
+/// Events of a run, a page at a time.
+#[utoipa::path(tag = "events", params(PageQuery),
     responses((status = 200, body = [super::schema::EventView]), (status = 400), (status = 404)))]
-pub(super) async fn page(
+#[get("/api/runs/{id}/events")]
+pub(super) async fn list(
     runtime: web::Data<Runtime>,
-    path: web::Path<String>,
+    Id(id): Id<RunId>,
     query: Query<PageQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: RunId = id(&path, "run")?;
     let PageQuery {
         after_sequence,
         limit,
@@ -98,19 +97,19 @@ pub(super) async fn page(
     ))
 }
 
-/// GET runs/{id}/events/stream
-#[utoipa::path(get, path = "/api/runs/{id}/events/stream", tag = "events",
-    params(("id" = uuid::Uuid, Path), StreamQuery),
-    responses((status = 200, body = String, content_type = "text/event-stream"), (status = 400), (status = 404),
-              (status = 429)))]
+/// The events of a run as server-sent events: those after a given one, then new ones as they
+/// happen.
+#[utoipa::path(tag = "events", params(StreamQuery),
+    responses((status = 200, body = String, content_type = "text/event-stream"), (status = 400),
+              (status = 404), (status = 429)))]
+#[get("/api/runs/{id}/events/stream")]
 pub(super) async fn of_run(
     runtime: web::Data<Runtime>,
     metrics: web::Data<Arc<Metrics>>,
     request: HttpRequest,
-    path: web::Path<String>,
+    Id(id): Id<RunId>,
     query: Query<StreamQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: RunId = id(&path, "run")?;
     let after = resume_from(last_event_id(&request), query.0.last_event_id.as_deref())?;
     if !read(&runtime, move |reader| reader.run_exists(id)).await? {
         return Err(unknown("run"));
@@ -118,9 +117,12 @@ pub(super) async fn of_run(
     stream(&runtime, &metrics, &request, Some(id), after)
 }
 
-/// GET events/stream
-#[utoipa::path(get, path = "/api/events/stream", tag = "events", params(StreamQuery),
-    responses((status = 200, body = String, content_type = "text/event-stream"), (status = 400), (status = 429)))]
+/// The events of all runs as server-sent events: those after a given one, then new ones as they
+/// happen.
+#[utoipa::path(tag = "events", params(StreamQuery),
+    responses((status = 200, body = String, content_type = "text/event-stream"), (status = 400),
+              (status = 429)))]
+#[get("/api/events/stream")]
 pub(super) async fn of_all(
     runtime: web::Data<Runtime>,
     metrics: web::Data<Arc<Metrics>>,
@@ -131,9 +133,9 @@ pub(super) async fn of_all(
     stream(&runtime, &metrics, &request, None, after)
 }
 
-/// GET events/head
-#[utoipa::path(get, path = "/api/events/head", tag = "events",
-    responses((status = 200, body = super::schema::HeadView)))]
+/// Where the log ends now.
+#[utoipa::path(tag = "events", responses((status = 200, body = super::schema::HeadView)))]
+#[get("/api/events/head")]
 pub(super) async fn head(runtime: web::Data<Runtime>) -> Result<HttpResponse, ApiError> {
     let (head, log) = read(&runtime, |reader| Ok((reader.head()?, reader.log_id()?))).await?;
     ok(&serde_json::json!({ "last_event_id": head, "log": log }))

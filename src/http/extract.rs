@@ -12,13 +12,16 @@ use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::future::{Ready, ready};
-use std::marker::PhantomData;
+use std::str::FromStr;
 use std::time::Duration;
 use uuid::Uuid;
 
 use super::error::ApiError;
 use super::json;
-use crate::cli::payload;
+use crate::{
+    cli::payload,
+    domain::{AgentId, MessageId, ProjectId, RepoId, RunId},
+};
 
 /// Largest body of a call of the API.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -131,7 +134,7 @@ pub fn has_body(headers: &HeaderMap) -> bool {
         || length.is_some_and(|value| value.as_bytes().trim_ascii() != b"0")
 }
 
-fn read_body(
+pub(super) fn read_body(
     request: &HttpRequest,
     payload: &mut Payload,
     limit: usize,
@@ -168,62 +171,54 @@ async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes, ApiError> 
     Ok(body.freeze())
 }
 
-/// Names a path segment that holds an id, and what the id stands for.
-pub trait Noun: 'static {
-    /// The name of the segment in the route's pattern.
-    const SEGMENT: &'static str;
-    /// What there is none of when the id is malformed: "run".
+/// An id from the path. A malformed one is as unknown as any other: 404.
+pub struct Id<T>(pub T);
+
+/// An id that stands in a path.
+pub trait PathId: FromStr + 'static {
+    /// The name of its segment in the route's pattern.
+    const SEGMENT: &'static str = "id";
+    /// What there is none of when the id is malformed.
     const WHAT: &'static str;
 }
 
-/// An id from the path. A malformed one is 404: no such thing can exist.
-pub struct PathId<N>(pub Uuid, PhantomData<N>);
+impl PathId for RunId {
+    const WHAT: &'static str = "run";
+}
 
-impl<N: Noun> FromRequest for PathId<N> {
+impl PathId for ProjectId {
+    const WHAT: &'static str = "project";
+}
+
+impl PathId for AgentId {
+    const WHAT: &'static str = "agent";
+}
+
+impl PathId for RepoId {
+    const SEGMENT: &'static str = "repo_id";
+    const WHAT: &'static str = "repo";
+}
+
+impl PathId for MessageId {
+    const SEGMENT: &'static str = "message_id";
+    const WHAT: &'static str = "message in the queue of this run";
+}
+
+/// The number of a checkpoint.
+impl PathId for u32 {
+    const SEGMENT: &'static str = "number";
+    const WHAT: &'static str = "checkpoint";
+}
+
+impl<T: PathId> FromRequest for Id<T> {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(path_id(request, N::SEGMENT, N::WHAT).map(|id| Self(id, PhantomData)))
+        let text = request.match_info().get(T::SEGMENT).unwrap_or_default();
+        let id = text.parse().map(Self);
+        ready(id.map_err(|_| ApiError::not_found(T::WHAT)))
     }
-}
-
-macro_rules! nouns {
-    ($($(#[$doc:meta])* $alias:ident = $noun:ident($segment:literal, $what:literal);)*) => {$(
-        #[doc = concat!("The noun \"", $what, "\" in the segment `{", $segment, "}`.")]
-        #[derive(Debug, Clone, Copy)]
-        pub struct $noun;
-
-        impl Noun for $noun {
-            const SEGMENT: &'static str = $segment;
-            const WHAT: &'static str = $what;
-        }
-
-        $(#[$doc])*
-        pub type $alias = PathId<$noun>;
-    )*};
-}
-
-nouns! {
-    /// `/api/runs/{id}…`
-    RunPath = RunNoun("id", "run");
-    /// `/api/projects/{id}…`
-    ProjectPath = ProjectNoun("id", "project");
-    /// `/api/agents/{id}`
-    AgentPath = AgentNoun("id", "agent");
-    /// `/api/projects/{project_id}/…`
-    ProjectIdPath = ProjectIdNoun("project_id", "project");
-    /// `…/repos/{repo_id}`
-    RepoIdPath = RepoIdNoun("repo_id", "repository");
-}
-
-/// Reads the id in a segment of the path.
-///
-/// # Errors
-/// 404 "There is no such `what`." when it is no UUID.
-pub fn path_id(request: &HttpRequest, segment: &str, what: &str) -> Result<Uuid, ApiError> {
-    let text = request.match_info().get(segment).unwrap_or_default();
-    parse_id(text).ok_or_else(|| ApiError::not_found(what))
 }
 
 /// Parses an id in its hyphenated form, the only one that the API writes.
@@ -428,7 +423,8 @@ mod tests {
             assert!(parse_id(text).is_none(), "{text}");
         }
         let request = TestRequest::default().param("id", "nope").to_http_request();
-        let error = path_id(&request, "id", "run").unwrap_err();
+        let read = Id::<RunId>::from_request(&request, &mut Payload::None).into_inner();
+        let error = read.map(|Id(id)| id).unwrap_err();
         assert_eq!(error.message(), "There is no such run.");
         assert_eq!(error.status_code().as_u16(), 404);
     }

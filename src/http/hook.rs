@@ -1,9 +1,9 @@
 //! The way in for CLI hooks.
 
 use super::{
-    answer::{id, json, ok},
+    answer::{json, ok},
     error::ApiError,
-    extract::{DELIVERY, Query, RawJson},
+    extract::{DELIVERY, Id, Query, RawJson},
     metrics::Metrics,
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
         services::kept_hooks::{KeptHook, may_be_stored_later},
     },
 };
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpRequest, HttpResponse, get, http::StatusCode, post, web};
 use serde::Deserialize;
 use serde_json::{Value, json as object};
 use std::sync::Arc;
@@ -31,11 +31,12 @@ pub(super) struct ProofQuery {
     nonce: String,
 }
 
-/// GET proof: shows a client that has read `server.key` in the data folder that this server has,
+/// Shows a client that has read `server.key` in the data folder that this server has,
 /// too. The proof is the HMAC-SHA256, under the text of that file, of the nonce, a space, and the
 /// address in `server.json`.
-#[utoipa::path(get, path = "/api/proof", tag = "hooks", params(ProofQuery),
+#[utoipa::path(tag = "hooks", params(ProofQuery),
     responses((status = 200, body = super::schema::ProofView), (status = 400)))]
+#[get("/api/proof")]
 pub(super) async fn prove(
     runtime: web::Data<Runtime>,
     key: web::Data<ServerKey>,
@@ -54,19 +55,18 @@ pub(super) async fn prove(
     ok(&object!({ "proof": proof }))
 }
 
-/// POST runs/{id}/hook: answered after the event is durable.
-#[utoipa::path(post, path = "/api/runs/{id}/hook", tag = "hooks", request_body = Object,
-    params(("id" = uuid::Uuid, Path)),
+/// Answered after the event is durable.
+#[utoipa::path(tag = "hooks", request_body = Object,
     responses((status = 200, body = Object), (status = 400), (status = 403), (status = 404),
               (status = 413), (status = 429)))]
+#[post("/api/runs/{id}/hook")]
 pub(super) async fn receive(
     runtime: web::Data<Runtime>,
     metrics: web::Data<Arc<Metrics>>,
     request: HttpRequest,
-    path: web::Path<String>,
+    Id(id): Id<RunId>,
     body: RawJson,
 ) -> Result<HttpResponse, ApiError> {
-    let id: RunId = id(&path, "run")?;
     let delivery = match request.headers().get(DELIVERY) {
         None => None,
         Some(value) => {

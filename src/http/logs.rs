@@ -1,32 +1,33 @@
 //! The output of a run's terminal.
 
 use super::{
-    answer::{id, read, unknown},
+    answer::{read, unknown},
     error::{ApiError, ERROR_CODE},
+    extract::Id,
 };
 use crate::{
     domain::{RunId, Secrets},
     pty::output_log::{self, Extent},
     runtime::Runtime,
 };
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpRequest, HttpResponse, get, http::StatusCode, web};
 use std::{io, path::Path};
 
 /// Most bytes of output answered at once; a client asks for the rest with `Range`.
 const LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// GET runs/{id}/logs: what the CLI put out, with asterisks over the values of its agent's
+/// What the CLI put out, with asterisks over the values of its agent's
 /// environment.
-#[utoipa::path(get, path = "/api/runs/{id}/logs", tag = "runs", params(("id" = uuid::Uuid, Path)),
+#[utoipa::path(tag = "runs",
     responses((status = 200, body = String, content_type = "text/plain"),
               (status = 206, body = String, content_type = "text/plain"), (status = 404),
               (status = 416)))]
+#[get("/api/runs/{id}/logs")]
 pub(super) async fn logs(
     runtime: web::Data<Runtime>,
     request: HttpRequest,
-    path: web::Path<String>,
+    Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: RunId = id(&path, "run")?;
     let found = read(&runtime, move |reader| {
         let known = reader.run_exists(id)?;
         known.then(|| reader.run_secrets(id)).transpose()

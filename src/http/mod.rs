@@ -21,6 +21,7 @@ mod branches;
 mod changes;
 mod events;
 mod hook;
+mod idempotent;
 mod logs;
 pub mod openapi;
 mod projects;

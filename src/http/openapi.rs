@@ -1,90 +1,18 @@
 //! `openapi.json`: generated from the handlers, checked in under schema/, kept current by a test.
 
-use super::{
-    agents, branches, changes, events, hook, logs, projects, pull_requests, queue,
-    routes::{self, RouteClass},
-    runs, settings, side, terminal, work,
-};
+use super::routes::{self, Document, RouteClass};
 use actix_web::{
-    HttpResponse,
+    HttpResponse, get,
     http::{Method, StatusCode},
 };
 use utoipa::{
     OpenApi,
-    openapi::{ContentBuilder, Object, RefOr, ResponseBuilder, path::Operation, schema::Type},
+    openapi::{
+        ContentBuilder, Object, RefOr, Required, ResponseBuilder,
+        path::{Operation, ParameterBuilder, ParameterIn},
+        schema::{KnownFormat, SchemaFormat, Type},
+    },
 };
-
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "abbado",
-        description = "Runs of AI coding CLIs as append-only event logs. \
-        Errors are a status code with one plain-text sentence."
-    ),
-    paths(
-        projects::create,
-        projects::list,
-        projects::get,
-        projects::change,
-        projects::remove,
-        projects::add_repo,
-        projects::remove_repo,
-        agents::create,
-        agents::get,
-        agents::change,
-        agents::remove,
-        agents::list,
-        agents::templates,
-        runs::create,
-        runs::list,
-        runs::get,
-        runs::remove,
-        runs::cancel,
-        runs::pause,
-        runs::go_on,
-        runs::retry,
-        runs::notify,
-        queue::list,
-        queue::add,
-        queue::reorder,
-        queue::remove,
-        runs::tasks,
-        logs::logs,
-        branches::list,
-        branches::remove,
-        branches::merge,
-        branches::rebase,
-        changes::changes,
-        changes::diff_stats,
-        changes::list_checkpoints,
-        pull_requests::open,
-        pull_requests::status,
-        work::commit,
-        work::push,
-        work::accept,
-        work::rename_branch,
-        work::revert,
-        work::restore,
-        events::page,
-        events::of_run,
-        events::of_all,
-        events::head,
-        hook::receive,
-        hook::prove,
-        settings::get_models,
-        settings::put_models,
-        settings::get_notifications,
-        settings::put_notifications,
-        settings::test_notifications,
-        terminal::open,
-        side::health,
-        side::version,
-        side::metrics,
-        side::dirs,
-        document,
-    )
-)]
-struct Document;
 
 /// The document as checked in: pretty, with a line end.
 #[must_use]
@@ -100,6 +28,7 @@ pub fn text() -> String {
         for (method, operation) in operations {
             if let Some(operation) = operation {
                 operation.operation_id = Some(operation_id(&method, path));
+                add_path_parameters(operation, path);
                 add_refusals(operation, routes::classify(&method, path));
                 complete(operation);
             }
@@ -108,6 +37,34 @@ pub fn text() -> String {
     let mut text = document.to_pretty_json().unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// Names the parameters of a path: ids, and the numbers of checkpoints.
+fn add_path_parameters(operation: &mut Operation, path: &str) {
+    let names = path.split('/').filter_map(|segment| {
+        let name = segment.strip_prefix('{')?;
+        name.strip_suffix('}')
+    });
+    let parameters = names.map(|name| {
+        let (kind, format) = match name {
+            "number" => (Type::Integer, KnownFormat::Int32),
+            _ => (Type::String, KnownFormat::Uuid),
+        };
+        let schema = Object::builder()
+            .schema_type(kind)
+            .format(Some(SchemaFormat::KnownFormat(format)))
+            .minimum((name == "number").then_some(0));
+        ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Path)
+            .required(Required::True)
+            .schema(Some(schema))
+            .build()
+            .into()
+    });
+    let query = operation.parameters.take().unwrap_or_default();
+    let all: Vec<_> = parameters.chain(query).collect();
+    operation.parameters = (!all.is_empty()).then_some(all);
 }
 
 /// Adds what stands in front of every handler: the gate, the reading of a body, the end of the
@@ -203,9 +160,9 @@ fn operation_id(method: &Method, path: &str) -> String {
     id
 }
 
-/// GET openapi.json
-#[utoipa::path(get, path = "/api/openapi.json", tag = "others",
-    responses((status = 200, body = Object)))]
-pub(super) async fn document() -> HttpResponse {
+/// This document.
+#[utoipa::path(tag = "others", responses((status = 200, body = Object)))]
+#[get("/api/openapi.json")]
+pub(super) async fn show() -> HttpResponse {
     super::answer::json(StatusCode::OK, text())
 }

@@ -1,9 +1,10 @@
 //! Projects and their repositories.
 
 use super::{
-    answer::{Key, Refused, decode, id, json, key, ok, read, text, unknown},
+    answer::{Refused, json, ok, read, text, unknown},
     error::ApiError,
-    extract::JsonBody,
+    extract::{Id, JsonBody},
+    idempotent::Idempotent,
 };
 use crate::{
     domain::{
@@ -14,9 +15,8 @@ use crate::{
     runtime::{Runtime, clock, ids, trust_filters},
     store::StoreError,
 };
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpResponse, delete, get, http::StatusCode, post, put, web};
 use serde::Deserialize;
-use serde_json::Value;
 use std::path::PathBuf;
 
 /// Most globs of `copy_files`, and the longest script in bytes.
@@ -123,23 +123,18 @@ fn name_fault(fault: Option<&'static str>) -> Result<(), ApiError> {
     fault.map_or(Ok(()), |why| Err(ApiError::breaks(why)))
 }
 
-/// POST projects
-#[utoipa::path(post, path = "/api/projects", request_body = NewProject, tag = "projects",
+/// Creates a project without repos.
+#[utoipa::path(tag = "projects", request_body = NewProject,
     responses((status = 201, body = super::schema::ProjectView), (status = 400), (status = 409)))]
+#[post("/api/projects")]
 pub(super) async fn create(
     runtime: web::Data<Runtime>,
-    request: HttpRequest,
-    body: JsonBody<Value>,
+    Idempotent { body, key }: Idempotent<NewProject, 201>,
 ) -> Result<HttpResponse, ApiError> {
-    let idempotent = match key(&runtime, &request, &body.0, StatusCode::CREATED).await? {
-        Key::Replayed(answer) => return Ok(answer),
-        Key::Fresh(idempotent) => idempotent,
-    };
-    let new: NewProject = decode(body.0)?;
-    name_fault(project_name_fault(&new.name))?;
+    name_fault(project_name_fault(&body.name))?;
     let project = Project {
         id: ids::project(),
-        name: new.name,
+        name: body.name,
         repos: Vec::new(),
         created_at: clock::now(),
         spare_worktrees: false,
@@ -147,46 +142,44 @@ pub(super) async fn create(
         set_up: SetUp::default(),
     };
     let answer = text(&project)?;
-    let record = idempotent.map(|key| key.answered(&answer));
+    let record = key.map(|key| key.answered(&answer));
     runtime.shared.writer.add_project(project, record).await?;
     Ok(json(StatusCode::CREATED, answer))
 }
 
-/// GET projects
-#[utoipa::path(get, path = "/api/projects", tag = "projects",
-    responses((status = 200, body = [super::schema::ProjectView])))]
+/// All projects.
+#[utoipa::path(tag = "projects", responses((status = 200, body = [super::schema::ProjectView])))]
+#[get("/api/projects")]
 pub(super) async fn list(runtime: web::Data<Runtime>) -> Result<HttpResponse, ApiError> {
     ok(&read(&runtime, crate::store::Reader::projects).await?)
 }
 
-async fn project(runtime: &Runtime, path: &str) -> Result<Project, ApiError> {
-    let id: ProjectId = id(path, "project")?;
+async fn project(runtime: &Runtime, id: ProjectId) -> Result<Project, ApiError> {
     read(runtime, move |reader| reader.project(id))
         .await?
         .ok_or_else(|| unknown("project"))
 }
 
-/// GET projects/{id}
-#[utoipa::path(get, path = "/api/projects/{id}", tag = "projects",
-    params(("id" = uuid::Uuid, Path)),
+/// One project.
+#[utoipa::path(tag = "projects",
     responses((status = 200, body = super::schema::ProjectView), (status = 404)))]
+#[get("/api/projects/{id}")]
 pub(super) async fn get(
     runtime: web::Data<Runtime>,
-    path: web::Path<String>,
+    Id(id): Id<ProjectId>,
 ) -> Result<HttpResponse, ApiError> {
-    ok(&project(&runtime, &path).await?)
+    ok(&project(&runtime, id).await?)
 }
 
-/// PUT projects/{id}
-#[utoipa::path(put, path = "/api/projects/{id}", request_body = ProjectChange, tag = "projects",
-    params(("id" = uuid::Uuid, Path)),
+/// Changes the given fields of a project.
+#[utoipa::path(tag = "projects", request_body = ProjectChange,
     responses((status = 200, body = super::schema::ProjectView), (status = 400), (status = 404)))]
+#[put("/api/projects/{id}")]
 pub(super) async fn change(
     runtime: web::Data<Runtime>,
-    path: web::Path<String>,
+    Id(id): Id<ProjectId>,
     body: JsonBody<ProjectChange>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: ProjectId = id(&path, "project")?;
     let mut change = body.0;
     change.check()?;
     let trusted = match change.trusted_filters.take() {
@@ -237,15 +230,13 @@ async fn trust(runtime: &Runtime) -> Result<(), ApiError> {
     Ok(told.await.map_err(ApiError::fault)??)
 }
 
-/// DELETE projects/{id}
-#[utoipa::path(delete, path = "/api/projects/{id}", tag = "projects",
-    params(("id" = uuid::Uuid, Path)),
-    responses((status = 204), (status = 404), (status = 409)))]
+/// Deletes a project that has no live run.
+#[utoipa::path(tag = "projects", responses((status = 204), (status = 404), (status = 409)))]
+#[delete("/api/projects/{id}")]
 pub(super) async fn remove(
     runtime: web::Data<Runtime>,
-    path: web::Path<String>,
+    Id(id): Id<ProjectId>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: ProjectId = id(&path, "project")?;
     match runtime.shared.writer.remove_project(id).await {
         Ok(true) => {}
         Ok(false) => {
@@ -260,25 +251,19 @@ pub(super) async fn remove(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// POST projects/{id}/repos
-#[utoipa::path(post, path = "/api/projects/{id}/repos", request_body = NewRepo, tag = "projects",
-    params(("id" = uuid::Uuid, Path)),
+/// Adds a git repository of this machine to a project.
+#[utoipa::path(tag = "projects", request_body = NewRepo,
     responses((status = 201, body = super::schema::RepoView), (status = 400), (status = 404),
               (status = 409)))]
+#[post("/api/projects/{id}/repos")]
 pub(super) async fn add_repo(
     runtime: web::Data<Runtime>,
-    request: HttpRequest,
-    path: web::Path<String>,
-    body: JsonBody<Value>,
+    Id(id): Id<ProjectId>,
+    Idempotent { body, key }: Idempotent<NewRepo, 201>,
 ) -> Result<HttpResponse, ApiError> {
-    let project = project(&runtime, &path).await?;
-    let idempotent = match key(&runtime, &request, &body.0, StatusCode::CREATED).await? {
-        Key::Replayed(answer) => return Ok(answer),
-        Key::Fresh(idempotent) => idempotent,
-    };
-    let new: NewRepo = decode(body.0)?;
-    name_fault(repo_name_fault(&new.name))?;
-    let repo_path = PathBuf::from(&new.repo_path);
+    let project = project(&runtime, id).await?;
+    name_fault(repo_name_fault(&body.name))?;
+    let repo_path = PathBuf::from(&body.repo_path);
     if !repo_path.is_absolute() {
         return Err(ApiError::invalid("repo_path", "must be an absolute path"));
     }
@@ -288,11 +273,11 @@ pub(super) async fn add_repo(
         .map_err(|error| ApiError::invalid("repo_path", repo_fault(&error)))?;
     let repo = Repo {
         id: ids::repo(),
-        name: new.name,
-        repo_path: PathBuf::from(new.repo_path),
+        name: body.name,
+        repo_path: PathBuf::from(body.repo_path),
     };
     let answer = text(&repo)?;
-    let record = idempotent.map(|key| key.answered(&answer));
+    let record = key.map(|key| key.answered(&answer));
     let writer = &runtime.shared.writer;
     match writer
         .add_repo(project.id, repo, inspected.git_dir, clock::now(), record)
@@ -317,15 +302,14 @@ fn repo_fault(error: &GitError) -> String {
     format!("is no usable git checkout: {error}")
 }
 
-/// DELETE projects/{project_id}/repos/{repo_id}
-#[utoipa::path(delete, path = "/api/projects/{id}/repos/{repo_id}", tag = "projects",
-    params(("id" = uuid::Uuid, Path), ("repo_id" = uuid::Uuid, Path)),
-    responses((status = 204), (status = 404)))]
+/// Removes a repository from a project; the repository itself stays as it is.
+#[utoipa::path(tag = "projects", responses((status = 204), (status = 404)))]
+#[delete("/api/projects/{id}/repos/{repo_id}")]
 pub(super) async fn remove_repo(
     runtime: web::Data<Runtime>,
-    path: web::Path<(String, String)>,
+    Id(project): Id<ProjectId>,
+    Id(repo): Id<RepoId>,
 ) -> Result<HttpResponse, ApiError> {
-    let (project, repo): (ProjectId, RepoId) = (id(&path.0, "project")?, id(&path.1, "repo")?);
     match runtime.shared.writer.remove_repo(project, repo).await {
         Ok(()) => {
             trust(&runtime).await?;

@@ -1,10 +1,11 @@
 //! Pull requests of a run, and those of a project's branches.
 
 use super::{
-    answer::{Key, decode, id, json, key, ok, read, unknown},
+    answer::{json, ok, read, unknown},
     changes,
     error::ApiError,
-    extract::JsonBody,
+    extract::Id,
+    idempotent::Idempotent,
 };
 use crate::{
     domain::{
@@ -20,7 +21,7 @@ use crate::{
     runtime::{Request, Runtime, order::Order},
     store::{Reader, StoreError},
 };
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpResponse, get, http::StatusCode, post, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -157,24 +158,17 @@ fn sources(reader: &Reader, id: RunId) -> Result<Vec<(RepoId, Option<String>)>, 
     Ok(sources)
 }
 
-/// POST runs/{id}/pull-request
-#[utoipa::path(post, path = "/api/runs/{id}/pull-request", request_body = NewPullRequest,
-    tag = "changes", params(("id" = uuid::Uuid, Path)),
+/// Pushes the run's branches and opens a pull request of each.
+#[utoipa::path(tag = "changes", request_body = NewPullRequest,
     responses((status = 201, body = [super::schema::PullRequestView]), (status = 400),
               (status = 404), (status = 409), (status = 502)))]
+#[post("/api/runs/{id}/pull-request")]
 pub(super) async fn open(
     runtime: web::Data<Runtime>,
     forges: web::Data<Forges>,
-    request: HttpRequest,
-    path: web::Path<String>,
-    body: JsonBody<Value>,
+    Id(id): Id<RunId>,
+    Idempotent { body: new, key }: Idempotent<NewPullRequest, 201>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: RunId = id(&path, "run")?;
-    let idempotent = match key(&runtime, &request, &body.0, StatusCode::CREATED).await? {
-        Key::Replayed(answer) => return Ok(answer),
-        Key::Fresh(idempotent) => idempotent,
-    };
-    let new: NewPullRequest = decode(body.0)?;
     if is_blank(&new.title) {
         return Err(ApiError::invalid("title", "must not be blank"));
     }
@@ -223,7 +217,7 @@ pub(super) async fn open(
         title: new.title,
         repos: all,
     };
-    let idempotent = idempotent.filter(|_| refused.is_none());
+    let idempotent = key.filter(|_| refused.is_none());
     let answer = runtime
         .ask(id, Request::Order { order, idempotent })
         .await?;
@@ -272,17 +266,16 @@ async fn refer_to_each_other(places: &[AtForge], opened: &[Result<PullRequest, F
     }
 }
 
-/// GET projects/{id}/branches/pr-status
-#[utoipa::path(get, path = "/api/projects/{id}/branches/pr-status", tag = "branches",
-    params(("id" = uuid::Uuid, Path)),
-    responses((status = 200, body = [super::schema::PrStatusView]), (status = 404), (status = 409),
-              (status = 502)))]
+/// The pull requests of a project's branches, as their forges tell.
+#[utoipa::path(tag = "branches",
+    responses((status = 200, body = [super::schema::PrStatusView]), (status = 404),
+              (status = 409), (status = 502)))]
+#[get("/api/projects/{id}/branches/pr-status")]
 pub(super) async fn status(
     runtime: web::Data<Runtime>,
     forges: web::Data<Forges>,
-    path: web::Path<String>,
+    Id(id): Id<ProjectId>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: ProjectId = id(&path, "project")?;
     let project = read(&runtime, move |reader| reader.project(id)).await?;
     let project = project.ok_or_else(|| unknown("project"))?;
     let mut shown = Vec::new();

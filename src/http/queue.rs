@@ -1,18 +1,18 @@
 //! The messages that wait for a run's turn to end: listed, left, taken back, put into another order.
 
 use super::{
-    answer::{Key, decode, id, json, key, read, unknown},
+    answer::{json, read, unknown},
     error::ApiError,
-    extract::{JsonBody, NoBody},
+    extract::{Id, JsonBody, NoBody},
+    idempotent::Idempotent,
     runs::{Message, not_blank},
 };
 use crate::{
     domain::{MessageId, RunId},
     runtime::{QueueChange, Request, Runtime, ids},
 };
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpResponse, delete, get, http::StatusCode, post, put, web};
 use serde::Deserialize;
-use serde_json::Value;
 
 #[derive(Deserialize, utoipa::ToSchema)]
 pub(super) struct Order {
@@ -20,56 +20,50 @@ pub(super) struct Order {
     order: Vec<uuid::Uuid>,
 }
 
-/// GET runs/{id}/queue
-#[utoipa::path(get, path = "/api/runs/{id}/queue", tag = "runs",
-    params(("id" = uuid::Uuid, Path)),
+/// The messages that wait for the turn to end, in the order in which they go out.
+#[utoipa::path(tag = "runs",
     responses((status = 200, body = [super::schema::QueuedView]), (status = 404)))]
+#[get("/api/runs/{id}/queue")]
 pub(super) async fn list(
     runtime: web::Data<Runtime>,
-    path: web::Path<String>,
+    Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: RunId = id(&path, "run")?;
     let queue = read(&runtime, move |reader| reader.run_queue(id)).await?;
     Ok(json(StatusCode::OK, queue.ok_or_else(|| unknown("run"))?))
 }
 
-/// POST runs/{id}/queue
-#[utoipa::path(post, path = "/api/runs/{id}/queue", request_body = Message, tag = "runs",
-    params(("id" = uuid::Uuid, Path)),
+/// Queues a message for the end of the turn.
+#[utoipa::path(tag = "runs", request_body = Message,
     responses((status = 201, body = super::schema::QueuedView), (status = 400), (status = 404),
               (status = 409), (status = 429)))]
+#[post("/api/runs/{id}/queue")]
 pub(super) async fn add(
     runtime: web::Data<Runtime>,
-    request: HttpRequest,
-    path: web::Path<String>,
-    body: JsonBody<Value>,
+    Id(id): Id<RunId>,
+    Idempotent { body, key }: Idempotent<Message, 201>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: RunId = id(&path, "run")?;
-    let idempotent = match key(&runtime, &request, &body.0, StatusCode::CREATED).await? {
-        Key::Replayed(answer) => return Ok(answer),
-        Key::Fresh(idempotent) => idempotent,
-    };
-    let Message { message } = decode(body.0)?;
+    let Message { message } = body;
     not_blank("message", &message)?;
     let change = QueueChange::Add {
         id: ids::message(),
         message,
     };
-    let request = Request::Queue { change, idempotent };
+    let request = Request::Queue {
+        change,
+        idempotent: key,
+    };
     Ok(json(StatusCode::CREATED, runtime.ask(id, request).await?))
 }
 
-/// DELETE runs/{id}/queue/{message_id}
-#[utoipa::path(delete, path = "/api/runs/{id}/queue/{message_id}", tag = "runs",
-    params(("id" = uuid::Uuid, Path), ("message_id" = uuid::Uuid, Path)),
-    responses((status = 204), (status = 404), (status = 409)))]
+/// Takes a message back from the queue.
+#[utoipa::path(tag = "runs", responses((status = 204), (status = 404), (status = 409)))]
+#[delete("/api/runs/{id}/queue/{message_id}")]
 pub(super) async fn remove(
     runtime: web::Data<Runtime>,
-    path: web::Path<(String, String)>,
+    Id(run_id): Id<RunId>,
+    Id(message): Id<MessageId>,
     _: NoBody,
 ) -> Result<HttpResponse, ApiError> {
-    let run_id: RunId = id(&path.0, "run")?;
-    let message: MessageId = id(&path.1, "message in the queue of this run")?;
     let change = QueueChange::Remove { id: message };
     let idempotent = None;
     let request = Request::Queue { change, idempotent };
@@ -77,18 +71,17 @@ pub(super) async fn remove(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// PUT runs/{id}/queue
-#[utoipa::path(put, path = "/api/runs/{id}/queue", request_body = Order, tag = "runs",
-    params(("id" = uuid::Uuid, Path)),
+/// Puts the queue into another order.
+#[utoipa::path(tag = "runs", request_body = Order,
     responses((status = 200, body = [super::schema::QueuedView]), (status = 400), (status = 404),
               (status = 409)))]
+#[put("/api/runs/{id}/queue")]
 pub(super) async fn reorder(
     runtime: web::Data<Runtime>,
-    path: web::Path<String>,
-    body: JsonBody<Value>,
+    Id(id): Id<RunId>,
+    JsonBody(body): JsonBody<Order>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: RunId = id(&path, "run")?;
-    let Order { order } = decode(body.0)?;
+    let Order { order } = body;
     let order = order.into_iter().map(MessageId).collect();
     let change = QueueChange::Reorder { order };
     let idempotent = None;

@@ -1,11 +1,19 @@
-//! The table of all routes, and which rule of the gate each falls under.
+//! The table of all routes: each handler, and which rule of the gate it falls under.
 //!
-//! The gate classifies every request by it before any handler; a test compares it with what is
-//! registered. A request that matches no row is treated as the strictest class.
+//! A handler's own attributes name its method, path and types. Registration, the gate's classes and
+//! `openapi.json` follow from the table, so a route is added in its handler's file and here.
+//! The gate classifies every request before any handler; one that matches no row is treated as the
+//! strictest class.
 //! Holds: patterns are matched against the path as the router sees it (percent-decoded once), so
 //! that an encoded path cannot be one thing to the gate and another to the router.
 
-use actix_web::http::Method;
+use super::{
+    agents, branches, changes, events, hook, logs, openapi, projects, pull_requests, queue, runs,
+    settings, side, terminal, ui, work,
+};
+use actix_web::{http::Method, web};
+use std::sync::LazyLock;
+use utoipa::openapi::HttpMethod;
 
 use RouteClass::{Hook, Open, Read, Terminal, TokenCookie, Ui, Write};
 
@@ -65,118 +73,158 @@ pub struct Route {
     /// The method; a GET answers HEAD too (the terminal aside).
     pub method: Method,
     /// `{name}` stands for one segment, `{name}*` for the rest of the path.
-    pub path_pattern: &'static str,
+    pub path_pattern: String,
     /// What the gate asks.
     pub class: RouteClass,
 }
 
-const fn route(method: Method, path_pattern: &'static str, class: RouteClass) -> Route {
-    Route {
-        method,
-        path_pattern,
-        class,
+impl Route {
+    /// The route that a handler's attributes name.
+    fn of<H: utoipa::Path>(class: RouteClass) -> Self {
+        let method = match H::methods().first() {
+            Some(HttpMethod::Post) => Method::POST,
+            Some(HttpMethod::Put) => Method::PUT,
+            Some(HttpMethod::Delete) => Method::DELETE,
+            _ => Method::GET,
+        };
+        Self {
+            method,
+            path_pattern: H::path(),
+            class,
+        }
     }
 }
 
-const fn get(path_pattern: &'static str) -> Route {
-    route(Method::GET, path_pattern, Read)
+macro_rules! routes {
+    ($($module:ident::$handler:ident => $class:ident,)*) => {
+        fn api_routes() -> Vec<Route> {
+            vec![$(Route::of::<$module::$handler>($class)),*]
+        }
+
+        fn register_api(app: &mut web::ServiceConfig) {
+            $(app.service($module::$handler);)*
+        }
+
+        /// The document before `openapi` completes it.
+        #[derive(utoipa::OpenApi)]
+        #[openapi(
+            info(
+                title = "abbado",
+                description = "Runs of AI coding CLIs as append-only event logs. \
+                Errors are a status code with one plain-text sentence."
+            ),
+            paths($($module::$handler),*)
+        )]
+        pub(super) struct Document;
+    };
 }
 
-const fn post(path_pattern: &'static str) -> Route {
-    route(Method::POST, path_pattern, Write)
+// Looked through in this order.
+routes! {
+    // Nothing is asked for as often as this one.
+    hook::receive => Hook,
+    side::health => Open,
+    hook::prove => Open,
+    openapi::show => Read,
+    side::version => Read,
+    side::show_metrics => Read,
+    side::dirs => Read,
+    // Projects and repos
+    projects::create => Write,
+    projects::list => Read,
+    projects::get => Read,
+    projects::change => Write,
+    projects::remove => Write,
+    projects::add_repo => Write,
+    projects::remove_repo => Write,
+    // Agents
+    agents::create => Write,
+    agents::get => Read,
+    agents::change => Write,
+    agents::remove => Write,
+    agents::list => Read,
+    agents::list_templates => Read,
+    // Runs
+    runs::create => Write,
+    runs::list => Read,
+    runs::get => Read,
+    runs::remove => Write,
+    runs::cancel => Write,
+    runs::pause => Write,
+    runs::go_on => Write,
+    runs::retry => Write,
+    runs::notify => Write,
+    runs::tasks => Read,
+    queue::list => Read,
+    queue::add => Write,
+    queue::reorder => Write,
+    queue::remove => Write,
+    logs::logs => Read,
+    // Events
+    events::of_all => Read,
+    events::head => Read,
+    events::list => Read,
+    events::of_run => Read,
+    // Changes and git
+    changes::changes => Read,
+    changes::diff_stats => Read,
+    changes::list_checkpoints => Read,
+    work::restore => Write,
+    work::commit => Write,
+    work::push => Write,
+    work::accept => Write,
+    work::revert => Write,
+    work::rename_branch => Write,
+    pull_requests::open => Write,
+    pull_requests::status => Read,
+    branches::list => Read,
+    branches::remove => Write,
+    branches::merge => Write,
+    branches::rebase => Write,
+    // Settings
+    settings::get_models => Read,
+    settings::put_models => Write,
+    settings::get_notifications => Read,
+    settings::put_notifications => Write,
+    settings::test_notifications => Write,
+    terminal::open => Terminal,
 }
 
-const fn put(path_pattern: &'static str) -> Route {
-    route(Method::PUT, path_pattern, Write)
-}
-
-const fn delete(path_pattern: &'static str) -> Route {
-    route(Method::DELETE, path_pattern, Write)
-}
+/// Places of the web UI, all the same page: its router goes on from the address.
+const PAGES: [(&str, RouteClass); 8] = [
+    ("/", TokenCookie),
+    ("/runs", Ui),
+    ("/runs/{place}*", Ui),
+    ("/compare", Ui),
+    ("/projects", Ui),
+    ("/projects/{place}*", Ui),
+    ("/usage", Ui),
+    ("/settings/{place}*", Ui),
+];
+const ICON: &str = "/favicon.svg";
+const ASSETS: &str = "/assets/{file}*";
 
 /// Every route of the API and the web UI.
-pub const ROUTES: &[Route] = &[
-    // Looked for first: nothing else is asked for as often.
-    route(Method::POST, "/api/runs/{id}/hook", Hook),
-    // Others
-    route(Method::GET, "/api/health", Open),
-    route(Method::GET, "/api/proof", Open),
-    get("/api/openapi.json"),
-    get("/api/version"),
-    get("/api/metrics"),
-    get("/api/fs/dirs"),
-    route(Method::GET, "/", TokenCookie),
-    // Places of the web UI, all the same page: its router goes on from the address.
-    route(Method::GET, "/runs", Ui),
-    route(Method::GET, "/runs/{place}*", Ui),
-    route(Method::GET, "/compare", Ui),
-    route(Method::GET, "/projects", Ui),
-    route(Method::GET, "/projects/{place}*", Ui),
-    route(Method::GET, "/usage", Ui),
-    route(Method::GET, "/settings/{place}*", Ui),
-    route(Method::GET, "/favicon.svg", Ui),
-    route(Method::GET, "/assets/{file}*", Ui),
-    // Projects and repos
-    post("/api/projects"),
-    get("/api/projects"),
-    get("/api/projects/{id}"),
-    put("/api/projects/{id}"),
-    delete("/api/projects/{id}"),
-    post("/api/projects/{id}/repos"),
-    delete("/api/projects/{project_id}/repos/{repo_id}"),
-    // Agents
-    post("/api/agents"),
-    get("/api/agents/{id}"),
-    put("/api/agents/{id}"),
-    delete("/api/agents/{id}"),
-    get("/api/projects/{project_id}/agents"),
-    get("/api/agent-templates"),
-    // Runs
-    post("/api/runs"),
-    get("/api/runs"),
-    get("/api/runs/{id}"),
-    delete("/api/runs/{id}"),
-    post("/api/runs/{id}/cancel"),
-    post("/api/runs/{id}/pause"),
-    post("/api/runs/{id}/continue"),
-    post("/api/runs/{id}/retry"),
-    post("/api/runs/{id}/notify"),
-    get("/api/runs/{id}/queue"),
-    post("/api/runs/{id}/queue"),
-    put("/api/runs/{id}/queue"),
-    delete("/api/runs/{id}/queue/{message_id}"),
-    // Events
-    get("/api/events/stream"),
-    get("/api/events/head"),
-    get("/api/runs/{id}/events"),
-    get("/api/runs/{id}/events/stream"),
-    get("/api/runs/{id}/logs"),
-    get("/api/runs/{id}/tasks"),
-    // Changes and git
-    get("/api/runs/{id}/changes"),
-    get("/api/runs/{id}/diff-stats"),
-    post("/api/runs/{id}/commit"),
-    post("/api/runs/{id}/push"),
-    post("/api/runs/{id}/pull-request"),
-    post("/api/runs/{id}/rename-branch"),
-    post("/api/runs/{id}/accept"),
-    post("/api/runs/{id}/revert"),
-    get("/api/runs/{id}/checkpoints"),
-    post("/api/runs/{id}/checkpoints/{number}/restore"),
-    get("/api/projects/{id}/branches"),
-    delete("/api/projects/{id}/branches"),
-    post("/api/projects/{id}/branches/merge"),
-    post("/api/projects/{id}/branches/rebase"),
-    get("/api/projects/{id}/branches/pr-status"),
-    // Settings
-    get("/api/settings/models"),
-    put("/api/settings/models"),
-    get("/api/settings/notifications"),
-    put("/api/settings/notifications"),
-    post("/api/settings/notifications/test"),
-    // Terminal
-    route(Method::GET, "/api/terminal", Terminal),
-];
+pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
+    let mut all = api_routes();
+    let files = [(ICON, Ui), (ASSETS, Ui)];
+    all.extend(PAGES.into_iter().chain(files).map(|(path, class)| Route {
+        method: Method::GET,
+        path_pattern: path.to_owned(),
+        class,
+    }));
+    all
+});
+
+/// Registers every route with its handler.
+pub(super) fn register(app: &mut web::ServiceConfig) {
+    register_api(app);
+    for (path, _) in PAGES {
+        app.route(path, web::get().to(ui::page));
+    }
+    app.route(ICON, web::get().to(ui::icon))
+        .route(ASSETS, web::get().to(ui::asset));
+}
 
 /// Says which class a request falls under; `path` is the one that the router matches.
 ///
@@ -187,7 +235,7 @@ pub fn classify(method: &Method, path: &str) -> RouteClass {
     let effective = if reads { &Method::GET } else { method };
     let row = ROUTES
         .iter()
-        .find(|row| row.method == *effective && matches(row.path_pattern, path));
+        .find(|row| row.method == *effective && matches(&row.path_pattern, path));
     match row {
         Some(row) => row.class,
         None if reads => Read,
@@ -199,7 +247,7 @@ pub fn classify(method: &Method, path: &str) -> RouteClass {
 #[must_use]
 pub fn allowed_methods(path: &str) -> Vec<&'static Method> {
     let mut methods = Vec::new();
-    for row in ROUTES.iter().filter(|row| matches(row.path_pattern, path)) {
+    for row in ROUTES.iter().filter(|row| matches(&row.path_pattern, path)) {
         methods.push(&row.method);
         if row.method == Method::GET && row.class != Terminal {
             methods.push(&Method::HEAD);
@@ -241,22 +289,41 @@ pub fn run_of_hook(path: &str) -> Option<uuid::Uuid> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::{
+        App, HttpResponse,
+        http::StatusCode,
+        test::{TestRequest, call_service, init_service},
+    };
     use std::collections::HashSet;
 
     #[test]
     fn no_row_is_there_twice() {
         let mut seen = HashSet::new();
-        for row in ROUTES {
+        for row in ROUTES.iter() {
             assert!(
-                seen.insert((row.method.clone(), row.path_pattern)),
+                seen.insert((row.method.clone(), row.path_pattern.clone())),
                 "{row:?}"
             );
         }
     }
 
+    #[actix_web::test]
+    async fn every_route_of_the_table_is_registered() {
+        let nowhere = web::to(HttpResponse::NotImplemented);
+        let app = App::new().configure(register).default_service(nowhere);
+        let app = init_service(app).await;
+        for row in ROUTES.iter() {
+            let path = row.path_pattern.replace("{file}*", "a/b.js");
+            let request = TestRequest::with_uri(&path).method(row.method.clone());
+            let answer = call_service(&app, request.to_request()).await;
+            // Most handlers lack their data here, which is 500.
+            assert_ne!(answer.status(), StatusCode::NOT_IMPLEMENTED, "{row:?}");
+        }
+    }
+
     #[test]
     fn a_get_is_never_a_write_and_a_write_never_a_get() {
-        for row in ROUTES {
+        for row in ROUTES.iter() {
             let reads = matches!(row.class, Open | Read | Terminal | TokenCookie | Ui);
             assert_eq!(reads, row.method == Method::GET, "{row:?}");
         }
@@ -264,7 +331,7 @@ mod tests {
 
     #[test]
     fn each_row_is_found_by_an_example_of_its_path() {
-        for row in ROUTES {
+        for row in ROUTES.iter() {
             let path = row.path_pattern.replace("{file}*", "a/b.js");
             let path = path.replace('{', "x").replace('}', "y");
             assert_eq!(classify(&row.method, &path), row.class, "{path}");

@@ -1,9 +1,11 @@
 //! Runs: made, listed, stopped, continued, deleted; their tasks.
 
 use super::{
-    answer::{Key, array, decode, id, json, key, read, remember, unknown},
+    answer::{array, json, read, unknown},
     error::ApiError,
-    extract::{JsonBody, NoBody, Query},
+    extract::{Id, NoBody, Query},
+    idempotent::{Idempotent, remember},
+    work::Forced,
 };
 use crate::{
     domain::{
@@ -16,12 +18,11 @@ use crate::{
         },
     },
     git::{self, ErrorKind, GitError},
-    runtime::{Request, Runtime, Wish, ids},
+    runtime::{Request, Runtime, Wish, ids, messages::Idempotency},
     store::{RunFilter, StoreError},
 };
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpResponse, delete, get, http::StatusCode, post, web};
 use serde::Deserialize;
-use serde_json::Value;
 
 /// Longest task or message, in bytes.
 const TASK_BYTES_MAX: usize = 512 * 1024;
@@ -86,23 +87,18 @@ pub(super) fn not_blank(field: &str, text: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// POST runs
-#[utoipa::path(post, path = "/api/runs", request_body = NewRunFields, tag = "runs",
+/// Creates a run, which begins at once.
+#[utoipa::path(tag = "runs", request_body = NewRunFields,
     responses((status = 201, body = super::schema::RunView), (status = 400), (status = 404),
               (status = 409), (status = 429)))]
+#[post("/api/runs")]
 pub(super) async fn create(
     runtime: web::Data<Runtime>,
-    request: HttpRequest,
-    body: JsonBody<Value>,
+    Idempotent { body, key }: Idempotent<NewRunFields, 201>,
 ) -> Result<HttpResponse, ApiError> {
-    let idempotent = match key(&runtime, &request, &body.0, StatusCode::CREATED).await? {
-        Key::Replayed(answer) => return Ok(answer),
-        Key::Fresh(idempotent) => idempotent,
-    };
-    let fields: NewRunFields = decode(body.0)?;
-    not_blank("task", &fields.task)?;
-    let agent_id = AgentId(fields.agent_id);
-    let parent = fields.parent_run_id.map(RunId);
+    not_blank("task", &body.task)?;
+    let agent_id = AgentId(body.agent_id);
+    let parent = body.parent_run_id.map(RunId);
     let (agent, project) = read(&runtime, move |reader| {
         let Some(agent) = reader.agent(agent_id)? else {
             return Ok((None, None));
@@ -119,11 +115,11 @@ pub(super) async fn create(
         return Err(unknown("parent run"));
     }
     let run_id = ids::run();
-    let checked = web::block(move || check(run_id, fields, agent, project));
+    let checked = web::block(move || check(run_id, body, agent, project));
     let new = checked.await.map_err(ApiError::fault)??;
     let request = Request::Create {
         new: Box::new(new),
-        idempotent,
+        idempotent: key,
     };
     let view = runtime.ask(run_id, request).await?;
     Ok(json(StatusCode::CREATED, view))
@@ -181,9 +177,10 @@ fn repo_fault(name: &str, error: &GitError) -> ApiError {
     }
 }
 
-/// GET runs
-#[utoipa::path(get, path = "/api/runs", params(ListQuery), tag = "runs",
+/// Runs, newest first.
+#[utoipa::path(tag = "runs", params(ListQuery),
     responses((status = 200, body = [super::schema::RunView]), (status = 400)))]
+#[get("/api/runs")]
 pub(super) async fn list(
     runtime: web::Data<Runtime>,
     query: Query<ListQuery>,
@@ -210,28 +207,27 @@ pub(super) async fn list(
     Ok(array(&runs))
 }
 
-/// GET runs/{id}
-#[utoipa::path(get, path = "/api/runs/{id}", tag = "runs", params(("id" = uuid::Uuid, Path)),
+/// One run.
+#[utoipa::path(tag = "runs",
     responses((status = 200, body = super::schema::RunView), (status = 404)))]
+#[get("/api/runs/{id}")]
 pub(super) async fn get(
     runtime: web::Data<Runtime>,
-    path: web::Path<String>,
+    Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: RunId = id(&path, "run")?;
     let view = read(&runtime, move |reader| reader.run_view(id)).await?;
     Ok(json(StatusCode::OK, view.ok_or_else(|| unknown("run"))?))
 }
 
-/// DELETE runs/{id}
-#[utoipa::path(delete, path = "/api/runs/{id}", tag = "runs",
-    params(("id" = uuid::Uuid, Path), super::work::Forced),
+/// Deletes a run with its worktrees; live processes are ended first.
+#[utoipa::path(tag = "runs", params(Forced),
     responses((status = 204), (status = 404), (status = 409)))]
+#[delete("/api/runs/{id}")]
 pub(super) async fn remove(
     runtime: web::Data<Runtime>,
-    path: web::Path<String>,
-    forced: Query<super::work::Forced>,
+    Id(id): Id<RunId>,
+    Query(Forced { force }): Query<Forced>,
 ) -> Result<HttpResponse, ApiError> {
-    let (id, force) = (id(&path, "run")?, forced.0.force);
     if !force {
         // Before the process is ended: a refusal changes nothing.
         super::changes::whole(&runtime, id).await?;
@@ -242,63 +238,50 @@ pub(super) async fn remove(
 
 async fn stop(
     runtime: &Runtime,
-    request: &HttpRequest,
-    path: &str,
+    id: RunId,
+    key: Option<Box<Idempotency>>,
     by: StopBy,
 ) -> Result<HttpResponse, ApiError> {
-    let id: RunId = id(path, "run")?;
-    let idempotent = match key(runtime, request, &Value::Null, StatusCode::OK).await? {
-        Key::Replayed(answer) => return Ok(answer),
-        Key::Fresh(idempotent) => idempotent,
-    };
     let view = runtime.stop(id, Wish::Stop(by)).await?;
-    remember(runtime, idempotent, &view).await;
+    remember(runtime, key, &view).await;
     Ok(json(StatusCode::OK, view))
 }
 
-/// POST runs/{id}/cancel
-#[utoipa::path(post, path = "/api/runs/{id}/cancel", tag = "runs",
-    params(("id" = uuid::Uuid, Path)),
+/// Ends the run's processes; the run is over.
+#[utoipa::path(tag = "runs",
     responses((status = 200, body = super::schema::RunView), (status = 404), (status = 409)))]
+#[post("/api/runs/{id}/cancel")]
 pub(super) async fn cancel(
     runtime: web::Data<Runtime>,
-    request: HttpRequest,
-    path: web::Path<String>,
-    _: NoBody,
+    Id(id): Id<RunId>,
+    Idempotent { key, .. }: Idempotent<NoBody>,
 ) -> Result<HttpResponse, ApiError> {
-    stop(&runtime, &request, &path, StopBy::Cancel).await
+    stop(&runtime, id, key, StopBy::Cancel).await
 }
 
-/// POST runs/{id}/pause
-#[utoipa::path(post, path = "/api/runs/{id}/pause", tag = "runs",
-    params(("id" = uuid::Uuid, Path)),
+/// Ends the run's processes; the run can be continued.
+#[utoipa::path(tag = "runs",
     responses((status = 200, body = super::schema::RunView), (status = 404), (status = 409)))]
+#[post("/api/runs/{id}/pause")]
 pub(super) async fn pause(
     runtime: web::Data<Runtime>,
-    request: HttpRequest,
-    path: web::Path<String>,
-    _: NoBody,
+    Id(id): Id<RunId>,
+    Idempotent { key, .. }: Idempotent<NoBody>,
 ) -> Result<HttpResponse, ApiError> {
-    stop(&runtime, &request, &path, StopBy::Pause).await
+    stop(&runtime, id, key, StopBy::Pause).await
 }
 
-/// POST runs/{id}/continue
-#[utoipa::path(post, path = "/api/runs/{id}/continue", request_body = GoOn, tag = "runs",
-    params(("id" = uuid::Uuid, Path)),
+/// Continues a run, with a message or without one.
+#[utoipa::path(tag = "runs", request_body = GoOn,
     responses((status = 200, body = super::schema::RunView), (status = 400), (status = 404),
               (status = 409), (status = 502)))]
+#[post("/api/runs/{id}/continue")]
 pub(super) async fn go_on(
     runtime: web::Data<Runtime>,
-    request: HttpRequest,
-    path: web::Path<String>,
-    body: JsonBody<Value>,
+    Id(id): Id<RunId>,
+    Idempotent { body, key }: Idempotent<GoOn>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: RunId = id(&path, "run")?;
-    let idempotent = match key(&runtime, &request, &body.0, StatusCode::OK).await? {
-        Key::Replayed(answer) => return Ok(answer),
-        Key::Fresh(idempotent) => idempotent,
-    };
-    let GoOn { message } = decode(body.0)?;
+    let GoOn { message } = body;
     let request = match message {
         None => Request::LetGoOn,
         Some(message) => {
@@ -306,63 +289,56 @@ pub(super) async fn go_on(
             Request::Continue {
                 id: ids::message(),
                 message,
-                idempotent,
+                idempotent: key,
             }
         }
     };
     Ok(json(StatusCode::OK, runtime.ask(id, request).await?))
 }
 
-/// POST runs/{id}/retry: begins a run again that failed before its CLI started.
-#[utoipa::path(post, path = "/api/runs/{id}/retry", tag = "runs",
-    params(("id" = uuid::Uuid, Path)),
+/// Begins a run again that failed before its CLI started.
+#[utoipa::path(tag = "runs",
     responses((status = 200, body = super::schema::RunView), (status = 404), (status = 409)))]
+#[post("/api/runs/{id}/retry")]
 pub(super) async fn retry(
     runtime: web::Data<Runtime>,
-    request: HttpRequest,
-    path: web::Path<String>,
-    _: NoBody,
+    Id(id): Id<RunId>,
+    Idempotent { key, .. }: Idempotent<NoBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: RunId = id(&path, "run")?;
-    let idempotent = match key(&runtime, &request, &Value::Null, StatusCode::OK).await? {
-        Key::Replayed(answer) => return Ok(answer),
-        Key::Fresh(idempotent) => idempotent,
-    };
-    let view = runtime.ask(id, Request::Retry { idempotent }).await?;
+    let view = runtime.ask(id, Request::Retry { idempotent: key }).await?;
     Ok(json(StatusCode::OK, view))
 }
 
-/// POST runs/{id}/notify
-#[utoipa::path(post, path = "/api/runs/{id}/notify", request_body = Notify, tag = "runs",
-    params(("id" = uuid::Uuid, Path)),
+/// Says whether to notify when the run goes idle or ends.
+#[utoipa::path(tag = "runs", request_body = Notify,
     responses((status = 200, body = super::schema::RunView), (status = 400), (status = 404)))]
+#[post("/api/runs/{id}/notify")]
 pub(super) async fn notify(
     runtime: web::Data<Runtime>,
-    request: HttpRequest,
-    path: web::Path<String>,
-    body: JsonBody<Value>,
+    Id(id): Id<RunId>,
+    Idempotent { body, key }: Idempotent<Notify>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: RunId = id(&path, "run")?;
-    let idempotent = match key(&runtime, &request, &body.0, StatusCode::OK).await? {
-        Key::Replayed(answer) => return Ok(answer),
-        Key::Fresh(idempotent) => idempotent,
-    };
-    let Notify { notify } = decode(body.0)?;
+    let Notify { notify } = body;
     let view = runtime
-        .ask(id, Request::SetNotify { notify, idempotent })
+        .ask(
+            id,
+            Request::SetNotify {
+                notify,
+                idempotent: key,
+            },
+        )
         .await?;
     Ok(json(StatusCode::OK, view))
 }
 
-/// GET runs/{id}/tasks
-#[utoipa::path(get, path = "/api/runs/{id}/tasks", tag = "runs",
-    params(("id" = uuid::Uuid, Path)),
+/// The CLI's task list.
+#[utoipa::path(tag = "runs",
     responses((status = 200, body = [super::schema::TaskView]), (status = 404)))]
+#[get("/api/runs/{id}/tasks")]
 pub(super) async fn tasks(
     runtime: web::Data<Runtime>,
-    path: web::Path<String>,
+    Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: RunId = id(&path, "run")?;
     let tasks = read(&runtime, move |reader| reader.run_tasks(id)).await?;
     Ok(json(StatusCode::OK, tasks.ok_or_else(|| unknown("run"))?))
 }

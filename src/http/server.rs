@@ -1,15 +1,13 @@
-//! The listening socket, the workers, and every route with its handler.
+//! The listening socket and the server on it.
 
 use super::{
-    agents, branches, changes,
     connection::{self, Waits},
-    error, events,
+    error,
     gate::{Gate, GateConfig, RunFolderSecrets},
-    hook, logs,
+    hook,
     metrics::Metrics,
-    openapi, projects, pull_requests, queue, runs, settings,
-    side::{self, HomeDir},
-    terminal, ui, work,
+    routes, settings,
+    side::HomeDir,
 };
 use crate::{
     cli::hook_program,
@@ -87,145 +85,9 @@ pub fn server(
             .app_data(web::Data::clone(&key))
             .app_data(web::Data::clone(&forges))
             .configure(error::install)
-            .configure(routes)
+            .configure(routes::register)
             .default_service(web::to(error::unknown_route))
             .wrap(gate.clone())
     };
     connection::serve(app, listener, Waits::default()).map_err(|error| error.to_string())
-}
-
-/// Every route with its handler; a test holds it against the gate's table.
-pub fn routes(app: &mut web::ServiceConfig) {
-    // Routes are looked through in this order, and nothing is asked for as often as this one.
-    app.route("/api/runs/{id}/hook", web::post().to(hook::receive))
-        .route("/api/health", web::get().to(side::health))
-        .route("/api/proof", web::get().to(hook::prove))
-        .route("/api/version", web::get().to(side::version))
-        .route("/api/metrics", web::get().to(side::metrics))
-        .route("/api/fs/dirs", web::get().to(side::dirs))
-        .route("/api/openapi.json", web::get().to(openapi::document))
-        .route("/api/projects", web::post().to(projects::create))
-        .route("/api/projects", web::get().to(projects::list))
-        .route("/api/projects/{id}", web::get().to(projects::get))
-        .route("/api/projects/{id}", web::put().to(projects::change))
-        .route("/api/projects/{id}", web::delete().to(projects::remove))
-        .route(
-            "/api/projects/{id}/repos",
-            web::post().to(projects::add_repo),
-        )
-        .route(
-            "/api/projects/{project_id}/repos/{repo_id}",
-            web::delete().to(projects::remove_repo),
-        )
-        .route("/api/agents", web::post().to(agents::create))
-        .route("/api/agents/{id}", web::get().to(agents::get))
-        .route("/api/agents/{id}", web::put().to(agents::change))
-        .route("/api/agents/{id}", web::delete().to(agents::remove))
-        .route(
-            "/api/projects/{project_id}/agents",
-            web::get().to(agents::list),
-        )
-        .route("/api/agent-templates", web::get().to(agents::templates))
-        .route("/api/runs", web::post().to(runs::create))
-        .route("/api/runs", web::get().to(runs::list))
-        .route("/api/runs/{id}", web::get().to(runs::get))
-        .route("/api/runs/{id}", web::delete().to(runs::remove))
-        .route("/api/runs/{id}/cancel", web::post().to(runs::cancel))
-        .route("/api/runs/{id}/pause", web::post().to(runs::pause))
-        .route("/api/runs/{id}/continue", web::post().to(runs::go_on))
-        .route("/api/runs/{id}/notify", web::post().to(runs::notify))
-        .route("/api/runs/{id}/queue", web::get().to(queue::list))
-        .route("/api/runs/{id}/queue", web::post().to(queue::add))
-        .route("/api/runs/{id}/queue", web::put().to(queue::reorder))
-        .route(
-            "/api/runs/{id}/queue/{message_id}",
-            web::delete().to(queue::remove),
-        )
-        .route("/api/runs/{id}/logs", web::get().to(logs::logs))
-        .route("/api/runs/{id}/tasks", web::get().to(runs::tasks))
-        .route("/api/runs/{id}/events", web::get().to(events::page))
-        .route(
-            "/api/runs/{id}/events/stream",
-            web::get().to(events::of_run),
-        )
-        .route("/api/events/stream", web::get().to(events::of_all))
-        .route("/api/events/head", web::get().to(events::head))
-        .route("/api/settings/models", web::get().to(settings::get_models))
-        .route("/api/settings/models", web::put().to(settings::put_models))
-        .route(
-            "/api/settings/notifications",
-            web::get().to(settings::get_notifications),
-        )
-        .route(
-            "/api/settings/notifications",
-            web::put().to(settings::put_notifications),
-        )
-        .route(
-            "/api/settings/notifications/test",
-            web::post().to(settings::test_notifications),
-        )
-        .route("/api/terminal", web::get().to(terminal::open));
-    work_routes(app);
-    ui_routes(app);
-}
-
-/// The web UI: its places, which are one page, and its files.
-fn ui_routes(app: &mut web::ServiceConfig) {
-    app.route("/", web::get().to(ui::page))
-        .route("/runs", web::get().to(ui::page))
-        .route("/runs/{place}*", web::get().to(ui::page))
-        .route("/compare", web::get().to(ui::page))
-        .route("/projects", web::get().to(ui::page))
-        .route("/projects/{place}*", web::get().to(ui::page))
-        .route("/usage", web::get().to(ui::page))
-        .route("/settings/{place}*", web::get().to(ui::page))
-        .route("/favicon.svg", web::get().to(ui::icon))
-        .route("/assets/{file}*", web::get().to(ui::asset));
-}
-
-/// Changes and git.
-fn work_routes(app: &mut web::ServiceConfig) {
-    app.route("/api/projects/{id}/branches", web::get().to(branches::list))
-        .route(
-            "/api/projects/{id}/branches",
-            web::delete().to(branches::remove),
-        )
-        .route(
-            "/api/projects/{id}/branches/merge",
-            web::post().to(branches::merge),
-        )
-        .route(
-            "/api/projects/{id}/branches/rebase",
-            web::post().to(branches::rebase),
-        )
-        .route("/api/runs/{id}/changes", web::get().to(changes::changes))
-        .route(
-            "/api/runs/{id}/diff-stats",
-            web::get().to(changes::diff_stats),
-        )
-        .route(
-            "/api/runs/{id}/checkpoints",
-            web::get().to(changes::list_checkpoints),
-        )
-        .route(
-            "/api/runs/{id}/checkpoints/{number}/restore",
-            web::post().to(work::restore),
-        )
-        .route(
-            "/api/projects/{id}/branches/pr-status",
-            web::get().to(pull_requests::status),
-        )
-        .route(
-            "/api/runs/{id}/pull-request",
-            web::post().to(pull_requests::open),
-        )
-        .route("/api/runs/{id}/retry", web::post().to(runs::retry))
-        .route("/api/runs/{id}/commit", web::post().to(work::commit))
-        .route("/api/runs/{id}/push", web::post().to(work::push))
-        .route("/api/runs/{id}/accept", web::post().to(work::accept))
-        .route("/api/runs/{id}/revert", web::post().to(work::revert))
-        .route(
-            "/api/runs/{id}/rename-branch",
-            web::post().to(work::rename_branch),
-        );
 }

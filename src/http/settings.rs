@@ -1,9 +1,10 @@
 //! Settings documents, and what is installed here.
 
 use super::{
-    answer::{Key, json, key, ok, read, remember, text},
+    answer::{json, ok, read, text},
     error::ApiError,
     extract::{JsonBody, NoBody},
+    idempotent::{Idempotent, remember},
 };
 use crate::{
     cli, discord,
@@ -14,7 +15,7 @@ use crate::{
     runtime::{Runtime, clock},
     store::Reader,
 };
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpResponse, get, http::StatusCode, post, put, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{
@@ -143,9 +144,10 @@ async fn ask_version(program: &std::path::Path, env: &[(String, String)]) -> Opt
     (!line.is_empty()).then(|| line.chars().take(100).collect())
 }
 
-/// GET settings/models
-#[utoipa::path(get, path = "/api/settings/models", tag = "settings",
+/// CLIs, models and prices, and which CLIs are installed.
+#[utoipa::path(tag = "settings",
     responses((status = 200, body = super::schema::ModelSettingsView)))]
+#[get("/api/settings/models")]
 pub(super) async fn get_models(
     runtime: web::Data<Runtime>,
     installed: web::Data<Installed>,
@@ -154,10 +156,10 @@ pub(super) async fn get_models(
     with_installed(&runtime, &installed, &settings).await
 }
 
-/// PUT settings/models: replaces the document.
-#[utoipa::path(put, path = "/api/settings/models", tag = "settings",
-    request_body = super::schema::ModelSettingsView,
+/// Replaces the CLIs, models and prices.
+#[utoipa::path(tag = "settings", request_body = super::schema::ModelSettingsView,
     responses((status = 200, body = super::schema::ModelSettingsView), (status = 400)))]
+#[put("/api/settings/models")]
 pub(super) async fn put_models(
     runtime: web::Data<Runtime>,
     installed: web::Data<Installed>,
@@ -174,19 +176,20 @@ pub(super) async fn put_models(
     with_installed(&runtime, &installed, &settings).await
 }
 
-/// GET settings/notifications
-#[utoipa::path(get, path = "/api/settings/notifications", tag = "settings",
+/// Where and when notifications are sent.
+#[utoipa::path(tag = "settings",
     responses((status = 200, body = super::schema::NotificationSettingsView)))]
+#[get("/api/settings/notifications")]
 pub(super) async fn get_notifications(
     runtime: web::Data<Runtime>,
 ) -> Result<HttpResponse, ApiError> {
     ok(&notifications(&runtime).await?)
 }
 
-/// PUT settings/notifications: partial.
-#[utoipa::path(put, path = "/api/settings/notifications", tag = "settings",
-    request_body = NotificationChange,
+/// Changes the given fields of the notification settings.
+#[utoipa::path(tag = "settings", request_body = NotificationChange,
     responses((status = 200, body = super::schema::NotificationSettingsView), (status = 400)))]
+#[put("/api/settings/notifications")]
 pub(super) async fn put_notifications(
     runtime: web::Data<Runtime>,
     body: JsonBody<NotificationChange>,
@@ -205,18 +208,14 @@ pub(super) async fn put_notifications(
     ok(&settings)
 }
 
-/// POST settings/notifications/test: sends a message to the stored webhook, now and once.
-#[utoipa::path(post, path = "/api/settings/notifications/test", tag = "settings",
+/// Sends a message to the stored webhook, now and once.
+#[utoipa::path(tag = "settings",
     responses((status = 200, body = super::schema::DeliveredView), (status = 409), (status = 502)))]
+#[post("/api/settings/notifications/test")]
 pub(super) async fn test_notifications(
     runtime: web::Data<Runtime>,
-    request: HttpRequest,
-    _: NoBody,
+    Idempotent { key, .. }: Idempotent<NoBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let idempotent = match key(&runtime, &request, &Value::Null, StatusCode::OK).await? {
-        Key::Replayed(answer) => return Ok(answer),
-        Key::Fresh(idempotent) => idempotent,
-    };
     let url = notifications(&runtime).await?.discord_webhook_url;
     if url.is_empty() {
         return Err(ApiError::conflict(
@@ -229,6 +228,6 @@ pub(super) async fn test_notifications(
     let sent = webhook.send(&url, &message, now).await;
     sent.map_err(|error| ApiError::remote(format!("The message was not delivered: {error}.")))?;
     let answer = text(&json!({"delivered": true}))?;
-    remember(&runtime, idempotent, &answer).await;
+    remember(&runtime, key, &answer).await;
     Ok(json(StatusCode::OK, answer))
 }

@@ -1,7 +1,7 @@
 //! Pages beside the API proper: health, version, metrics, and folders for the repository picker.
 
 use actix_web::http::header::{self, ContentType};
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpResponse, get, web};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -28,9 +28,10 @@ const ENTRIES_MAX: usize = 10_000;
 #[derive(Debug, Clone)]
 pub struct HomeDir(pub PathBuf);
 
-/// `GET /api/health`: the JSON string `"ok"`.
-#[utoipa::path(get, path = "/api/health", tag = "others",
+/// Says that the server is up: the JSON string `"ok"`.
+#[utoipa::path(tag = "others",
     responses((status = 200, body = String, content_type = "application/json")))]
+#[get("/api/health")]
 pub async fn health() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header(ContentType::json())
@@ -47,9 +48,9 @@ pub struct Version {
     pub commit: &'static str,
 }
 
-/// `GET /api/version`.
-#[utoipa::path(get, path = "/api/version", tag = "others",
-    responses((status = 200, body = Version)))]
+/// The version and the commit of this server.
+#[utoipa::path(tag = "others", responses((status = 200, body = Version)))]
+#[get("/api/version")]
 pub async fn version() -> web::Json<Version> {
     web::Json(Version {
         version: env!("CARGO_PKG_VERSION"),
@@ -57,13 +58,14 @@ pub async fn version() -> web::Json<Version> {
     })
 }
 
-/// `GET /api/metrics`: Prometheus text.
+/// Metrics, as Prometheus text.
 ///
 /// # Errors
 /// When the log cannot be read.
-#[utoipa::path(get, path = "/api/metrics", tag = "others",
+#[utoipa::path(tag = "others",
     responses((status = 200, body = String, content_type = "text/plain")))]
-pub async fn metrics(
+#[get("/api/metrics")]
+pub async fn show_metrics(
     runtime: web::Data<Runtime>,
     metrics: web::Data<Arc<Metrics>>,
 ) -> Result<HttpResponse, ApiError> {
@@ -113,12 +115,13 @@ pub struct Folder {
     pub is_repo: bool,
 }
 
-/// `GET /api/fs/dirs`: folders under the home folder whose path starts with the prefix.
+/// Folders under the home folder whose path starts with the prefix.
 ///
 /// # Errors
 /// 400 when the prefix has `..` or a NUL in it.
-#[utoipa::path(get, path = "/api/fs/dirs", tag = "others", params(DirsQuery),
+#[utoipa::path(tag = "others", params(DirsQuery),
     responses((status = 200, body = [Folder]), (status = 400)))]
+#[get("/api/fs/dirs")]
 pub async fn dirs(
     home: web::Data<HomeDir>,
     Query(query): Query<DirsQuery>,
@@ -204,6 +207,8 @@ fn folder(parent: &Path, name: &str, real_home: &Path) -> Option<Folder> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::App;
+    use actix_web::test::{TestRequest, call_and_read_body, init_service};
 
     struct Home {
         _dir: tempfile::TempDir,
@@ -288,9 +293,10 @@ mod tests {
 
     #[actix_web::test]
     async fn health_is_the_json_string() {
-        let body = health().await.into_body();
-        let bytes = actix_web::body::to_bytes(body).await;
-        assert_eq!(bytes.ok().as_deref(), Some(b"\"ok\"".as_slice()));
-        assert_eq!(version().await.version, env!("CARGO_PKG_VERSION"));
+        let app = init_service(App::new().service(health).service(version)).await;
+        let get = |path| call_and_read_body(&app, TestRequest::get().uri(path).to_request());
+        assert_eq!(get("/api/health").await, "\"ok\"");
+        let told: serde_json::Value = serde_json::from_slice(&get("/api/version").await).unwrap();
+        assert_eq!(told["version"], env!("CARGO_PKG_VERSION"));
     }
 }

@@ -7,7 +7,7 @@
 //! This file alone knows `actix-web-actors`; see docs/decisions/0004.
 
 use super::{
-    answer::{id, read, unknown},
+    answer::{read, unknown},
     error::ApiError,
     extract::Query,
 };
@@ -24,7 +24,7 @@ use actix::{
     StreamHandler, WrapFuture,
 };
 use actix_http::ws::Item;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, get, web};
 use actix_web_actors::ws;
 use bytes::Bytes;
 use serde::Deserialize;
@@ -69,9 +69,10 @@ pub(super) struct TerminalQuery {
     rows: Option<u32>,
 }
 
-/// GET terminal
-#[utoipa::path(get, path = "/api/terminal", tag = "terminal", params(TerminalQuery),
+/// A WebSocket to a run's terminal, or to an ephemeral one.
+#[utoipa::path(tag = "terminal", params(TerminalQuery),
     responses((status = 101), (status = 400), (status = 404), (status = 409), (status = 429)))]
+#[get("/api/terminal")]
 pub(super) async fn open(
     runtime: web::Data<Runtime>,
     request: HttpRequest,
@@ -84,7 +85,10 @@ pub(super) async fn open(
         side("rows", query.rows, 30)?,
     );
     let socket = match &query.run_id {
-        Some(run_id) => attach(&runtime, id(run_id, "run")?).await?,
+        Some(run_id) => {
+            let run_id = run_id.parse().map_err(|_| unknown("run"))?;
+            attach(&runtime, run_id).await?
+        }
         None => {
             let (viewer, ephemeral) = ephemeral::start(&runtime, &query, size).await?;
             Socket::new(Source::Live(Box::new(viewer)), Some(ephemeral), None)

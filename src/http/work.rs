@@ -1,17 +1,17 @@
 //! What people have done with a run's work: commit, push, accept, rename, revert, restore.
 
 use super::{
-    answer::{Key, decode, id, json, key},
+    answer::json,
     error::ApiError,
-    extract::{JsonBody, NoBody, Query},
+    extract::{Id, NoBody, Query},
+    idempotent::Idempotent,
 };
 use crate::{
     domain::{RunId, run::prompt::is_blank},
     runtime::{Request, Runtime, messages::Idempotency, order::Order},
 };
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpResponse, http::StatusCode, post, web};
 use serde::Deserialize;
-use serde_json::Value;
 
 /// Longest commit message, in bytes.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
@@ -48,122 +48,90 @@ async fn order(
     Ok(json(StatusCode::OK, answer))
 }
 
-/// An order without a body.
-async fn plain(
-    runtime: &Runtime,
-    request: &HttpRequest,
-    path: &str,
-    what: Order,
-) -> Result<HttpResponse, ApiError> {
-    let id: RunId = id(path, "run")?;
-    match key(runtime, request, &Value::Null, StatusCode::OK).await? {
-        Key::Replayed(answer) => Ok(answer),
-        Key::Fresh(idempotent) => order(runtime, id, what, idempotent).await,
-    }
-}
-
-/// POST runs/{id}/commit
-#[utoipa::path(post, path = "/api/runs/{id}/commit", request_body = CommitMessage, tag = "changes",
-    params(("id" = uuid::Uuid, Path)),
+/// Commits what the run has changed.
+#[utoipa::path(tag = "changes", request_body = CommitMessage,
     responses((status = 200, body = [super::schema::CommittedView]), (status = 400),
               (status = 404), (status = 409)))]
+#[post("/api/runs/{id}/commit")]
 pub(super) async fn commit(
     runtime: web::Data<Runtime>,
-    request: HttpRequest,
-    path: web::Path<String>,
-    body: JsonBody<Value>,
+    Id(id): Id<RunId>,
+    Idempotent { body, key }: Idempotent<CommitMessage>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: RunId = id(&path, "run")?;
-    let idempotent = match key(&runtime, &request, &body.0, StatusCode::OK).await? {
-        Key::Replayed(answer) => return Ok(answer),
-        Key::Fresh(idempotent) => idempotent,
-    };
-    let CommitMessage { message } = decode(body.0)?;
+    let CommitMessage { message } = body;
     if is_blank(&message) || message.contains('\0') {
         return Err(ApiError::invalid("message", "must be text, and not blank"));
     }
     if message.len() > MESSAGE_BYTES_MAX {
         return Err(ApiError::invalid("message", "must be at most 64 KiB"));
     }
-    order(&runtime, id, Order::Commit { message }, idempotent).await
+    order(&runtime, id, Order::Commit { message }, key).await
 }
 
-/// POST runs/{id}/push
-#[utoipa::path(post, path = "/api/runs/{id}/push", tag = "changes",
-    params(("id" = uuid::Uuid, Path)),
+/// Pushes the run's branches.
+#[utoipa::path(tag = "changes",
     responses((status = 200, body = [super::schema::PushedView]), (status = 404), (status = 409),
               (status = 502)))]
+#[post("/api/runs/{id}/push")]
 pub(super) async fn push(
     runtime: web::Data<Runtime>,
-    request: HttpRequest,
-    path: web::Path<String>,
-    _: NoBody,
+    Id(id): Id<RunId>,
+    Idempotent { key, .. }: Idempotent<NoBody>,
 ) -> Result<HttpResponse, ApiError> {
-    plain(&runtime, &request, &path, Order::Push).await
+    order(&runtime, id, Order::Push, key).await
 }
 
-/// POST runs/{id}/accept
-#[utoipa::path(post, path = "/api/runs/{id}/accept", tag = "changes",
-    params(("id" = uuid::Uuid, Path)),
+/// Accepts the run's work, and pushes its branches where there is a remote.
+#[utoipa::path(tag = "changes",
     responses((status = 200, body = [super::schema::PushedView]), (status = 404), (status = 409),
               (status = 502)))]
+#[post("/api/runs/{id}/accept")]
 pub(super) async fn accept(
     runtime: web::Data<Runtime>,
-    request: HttpRequest,
-    path: web::Path<String>,
-    _: NoBody,
+    Id(id): Id<RunId>,
+    Idempotent { key, .. }: Idempotent<NoBody>,
 ) -> Result<HttpResponse, ApiError> {
-    plain(&runtime, &request, &path, Order::Accept).await
+    order(&runtime, id, Order::Accept, key).await
 }
 
-/// POST runs/{id}/revert
-#[utoipa::path(post, path = "/api/runs/{id}/revert", tag = "changes",
-    params(("id" = uuid::Uuid, Path), Forced),
+/// Resets branches and worktrees to their base commits; a checkpoint keeps what was there.
+#[utoipa::path(tag = "changes", params(Forced),
     responses((status = 200, body = super::schema::ReplacedView), (status = 404), (status = 409)))]
+#[post("/api/runs/{id}/revert")]
 pub(super) async fn revert(
     runtime: web::Data<Runtime>,
-    request: HttpRequest,
-    path: web::Path<String>,
-    forced: Query<Forced>,
-    _: NoBody,
+    Id(id): Id<RunId>,
+    Query(Forced { force }): Query<Forced>,
+    Idempotent { key, .. }: Idempotent<NoBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let force = forced.0.force;
-    plain(&runtime, &request, &path, Order::Revert { force }).await
+    order(&runtime, id, Order::Revert { force }, key).await
 }
 
-/// POST runs/{id}/checkpoints/{number}/restore
-#[utoipa::path(post, path = "/api/runs/{id}/checkpoints/{number}/restore", tag = "changes",
-    params(("id" = uuid::Uuid, Path), ("number" = u32, Path), Forced),
+/// Puts the contents of a checkpoint back into the worktrees; another checkpoint keeps what was
+/// there.
+#[utoipa::path(tag = "changes", params(Forced),
     responses((status = 200, body = super::schema::ReplacedView), (status = 404), (status = 409)))]
+#[post("/api/runs/{id}/checkpoints/{number}/restore")]
 pub(super) async fn restore(
     runtime: web::Data<Runtime>,
-    request: HttpRequest,
-    path: web::Path<(String, String)>,
-    forced: Query<Forced>,
-    _: NoBody,
+    Id(id): Id<RunId>,
+    Id(number): Id<u32>,
+    Query(Forced { force }): Query<Forced>,
+    Idempotent { key, .. }: Idempotent<NoBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let (run, number) = path.into_inner();
-    let number = id(&number, "checkpoint")?;
-    let force = forced.0.force;
-    plain(&runtime, &request, &run, Order::Restore { number, force }).await
+    order(&runtime, id, Order::Restore { number, force }, key).await
 }
 
-/// POST runs/{id}/rename-branch
-#[utoipa::path(post, path = "/api/runs/{id}/rename-branch", request_body = BranchName,
-    tag = "changes", params(("id" = uuid::Uuid, Path)),
+/// Renames the run's branch in all repos.
+#[utoipa::path(tag = "changes", request_body = BranchName,
     responses((status = 200, body = super::schema::RunView), (status = 400), (status = 404),
               (status = 409)))]
+#[post("/api/runs/{id}/rename-branch")]
 pub(super) async fn rename_branch(
     runtime: web::Data<Runtime>,
-    request: HttpRequest,
-    path: web::Path<String>,
-    body: JsonBody<Value>,
+    Id(id): Id<RunId>,
+    Idempotent { body, key }: Idempotent<BranchName>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: RunId = id(&path, "run")?;
-    let idempotent = match key(&runtime, &request, &body.0, StatusCode::OK).await? {
-        Key::Replayed(answer) => return Ok(answer),
-        Key::Fresh(idempotent) => idempotent,
-    };
-    let BranchName { name } = decode(body.0)?;
-    order(&runtime, id, Order::Rename { name }, idempotent).await
+    let BranchName { name } = body;
+    order(&runtime, id, Order::Rename { name }, key).await
 }

@@ -125,7 +125,7 @@ impl Stage {
 
     /// A call of a route that would be right, with these further lines.
     fn call(&self, route: &Route, lines: &[&str]) -> String {
-        let pattern = route.path_pattern;
+        let pattern = route.path_pattern.as_str();
         let id = if pattern.starts_with("/api/runs") {
             &self.run
         } else if pattern.starts_with("/api/agents") {

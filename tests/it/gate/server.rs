@@ -56,24 +56,18 @@ async fn text() -> &'static str {
     "reached"
 }
 
-/// Says what it was asked in its path.
-async fn echo(words: web::Path<String>) -> String {
-    words.into_inner()
-}
-
 fn routes(config: &mut web::ServiceConfig) {
     error::install(config);
     config
         .route("/", web::get().to(text))
         .route("/assets/app.js", web::get().to(text))
-        .route("/api/health", web::get().to(side::health))
-        .route("/api/version", web::get().to(side::version))
+        .service(side::health)
+        .service(side::version)
         .route("/api/metrics", web::get().to(metrics))
         .route("/api/runs", web::get().to(text))
         .route("/api/runs", web::post().to(make))
         .route("/api/runs/{id}/cancel", web::post().to(text))
         .route("/api/runs/{id}/hook", web::post().to(hook))
-        .route("/api/echo/{words}", web::get().to(echo))
         .route("/api/events/stream", web::get().to(events))
         .route("/api/terminal", web::get().to(terminal))
         .default_service(web::to(error::unknown_route));
@@ -211,6 +205,14 @@ impl Answer {
             head: head.to_owned(),
             body: body.to_owned(),
         }
+    }
+
+    /// What actix-http answers before any of our code: a status and nothing else.
+    pub fn is_of_the_parser(&self) -> bool {
+        [400, 408, 431].contains(&self.status)
+            && self.body.is_empty()
+            && self.header("x-error-code").is_none()
+            && self.header("content-type").is_none()
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -11,7 +11,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET agent-templates */
+        /** Ready-made configurations to create agents from. */
         get: operations["get_agent_templates"];
         put?: never;
         post?: never;
@@ -30,7 +30,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** POST agents */
+        /** Creates an agent of a project. */
         post: operations["post_agents"];
         delete?: never;
         options?: never;
@@ -45,12 +45,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET agents/{id} */
+        /** One agent. */
         get: operations["get_agents_id"];
-        /** PUT agents/{id} */
+        /** Changes the given fields of an agent; runs that exist keep the configuration they began with. */
         put: operations["put_agents_id"];
         post?: never;
-        /** DELETE agents/{id} */
+        /** Deletes an agent that has no live run. */
         delete: operations["delete_agents_id"];
         options?: never;
         head?: never;
@@ -64,7 +64,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET events/head */
+        /** Where the log ends now. */
         get: operations["get_events_head"];
         put?: never;
         post?: never;
@@ -81,7 +81,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET events/stream */
+        /**
+         * The events of all runs as server-sent events: those after a given one, then new ones as they
+         *     happen.
+         */
         get: operations["get_events_stream"];
         put?: never;
         post?: never;
@@ -99,7 +102,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * `GET /api/fs/dirs`: folders under the home folder whose path starts with the prefix.
+         * Folders under the home folder whose path starts with the prefix.
          * @description # Errors
          *     400 when the prefix has `..` or a NUL in it.
          */
@@ -119,7 +122,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** `GET /api/health`: the JSON string `"ok"`. */
+        /** Says that the server is up: the JSON string `"ok"`. */
         get: operations["get_health"];
         put?: never;
         post?: never;
@@ -137,7 +140,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * `GET /api/metrics`: Prometheus text.
+         * Metrics, as Prometheus text.
          * @description # Errors
          *     When the log cannot be read.
          */
@@ -157,7 +160,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET openapi.json */
+        /** This document. */
         get: operations["get_openapi_json"];
         put?: never;
         post?: never;
@@ -174,10 +177,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET projects */
+        /** All projects. */
         get: operations["get_projects"];
         put?: never;
-        /** POST projects */
+        /** Creates a project without repos. */
         post: operations["post_projects"];
         delete?: never;
         options?: never;
@@ -192,12 +195,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET projects/{id} */
+        /** One project. */
         get: operations["get_projects_id"];
-        /** PUT projects/{id} */
+        /** Changes the given fields of a project. */
         put: operations["put_projects_id"];
         post?: never;
-        /** DELETE projects/{id} */
+        /** Deletes a project that has no live run. */
         delete: operations["delete_projects_id"];
         options?: never;
         head?: never;
@@ -211,7 +214,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET projects/{project_id}/agents */
+        /** The agents of a project. */
         get: operations["get_projects_id_agents"];
         put?: never;
         post?: never;
@@ -228,11 +231,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET projects/{id}/branches */
+        /** The branches of all repos of a project, and which run made which. */
         get: operations["get_projects_id_branches"];
         put?: never;
         post?: never;
-        /** DELETE projects/{id}/branches */
+        /** Deletes a branch; its commits are kept under a hidden ref. */
         delete: operations["delete_projects_id_branches"];
         options?: never;
         head?: never;
@@ -248,7 +251,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** POST projects/{id}/branches/merge */
+        /** Merges a branch into the default branch, or into another one. */
         post: operations["post_projects_id_branches_merge"];
         delete?: never;
         options?: never;
@@ -263,7 +266,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET projects/{id}/branches/pr-status */
+        /** The pull requests of a project's branches, as their forges tell. */
         get: operations["get_projects_id_branches_pr_status"];
         put?: never;
         post?: never;
@@ -282,7 +285,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** POST projects/{id}/branches/rebase */
+        /** Rebases a branch onto the default branch, or onto another one. */
         post: operations["post_projects_id_branches_rebase"];
         delete?: never;
         options?: never;
@@ -299,7 +302,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** POST projects/{id}/repos */
+        /** Adds a git repository of this machine to a project. */
         post: operations["post_projects_id_repos"];
         delete?: never;
         options?: never;
@@ -317,7 +320,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** DELETE projects/{project_id}/repos/{repo_id} */
+        /** Removes a repository from a project; the repository itself stays as it is. */
         delete: operations["delete_projects_id_repos_repo_id"];
         options?: never;
         head?: never;
@@ -332,7 +335,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * GET proof: shows a client that has read `server.key` in the data folder that this server has,
+         * Shows a client that has read `server.key` in the data folder that this server has,
          *     too. The proof is the HMAC-SHA256, under the text of that file, of the nonce, a space, and the
          *     address in `server.json`.
          */
@@ -352,10 +355,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET runs */
+        /** Runs, newest first. */
         get: operations["get_runs"];
         put?: never;
-        /** POST runs */
+        /** Creates a run, which begins at once. */
         post: operations["post_runs"];
         delete?: never;
         options?: never;
@@ -370,11 +373,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET runs/{id} */
+        /** One run. */
         get: operations["get_runs_id"];
         put?: never;
         post?: never;
-        /** DELETE runs/{id} */
+        /** Deletes a run with its worktrees; live processes are ended first. */
         delete: operations["delete_runs_id"];
         options?: never;
         head?: never;
@@ -390,7 +393,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** POST runs/{id}/accept */
+        /** Accepts the run's work, and pushes its branches where there is a remote. */
         post: operations["post_runs_id_accept"];
         delete?: never;
         options?: never;
@@ -407,7 +410,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** POST runs/{id}/cancel */
+        /** Ends the run's processes; the run is over. */
         post: operations["post_runs_id_cancel"];
         delete?: never;
         options?: never;
@@ -422,7 +425,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET runs/{id}/changes */
+        /** What a run has changed, file by file. */
         get: operations["get_runs_id_changes"];
         put?: never;
         post?: never;
@@ -439,7 +442,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET runs/{id}/checkpoints */
+        /** The checkpoints of a run, oldest first. */
         get: operations["get_runs_id_checkpoints"];
         put?: never;
         post?: never;
@@ -458,7 +461,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** POST runs/{id}/checkpoints/{number}/restore */
+        /**
+         * Puts the contents of a checkpoint back into the worktrees; another checkpoint keeps what was
+         *     there.
+         */
         post: operations["post_runs_id_checkpoints_number_restore"];
         delete?: never;
         options?: never;
@@ -475,7 +481,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** POST runs/{id}/commit */
+        /** Commits what the run has changed. */
         post: operations["post_runs_id_commit"];
         delete?: never;
         options?: never;
@@ -492,7 +498,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** POST runs/{id}/continue */
+        /** Continues a run, with a message or without one. */
         post: operations["post_runs_id_continue"];
         delete?: never;
         options?: never;
@@ -507,7 +513,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET runs/{id}/diff-stats */
+        /** How much a run has changed. */
         get: operations["get_runs_id_diff_stats"];
         put?: never;
         post?: never;
@@ -524,7 +530,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET runs/{id}/events */
+        /** Events of a run, a page at a time. */
         get: operations["get_runs_id_events"];
         put?: never;
         post?: never;
@@ -541,7 +547,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET runs/{id}/events/stream */
+        /**
+         * The events of a run as server-sent events: those after a given one, then new ones as they
+         *     happen.
+         */
         get: operations["get_runs_id_events_stream"];
         put?: never;
         post?: never;
@@ -560,7 +569,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** POST runs/{id}/hook: answered after the event is durable. */
+        /** Answered after the event is durable. */
         post: operations["post_runs_id_hook"];
         delete?: never;
         options?: never;
@@ -576,7 +585,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * GET runs/{id}/logs: what the CLI put out, with asterisks over the values of its agent's
+         * What the CLI put out, with asterisks over the values of its agent's
          *     environment.
          */
         get: operations["get_runs_id_logs"];
@@ -597,7 +606,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** POST runs/{id}/notify */
+        /** Says whether to notify when the run goes idle or ends. */
         post: operations["post_runs_id_notify"];
         delete?: never;
         options?: never;
@@ -614,7 +623,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** POST runs/{id}/pause */
+        /** Ends the run's processes; the run can be continued. */
         post: operations["post_runs_id_pause"];
         delete?: never;
         options?: never;
@@ -631,7 +640,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** POST runs/{id}/pull-request */
+        /** Pushes the run's branches and opens a pull request of each. */
         post: operations["post_runs_id_pull_request"];
         delete?: never;
         options?: never;
@@ -648,7 +657,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** POST runs/{id}/push */
+        /** Pushes the run's branches. */
         post: operations["post_runs_id_push"];
         delete?: never;
         options?: never;
@@ -663,11 +672,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET runs/{id}/queue */
+        /** The messages that wait for the turn to end, in the order in which they go out. */
         get: operations["get_runs_id_queue"];
-        /** PUT runs/{id}/queue */
+        /** Puts the queue into another order. */
         put: operations["put_runs_id_queue"];
-        /** POST runs/{id}/queue */
+        /** Queues a message for the end of the turn. */
         post: operations["post_runs_id_queue"];
         delete?: never;
         options?: never;
@@ -685,7 +694,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** DELETE runs/{id}/queue/{message_id} */
+        /** Takes a message back from the queue. */
         delete: operations["delete_runs_id_queue_message_id"];
         options?: never;
         head?: never;
@@ -701,7 +710,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** POST runs/{id}/rename-branch */
+        /** Renames the run's branch in all repos. */
         post: operations["post_runs_id_rename_branch"];
         delete?: never;
         options?: never;
@@ -718,7 +727,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** POST runs/{id}/retry: begins a run again that failed before its CLI started. */
+        /** Begins a run again that failed before its CLI started. */
         post: operations["post_runs_id_retry"];
         delete?: never;
         options?: never;
@@ -735,7 +744,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** POST runs/{id}/revert */
+        /** Resets branches and worktrees to their base commits; a checkpoint keeps what was there. */
         post: operations["post_runs_id_revert"];
         delete?: never;
         options?: never;
@@ -750,7 +759,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET runs/{id}/tasks */
+        /** The CLI's task list. */
         get: operations["get_runs_id_tasks"];
         put?: never;
         post?: never;
@@ -767,9 +776,9 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET settings/models */
+        /** CLIs, models and prices, and which CLIs are installed. */
         get: operations["get_settings_models"];
-        /** PUT settings/models: replaces the document. */
+        /** Replaces the CLIs, models and prices. */
         put: operations["put_settings_models"];
         post?: never;
         delete?: never;
@@ -785,9 +794,9 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET settings/notifications */
+        /** Where and when notifications are sent. */
         get: operations["get_settings_notifications"];
-        /** PUT settings/notifications: partial. */
+        /** Changes the given fields of the notification settings. */
         put: operations["put_settings_notifications"];
         post?: never;
         delete?: never;
@@ -805,7 +814,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** POST settings/notifications/test: sends a message to the stored webhook, now and once. */
+        /** Sends a message to the stored webhook, now and once. */
         post: operations["post_settings_notifications_test"];
         delete?: never;
         options?: never;
@@ -820,7 +829,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** GET terminal */
+        /** A WebSocket to a run's terminal, or to an ephemeral one. */
         get: operations["get_terminal"];
         put?: never;
         post?: never;
@@ -837,7 +846,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** `GET /api/version`. */
+        /** The version and the commit of this server. */
         get: operations["get_version"];
         put?: never;
         post?: never;

@@ -1,18 +1,15 @@
 //! A connection between the socket and actix-http: what that leaves open is closed here.
 //!
 //! actix-http limits the time of the first head of a connection only. A second head that never
-//! ends, and a chunked body that nobody reads any more, it would wait for without end; and what it
-//! answers by itself (a head that does not parse, is too large or too slow) bears no header of
-//! ours. [`Conn`] stands in between: it ends what dawdles, and dresses such answers.
+//! ends, and a chunked body that nobody reads any more, it would wait for without end. [`Conn`]
+//! stands in between and ends what dawdles.
 //!
 //! Holds: while a request is under way nothing is timed here (extractors and streams have their
 //! own limits); between two requests the first byte starts a clock of [`Waits::head`], and silence
-//! one of [`Waits::idle`]. Bytes of an answer that the gate has seen are never changed.
+//! one of [`Waits::idle`].
 //!
 //! Not handled: a head whose beginning came in one piece with the request before it has
 //! [`Waits::idle`] instead of [`Waits::head`], for here nobody sees where one ends.
-
-mod bare;
 
 use actix_service::{
     IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config,
@@ -20,7 +17,7 @@ use actix_service::{
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{AppConfig, Extensions, Response, Server};
 use actix_web::rt::net::TcpStream;
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use std::cell::{Cell, RefCell};
 use std::error::Error as StdError;
 use std::fmt;
@@ -29,7 +26,7 @@ use std::io;
 use std::net::TcpListener;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -118,8 +115,6 @@ pub struct Requests {
     begun: Cell<u64>,
     /// Those of them whose answer is not over.
     open: Cell<u32>,
-    /// The last answer could end like one of actix-http's own.
-    looks_bare: Cell<bool>,
     /// The client sends nothing more: most often it has gone.
     ended: Cell<bool>,
     waker: RefCell<Option<Waker>>,
@@ -131,7 +126,6 @@ impl Requests {
     pub fn enter(this: &Rc<Self>) -> Visit {
         this.begun.set(this.begun.get().wrapping_add(1));
         this.open.set(this.open.get() + 1);
-        this.looks_bare.set(false);
         Visit(Rc::clone(this))
     }
 
@@ -170,14 +164,14 @@ impl Visit {
     /// Makes the visit last as long as the body of its answer.
     #[must_use]
     pub fn until_sent(self, body: BoxBody) -> BoxBody {
-        BoxBody::new(Held { body, visit: self })
+        BoxBody::new(Held { body, _visit: self })
     }
 }
 
 /// A body with the visit it belongs to.
 struct Held {
     body: BoxBody,
-    visit: Visit,
+    _visit: Visit,
 }
 
 impl MessageBody for Held {
@@ -191,11 +185,7 @@ impl MessageBody for Held {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        let polled = self.body.as_pin_mut().poll_next(context);
-        if let Poll::Ready(Some(Ok(piece))) = &polled {
-            self.visit.0.looks_bare.set(piece.ends_with(b"\n"));
-        }
-        polled
+        self.body.as_pin_mut().poll_next(context)
     }
 }
 
@@ -217,9 +207,6 @@ pub struct Conn {
     /// The wait that is on, and how many requests had begun when it was started.
     wait: Option<(Wait, u64)>,
     clock: Pin<Box<Sleep>>,
-    /// The rest of an answer that goes out in place of one of actix-http's.
-    dressed: Bytes,
-    dressing: bool,
 }
 
 impl Conn {
@@ -230,8 +217,6 @@ impl Conn {
             requests: Rc::default(),
             wait: None,
             clock: Box::pin(sleep_until(Instant::now())),
-            dressed: Bytes::new(),
-            dressing: false,
         }
     }
 
@@ -292,34 +277,11 @@ impl AsyncRead for Conn {
 
 impl AsyncWrite for Conn {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        if !this.dressing && this.requests.is_idle() && !this.requests.looks_bare.get() {
-            match bare::find(bytes) {
-                Some(0) => {
-                    this.dressed = bare::dress(bytes);
-                    this.dressing = true;
-                }
-                // What stands before it goes first.
-                Some(at) => return Pin::new(&mut this.stream).poll_write(context, &bytes[..at]),
-                None => {}
-            }
-        }
-        if !this.dressing {
-            return Pin::new(&mut this.stream).poll_write(context, bytes);
-        }
-        while this.dressed.has_remaining() {
-            let written = ready!(Pin::new(&mut this.stream).poll_write(context, &this.dressed))?;
-            if written == 0 {
-                return Poll::Ready(Ok(0));
-            }
-            this.dressed.advance(written);
-        }
-        this.dressing = false;
-        Poll::Ready(Ok(bytes.len()))
+        Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -12,7 +12,7 @@
 //! its streams and upgrades refuse all that another site makes a browser ask.
 //!
 //! What actix-http itself answers before any middleware (a doubled or missing Host under HTTP/1.1, a
-//! head that does not parse or comes too slowly) gets text and headers from [`super::connection`].
+//! head that does not parse or comes too slowly) is a status, without a body or a header of ours.
 
 mod config;
 mod credential;
@@ -54,7 +54,7 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Rule 7: what every answer carries.
-pub const ANSWER_HEADERS: [(&str, &str); 3] = [
+const ANSWER_HEADERS: [(&str, &str); 3] = [
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "no-referrer"),
     ("x-frame-options", "DENY"),

@@ -22,19 +22,33 @@ BENCHES_RUN = $(CARGO) test --locked --features test-faults --bench parts -- --t
   $(CARGO) test --locked --features test-faults --bench system -- --quick; \
   $(CARGO) test --locked --features test-faults --bench system -- --quick growth soak
 
-.PHONY: filters run demo test check prove fuzz screenshots bench growth soak audit openapi ui node tools xterm programs schemathesis generators chromium peers nchan terminado
+.PHONY: help quick dist filters run demo test check prove fuzz screenshots bench growth soak audit openapi ui node tools xterm programs schemathesis generators chromium peers nchan terminado
 
-## run: builds and starts the server with its UI
+## help: this list
+help:
+	@awk -F': ' '/^## [a-z]+: / { name = substr($$1, 4); sub(/^[^:]*: /, ""); printf "make %-14s %s\n", name, $$0 }' Makefile
+
+## run: builds the server with its UI and starts it; `make dist` builds the fast one
 run: tools ui
-	$(CARGO) build --release --locked
-	$(CARGO) run --release --locked -- serve --bind $(BIND)
+	$(CARGO) run --locked -- serve --bind $(BIND)
+
+## dist: the optimised binary to install, with its UI (about ten minutes on two cores)
+dist: tools ui
+	$(CARGO) build --profile dist --locked
+	@echo "built $${CARGO_TARGET_DIR:-target}/dist/abbado"
 
 ## demo: one scripted run in a scratch repository, from queued to completed
 demo: tools
 	$(CARGO) run --locked -- demo
 
-## test: everything that must hold; those of the parts side by side, those of the whole program one at a time, since each
-## starts servers of its own
+## quick: formatting, lints, unit tests and the shape of the Rust code, for the inner loop
+quick: tools
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets --features test-faults -- -D warnings
+	$(CARGO) test --locked --features test-faults --lib --test architecture --test makefile
+
+# Unit tests run side by side, those of the whole program one at a time, since each starts servers of its own.
+## test: everything that must hold
 test: tools filters programs schemathesis generators ui chromium peers nchan terminado xterm
 	export TMPDIR=$$(mktemp -d /tmp/at.XXXXXX); \
 	$(CARGO) test --locked --features test-faults --lib; \
@@ -73,15 +87,17 @@ fuzz: tools
 	    END { if (n == 0) exit 1; print target ": " n " executions in " s " s, no crash" }' "$$log"; \
 	done
 
-## screenshots: every screen, wide and on a phone, in both themes, into web/screenshots
+## screenshots: every screen, wide and on a phone, in both themes, into web/screenshots; one into docs/pictures
 screenshots: tools ui chromium
 	$(CARGO) build --locked --features test-faults
 	cd web && ABBADO_SCREENSHOTS=screenshots npm run e2e -- tests/screens.e2e.ts
+	mkdir -p docs/pictures
+	cp web/screenshots/run.png docs/pictures/run.png
 
 ## bench: ratios, each measured beside its limit in one run (25 minutes, 25 GB of disk)
 bench: tools peers nchan terminado
-	$(CARGO) bench --locked --bench system
-	$(CARGO) bench --locked --bench branches
+	$(CARGO) bench --profile dist --locked --bench system
+	$(CARGO) bench --profile dist --locked --bench branches
 
 ## nchan: the peer of event streams, unpacked and not installed, so that no service of it is started
 nchan:
@@ -94,12 +110,12 @@ nchan:
 
 ## growth: what more events, readers and runs cost, as plots in docs/performance (about 5 minutes)
 growth: tools
-	$(CARGO) bench --locked --bench system -- growth
+	$(CARGO) bench --profile dist --locked --bench system -- growth
 
 ## soak: SOAK_MINUTES of mixed load, and what grew meanwhile; the clock is moved by a month at its end (test-faults)
 soak: tools
 	@echo "the soak takes $(SOAK_MINUTES) minutes"
-	$(CARGO) bench --locked --features test-faults --bench system -- soak --minutes $(SOAK_MINUTES)
+	$(CARGO) bench --profile dist --locked --features test-faults --bench system -- soak --minutes $(SOAK_MINUTES)
 
 ## audit: licences, bans and sources of dependencies (needs cargo-deny, installed on first use)
 audit:

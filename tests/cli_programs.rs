@@ -113,7 +113,7 @@ impl Run {
         let start = Instant::now();
         while !seen(self) {
             assert!(
-                start.elapsed() < Duration::from_secs(20),
+                start.elapsed() < Duration::from_secs(90),
                 "{what}: {:?}",
                 self.names()
             );

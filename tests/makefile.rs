@@ -1,4 +1,5 @@
-//! What `make` says to someone whose machine lacks what the UI is built with.
+//! What `make` says to someone whose machine lacks what the UI is built with, what it lists, and what
+//! CI and the toolchain files take from the same source.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, too, may fail loudly")]
 
@@ -74,4 +75,82 @@ fn a_missing_or_old_node_is_told_in_one_line() {
         assert!(output.status.success(), "{version}: {output:?}");
         assert_eq!(said(&output), [""; 0]);
     }
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// The targets that `make help` lists.
+fn targets() -> Vec<String> {
+    let output = Command::new(find("make"))
+        .args(["--silent", "--no-print-directory", "help"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_remove("MAKEFLAGS")
+        .env_remove("MAKELEVEL")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let names = text
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(1));
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn help_lists_every_target_that_is_no_file() {
+    let makefile = read("Makefile");
+    let phony = makefile
+        .lines()
+        .find_map(|line| line.strip_prefix(".PHONY: "));
+    let mut phony: Vec<_> = phony.unwrap().split_whitespace().collect();
+    let mut listed = targets();
+    phony.sort_unstable();
+    listed.sort_unstable();
+    assert_eq!(listed, phony);
+}
+
+#[test]
+fn ci_runs_make_and_nothing_else() {
+    let targets = targets();
+    let workflow = read(".github/workflows/ci.yml");
+    let steps: Vec<_> = workflow
+        .lines()
+        .filter_map(|line| line.trim_start_matches([' ', '-']).strip_prefix("run:"))
+        .collect();
+    assert!(steps.len() >= 3, "{steps:?}");
+    for step in steps {
+        let target = step.trim().strip_prefix("make ");
+        let target = target.unwrap_or_else(|| panic!("{step}"));
+        assert!(targets.iter().any(|name| name == target), "{target}");
+    }
+}
+
+/// Cargo refuses an older one than `rust-version`; everything else that names a version agrees.
+#[test]
+fn the_least_toolchain_is_the_same_wherever_it_is_named() {
+    let value = |text: &str, key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key));
+        let value = line
+            .unwrap_or_else(|| panic!("no {key}"))
+            .trim_matches(['=', ' ', '"']);
+        value.to_owned()
+    };
+    let least = value(&read("Cargo.toml"), "rust-version");
+    let number = |version: &str| -> Vec<u32> {
+        version
+            .split('.')
+            .map(|part| part.parse().unwrap())
+            .collect()
+    };
+    let channel = value(&read("rust-toolchain.toml"), "channel");
+    assert!(
+        channel == "stable" || number(&channel) >= number(&least),
+        "rust-toolchain.toml has {channel}, Cargo.toml {least}"
+    );
+    let workflow = read(".github/workflows/ci.yml");
+    assert!(workflow.contains(&format!("RUSTUP_TOOLCHAIN: \"{least}\"")));
+    assert!(workflow.contains(&format!("\"rust:{least}-bookworm\"")));
+    assert!(read("CONTRIBUTING.md").contains(&format!("Rust {least} or newer")));
 }

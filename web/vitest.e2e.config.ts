@@ -11,7 +11,9 @@ export default defineConfig({
     exclude: process.env["ABBADO_PROVE"] === "1" ? [] : ["tests/activity-performance.e2e.ts"],
     fileParallelism: false,
     maxConcurrency: 1,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // For what hangs: each wait has a limit of its own, PATIENCE_MS.
+    expect: { poll: { timeout: 90_000 } },
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
   },
 });

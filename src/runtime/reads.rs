@@ -87,7 +87,7 @@ mod tests {
         let reads = Reads::new(reader);
         let most = Reader::CONNECTIONS_MAX as usize;
         let (begun, seen) = mpsc::channel();
-        let wait = Duration::from_secs(10);
+        let wait = Duration::from_secs(90);
         let (gates, waits): (Vec<_>, Vec<_>) = (0..2 * most).map(|_| mpsc::channel::<()>()).unzip();
         let all: Vec<_> = waits
             .into_iter()

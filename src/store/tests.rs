@@ -126,7 +126,7 @@ impl Store {
         let mut ids = Vec::new();
         while ids.len() < count {
             // A batch is told just after its answers.
-            let wait = std::time::Duration::from_secs(10);
+            let wait = std::time::Duration::from_secs(90);
             let batch = tokio::time::timeout(wait, self.batches.recv()).await;
             let batch = batch.unwrap_or_else(|_| panic!("{} of {count} told", ids.len()));
             ids.extend(batch.unwrap().iter().map(|event| event.id));

@@ -2,16 +2,10 @@
 
 use crate::{
     programs::{Model, codex, payloads, processes, type_in},
-    support::{PATIENCE, Server, World, pause, text},
+    support::{Server, World, repeat, text},
 };
 use serde_json::{Value, json};
-use std::{
-    cell::Cell,
-    fs::Permissions,
-    os::unix::fs::PermissionsExt,
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::PathBuf};
 
 const TASK: &str = "Write hello.txt and list the files";
 
@@ -22,9 +16,6 @@ const LONG: &str =
 const STEP: &str = r#"Once more #steps:[{"say":"That is all.","usage":{"input":1000,"output":100,"cache_read":200}}]"#;
 
 const REFUSED: &str = r#"Try #steps:[{"fail":400,"message":"no such luck","times":99}]"#;
-
-/// Between two tries of a key.
-const AGAIN: Duration = Duration::from_secs(1);
 
 /// A server with a run of this task.
 fn begun(mode: &str, task: &str) -> (World, Model, Server, String) {
@@ -146,15 +137,16 @@ fn the_model_was_told(model: &Model) {
 /// A key that comes before Codex is at its prompt again is not taken for leaving; who types it
 /// types it once more.
 fn a_person_leaves(server: &Server, run: &str) {
-    let typed = Cell::new(Instant::now());
-    type_in(server, run, b"\x03");
-    let view = server.wait(run, "it is over and its process gone", |view| {
-        if typed.get().elapsed() > 5 * AGAIN && view["process"]["alive"] == true {
+    let type_it = || {
+        if server.view(run)["process"]["alive"] == true {
             type_in(server, run, b"\x03");
-            typed.set(Instant::now());
         }
+    };
+    repeat("it is over and its process gone", 5, type_it, || {
+        let view = server.view(run);
         view["status"] == "completed" && view["process"]["alive"] == false
     });
+    let view = server.view(run);
     assert_eq!(view["process"]["exit_code"], 0);
     assert_eq!(payloads(server, run, "run.completed").len(), 1);
 }
@@ -256,16 +248,13 @@ fn a_question_calls_for_a_person_until_it_is_answered() {
         let screen = server.get(&format!("runs/{run}/logs")).text;
         screen.contains("Yes, proceed")
     });
-    let begun = Instant::now();
-    while !server.view(&run)["attention"].is_null() {
-        assert!(begun.elapsed() < PATIENCE, "the question stays open");
-        // A dialog that has just come up takes no key yet.
-        type_in(&server, &run, b"y");
-        let typed = Instant::now();
-        while typed.elapsed() < AGAIN && !server.view(&run)["attention"].is_null() {
-            pause();
-        }
-    }
+    // A dialog that has just come up takes no key yet.
+    repeat(
+        "the question is answered",
+        1,
+        || type_in(&server, &run, b"y"),
+        || server.view(&run)["attention"].is_null(),
+    );
     let view = wait_turns(&server, &run, 1, "stop");
     assert!(view["attention"].is_null());
     server.post_empty(&format!("runs/{run}/cancel")).expect(200);

@@ -1,7 +1,7 @@
 //! Promises of the API that hold across requests: changes at the same time, places in lists and
 //! streams, old versions of HTTP.
 
-use crate::support::{Server, Sse, World, git, pause, raw, text};
+use crate::support::{Server, Sse, World, git, pause, raw, raw_until, text};
 use serde_json::{Value, json};
 use std::{process::Command, sync::Barrier};
 
@@ -128,7 +128,8 @@ fn http_1_0_gets_no_chunks_and_its_streams_end_with_the_connection() {
             "GET /api/events/stream HTTP/{version}\r\nHost: {}\r\nConnection: keep-alive\r\n\r\n",
             server.address
         );
-        let said = raw(&server.address, &request).to_lowercase();
+        let begun = |said: &str| said.contains("retry: 1000\n\n");
+        let said = raw_until(&server.address, &request, begun).to_lowercase();
         let (head, body) = said.split_once("\r\n\r\n").unwrap();
         (head.to_owned(), body.to_owned())
     };

@@ -376,7 +376,7 @@ fn a_broken_frame_closes_its_own_connection_only() {
         ] {
             let mut raw =
                 std::os::unix::net::UnixStream::connect(run.path().join("holder.sock")).unwrap();
-            raw.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            raw.set_read_timeout(Some(Duration::from_secs(90))).unwrap();
             raw.write_all(noise).unwrap();
             let mut hello = Vec::new();
             // The end of the stream, also as a reset: a holder that closes may throw away what it
@@ -417,7 +417,8 @@ async fn end(handle: &SessionHandle) {
 #[test]
 fn a_program_is_answered_without_a_viewer_and_without_delay() {
     block_on(async {
-        let run = Run::new();
+        // The screen follows after an hour when nobody asks.
+        let run = Run::after("export ABBADO_WAITS=holder.screen=3600000");
         // Ten questions one after the other, each at another place.
         let script = r#"
             stty raw -echo
@@ -428,15 +429,8 @@ fn a_program_is_answered_without_a_viewer_and_without_delay() {
             done
             printf 'all heard'
             sleep 60"#;
-        let begun = std::time::Instant::now();
         let _session = run.launch(script).await;
         run.wait_output("all heard").await;
-        // The screen follows by 200 ms when nobody asks.
-        assert!(
-            begun.elapsed() < Duration::from_millis(1900),
-            "{:?}",
-            begun.elapsed()
-        );
         let output = String::from_utf8_lossy(&run.output()).into_owned();
         assert!(!output.contains("wrong"), "{output:?}");
     });

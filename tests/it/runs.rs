@@ -195,7 +195,8 @@ fn killed_around_the_launch_there_is_exactly_one_cli() {
         let body = json!({"agent_id": agent, "task": "x"}).to_string();
         let head = format!("POST /api/runs HTTP/1.1\r\nHost: {}\r\n", server.address);
         let rest = format!(
-            "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            "Connection: close\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
         crate::support::raw(&server.address, &(head + &rest));

@@ -142,8 +142,8 @@ fn killed(mut server: Server) {
 fn post(server: &Server, method: &str, path: &str, body: &Value) {
     let body = body.to_string();
     let request = format!(
-        "{method} /api/{path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\n\r\n{body}",
+        "{method} /api/{path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         server.address,
         body.len()
     );

@@ -2,7 +2,7 @@
 
 use crate::{
     programs::{Model, claude, payloads, processes, type_in},
-    support::{Server, World, pause, wait_for},
+    support::{Server, World, pause, repeat, wait_for},
 };
 use nix::{
     sys::signal::{Signal, kill},
@@ -210,11 +210,12 @@ fn claude_comes_back_from_ctrl_z() {
     server.wait_status(&run, "paused");
     let suspend = || {
         // Claude takes the key once it shows its prompt.
-        wait_for("it is stopped", || {
-            type_in(&server, &run, b"\x1a");
-            for_a_while(Duration::from_millis(500));
-            server.view(&run)["process"]["stopped"] == true
-        });
+        repeat(
+            "it is stopped",
+            1,
+            || type_in(&server, &run, b"\x1a"),
+            || server.view(&run)["process"]["stopped"] == true,
+        );
     };
     suspend();
     let go_on =

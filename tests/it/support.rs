@@ -420,6 +420,24 @@ pub fn pause() {
     std::thread::sleep(Duration::from_millis(20));
 }
 
+/// Does something again and again until its effect is seen, for keys that a program takes only once it
+/// is ready for them. Each time it waits twice as long, so that what is slow is not done twice.
+pub fn repeat(sentence: &str, seconds: u64, act: impl Fn(), is: impl Fn() -> bool) {
+    let mut patience = Duration::from_secs(seconds);
+    loop {
+        act();
+        let acted = Instant::now();
+        while acted.elapsed() < patience {
+            if is() {
+                return;
+            }
+            pause();
+        }
+        assert!(patience < PATIENCE, "not so: {sentence}");
+        patience *= 2;
+    }
+}
+
 /// How many files and sockets a process has open.
 pub fn descriptors(pid: impl std::fmt::Display) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd"))
@@ -518,20 +536,31 @@ impl Sse {
     }
 }
 
-/// Sends raw bytes, gives the raw answer up to the end or a quiet second.
+/// Sends raw bytes, gives the raw answer up to the end of the connection, for which the request asks
+/// by `Connection: close`.
 pub fn raw(address: &str, request: &str) -> String {
+    raw_until(address, request, |_| false)
+}
+
+/// The same for an answer without an end: up to where it is `enough`.
+pub fn raw_until(address: &str, request: &str, enough: impl Fn(&str) -> bool) -> String {
     let mut socket = TcpStream::connect(address).unwrap();
-    socket
-        .set_read_timeout(Some(Duration::from_secs(2)))
-        .unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket.write_all(request.as_bytes()).unwrap();
     let mut answer = Vec::new();
     let mut piece = [0; 4096];
-    while let Ok(read) = socket.read(&mut piece) {
-        if read == 0 {
-            break;
+    loop {
+        let text = String::from_utf8_lossy(&answer);
+        if enough(&text) {
+            return text.into_owned();
         }
-        answer.extend_from_slice(&piece[..read]);
+        match socket.read(&mut piece) {
+            Ok(read @ 1..) => answer.extend_from_slice(&piece[..read]),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                panic!("no end of the answer: {text}")
+            }
+            // A server that is killed resets the connection.
+            Ok(0) | Err(_) => return text.into_owned(),
+        }
     }
-    String::from_utf8_lossy(&answer).into_owned()
 }

@@ -65,16 +65,16 @@ test("a turn of a real run: prompt, what happened, result; calls are one line an
   await row(seen, "end", "Finished its turn · 9 tools").waitFor();
   await row(seen, "checkpoint", "Checkpoint 1").waitFor();
   // One line a call: nine calls with their results, the marks beside them.
-  expect(await seen.page.locator('[data-kind="tool"]').count()).toBe(9);
+  await expect.poll(() => seen.page.locator('[data-kind="tool"]').count()).toBe(9);
   const write = row(seen, "tool", "Write").filter({ hasText: "HELLO.md" });
-  expect(await write.innerText()).toMatch(/HELLO\.md\s+\+1 [-−]0/);
+  await expect.poll(() => write.innerText()).toMatch(/HELLO\.md\s+\+1 [-−]0/);
   await write.getByRole("button", { expanded: false }).click();
   const diff = write.getByRole("group", { name: "Changes of HELLO.md" });
   await diff.getByText("Hello from the demo agent: Say **hello** in a file").waitFor();
   const list = row(seen, "tool", "Bash");
   await list.getByRole("button", { expanded: false }).press("Enter");
   await list.getByText("$ ls").waitFor();
-  expect(await list.getByLabel("Output of Bash").innerText()).toContain("HELLO.md");
+  await expect.poll(() => list.getByLabel("Output of Bash").innerText()).toContain("HELLO.md");
   expect(await barriers(seen.page, TAB)).toEqual([]);
   seen.expectQuiet();
   await seen.close();
@@ -107,7 +107,7 @@ test("tokens grow in one message without jumps, and its whole text takes their p
   await log.stop([text]);
   await row(seen, "end", "Finished its turn").waitFor();
   // The message in the log has another id: it is known by its words.
-  expect(await seen.page.locator('[data-kind="message"]').count()).toBe(1);
+  await expect.poll(() => seen.page.locator('[data-kind="message"]').count()).toBe(1);
   await until("it is drawn from the log", async () => {
     const details = await message.locator("strong").count();
     return details === 12;
@@ -152,7 +152,7 @@ test("links to events are found again, also in the middle of a long log and in c
   const call = (await server.events(log.run.id)).find(
     ({ event_type, payload }) => event_type === "agent.tool_call" && payload["tool_use_id"] === id,
   );
-  expect(await marked.getAttribute("data-sequence")).toBe(String(call?.sequence));
+  await expect.poll(() => marked.getAttribute("data-sequence")).toBe(String(call?.sequence));
   // Its own link leads to the same row.
   await marked.hover();
   await marked.getByRole("button", { name: /Copy link to event/ }).click();
@@ -198,7 +198,9 @@ test("a reader who scrolled up stays where they are and is told of what is new",
   expect(await first()).toEqual(before);
   await button.click();
   await until("at the end", () => atEnd(seen));
-  expect(await seen.page.getByRole("button", { name: /new|To the end/ }).count()).toBe(0);
+  await expect
+    .poll(() => seen.page.getByRole("button", { name: /new|To the end/ }).count())
+    .toBe(0);
   await log.tools(3);
   await seen.page.locator(`[data-activity-ready="${await log.length()}"]`).waitFor();
   await until("it sticks to the end", () => atEnd(seen));
@@ -238,7 +240,7 @@ test("subagents are blocks with a count; kinds, words and the raw log can be cho
   const seen = await look(log.run.id);
   const agent = row(seen, "agent", "Subagent general-purpose");
   await agent.getByText("2 events").waitFor();
-  expect(await row(seen, "tool", "echo sub").count()).toBe(0);
+  await expect.poll(() => row(seen, "tool", "echo sub").count()).toBe(0);
   await agent.getByRole("button", { expanded: false }).click();
   const inner = row(seen, "tool", "echo sub");
   await inner.waitFor();
@@ -273,7 +275,7 @@ test("subagents are blocks with a count; kinds, words and the raw log can be cho
   const raw = seen.page.getByTestId("raw-feed");
   const head = await log.length();
   await raw.getByText("hook.received").first().waitFor();
-  expect(await raw.getByRole("listitem").count()).toBe(head);
+  await expect.poll(() => raw.getByRole("listitem").count()).toBe(head);
   await raw.getByRole("button", { name: /agent\.subagent_stop/ }).click();
   await raw.getByText('"last_message": "sub done"').waitFor();
   expect(await barriers(seen.page, TAB)).toEqual([]);
@@ -322,11 +324,11 @@ test("markdown of an agent can do nothing but be read", async () => {
   const message = row(seen, "message", "raw");
   const good = message.getByRole("link", { name: "good" });
   await good.waitFor();
-  expect(await good.getAttribute("rel")).toContain("noopener");
-  expect(await good.getAttribute("target")).toBe("_blank");
+  await expect.poll(() => good.getAttribute("rel")).toContain("noopener");
+  await expect.poll(() => good.getAttribute("target")).toBe("_blank");
   expect(await message.innerHTML()).not.toContain("javascript:");
-  expect(await message.locator("script, b, img").count()).toBe(0);
-  expect(await message.getByRole("table").count()).toBe(1);
+  await expect.poll(() => message.locator("script, b, img").count()).toBe(0);
+  await expect.poll(() => message.getByRole("table").count()).toBe(1);
   expect(await seen.page.evaluate(() => "hit" in window)).toBe(false);
   expect(await barriers(seen.page, TAB)).toEqual([]);
   seen.expectQuiet();

@@ -50,11 +50,13 @@ test("review, comment, send, commit, push, revert, undo", async () => {
 
   // Review: the diff says what git says.
   await lines(page, "HELLO.md").first().waitFor();
-  expect(await page.getByRole("treeitem", { name: /^Added HELLO.md \+1/ }).count()).toBe(1);
-  expect(await lines(page, "HELLO.md").first().textContent()).toContain(
-    "Hello from the demo agent: Say hello in a file",
-  );
-  expect(await lines(page, "README.md").allTextContents()).toHaveLength(3);
+  await expect
+    .poll(() => page.getByRole("treeitem", { name: /^Added HELLO.md \+1/ }).count())
+    .toBe(1);
+  await expect
+    .poll(() => lines(page, "HELLO.md").first().textContent())
+    .toContain("Hello from the demo agent: Say hello in a file");
+  await expect.poll(() => lines(page, "README.md").allTextContents()).toHaveLength(3);
 
   await expectAccessible(page);
 
@@ -62,8 +64,10 @@ test("review, comment, send, commit, push, revert, undo", async () => {
   await page.getByRole("checkbox", { name: "Viewed: README.md" }).check();
   await page.reload();
   await lines(page, "HELLO.md").first().waitFor();
-  expect(await page.getByRole("checkbox", { name: "Viewed: README.md" }).isChecked()).toBe(true);
-  expect(await lines(page, "README.md").count()).toBe(0); // folded
+  await expect
+    .poll(() => page.getByRole("checkbox", { name: "Viewed: README.md" }).isChecked())
+    .toBe(true);
+  await expect.poll(() => lines(page, "README.md").count()).toBe(0); // folded
 
   // Comment by keyboard; it outlives the page too.
   await page.getByRole("group", { name: /^Lines of HELLO.md/ }).focus();
@@ -77,7 +81,7 @@ test("review, comment, send, commit, push, revert, undo", async () => {
   await page.keyboard.press("Escape");
   await page.reload();
   await page.getByRole("button", { name: "1 comment" }).click();
-  expect(await page.getByRole("button", { name: "HELLO.md:1" }).count()).toBe(1);
+  await expect.poll(() => page.getByRole("button", { name: "HELLO.md:1" }).count()).toBe(1);
 
   await expectAccessible(page);
 
@@ -105,13 +109,13 @@ test("review, comment, send, commit, push, revert, undo", async () => {
   // Commit, with the message that the task suggests.
   await ship(page).getByRole("button", { name: "Commit…" }).click();
   const message = page.getByRole("textbox", { name: "Message" });
-  expect(await message.inputValue()).toBe("Say hello in a file");
+  await expect.poll(() => message.inputValue()).toBe("Say hello in a file");
   await message.fill("Greet\n\nFrom the test.");
   await page.getByRole("dialog").getByRole("button", { name: "Commit" }).click();
   const came = page.getByRole("list", { name: "What came of it" });
   await came.getByText(`on ${run.run_branch}`).waitFor();
   const tip = git(worktree(run), "rev-parse", "HEAD");
-  expect(await came.textContent()).toContain(tip.slice(0, 10));
+  await expect.poll(() => came.textContent()).toContain(tip.slice(0, 10));
   expect(git(worktree(run), "log", "-1", "--format=%B")).toBe("Greet\n\nFrom the test.");
   await ship(page).getByRole("button", { name: "Commit…" }).waitFor({ state: "hidden" });
 
@@ -159,9 +163,9 @@ test("what cannot be kept is named, and goes only when somebody says so", async 
   await ship(page).getByRole("button", { name: "Revert…" }).click();
   await dialog.getByRole("button", { name: "Revert", exact: true }).click();
   await page.getByRole("heading", { name: "Some of the work cannot be kept" }).waitFor();
-  expect(await dialog.getByRole("listitem").allTextContents()).toEqual([
-    "site: 'README.md' (it is a pipe, which has no contents to keep)",
-  ]);
+  await expect
+    .poll(() => dialog.getByRole("listitem").allTextContents())
+    .toEqual(["site: 'README.md' (it is a pipe, which has no contents to keep)"]);
   await dialog.getByRole("button", { name: "Keep as it is" }).click();
   expect(statSync(readme).isFIFO()).toBe(true);
   expect(existsSync(join(worktree(run), "HELLO.md"))).toBe(true);
@@ -225,7 +229,7 @@ test("while the agent works comments queue, and nothing is replaced under it", a
   const { page } = watched;
   await page.goto(server.page(`/runs/${id}/changes`));
   await lines(page, "new.txt").first().waitFor();
-  expect(await ship(page).getByRole("button", { name: "Revert…" }).count()).toBe(0);
+  await expect.poll(() => ship(page).getByRole("button", { name: "Revert…" }).count()).toBe(0);
   // A tap on the line's number opens the editor.
   await lines(page, "new.txt").first().locator("td").first().tap();
   await page.getByRole("textbox", { name: "Comment on line 1" }).fill("Call it old");
@@ -242,7 +246,7 @@ test("while the agent works comments queue, and nothing is replaced under it", a
   await ship(page).getByRole("button", { name: "Push", exact: true }).click();
   const refused = page.getByRole("list", { name: "What came of it" }).getByRole("alert");
   await refused.waitFor();
-  expect(await refused.textContent()).toContain("Nothing was pushed.");
+  await expect.poll(() => refused.textContent()).toContain("Nothing was pushed.");
   writeFileSync(hook, "#!/bin/sh\nexit 0\n", { mode: 0o755 });
   await page.getByRole("button", { name: "Try again" }).click();
   await page.getByText(`${run.run_branch} pushed to`).waitFor();
@@ -272,7 +276,7 @@ test("what is no text has a line of its own, and thousands of files are not made
   const { page } = watched;
   await page.goto(server.page(`/runs/${id}/changes`));
   await lines(page, "many/f0.txt").first().waitFor();
-  expect(await page.locator("[data-file]").count()).toBeLessThan(30);
+  await expect.poll(() => page.locator("[data-file]").count()).toBeLessThan(30);
   const said = {
     "data.bin": "A binary file",
     "empty.txt": "An empty file",
@@ -292,7 +296,7 @@ test("what is no text has a line of its own, and thousands of files are not made
   await page.getByRole("treeitem", { name: / numbers.txt/ }).click();
   await page.getByRole("button", { name: "Show the lines of numbers.txt" }).click();
   await lines(page, "numbers.txt").first().waitFor();
-  expect(await lines(page, "numbers.txt").count()).toBeLessThan(2000);
+  await expect.poll(() => lines(page, "numbers.txt").count()).toBeLessThan(2000);
   watched.expectQuiet();
   await watched.close();
 });

@@ -61,7 +61,7 @@ test("what is asked for while the server is away is told or comes when it is bac
     await loading.waitFor();
     await server.restart();
     await page.getByTestId("tab-logs").getByText("here it is").waitFor();
-    expect(await message.inputValue()).toBe("go on");
+    await expect.poll(() => message.inputValue()).toBe("go on");
 
     await server.kill();
     await away.waitFor();

@@ -1,5 +1,5 @@
 // Palette, keys, settings, details, usage and notifications in a real browser.
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Run } from "../src/api/client";
 import { launchBrowser, WatchedPage } from "./support/browser";
@@ -34,6 +34,15 @@ async function demoRun(task: string): Promise<Run> {
   return server.status(run.id, "paused");
 }
 
+/** Opens the palette, and waits until it takes what is typed. */
+async function openPalette(page: Page) {
+  await page.keyboard.press("Control+k");
+  const box = page.getByRole("dialog").getByRole("combobox");
+  await until("the palette has the focus", () =>
+    box.evaluate((element) => element === document.activeElement),
+  );
+}
+
 test("the palette is not loaded before it is opened, and does what is possible now", async () => {
   const { page } = watched;
   const run = await demoRun("Write a greeting");
@@ -49,14 +58,14 @@ test("the palette is not loaded before it is opened, and does what is possible n
   await page.keyboard.type("details");
   await page.keyboard.press("Enter");
   await page.waitForURL(/\/details$/);
-  expect(await palette.count()).toBe(0);
+  await expect.poll(() => palette.count()).toBe(0);
 
-  await page.keyboard.press("Control+k");
+  await openPalette(page);
   await page.keyboard.type("theme: dark");
   await page.keyboard.press("Enter");
   await until("the page is dark", () => page.locator("html[data-theme=dark]").count());
 
-  await page.keyboard.press("Control+k");
+  await openPalette(page);
   await page.keyboard.type("continue");
   await page.keyboard.press("Enter");
   const box = page.getByRole("textbox", { name: "Message to the agent" });
@@ -65,7 +74,7 @@ test("the palette is not loaded before it is opened, and does what is possible n
   );
   await page.keyboard.press("Escape");
 
-  await page.keyboard.press("Control+k");
+  await openPalette(page);
   await page.keyboard.type("pause");
   await page.keyboard.press("Enter");
   await until("the CLI has ended", async () => {
@@ -73,7 +82,7 @@ test("the palette is not loaded before it is opened, and does what is possible n
     return !now.process.alive;
   });
 
-  await page.keyboard.press("Control+k");
+  await openPalette(page);
   await page.keyboard.type("delete");
   await page.keyboard.press("Enter");
   await page.getByRole("button", { name: "Delete the run" }).click();
@@ -106,7 +115,7 @@ test("models are saved; what is refused is said at its field", async () => {
   await program.fill(" ");
   await page.getByRole("button", { name: "Save" }).click();
   await codex.getByText("Must name a program").waitFor();
-  expect(await program.getAttribute("aria-invalid")).toBe("true");
+  await expect.poll(() => program.getAttribute("aria-invalid")).toBe("true");
 
   await program.fill("my-codex");
   await codex.getByRole("button", { name: "Add a model of Codex" }).click();
@@ -140,7 +149,7 @@ test("a webhook that leads elsewhere is refused; switches are kept", async () =>
   await url.fill("https://discord.com/api/webhooks/1/secret");
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByRole("button", { name: "Remove the webhook" }).waitFor();
-  expect(await url.getAttribute("type")).toBe("password");
+  await expect.poll(() => url.getAttribute("type")).toBe("password");
   await page.getByLabel(/A run failed/).uncheck();
   await until("the switch is kept", async () => {
     const kept = await server.get<Record<string, unknown>>("/api/settings/notifications");
@@ -155,13 +164,13 @@ test("details and usage show a run, with the numbers behind each chart", async (
   await page.goto(server.page(`/runs/${run.id}/details`));
   const lanes = page.getByRole("figure", { name: "Where the time went" });
   await lanes.getByText("Numbers").click();
-  expect(await lanes.getByRole("row").count()).toBe(2);
+  await expect.poll(() => lanes.getByRole("row").count()).toBe(2);
   const tools = page.getByRole("figure", { name: "Time by tool" });
   await tools.locator("svg .recharts-bar-rectangle").first().waitFor();
   await tools.getByText("Numbers").click();
   await tools.getByRole("rowheader", { name: "Bash" }).waitFor();
   await page.getByText("DEMO_SECRET").waitFor();
-  expect(await page.getByText("hidden-value").count()).toBe(0);
+  await expect.poll(() => page.getByText("hidden-value").count()).toBe(0);
   await page.getByRole("button", { name: "Copy the worktree's path of site" }).click();
   await page.getByRole("button", { name: "Copied the worktree's path of site" }).waitFor();
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(run.repos[0]?.worktree);
@@ -170,7 +179,9 @@ test("details and usage show a run, with the numbers behind each chart", async (
   const outcomes = page.getByRole("figure", { name: "Runs a day by outcome" });
   await outcomes.locator("svg .recharts-bar-rectangle").first().waitFor();
   await outcomes.getByText("Numbers").click();
-  expect(await outcomes.getByRole("cell").allTextContents()).toEqual(["1", "0", "0", "0"]);
+  await expect
+    .poll(() => outcomes.getByRole("cell").allTextContents())
+    .toEqual(["1", "0", "0", "0"]);
   await page.getByLabel("Period").selectOption("7 days");
   await page.waitForURL(/days=7/);
   await page.getByRole("region", { name: "Totals by project" }).getByText("Site").waitFor();

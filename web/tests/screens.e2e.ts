@@ -18,9 +18,6 @@ const VIEWS = PICTURES === undefined ? [WIDE] : [WIDE, PHONE];
 /** What Chromium writes when a call is answered with "not there" or refused, which some screens show. */
 const REFUSED = /status of 40[49]/;
 
-/** Longest wait for a screen, in milliseconds. */
-const SEEN_MS = 8_000;
-
 let browser: Browser;
 let empty: TestServer;
 let server: TestServer;
@@ -33,7 +30,7 @@ beforeAll(async () => {
   const full = await furnish(server);
   screens.push(...FIRST.map((screen): [TestServer, Screen] => [empty, screen]));
   screens.push(...full.map((screen): [TestServer, Screen] => [server, screen]));
-}, 120_000);
+});
 afterAll(async () => {
   await browser?.close();
   await empty?.remove();
@@ -46,7 +43,6 @@ for (const view of VIEWS) {
     test(`every screen at ${name}`, async () => {
       const watched = await WatchedPage.open(browser, { ...view, dark });
       const { page } = watched;
-      page.setDefaultTimeout(SEEN_MS);
       const found: Record<string, string[]> = {};
       for (const [of, screen] of screens) {
         await page.goto(of.page(screen.path));
@@ -67,6 +63,6 @@ for (const view of VIEWS) {
       expect(found).toEqual({});
       watched.expectQuiet(REFUSED);
       await watched.close();
-    }, 240_000);
+    });
   }
 }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { attack, Attacker, type Try } from "./support/attacker";
 import { launchBrowser } from "./support/browser";
-import { TestServer } from "./support/server";
+import { PATIENCE_MS, TestServer } from "./support/server";
 
 const TOKEN = "a-good-token-of-forty-characters-0123456";
 const GUESS = "a-wrong-token-of-forty-characters-01234";
@@ -134,6 +134,7 @@ describe.each([
     run = (await server.command(["true"], TASK)).id;
     await server.status(run, "completed");
     context = await browser.newContext();
+    context.setDefaultTimeout(PATIENCE_MS);
     if (env["ABBADO_TOKEN"] !== undefined) {
       for (const host of ["127.0.0.1", "localhost"]) {
         const page = await context.newPage();

@@ -33,15 +33,15 @@ test("first visit: project by path completion, agent from a template, run", asyn
   await path.fill(join(server.folder, "home", "nothere"));
   await button(page, "Create project").click();
   await page.getByText("there is no such folder").waitFor();
-  expect(await path.getAttribute("aria-invalid")).toBe("true");
+  await expect.poll(() => path.getAttribute("aria-invalid")).toBe("true");
   expect(await server.get<Project[]>("/api/projects")).toEqual([]); // the half made one is gone
 
   await path.fill(join(server.folder, "home", "s"));
   await page.getByRole("option", { name: /site.*repository/ }).waitFor();
   await path.press("ArrowDown");
   await path.press("Enter");
-  expect(await path.inputValue()).toBe(server.repo);
-  expect(await page.getByLabel("Name of the project").inputValue()).toBe("site");
+  await expect.poll(() => path.inputValue()).toBe(server.repo);
+  await expect.poll(() => page.getByLabel("Name of the project").inputValue()).toBe("site");
   await button(page, "Create project").click();
 
   await page.getByRole("heading", { name: "An agent for site" }).waitFor();
@@ -85,7 +85,7 @@ test("several attempts at one task are compared, and one is kept", async () => {
   const row = files.getByRole("button").first();
   await row.click();
   await until("a diff of each", async () => (await files.locator("pre").count()) === 2);
-  expect(await files.locator("pre").first().innerText()).toMatch(/^\+/m);
+  await expect.poll(() => files.locator("pre").first().innerText()).toMatch(/^\+/m);
 
   await button(page, "Keep this one").first().click();
   await button(page, "Accept it").click();

@@ -17,6 +17,7 @@ use serde_json::Value;
 use session::Session;
 use std::ffi::OsString;
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 use terminal::{Ending, Terminal};
 
@@ -83,11 +84,13 @@ struct Options {
     /// Wait for a person's answer where a permission is asked, instead of giving it.
     ask: bool,
     pace: Duration,
+    /// The first message stops after its first words until this file is there.
+    hold: Option<PathBuf>,
     task: String,
 }
 
 /// Runs the agent on the terminal; answers its exit code. Arguments: `--session-id ID` or
-/// `--resume ID`, `--exit`, `--ask`, `--pace MILLISECONDS`, then the task.
+/// `--resume ID`, `--exit`, `--ask`, `--pace MILLISECONDS`, `--hold FILE`, then the task.
 #[must_use]
 pub fn run() -> i32 {
     let options = match options(std::env::args_os().skip(2)) {
@@ -114,6 +117,7 @@ fn options(args: impl Iterator<Item = OsString>) -> Result<Options, lexopt::Erro
         exit: false,
         ask: false,
         pace: PACE_DEFAULT,
+        hold: None,
         task: String::new(),
     };
     let mut parser = lexopt::Parser::from_args(args);
@@ -127,6 +131,7 @@ fn options(args: impl Iterator<Item = OsString>) -> Result<Options, lexopt::Erro
             Long("exit") => options.exit = true,
             Long("ask") => options.ask = true,
             Long("pace") => options.pace = Duration::from_millis(parser.value()?.parse()?),
+            Long("hold") => options.hold = Some(parser.value()?.into()),
             Value(task) => options.task = task.string()?,
             Long(_) | Short(_) => return Err(argument.unexpected()),
         }
@@ -161,7 +166,7 @@ fn turns(
     let mut prompt = options.task.clone();
     loop {
         if !prompt.trim().is_empty() {
-            match script::turn(terminal, session, &prompt, options.ask) {
+            match script::turn(terminal, session, &prompt, options) {
                 Ok(()) => {}
                 Err(script::Stop::Interrupted) => session.interrupted()?,
                 Err(script::Stop::Signal(signal)) => return Ok(Ending::Signal(signal)),

@@ -1,5 +1,6 @@
 //! What the demo agent does in a turn.
 
+use super::Options;
 use super::session::{Session, fresh};
 use super::terminal::{Disturbed, Terminal};
 use nix::sys::signal::Signal;
@@ -42,7 +43,7 @@ pub(super) fn turn(
     terminal: &mut Terminal,
     session: &mut Session,
     prompt: &str,
-    ask: bool,
+    options: &Options,
 ) -> Result<(), Stop> {
     session.prompt(prompt)?;
     let line: String = prompt
@@ -51,7 +52,11 @@ pub(super) fn turn(
         .map(visible)
         .collect();
     terminal.say(&format!("\n\x1b[1m› {line}\x1b[0m\n"))?;
-    let mut stage = Stage { terminal, session };
+    let mut stage = Stage {
+        terminal,
+        session,
+        hold: options.hold.as_deref(),
+    };
     stage.speak("I will plan this first, then write a greeting and look at the result.")?;
     let first = stage.create_task("Write a greeting", "Writing a greeting")?;
     let second = stage.create_task("Check the files", "Checking the files")?;
@@ -66,7 +71,7 @@ pub(super) fn turn(
     }
     stage.update_task(&first, "completed")?;
     stage.update_task(&second, "in_progress")?;
-    stage.list(&root, ask)?;
+    stage.list(&root, options.ask)?;
     stage.update_task(&second, "completed")?;
     let last = "Done: HELLO.md is written and the files are listed.";
     stage.speak(last)?;
@@ -78,6 +83,7 @@ pub(super) fn turn(
 struct Stage<'a> {
     terminal: &'a mut Terminal,
     session: &'a mut Session,
+    hold: Option<&'a Path>,
 }
 
 impl Stage<'_> {
@@ -92,6 +98,9 @@ impl Stage<'_> {
             self.session
                 .token(&message_id, index, index + 1 == pieces.len(), piece);
             self.terminal.pause(1)?;
+            if let Some(file) = self.hold.take() {
+                self.terminal.wait_for(file)?;
+            }
         }
         self.terminal.say("\n")?;
         self.session.message(&message_id, text)?;

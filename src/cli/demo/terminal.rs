@@ -8,6 +8,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::termios::{self, OutputFlags, SetArg, Termios};
 use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Read, Write};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,9 @@ const QUEUE_LEN_MAX: usize = 64;
 
 /// Longest message that is taken, in bytes.
 const LINE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Between two looks for a file.
+const LOOK: Duration = Duration::from_millis(20);
 
 const PASTE_BEGIN: &[u8] = b"\x1b[200~";
 const PASTE_END: &[u8] = b"\x1b[201~";
@@ -132,7 +136,19 @@ impl Terminal {
 
     /// Waits for `steps` paces, unless Esc or a signal comes.
     pub(super) fn pause(&mut self, steps: u32) -> Result<(), Disturbed> {
-        let until = Instant::now() + self.pace * steps;
+        self.wait(self.pace * steps)
+    }
+
+    /// Waits until the file is there, unless Esc or a signal comes.
+    pub(super) fn wait_for(&mut self, file: &Path) -> Result<(), Disturbed> {
+        while !file.exists() {
+            self.wait(LOOK)?;
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self, time: Duration) -> Result<(), Disturbed> {
+        let until = Instant::now() + time;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             match self.incoming.recv_timeout(left) {

@@ -47,7 +47,9 @@ fn unknown_arguments_are_named() {
             .contains("--what")
     );
     assert!(parsed(&["--pace", "soon"]).is_err());
-    let alone = parsed(&["--exit"]).unwrap();
+    assert!(parsed(&["--hold"]).is_err());
+    let alone = parsed(&["--exit", "--hold=/go"]).unwrap();
+    assert_eq!(alone.hold, Some("/go".into()));
     assert!(alone.exit && !alone.session_id.is_empty());
     assert_eq!(alone.pace, PACE_DEFAULT);
 }

@@ -14,7 +14,6 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, Instant},
 };
 
 fn base(at: &WorktreeAt) -> String {
@@ -182,7 +181,7 @@ fn pipes_and_sockets_are_named_and_nobody_waits_at_them() {
     let (repo, at) = world.worktree();
     let root = &at.worktree;
     let base = base(&at);
-    let begun = Instant::now();
+    // Who waits at one of them waits for ever.
     pipe(root.join("a.txt"));
     pipe(root.join("dir/.gitattributes"));
     pipe(root.join("new.ignored"));
@@ -213,8 +212,6 @@ fn pipes_and_sockets_are_named_and_nobody_waits_at_them() {
         git(&repo, &["show", &format!("{}:new/file", kept.commit)]),
         "work\n"
     );
-    // The limit of a start of git is 15 minutes.
-    assert!(begun.elapsed() < Duration::from_secs(60));
 }
 
 /// Root may read everything; without two of its capabilities it is as everybody.

@@ -253,7 +253,7 @@ fn hooks_of_a_push_see_the_worktree_and_what_they_leave_running_is_not_waited_fo
     let tip = work(&at);
     let seen = world.path("seen");
     let script = format!(
-        "sleep 300 & pwd > {0}; git symbolic-ref --short HEAD >> {0}; git rev-parse HEAD >> {0}; \
+        "sleep 3600 & pwd > {0}; git symbolic-ref --short HEAD >> {0}; git rev-parse HEAD >> {0}; \
          test -f work && echo $! >> {0}",
         seen.display()
     );
@@ -263,18 +263,17 @@ fn hooks_of_a_push_see_the_worktree_and_what_they_leave_running_is_not_waited_fo
     hook(&hooks, "pre-push", &script);
     let path = hooks.join(".git/hooks");
     git(&repo, &["config", "core.hooksPath", path.to_str().unwrap()]);
-    let begun = std::time::Instant::now();
     assert_eq!(
         push(&repo, Some(&at), "api", &at.branch).unwrap().error,
         None
     );
-    assert!(begun.elapsed() < Duration::from_secs(60));
     let seen = fs::read_to_string(seen).unwrap();
     let lines: Vec<&str> = seen.lines().collect();
     assert_eq!(
         lines[..3],
         [at.worktree.to_str().unwrap(), &at.branch, &tip]
     );
+    // It lives still: nobody waited for it.
     let left = nix::unistd::Pid::from_raw(lines[3].parse().unwrap());
     nix::sys::signal::kill(left, nix::sys::signal::Signal::SIGKILL).unwrap();
 }

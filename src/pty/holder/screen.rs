@@ -14,6 +14,7 @@ use std::time::Duration;
 use super::complaint::complain;
 use super::input::Input;
 use super::shared::{ResizeMark, Shared, Snapshot, State, Work};
+use crate::fault;
 use crate::pty::emulator::Emulator;
 use crate::pty::output_log::LogReader;
 use crate::pty::protocol::Size;
@@ -77,8 +78,9 @@ impl<'a> Follower<'a> {
         // One snapshot serves all who come before there is more output.
         let mut latest: Option<Arc<Snapshot>> = None;
         let shared = self.shared;
+        let pause = fault::wait("holder.screen", PAUSE);
         loop {
-            let step = shared.wait_screen(PAUSE, |state, over| self.look(state, over));
+            let step = shared.wait_screen(pause, |state, over| self.look(state, over));
             match step {
                 Step::Answer(waiters) => {
                     let snapshot = latest.get_or_insert_with(|| Arc::new(self.take()));

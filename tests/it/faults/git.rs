@@ -8,7 +8,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 /// A run that has ended and left a file behind.
@@ -78,12 +78,9 @@ fn a_hook_that_hangs_holds_up_its_own_commit_alone() {
     std::thread::scope(|scope| {
         let hanging = scope.spawn(|| commit(&server, &run));
         wait_for("it hangs", || world.path("tmp/hangs").exists());
-        let begun = Instant::now();
         server.get("health").expect(200);
         assert_eq!(server.view(&run)["status"], "completed");
         commit(&server, &other).expect(200);
-        let took = begun.elapsed();
-        assert!(took < Duration::from_secs(20), "{took:?}");
         assert!(!hanging.is_finished(), "it hangs still");
         std::fs::write(world.path("tmp/go"), "").unwrap();
         hanging.join().unwrap().expect(200);
@@ -154,8 +151,8 @@ fn left_in_a_set_up(script: &str) {
     // Nobody answers: the server is killed meanwhile.
     let body = json!({"agent_id": agent, "task": "x"}).to_string();
     let request = format!(
-        "POST /api/runs HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\n\r\n{body}",
+        "POST /api/runs HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         server.address,
         body.len()
     );

@@ -2,18 +2,16 @@
 //! socket, a loop of links, a folder, a file of 100 GB without contents.
 
 use super::{Stayer, in_order};
-use crate::support::{Server, World, text, wait_for};
+use crate::support::{PATIENCE, Server, World, text, wait_for};
 use nix::{sys::stat::Mode, unistd::mkfifo};
 use serde_json::json;
 use std::{
     fs::{self, File},
     os::unix::{fs::symlink, net::UnixListener},
     path::Path,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-/// Whoever waits for somebody else takes longer than this.
-const AT_ONCE: Duration = Duration::from_secs(15);
 const KINDS: [&str; 6] = ["fifo", "device", "socket", "loop", "folder", "sparse"];
 
 /// Paths in the run's folder that somebody reads or writes while it works, and when it is
@@ -63,7 +61,7 @@ fn in_time<T>(what: &str, done: impl FnOnce() -> T) -> T {
     let begun = Instant::now();
     let outcome = done();
     let took = begun.elapsed();
-    assert!(took < AT_ONCE, "{what} took {took:?}");
+    assert!(took < PATIENCE, "{what} took {took:?}");
     outcome
 }
 

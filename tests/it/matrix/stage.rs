@@ -7,14 +7,10 @@ use super::{
 };
 use crate::{
     programs::{Model, payloads, processes, type_in, unreachable},
-    support::{PATIENCE, Server, World, git, pause},
+    support::{Server, World, git, repeat},
 };
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
-
-/// Between two tries of a key: a dialog that has just come up takes none yet.
-const AGAIN: Duration = Duration::from_secs(2);
 
 /// Of the terminal of a cell that failed.
 const SHOWN_CHARS: usize = 3000;
@@ -126,14 +122,9 @@ impl Stage {
 
     /// Presses a key until it is true.
     pub fn press(&self, keys: &[u8], sentence: &str, is: impl Fn(&Value) -> bool) {
-        let begun = Instant::now();
-        while !is(&self.server().view(&self.run)) {
-            assert!(begun.elapsed() < PATIENCE, "not so: {sentence}");
-            self.keys(keys);
-            let pressed = Instant::now();
-            while pressed.elapsed() < AGAIN && !is(&self.server().view(&self.run)) {
-                pause();
-            }
+        let is = || is(&self.server().view(&self.run));
+        if !is() {
+            repeat(sentence, 2, || self.keys(keys), is);
         }
     }
 

@@ -62,13 +62,14 @@ export async function attack({ base, run, guess }: Target): Promise<Try[]> {
   const json = { "Content-Type": "application/json" };
   const hook = `/api/runs/${run}/hook`;
   const hooked = JSON.stringify({ hook_event_name: "Stolen" });
-  const within = <T>(wait: Promise<T>, otherwise: T, ms = 1500) =>
+  // Success and failure are both told; the limit is for a browser that tells neither.
+  const within = <T>(wait: Promise<T>, otherwise: T, ms = 30_000) =>
     Promise.race([wait, new Promise<T>((go) => setTimeout(() => go(otherwise), ms))]);
   const note = (name: string, got: boolean, said: string) => tries.push({ name, got, said });
 
   const call = async (name: string, path: string, options: RequestInit) => {
     try {
-      const signal = AbortSignal.timeout(5000);
+      const signal = AbortSignal.timeout(30_000);
       const answer = await fetch(base + path, { ...options, signal });
       const text = await answer.text();
       note(name, answer.ok && text !== "", `${answer.type} ${answer.status} ${text.slice(0, 80)}`);
@@ -167,10 +168,12 @@ export async function attack({ base, run, guess }: Target): Promise<Try[]> {
   await embed("link", "/");
 
   // Their outcome is looked at from outside: what their frames show, and what the log holds.
+  const loaded: Promise<unknown>[] = [];
   const frame = (name: string) => {
     const element = document.createElement("iframe");
     element.name = name;
     document.body.append(element);
+    loaded.push(within(new Promise((go) => (element.onload = go)), undefined));
     return element;
   };
   frame("shown").src = `${base}/`;
@@ -198,7 +201,7 @@ export async function attack({ base, run, guess }: Target): Promise<Try[]> {
       form.submit();
     }
   }
-  await new Promise((go) => setTimeout(go, 1000));
+  await Promise.all(loaded);
   for (const credentials of ["omit", "include"] as const) {
     await call(`delete ${credentials}`, `/api/runs/${run}`, { credentials, method: "DELETE" });
   }

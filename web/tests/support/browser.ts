@@ -1,6 +1,7 @@
 // A real Chromium for tests of the page; each test gets a context of its own.
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 import { expect } from "vitest";
+import { PATIENCE_MS } from "./server";
 
 const ARGS = [
   "--headless",
@@ -59,6 +60,7 @@ export class WatchedPage {
       permissions: ["clipboard-read", "clipboard-write"],
       reducedMotion: "reduce",
     });
+    context.setDefaultTimeout(PATIENCE_MS);
     return new WatchedPage(await context.newPage(), context);
   }
 

@@ -184,8 +184,9 @@ impl TranscriptContext {
 }
 
 /// Who keeps a run within a limit that its agent sets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = KeeperView)]
 pub enum Keeper {
     /// The CLI: it is told the limit when it is started.
     Cli,
@@ -196,7 +197,8 @@ pub enum Keeper {
 }
 
 /// What becomes of the limits that an agent sets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = ModeLimitsView)]
 pub struct Limits {
     /// Of `max_turns`.
     pub max_turns: Keeper,

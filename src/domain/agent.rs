@@ -4,6 +4,7 @@ use super::{AgentId, ProjectId, Time, run::prompt::is_blank, secrets, time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
+use utoipa::ToSchema;
 
 /// Default of `cli_name`.
 pub const CLI_NAME_DEFAULT: &str = "claude-code";
@@ -23,7 +24,8 @@ pub const INSTRUCTIONS_BYTES_MAX: usize = 256 * 1024;
 pub const ROLE_CHARS_MAX: usize = 64;
 
 /// A configuration of a CLI, copied whole into each run it starts.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AgentView)]
 pub struct Agent {
     /// Its id.
     pub id: AgentId,
@@ -34,6 +36,7 @@ pub struct Agent {
     /// The adapter: `claude-code`, `codex`, `gemini`, `qwen`, `opencode`, `command`, `demo`.
     pub cli_name: String,
     /// Model given to the CLI; its own default when null.
+    #[schema(required)]
     pub model: Option<String>,
     /// Added to the CLI's system prompt.
     pub instructions: String,
@@ -41,15 +44,19 @@ pub struct Agent {
     pub allowed_tools: String,
     /// Most turns of one run.
     pub max_turns: u32,
-    /// Keys that the adapter gives meaning to; see [`Agent::mode`] and its neighbours.
+    /// Keys that the adapter gives meaning to. Values of `env` are shown as `***`; sent back so, they
+    /// stay what they are.
+    #[schema(value_type = Object)]
     pub provider_config: Map<String, Value>,
     /// `builder` and `reviewer` have meaning; other texts are labels.
     pub role: String,
     /// When it was made.
     #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: Time,
     /// When it was last changed.
     #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
     pub updated_at: Time,
 }
 

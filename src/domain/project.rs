@@ -3,6 +3,7 @@
 use super::{ProjectId, RepoId, Time, run::prompt::is_blank, time};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use utoipa::ToSchema;
 
 /// Longest name of a project, in characters.
 pub const PROJECT_NAME_CHARS_MAX: usize = 200;
@@ -10,7 +11,8 @@ pub const PROJECT_NAME_CHARS_MAX: usize = 200;
 pub const REPO_NAME_CHARS_MAX: usize = 64;
 
 /// A set of repositories that agents work on together.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ProjectView)]
 pub struct Project {
     /// Its id.
     pub id: ProjectId,
@@ -20,12 +22,13 @@ pub struct Project {
     pub repos: Vec<Repo>,
     /// When it was made.
     #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: Time,
     /// Whether a worktree of each repo is kept ready for the next run.
-    #[serde(default)]
     pub spare_worktrees: bool,
     /// Filter drivers of its repositories' own configurations that may run.
-    #[serde(default, skip_deserializing, serialize_with = "names")]
+    #[serde(serialize_with = "names")]
+    #[schema(value_type = Vec<String>)]
     pub trusted_filters: Vec<TrustedFilter>,
     /// How a worktree of it is made ready.
     #[serde(flatten)]
@@ -58,27 +61,32 @@ fn names<S: serde::Serializer>(filters: &[TrustedFilter], to: S) -> Result<S::Ok
 }
 
 /// How a new worktree is made ready, and tidied before it goes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SetUp {
     /// Shell script run in each new worktree before the CLI; empty for none.
     #[serde(default)]
+    #[schema(required)]
     pub setup_script: String,
     /// Shell script run in each worktree before it is removed; empty for none.
     #[serde(default)]
+    #[schema(required)]
     pub cleanup_script: String,
     /// Globs of ignored files (`.env`) copied from the user's checkout.
     #[serde(default)]
+    #[schema(required)]
     pub copy_files: Vec<String>,
 }
 
 /// One repository of a project: where the user's own checkout lies.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = RepoView)]
 pub struct Repo {
     /// Its id.
     pub id: RepoId,
     /// Unique in the project; a folder name.
     pub name: String,
     /// Absolute path of the user's checkout.
+    #[schema(value_type = String)]
     pub repo_path: PathBuf,
 }
 

@@ -1,19 +1,21 @@
 //! Settings documents: models with their prices, and notifications. Validated here, stored whole.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Providers that abbado can start, with the models they offer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ModelSettings {
     /// Day on which the prices were looked up, `2026-11-24`; null when nobody said.
     #[serde(default)]
+    #[schema(format = Date)]
     pub prices_as_of: Option<String>,
     /// One a CLI.
     pub providers: Vec<Provider>,
 }
 
 /// A CLI and its models.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Provider {
     /// Name of the adapter.
     pub id: String,
@@ -24,14 +26,17 @@ pub struct Provider {
     /// Whether new agents may use it.
     pub enabled: bool,
     /// Model of agents that name none.
+    #[schema(required)]
     pub default_model: Option<String>,
     /// What it offers.
     #[serde(default)]
+    #[schema(required)]
     pub models: Vec<Model>,
 }
 
 /// A model and its prices, in US dollars per million tokens.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ModelView)]
 pub struct Model {
     /// The name given to the CLI.
     pub id: String,
@@ -153,7 +158,8 @@ pub fn model_family(model: &str) -> &str {
 }
 
 /// Who is told of what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = NotificationSettingsView)]
 pub struct NotificationSettings {
     /// A Discord webhook, or empty.
     pub discord_webhook_url: String,

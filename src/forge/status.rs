@@ -46,7 +46,7 @@ pub enum Checks {
 }
 
 /// The pull request of one branch: the open one, else the newest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct PrStatus {
     /// The branch that was asked for.
     pub branch: String,

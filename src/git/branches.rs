@@ -11,7 +11,7 @@ use super::{
     program::HEAVY,
     repository::{self, Tip},
 };
-use crate::domain::Time;
+use crate::domain::{Time, time};
 use chrono::DateTime;
 use git2::{BranchType, Oid, Repository, Sort};
 use std::{
@@ -20,7 +20,7 @@ use std::{
 };
 
 /// A local branch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Branch {
     /// Its name, without `refs/heads/`.
     pub name: String,
@@ -33,8 +33,11 @@ pub struct Branch {
     /// First paragraph of that commit's message, on one line.
     pub subject: String,
     /// When that commit was made.
+    #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
     pub committed_at: Time,
-    /// The default branch; `None` for itself.
+    /// The default branch; null for itself.
+    #[schema(required)]
     pub base: Option<String>,
     /// Commits that the default branch does not have.
     pub ahead: u64,
@@ -42,12 +45,15 @@ pub struct Branch {
     pub behind: u64,
     /// Its remote-tracking branch (`origin/x`), when there is one: that of its configuration,
     /// else the one of its own name at `origin`.
+    #[schema(required)]
     pub upstream: Option<String>,
     /// The upstream has all its commits; false without one.
     pub pushed: bool,
-    /// Commits that the upstream does not have; `None` without one.
+    /// Commits that the upstream does not have; null without one.
+    #[schema(required)]
     pub unpushed: Option<u64>,
     /// The folder it is checked out in, which may be the user's own.
+    #[schema(required, value_type = Option<String>)]
     pub worktree: Option<PathBuf>,
 }
 

@@ -53,7 +53,8 @@ pub struct ChangesOf<'a> {
 }
 
 /// How much was changed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = DiffStatsView)]
 pub struct DiffStats {
     /// Files; a renamed one counts once.
     pub files_changed: u64,
@@ -73,7 +74,9 @@ impl DiffStats {
 }
 
 /// How a file was changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = FileStatusView)]
 pub enum FileStatus {
     /// It is new.
     Added,

@@ -18,7 +18,8 @@ use git2::{ErrorCode, Oid, Repository, Signature};
 use std::path::Path;
 
 /// What a merge did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = MergedView)]
 pub struct Merged {
     /// The branch merged into.
     pub into: String,

@@ -24,7 +24,8 @@ pub const REBASE_COMMITS_MAX: usize = 10_000;
 const DOING: &str = "rebasing";
 
 /// What a rebase did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = RebasedView)]
 pub struct Rebased {
     /// The branch rebased onto.
     pub onto: String,

@@ -16,8 +16,9 @@ use crate::{
     store::StoreError,
 };
 use actix_web::{HttpResponse, delete, get, http::StatusCode, post, put, web};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
+use std::sync::LazyLock;
 
 /// Fields of a new or changed agent. An absent field is left alone; null restores the default.
 #[derive(Deserialize, Default, utoipa::ToSchema)]
@@ -105,7 +106,7 @@ fn check(agent: &Agent) -> Result<(), ApiError> {
 
 /// Creates an agent of a project.
 #[utoipa::path(tag = "agents", request_body = AgentFields,
-    responses((status = 201, body = super::schema::AgentView), (status = 400), (status = 404)))]
+    responses((status = 201, body = Agent), (status = 400), (status = 404)))]
 #[post("/api/agents")]
 pub(super) async fn create(
     runtime: web::Data<Runtime>,
@@ -159,7 +160,7 @@ async fn agent(runtime: &Runtime, id: AgentId) -> Result<Agent, ApiError> {
 
 /// One agent.
 #[utoipa::path(tag = "agents",
-    responses((status = 200, body = super::schema::AgentView), (status = 404)))]
+    responses((status = 200, body = Agent), (status = 404)))]
 #[get("/api/agents/{id}")]
 pub(super) async fn get(
     runtime: web::Data<Runtime>,
@@ -170,7 +171,7 @@ pub(super) async fn get(
 
 /// Changes the given fields of an agent; runs that exist keep the configuration they began with.
 #[utoipa::path(tag = "agents", request_body = AgentFields,
-    responses((status = 200, body = super::schema::AgentView), (status = 400), (status = 404)))]
+    responses((status = 200, body = Agent), (status = 400), (status = 404)))]
 #[put("/api/agents/{id}")]
 pub(super) async fn change(
     runtime: web::Data<Runtime>,
@@ -208,7 +209,7 @@ pub(super) async fn remove(
 
 /// The agents of a project.
 #[utoipa::path(tag = "agents",
-    responses((status = 200, body = [super::schema::AgentView]), (status = 404)))]
+    responses((status = 200, body = [Agent]), (status = 404)))]
 #[get("/api/projects/{id}/agents")]
 pub(super) async fn list(
     runtime: web::Data<Runtime>,
@@ -222,43 +223,57 @@ pub(super) async fn list(
     ok(&agents.into_iter().map(Agent::masked).collect::<Vec<_>>())
 }
 
+/// What a template is for; pages list the templates by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = TemplateGroupView)]
+enum TemplateGroup {
+    Review,
+    Coding,
+    Testing,
+    Documentation,
+    Maintenance,
+    Planning,
+}
+
+/// The beginning of an agent.
+#[derive(Debug, Clone, Deserialize, Serialize, utoipa::ToSchema)]
+#[schema(as = TemplateView)]
+struct Template {
+    group: TemplateGroup,
+    name: String,
+    role: String,
+    description: String,
+    allowed_tools: String,
+    instructions: String,
+}
+
+static TEMPLATES: LazyLock<Vec<Template>> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("agent_templates.json"))
+        .expect("agent_templates.json is checked by a test")
+});
+
 /// Ready-made configurations to create agents from.
-#[utoipa::path(tag = "agents", responses((status = 200, body = [super::schema::TemplateView])))]
+#[utoipa::path(tag = "agents", responses((status = 200, body = [Template])))]
 #[get("/api/agent-templates")]
-pub(super) async fn list_templates() -> HttpResponse {
-    json(
-        StatusCode::OK,
-        include_str!("agent_templates.json").to_owned(),
-    )
+pub(super) async fn list_templates() -> Result<HttpResponse, ApiError> {
+    ok(&*TEMPLATES)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
-
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Template {
-        group: String,
-        name: String,
-        role: String,
-        description: String,
-        allowed_tools: String,
-        instructions: String,
-    }
+    use std::collections::HashSet;
 
     #[test]
     fn templates_cover_six_groups_and_each_is_a_valid_agent() {
-        let templates: Vec<Template> =
-            serde_json::from_str(include_str!("agent_templates.json")).unwrap();
+        let templates = &*TEMPLATES;
         assert!(templates.len() >= 14);
-        let groups: BTreeSet<_> = templates.iter().map(|t| t.group.as_str()).collect();
-        let expected = "coding documentation maintenance planning review testing";
-        assert!(groups.into_iter().eq(expected.split(' ')));
-        let names: BTreeSet<_> = templates.iter().map(|t| &t.name).collect();
+        let groups: HashSet<_> = templates.iter().map(|t| t.group).collect();
+        assert_eq!(groups.len(), 6);
+        let names: HashSet<_> = templates.iter().map(|t| &t.name).collect();
         assert_eq!(names.len(), templates.len(), "a name is there twice");
-        for template in templates {
+        for template in templates.clone() {
             assert!(!template.description.is_empty() && !template.allowed_tools.is_empty());
             let report = template.instructions.contains("eport ");
             assert!(report, "{} says nothing to report", template.name);

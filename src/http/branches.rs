@@ -1,7 +1,7 @@
 //! The branches of a project: listed over all its repos, deleted, merged, rebased.
 
 use super::{
-    answer::{json, ok, read, unknown},
+    answer::{json, ok, read, text, unknown},
     error::ApiError,
     extract::{Id, NoBody, Query},
     idempotent::{Idempotent, remember},
@@ -14,15 +14,13 @@ use crate::{
             event::{RebasedAt, RunRebased},
             work::Work,
         },
-        time,
     },
     git::{self, ErrorKind, GitError},
     runtime::{Request, Runtime, messages::Idempotency, order::Order},
     store::{Reader, RunFilter, StoreError},
 };
 use actix_web::{HttpResponse, delete, get, http::StatusCode, post, web};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, sync::OnceLock};
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -42,18 +40,18 @@ pub(super) struct BranchQuery {
 }
 
 /// Which run made a branch, by repo and name.
-type Makers = HashMap<(uuid::Uuid, String), String>;
+type Makers = HashMap<(RepoId, String), RunId>;
 
 #[derive(Deserialize)]
 struct RunRow {
-    id: String,
+    id: RunId,
     run_branch: String,
     repos: Vec<RunRepo>,
 }
 
 #[derive(Deserialize)]
 struct RunRepo {
-    repo_id: uuid::Uuid,
+    repo_id: RepoId,
 }
 
 fn makers(reader: &Reader, project: ProjectId) -> Result<Makers, StoreError> {
@@ -66,7 +64,7 @@ fn makers(reader: &Reader, project: ProjectId) -> Result<Makers, StoreError> {
         let row: RunRow =
             serde_json::from_str(&view).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         for repo in row.repos {
-            makers.insert((repo.repo_id, row.run_branch.clone()), row.id.clone());
+            makers.insert((repo.repo_id, row.run_branch.clone()), row.id);
         }
     }
     Ok(makers)
@@ -89,7 +87,7 @@ async fn repos(runtime: &Runtime, id: ProjectId) -> Result<Vec<Repo>, ApiError> 
 
 /// The branches of all repos of a project, and which run made which.
 #[utoipa::path(tag = "branches",
-    responses((status = 200, body = [super::schema::BranchView]), (status = 400), (status = 404)))]
+    responses((status = 200, body = [BranchView]), (status = 400), (status = 404)))]
 #[get("/api/projects/{id}/branches")]
 pub(super) async fn list(
     runtime: web::Data<Runtime>,
@@ -111,26 +109,26 @@ pub(super) async fn list(
     ok(&listed.await.map_err(ApiError::fault)??)
 }
 
-fn shown(repo: &Repo, branch: git::Branch, makers: &Makers) -> Value {
-    let run_id = makers.get(&(repo.id.0, branch.name.clone()));
-    json!({
-        "repo_id": repo.id,
-        "repo_name": repo.name,
-        "name": branch.name,
-        "is_default": branch.is_default,
-        "is_head": branch.is_head,
-        "commit": branch.commit,
-        "subject": branch.subject,
-        "committed_at": time::format(&branch.committed_at),
-        "base": branch.base,
-        "ahead": branch.ahead,
-        "behind": branch.behind,
-        "upstream": branch.upstream,
-        "pushed": branch.pushed,
-        "unpushed": branch.unpushed,
-        "run_id": run_id,
-        "worktree": branch.worktree,
-    })
+/// A branch of a project.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct BranchView {
+    repo_id: RepoId,
+    repo_name: String,
+    #[serde(flatten)]
+    branch: git::Branch,
+    /// The run whose branch it is.
+    #[schema(required)]
+    run_id: Option<RunId>,
+}
+
+fn shown(repo: &Repo, branch: git::Branch, makers: &Makers) -> BranchView {
+    let maker = makers.get(&(repo.id, branch.name.clone()));
+    BranchView {
+        repo_id: repo.id,
+        repo_name: repo.name.clone(),
+        branch,
+        run_id: maker.copied(),
+    }
 }
 
 /// The repo that a query means.
@@ -185,24 +183,24 @@ pub(super) async fn remove(
 }
 
 /// Moves a branch, once a key.
-async fn moved(
+async fn moved<T: Serialize + Send + 'static>(
     runtime: &Runtime,
     project: ProjectId,
     query: BranchQuery,
     key: Option<Box<Idempotency>>,
-    work: impl FnOnce(&Repo, &BranchQuery) -> Result<Value, GitError> + Send + 'static,
+    work: impl FnOnce(&Repo, &BranchQuery) -> Result<T, GitError> + Send + 'static,
 ) -> Result<HttpResponse, ApiError> {
     let repos = repos(runtime, project).await?;
     let repo = chosen(repos, &query)?;
     let answer = locked(runtime, repo, move |repo| work(repo, &query)).await?;
-    let answer = answer.to_string();
+    let answer = text(&answer)?;
     remember(runtime, key, &answer).await;
     Ok(json(StatusCode::OK, answer))
 }
 
 /// Merges a branch into the default branch, or into another one.
 #[utoipa::path(tag = "branches", params(BranchQuery),
-    responses((status = 200, body = super::schema::MergedView), (status = 400), (status = 404),
+    responses((status = 200, body = git::Merged), (status = 400), (status = 404),
               (status = 409)))]
 #[post("/api/projects/{id}/branches/merge")]
 pub(super) async fn merge(
@@ -212,17 +210,14 @@ pub(super) async fn merge(
     Idempotent { key, .. }: Idempotent<NoBody>,
 ) -> Result<HttpResponse, ApiError> {
     moved(&runtime, id, query, key, |repo, query| {
-        let merged = git::merge(&repo.repo_path, &query.branch, query.into.as_deref())?;
-        Ok(json!({
-            "into": merged.into, "commit": merged.commit, "fast_forward": merged.fast_forward,
-        }))
+        git::merge(&repo.repo_path, &query.branch, query.into.as_deref())
     })
     .await
 }
 
 /// Rebases a branch onto the default branch, or onto another one.
 #[utoipa::path(tag = "branches", params(BranchQuery),
-    responses((status = 200, body = super::schema::RebasedView), (status = 400), (status = 404),
+    responses((status = 200, body = git::Rebased), (status = 400), (status = 404),
               (status = 409)))]
 #[post("/api/projects/{id}/branches/rebase")]
 pub(super) async fn rebase(
@@ -235,19 +230,16 @@ pub(super) async fn rebase(
     let rebased = std::sync::Arc::clone(&done);
     let answer = moved(&runtime, id, query, key, move |repo, query| {
         let made = git::rebase(&repo.repo_path, &query.branch, query.onto.as_deref())?;
-        let answer = json!({
-            "onto": made.onto, "commit": made.commit, "base_commit": made.base_commit,
-        });
         let at = RebasedAt {
             repo_id: repo.id,
             repo_name: repo.name.clone(),
             branch: query.branch.clone(),
-            onto: made.onto,
-            commit: made.commit,
-            base_commit: made.base_commit,
+            onto: made.onto.clone(),
+            commit: made.commit.clone(),
+            base_commit: made.base_commit.clone(),
         };
         drop(rebased.set(at));
-        Ok(answer)
+        Ok(made)
     });
     let answer = answer.await?;
     if let Some(at) = done.get() {
@@ -260,8 +252,8 @@ pub(super) async fn rebase(
 async fn record(runtime: &Runtime, project: ProjectId, at: RebasedAt) {
     let makers = read(runtime, move |reader| makers(reader, project)).await;
     let run = makers.ok().and_then(|makers| {
-        let run = makers.get(&(at.repo_id.0, at.branch.clone()))?;
-        run.parse::<RunId>().ok()
+        let run = makers.get(&(at.repo_id, at.branch.clone()))?;
+        Some(*run)
     });
     let Some(run) = run else { return };
     let work = Box::new(Work::Rebased(RunRebased { repos: vec![at] }));

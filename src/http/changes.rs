@@ -1,17 +1,17 @@
 //! What a run changed: the diff, its size, and the checkpoints.
 
 use super::{
-    answer::{json, ok, read, unknown},
+    answer::{ok, read, unknown},
     error::ApiError,
     extract::Id,
 };
 use crate::{
     domain::{
-        RepoId, RunId,
+        RepoId, RunId, Time,
         run::{
             Event,
             event::{CheckpointAt, WorktreeAt},
-            view,
+            view::{self, LeftOutView},
         },
         time,
     },
@@ -19,12 +19,12 @@ use crate::{
     runtime::{Runtime, messages::AskError, order},
     store::{Reader, StoreError},
 };
-use actix_web::{HttpResponse, get, http::StatusCode, web};
+use actix_web::{HttpResponse, get, web};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::path::PathBuf;
+use std::{borrow::Cow, path::PathBuf};
 use tokio::sync::mpsc;
 
 /// Bytes of an answer that are gathered before they leave.
@@ -118,7 +118,7 @@ pub(super) async fn whole(runtime: &Runtime, id: RunId) -> Result<(), ApiError> 
     }
 }
 
-type Kept = ((u32, String), crate::domain::Time, Vec<CheckpointAt>);
+type Kept = ((u32, String), Time, Vec<CheckpointAt>);
 
 /// Checkpoints of a run, oldest first: number and reason, time, commits.
 fn checkpoints(reader: &Reader, id: RunId) -> Result<Vec<Kept>, StoreError> {
@@ -144,7 +144,7 @@ fn fault(name: &str, error: GitError) -> ApiError {
 
 /// How much a run has changed.
 #[utoipa::path(tag = "changes",
-    responses((status = 200, body = super::schema::DiffStatsView), (status = 404), (status = 409)))]
+    responses((status = 200, body = DiffStats), (status = 404), (status = 409)))]
 #[get("/api/runs/{id}/diff-stats")]
 pub(super) async fn diff_stats(
     runtime: web::Data<Runtime>,
@@ -165,16 +165,12 @@ pub(super) async fn diff_stats(
         Ok::<_, ApiError>(total)
     });
     let total = counted.await.map_err(ApiError::fault)??;
-    ok(&json!({
-        "files_changed": total.files_changed,
-        "insertions": total.insertions,
-        "deletions": total.deletions,
-    }))
+    ok(&total)
 }
 
 /// What a run has changed, file by file.
 #[utoipa::path(tag = "changes",
-    responses((status = 200, body = super::schema::ChangesView), (status = 404), (status = 409)))]
+    responses((status = 200, body = ChangesView), (status = 404), (status = 409)))]
 #[get("/api/runs/{id}/changes")]
 pub(super) async fn changes(
     runtime: web::Data<Runtime>,
@@ -265,7 +261,7 @@ fn tell(repos: Vec<RepoRow>, out: &mut Out) -> Result<(), ApiError> {
         let mut between = "";
         let changed = git::changes(repo.of(&repo.at()), &mut |file| {
             out.text(std::mem::replace(&mut between, ","));
-            out.value(&FileView::of(&file))
+            out.value(&FileChangeView::of(&file))
         });
         let changed = changed.map_err(told)?;
         total.add(changed.total);
@@ -290,26 +286,57 @@ fn tell(repos: Vec<RepoRow>, out: &mut Out) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// Everything since the base commit, committed or not.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "written piece by piece")]
+struct ChangesView<'a> {
+    repos: Vec<RepoChangesView<'a>>,
+    files_changed: u64,
+    insertions: u64,
+    deletions: u64,
+    /// Paths that cannot be read, and so are not among the files.
+    left_out: Vec<LeftOutView>,
+}
+
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "written piece by piece")]
+struct RepoChangesView<'a> {
+    repo_id: RepoId,
+    repo_name: String,
+    branch: String,
+    base_commit: String,
+    files: Vec<FileChangeView<'a>>,
+    /// The worktree holds something that no commit of its branch has.
+    uncommitted: bool,
+}
+
 /// A changed file on the wire. Bytes that are no text are shown as well as they can be.
-#[derive(Serialize)]
-struct FileView<'a> {
-    path: std::borrow::Cow<'a, str>,
+#[derive(Serialize, utoipa::ToSchema)]
+struct FileChangeView<'a> {
+    path: Cow<'a, str>,
+    /// In base64; only of a path that is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     path_bytes: Option<String>,
-    old_path: Option<std::borrow::Cow<'a, str>>,
+    #[schema(required)]
+    old_path: Option<Cow<'a, str>>,
+    /// In base64; only of a path that is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     old_path_bytes: Option<String>,
-    status: &'static str,
+    status: FileStatus,
     binary: bool,
     insertions: u64,
     deletions: u64,
-    diff: std::borrow::Cow<'a, str>,
-    old_content: Option<std::borrow::Cow<'a, str>>,
-    new_content: Option<std::borrow::Cow<'a, str>>,
+    /// What `git apply` takes; empty when truncated.
+    diff: Cow<'a, str>,
+    #[schema(required)]
+    old_content: Option<Cow<'a, str>>,
+    #[schema(required)]
+    new_content: Option<Cow<'a, str>>,
+    /// Over 1 MiB: no contents.
     truncated: bool,
 }
 
-impl<'a> FileView<'a> {
+impl<'a> FileChangeView<'a> {
     fn of(file: &'a FileChange) -> Self {
         let lossy = String::from_utf8_lossy;
         Self {
@@ -317,12 +344,7 @@ impl<'a> FileView<'a> {
             path_bytes: odd(&file.path),
             old_path: file.old_path.as_deref().map(lossy),
             old_path_bytes: file.old_path.as_deref().and_then(odd),
-            status: match file.status {
-                FileStatus::Added => "added",
-                FileStatus::Modified => "modified",
-                FileStatus::Deleted => "deleted",
-                FileStatus::Renamed => "renamed",
-            },
+            status: file.status,
             binary: file.binary,
             insertions: file.insertions,
             deletions: file.deletions,
@@ -340,9 +362,44 @@ fn odd(path: &[u8]) -> Option<String> {
     text.is_err().then(|| data_encoding::BASE64.encode(path))
 }
 
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct CheckpointView {
+    number: u32,
+    #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Time,
+    reason: String,
+    repos: Vec<CheckpointRepoView>,
+    /// Paths that could not be read when it was taken, and so are not in it.
+    left_out: Vec<LeftOutView>,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+struct CheckpointRepoView {
+    repo_name: String,
+    commit: String,
+}
+
+impl CheckpointView {
+    fn of(((number, reason), created_at, repos): Kept) -> Self {
+        let left_out = view::left_out_of_all(&repos);
+        let repos = repos.into_iter().map(|kept| CheckpointRepoView {
+            repo_name: kept.repo_name,
+            commit: kept.commit,
+        });
+        Self {
+            number,
+            created_at,
+            reason,
+            repos: repos.collect(),
+            left_out,
+        }
+    }
+}
+
 /// The checkpoints of a run, oldest first.
 #[utoipa::path(tag = "changes",
-    responses((status = 200, body = [super::schema::CheckpointView]), (status = 404)))]
+    responses((status = 200, body = [CheckpointView]), (status = 404)))]
 #[get("/api/runs/{id}/checkpoints")]
 pub(super) async fn list_checkpoints(
     runtime: web::Data<Runtime>,
@@ -353,19 +410,5 @@ pub(super) async fn list_checkpoints(
         known.then(|| checkpoints(reader, id)).transpose()
     });
     let kept = kept.await?.ok_or_else(|| unknown("run"))?;
-    let shown: Vec<_> = kept
-        .into_iter()
-        .map(|((number, reason), at, repos)| {
-            let left_out = view::left_out_of_all(&repos);
-            let repos: Vec<_> = repos
-                .iter()
-                .map(|kept| json!({"repo_name": kept.repo_name, "commit": kept.commit}))
-                .collect();
-            json!({
-                "number": number, "created_at": time::format(&at),
-                "reason": reason, "repos": repos, "left_out": left_out,
-            })
-        })
-        .collect();
-    Ok(json(StatusCode::OK, json!(shown).to_string()))
+    ok(&kept.into_iter().map(CheckpointView::of).collect::<Vec<_>>())
 }

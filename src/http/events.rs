@@ -5,6 +5,8 @@
 //! keep up is disconnected and comes back with its `Last-Event-ID`. One whose place lies beyond the
 //! log is told so by `event: resync`, and goes on from the head.
 
+mod schema;
+
 use super::{
     answer::{array, ok, read, unknown},
     connection::Requests,
@@ -28,7 +30,8 @@ use actix_web::{
 };
 use bytes::Bytes;
 use futures_util::{Stream, future::LocalBoxFuture};
-use serde::Deserialize;
+use schema::EventView;
+use serde::{Deserialize, Serialize};
 use std::{
     cell::Cell,
     pin::Pin,
@@ -38,6 +41,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::{Instant, Sleep, sleep};
+use uuid::Uuid;
 
 /// A comment line keeps proxies and clients from giving up.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -62,7 +66,7 @@ pub(super) struct StreamQuery {
 
 /// Events of a run, a page at a time.
 #[utoipa::path(tag = "events", params(PageQuery),
-    responses((status = 200, body = [super::schema::EventView]), (status = 400), (status = 404)))]
+    responses((status = 200, body = [EventView]), (status = 400), (status = 404)))]
 #[get("/api/runs/{id}/events")]
 pub(super) async fn list(
     runtime: web::Data<Runtime>,
@@ -133,12 +137,27 @@ pub(super) async fn of_all(
     stream(&runtime, &metrics, &request, None, after)
 }
 
+/// Where the whole log ends now: what is read after this call holds every event up to there.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct HeadView {
+    /// 0 for an empty log.
+    #[schema(value_type = i64)]
+    last_event_id: EventId,
+    /// Which log this is; another one when the data folder was made anew.
+    log: Uuid,
+}
+
 /// Where the log ends now.
-#[utoipa::path(tag = "events", responses((status = 200, body = super::schema::HeadView)))]
+#[utoipa::path(tag = "events", responses((status = 200, body = HeadView)))]
 #[get("/api/events/head")]
 pub(super) async fn head(runtime: web::Data<Runtime>) -> Result<HttpResponse, ApiError> {
-    let (head, log) = read(&runtime, |reader| Ok((reader.head()?, reader.log_id()?))).await?;
-    ok(&serde_json::json!({ "last_event_id": head, "log": log }))
+    let head = read(&runtime, |reader| {
+        Ok(HeadView {
+            last_event_id: reader.head()?,
+            log: reader.log_id()?,
+        })
+    });
+    ok(&head.await?)
 }
 
 /// The header that browsers send when they connect again.

@@ -15,8 +15,8 @@ use crate::{
     },
 };
 use actix_web::{HttpRequest, HttpResponse, get, http::StatusCode, post, web};
-use serde::Deserialize;
-use serde_json::{Value, json as object};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -31,11 +31,16 @@ pub(super) struct ProofQuery {
     nonce: String,
 }
 
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct ProofView {
+    proof: String,
+}
+
 /// Shows a client that has read `server.key` in the data folder that this server has,
 /// too. The proof is the HMAC-SHA256, under the text of that file, of the nonce, a space, and the
 /// address in `server.json`.
 #[utoipa::path(tag = "hooks", params(ProofQuery),
-    responses((status = 200, body = super::schema::ProofView), (status = 400)))]
+    responses((status = 200, body = ProofView), (status = 400)))]
 #[get("/api/proof")]
 pub(super) async fn prove(
     runtime: web::Data<Runtime>,
@@ -52,7 +57,7 @@ pub(super) async fn prove(
     });
     let address = address.ok_or_else(|| ApiError::unavailable("The server is starting.", 1))?;
     let proof = hook_program::proof(&key.0, nonce, address);
-    ok(&object!({ "proof": proof }))
+    ok(&ProofView { proof })
 }
 
 /// Answered after the event is durable.

@@ -28,7 +28,6 @@ mod projects;
 mod pull_requests;
 mod queue;
 mod runs;
-mod schema;
 mod server;
 mod settings;
 mod terminal;

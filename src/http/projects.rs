@@ -125,7 +125,7 @@ fn name_fault(fault: Option<&'static str>) -> Result<(), ApiError> {
 
 /// Creates a project without repos.
 #[utoipa::path(tag = "projects", request_body = NewProject,
-    responses((status = 201, body = super::schema::ProjectView), (status = 400), (status = 409)))]
+    responses((status = 201, body = Project), (status = 400), (status = 409)))]
 #[post("/api/projects")]
 pub(super) async fn create(
     runtime: web::Data<Runtime>,
@@ -148,7 +148,7 @@ pub(super) async fn create(
 }
 
 /// All projects.
-#[utoipa::path(tag = "projects", responses((status = 200, body = [super::schema::ProjectView])))]
+#[utoipa::path(tag = "projects", responses((status = 200, body = [Project])))]
 #[get("/api/projects")]
 pub(super) async fn list(runtime: web::Data<Runtime>) -> Result<HttpResponse, ApiError> {
     ok(&read(&runtime, crate::store::Reader::projects).await?)
@@ -162,7 +162,7 @@ async fn project(runtime: &Runtime, id: ProjectId) -> Result<Project, ApiError> 
 
 /// One project.
 #[utoipa::path(tag = "projects",
-    responses((status = 200, body = super::schema::ProjectView), (status = 404)))]
+    responses((status = 200, body = Project), (status = 404)))]
 #[get("/api/projects/{id}")]
 pub(super) async fn get(
     runtime: web::Data<Runtime>,
@@ -173,7 +173,7 @@ pub(super) async fn get(
 
 /// Changes the given fields of a project.
 #[utoipa::path(tag = "projects", request_body = ProjectChange,
-    responses((status = 200, body = super::schema::ProjectView), (status = 400), (status = 404)))]
+    responses((status = 200, body = Project), (status = 400), (status = 404)))]
 #[put("/api/projects/{id}")]
 pub(super) async fn change(
     runtime: web::Data<Runtime>,
@@ -253,7 +253,7 @@ pub(super) async fn remove(
 
 /// Adds a git repository of this machine to a project.
 #[utoipa::path(tag = "projects", request_body = NewRepo,
-    responses((status = 201, body = super::schema::RepoView), (status = 400), (status = 404),
+    responses((status = 201, body = Repo), (status = 400), (status = 404),
               (status = 409)))]
 #[post("/api/projects/{id}/repos")]
 pub(super) async fn add_repo(

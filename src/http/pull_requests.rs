@@ -1,7 +1,7 @@
 //! Pull requests of a run, and those of a project's branches.
 
 use super::{
-    answer::{json, ok, read, unknown},
+    answer::{json, ok, read, text, unknown},
     changes,
     error::ApiError,
     extract::Id,
@@ -14,16 +14,16 @@ use crate::{
             Event,
             event::{PullRequestAt, WorktreeAt},
             prompt::is_blank,
+            view::PullRequestView,
         },
     },
-    forge::{Forge, ForgeError, Forges, Head, PullRequest, Remote, cross_reference},
+    forge::{Forge, ForgeError, Forges, Head, PrStatus, PullRequest, Remote, cross_reference},
     git,
     runtime::{Request, Runtime, order::Order},
     store::{Reader, StoreError},
 };
 use actix_web::{HttpResponse, get, http::StatusCode, post, web};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -160,7 +160,7 @@ fn sources(reader: &Reader, id: RunId) -> Result<Vec<(RepoId, Option<String>)>, 
 
 /// Pushes the run's branches and opens a pull request of each.
 #[utoipa::path(tag = "changes", request_body = NewPullRequest,
-    responses((status = 201, body = [super::schema::PullRequestView]), (status = 400),
+    responses((status = 201, body = [PullRequestView]), (status = 400),
               (status = 404), (status = 409), (status = 502)))]
 #[post("/api/runs/{id}/pull-request")]
 pub(super) async fn open(
@@ -212,8 +212,9 @@ pub(super) async fn open(
     let refused = failed
         .filter(|_| opened.iter().all(Result::is_err))
         .map(fault);
+    let shown: Vec<_> = all.iter().map(PullRequestView::from).collect();
     let order = Order::PullRequests {
-        answer: shown(&all).to_string(),
+        answer: text(&shown)?,
         title: new.title,
         repos: all,
     };
@@ -225,17 +226,6 @@ pub(super) async fn open(
         Some(refused) => Err(refused),
         None => Ok(json(StatusCode::CREATED, answer)),
     }
-}
-
-fn shown(all: &[PullRequestAt]) -> Value {
-    let each = all.iter().map(|at| {
-        let mut shown = json!({"repo_name": at.repo_name, "number": at.number, "url": at.url});
-        if let Some(error) = &at.error {
-            shown["error"] = json!(error);
-        }
-        shown
-    });
-    each.collect()
 }
 
 /// Pull requests of several repos name each other; one that cannot be told of it is logged.
@@ -266,9 +256,17 @@ async fn refer_to_each_other(places: &[AtForge], opened: &[Result<PullRequest, F
     }
 }
 
+/// The pull request of a branch.
+#[derive(Serialize, utoipa::ToSchema)]
+struct PrStatusView {
+    repo_id: RepoId,
+    #[serde(flatten)]
+    status: PrStatus,
+}
+
 /// The pull requests of a project's branches, as their forges tell.
 #[utoipa::path(tag = "branches",
-    responses((status = 200, body = [super::schema::PrStatusView]), (status = 404),
+    responses((status = 200, body = [PrStatusView]), (status = 404),
               (status = 409), (status = 502)))]
 #[get("/api/projects/{id}/branches/pr-status")]
 pub(super) async fn status(
@@ -301,12 +299,9 @@ pub(super) async fn status(
         let known = place.forge.pull_request_status_of(base, head, &names).await;
         let known = known.map_err(|error| fault(&error))?;
         asked = true;
-        shown.extend(known.statuses.into_iter().map(|status| {
-            json!({
-                "repo_id": repo.id, "branch": status.branch, "number": status.number,
-                "title": status.title, "state": status.state, "url": status.url,
-                "checks": status.checks,
-            })
+        shown.extend(known.statuses.into_iter().map(|status| PrStatusView {
+            repo_id: repo.id,
+            status,
         }));
     }
     // A project with a repo elsewhere is told of the others.

@@ -8,7 +8,7 @@ use super::{
     runs::{Message, not_blank},
 };
 use crate::{
-    domain::{MessageId, RunId},
+    domain::{MessageId, RunId, run::view::QueuedView},
     runtime::{QueueChange, Request, Runtime, ids},
 };
 use actix_web::{HttpResponse, delete, get, http::StatusCode, post, put, web};
@@ -22,7 +22,7 @@ pub(super) struct Order {
 
 /// The messages that wait for the turn to end, in the order in which they go out.
 #[utoipa::path(tag = "runs",
-    responses((status = 200, body = [super::schema::QueuedView]), (status = 404)))]
+    responses((status = 200, body = [QueuedView]), (status = 404)))]
 #[get("/api/runs/{id}/queue")]
 pub(super) async fn list(
     runtime: web::Data<Runtime>,
@@ -34,7 +34,7 @@ pub(super) async fn list(
 
 /// Queues a message for the end of the turn.
 #[utoipa::path(tag = "runs", request_body = Message,
-    responses((status = 201, body = super::schema::QueuedView), (status = 400), (status = 404),
+    responses((status = 201, body = QueuedView), (status = 400), (status = 404),
               (status = 409), (status = 429)))]
 #[post("/api/runs/{id}/queue")]
 pub(super) async fn add(
@@ -73,7 +73,7 @@ pub(super) async fn remove(
 
 /// Puts the queue into another order.
 #[utoipa::path(tag = "runs", request_body = Order,
-    responses((status = 200, body = [super::schema::QueuedView]), (status = 400), (status = 404),
+    responses((status = 200, body = [QueuedView]), (status = 400), (status = 404),
               (status = 409)))]
 #[put("/api/runs/{id}/queue")]
 pub(super) async fn reorder(

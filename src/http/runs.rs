@@ -15,6 +15,8 @@ use crate::{
             command::NewRun,
             event::{RepoBase, StopBy},
             prompt::is_blank,
+            tasks::Task,
+            view::RunView,
         },
     },
     git::{self, ErrorKind, GitError},
@@ -89,7 +91,7 @@ pub(super) fn not_blank(field: &str, text: &str) -> Result<(), ApiError> {
 
 /// Creates a run, which begins at once.
 #[utoipa::path(tag = "runs", request_body = NewRunFields,
-    responses((status = 201, body = super::schema::RunView), (status = 400), (status = 404),
+    responses((status = 201, body = RunView), (status = 400), (status = 404),
               (status = 409), (status = 429)))]
 #[post("/api/runs")]
 pub(super) async fn create(
@@ -179,7 +181,7 @@ fn repo_fault(name: &str, error: &GitError) -> ApiError {
 
 /// Runs, newest first.
 #[utoipa::path(tag = "runs", params(ListQuery),
-    responses((status = 200, body = [super::schema::RunView]), (status = 400)))]
+    responses((status = 200, body = [RunView]), (status = 400)))]
 #[get("/api/runs")]
 pub(super) async fn list(
     runtime: web::Data<Runtime>,
@@ -209,7 +211,7 @@ pub(super) async fn list(
 
 /// One run.
 #[utoipa::path(tag = "runs",
-    responses((status = 200, body = super::schema::RunView), (status = 404)))]
+    responses((status = 200, body = RunView), (status = 404)))]
 #[get("/api/runs/{id}")]
 pub(super) async fn get(
     runtime: web::Data<Runtime>,
@@ -249,7 +251,7 @@ async fn stop(
 
 /// Ends the run's processes; the run is over.
 #[utoipa::path(tag = "runs",
-    responses((status = 200, body = super::schema::RunView), (status = 404), (status = 409)))]
+    responses((status = 200, body = RunView), (status = 404), (status = 409)))]
 #[post("/api/runs/{id}/cancel")]
 pub(super) async fn cancel(
     runtime: web::Data<Runtime>,
@@ -261,7 +263,7 @@ pub(super) async fn cancel(
 
 /// Ends the run's processes; the run can be continued.
 #[utoipa::path(tag = "runs",
-    responses((status = 200, body = super::schema::RunView), (status = 404), (status = 409)))]
+    responses((status = 200, body = RunView), (status = 404), (status = 409)))]
 #[post("/api/runs/{id}/pause")]
 pub(super) async fn pause(
     runtime: web::Data<Runtime>,
@@ -273,7 +275,7 @@ pub(super) async fn pause(
 
 /// Continues a run, with a message or without one.
 #[utoipa::path(tag = "runs", request_body = GoOn,
-    responses((status = 200, body = super::schema::RunView), (status = 400), (status = 404),
+    responses((status = 200, body = RunView), (status = 400), (status = 404),
               (status = 409), (status = 502)))]
 #[post("/api/runs/{id}/continue")]
 pub(super) async fn go_on(
@@ -298,7 +300,7 @@ pub(super) async fn go_on(
 
 /// Begins a run again that failed before its CLI started.
 #[utoipa::path(tag = "runs",
-    responses((status = 200, body = super::schema::RunView), (status = 404), (status = 409)))]
+    responses((status = 200, body = RunView), (status = 404), (status = 409)))]
 #[post("/api/runs/{id}/retry")]
 pub(super) async fn retry(
     runtime: web::Data<Runtime>,
@@ -311,7 +313,7 @@ pub(super) async fn retry(
 
 /// Says whether to notify when the run goes idle or ends.
 #[utoipa::path(tag = "runs", request_body = Notify,
-    responses((status = 200, body = super::schema::RunView), (status = 400), (status = 404)))]
+    responses((status = 200, body = RunView), (status = 400), (status = 404)))]
 #[post("/api/runs/{id}/notify")]
 pub(super) async fn notify(
     runtime: web::Data<Runtime>,
@@ -333,7 +335,7 @@ pub(super) async fn notify(
 
 /// The CLI's task list.
 #[utoipa::path(tag = "runs",
-    responses((status = 200, body = [super::schema::TaskView]), (status = 404)))]
+    responses((status = 200, body = [Task]), (status = 404)))]
 #[get("/api/runs/{id}/tasks")]
 pub(super) async fn tasks(
     runtime: web::Data<Runtime>,

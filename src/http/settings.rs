@@ -10,14 +10,13 @@ use crate::{
     cli, discord,
     domain::{
         AgentMode,
-        settings::{ModelSettings, NotificationSettings},
+        settings::{ModelSettings, NotificationSettings, Provider},
     },
     runtime::{Runtime, clock},
     store::Reader,
 };
 use actix_web::{HttpResponse, get, http::StatusCode, post, put, web};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
     process::Stdio,
@@ -62,6 +61,39 @@ impl NotificationChange {
     }
 }
 
+/// The models with what is installed here.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct ModelSettingsView {
+    /// Day on which the prices were looked up; null when nobody said.
+    #[schema(format = Date)]
+    prices_as_of: Option<String>,
+    providers: Vec<ProviderView>,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+struct ProviderView {
+    #[serde(flatten)]
+    provider: Provider,
+    installed: bool,
+    version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    install_hint: Option<&'static str>,
+    /// Who enforces which limit of an agent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limits: Option<LimitsView>,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+struct LimitsView {
+    interactive: cli::Limits,
+    headless: cli::Limits,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct DeliveredView {
+    delivered: bool,
+}
+
 async fn notifications(runtime: &Runtime) -> Result<NotificationSettings, ApiError> {
     read(runtime, Reader::notification_settings).await
 }
@@ -70,26 +102,27 @@ async fn notifications(runtime: &Runtime) -> Result<NotificationSettings, ApiErr
 async fn with_installed(
     runtime: &Runtime,
     installed: &Installed,
-    settings: &ModelSettings,
+    settings: ModelSettings,
 ) -> Result<HttpResponse, ApiError> {
-    let mut document = serde_json::to_value(settings).map_err(ApiError::fault)?;
-    for (provider, shown) in settings
-        .providers
-        .iter()
-        .zip(document["providers"].as_array_mut().into_iter().flatten())
-    {
+    let mut providers = Vec::new();
+    for provider in settings.providers {
         let (found, version) = look(runtime, installed, &provider.id, &provider.bin).await;
-        shown["installed"] = Value::Bool(found);
-        shown["version"] = json!(version);
-        if let Some(adapter) = cli::adapter(&provider.id) {
-            shown["install_hint"] = json!(adapter.install_hint());
-            shown["limits"] = json!({
-                "interactive": adapter.limits(AgentMode::Interactive),
-                "headless": adapter.limits(AgentMode::Headless),
-            });
-        }
+        let adapter = cli::adapter(&provider.id);
+        providers.push(ProviderView {
+            provider,
+            installed: found,
+            version,
+            install_hint: adapter.map(|adapter| adapter.install_hint()),
+            limits: adapter.map(|adapter| LimitsView {
+                interactive: adapter.limits(AgentMode::Interactive),
+                headless: adapter.limits(AgentMode::Headless),
+            }),
+        });
     }
-    ok(&document)
+    ok(&ModelSettingsView {
+        prices_as_of: settings.prices_as_of,
+        providers,
+    })
 }
 
 async fn look(
@@ -146,19 +179,19 @@ async fn ask_version(program: &std::path::Path, env: &[(String, String)]) -> Opt
 
 /// CLIs, models and prices, and which CLIs are installed.
 #[utoipa::path(tag = "settings",
-    responses((status = 200, body = super::schema::ModelSettingsView)))]
+    responses((status = 200, body = ModelSettingsView)))]
 #[get("/api/settings/models")]
 pub(super) async fn get_models(
     runtime: web::Data<Runtime>,
     installed: web::Data<Installed>,
 ) -> Result<HttpResponse, ApiError> {
     let settings = read(&runtime, Reader::model_settings).await?;
-    with_installed(&runtime, &installed, &settings).await
+    with_installed(&runtime, &installed, settings).await
 }
 
 /// Replaces the CLIs, models and prices.
-#[utoipa::path(tag = "settings", request_body = super::schema::ModelSettingsView,
-    responses((status = 200, body = super::schema::ModelSettingsView), (status = 400)))]
+#[utoipa::path(tag = "settings", request_body = ModelSettings,
+    responses((status = 200, body = ModelSettingsView), (status = 400)))]
 #[put("/api/settings/models")]
 pub(super) async fn put_models(
     runtime: web::Data<Runtime>,
@@ -173,12 +206,12 @@ pub(super) async fn put_models(
     shared.writer.put_model_settings(&settings).await?;
     let held = web::block(move || shared.prices_changed()).await;
     held.map_err(ApiError::fault)??;
-    with_installed(&runtime, &installed, &settings).await
+    with_installed(&runtime, &installed, settings).await
 }
 
 /// Where and when notifications are sent.
 #[utoipa::path(tag = "settings",
-    responses((status = 200, body = super::schema::NotificationSettingsView)))]
+    responses((status = 200, body = NotificationSettings)))]
 #[get("/api/settings/notifications")]
 pub(super) async fn get_notifications(
     runtime: web::Data<Runtime>,
@@ -188,7 +221,7 @@ pub(super) async fn get_notifications(
 
 /// Changes the given fields of the notification settings.
 #[utoipa::path(tag = "settings", request_body = NotificationChange,
-    responses((status = 200, body = super::schema::NotificationSettingsView), (status = 400)))]
+    responses((status = 200, body = NotificationSettings), (status = 400)))]
 #[put("/api/settings/notifications")]
 pub(super) async fn put_notifications(
     runtime: web::Data<Runtime>,
@@ -210,7 +243,7 @@ pub(super) async fn put_notifications(
 
 /// Sends a message to the stored webhook, now and once.
 #[utoipa::path(tag = "settings",
-    responses((status = 200, body = super::schema::DeliveredView), (status = 409), (status = 502)))]
+    responses((status = 200, body = DeliveredView), (status = 409), (status = 502)))]
 #[post("/api/settings/notifications/test")]
 pub(super) async fn test_notifications(
     runtime: web::Data<Runtime>,
@@ -227,7 +260,7 @@ pub(super) async fn test_notifications(
     let webhook = &runtime.shared.notifier.webhook;
     let sent = webhook.send(&url, &message, now).await;
     sent.map_err(|error| ApiError::remote(format!("The message was not delivered: {error}.")))?;
-    let answer = text(&json!({"delivered": true}))?;
+    let answer = text(&DeliveredView { delivered: true })?;
     remember(&runtime, key, &answer).await;
     Ok(json(StatusCode::OK, answer))
 }

@@ -7,7 +7,13 @@ use super::{
     idempotent::Idempotent,
 };
 use crate::{
-    domain::{RunId, run::prompt::is_blank},
+    domain::{
+        RunId,
+        run::{
+            prompt::is_blank,
+            view::{CommittedView, PushedView, ReplacedView, RunView},
+        },
+    },
     runtime::{Request, Runtime, messages::Idempotency, order::Order},
 };
 use actix_web::{HttpResponse, http::StatusCode, post, web};
@@ -50,7 +56,7 @@ async fn order(
 
 /// Commits what the run has changed.
 #[utoipa::path(tag = "changes", request_body = CommitMessage,
-    responses((status = 200, body = [super::schema::CommittedView]), (status = 400),
+    responses((status = 200, body = [CommittedView]), (status = 400),
               (status = 404), (status = 409)))]
 #[post("/api/runs/{id}/commit")]
 pub(super) async fn commit(
@@ -70,7 +76,7 @@ pub(super) async fn commit(
 
 /// Pushes the run's branches.
 #[utoipa::path(tag = "changes",
-    responses((status = 200, body = [super::schema::PushedView]), (status = 404), (status = 409),
+    responses((status = 200, body = [PushedView]), (status = 404), (status = 409),
               (status = 502)))]
 #[post("/api/runs/{id}/push")]
 pub(super) async fn push(
@@ -83,7 +89,7 @@ pub(super) async fn push(
 
 /// Accepts the run's work, and pushes its branches where there is a remote.
 #[utoipa::path(tag = "changes",
-    responses((status = 200, body = [super::schema::PushedView]), (status = 404), (status = 409),
+    responses((status = 200, body = [PushedView]), (status = 404), (status = 409),
               (status = 502)))]
 #[post("/api/runs/{id}/accept")]
 pub(super) async fn accept(
@@ -96,7 +102,7 @@ pub(super) async fn accept(
 
 /// Resets branches and worktrees to their base commits; a checkpoint keeps what was there.
 #[utoipa::path(tag = "changes", params(Forced),
-    responses((status = 200, body = super::schema::ReplacedView), (status = 404), (status = 409)))]
+    responses((status = 200, body = ReplacedView), (status = 404), (status = 409)))]
 #[post("/api/runs/{id}/revert")]
 pub(super) async fn revert(
     runtime: web::Data<Runtime>,
@@ -110,7 +116,7 @@ pub(super) async fn revert(
 /// Puts the contents of a checkpoint back into the worktrees; another checkpoint keeps what was
 /// there.
 #[utoipa::path(tag = "changes", params(Forced),
-    responses((status = 200, body = super::schema::ReplacedView), (status = 404), (status = 409)))]
+    responses((status = 200, body = ReplacedView), (status = 404), (status = 409)))]
 #[post("/api/runs/{id}/checkpoints/{number}/restore")]
 pub(super) async fn restore(
     runtime: web::Data<Runtime>,
@@ -124,7 +130,7 @@ pub(super) async fn restore(
 
 /// Renames the run's branch in all repos.
 #[utoipa::path(tag = "changes", request_body = BranchName,
-    responses((status = 200, body = super::schema::RunView), (status = 400), (status = 404),
+    responses((status = 200, body = RunView), (status = 400), (status = 404),
               (status = 409)))]
 #[post("/api/runs/{id}/rename-branch")]
 pub(super) async fn rename_branch(

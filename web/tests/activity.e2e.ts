@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { Browser, Locator } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { RunEvent } from "../src/api/client";
 import { barriers } from "./support/axe";
 import { BigLog } from "./support/big-log";
 import { launchBrowser, SERVER_AWAY, WatchedPage, type View } from "./support/browser";
@@ -40,6 +41,9 @@ const atEnd = (seen: WatchedPage) =>
 async function hookRun(): Promise<BigLog> {
   return BigLog.open(server);
 }
+
+const toolUse = ({ payload }: RunEvent) =>
+  "tool_use_id" in payload ? payload.tool_use_id : undefined;
 
 const FIXTURES = new URL("../../tests/fixtures/claude/2.1.330/hooks/", import.meta.url);
 /** A hook as a real CLI sent it, but for the session, which is this run's own. */
@@ -148,9 +152,9 @@ test("links to events are found again, also in the middle of a long log and in c
       return feed !== undefined && top >= feed.top && bottom <= feed.bottom;
     }),
   );
-  const id = target.payload["tool_use_id"] as string;
+  const id = toolUse(target);
   const call = (await server.events(log.run.id)).find(
-    ({ event_type, payload }) => event_type === "agent.tool_call" && payload["tool_use_id"] === id,
+    (event) => event.event_type === "agent.tool_call" && toolUse(event) === id,
   );
   await expect.poll(() => marked.getAttribute("data-sequence")).toBe(String(call?.sequence));
   // Its own link leads to the same row.
@@ -230,7 +234,7 @@ test("subagents are blocks with a count; kinds, words and the raw log can be cho
   }
   // A link to an event in a closed block opens the block.
   const call = (await server.events(log.run.id)).find(
-    ({ payload }) => payload["tool_use_id"] === "toolu_4627ea1caf6441b6b401db8e",
+    (event) => toolUse(event) === "toolu_4627ea1caf6441b6b401db8e",
   );
   const linked = await look(log.run.id, `?at=${call?.sequence}`);
   await linked.page.locator('[aria-current="true"]', { hasText: "echo sub" }).waitFor();

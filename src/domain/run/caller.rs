@@ -16,6 +16,7 @@ use super::{
 };
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
+use utoipa::ToSchema;
 
 /// Most callers that are named, the nearest first.
 pub const CALLERS_MAX: usize = 8;
@@ -23,7 +24,7 @@ pub const CALLERS_MAX: usize = 8;
 const NESTED_MAX: usize = 64;
 
 /// A process; its start tells it from a later one with the same id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Caller {
     /// Process id.
     pub pid: u32,
@@ -32,7 +33,7 @@ pub struct Caller {
 }
 
 /// The process that called the hook program, then its parents.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct Callers(pub Vec<Caller>);
 

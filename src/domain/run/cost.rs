@@ -2,17 +2,31 @@
 
 use super::{command::Usage, event::CostSource};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-/// The cost of a run so far.
-#[derive(Debug, PartialEq, Serialize)]
+/// The cost so far. Tokens whose price is not known make it unknown.
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = CostView)]
 pub struct Cost<'u> {
-    /// US dollars; none when a part of it is not known.
+    /// US dollars; null when unknown.
+    #[schema(required)]
     pub usd: Option<f64>,
     /// The part that is known.
     known_usd: f64,
-    source: &'static str,
+    source: Source,
     /// Day of the prices of an estimate, when the price table has one.
+    #[schema(required, format = Date)]
     prices_as_of: Option<&'u str>,
+}
+
+/// Who says so: the CLI, its tokens and our prices, or nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = CostSourceView)]
+enum Source {
+    Reported,
+    Estimated,
+    Unknown,
 }
 
 impl Usage {
@@ -21,13 +35,13 @@ impl Usage {
     #[must_use]
     pub fn cost(&self) -> Cost<'_> {
         let source = match self.cost_source {
-            None => "unknown",
-            Some(_) if self.unknown_tokens > 0 || self.was_unknown() => "unknown",
-            Some(CostSource::Reported) => "reported",
-            Some(CostSource::Estimated) => "estimated",
+            None => Source::Unknown,
+            Some(_) if self.unknown_tokens > 0 || self.was_unknown() => Source::Unknown,
+            Some(CostSource::Reported) => Source::Reported,
+            Some(CostSource::Estimated) => Source::Estimated,
         };
         Cost {
-            usd: (source != "unknown").then_some(self.cost_usd),
+            usd: (source != Source::Unknown).then_some(self.cost_usd),
             known_usd: self.cost_usd,
             source,
             prices_as_of: self.prices_as_of.as_deref(),

@@ -6,6 +6,7 @@
 mod decode;
 mod words;
 
+pub use agent::{NeedsAttention, SubagentStart, SubagentStop};
 use decode::from_json;
 pub use decode::{DecodeError, EVENT_VERSION};
 pub use messages::{
@@ -24,11 +25,12 @@ use serde_json::Value;
 use std::path::PathBuf;
 
 macro_rules! events {
-    ($($name:literal => $variant:ident,)*) => {
+    ($($name:tt => $variant:ident,)*) => {
         /// A fact about a run.
-        #[derive(Debug, Clone, PartialEq)]
+        #[derive(Debug, Clone, PartialEq, utoipa::ToSchema)]
+        #[serde(tag = "event_type", content = "payload")]
         pub enum Event {
-            $(#[doc = concat!("`", $name, "`")] $variant($variant),)*
+            $(#[doc = concat!("`", $name, "`")] #[serde(rename = $name)] $variant($variant),)*
         }
 
         impl Event {
@@ -121,12 +123,13 @@ macro_rules! payloads {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* })*) => {
         $(
             $(#[$doc])*
-            #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+            #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
             pub struct $name { $($(#[$field_doc])* pub $field: $kind,)* }
         )*
     };
 }
 
+mod agent;
 mod messages;
 
 payloads! {
@@ -238,6 +241,7 @@ payloads! {
         /// Model, when told.
         model: Option<String>,
         /// Where the CLI writes the session down.
+        #[schema(value_type = Option<String>)]
         transcript_path: Option<PathBuf>,
         /// The processes that called the hook program: the CLI, then its parents.
         #[serde(default, skip_serializing_if = "Callers::is_empty")]
@@ -284,35 +288,6 @@ payloads! {
         /// The CLI's id of the subagent that called; none is the agent itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agent_id: Option<String>,
-    }
-    /// A person must look.
-    NeedsAttention {
-        /// `permission_prompt`, `idle_prompt`, …
-        kind: String,
-        /// A sentence.
-        message: String,
-        /// The tool asked for.
-        tool_name: Option<String>,
-        /// And its input.
-        tool_input: Option<Value>,
-    }
-    /// A subagent began.
-    SubagentStart {
-        /// The CLI's id of it.
-        agent_id: String,
-        /// Its type.
-        agent_type: String,
-        /// Nothing yet.
-        last_message: Option<String>,
-    }
-    /// A subagent ended.
-    SubagentStop {
-        /// The CLI's id of it.
-        agent_id: String,
-        /// Its type.
-        agent_type: String,
-        /// Its last words.
-        last_message: Option<String>,
     }
     /// A person said something.
     UserMessage {

@@ -11,10 +11,12 @@ use super::{
 use crate::domain::{AgentMode, RunId, Time, time};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use utoipa::ToSchema;
 
 /// Where a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = StatusView)]
 pub enum Status {
     /// Created; the CLI is starting or waits for its first prompt.
     Queued,
@@ -73,7 +75,8 @@ impl std::str::FromStr for Status {
 }
 
 /// A person must look.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = AttentionView)]
 pub struct Attention {
     /// `permission_prompt`, `idle_prompt`, …
     pub kind: String,
@@ -81,11 +84,13 @@ pub struct Attention {
     pub message: String,
     /// Since when.
     #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
     pub since: Time,
 }
 
 /// What there is of the run's work, as far as its events tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = WorkView)]
 pub enum Changed {
     /// Nothing differs from where the run began.
     #[serde(rename = "none")]
@@ -99,12 +104,14 @@ pub enum Changed {
 }
 
 /// The evidence for the status.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = ActivityView)]
 pub struct Activity {
     /// As in "tool Bash".
     pub what: String,
     /// Since when.
     #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
     pub since: Time,
 }
 

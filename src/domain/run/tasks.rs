@@ -6,9 +6,11 @@
 use super::event::{ToolCall, ToolResult};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 /// One task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = TaskView)]
 pub struct Task {
     /// The CLI's id of it, or the tool_use_id of a create whose result never came.
     pub id: String,

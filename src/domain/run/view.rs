@@ -3,6 +3,10 @@
 //! It is written with every event, so the documents are typed and go straight into text. What nearly
 //! every event changes is a document of its own, the head.
 
+mod shipped;
+
+pub use shipped::{CommittedView, PullRequestView, PushedView};
+
 use super::{
     cost::Cost,
     event::{CheckpointAt, LeftOut},
@@ -13,9 +17,19 @@ use super::{
 use crate::domain::{AgentId, MessageId, ProjectId, RepoId, RunId, Time, time};
 use serde::Serialize;
 use std::path::Path;
+use utoipa::ToSchema;
 
-#[derive(PartialEq, Serialize)]
-struct RunView<'r> {
+/// The run as the API shows it.
+#[derive(Serialize, ToSchema)]
+pub struct RunView<'r> {
+    #[serde(flatten)]
+    body: RunBody<'r>,
+    #[serde(flatten)]
+    head: RunHead,
+}
+
+#[derive(PartialEq, Serialize, ToSchema)]
+struct RunBody<'r> {
     id: RunId,
     project_id: ProjectId,
     agent_id: AgentId,
@@ -25,72 +39,119 @@ struct RunView<'r> {
     run_branch: &'r str,
     cli_name: &'r str,
     #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
     created_at: Time,
     tokens_in: u64,
     tokens_out: u64,
+    /// The part of the cost that is known, in US dollars.
     cost_usd: f64,
     cost: Cost<'r>,
+    #[schema(required)]
     parent_run_id: Option<RunId>,
     notify: bool,
+    /// The CLI's own session.
+    #[schema(required)]
     session_id: Option<&'r str>,
+    #[schema(required)]
     model: Option<&'r str>,
+    /// Why it failed or paused.
+    #[schema(required)]
     reason: Option<&'r str>,
+    #[schema(required, value_type = Option<Attention>)]
     attention: Option<&'r Attention>,
     process: ProcessView,
     tokens_cache_read: u64,
     tokens_cache_write: u64,
+    /// What there is to ship: nothing, changes, or changes that were pushed or accepted.
     work: Changed,
     queue: QueueView<'r>,
-    repos: Vec<RepoView<'r>>,
+    repos: Vec<RunRepoView<'r>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct RunHead {
     #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
     updated_at: Time,
     activity: Activity,
     last_sequence: u64,
 }
 
-#[derive(PartialEq, Serialize)]
+#[derive(PartialEq, Serialize, ToSchema)]
 struct ProcessView {
     alive: bool,
+    #[schema(required)]
     pid: Option<u32>,
+    #[schema(required)]
     exit_code: Option<i32>,
+    /// Stopped by Ctrl+Z or a signal; `activity` says by which. A continue, or a key in the terminal,
+    /// lets it go on.
     stopped: bool,
 }
 
-#[derive(PartialEq, Serialize)]
+/// Messages that wait for the end of the turn.
+#[derive(PartialEq, Serialize, ToSchema)]
 struct QueueView<'r> {
+    #[schema(value_type = u64)]
     length: usize,
+    /// Why none goes out until somebody acts.
+    #[schema(required)]
     halted: Option<&'r str>,
 }
 
-#[derive(PartialEq, Serialize)]
-struct RepoView<'r> {
+#[derive(PartialEq, Serialize, ToSchema)]
+struct RunRepoView<'r> {
     repo_id: RepoId,
     name: &'r str,
+    #[schema(value_type = String)]
     repo_path: &'r Path,
+    /// Null while there is none.
+    #[schema(required, value_type = Option<String>)]
     worktree: Option<&'r Path>,
     branch: &'r str,
+    /// What the run began with; a rebase at somebody's request moves it.
     base_commit: &'r str,
+    /// The branch that pointed there, without its remote.
+    #[schema(required)]
     source: Option<&'r str>,
 }
 
-#[derive(PartialEq, Serialize)]
-struct QueuedView<'r> {
+/// A message that waits.
+#[derive(PartialEq, Serialize, ToSchema)]
+pub struct QueuedView<'r> {
     id: MessageId,
     message: &'r str,
+    /// 1 goes out first.
+    #[schema(value_type = u64)]
     position: usize,
     #[serde(with = "time")]
+    #[schema(value_type = String, format = DateTime)]
     created_at: Time,
+}
+
+/// A run after its files were replaced.
+#[derive(Serialize, ToSchema)]
+pub struct ReplacedView<'r> {
+    #[serde(flatten)]
+    run: RunView<'r>,
+    /// Paths that the checkpoint taken before does not hold. Always empty without `force`.
+    left_out: &'r [LeftOutView],
+}
+
+/// A path of a worktree that cannot be read.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct LeftOutView {
+    repo_name: String,
+    /// A folder's ends with a slash.
+    path: String,
+    why: String,
 }
 
 /// What a run's documents but its head are made of, so that it can be seen whether they changed
 /// without writing them.
 #[derive(PartialEq)]
 pub struct Documents<'r> {
-    body: RunView<'r>,
+    body: RunBody<'r>,
     tasks: Vec<&'r Task>,
     queue: Vec<QueuedView<'r>>,
 }
@@ -100,7 +161,7 @@ impl<'r> Documents<'r> {
     #[must_use]
     pub fn of(run: &'r Run) -> Self {
         Self {
-            body: run_view(run),
+            body: body(run),
             tasks: run.tasks.shown().collect(),
             queue: run.outbox.queue.iter().zip(1..).map(waiting).collect(),
         }
@@ -133,7 +194,7 @@ fn text(document: &impl Serialize) -> String {
 /// The run's JSON document, all fields always present.
 #[must_use]
 pub fn run(run: &Run) -> String {
-    joined(&text(&run_view(run)), &head(run))
+    text(&run_view(run))
 }
 
 /// The run's JSON document, of its body and its head.
@@ -146,20 +207,26 @@ pub fn joined(body: &str, head: &str) -> String {
 
 /// The run's JSON document, with what the checkpoint of before the last change of its files does not hold.
 #[must_use]
-pub fn with_left_out(run: &Run, left_out: &[serde_json::Value]) -> String {
-    let others = serde_json::json!({ "left_out": left_out }).to_string();
-    joined(&self::run(run), &others)
+pub fn with_left_out(run: &Run, left_out: &[LeftOutView]) -> String {
+    text(&ReplacedView {
+        run: run_view(run),
+        left_out,
+    })
 }
 
 /// A path that no checkpoint can hold.
 #[must_use]
-pub fn left_out(repo_name: &str, left: &LeftOut) -> serde_json::Value {
-    serde_json::json!({"repo_name": repo_name, "path": left.path, "why": left.why})
+pub fn left_out(repo_name: &str, left: &LeftOut) -> LeftOutView {
+    LeftOutView {
+        repo_name: repo_name.to_owned(),
+        path: left.path.clone(),
+        why: left.why.clone(),
+    }
 }
 
 /// All such paths of a checkpoint.
 #[must_use]
-pub fn left_out_of_all(repos: &[CheckpointAt]) -> Vec<serde_json::Value> {
+pub fn left_out_of_all(repos: &[CheckpointAt]) -> Vec<LeftOutView> {
     let paths = |kept: &CheckpointAt| {
         let of_repo = kept.left_out.iter();
         let shown = of_repo.map(|left| left_out(&kept.repo_name, left));
@@ -171,16 +238,27 @@ pub fn left_out_of_all(repos: &[CheckpointAt]) -> Vec<serde_json::Value> {
 /// What nearly every event changes of the run's document.
 #[must_use]
 pub fn head(run: &Run) -> String {
-    text(&RunHead {
+    text(&run_head(run))
+}
+
+fn run_head(run: &Run) -> RunHead {
+    RunHead {
         updated_at: run.updated_at,
         activity: run.activity(),
         last_sequence: run.last_sequence,
-    })
+    }
 }
 
 fn run_view(run: &Run) -> RunView<'_> {
-    let created = &run.created;
     RunView {
+        body: body(run),
+        head: run_head(run),
+    }
+}
+
+fn body(run: &Run) -> RunBody<'_> {
+    let created = &run.created;
+    RunBody {
         id: run.id,
         project_id: created.project_id,
         agent_id: created.agent_id,
@@ -226,11 +304,11 @@ const fn process(run: &Run) -> ProcessView {
     }
 }
 
-fn repos(run: &Run) -> Vec<RepoView<'_>> {
+fn repos(run: &Run) -> Vec<RunRepoView<'_>> {
     let worktree = |repo| run.worktrees.iter().find(|at| at.repo_id == repo);
     let bases = run.created.repos.iter();
     bases
-        .map(|base| RepoView {
+        .map(|base| RunRepoView {
             repo_id: base.repo_id,
             name: &base.name,
             repo_path: &base.repo_path,

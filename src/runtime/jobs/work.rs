@@ -10,7 +10,7 @@ use crate::{
             BranchRenamed, CommittedAt, PushedAt, RepoBase, RepoBranch, RunAccepted, RunCommitted,
             RunPullRequest, RunPushed, WorktreeAt,
         },
-        view,
+        view::{self, CommittedView, PushedView},
         work::Work,
     },
     git::{self, ErrorKind, GitError, Operation},
@@ -150,19 +150,7 @@ fn commit(run: &Run, message: String) -> Worked {
         let why = "There is nothing to commit: no repo has changes.".to_owned();
         return Worked::failed(WorkFault::Invalid(why));
     }
-    let shown: Vec<_> = repos
-        .iter()
-        .map(|at| {
-            let mut shown = json!({
-                "repo_name": at.repo_name, "branch": at.branch, "commit": at.commit,
-                "head": at.commit,
-            });
-            if let Some(error) = &at.error {
-                shown["error"] = json!(error);
-            }
-            shown
-        })
-        .collect();
+    let shown: Vec<_> = repos.iter().map(CommittedView::from).collect();
     let answer = match first {
         Some(fault) if repos.iter().all(|at| at.commit.is_none()) => Err(fault),
         Some(_) | None => Ok(Some(json!(shown).to_string())),
@@ -232,16 +220,7 @@ fn push(run: &Run, accept: bool) -> Worked {
         let why = "No repo of this run has a remote to push to; add one with `git remote add`.";
         return Worked::failed(WorkFault::Conflict(why.to_owned()));
     }
-    let shown: Vec<_> = repos
-        .iter()
-        .map(|at| {
-            json!({
-                "repo_name": at.repo_name, "branch": at.branch, "head": at.head,
-                "remote_url": at.remote_url, "remote": at.remote, "remote_branch": at.remote_branch,
-                "pushed": at.pushed, "error": at.error,
-            })
-        })
-        .collect();
+    let shown: Vec<_> = repos.iter().map(PushedView::from).collect();
     let went_through = repos.iter().any(|at| at.pushed);
     let answer = if went_through {
         Ok(Some(json!(shown).to_string()))

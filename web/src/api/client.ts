@@ -16,15 +16,13 @@ export type Provider = Schemas["ProviderView"];
 export type Task = Schemas["TaskView"];
 export type LeftOut = Schemas["LeftOutView"];
 
-/** An event of a run, as the API and the streams give it. */
-export interface RunEvent {
-  id: number;
-  run_id: string;
-  sequence: number;
-  event_type: string;
-  payload: Record<string, unknown>;
-  created_at: string;
-}
+/** An event of a run, as the API and the streams give it; `event_type` tells which payload. */
+export type RunEvent = Schemas["EventView"];
+/** The payload of events of a type. */
+export type Payload<T extends RunEvent["event_type"]> = Extract<
+  RunEvent,
+  { event_type: T }
+>["payload"];
 
 export const api = createClient<paths>({ baseUrl: "" });
 

@@ -862,8 +862,12 @@ export interface components {
     schemas: {
         /** @description The evidence for the status. */
         ActivityView: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
             since: string;
+            /** @description As in "tool Bash". */
             what: string;
         };
         /** @description Fields of a new or changed agent. An absent field is left alone; null restores the default. */
@@ -883,70 +887,217 @@ export interface components {
             provider_config?: Record<string, never> | null;
             role?: string | null;
         };
-        AgentView: {
-            allowed_tools: string;
-            cli_name: string;
+        /**
+         * Format: uuid
+         * @description A configuration of a CLI.
+         */
+        AgentId: string;
+        /** @description A whole message of the agent. */
+        AgentMessage: {
+            /** @description Its id. */
+            message_id?: string | null;
+            /** @description The text. */
+            text: string;
+        };
+        AgentMessageEvent: {
             /** Format: date-time */
             created_at: string;
-            /** Format: uuid */
-            id: string;
-            instructions: string;
-            /** Format: int32 */
-            max_turns: number;
-            model: string | null;
-            name: string;
-            /** Format: uuid */
-            project_id: string;
-            /** @description Values of `env` are shown as `***`; sent back so, they stay what they are. */
-            provider_config: Record<string, never>;
-            role: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "agent.message";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["AgentMessage"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description Text as it streams; neighbours within 50 ms are one event. */
+        AgentToken: {
+            /** @description The message it belongs to. */
+            message_id?: string | null;
+            /** @description The text. */
+            text: string;
+        };
+        AgentTokenEvent: {
             /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "agent.token";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["AgentToken"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description A configuration of a CLI, copied whole into each run it starts. */
+        AgentView: {
+            /** @description Comma-separated tools the CLI may use without asking. */
+            allowed_tools: string;
+            /** @description The adapter: `claude-code`, `codex`, `gemini`, `qwen`, `opencode`, `command`, `demo`. */
+            cli_name: string;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /** @description Its id. */
+            id: components["schemas"]["AgentId"];
+            /** @description Added to the CLI's system prompt. */
+            instructions: string;
+            /**
+             * Format: int32
+             * @description Most turns of one run.
+             */
+            max_turns: number;
+            /** @description Model given to the CLI; its own default when null. */
+            model: string | null;
+            /** @description What people call it. */
+            name: string;
+            /** @description The project it belongs to. */
+            project_id: components["schemas"]["ProjectId"];
+            /**
+             * @description Keys that the adapter gives meaning to. Values of `env` are shown as `***`; sent back so, they
+             *     stay what they are.
+             */
+            provider_config: Record<string, never>;
+            /** @description `builder` and `reviewer` have meaning; other texts are labels. */
+            role: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
             updated_at: string;
         };
+        /** @description A person must look. */
         AttentionView: {
+            /** @description `permission_prompt`, `idle_prompt`, … */
             kind: string;
+            /** @description A sentence. */
             message: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
             since: string;
+        };
+        /** @description A local branch. */
+        Branch: {
+            /**
+             * Format: int64
+             * @description Commits that the default branch does not have.
+             */
+            ahead: number;
+            /** @description The default branch; null for itself. */
+            base: string | null;
+            /**
+             * Format: int64
+             * @description Commits of the default branch that it does not have.
+             */
+            behind: number;
+            /** @description The commit it points at, in hex. */
+            commit: string;
+            /**
+             * Format: date-time
+             * @description When that commit was made.
+             */
+            committed_at: string;
+            /** @description It is the default branch. */
+            is_default: boolean;
+            /** @description The checkout that was asked about has it. */
+            is_head: boolean;
+            /** @description Its name, without `refs/heads/`. */
+            name: string;
+            /** @description The upstream has all its commits; false without one. */
+            pushed: boolean;
+            /** @description First paragraph of that commit's message, on one line. */
+            subject: string;
+            /**
+             * Format: int64
+             * @description Commits that the upstream does not have; null without one.
+             */
+            unpushed: number | null;
+            /**
+             * @description Its remote-tracking branch (`origin/x`), when there is one: that of its configuration,
+             *     else the one of its own name at `origin`.
+             */
+            upstream: string | null;
+            /** @description The folder it is checked out in, which may be the user's own. */
+            worktree: string | null;
         };
         BranchName: {
             /** @description A branch name as git takes it, without `refs/heads/`. */
             name: string;
         };
-        BranchView: {
-            /** Format: int64 */
-            ahead: number;
-            /** @description The default branch; null for itself. */
-            base: string | null;
-            /** Format: int64 */
-            behind: number;
-            commit: string;
+        /** @description The run branch has another name, in all repositories. */
+        BranchRenamed: {
+            /** @description The former name. */
+            from: string;
+            /** @description One a repository. */
+            repos: components["schemas"]["RepoBranch"][];
+            /** @description The name now. */
+            to: string;
+        };
+        BranchRenamedEvent: {
             /** Format: date-time */
-            committed_at: string;
-            is_default: boolean;
-            /** @description The user's checkout has it. */
-            is_head: boolean;
-            name: string;
-            pushed: boolean;
-            /** Format: uuid */
-            repo_id: string;
-            repo_name: string;
+            created_at: string;
             /**
-             * Format: uuid
-             * @description The run whose branch it is.
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
              */
-            run_id: string | null;
-            subject: string;
+            event_type: "run.branch_renamed";
             /**
              * Format: int64
-             * @description Null without upstream.
+             * @description Place in the whole log.
              */
-            unpushed: number | null;
-            /** @description Like `origin/x`. */
-            upstream: string | null;
-            /** @description Where it is checked out. */
-            worktree: string | null;
+            id: number;
+            payload: components["schemas"]["BranchRenamed"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
         };
+        /** @description A branch of a project. */
+        BranchView: components["schemas"]["Branch"] & {
+            repo_id: components["schemas"]["RepoId"];
+            repo_name: string;
+            run_id: components["schemas"]["RunId"] | null;
+        };
+        /** @description A process; its start tells it from a later one with the same id. */
+        Caller: {
+            /**
+             * Format: int32
+             * @description Process id.
+             */
+            pid: number;
+            /**
+             * Format: int64
+             * @description Start, in clock ticks since boot.
+             */
+            started: number;
+        };
+        /** @description The process that called the hook program, then its parents. */
+        Callers: components["schemas"]["Caller"][];
         /** @description Everything since the base commit, committed or not. */
         ChangesView: {
             /** Format: int64 */
@@ -958,6 +1109,21 @@ export interface components {
             /** @description Paths that cannot be read, and so are not among the files. */
             left_out: components["schemas"]["LeftOutView"][];
             repos: components["schemas"]["RepoChangesView"][];
+        };
+        /** @description A checkpoint commit of one repo. */
+        CheckpointAt: {
+            /** @description The commit, in hex. */
+            commit: string;
+            /** @description A tree of the files whose bytes git's conversions would not give back, in hex. */
+            exact?: string | null;
+            /** @description What it does not hold. */
+            left_out?: components["schemas"]["LeftOut"][];
+            /** @description The repo. */
+            repo_id: components["schemas"]["RepoId"];
+            /** @description Its name. */
+            repo_name: string;
+            /** @description Its tree, in hex: equal trees need no second checkpoint. */
+            tree: string;
         };
         CheckpointRepoView: {
             commit: string;
@@ -982,6 +1148,20 @@ export interface components {
             /** @description Not blank. */
             message: string;
         };
+        /** @description A commit that was made in one repo, or why none was. */
+        CommittedAt: {
+            /** @description The branch committed to. */
+            branch: string;
+            /** @description The commit, in hex. */
+            commit?: string | null;
+            /** @description Why there is none. */
+            error?: string | null;
+            /** @description The repo. */
+            repo_id: components["schemas"]["RepoId"];
+            /** @description Its name. */
+            repo_name: string;
+        };
+        /** @description A commit, or why there is none. */
         CommittedView: {
             /** @description The branch that has the commit: the run's, or one made during the run. */
             branch: string;
@@ -992,7 +1172,20 @@ export interface components {
             head: string | null;
             repo_name: string;
         };
-        /** @enum {string} */
+        /**
+         * @description What ended a run well.
+         * @enum {string}
+         */
+        CompletedBy: "session_end" | "exit";
+        /**
+         * @description Where a cost comes from.
+         * @enum {string}
+         */
+        CostSource: "reported" | "estimated";
+        /**
+         * @description Who says so: the CLI, its tokens and our prices, or nobody.
+         * @enum {string}
+         */
         CostSourceView: "reported" | "estimated" | "unknown";
         /** @description The cost so far. Tokens whose price is not known make it unknown. */
         CostView: {
@@ -1003,10 +1196,9 @@ export interface components {
             known_usd: number;
             /**
              * Format: date
-             * @description Day of the prices of an estimate.
+             * @description Day of the prices of an estimate, when the price table has one.
              */
             prices_as_of: string | null;
-            /** @description `reported` by the CLI, `estimated` by tokens and prices, or `unknown`. */
             source: components["schemas"]["CostSourceView"];
             /**
              * Format: double
@@ -1014,35 +1206,40 @@ export interface components {
              */
             usd: number | null;
         };
+        /**
+         * @description How a message reaches the CLI.
+         * @enum {string}
+         */
+        DeliveredBy: "resume" | "typed";
         DeliveredView: {
             delivered: boolean;
         };
+        /** @description How much was changed. */
         DiffStatsView: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Lines taken away.
+             */
             deletions: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Files; a renamed one counts once.
+             */
             files_changed: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Lines added; none for binary files.
+             */
             insertions: number;
         };
-        EventView: {
-            /** Format: date-time */
-            created_at: string;
-            event_type: string;
-            /**
-             * Format: int64
-             * @description Place in the whole log.
-             */
-            id: number;
-            payload: Record<string, never>;
-            /** Format: uuid */
-            run_id: string;
-            /**
-             * Format: int64
-             * @description Place in its run, without holes.
-             */
-            sequence: number;
-        };
+        /** @description An event of a run; `event_type` tells which payload. */
+        EventView: components["schemas"]["RunCreatedEvent"] | components["schemas"]["RunStartedEvent"] | components["schemas"]["RunCompletedEvent"] | components["schemas"]["RunFailedEvent"] | components["schemas"]["RunCancelledEvent"] | components["schemas"]["RunRetriedEvent"] | components["schemas"]["RunPausedEvent"] | components["schemas"]["RunResultEvent"] | components["schemas"]["SessionInitEvent"] | components["schemas"]["AgentTokenEvent"] | components["schemas"]["AgentMessageEvent"] | components["schemas"]["ToolCallEvent"] | components["schemas"]["ToolResultEvent"] | components["schemas"]["NeedsAttentionEvent"] | components["schemas"]["SubagentStartEvent"] | components["schemas"]["SubagentStopEvent"] | components["schemas"]["UserMessageEvent"] | components["schemas"]["MessageTypingEvent"] | components["schemas"]["MessageNotTakenEvent"] | components["schemas"]["MessageQueuedEvent"] | components["schemas"]["MessageUnqueuedEvent"] | components["schemas"]["QueueReorderedEvent"] | components["schemas"]["RunQuietEvent"] | components["schemas"]["StopRequestedEvent"] | components["schemas"]["RunDeletedEvent"] | components["schemas"]["ProcessLaunchingEvent"] | components["schemas"]["ProcessSpawnedEvent"] | components["schemas"]["ProcessStoppedEvent"] | components["schemas"]["ProcessContinuedEvent"] | components["schemas"]["ProcessExitedEvent"] | components["schemas"]["WorktreeCreatedEvent"] | components["schemas"]["WorktreeRemovedEvent"] | components["schemas"]["RunCheckpointedEvent"] | components["schemas"]["RunRestoredEvent"] | components["schemas"]["BranchRenamedEvent"] | components["schemas"]["RunCommittedEvent"] | components["schemas"]["RunPushedEvent"] | components["schemas"]["RunPullRequestEvent"] | components["schemas"]["RunRevertedEvent"] | components["schemas"]["RunAcceptedEvent"] | components["schemas"]["RunRebasedEvent"] | components["schemas"]["NotifyChangedEvent"] | components["schemas"]["HookReceivedEvent"];
+        /**
+         * @description What ended a process.
+         * @enum {string}
+         */
+        ExitedBy: "self" | "cancel" | "pause" | "delete" | "idle" | "server" | "lost";
+        /** @description A changed file on the wire. Bytes that are no text are shown as well as they can be. */
         FileChangeView: {
             binary: boolean;
             /** Format: int64 */
@@ -1063,7 +1260,10 @@ export interface components {
             /** @description Over 1 MiB: no contents. */
             truncated: boolean;
         };
-        /** @enum {string} */
+        /**
+         * @description How a file was changed.
+         * @enum {string}
+         */
         FileStatusView: "added" | "modified" | "deleted" | "renamed";
         /** @description One folder of `GET /api/fs/dirs`. */
         Folder: {
@@ -1092,11 +1292,62 @@ export interface components {
              */
             log: string;
         };
+        /** @description A hook that maps to nothing else, kept so that nothing is lost. */
+        HookReceived: {
+            /** @description The processes that called the hook program, of a nested CLI and where a session began. */
+            callers?: components["schemas"]["Callers"];
+            /** @description Its name. */
+            hook_event_name: string;
+            /** @description True for a lifecycle fact that changed nothing. */
+            ignored?: boolean;
+            /**
+             * @description True for a hook of another CLI than the run's, which the agent started: it changes
+             *     nothing.
+             */
+            nested?: boolean;
+            /** @description All of it. */
+            payload: unknown;
+            /** @description The CLI's id of the turn that it began, when it was a prompt. */
+            turn_id?: string | null;
+        };
+        HookReceivedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "hook.received";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["HookReceived"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
         /**
-         * @description `cli`: the CLI, told at its start. `counted`: abbado, which pauses the run. `none`: nobody.
+         * @description Who keeps a run within a limit that its agent sets.
          * @enum {string}
          */
         KeeperView: "cli" | "counted" | "none";
+        /**
+         * @description What a CLI that lives did not send.
+         * @enum {string}
+         */
+        Lacks: "hook" | "event";
+        /** @description A path of a worktree that a checkpoint could not hold. */
+        LeftOut: {
+            /** @description The path, below the worktree; a folder's ends with a slash. Bytes that are no UTF-8 are replaced. */
+            path: string;
+            /** @description Why its contents could not be read. */
+            why: string;
+        };
         /** @description A path of a worktree that cannot be read. */
         LeftOutView: {
             /** @description A folder's ends with a slash. */
@@ -1108,19 +1359,166 @@ export interface components {
             headless: components["schemas"]["ModeLimitsView"];
             interactive: components["schemas"]["ModeLimitsView"];
         };
+        /** @description What a merge did. */
         MergedView: {
+            /** @description The commit it points at now, in hex. */
             commit: string;
+            /** @description No merge commit was needed: the branch was moved forward, or already had all of it. */
             fast_forward: boolean;
+            /** @description The branch merged into. */
             into: string;
         };
         Message: {
             /** @description Not blank; at most 64 KiB, and nothing that the CLI takes for a key or a command of its own. */
             message: string;
         };
+        /**
+         * @description Where a message of a person came from.
+         * @enum {string}
+         */
+        MessageBy: "api" | "terminal";
+        /**
+         * Format: uuid
+         * @description A message of a person to one run.
+         */
+        MessageId: string;
+        /**
+         * @description The CLI did not show that it took a message which was to be typed. It may still: then
+         *     `user.message` follows late.
+         */
+        MessageNotTaken: {
+            /** @description The message. */
+            message_id: components["schemas"]["MessageId"];
+            /** @description One sentence. */
+            reason: string;
+            /** @description It stays in the queue and goes out by itself once the CLI's prompt is free. */
+            until_free?: boolean;
+        };
+        MessageNotTakenEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "message.not_taken";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["MessageNotTaken"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description A message waits for the end of the turn. */
+        MessageQueued: {
+            /** @description The message. */
+            message_id: components["schemas"]["MessageId"];
+            /** @description As it will be delivered. */
+            text: string;
+        };
+        MessageQueuedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "message.queued";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["MessageQueued"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /**
+         * @description A message is about to be typed into the live CLI. What became of it follows: the CLI's
+         *     prompt hook confirms it (`user.message`), or `message.not_taken`.
+         */
+        MessageTyping: {
+            /** @description The message. */
+            message_id: components["schemas"]["MessageId"];
+            request?: components["schemas"]["RequestKey"] | null;
+            /** @description As it is typed. */
+            text: string;
+        };
+        MessageTypingEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "message.typing";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["MessageTyping"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description A waiting message was taken back. */
+        MessageUnqueued: {
+            /** @description The message. */
+            message_id: components["schemas"]["MessageId"];
+        };
+        MessageUnqueuedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "message.unqueued";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["MessageUnqueued"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description What becomes of the limits that an agent sets. */
         ModeLimitsView: {
+            /** @description Of `allowed_tools`. */
             allowed_tools: components["schemas"]["KeeperView"];
+            /** @description Of `max_turns`. */
             max_turns: components["schemas"]["KeeperView"];
         };
+        /** @description Providers that abbado can start, with the models they offer. */
+        ModelSettings: {
+            /**
+             * Format: date
+             * @description Day on which the prices were looked up, `2026-11-24`; null when nobody said.
+             */
+            prices_as_of?: string | null;
+            /** @description One a CLI. */
+            providers: components["schemas"]["Provider"][];
+        };
+        /** @description The models with what is installed here. */
         ModelSettingsView: {
             /**
              * Format: date
@@ -1129,17 +1527,64 @@ export interface components {
             prices_as_of?: string | null;
             providers: components["schemas"]["ProviderView"][];
         };
+        /** @description A model and its prices, in US dollars per million tokens. */
         ModelView: {
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Input read from a cache.
+             */
             cache_read_per_mtok: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Input written to a cache.
+             */
             cache_write_per_mtok: number;
+            /** @description The name given to the CLI. */
             id: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Input outside caches.
+             */
             input_per_mtok: number;
+            /** @description What people call it. */
             label: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Output.
+             */
             output_per_mtok: number;
+        };
+        /** @description A person must look. */
+        NeedsAttention: {
+            /** @description `permission_prompt`, `idle_prompt`, … */
+            kind: string;
+            /** @description A sentence. */
+            message: string;
+            /** @description And its input. */
+            tool_input?: unknown;
+            /** @description The tool asked for. */
+            tool_name?: string | null;
+        };
+        NeedsAttentionEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "agent.needs_attention";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["NeedsAttention"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
         };
         NewProject: {
             /** @description 1 to 200 characters, not blank. */
@@ -1179,34 +1624,269 @@ export interface components {
             notify_on_pipeline_complete?: boolean | null;
             notify_on_run_failed?: boolean | null;
         };
+        /** @description Who is told of what. */
         NotificationSettingsView: {
+            /** @description A Discord webhook, or empty. */
             discord_webhook_url: string;
+            /** @description Tell when a run needs a person. */
             notify_on_attention: boolean;
+            /** @description Tell when the session of a run that asks for it ends. */
             notify_on_pipeline_complete: boolean;
+            /** @description Tell when any run fails. */
             notify_on_run_failed: boolean;
         };
         Notify: {
             notify: boolean;
+        };
+        /** @description The wish to be told changed. */
+        NotifyChanged: {
+            /** @description The wish now. */
+            notify: boolean;
+        };
+        NotifyChangedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "run.notify_changed";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["NotifyChanged"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
         };
         Order: {
             /** @description Exactly the messages that wait. */
             order: string[];
         };
         /**
+         * @description What paused a run.
+         * @enum {string}
+         */
+        PausedBy: "stop" | "interrupt" | "user" | "idle" | "limit" | "lost";
+        /**
          * @description Where a pull request stands.
          * @enum {string}
          */
         PrState: "open" | "closed" | "merged" | "draft";
-        PrStatusView: {
+        /** @description The pull request of one branch: the open one, else the newest. */
+        PrStatus: {
+            /** @description The branch that was asked for. */
             branch: string;
+            /** @description What its checks say. */
             checks: components["schemas"]["Checks"];
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Its number; GitLab's `iid`.
+             */
             number: number;
-            /** Format: uuid */
-            repo_id: string;
+            /** @description Where it stands. */
             state: components["schemas"]["PrState"];
+            /** @description Its title. */
             title: string;
+            /** @description Its page: `http` or `https`, or empty when the forge named another scheme. */
             url: string;
+        };
+        /** @description The pull request of a branch. */
+        PrStatusView: components["schemas"]["PrStatus"] & {
+            repo_id: components["schemas"]["RepoId"];
+        };
+        /** @description It was let go on. */
+        ProcessContinued: {
+            /**
+             * Format: int32
+             * @description Which attempt.
+             */
+            attempt: number;
+            /**
+             * Format: int32
+             * @description Its process id.
+             */
+            pid: number;
+        };
+        ProcessContinuedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "process.continued";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["ProcessContinued"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description It ended, and all it started. */
+        ProcessExited: {
+            /**
+             * Format: int32
+             * @description Which attempt.
+             */
+            attempt?: number;
+            /** @description Why. */
+            by: components["schemas"]["ExitedBy"];
+            /**
+             * Format: int32
+             * @description Exit code, when it ended by itself.
+             */
+            exit_code?: number | null;
+            /** @description Name of the signal that ended it. */
+            signal?: string | null;
+        };
+        ProcessExitedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "process.exited";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["ProcessExited"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description A process is about to be started. */
+        ProcessLaunching: {
+            /**
+             * Format: int32
+             * @description 1, 2, 3 …
+             */
+            attempt: number;
+        };
+        ProcessLaunchingEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "process.launching";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["ProcessLaunching"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description It runs. */
+        ProcessSpawned: {
+            /** @description Its arguments; secrets travel in the environment, never here. */
+            argv: string[];
+            /**
+             * Format: int32
+             * @description Which attempt.
+             */
+            attempt: number;
+            /**
+             * Format: int32
+             * @description Columns of its terminal.
+             */
+            cols: number;
+            /**
+             * Format: int64
+             * @description Where its output begins in the run's output log, in bytes.
+             */
+            output_offset?: number;
+            /**
+             * Format: int32
+             * @description Its process id.
+             */
+            pid: number;
+            /**
+             * Format: int32
+             * @description Rows of its terminal.
+             */
+            rows: number;
+        };
+        ProcessSpawnedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "process.spawned";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["ProcessSpawned"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description It was stopped, by Ctrl+Z or a signal: it does nothing until it is let go on. */
+        ProcessStopped: {
+            /**
+             * Format: int32
+             * @description Which attempt.
+             */
+            attempt: number;
+            /**
+             * Format: int32
+             * @description Its process id.
+             */
+            pid: number;
+            /** @description Name of the signal, when known. */
+            signal?: string | null;
+        };
+        ProcessStoppedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "process.stopped";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["ProcessStopped"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
         };
         ProcessView: {
             alive: boolean;
@@ -1240,38 +1920,70 @@ export interface components {
              */
             trusted_filters?: string[] | null;
         };
-        ProjectView: {
-            cleanup_script: string;
-            copy_files: string[];
-            /** Format: date-time */
+        /**
+         * Format: uuid
+         * @description A set of repositories that belong together.
+         */
+        ProjectId: string;
+        /** @description A set of repositories that agents work on together. */
+        ProjectView: components["schemas"]["SetUp"] & {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
             created_at: string;
-            /** Format: uuid */
-            id: string;
+            /** @description Its id. */
+            id: components["schemas"]["ProjectId"];
+            /** @description What people call it; 1 to 200 characters, not blank. */
             name: string;
+            /** @description Its repositories, oldest first. */
             repos: components["schemas"]["RepoView"][];
-            setup_script: string;
+            /** @description Whether a worktree of each repo is kept ready for the next run. */
             spare_worktrees: boolean;
-            /** @description Filter drivers that the repositories define and that may run. */
+            /** @description Filter drivers of its repositories' own configurations that may run. */
             trusted_filters: string[];
         };
         ProofView: {
             proof: string;
         };
-        ProviderView: {
+        /** @description A CLI and its models. */
+        Provider: {
+            /** @description Program to look for. */
             bin: string;
+            /** @description Model of agents that name none. */
             default_model: string | null;
+            /** @description Whether new agents may use it. */
             enabled: boolean;
+            /** @description Name of the adapter. */
             id: string;
-            /** @description Only in answers. */
-            install_hint?: string | null;
-            /** @description Only in answers. */
-            installed?: boolean | null;
+            /** @description What people call it. */
             label: string;
-            limits?: components["schemas"]["LimitsView"] | null;
+            /** @description What it offers. */
             models: components["schemas"]["ModelView"][];
-            /** @description Only in answers. */
+        };
+        ProviderView: components["schemas"]["Provider"] & {
+            install_hint?: string | null;
+            installed: boolean;
+            limits?: components["schemas"]["LimitsView"] | null;
             version?: string | null;
         };
+        /** @description A pull request of one repo, or why there is none. */
+        PullRequestAt: {
+            /** @description Why there is none. */
+            error?: string | null;
+            /**
+             * Format: int64
+             * @description Its number at the forge.
+             */
+            number?: number | null;
+            /** @description The repo. */
+            repo_id: components["schemas"]["RepoId"];
+            /** @description Its name. */
+            repo_name: string;
+            /** @description Its page. */
+            url?: string | null;
+        };
+        /** @description A pull request, or why there is none. */
         PullRequestView: {
             /** @description Why there is none. */
             error?: string | null;
@@ -1280,6 +1992,28 @@ export interface components {
             repo_name: string;
             url: string | null;
         };
+        /** @description A branch that was pushed, or why it was not. */
+        PushedAt: {
+            /** @description The branch. */
+            branch: string;
+            /** @description Why it is not. */
+            error?: string | null;
+            /** @description The commit that it points at here, in hex. */
+            head?: string | null;
+            /** @description It is there. */
+            pushed: boolean;
+            /** @description The remote's name, or its URL when it has none. */
+            remote?: string | null;
+            /** @description The branch there. */
+            remote_branch?: string | null;
+            /** @description Where to, without user and password. */
+            remote_url?: string | null;
+            /** @description The repo. */
+            repo_id: components["schemas"]["RepoId"];
+            /** @description Its name. */
+            repo_name: string;
+        };
+        /** @description A branch that was pushed, or why it was not. */
         PushedView: {
             /** @description The run's branch, or one made during the run that its worktree is on. */
             branch: string;
@@ -1294,6 +2028,32 @@ export interface components {
             remote_url: string | null;
             repo_name: string;
         };
+        /** @description The waiting messages go out in another order, or go on after a halt. */
+        QueueReordered: {
+            /** @description All of them. */
+            order: components["schemas"]["MessageId"][];
+        };
+        QueueReorderedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "queue.reordered";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["QueueReordered"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
         /** @description Messages that wait for the end of the turn. */
         QueueView: {
             /** @description Why none goes out until somebody acts. */
@@ -1301,11 +2061,11 @@ export interface components {
             /** Format: int64 */
             length: number;
         };
+        /** @description A message that waits. */
         QueuedView: {
             /** Format: date-time */
             created_at: string;
-            /** Format: uuid */
-            id: string;
+            id: components["schemas"]["MessageId"];
             message: string;
             /**
              * Format: int64
@@ -1313,10 +2073,28 @@ export interface components {
              */
             position: number;
         };
-        RebasedView: {
-            /** @description What it was rebased onto; a run's changes are compared with this from now on. */
+        /** @description A run branch that was rebased. */
+        RebasedAt: {
+            /** @description The commit that the run's changes are compared with from now on, in hex. */
             base_commit: string;
+            /** @description The branch. */
+            branch: string;
+            /** @description The commit that the branch points at now, in hex. */
             commit: string;
+            /** @description The branch rebased onto. */
+            onto: string;
+            /** @description The repo. */
+            repo_id: components["schemas"]["RepoId"];
+            /** @description Its name. */
+            repo_name: string;
+        };
+        /** @description What a rebase did. */
+        RebasedView: {
+            /** @description The commit that it was rebased onto, in hex. */
+            base_commit: string;
+            /** @description The commit that the rebased branch points at now, in hex. */
+            commit: string;
+            /** @description The branch rebased onto. */
             onto: string;
         };
         /** @description A run after its files were replaced. */
@@ -1324,39 +2102,102 @@ export interface components {
             /** @description Paths that the checkpoint taken before does not hold. Always empty without `force`. */
             left_out: components["schemas"]["LeftOutView"][];
         };
+        /** @description A repository as it was when the run was made. */
+        RepoBase: {
+            /** @description Commit the run branch starts from, in hex. */
+            base_commit: string;
+            /** @description Its name, a folder name. */
+            name: string;
+            /** @description The repo. */
+            repo_id: components["schemas"]["RepoId"];
+            /** @description The user's checkout. */
+            repo_path: string;
+            /** @description The branch that pointed there, without its remote; none for a tag or a commit's id. */
+            source?: string | null;
+        };
+        /** @description The run branch of one repo. */
+        RepoBranch: {
+            /** @description The branch. */
+            branch: string;
+            /** @description The repo. */
+            repo_id: components["schemas"]["RepoId"];
+            /** @description Its name. */
+            repo_name: string;
+        };
         RepoChangesView: {
             base_commit: string;
             branch: string;
             files: components["schemas"]["FileChangeView"][];
-            /** Format: uuid */
-            repo_id: string;
+            repo_id: components["schemas"]["RepoId"];
             repo_name: string;
             /** @description The worktree holds something that no commit of its branch has. */
             uncommitted: boolean;
         };
+        /**
+         * Format: uuid
+         * @description One repository of a project.
+         */
+        RepoId: string;
+        /** @description One repository of a project: where the user's own checkout lies. */
         RepoView: {
-            /** Format: uuid */
-            id: string;
+            /** @description Its id. */
+            id: components["schemas"]["RepoId"];
+            /** @description Unique in the project; a folder name. */
             name: string;
+            /** @description Absolute path of the user's checkout. */
             repo_path: string;
         };
-        RunRepoView: {
-            /** @description What the run began with; a rebase at somebody's request moves it. */
-            base_commit: string;
-            branch: string;
-            name: string;
-            /** Format: uuid */
-            repo_id: string;
-            repo_path: string;
-            /** @description The branch that pointed there, without its remote. */
-            source: string | null;
-            /** @description Null while there is none. */
-            worktree: string | null;
+        /** @description A request that may come again: `Idempotency-Key` and what it stands for. */
+        RequestKey: {
+            /** @description SHA-256 of the body, in hex. */
+            fingerprint: string;
+            /** @description The client's key. */
+            key: string;
+            /** @description Method and path. */
+            scope: string;
+            /**
+             * Format: int32
+             * @description HTTP status of the answer once the CLI took the message.
+             */
+            status: number;
         };
-        RunView: {
-            activity: components["schemas"]["ActivityView"];
-            /** Format: uuid */
-            agent_id: string;
+        /** @description A repo that was taken back to its base commit. */
+        RevertedAt: {
+            /** @description The base commit, in hex. */
+            commit: string;
+            /** @description The repo. */
+            repo_id: components["schemas"]["RepoId"];
+            /** @description Its name. */
+            repo_name: string;
+        };
+        /** @description A person accepted the work. */
+        RunAccepted: {
+            /** @description What was pushed with it. */
+            repos: components["schemas"]["PushedAt"][];
+        };
+        RunAcceptedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "run.accepted";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["RunAccepted"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        RunBody: {
+            agent_id: components["schemas"]["AgentId"];
             attention: components["schemas"]["AttentionView"] | null;
             cli_name: string;
             cost: components["schemas"]["CostView"];
@@ -1367,17 +2208,12 @@ export interface components {
             cost_usd: number;
             /** Format: date-time */
             created_at: string;
-            /** Format: uuid */
-            id: string;
-            /** Format: int64 */
-            last_sequence: number;
+            id: components["schemas"]["RunId"];
             model: string | null;
             notify: boolean;
-            /** Format: uuid */
-            parent_run_id: string | null;
+            parent_run_id: components["schemas"]["RunId"] | null;
             process: components["schemas"]["ProcessView"];
-            /** Format: uuid */
-            project_id: string;
+            project_id: components["schemas"]["ProjectId"];
             queue: components["schemas"]["QueueView"];
             /** @description Why it failed or paused. */
             reason: string | null;
@@ -1396,17 +2232,744 @@ export interface components {
             tokens_in: number;
             /** Format: int64 */
             tokens_out: number;
-            /** Format: date-time */
-            updated_at: string;
             /** @description What there is to ship: nothing, changes, or changes that were pushed or accepted. */
             work: components["schemas"]["WorkView"];
         };
-        /** @enum {string} */
+        /** @description The run was cancelled. */
+        RunCancelled: Record<string, never>;
+        RunCancelledEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "run.cancelled";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["RunCancelled"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description The present work was kept under a hidden ref. */
+        RunCheckpointed: {
+            /**
+             * Format: int32
+             * @description 1, 2, 3 …
+             */
+            number: number;
+            /** @description `stop`, `pause`, `cancel`, … */
+            reason: string;
+            /** @description One a repository. */
+            repos: components["schemas"]["CheckpointAt"][];
+        };
+        RunCheckpointedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "run.checkpointed";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["RunCheckpointed"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description The work was committed, where there was any. */
+        RunCommitted: {
+            /** @description The commit message. */
+            message: string;
+            /** @description One a repository that had changes. */
+            repos: components["schemas"]["CommittedAt"][];
+        };
+        RunCommittedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "run.committed";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["RunCommitted"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description The run ended well. */
+        RunCompleted: {
+            /**
+             * Format: int32
+             * @description Exit code, when a process told one.
+             */
+            exit_code?: number | null;
+            /** @description How we know. */
+            reason: components["schemas"]["CompletedBy"];
+        };
+        RunCompletedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "run.completed";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["RunCompleted"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description The run exists. */
+        RunCreated: {
+            /** @description The whole configuration as it was, without the values of its environment. */
+            agent: components["schemas"]["AgentView"];
+            /** @description The agent. */
+            agent_id: components["schemas"]["AgentId"];
+            /** @description Whether people are told when it idles or ends. */
+            notify: boolean;
+            parent_run_id?: components["schemas"]["RunId"] | null;
+            /** @description The project. */
+            project_id: components["schemas"]["ProjectId"];
+            /** @description The repositories as they were. */
+            repos: components["schemas"]["RepoBase"][];
+            /** @description Branch of the run. */
+            run_branch: string;
+            /** @description How worktrees are made ready, as it was. */
+            set_up?: components["schemas"]["SetUp"];
+            /** @description What the run branch starts from, as asked for. */
+            source_branch: string;
+            /** @description What the agent is to do. */
+            task: string;
+        };
+        RunCreatedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "run.created";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["RunCreated"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description The run is gone; the one event of it that stays. */
+        RunDeleted: Record<string, never>;
+        RunDeletedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "run.deleted";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["RunDeleted"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description The run failed. */
+        RunFailed: {
+            /** @description Last lines of output, or empty. */
+            detail: string;
+            /** @description One sentence a person can act on. */
+            reason: string;
+            /** @description Where. */
+            stage: components["schemas"]["Stage"];
+            /** @description The CLI's id of the turn that failed. */
+            turn_id?: string | null;
+        };
+        RunFailedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "run.failed";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["RunFailed"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        RunHead: {
+            activity: components["schemas"]["ActivityView"];
+            /** Format: int64 */
+            last_sequence: number;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        /**
+         * Format: uuid
+         * @description One agent at work: an event stream.
+         */
+        RunId: string;
+        /** @description The run rests and can go on. */
+        RunPaused: {
+            /** @description Why. */
+            by: components["schemas"]["PausedBy"];
+            /** @description The agent's last words, when it said some. */
+            last_message?: string | null;
+            /** @description The CLI's id of the turn that ended. */
+            turn_id?: string | null;
+        };
+        RunPausedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "run.paused";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["RunPaused"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description Pull requests were opened, or were tried to. */
+        RunPullRequest: {
+            /** @description One a repository. */
+            repos: components["schemas"]["PullRequestAt"][];
+            /** @description The title. */
+            title: string;
+        };
+        RunPullRequestEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "run.pull_request";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["RunPullRequest"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description The run branch was pushed, or was tried to. */
+        RunPushed: {
+            /** @description One a repository. */
+            repos: components["schemas"]["PushedAt"][];
+        };
+        RunPushedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "run.pushed";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["RunPushed"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description The CLI lives, and nothing was heard of it for so long. */
+        RunQuiet: {
+            /** @description What did not come. */
+            lacks: components["schemas"]["Lacks"];
+            /**
+             * Format: int64
+             * @description How long it did not, in milliseconds.
+             */
+            millis: number;
+        };
+        RunQuietEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "run.quiet";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["RunQuiet"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description The run branch was rebased at somebody's request. */
+        RunRebased: {
+            /** @description One a repository. */
+            repos: components["schemas"]["RebasedAt"][];
+        };
+        RunRebasedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "run.rebased";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["RunRebased"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        RunRepoView: {
+            /** @description What the run began with; a rebase at somebody's request moves it. */
+            base_commit: string;
+            branch: string;
+            name: string;
+            repo_id: components["schemas"]["RepoId"];
+            repo_path: string;
+            /** @description The branch that pointed there, without its remote. */
+            source: string | null;
+            /** @description Null while there is none. */
+            worktree: string | null;
+        };
+        /** @description The contents of a checkpoint are back in the worktrees. */
+        RunRestored: {
+            /**
+             * Format: int32
+             * @description The checkpoint's number.
+             */
+            number: number;
+            /** @description Why that checkpoint had been taken. */
+            reason: string;
+            /** @description One a repository. */
+            repos: components["schemas"]["CheckpointAt"][];
+        };
+        RunRestoredEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "run.restored";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["RunRestored"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description Totals of the run so far, never increments. */
+        RunResult: {
+            /** @description Where the cost comes from. */
+            cost_source: components["schemas"]["CostSource"];
+            /**
+             * Format: double
+             * @description US dollars.
+             */
+            cost_usd: number;
+            /**
+             * Format: int64
+             * @description Time of the turns, in milliseconds, when known.
+             */
+            duration_ms: number;
+            /** @description The model that answered last. */
+            model?: string | null;
+            /**
+             * Format: int32
+             * @description Turns from prompt to stop.
+             */
+            num_turns: number;
+            /** @description Day of the prices of an estimate, when the price table has one. */
+            prices_as_of?: string | null;
+            /** @description The session they were read from. */
+            session_id?: string | null;
+            /**
+             * Format: int64
+             * @description Input tokens read from a cache.
+             */
+            tokens_cache_read: number;
+            /**
+             * Format: int64
+             * @description Input tokens written to a cache.
+             */
+            tokens_cache_write: number;
+            /**
+             * Format: int64
+             * @description Input tokens outside caches.
+             */
+            tokens_in: number;
+            /**
+             * Format: int64
+             * @description Output tokens.
+             */
+            tokens_out: number;
+            /**
+             * Format: int64
+             * @description Bytes of the transcript that these totals cover; reading goes on there.
+             */
+            transcript_offset?: number;
+            /**
+             * Format: int64
+             * @description Tokens whose price is not known; they are not in the cost.
+             */
+            unknown_tokens?: number;
+        };
+        RunResultEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "run.result";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["RunResult"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description A run whose CLI never started begins again. */
+        RunRetried: Record<string, never>;
+        RunRetriedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "run.retried";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["RunRetried"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description Branch and worktrees are back at the base commits. */
+        RunReverted: {
+            /**
+             * Format: int32
+             * @description The checkpoint that holds what was there.
+             */
+            checkpoint: number;
+            /** @description One a repository. */
+            repos: components["schemas"]["RevertedAt"][];
+        };
+        RunRevertedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "run.reverted";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["RunReverted"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description The agent works. */
+        RunStarted: {
+            /** @description Why. */
+            by: components["schemas"]["StartedBy"];
+            /**
+             * @description The evidence was the oldest prompt that we ourselves delivered (the task, or a message)
+             *     and had not heard of.
+             */
+            own_prompt?: boolean;
+            /** @description The CLI's id of the turn, when the evidence carried one. */
+            turn_id?: string | null;
+        };
+        RunStartedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "run.started";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["RunStarted"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description The run as the API shows it. */
+        RunView: components["schemas"]["RunBody"] & components["schemas"]["RunHead"];
+        /** @description A session of the CLI began. */
+        SessionInit: {
+            /** @description The processes that called the hook program: the CLI, then its parents. */
+            callers?: components["schemas"]["Callers"];
+            /** @description Version of the CLI, when told. */
+            cli_version?: string | null;
+            /** @description Model, when told. */
+            model?: string | null;
+            /** @description The CLI's own id of it. */
+            session_id: string;
+            /** @description Where the CLI writes the session down. */
+            transcript_path?: string | null;
+        };
+        SessionInitEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "session.init";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["SessionInit"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description How a new worktree is made ready, and tidied before it goes. */
+        SetUp: {
+            /** @description Shell script run in each worktree before it is removed; empty for none. */
+            cleanup_script: string;
+            /** @description Globs of ignored files (`.env`) copied from the user's checkout. */
+            copy_files: string[];
+            /** @description Shell script run in each new worktree before the CLI; empty for none. */
+            setup_script: string;
+        };
+        /**
+         * @description Where a run failed.
+         * @enum {string}
+         */
+        Stage: "worktree" | "setup" | "launch" | "agent" | "exit" | "lost";
+        /**
+         * @description What set a run to work.
+         * @enum {string}
+         */
+        StartedBy: "prompt" | "continue" | "spawn";
+        /**
+         * @description Where a run stands.
+         * @enum {string}
+         */
         StatusView: "queued" | "running" | "paused" | "completed" | "failed" | "cancelled";
+        /**
+         * @description Who asked for the process to end.
+         * @enum {string}
+         */
+        StopBy: "cancel" | "pause" | "delete" | "idle";
+        /** @description Somebody asked for the process to end; the outcome follows. */
+        StopRequested: {
+            /** @description Who. */
+            by: components["schemas"]["StopBy"];
+        };
+        StopRequestedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "run.stop_requested";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["StopRequested"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description A subagent began. */
+        SubagentStart: {
+            /** @description The CLI's id of it. */
+            agent_id: string;
+            /** @description Its type. */
+            agent_type: string;
+            /** @description Nothing yet. */
+            last_message?: string | null;
+        };
+        SubagentStartEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "agent.subagent_start";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["SubagentStart"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description A subagent ended. */
+        SubagentStop: {
+            /** @description The CLI's id of it. */
+            agent_id: string;
+            /** @description Its type. */
+            agent_type: string;
+            /** @description Its last words. */
+            last_message?: string | null;
+        };
+        SubagentStopEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "agent.subagent_stop";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["SubagentStop"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description One task. */
         TaskView: {
+            /** @description More about it. */
             description: string;
+            /** @description The CLI's id of it, or the tool_use_id of a create whose result never came. */
             id: string;
+            /** @description `pending`, `in_progress` or `completed`; `deleted` ones stay in the fold but are not shown. */
             status: string;
+            /** @description What is to be done. */
             subject: string;
         };
         /**
@@ -1414,6 +2977,7 @@ export interface components {
          * @enum {string}
          */
         TemplateGroupView: "review" | "coding" | "testing" | "documentation" | "maintenance" | "planning";
+        /** @description The beginning of an agent. */
         TemplateView: {
             allowed_tools: string;
             description: string;
@@ -1422,6 +2986,104 @@ export interface components {
             name: string;
             role: string;
         };
+        /** @description The agent calls a tool. */
+        ToolCall: {
+            /** @description The CLI's id of the subagent that calls; none is the agent itself. */
+            agent_id?: string | null;
+            /** @description Its input. */
+            tool_input: unknown;
+            /** @description Tool. */
+            tool_name: string;
+            /** @description Pairs it with its result. */
+            tool_use_id?: string | null;
+        };
+        ToolCallEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "agent.tool_call";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["ToolCall"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description A tool answered. */
+        ToolResult: {
+            /** @description The CLI's id of the subagent that called; none is the agent itself. */
+            agent_id?: string | null;
+            /** @description Or how it failed. */
+            error?: string | null;
+            /** @description Tool. */
+            tool_name: string;
+            /** @description What it answered. */
+            tool_response?: unknown;
+            /** @description Pairs it with its call. */
+            tool_use_id?: string | null;
+        };
+        ToolResultEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "agent.tool_result";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["ToolResult"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description A person said something. */
+        UserMessage: {
+            /** @description Where. */
+            by: components["schemas"]["MessageBy"];
+            delivered_by?: components["schemas"]["DeliveredBy"] | null;
+            message_id?: components["schemas"]["MessageId"] | null;
+            /** @description What. */
+            text: string;
+            /** @description The CLI's id of the turn it begins, when known. */
+            turn_id?: string | null;
+        };
+        UserMessageEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "user.message";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["UserMessage"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
         /** @description What `GET /api/version` answers. */
         Version: {
             /** @description The commit that was built. */
@@ -1429,8 +3091,84 @@ export interface components {
             /** @description The version of the package. */
             version: string;
         };
-        /** @enum {string} */
+        /**
+         * @description What there is of the run's work, as far as its events tell.
+         * @enum {string}
+         */
         WorkView: "none" | "changed" | "shipped";
+        /** @description A worktree of a run. */
+        WorktreeAt: {
+            /** @description Branch checked out there. */
+            branch: string;
+            /** @description Its name. */
+            name: string;
+            /** @description The repo. */
+            repo_id: components["schemas"]["RepoId"];
+            /** @description Folder of the worktree, inside the data folder. */
+            worktree: string;
+        };
+        /** @description Worktrees are ready. */
+        WorktreeCreated: {
+            /**
+             * Format: int64
+             * @description How long it took.
+             */
+            millis: number;
+            /** @description One a repository. */
+            repos: components["schemas"]["WorktreeAt"][];
+        };
+        WorktreeCreatedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "worktree.created";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["WorktreeCreated"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description Worktrees are gone. */
+        WorktreeRemoved: {
+            /**
+             * Format: int64
+             * @description How long it took.
+             */
+            millis: number;
+            /** @description Those removed. */
+            repos: components["schemas"]["WorktreeAt"][];
+        };
+        WorktreeRemovedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "worktree.removed";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["WorktreeRemoved"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -6161,7 +7899,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ModelSettingsView"];
+                "application/json": components["schemas"]["ModelSettings"];
             };
         };
         responses: {

@@ -127,7 +127,8 @@ export function keepInSync(client: QueryClient): () => void {
       once.add(what + id);
       act(id);
     };
-    for (const { run_id: id, event_type: type, payload } of events) {
+    for (const event of events) {
+      const { run_id: id, event_type: type } = event;
       if (type === "run.deleted") {
         gone.add(id);
         dropRun(client, id);
@@ -140,12 +141,14 @@ export function keepInSync(client: QueryClient): () => void {
         if (CHECKPOINTS.has(type)) mark("checkpoints", id, () => old(keys.checkpoints(id)));
         if (type === "agent.tool_result") mark("tasks", id, () => old(keys.tasks(id)));
         if (FACTS.test(type)) mark("facts", id, readFacts);
-        if (TASKS.test(String(payload["tool_name"]))) mark("tasks", id, () => old(keys.tasks(id)));
+        if (type === "agent.tool_call" && TASKS.test(event.payload.tool_name)) {
+          mark("tasks", id, () => old(keys.tasks(id)));
+        }
         if (QUEUE.test(type)) mark("queue", id, () => old(keys.queue(id)));
       }
       if (BRANCHES.test(type)) {
-        const projectId =
-          client.getQueryData<Run>(keys.run(id))?.project_id ?? (payload["project_id"] as string);
+        const told = type === "run.created" ? event.payload.project_id : undefined;
+        const projectId = client.getQueryData<Run>(keys.run(id))?.project_id ?? told;
         if (projectId) mark("branches", projectId, readBranches);
       }
     }

@@ -66,7 +66,7 @@ export const emptyModel = (): ModelDraft => ({
 });
 
 /** The document to be saved. A price that is no number is found by `priceFaults` before. */
-export function documentOf(draft: Draft): Document {
+export function documentOf(draft: Draft): Schemas["ModelSettings"] {
   return {
     prices_as_of: draft.prices_as_of || null,
     providers: draft.providers.map((provider) => ({

@@ -2,9 +2,10 @@
 
 use crate::domain::MessageId;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A request that may come again: `Idempotency-Key` and what it stands for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RequestKey {
     /// Method and path.
     pub scope: String,

@@ -3,12 +3,13 @@
 use crate::domain::RepoId;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use utoipa::ToSchema;
 
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $word:ident,)* })*) => {
         $(
             $(#[$doc])*
-            #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
             #[serde(rename_all = "snake_case")]
             pub enum $name { $($(#[$word_doc])* $word,)* }
         )*
@@ -122,13 +123,14 @@ words! {
 }
 
 /// A repository as it was when the run was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RepoBase {
     /// The repo.
     pub repo_id: RepoId,
     /// Its name, a folder name.
     pub name: String,
     /// The user's checkout.
+    #[schema(value_type = String)]
     pub repo_path: PathBuf,
     /// Commit the run branch starts from, in hex.
     pub base_commit: String,
@@ -138,7 +140,7 @@ pub struct RepoBase {
 }
 
 /// A run branch that was rebased.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RebasedAt {
     /// The repo.
     pub repo_id: RepoId,
@@ -155,20 +157,21 @@ pub struct RebasedAt {
 }
 
 /// A worktree of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WorktreeAt {
     /// The repo.
     pub repo_id: RepoId,
     /// Its name.
     pub name: String,
     /// Folder of the worktree, inside the data folder.
+    #[schema(value_type = String)]
     pub worktree: PathBuf,
     /// Branch checked out there.
     pub branch: String,
 }
 
 /// A path of a worktree that a checkpoint could not hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LeftOut {
     /// The path, below the worktree; a folder's ends with a slash. Bytes that are no UTF-8 are replaced.
     pub path: String,
@@ -177,7 +180,7 @@ pub struct LeftOut {
 }
 
 /// A checkpoint commit of one repo.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CheckpointAt {
     /// The repo.
     pub repo_id: RepoId,
@@ -196,7 +199,7 @@ pub struct CheckpointAt {
 }
 
 /// The run branch of one repo.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RepoBranch {
     /// The repo.
     pub repo_id: RepoId,
@@ -207,7 +210,7 @@ pub struct RepoBranch {
 }
 
 /// A commit that was made in one repo, or why none was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CommittedAt {
     /// The repo.
     pub repo_id: RepoId,
@@ -223,7 +226,7 @@ pub struct CommittedAt {
 }
 
 /// A branch that was pushed, or why it was not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PushedAt {
     /// The repo.
     pub repo_id: RepoId,
@@ -249,7 +252,7 @@ pub struct PushedAt {
 }
 
 /// A pull request of one repo, or why there is none.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PullRequestAt {
     /// The repo.
     pub repo_id: RepoId,
@@ -273,7 +276,7 @@ impl PullRequestAt {
 }
 
 /// A repo that was taken back to its base commit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RevertedAt {
     /// The repo.
     pub repo_id: RepoId,

@@ -55,7 +55,7 @@ pub enum Shown {
     /// One of them.
     Queued(MessageId),
     /// All of it, and the paths that the checkpoint before a change of its files does not hold.
-    LeftOut(Vec<serde_json::Value>),
+    LeftOut(Vec<view::LeftOutView>),
 }
 
 impl Shown {

@@ -22,7 +22,10 @@ export function outputOf(response: unknown): string {
   }
   if (isObject(file) && typeof file["content"] === "string") return file["content"];
   if (Array.isArray(content) && content.every((part) => isObject(part) && str(part["text"]))) {
-    return content.map((part: Record<string, unknown>) => str(part["text"])).join("\n");
+    return content
+      .filter(isObject)
+      .map((part) => str(part["text"]))
+      .join("\n");
   }
   return pretty(response);
 }
@@ -37,12 +40,12 @@ function Titled({ title, children }: { title: string; children: React.ReactNode 
 }
 
 function ToolDetails({ first, last }: { first: RunEvent; last: RunEvent }) {
-  const called = first.event_type === "agent.tool_call";
-  const answered = last.event_type === "agent.tool_result";
-  const name = str(first.payload["tool_name"]) ?? "";
-  const input = called ? first.payload["tool_input"] : undefined;
-  const response = answered ? last.payload["tool_response"] : undefined;
-  const error = answered ? str(last.payload["error"]) : undefined;
+  const call = first.event_type === "agent.tool_call" ? first.payload : undefined;
+  const answer = last.event_type === "agent.tool_result" ? last.payload : undefined;
+  const name = call?.tool_name ?? answer?.tool_name ?? "";
+  const input = call?.tool_input;
+  const response = answer?.tool_response;
+  const error = answer?.error ?? undefined;
   const diffs = useMemo(() => editDiff(name, input, response), [name, input, response]);
   const command = isObject(input) ? (str(input["command"]) ?? str(input["cmd"])) : undefined;
   const output = diffs && error === undefined ? "" : (error ?? outputOf(response));
@@ -54,7 +57,7 @@ function ToolDetails({ first, last }: { first: RunEvent; last: RunEvent }) {
       {diffs?.map((file, at) => (
         <DiffView key={at} file={file} path={shortPath(file.path, [])} />
       ))}
-      {!diffs && called && (
+      {!diffs && call && (
         <Titled title="Input">
           <Code
             label={`Input of ${name}`}
@@ -67,8 +70,8 @@ function ToolDetails({ first, last }: { first: RunEvent; last: RunEvent }) {
           <Code label={`Output of ${name}`} text={output} />
         </Titled>
       )}
-      {answered && output === "" && !diffs && <p className="mt-1 text-xs text-muted">No output.</p>}
-      {!answered && <p className="mt-1 text-xs text-muted">No answer in the log yet.</p>}
+      {answer && output === "" && !diffs && <p className="mt-1 text-xs text-muted">No output.</p>}
+      {!answer && <p className="mt-1 text-xs text-muted">No answer in the log yet.</p>}
       {cut !== "" && <p className="mt-1 text-xs text-muted">{cut}</p>}
     </>
   );

@@ -8,15 +8,12 @@ import { merge } from "./view";
 const START = Date.parse("2026-01-01T00:00:00Z");
 
 /** Events one second apart; the sequence is counted. */
-function log(...told: [type: string, payload?: Record<string, unknown>][]): RunEvent[] {
-  return told.map(([event_type, payload = {}], at) => ({
-    id: at + 1,
-    run_id: "r",
-    sequence: at + 1,
-    event_type,
-    payload,
-    created_at: new Date(START + at * 1000).toISOString(),
-  }));
+function log(...told: [type: string, payload?: object][]): RunEvent[] {
+  return told.map(([event_type, payload = {}], at) => {
+    const created_at = new Date(START + at * 1000).toISOString();
+    const [id, sequence] = [at + 1, at + 1];
+    return { id, run_id: "r", sequence, event_type, payload, created_at } as RunEvent;
+  });
 }
 
 function rows(events: RunEvent[], chunk = events.length): Row[] {
@@ -30,11 +27,11 @@ function rows(events: RunEvent[], chunk = events.length): Row[] {
 
 const short = (row: Row) => `${row.first}-${row.last} ${row.kind} ${row.state} ${row.essence}`;
 
-const call = (id: string, tool: string, input: unknown): [string, Record<string, unknown>] => [
+const call = (id: string, tool: string, input: unknown): [string, object] => [
   "agent.tool_call",
   { tool_name: tool, tool_input: input, tool_use_id: id },
 ];
-const answer = (id: string, more: Record<string, unknown>): [string, Record<string, unknown>] => [
+const answer = (id: string, more: object): [string, object] => [
   "agent.tool_result",
   { tool_name: "", tool_use_id: id, ...more },
 ];
@@ -185,10 +182,10 @@ test("every stored type has words, and no essence is long", () => {
   const known = import.meta.glob("../../../../schema/events/*.json", { query: "?raw" });
   const samples = Object.keys(known).map((path) => path.slice(path.lastIndexOf("/") + 1));
   expect(samples.length).toBeGreaterThan(30);
-  const told = samples.map((name): [string, Record<string, unknown>] => {
+  const told = samples.map((name): [string, object] => {
     const sample = JSON.parse(readFileSync(new URL(name, folder), "utf8")) as {
       event_type: string;
-      payload: Record<string, unknown>;
+      payload: object;
     };
     return [sample.event_type, sample.payload];
   });

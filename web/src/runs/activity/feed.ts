@@ -1,5 +1,5 @@
 // The fold of a run's events to rows. Pure: the same events in order give the same rows.
-import type { RunEvent } from "@/api/client";
+import type { Payload, RunEvent } from "@/api/client";
 import {
   answeredFailure,
   answeredLines,
@@ -9,7 +9,6 @@ import {
   str,
   toolEssence,
   toolLabel,
-  type Json,
 } from "./essence";
 import { guessedLines, newRow, type Kind, type Row } from "./row";
 import { isFailure, sentence } from "./sentence";
@@ -76,18 +75,18 @@ export class Fold {
     return row;
   }
 
-  #event({ sequence, event_type: type, payload }: RunEvent, time: number) {
-    const text = str(payload["text"]) ?? "";
-    const id = str(payload["message_id"]) ?? "";
-    switch (type) {
+  #event(event: RunEvent, time: number) {
+    const { sequence } = event;
+    switch (event.event_type) {
       case "run.created":
-        this.#prompt(sequence, time, str(payload["task"]) ?? "", "task");
+        this.#prompt(sequence, time, event.payload.task, "task");
         return;
       case "user.message":
-        this.#prompt(sequence, time, text, str(payload["by"]) ?? "");
+        this.#prompt(sequence, time, event.payload.text, event.payload.by);
         return;
       case "agent.token": {
-        const row = this.#speech.token(sequence, time, text, id);
+        const { text, message_id: id } = event.payload;
+        const row = this.#speech.token(sequence, time, text, id ?? "");
         if (!row) return;
         this.#mark(row);
         const last = this.#pieces.at(-1);
@@ -95,34 +94,35 @@ export class Fold {
         else this.#pieces.push({ first: row.first, text });
         return;
       }
-      case "agent.message":
-        this.#mark(this.#speech.message(sequence, time, text, id));
-        return;
-      case "agent.tool_call":
-        this.#call(sequence, time, payload);
-        return;
-      case "agent.tool_result":
-        this.#result(sequence, time, payload);
-        return;
-      case "agent.needs_attention": {
-        const block = this.#inside(str(payload["agent_id"]), sequence);
-        const essence = oneLine(str(payload["message"]) ?? "");
-        this.#add("attention", sequence, time, { essence, block });
+      case "agent.message": {
+        const { text, message_id: id } = event.payload;
+        this.#mark(this.#speech.message(sequence, time, text, id ?? ""));
         return;
       }
+      case "agent.tool_call":
+        this.#call(sequence, time, event.payload);
+        return;
+      case "agent.tool_result":
+        this.#result(sequence, time, event.payload);
+        return;
+      case "agent.needs_attention":
+        this.#add("attention", sequence, time, { essence: oneLine(event.payload.message) });
+        return;
       case "agent.subagent_start":
       case "agent.subagent_stop":
-        this.#agent(sequence, time, payload, type === "agent.subagent_stop");
+        this.#agent(sequence, time, event.payload, event.event_type === "agent.subagent_stop");
         return;
       case "run.result":
-        this.#turn.result(payload);
+        this.#turn.result(event.payload);
         if (this.#end) this.#ended(this.#end.row.time);
         return;
-      case "run.checkpointed":
-        this.#add("checkpoint", sequence, time, { essence: sentence(type, payload) ?? "" });
+      case "run.checkpointed": {
+        const essence = sentence(event.event_type, event.payload) ?? "";
+        this.#add("checkpoint", sequence, time, { essence });
         return;
+      }
       default:
-        this.#other(sequence, time, type, payload);
+        this.#other(event, time);
     }
   }
 
@@ -134,9 +134,8 @@ export class Fold {
     this.#add("prompt", sequence, time, { ...more, lines: guessedLines(text) });
   }
 
-  #call(sequence: number, time: number, payload: Json) {
-    const name = str(payload["tool_name"]) ?? "";
-    const input = payload["tool_input"];
+  #call(sequence: number, time: number, payload: Payload<"agent.tool_call">) {
+    const { tool_name: name, tool_input: input, tool_use_id: id } = payload;
     const size = inputLines(name, input);
     const row = this.#add("tool", sequence, time, {
       name: toolLabel(name),
@@ -144,20 +143,19 @@ export class Fold {
       state: "open",
       add: size?.add ?? -1,
       del: size?.del ?? -1,
-      block: this.#inside(str(payload["agent_id"]), sequence),
+      block: this.#inside(payload.agent_id, sequence),
     });
     this.#turn.tool();
-    const id = str(payload["tool_use_id"]);
-    if (id === undefined) return;
+    if (id == null) return;
     this.#calls.set(id, row);
     const oldest = this.#calls.keys().next();
     if (this.#calls.size > CALLS_MAX && oldest.done !== true) this.#calls.delete(oldest.value);
   }
 
-  #result(sequence: number, time: number, payload: Json) {
-    const id = str(payload["tool_use_id"]) ?? "";
-    const response = payload["tool_response"];
-    const failed = str(payload["error"]) !== undefined || answeredFailure(response);
+  #result(sequence: number, time: number, payload: Payload<"agent.tool_result">) {
+    const { tool_response: response, error } = payload;
+    const id = payload.tool_use_id ?? "";
+    const failed = error != null || answeredFailure(response);
     let row = this.#calls.get(id);
     this.#calls.delete(id);
     if (row) {
@@ -166,9 +164,9 @@ export class Fold {
       if (row.block > 0) this.#count(row.block, sequence);
     } else {
       row = newRow("tool", sequence, time);
-      row.name = toolLabel(str(payload["tool_name"]) ?? "");
-      row.block = this.#inside(str(payload["agent_id"]), sequence);
-      const said = str(payload["error"]) ?? str(response);
+      row.name = toolLabel(payload.tool_name);
+      row.block = this.#inside(payload.agent_id, sequence);
+      const said = error ?? str(response);
       row.essence = said === undefined ? "" : oneLine(said);
     }
     const size = row.add >= 0 ? answeredLines(response) : undefined;
@@ -177,11 +175,15 @@ export class Fold {
     this.#mark(row);
   }
 
-  #agent(sequence: number, time: number, payload: Json, stops: boolean) {
-    const id = str(payload["agent_id"]) ?? "";
+  #agent(
+    sequence: number,
+    time: number,
+    payload: Payload<"agent.subagent_start" | "agent.subagent_stop">,
+    stops: boolean,
+  ) {
+    const { agent_id: id, agent_type: name } = payload;
     let row = this.#agents.get(id);
     if (!row) {
-      const name = str(payload["agent_type"]) ?? "";
       row = this.#add("agent", sequence, time, { name, essence: stops ? "" : this.#wanted() });
       this.#agents.set(id, row);
     }
@@ -190,7 +192,7 @@ export class Fold {
     this.#mark(row);
     if (!stops) return;
     row.ms = Math.max(0, time - row.time);
-    const said = str(payload["last_message"]) ?? "";
+    const said = payload.last_message ?? "";
     if (said === "" || row.first === sequence) return;
     const more = { essence: oneLine(said), lines: guessedLines(said), block: row.first };
     this.#add("message", sequence, time, more);
@@ -203,8 +205,8 @@ export class Fold {
   }
 
   /** The block of a subagent, which has one event more. */
-  #inside(id: string | undefined, sequence: number): number {
-    const row = id === undefined ? undefined : this.#agents.get(id);
+  #inside(id: string | null | undefined, sequence: number): number {
+    const row = id == null ? undefined : this.#agents.get(id);
     if (!row) return 0;
     row.count++;
     row.last = Math.max(row.last, sequence);
@@ -216,7 +218,8 @@ export class Fold {
     for (const [id, row] of this.#agents) if (row.first === block) this.#inside(id, sequence);
   }
 
-  #other(sequence: number, time: number, type: string, payload: Json) {
+  #other(event: RunEvent, time: number) {
+    const { sequence, event_type: type, payload } = event;
     const said = sentence(type, payload);
     if (said === undefined) {
       const essence = oneLine(JSON.stringify(payload));
@@ -235,9 +238,11 @@ export class Fold {
       return;
     }
     let block = 0;
-    if (type === "worktree.created") this.#place(payload);
-    if (type === "hook.received" && isObject(payload["payload"])) {
-      block = this.#inside(str(payload["payload"]["agent_id"]), sequence);
+    if (event.event_type === "worktree.created") {
+      this.#roots = event.payload.repos.map(({ worktree }) => worktree);
+    }
+    if (event.event_type === "hook.received" && isObject(event.payload.payload)) {
+      block = this.#inside(str(event.payload.payload["agent_id"]), sequence);
     }
     this.#add("life", sequence, time, { name: type, state, essence: said, block });
   }
@@ -257,13 +262,6 @@ export class Fold {
     const took = this.#turn.took(time);
     row.essence = took === "" || said.length > ESSENCE_SAID ? said : `${said} · ${took}`;
     this.#mark(row);
-  }
-
-  #place(payload: Json) {
-    const repos = Array.isArray(payload["repos"]) ? payload["repos"] : [];
-    this.#roots = repos
-      .map((repo) => (isObject(repo) ? (str(repo["worktree"]) ?? "") : ""))
-      .filter((root) => root !== "");
   }
 }
 

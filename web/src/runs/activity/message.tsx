@@ -1,5 +1,6 @@
 // What was said: markdown, read from the log when it is in sight, or as it is being said.
 import { Suspense, useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import type { RunEvent } from "@/api/client";
 import { count } from "@/lib/format";
 import { lazyPart } from "@/lib/part";
 import { splitBlocks, startOf } from "./blocks";
@@ -94,7 +95,6 @@ export function MessageText({ row }: { row: Row }) {
   );
 }
 
-function taskOf(details: { first: { payload: Record<string, unknown> } }): string | undefined {
-  const task = details.first.payload["task"];
-  return typeof task === "string" ? task : undefined;
+function taskOf({ first }: { first: RunEvent }): string | undefined {
+  return first.event_type === "run.created" ? first.payload.task : undefined;
 }

@@ -1,17 +1,12 @@
 // What a turn took: tools, time, tokens and money. Results carry totals, a turn is a difference.
 import { count, money, span } from "@/lib/format";
-import type { Json } from "./essence";
+import type { Payload } from "@/api/client";
 
 interface Totals {
   tokens: number;
   cost: number;
   /** Tokens without a known price. */
   unpriced: number;
-}
-
-function number(payload: Json, key: string): number {
-  const value = payload[key];
-  return typeof value === "number" ? value : 0;
 }
 
 export class Turn {
@@ -37,10 +32,9 @@ export class Turn {
     this.#tools++;
   }
 
-  result(payload: Json) {
-    const tokens = number(payload, "tokens_in") + number(payload, "tokens_out");
-    const unpriced = number(payload, "unknown_tokens");
-    this.#now = { tokens, cost: number(payload, "cost_usd"), unpriced };
+  result(payload: Payload<"run.result">) {
+    const tokens = payload.tokens_in + payload.tokens_out;
+    this.#now = { tokens, cost: payload.cost_usd, unpriced: payload.unknown_tokens ?? 0 };
   }
 
   /** `3 tools · 8.2 s · 1.2k tokens · $0.03186`, with what is known. */

@@ -1,5 +1,6 @@
 // Reads and folds the log of one run beside the page, so that the page only draws.
-import { oneLine, str } from "./essence";
+import type { RunEvent } from "@/api/client";
+import { oneLine } from "./essence";
 import { Fold } from "./feed";
 import { Log, ReadError } from "./log";
 import type { Details, FromWorker, RawEvent, ToWorker } from "./protocol";
@@ -103,18 +104,16 @@ class Reader {
   async details(row: { kind: string; first: number; last: number }): Promise<Details> {
     const first = await this.#log.event(row.first);
     const last = row.last === row.first ? first : await this.#log.event(row.last);
-    const said = str(first.payload["text"]) ?? str(first.payload["last_message"]);
-    if (row.kind !== "message" || first === last) return { first, last, text: said };
-    if (last.event_type === "agent.message")
-      return { first, last, text: str(last.payload["text"]) };
+    if (row.kind !== "message" || first === last) return { first, last, text: saidIn(first) };
+    if (last.event_type === "agent.message") return { first, last, text: last.payload.text };
     // It never became a message: its tokens are all there is.
-    const id = first.payload["message_id"];
+    const id = first.event_type === "agent.token" ? first.payload.message_id : undefined;
     let text = "";
     for (let after = row.first - 1; after < row.last;) {
       const events = await this.#log.read(after, CHUNK_LEN, "agent.token");
-      for (const { sequence, payload } of events) {
-        if (sequence <= row.last && payload["message_id"] === id)
-          text += str(payload["text"]) ?? "";
+      for (const event of events) {
+        if (event.event_type !== "agent.token" || event.sequence > row.last) continue;
+        if (event.payload.message_id === id) text += event.payload.text;
       }
       if (events.length < CHUNK_LEN) break;
       after = events.at(-1)?.sequence ?? row.last;
@@ -131,6 +130,12 @@ class Reader {
       essence: oneLine(JSON.stringify(payload).slice(0, RAW_CHARS)),
     }));
   }
+}
+
+/** The words of an event that says something. */
+function saidIn({ payload }: RunEvent): string | undefined {
+  if ("text" in payload) return payload.text;
+  return "last_message" in payload ? (payload.last_message ?? undefined) : undefined;
 }
 
 let reader: Reader | undefined;

@@ -46,7 +46,9 @@ export const createdQuery = (id: string) =>
         api.GET("/api/runs/{id}/events", { params: { path: { id }, query } }),
       )) as RunEvent[];
       const created = events[0];
-      if (!created) throw new Error("The run has no run.created event.");
-      return created.payload as unknown as Created;
+      if (created?.event_type !== "run.created") {
+        throw new Error("The run has no run.created event.");
+      }
+      return created.payload as Created;
     },
   });

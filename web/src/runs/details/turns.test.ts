@@ -1,12 +1,11 @@
 import { expect, test } from "vitest";
+import type { RunEvent } from "@/api/client";
 import { factOf, joined, timesOf, toolTimes, turnsOf, type Fact } from "./turns";
 
-const fact = (at: number, type: string, payload: Record<string, unknown> = {}): Fact => ({
-  sequence: at,
-  type,
-  at,
-  payload,
-});
+const fact = (at: number, event_type: RunEvent["event_type"], payload: object = {}): Fact => {
+  const created_at = new Date(at).toISOString();
+  return factOf({ id: at, run_id: "r", sequence: at, event_type, payload, created_at } as RunEvent);
+};
 const totals = (n: number, cost: number) => ({
   tokens_in: n,
   tokens_out: 2 * n,
@@ -117,13 +116,13 @@ test("outputs of tools are left behind", () => {
     run_id: "r",
     sequence: 7,
     event_type: "agent.tool_result",
-    payload: { tool_use_id: "a", tool_response: "x".repeat(1000) },
+    payload: { tool_name: "Bash", tool_use_id: "a", tool_response: "x".repeat(1000) },
     created_at: "1970-01-01T00:00:01.000Z",
-  };
+  } as const;
   expect(factOf(event)).toEqual({
     sequence: 7,
     type: "agent.tool_result",
     at: 1000,
-    payload: { tool_use_id: "a" },
+    tool: { id: "a", name: "Bash" },
   });
 });

@@ -4,10 +4,13 @@ import type { RunEvent } from "@/api/client";
 /** What the fold needs of an event; outputs of tools are left behind. */
 export interface Fact {
   sequence: number;
-  type: string;
+  type: RunEvent["event_type"];
   /** Milliseconds of the epoch. */
   at: number;
-  payload: Record<string, unknown>;
+  /** Of calls of tools and of their results. */
+  tool?: { id: string | null; name: string };
+  /** Of results: totals so far. */
+  totals?: { tokens: Tokens; cost: number; unpriced: number };
 }
 
 /** Types of events that are folded. */
@@ -24,22 +27,28 @@ export const FACT_TYPES = [
   "user.message",
 ] as const;
 
-const KEPT = [
-  "tool_name",
-  "tool_use_id",
-  "kind",
-  "tokens_in",
-  "tokens_out",
-  "tokens_cache_read",
-  "tokens_cache_write",
-  "cost_usd",
-  "unknown_tokens",
-];
-
 export function factOf(event: RunEvent): Fact {
-  const { sequence, event_type: type, created_at, payload } = event;
-  const kept = KEPT.filter((key) => key in payload).map((key) => [key, payload[key]]);
-  return { sequence, type, at: Date.parse(created_at), payload: Object.fromEntries(kept) };
+  const { sequence, event_type: type, created_at } = event;
+  const fact: Fact = { sequence, type, at: Date.parse(created_at) };
+  switch (event.event_type) {
+    case "agent.tool_call":
+    case "agent.tool_result":
+      fact.tool = { id: event.payload.tool_use_id ?? null, name: event.payload.tool_name };
+      break;
+    case "run.result": {
+      const { payload } = event;
+      const tokens = {
+        in: payload.tokens_in,
+        out: payload.tokens_out,
+        cacheRead: payload.tokens_cache_read,
+        cacheWrite: payload.tokens_cache_write,
+      };
+      fact.totals = { tokens, cost: payload.cost_usd, unpriced: payload.unknown_tokens ?? 0 };
+      break;
+    }
+    default:
+  }
+  return fact;
 }
 
 export type Doing = "thinking" | "tool" | "you";
@@ -120,7 +129,7 @@ const NO_TOKENS: Tokens = { in: 0, out: 0, cacheRead: 0, cacheWrite: 0 };
 class Open {
   readonly from: number;
   to: number | null = null;
-  calls: { id: unknown; name: string; from: number; to: number | null }[] = [];
+  calls: { id: string | null; name: string; from: number; to: number | null }[] = [];
   you: Interval[] = [];
   asked: number | null = null;
 
@@ -134,11 +143,11 @@ class Open {
   }
 
   result(fact: Fact) {
-    const { tool_use_id: id, tool_name: name } = fact.payload;
     const waits = this.calls.filter((call) => call.to === null);
+    const { id, name } = fact.tool ?? { id: null, name: "" };
     const call =
-      waits.find((waiting) => id != null && waiting.id === id) ??
-      waits.find((waiting) => waiting.id == null && waiting.name === name);
+      waits.find((waiting) => id !== null && waiting.id === id) ??
+      waits.find((waiting) => waiting.id === null && waiting.name === name);
     if (call) call.to = fact.at;
   }
 
@@ -174,8 +183,6 @@ class Open {
   }
 }
 
-const num = (value: unknown) => (typeof value === "number" ? value : 0);
-
 /** What a turn used: totals at its end less totals at its beginning, never below zero. */
 function used(after: Tokens, before: Tokens): Tokens {
   const less = (key: keyof Tokens) => Math.max(0, after[key] - before[key]);
@@ -204,27 +211,12 @@ export function turnsOf(facts: Fact[], now: number): Turn[] {
             unpriced: last?.unpriced ?? 0,
           });
         break;
-      case "run.result": {
+      case "run.result":
         // Totals may be told shortly after the end of the turn: they belong to it all the same.
-        if (!last) break;
-        const { payload } = fact;
-        last.tokens = {
-          in: num(payload["tokens_in"]),
-          out: num(payload["tokens_out"]),
-          cacheRead: num(payload["tokens_cache_read"]),
-          cacheWrite: num(payload["tokens_cache_write"]),
-        };
-        last.cost = num(payload["cost_usd"]);
-        last.unpriced = num(payload["unknown_tokens"]);
+        if (last && fact.totals) Object.assign(last, fact.totals);
         break;
-      }
       case "agent.tool_call":
-        current?.calls.push({
-          id: fact.payload["tool_use_id"],
-          name: String(fact.payload["tool_name"] ?? "tool"),
-          from: fact.at,
-          to: null,
-        });
+        if (fact.tool) current?.calls.push({ ...fact.tool, from: fact.at, to: null });
         break;
       case "agent.tool_result":
         current?.answered(fact.at);

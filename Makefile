@@ -92,7 +92,7 @@ screenshots: tools ui chromium
 	$(CARGO) build --locked --features test-faults
 	cd web && ABBADO_SCREENSHOTS=screenshots npm run e2e -- tests/screens.e2e.ts
 	mkdir -p docs/pictures
-	cp web/screenshots/run.png docs/pictures/run.png
+	cp web/screenshots/run-activity-1440-light.png docs/pictures/run.png
 
 ## bench: ratios, each measured beside its limit in one run (25 minutes, 25 GB of disk)
 bench: tools peers nchan terminado

@@ -1,4 +1,4 @@
-//! The release binary at work, and a plain client of it.
+//! The binary that users install (`make dist`) at work, and a plain client of it.
 
 use serde_json::{Value, json};
 use std::{

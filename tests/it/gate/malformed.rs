@@ -3,24 +3,23 @@
 //! then the end.
 
 use super::server::{Answer, Server, TOKEN, hook_secret};
+use crate::support::PATIENCE;
 use std::{
     io::{Read, Write},
-    net::TcpStream,
-    time::Duration,
+    net::{Shutdown, TcpStream},
 };
 
 /// Would be answered 404 by a server that took it for a request.
 const SMUGGLED: &str = "GET /api/smuggled HTTP/1.1\r\nHost: {HOST}\r\n\r\n";
 const JSON: &str = "Content-Type: application/json\r\n";
 
-/// Everything that the server says to these bytes until it closes or is silent for a while.
+/// Everything that the server says to these bytes and their end.
 fn say(server: &Server, bytes: &[u8]) -> String {
     let mut socket = TcpStream::connect(server.address).unwrap();
-    socket
-        .set_read_timeout(Some(Duration::from_millis(700)))
-        .unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
     // It may be refused before all is sent.
     socket.write_all(bytes).ok();
+    socket.shutdown(Shutdown::Write).ok();
     let mut heard = Vec::new();
     let mut piece = [0; 4096];
     while let Ok(length @ 1..) = socket.read(&mut piece) {

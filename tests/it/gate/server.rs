@@ -12,7 +12,6 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 pub const RUN: &str = "6f1d6c3e-9a0b-4c53-8f57-0d6a4d1a2b3c";
 pub const OTHER_RUN: &str = "00000000-9a0b-4c53-8f57-0d6a4d1a2b3c";
@@ -130,7 +129,7 @@ impl Server {
         });
         stream.set_nonblocking(false).unwrap();
         stream
-            .set_read_timeout(Some(Duration::from_secs(10)))
+            .set_read_timeout(Some(crate::support::PATIENCE))
             .unwrap();
         read_answer(stream, request)
     }

@@ -6,6 +6,9 @@ use super::terminal::Terminal;
 /// What the prompts of programs begin with that hide the cursor and leave it elsewhere.
 const MARKS: [char; 3] = ['>', '❯', '›'];
 
+/// Most characters of a prompt's mark, with the edge of a box before it.
+const PROMPT_CHARS_MAX: usize = 3;
+
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Spot {
@@ -13,6 +16,17 @@ pub enum Spot {
     Cursor(usize, String),
     /// Nothing stands before the cursor: the lowest line that looks like a prompt.
     Line(String),
+}
+
+impl Spot {
+    /// True where a prompt may stand: little more than its mark is before the cursor.
+    #[must_use]
+    pub fn may_be_prompt(&self) -> bool {
+        match self {
+            Self::Cursor(_, before) => before.trim().chars().count() <= PROMPT_CHARS_MAX,
+            Self::Line(_) => true,
+        }
+    }
 }
 
 impl Terminal {
@@ -25,11 +39,12 @@ impl Terminal {
         };
         let before = self.row_text(screen, screen.y, screen.x);
         if !before.trim().is_empty() {
-            return Some(Spot::Cursor(screen.x, before));
+            // A blank that was written and one that was not are the same to the eye.
+            return Some(Spot::Cursor(screen.x, before.trim_end().to_owned()));
         }
         let mut lines = (0..self.rows)
             .rev()
-            .map(|y| self.row_text(screen, y, self.cols));
+            .map(|y| self.row_text(screen, y, self.cols).trim_end().to_owned());
         lines
             .find(|line| line.trim_start().starts_with(MARKS))
             .map(Spot::Line)

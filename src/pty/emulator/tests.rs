@@ -328,7 +328,7 @@ fn a_prompt_is_told_from_a_menu_by_where_the_cursor_is() {
     let line = |text: &str| Some(Spot::Line(text.to_owned()));
     assert_eq!(
         spot("old\r\n──\r\n❯ \r\n──\x1b[3;3H"),
-        Some(Spot::Cursor(2, "❯ ".into()))
+        Some(Spot::Cursor(2, "❯".into()))
     );
     assert_eq!(
         spot("\x1b[?1049h  1. a\r\n❯ 2. b\x1b[1;3H"),
@@ -337,4 +337,7 @@ fn a_prompt_is_told_from_a_menu_by_where_the_cursor_is() {
     );
     assert_eq!(spot("> old\r\n > Type here\r\n"), line(" > Type here"));
     assert_eq!(spot("text\r\n"), None);
+    assert_eq!(spot("› \x1b[3G"), spot("›\x1b[3G"), "a blank is no sign");
+    let begins = |output: &str| spot(output).is_some_and(|spot| spot.may_be_prompt());
+    assert!(begins("│ > ") && begins("❯ ") && !begins("• Working (3 s)"));
 }

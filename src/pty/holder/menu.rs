@@ -2,7 +2,8 @@
 //! that a viewer opened.
 //!
 //! No program tells, so the screen is compared: before a viewer's first key it is remembered where the
-//! prompt stands; after a key that may have opened something, the prompt must be there again.
+//! prompt stands; after a key that may have opened something, the prompt must be there again. Where the
+//! cursor stood behind something else than a prompt, as while a turn is drawn, nothing is known.
 
 use std::time::Instant;
 
@@ -24,7 +25,7 @@ impl Menu {
     /// at the prompt before.
     pub fn typed(&mut self, keys: &[u8], draft: bool, spot: Option<&Spot>) {
         if self.typed.is_none() && !draft {
-            self.prompt = spot.cloned();
+            self.prompt = spot.filter(|spot| spot.may_be_prompt()).cloned();
         }
         if keys.contains(&CTRL_C) {
             return self.close();

@@ -3,7 +3,7 @@
 use abbado::{
     domain::{
         RunId, Secrets,
-        run::{Event, Run, caller::Callers, event::HookReceived},
+        run::{Event, Run, callers::Callers, event::HookReceived},
     },
     runtime::{
         stream::broadcaster::write_frame,

@@ -5,7 +5,7 @@
 
 use super::CliError;
 use crate::domain::run::{
-    caller::Callers,
+    callers::Callers,
     command::{Hook, Signal},
     event::{NeedsAttention, SubagentStart, SubagentStop, ToolCall, ToolResult},
 };

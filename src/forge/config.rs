@@ -1,19 +1,13 @@
-//! What the forges need to know from outside, and which host speaks which API.
+//! What the forges need to know from outside.
 
-use super::{
-    http::REQUEST_LIMIT,
-    remote::{Remote, host_name},
-    token::PROGRAM_LIMIT,
-};
+use super::remote::host_name;
 use crate::domain::Time;
 use std::{fmt, sync::Arc, time::Duration};
 
-/// Which API a host speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    GitHub,
-    GitLab,
-}
+/// Longest time from asking to the last byte of the answer.
+pub const REQUEST_LIMIT: Duration = Duration::from_secs(20);
+/// Longest time for a program that gives a token.
+pub const PROGRAM_LIMIT: Duration = Duration::from_secs(5);
 
 /// What the forges need to know from outside.
 #[derive(Clone)]
@@ -59,50 +53,6 @@ impl ForgeConfig {
             host_name(entry)
         })
         .collect()
-    }
-
-    pub(super) fn kind(&self, host: &str) -> Option<Kind> {
-        let names = |variable: &str| self.hosts(variable).iter().any(|name| name == host);
-        if host == "github.com" || host.ends_with(".ghe.com") || names("GH_HOST") {
-            Some(Kind::GitHub)
-        } else if host.starts_with("gitlab.") || names("GITLAB_HOST") {
-            Some(Kind::GitLab)
-        } else {
-            None
-        }
-    }
-
-    pub(super) fn api(&self, kind: Kind, remote: &Remote) -> String {
-        let authority = remote.web_authority();
-        let (given, own) = match (kind, remote.host.as_str()) {
-            (Kind::GitHub, "github.com") => (&self.github_api, "https://api.github.com".to_owned()),
-            (Kind::GitHub, host) if host.ends_with(".ghe.com") => {
-                (&self.github_api, format!("https://api.{host}"))
-            }
-            (Kind::GitHub, _) => (&self.github_api, format!("https://{authority}/api/v3")),
-            (Kind::GitLab, _) => (&self.gitlab_api, format!("https://{authority}/api/v4")),
-        };
-        let api = given.clone().unwrap_or(own);
-        api.trim_end_matches('/').to_owned()
-    }
-
-    /// Variables whose token is for this host, and no other.
-    pub(super) fn variables(&self, kind: Kind, host: &str) -> &'static [&'static str] {
-        let gitlab_hosts = self.hosts("GITLAB_HOST");
-        let mine = if gitlab_hosts.is_empty() {
-            host == "gitlab.com"
-        } else {
-            gitlab_hosts.iter().any(|name| name == host)
-        };
-        match kind {
-            Kind::GitHub if host == "github.com" || host.ends_with(".ghe.com") => {
-                &["GITHUB_TOKEN", "GH_TOKEN"]
-            }
-            Kind::GitHub => &["GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"],
-            // Who set the URL chose where the token goes.
-            Kind::GitLab if mine || self.gitlab_api.is_some() => &["GITLAB_TOKEN"],
-            Kind::GitLab => &[],
-        }
     }
 }
 

@@ -1,88 +1,28 @@
 //! Which forge is behind a remote, and what a forge can do.
 
 use super::{
-    budget::Budgets,
-    config::{ForgeConfig, Kind},
+    api::{Api, NewPullRequest, PullRequest},
+    config::ForgeConfig,
     error::ForgeError,
-    github, gitlab,
+    github::GitHub,
+    gitlab::GitLab,
     head::Head,
     http::Http,
     related::with_cross_reference,
     remote::Remote,
-    session::{Kept, Session},
+    session::Session,
+    shared::Shared,
     ssh,
-    status::{BRANCHES_A_REQUEST_MAX, BRANCHES_MAX, Known, PrStatus, PrStatuses, Statuses, choose},
-    token::{Search, Token},
+    status::{BRANCHES_A_REQUEST_MAX, BRANCHES_MAX, Known, PrStatus, PrStatuses, choose},
+    token::Token,
 };
-use crate::{domain::Time, tls};
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::BTreeSet, sync::Arc};
 
-/// How long a token that `gh` or `glab` gave is used without asking again, seconds.
-const TOKEN_SECS: i64 = 300;
+/// Each is asked in turn whether a host is its own.
+const KINDS: [&dyn Api; 2] = [&GitHub, &GitLab];
+
 /// Letters of a branch name that are sent to a forge; git allows no longer ones either.
 const BRANCH_BYTES_MAX: usize = 1024;
-
-/// What all calls share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    config: ForgeConfig,
-    pub budgets: Budgets,
-    pub kept: Kept,
-    statuses: Statuses,
-    /// By host, with the time each was found.
-    tokens: Mutex<HashMap<String, (Time, Token)>>,
-    tls: tokio::sync::OnceCell<Arc<rustls::ClientConfig>>,
-}
-
-impl Shared {
-    pub(super) fn now(&self) -> Time {
-        (self.config.clock)()
-    }
-
-    pub(super) fn forget_token(&self, host: &str) {
-        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.remove(host);
-    }
-
-    fn kept_token(&self, host: &str) -> Option<Token> {
-        let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        let (found_at, token) = tokens.get(host)?;
-        let age = (self.now() - found_at).num_seconds();
-        (0..TOKEN_SECS).contains(&age).then(|| token.clone())
-    }
-
-    async fn token(&self, kind: Kind, host: &str) -> Result<Token, ForgeError> {
-        if let Some(token) = self.kept_token(host) {
-            return Ok(token);
-        }
-        let search = Search {
-            kind,
-            host,
-            variables: self.config.variables(kind, host),
-            environment: &self.config.environment,
-            limit: self.config.program_limit,
-        };
-        let token = search.run().await?;
-        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.insert(host.to_owned(), (self.now(), token.clone()));
-        Ok(token)
-    }
-
-    async fn tls(&self, host: &str) -> Result<Arc<rustls::ClientConfig>, ForgeError> {
-        let unreachable = |reason| ForgeError::Unreachable {
-            host: host.to_owned(),
-            reason,
-        };
-        let made = self.tls.get_or_try_init(|| async {
-            let made = tokio::task::spawn_blocking(tls::client).await;
-            made.unwrap_or_else(|_| Err("reading root certificates failed".to_owned()))
-        });
-        made.await.cloned().map_err(unreachable)
-    }
-}
 
 /// The forges behind all remotes. Clones share caches and budgets.
 #[derive(Debug, Clone)]
@@ -92,14 +32,7 @@ impl Forges {
     /// Asks nobody yet.
     #[must_use]
     pub fn new(config: ForgeConfig) -> Self {
-        Self(Arc::new(Shared {
-            config,
-            budgets: Budgets::default(),
-            kept: Kept::default(),
-            statuses: Statuses::default(),
-            tokens: Mutex::default(),
-            tls: tokio::sync::OnceCell::new(),
-        }))
+        Self(Arc::new(Shared::new(config)))
     }
 
     /// The forge behind a remote: github.com, `*.ghe.com`, a host of `GH_HOST`, a host that
@@ -111,12 +44,16 @@ impl Forges {
         let unknown = || ForgeError::UnknownForge {
             host: remote.host.clone(),
         };
-        let kind = self.0.config.kind(&remote.host).ok_or_else(unknown)?;
+        let config = &self.0.config;
+        let speaks = |api: &&&dyn Api| api.is_spoken_by(&remote.host, config);
+        let api = *KINDS.iter().find(speaks).ok_or_else(unknown)?;
+        let url = api.configured_url(config).map(str::to_owned);
+        let url = url.unwrap_or_else(|| api.own_url(remote));
         Ok(Forge {
             shared: self.0.clone(),
-            kind,
+            api,
             host: remote.host.clone(),
-            api: self.0.config.api(kind, remote),
+            url: url.trim_end_matches('/').to_owned(),
         })
     }
 
@@ -155,33 +92,14 @@ impl Forges {
     }
 }
 
-/// A pull request, or GitLab's merge request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PullRequest {
-    /// Its number; GitLab's `iid`.
-    pub number: u64,
-    /// Its page.
-    pub url: String,
-    /// It was open before.
-    pub existed: bool,
-}
-
-/// What a new pull request is made of.
-pub(super) struct NewPullRequest<'a> {
-    pub head: Head<'a>,
-    pub base: &'a str,
-    pub title: &'a str,
-    pub body: &'a str,
-    pub draft: bool,
-}
-
 /// The forge of one host. Its futures stay on the thread they were made on (actix).
 #[derive(Debug, Clone)]
 pub struct Forge {
     shared: Arc<Shared>,
-    kind: Kind,
+    api: &'static dyn Api,
     host: String,
-    api: String,
+    /// Base URL of the REST API, without `/` at its end.
+    url: String,
 }
 
 impl Forge {
@@ -190,7 +108,7 @@ impl Forge {
     /// # Errors
     /// [`ForgeError::NoToken`].
     pub async fn check_token(&self) -> Result<(), ForgeError> {
-        self.shared.token(self.kind, &self.host).await.map(drop)
+        self.token().await.map(drop)
     }
 
     /// Whether a repository has a branch of that name.
@@ -199,10 +117,7 @@ impl Forge {
     /// Every kind but [`ForgeError::UnknownForge`].
     pub async fn has_branch(&self, remote: &Remote, branch: &str) -> Result<bool, ForgeError> {
         let session = self.session().await?;
-        let found = match self.kind {
-            Kind::GitHub => github::branch(&session, remote, branch).await,
-            Kind::GitLab => gitlab::branch(&session, remote, branch).await,
-        };
+        let found = self.api.branch(&session, remote, branch).await;
         match found {
             Ok(()) => Ok(true),
             Err(ForgeError::Refused { status: 404, .. }) => Ok(false),
@@ -226,18 +141,14 @@ impl Forge {
     ) -> Result<PullRequest, ForgeError> {
         let head = head.into();
         let session = self.session().await?;
-        if let Some(open) = self.find_open(&session, remote, head).await? {
+        if let Some(open) = self.api.find_open(&session, remote, head).await? {
             return Ok(open);
         }
         let default;
-        let base = match (base, self.kind) {
-            (Some(base), _) => base,
-            (None, Kind::GitHub) => {
-                default = github::default_branch(&session, remote).await?;
-                &default
-            }
-            (None, Kind::GitLab) => {
-                default = gitlab::default_branch(&session, remote).await?;
+        let base = match base {
+            Some(base) => base,
+            None => {
+                default = self.api.default_branch(&session, remote).await?;
                 &default
             }
         };
@@ -248,15 +159,12 @@ impl Forge {
             body,
             draft,
         };
-        let created = match self.kind {
-            Kind::GitHub => github::create(&session, remote, &new).await,
-            Kind::GitLab => gitlab::create(&session, remote, &new).await,
-        };
+        let created = self.api.create(&session, remote, &new).await;
         // Somebody may have opened one meanwhile: GitHub answers 422, GitLab 409.
         if let Err(ForgeError::Refused {
             status: 409 | 422, ..
         }) = &created
-            && let Ok(Some(open)) = self.find_open(&session, remote, head).await
+            && let Ok(Some(open)) = self.api.find_open(&session, remote, head).await
         {
             return Ok(open);
         }
@@ -274,10 +182,7 @@ impl Forge {
         body: &str,
     ) -> Result<(), ForgeError> {
         let session = self.session().await?;
-        match self.kind {
-            Kind::GitHub => github::set_body(&session, remote, number, body).await,
-            Kind::GitLab => gitlab::set_body(&session, remote, number, body).await,
-        }
+        self.api.set_body(&session, remote, number, body).await
     }
 
     /// Puts the block of [`super::cross_reference`] into the text that the pull request has now,
@@ -292,20 +197,14 @@ impl Forge {
         block: &str,
     ) -> Result<(), ForgeError> {
         let session = self.session().await?;
-        let body = match self.kind {
-            Kind::GitHub => github::body(&session, remote, number).await?,
-            Kind::GitLab => gitlab::body(&session, remote, number).await?,
-        };
+        let body = self.api.body(&session, remote, number).await?;
         // A text that was edited on the forge's page has the line ends of forms.
         let body = body.replace("\r\n", "\n");
         let wanted = with_cross_reference(&body, block);
         if wanted == body {
             return Ok(());
         }
-        match self.kind {
-            Kind::GitHub => github::set_body(&session, remote, number, &wanted).await,
-            Kind::GitLab => gitlab::set_body(&session, remote, number, &wanted).await,
-        }
+        self.api.set_body(&session, remote, number, &wanted).await
     }
 
     /// Pull requests of `branches`, the open one or else the newest of each: one request for
@@ -380,29 +279,20 @@ impl Forge {
         let branches: Vec<&String> = branches.iter().collect();
         let mut found = Vec::new();
         for part in branches.chunks(BRANCHES_A_REQUEST_MAX) {
-            found.extend(match self.kind {
-                Kind::GitHub => github::statuses(&session, remote, fork, part).await?,
-                Kind::GitLab => gitlab::statuses(&session, remote, fork, part).await?,
-            });
+            found.extend(self.api.statuses(&session, remote, fork, part).await?);
         }
         Ok(choose(found))
     }
 
-    async fn find_open(
-        &self,
-        session: &Session<'_>,
-        remote: &Remote,
-        head: Head<'_>,
-    ) -> Result<Option<PullRequest>, ForgeError> {
-        match self.kind {
-            Kind::GitHub => github::find_open(session, remote, head).await,
-            Kind::GitLab => gitlab::find_open(session, remote, head).await,
-        }
+    async fn token(&self) -> Result<Token, ForgeError> {
+        let variables = self.api.token_variables(&self.host, &self.shared.config);
+        let command = self.api.token_command(&self.host);
+        self.shared.token(&self.host, variables, &command).await
     }
 
     async fn session(&self) -> Result<Session<'_>, ForgeError> {
-        let token = self.shared.token(self.kind, &self.host).await?;
-        let tls = if self.api.starts_with("http://") {
+        let token = self.token().await?;
+        let tls = if self.url.starts_with("http://") {
             None
         } else {
             Some(self.shared.tls(&self.host).await?)
@@ -410,9 +300,10 @@ impl Forge {
         let limit = self.shared.config.request_limit;
         Ok(Session {
             shared: &self.shared,
-            kind: self.kind,
             host: &self.host,
-            api: &self.api,
+            api: &self.url,
+            version: self.api.version(),
+            budgets: [self.api.budget("graphql"), self.api.budget("core")],
             http: Http::new(&self.host, token.clone(), limit, tls),
             token,
         })

@@ -2,13 +2,15 @@
 //! a list over REST takes one branch only and says nothing of pipelines.
 
 use super::{
+    api::{Api, NewPullRequest, PullRequest},
+    config::ForgeConfig,
     error::ForgeError,
-    forges::{NewPullRequest, PullRequest},
     head::Head,
     remote::{Remote, in_url},
     session::Session,
     status::{Checks, PrState, PrStatus, web_url},
 };
+use async_trait::async_trait;
 use awc::http::Method;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
@@ -54,93 +56,185 @@ async fn id_of_fork(
     Ok(Some(project.id))
 }
 
-/// The open merge request of a branch.
-pub(super) async fn find_open(
-    session: &Session<'_>,
-    remote: &Remote,
-    head: Head<'_>,
-) -> Result<Option<PullRequest>, ForgeError> {
-    let fork = id_of_fork(session, head.fork(remote)).await?;
-    let query = [
-        ("state", "opened"),
-        ("source_branch", head.branch),
-        ("per_page", "100"),
-    ];
-    let found: Vec<MergeRequest> = session
-        .get(&path(remote, "/merge_requests"), &query)
-        .await?;
-    // Several forks can have a branch of that name.
-    let ours = |mr: &MergeRequest| {
-        let from = fork.unwrap_or(mr.target_project_id);
-        mr.source_branch == head.branch && mr.source_project_id == Some(from)
-    };
-    Ok(found.into_iter().find(ours).map(|mr| PullRequest {
-        number: mr.iid,
-        url: web_url(mr.web_url),
-        existed: true,
-    }))
-}
+/// gitlab.com, and GitLab on hosts of one's own.
+#[derive(Debug)]
+pub(super) struct GitLab;
 
-pub(super) async fn default_branch(
-    session: &Session<'_>,
-    remote: &Remote,
-) -> Result<String, ForgeError> {
-    let project: Project = session.get(&path(remote, ""), &[]).await?;
-    let empty = || session.refused(404, "the project has no default branch".to_owned());
-    project.default_branch.ok_or_else(empty)
-}
-
-pub(super) async fn create(
-    session: &Session<'_>,
-    remote: &Remote,
-    new: &NewPullRequest<'_>,
-) -> Result<PullRequest, ForgeError> {
-    let title = if new.draft {
-        format!("Draft: {}", new.title)
-    } else {
-        new.title.to_owned()
-    };
-    let mut body = json!({
-        "title": title,
-        "description": new.body,
-        "source_branch": new.head.branch,
-        "target_branch": new.base,
-    });
-    // It is asked of the project that has the branch.
-    let fork = new.head.fork(remote);
-    if fork.is_some() {
-        let target: Project = session.get(&path(remote, ""), &[]).await?;
-        body["target_project_id"] = json!(target.id);
+#[async_trait(?Send)]
+impl Api for GitLab {
+    fn is_spoken_by(&self, host: &str, config: &ForgeConfig) -> bool {
+        let names = config.hosts("GITLAB_HOST");
+        host.starts_with("gitlab.") || names.iter().any(|name| name == host)
     }
-    let path = path(fork.unwrap_or(remote), "/merge_requests");
-    let mr: MergeRequest = session.send(Method::POST, &path, &body).await?;
-    Ok(PullRequest {
-        number: mr.iid,
-        url: web_url(mr.web_url),
-        existed: false,
-    })
-}
 
-pub(super) async fn body(
-    session: &Session<'_>,
-    remote: &Remote,
-    number: u64,
-) -> Result<String, ForgeError> {
-    let path = path(remote, &format!("/merge_requests/{number}"));
-    let mr: MergeRequest = session.get(&path, &[]).await?;
-    Ok(mr.description.unwrap_or_default())
-}
+    fn own_url(&self, remote: &Remote) -> String {
+        format!("https://{}/api/v4", remote.web_authority())
+    }
 
-pub(super) async fn set_body(
-    session: &Session<'_>,
-    remote: &Remote,
-    number: u64,
-    body: &str,
-) -> Result<(), ForgeError> {
-    let path = path(remote, &format!("/merge_requests/{number}"));
-    let body = json!({"description": body});
-    let _mr: MergeRequest = session.send(Method::PUT, &path, &body).await?;
-    Ok(())
+    fn configured_url<'c>(&self, config: &'c ForgeConfig) -> Option<&'c str> {
+        config.gitlab_api.as_deref()
+    }
+
+    fn version(&self) -> &'static str {
+        "/v4"
+    }
+
+    fn budget<'r>(&self, _: &'r str) -> &'r str {
+        "api"
+    }
+
+    fn token_variables(&self, host: &str, config: &ForgeConfig) -> &'static [&'static str] {
+        let hosts = config.hosts("GITLAB_HOST");
+        let mine = if hosts.is_empty() {
+            host == "gitlab.com"
+        } else {
+            hosts.iter().any(|name| name == host)
+        };
+        // Who set the URL chose where the token goes.
+        if mine || config.gitlab_api.is_some() {
+            &["GITLAB_TOKEN"]
+        } else {
+            &[]
+        }
+    }
+
+    fn token_command<'h>(&self, host: &'h str) -> Vec<&'h str> {
+        vec!["glab", "config", "get", "token", "--host", host]
+    }
+
+    async fn find_open(
+        &self,
+        session: &Session<'_>,
+        remote: &Remote,
+        head: Head<'_>,
+    ) -> Result<Option<PullRequest>, ForgeError> {
+        let fork = id_of_fork(session, head.fork(remote)).await?;
+        let query = [
+            ("state", "opened"),
+            ("source_branch", head.branch),
+            ("per_page", "100"),
+        ];
+        let found: Vec<MergeRequest> = session
+            .get(&path(remote, "/merge_requests"), &query)
+            .await?;
+        // Several forks can have a branch of that name.
+        let ours = |mr: &MergeRequest| {
+            let from = fork.unwrap_or(mr.target_project_id);
+            mr.source_branch == head.branch && mr.source_project_id == Some(from)
+        };
+        Ok(found.into_iter().find(ours).map(|mr| PullRequest {
+            number: mr.iid,
+            url: web_url(mr.web_url),
+            existed: true,
+        }))
+    }
+
+    async fn default_branch(
+        &self,
+        session: &Session<'_>,
+        remote: &Remote,
+    ) -> Result<String, ForgeError> {
+        let project: Project = session.get(&path(remote, ""), &[]).await?;
+        let empty = || session.refused(404, "the project has no default branch".to_owned());
+        project.default_branch.ok_or_else(empty)
+    }
+
+    async fn create(
+        &self,
+        session: &Session<'_>,
+        remote: &Remote,
+        new: &NewPullRequest<'_>,
+    ) -> Result<PullRequest, ForgeError> {
+        let title = if new.draft {
+            format!("Draft: {}", new.title)
+        } else {
+            new.title.to_owned()
+        };
+        let mut body = json!({
+            "title": title,
+            "description": new.body,
+            "source_branch": new.head.branch,
+            "target_branch": new.base,
+        });
+        // It is asked of the project that has the branch.
+        let fork = new.head.fork(remote);
+        if fork.is_some() {
+            let target: Project = session.get(&path(remote, ""), &[]).await?;
+            body["target_project_id"] = json!(target.id);
+        }
+        let path = path(fork.unwrap_or(remote), "/merge_requests");
+        let mr: MergeRequest = session.send(Method::POST, &path, &body).await?;
+        Ok(PullRequest {
+            number: mr.iid,
+            url: web_url(mr.web_url),
+            existed: false,
+        })
+    }
+
+    async fn body(
+        &self,
+        session: &Session<'_>,
+        remote: &Remote,
+        number: u64,
+    ) -> Result<String, ForgeError> {
+        let path = path(remote, &format!("/merge_requests/{number}"));
+        let mr: MergeRequest = session.get(&path, &[]).await?;
+        Ok(mr.description.unwrap_or_default())
+    }
+
+    async fn set_body(
+        &self,
+        session: &Session<'_>,
+        remote: &Remote,
+        number: u64,
+        body: &str,
+    ) -> Result<(), ForgeError> {
+        let path = path(remote, &format!("/merge_requests/{number}"));
+        let body = json!({"description": body});
+        let _mr: MergeRequest = session.send(Method::PUT, &path, &body).await?;
+        Ok(())
+    }
+
+    async fn branch(
+        &self,
+        session: &Session<'_>,
+        remote: &Remote,
+        branch: &str,
+    ) -> Result<(), ForgeError> {
+        let path = path(remote, &format!("/repository/branches/{}", in_url(branch)));
+        session.get(&path, &[]).await.map(|_: IgnoredAny| ())
+    }
+
+    async fn statuses(
+        &self,
+        session: &Session<'_>,
+        remote: &Remote,
+        fork: Option<&Remote>,
+        branches: &[&String],
+    ) -> Result<Vec<PrStatus>, ForgeError> {
+        let fork = id_of_fork(session, fork).await?;
+        let variables = json!({"path": remote.full_name(), "branches": branches});
+        let mut answer = session.graphql(QUERY, variables).await?;
+        let list = answer
+            .data
+            .pointer_mut("/project/mergeRequests")
+            .map(Value::take);
+        let Some(list) = list.filter(|list| !list.is_null()) else {
+            // GitLab says no more about what it does not show.
+            let gone = || session.refused(404, "no such project for this token".to_owned());
+            return Err(answer.error.unwrap_or_else(gone));
+        };
+        if let Some(error) = answer.error {
+            log::debug!(error:% = error; "A forge left out a part of what was asked.");
+        }
+        let list: Nodes = session.shape(list)?;
+        let ours = list.nodes.into_iter().flatten();
+        let ours = ours.filter(|node| {
+            let from = node.source_project_id;
+            from == Some(node.target_project_id) || from.is_some() && from == fork
+        });
+        Ok(ours.filter_map(Node::status).collect())
+    }
 }
 
 #[derive(Deserialize)]
@@ -166,47 +260,6 @@ struct Node {
 #[derive(Deserialize)]
 struct Pipeline {
     status: String,
-}
-
-/// Says nothing when the project has the branch.
-pub(super) async fn branch(
-    session: &Session<'_>,
-    remote: &Remote,
-    branch: &str,
-) -> Result<(), ForgeError> {
-    let path = path(remote, &format!("/repository/branches/{}", in_url(branch)));
-    session.get(&path, &[]).await.map(|_: IgnoredAny| ())
-}
-
-/// Merge requests of all `branches`, in one request, from new to old.
-pub(super) async fn statuses(
-    session: &Session<'_>,
-    remote: &Remote,
-    fork: Option<&Remote>,
-    branches: &[&String],
-) -> Result<Vec<PrStatus>, ForgeError> {
-    let fork = id_of_fork(session, fork).await?;
-    let variables = json!({"path": remote.full_name(), "branches": branches});
-    let mut answer = session.graphql(QUERY, variables).await?;
-    let list = answer
-        .data
-        .pointer_mut("/project/mergeRequests")
-        .map(Value::take);
-    let Some(list) = list.filter(|list| !list.is_null()) else {
-        // GitLab says no more about what it does not show.
-        let gone = || session.refused(404, "no such project for this token".to_owned());
-        return Err(answer.error.unwrap_or_else(gone));
-    };
-    if let Some(error) = answer.error {
-        log::debug!(error:% = error; "A forge left out a part of what was asked.");
-    }
-    let list: Nodes = session.shape(list)?;
-    let ours = list.nodes.into_iter().flatten();
-    let ours = ours.filter(|node| {
-        let from = node.source_project_id;
-        from == Some(node.target_project_id) || from.is_some() && from == fork
-    });
-    Ok(ours.filter_map(Node::status).collect())
 }
 
 impl Node {

@@ -15,8 +15,6 @@ use awc::{
 use bytes::Bytes;
 use std::{io, sync::Arc, time::Duration};
 
-/// Longest time from asking to the last byte of the answer.
-pub const REQUEST_LIMIT: Duration = Duration::from_secs(20);
 /// Longest answer, bytes.
 pub const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most redirects followed, all within the host.

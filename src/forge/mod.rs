@@ -12,14 +12,15 @@
 //! - `remote`: the URL of a git remote, taken apart.
 //! - `error`: what can go wrong.
 //! - `config`: what they need to know from outside.
-//! - `forges`: which forge is behind a remote; what a forge can do.
+//! - `forges`: which forge is behind a remote, and what callers can have it do.
+//! - `api`: what each forge implements; `github`, `gitlab`: the two that do.
 //! - `head`: the branch of a pull request, here or in a fork.
 //! - `token`: where tokens come from; `ssh`: which host an alias is; `program`: who is asked.
-//! - `session`, `http`, `budget`: one request, its bounds and its price.
-//! - `github`, `gitlab`: the two APIs.
+//! - `session`, `http`, `budget`: one request, its bounds and its price; `shared`: what all share.
 //! - `status`: what is known of a repository's pull requests, kept for a minute.
 //! - `related`: pull requests of one run that name each other.
 
+mod api;
 mod budget;
 mod config;
 mod error;
@@ -32,19 +33,20 @@ mod program;
 mod related;
 mod remote;
 mod session;
+mod shared;
 mod ssh;
 mod status;
 mod token;
 
+pub use api::PullRequest;
 pub use budget::{BUDGET_PERCENT_MAX, PAUSE_SECS_MAX};
-pub use config::ForgeConfig;
+pub use config::{ForgeConfig, PROGRAM_LIMIT, REQUEST_LIMIT};
 pub use error::ForgeError;
-pub use forges::{Forge, Forges, PullRequest};
+pub use forges::{Forge, Forges};
 pub use head::Head;
-pub use http::{ANSWER_BYTES_MAX, REQUEST_LIMIT};
+pub use http::ANSWER_BYTES_MAX;
 pub use related::{cross_reference, with_cross_reference};
 pub use remote::Remote;
 pub use status::{
     BRANCHES_A_REQUEST_MAX, BRANCHES_MAX, Checks, FRESH_SECS, PrState, PrStatus, PrStatuses,
 };
-pub use token::PROGRAM_LIMIT;

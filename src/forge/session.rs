@@ -2,47 +2,14 @@
 
 use super::{
     budget,
-    config::Kind,
     error::{ForgeError, clean},
-    forges::Shared,
     http::{Answer, Ask, Http},
+    shared::Shared,
     token::Token,
 };
 use awc::http::{Method, StatusCode, header};
-use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
-
-/// Answers kept with their tags; when more come, all go, since they only save requests.
-const KEPT_MAX: usize = 256;
-/// Longest answer that is kept, bytes.
-const KEPT_BYTES_MAX: usize = 256 * 1024;
-
-/// Answers by URL, each with its tag: a forge does not count "not modified".
-#[derive(Debug, Default)]
-pub(super) struct Kept(Mutex<HashMap<String, (String, Bytes)>>);
-
-impl Kept {
-    fn get(&self, url: &str) -> Option<(String, Bytes)> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(url).cloned()
-    }
-
-    fn put(&self, url: String, etag: &str, body: &Bytes) {
-        if body.len() > KEPT_BYTES_MAX {
-            return;
-        }
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= KEPT_MAX {
-            kept.clear();
-        }
-        kept.insert(url, (etag.to_owned(), body.clone()));
-    }
-}
 
 /// What a GraphQL query gave.
 pub(super) struct GraphQl {
@@ -55,11 +22,14 @@ pub(super) struct GraphQl {
 /// One forge, one token.
 pub(super) struct Session<'a> {
     pub shared: &'a Shared,
-    pub kind: Kind,
     /// The host of the remote, for messages and budgets.
     pub host: &'a str,
     /// Base URL of the REST API, without `/` at its end.
     pub api: &'a str,
+    /// What the URL of GraphQL, which lies beside REST, does not have of it at its end.
+    pub version: &'static str,
+    /// The budget that requests by GraphQL are paid from, and the one of all others.
+    pub budgets: [&'static str; 2],
     pub token: Token,
     pub http: Http,
 }
@@ -81,7 +51,7 @@ impl Session<'_> {
             etag: kept.as_ref().map(|(etag, _)| etag.as_str()),
         };
         let answer = self.http.exchange(ask).await?;
-        self.observe(&answer, "core");
+        self.observe(&answer, self.budgets[1]);
         if let (StatusCode::NOT_MODIFIED, Some((_, body))) = (answer.status, &kept) {
             return self.read(body);
         }
@@ -111,7 +81,7 @@ impl Session<'_> {
             etag: None,
         };
         let answer = self.http.exchange(ask).await?;
-        self.observe(&answer, "core");
+        self.observe(&answer, self.budgets[1]);
         self.judge(&answer)?;
         self.read(&answer.body)
     }
@@ -123,16 +93,16 @@ impl Session<'_> {
         variables: Value,
     ) -> Result<GraphQl, ForgeError> {
         let (budgets, now) = (&self.shared.budgets, self.shared.now());
-        budgets.admit_unbidden(self.host, self.resource("graphql"), now)?;
+        budgets.admit_unbidden(self.host, self.budgets[0], now)?;
         let body = json!({"query": query, "variables": variables});
         let ask = Ask {
             method: Method::POST,
-            url: graphql_url(self.kind, self.api),
+            url: graphql_url(self.version, self.api),
             body: Some(&body),
             etag: None,
         };
         let answer = self.http.exchange(ask).await?;
-        self.observe(&answer, "graphql");
+        self.observe(&answer, self.budgets[0]);
         self.judge(&answer)?;
         let mut whole: Value = self.read(&answer.body)?;
         let data = whole.get_mut("data").map(Value::take).unwrap_or_default();
@@ -179,17 +149,9 @@ impl Session<'_> {
         clean(text, self.token.expose())
     }
 
-    /// GitHub pays for GraphQL from a budget of its own.
-    const fn resource<'r>(&self, resource: &'r str) -> &'r str {
-        match self.kind {
-            Kind::GitHub => resource,
-            Kind::GitLab => "api",
-        }
-    }
-
     fn observe(&self, answer: &Answer, resource: &str) {
         let (budgets, now) = (&self.shared.budgets, self.shared.now());
-        budgets.observe(self.host, self.resource(resource), &answer.headers, now);
+        budgets.observe(self.host, resource, &answer.headers, now);
     }
 
     fn limited(&self, answer: &Answer, message: String) -> ForgeError {
@@ -227,11 +189,7 @@ impl Session<'_> {
 }
 
 /// Both forges serve GraphQL beside REST: `/api/v3` and `/api/v4` have `/api/graphql`.
-fn graphql_url(kind: Kind, api: &str) -> String {
-    let version = match kind {
-        Kind::GitHub => "/v3",
-        Kind::GitLab => "/v4",
-    };
+fn graphql_url(version: &str, api: &str) -> String {
     let base = api.strip_suffix(version).unwrap_or(api);
     format!("{base}/graphql")
 }
@@ -313,24 +271,24 @@ mod tests {
 
     #[test]
     fn graphql_lies_beside_rest() {
-        for (kind, api, url) in [
+        for (version, api, url) in [
             (
-                Kind::GitHub,
+                "/v3",
                 "https://api.github.com",
                 "https://api.github.com/graphql",
             ),
             (
-                Kind::GitHub,
+                "/v3",
                 "https://ghe.corp/api/v3",
                 "https://ghe.corp/api/graphql",
             ),
             (
-                Kind::GitLab,
+                "/v4",
                 "https://gitlab.com/api/v4",
                 "https://gitlab.com/api/graphql",
             ),
         ] {
-            assert_eq!(graphql_url(kind, api), url);
+            assert_eq!(graphql_url(version, api), url);
         }
     }
 }

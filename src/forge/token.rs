@@ -6,11 +6,9 @@
 //! for just that host. Both programs would answer with their own variables for any host, so
 //! they do not see them.
 
-use super::{config::Kind, error::ForgeError, program};
+use super::{error::ForgeError, program};
 use std::{fmt, time::Duration};
 
-/// Longest time for a program that gives a token.
-pub const PROGRAM_LIMIT: Duration = Duration::from_secs(5);
 /// Longest token, bytes.
 const TOKEN_BYTES_MAX: usize = 4096;
 /// Variables that `gh` and `glab` would answer with, whatever the host.
@@ -51,10 +49,11 @@ impl Token {
 
 /// Whose token is looked for, and where.
 pub(super) struct Search<'a> {
-    pub kind: Kind,
     pub host: &'a str,
     /// Variables that hold a token for just this host.
     pub variables: &'a [&'static str],
+    /// The program that is asked else.
+    pub command: &'a [&'a str],
     /// The server's environment.
     pub environment: &'a [(String, String)],
     /// Longest time for the program.
@@ -83,14 +82,10 @@ impl Search<'_> {
                 "GITLAB_TOKEN (goes to '{host}' only when GITLAB_HOST names it)"
             ));
         }
-        let argv: &[&str] = match self.kind {
-            Kind::GitHub => &["gh", "auth", "token", "--hostname", self.host],
-            Kind::GitLab => &["glab", "config", "get", "token", "--host", self.host],
-        };
-        match self.ask(argv).await {
+        match self.ask(self.command).await {
             Ok(token) => Ok(token),
             Err(why) => {
-                looked_for.push(format!("'{}' ({why})", argv.join(" ")));
+                looked_for.push(format!("'{}' ({why})", self.command.join(" ")));
                 Err(ForgeError::NoToken {
                     host: self.host.to_owned(),
                     looked_for,

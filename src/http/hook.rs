@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     cli::hook_program,
-    domain::{RunId, run::caller::Callers},
+    domain::{RunId, run::callers::Callers},
     runtime::{
         Request, Runtime,
         services::kept_hooks::{KeptHook, may_be_stored_later},

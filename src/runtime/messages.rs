@@ -1,12 +1,11 @@
 //! What a run can be asked, and why it may come to nothing.
 
-use super::run::reply::Reply;
 use crate::{
     domain::{
-        MessageId, RunId,
+        MessageId,
         run::{
             Rejection,
-            caller::Callers,
+            callers::Callers,
             command::NewRun,
             event::{RequestKey, StopBy},
         },
@@ -209,18 +208,6 @@ impl Idempotency {
             answer: answer.to_owned(),
         }
     }
-}
-
-/// A request with its run; what the registry takes.
-#[derive(actix::Message)]
-#[rtype(result = "()")]
-pub struct Ask {
-    /// The run.
-    pub run_id: RunId,
-    /// The request.
-    pub request: Request,
-    /// Who asks.
-    pub reply: Reply,
 }
 
 impl From<&Rejection> for AskError {

@@ -11,12 +11,15 @@
 //! is without a bound; nobody but a run's own actor decides for it.
 
 pub mod clock;
+mod handle;
 pub mod ids;
 mod jobs;
 pub mod messages;
 pub mod order;
 pub mod reads;
+mod recover;
 pub mod registry;
+pub mod reply;
 mod run;
 pub mod services;
 pub mod shared;
@@ -25,10 +28,11 @@ pub mod stream;
 mod tests;
 pub mod threads;
 
+pub use handle::Runtime;
 pub use messages::{Answer, AskError, QueueChange, Request};
-pub use run::reply::Reply;
+pub use reply::Reply;
 pub use services::unrecorded::Wish;
-pub use shared::{Runtime, Shared};
+pub use shared::Shared;
 
 /// Tells the git room which filters all projects allow, anew.
 ///

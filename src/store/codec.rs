@@ -194,7 +194,7 @@ fn floor_char_boundary(text: &str, at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::run::caller::Callers;
+    use crate::domain::run::callers::Callers;
     use crate::domain::run::event::{AgentMessage, HookReceived};
     use serde_json::json;
 

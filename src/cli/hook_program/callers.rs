@@ -3,7 +3,7 @@
 //! The server tells by them the run's own CLI from one that the agent started. What cannot be read
 //! is left out: then the server goes by the session alone.
 
-use crate::domain::run::caller::{CALLERS_MAX, Caller, Callers};
+use crate::domain::run::callers::{CALLERS_MAX, Caller, Callers};
 use crate::proc_stat::{self, Stat};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;

@@ -16,7 +16,7 @@ mod shrink;
 mod spool;
 
 use super::hook_files;
-use crate::domain::run::caller::Callers;
+use crate::domain::run::callers::Callers;
 use nix::sys::signal::{SigSet, Signal};
 use server::Server;
 use std::ffi::{OsStr, OsString};

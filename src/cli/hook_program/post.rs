@@ -4,7 +4,7 @@ use super::{
     CALLERS,
     server::{Listener, Server},
 };
-use crate::{cli::hook_files, domain::run::caller::Callers};
+use crate::{cli::hook_files, domain::run::callers::Callers};
 use serde::Deserialize;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -4,7 +4,7 @@
 //! A file is written aside, synced and renamed: the server finds it whole or not at all. Leftovers
 //! begin with a dot and are no spool entries.
 
-use crate::domain::run::caller::Callers;
+use crate::domain::run::callers::Callers;
 use crate::files;
 use std::io::{self, Write};
 use std::path::Path;

@@ -9,13 +9,12 @@ use super::{
         CompletedBy, DeliveredBy, Event, ExitedBy, HookReceived, Lacks, MessageBy, NeedsAttention,
         PausedBy, ProcessExited, RunQuiet, RunStarted, Stage, StartedBy, StopBy,
     },
-    state::{Activity, Attention, Process, Run, Status, Stopped},
+    state::{Activity, Attention, NO_HOOK, PREPARING, Process, Quiet, Run, Status, Stopped},
 };
 use crate::domain::{AgentMode, Time};
 use serde_json::Value;
 use std::time::Duration;
 
-pub(super) const PREPARING: &str = "preparing worktrees";
 /// From the launch until the process is known to run.
 pub(super) const STARTING: &str = "starting the CLI";
 pub(super) const BEFORE_FIRST_PROMPT: &str = "waiting for the first prompt";
@@ -28,21 +27,8 @@ const ENDING_OLD: &str = "ending the old process";
 const COMPACTING: &str = "compacting";
 const COMPACTED: &str = "compacted";
 
-/// Kind of the attention for a CLI that lives and sent no hook.
-pub const NO_HOOK: &str = "no_hook";
 /// Most characters of a background task's description that are shown.
 const DESCRIPTION_CHARS_MAX: usize = 80;
-
-/// Nothing is heard of the CLI.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Quiet {
-    /// What did not come.
-    pub lacks: Lacks,
-    /// For how long, when it was noticed.
-    pub lasted: Duration,
-    /// Since when.
-    pub since: Time,
-}
 
 /// Whose word an event is.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::{
     activity::{self, STARTING, THINKING, WRITING},
-    caller::Callers,
+    callers::Callers,
     command::Usage,
     event::{
         AgentMessage, BranchRenamed, CompletedBy, CostSource, DeliveredBy, Event, HookReceived,

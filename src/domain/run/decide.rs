@@ -12,7 +12,7 @@ use super::{
         RunCompleted, RunDeleted, RunFailed, RunPaused, RunRetried, RunStarted, Stage, StartedBy,
         StopBy, StopRequested, WorktreeAt, WorktreeCreated, WorktreeRemoved,
     },
-    hooks, outbox,
+    hooks, queue,
     rejection::Rejection,
     state::{Process, Run, Status},
 };
@@ -30,7 +30,7 @@ pub fn decide(run: &Run, command: Command) -> Decision {
         return after_deletion(&command);
     }
     let mut events = choose(run, command)?;
-    events.extend(outbox::next(run, &events));
+    events.extend(queue::next(run, &events));
     Ok(events)
 }
 
@@ -38,18 +38,18 @@ fn choose(run: &Run, command: Command) -> Decision {
     match command {
         Command::Continue { id, message } => go_on(run, id, message),
         Command::Retry => retry(run),
-        Command::Enqueue { id, message } => outbox::enqueue(run, id, message),
-        Command::Unqueue { id } => outbox::unqueue(run, id),
-        Command::Reorder { order } => outbox::reorder(run, order),
+        Command::Enqueue { id, message } => queue::enqueue(run, id, message),
+        Command::Unqueue { id } => queue::unqueue(run, id),
+        Command::Reorder { order } => queue::reorder(run, order),
         Command::NotTaken {
             id,
             reason,
             until_free,
         } => {
-            let missed = outbox::not_taken(run, id, reason, until_free);
+            let missed = queue::not_taken(run, id, reason, until_free);
             Ok(missed.into_iter().collect())
         }
-        Command::PromptFree => Ok(outbox::prompt_free(run).into_iter().collect()),
+        Command::PromptFree => Ok(queue::prompt_free(run).into_iter().collect()),
         Command::Stop { by } => stop(run, by),
         Command::SetNotify { notify } if notify == run.notify => Ok(Vec::new()),
         Command::SetNotify { notify } => Ok(vec![NotifyChanged { notify }.into()]),
@@ -151,7 +151,7 @@ fn go_on(run: &Run, id: MessageId, text: String) -> Decision {
     if matches!(status, Status::Queued | Status::Running) {
         // A stopped CLI is let go on by whoever asks for more, and has its turn to end first.
         return match run.stopped {
-            Some(_) => outbox::enqueue(run, id, text),
+            Some(_) => queue::enqueue(run, id, text),
             None => Err(Rejection::StillWorking { status }),
         };
     }
@@ -167,7 +167,7 @@ fn go_on(run: &Run, id: MessageId, text: String) -> Decision {
     if run.takes_typing() && run.asks_a_person() {
         return Err(Rejection::Asking);
     }
-    Ok(outbox::deliver(run, id, text))
+    Ok(queue::deliver(run, id, text))
 }
 
 fn retry(run: &Run) -> Decision {
@@ -390,7 +390,7 @@ fn exited(run: &Run, exit: Exit) -> Vec<Event> {
     let run = &*run.with(&events);
     if let Some(typing) = run.outbox.under_way() {
         let reason = "the CLI ended before it took the message".to_owned();
-        events.extend(outbox::not_taken(run, typing.id, reason, false));
+        events.extend(queue::not_taken(run, typing.id, reason, false));
     }
     events.extend(exit.checkpoint.clone().map(checkpointed));
     events.push(

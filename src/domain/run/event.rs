@@ -18,7 +18,7 @@ pub use words::{
     Stage, StartedBy, StopBy, WorktreeAt,
 };
 
-use super::caller::Callers;
+use super::callers::Callers;
 use crate::domain::{Agent, AgentId, MessageId, ProjectId, RunId, project::SetUp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

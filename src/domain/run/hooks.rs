@@ -4,14 +4,15 @@
 //! for its end, and only when it does not belong to a turn that is already over.
 
 use super::{
-    caller::Callers,
+    callers::Callers,
     command::{Hook, Observation, Signal},
     event::{
         AgentMessage, AgentToken, CompletedBy, DeliveredBy, Event, HookReceived, MessageBy,
         PausedBy, RunCompleted, RunFailed, RunPaused, RunStarted, SessionInit, Stage, StartedBy,
         UserMessage,
     },
-    outbox::{self, Typing},
+    outbox::Typing,
+    queue,
     state::{Run, Status},
 };
 
@@ -296,7 +297,7 @@ fn prompt(
     let mut events = Vec::new();
     if let Some(typing) = run.outbox.under_way().filter(|_| !machine) {
         let reason = "another prompt was submitted while it was typed".to_owned();
-        events.extend(outbox::not_taken(run, typing.id, reason, false));
+        events.extend(queue::not_taken(run, typing.id, reason, false));
     }
     events.extend(match expected {
         _ if machine => kept(!(starts || (moves && run.status == Status::Running))),

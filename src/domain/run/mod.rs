@@ -4,7 +4,9 @@
 //! folds them, [`effect::after`] says what is wanted of the world once they are stored.
 
 pub mod activity;
-pub mod caller;
+pub mod admission;
+mod caller;
+pub mod callers;
 pub mod command;
 mod cost;
 pub mod decide;
@@ -14,9 +16,12 @@ mod hooks;
 pub mod notice;
 pub mod outbox;
 pub mod prompt;
+mod queue;
 pub mod rejection;
 pub mod state;
+mod status;
 pub mod tasks;
+mod usage;
 pub mod view;
 pub mod work;
 

@@ -1,6 +1,6 @@
 //! Why a run refuses a command. Each is an answer (409), not a failure.
 
-use super::{event::StopBy, state::Status};
+use super::{event::StopBy, status::Status};
 
 /// The state forbids it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

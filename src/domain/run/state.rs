@@ -1,77 +1,32 @@
 //! The state of a run: the fold of its events and nothing else.
 
 use super::{
-    activity::{NO_HOOK, PREPARING, Quiet},
-    caller::{Callers, Nested},
-    command::Usage,
-    event::{CheckpointAt, ExitedBy, RunCreated, StopBy, WorktreeAt},
+    callers::{Callers, Nested},
+    event::{CheckpointAt, ExitedBy, Lacks, RunCreated, StopBy, WorktreeAt},
     outbox::Outbox,
     tasks::TaskList,
+    usage::Usage,
 };
 use crate::domain::{AgentMode, RunId, Time, time};
-use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use serde::Serialize;
+use std::{path::PathBuf, time::Duration};
 use utoipa::ToSchema;
 
-/// Where a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = StatusView)]
-pub enum Status {
-    /// Created; the CLI is starting or waits for its first prompt.
-    Queued,
-    /// Working.
-    Running,
-    /// Finished its turn, or stopped; can go on.
-    Paused,
-    /// Ended well.
-    Completed,
-    /// Failed.
-    Failed,
-    /// Cancelled.
-    Cancelled,
-}
+pub use super::status::Status;
 
-impl Status {
-    /// Each of them.
-    pub const ALL: [Self; 6] = [
-        Self::Queued,
-        Self::Running,
-        Self::Paused,
-        Self::Completed,
-        Self::Failed,
-        Self::Cancelled,
-    ];
+pub(super) const PREPARING: &str = "preparing worktrees";
+/// Kind of the attention for a CLI that lives and sent no hook.
+pub const NO_HOOK: &str = "no_hook";
 
-    /// The word on the wire.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Running => "running",
-            Self::Paused => "paused",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
-impl std::fmt::Display for Status {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.word())
-    }
-}
-
-impl std::str::FromStr for Status {
-    type Err = ();
-
-    fn from_str(word: &str) -> Result<Self, ()> {
-        Self::ALL
-            .into_iter()
-            .find(|status| status.word() == word)
-            .ok_or(())
-    }
+/// Nothing is heard of the CLI.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quiet {
+    /// What did not come.
+    pub lacks: Lacks,
+    /// For how long, when it was noticed.
+    pub lasted: Duration,
+    /// Since when.
+    pub since: Time,
 }
 
 /// A person must look.

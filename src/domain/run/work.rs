@@ -1,13 +1,9 @@
 //! What people have done with a run's work: keep, ship, undo. Each is done first and recorded after,
 //! so that recovery never does one again.
 
-use super::{
-    event::{
-        BranchRenamed, Event, RunAccepted, RunCommitted, RunPullRequest, RunPushed, RunRebased,
-        RunRestored, RunReverted, WorktreeCreated,
-    },
-    rejection::Rejection,
-    state::{Run, Status},
+use super::event::{
+    BranchRenamed, Event, RunAccepted, RunCommitted, RunPullRequest, RunPushed, RunRebased,
+    RunRestored, RunReverted, WorktreeCreated,
 };
 
 /// A piece of work that somebody may ask for.
@@ -60,27 +56,4 @@ impl From<Work> for Event {
             Work::Moved(done) => done.into(),
         }
     }
-}
-
-/// Says whether the state allows a piece of work.
-///
-/// # Errors
-/// A [`Rejection`] that names the state.
-pub fn admit(run: &Run, kind: WorkKind) -> Result<(), Rejection> {
-    let status = run.status;
-    if run.deleted {
-        return Err(Rejection::Deleted);
-    }
-    if let Some(by) = run.stop {
-        return Err(Rejection::Stopping { status, by });
-    }
-    let needs_worktree = matches!(kind, WorkKind::Commit | WorkKind::Replace);
-    if needs_worktree && run.worktrees.len() < run.created.repos.len() {
-        return Err(Rejection::NoWorktree { status });
-    }
-    // An agent at work would write into what is just being replaced.
-    if kind == WorkKind::Replace && matches!(status, Status::Queued | Status::Running) {
-        return Err(Rejection::PauseFirst { status });
-    }
-    Ok(())
 }

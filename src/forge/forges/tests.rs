@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::Time;
 
 fn forges(environment: &[(&str, &str)]) -> Forges {
     let pairs = environment
@@ -18,32 +19,29 @@ fn the_host_decides_the_forge_and_its_api() {
         ("GITLAB_HOST", "https://code.corp:8443/"),
     ]);
     for (url, kind, api) in [
-        ("git@github.com:o/r", Kind::GitHub, "https://api.github.com"),
-        ("git@me.ghe.com:o/r", Kind::GitHub, "https://api.me.ghe.com"),
-        ("git@ghe.corp:o/r", Kind::GitHub, "https://ghe.corp/api/v3"),
+        ("git@github.com:o/r", "GitHub", "https://api.github.com"),
+        ("git@me.ghe.com:o/r", "GitHub", "https://api.me.ghe.com"),
+        ("git@ghe.corp:o/r", "GitHub", "https://ghe.corp/api/v3"),
         (
             "https://ghe.corp:8443/o/r",
-            Kind::GitHub,
+            "GitHub",
             "https://ghe.corp:8443/api/v3",
         ),
         (
             "ssh://git@gitlab.com:22/a/b/c",
-            Kind::GitLab,
+            "GitLab",
             "https://gitlab.com/api/v4",
         ),
         (
             "https://gitlab.x.org/o/r",
-            Kind::GitLab,
+            "GitLab",
             "https://gitlab.x.org/api/v4",
         ),
-        (
-            "git@code.corp:o/r",
-            Kind::GitLab,
-            "https://code.corp/api/v4",
-        ),
+        ("git@code.corp:o/r", "GitLab", "https://code.corp/api/v4"),
     ] {
         let forge = forges.for_remote(&remote(url)).unwrap();
-        assert_eq!((forge.kind, forge.api.as_str()), (kind, api), "{url}");
+        assert_eq!(format!("{:?}", forge.api), kind, "{url}");
+        assert_eq!(forge.url, api, "{url}");
     }
     for url in [
         "git@bitbucket.org:o/r",
@@ -64,22 +62,24 @@ fn a_token_of_the_environment_goes_to_no_host_but_its_own() {
     for (forges, kind, host, variables) in [
         (
             &plain,
-            Kind::GitHub,
+            "GitHub",
             "github.com",
             &["GITHUB_TOKEN", "GH_TOKEN"][..],
         ),
         (
             &plain,
-            Kind::GitHub,
+            "GitHub",
             "ghe.corp",
             &["GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"],
         ),
-        (&plain, Kind::GitLab, "gitlab.com", &["GITLAB_TOKEN"]),
-        (&plain, Kind::GitLab, "gitlab.evil.io", &[]),
-        (&bound, Kind::GitLab, "gitlab.corp", &["GITLAB_TOKEN"]),
-        (&bound, Kind::GitLab, "gitlab.com", &[]),
+        (&plain, "GitLab", "gitlab.com", &["GITLAB_TOKEN"]),
+        (&plain, "GitLab", "gitlab.evil.io", &[]),
+        (&bound, "GitLab", "gitlab.corp", &["GITLAB_TOKEN"]),
+        (&bound, "GitLab", "gitlab.com", &[]),
     ] {
-        assert_eq!(forges.0.config.variables(kind, host), variables, "{host}");
+        let api = KINDS.iter().find(|api| format!("{api:?}") == kind).unwrap();
+        let found = api.token_variables(host, &forges.0.config);
+        assert_eq!(found, variables, "{host}");
     }
 }
 

@@ -1,11 +1,11 @@
 //! A run's present work, kept under hidden refs.
 
-use super::JobContext;
+use super::{JobContext, placed::base_of};
 use crate::{
     domain::run::{
         Run,
         command::Checkpoint,
-        event::{CheckpointAt, LeftOut, RepoBase, WorktreeAt},
+        event::{CheckpointAt, LeftOut},
     },
     git,
 };
@@ -47,12 +47,6 @@ pub(super) fn left_out(repos: &[CheckpointAt]) -> Vec<(&str, &LeftOut)> {
             .map(|left| (kept.repo_name.as_str(), left))
     })
     .collect()
-}
-
-/// The repo that a worktree is of.
-pub(super) fn base_of<'r>(run: &'r Run, at: &WorktreeAt) -> Option<&'r RepoBase> {
-    let mut bases = run.created.repos.iter();
-    bases.find(|base| base.repo_id == at.repo_id)
 }
 
 /// Takes the checkpoint, repo by repo; when one fails the others are still kept.

@@ -2,7 +2,8 @@
 
 use super::{
     JobContext,
-    checkpoint::{base_of, checkpoint_now, left_out},
+    checkpoint::{checkpoint_now, left_out},
+    placed::base_of,
     script::{Script, ScriptFault},
 };
 use crate::{

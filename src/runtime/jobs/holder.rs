@@ -1,21 +1,24 @@
 //! Words for a run's holder, and what it tells.
 
-use super::{JobContext, reach, set_up};
+use super::{
+    JobContext,
+    reach::{self, BETWEEN_KEYS, GRACE},
+    set_up,
+};
 use crate::{
     domain::{MessageId, run::Command},
     pty::{PtyError, Session, SessionHandle, Told},
-    runtime::run::{core::OUT_OF_REACH, input::Update, output::HolderCommand},
+    runtime::run::{
+        input::Update,
+        output::{HolderCommand, OUT_OF_REACH},
+    },
 };
 use bytes::Bytes;
 use std::time::Duration;
 
-/// How long a process has to end after SIGTERM.
-pub(in crate::runtime) const GRACE: Duration = Duration::from_secs(5);
 /// From the end of a turn to the first byte: a CLI takes its Stop hook's answer before it shows its
 /// prompt again.
 const SETTLE: Duration = Duration::from_millis(200);
-/// Between two keys: a program that takes Esc and the next key in one read sees another key.
-pub(super) const BETWEEN_KEYS: Duration = Duration::from_millis(200);
 
 /// Tells the holder; one that is gone is no error here: whoever follows it hears of its end.
 pub async fn tell(context: JobContext, session: SessionHandle, command: HolderCommand) {

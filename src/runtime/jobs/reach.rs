@@ -3,10 +3,7 @@
 //! A stop needs no words: every holder ends its tree and leaves word of it on SIGTERM, and one that
 //! does not is killed, with what it leaves.
 
-use super::{
-    JobContext,
-    holder::{BETWEEN_KEYS, GRACE},
-};
+use super::JobContext;
 use crate::{
     domain::{RunId, run::state::Process},
     fault,
@@ -16,6 +13,13 @@ use crate::{
         recovery::{self, Finding, Seen},
     },
 };
+use std::time::Duration;
+
+/// How long a process has to end after SIGTERM.
+pub(in crate::runtime) const GRACE: Duration = Duration::from_secs(5);
+
+/// Between two keys: a program that takes Esc and the next key in one read sees another key.
+pub(super) const BETWEEN_KEYS: Duration = Duration::from_millis(200);
 
 /// A holder may still wait for the word that its exit was recorded.
 pub(super) async fn release_holder(context: &JobContext) {

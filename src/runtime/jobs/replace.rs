@@ -3,7 +3,7 @@
 
 use super::{
     checkpoint::left_out,
-    work::{Worked, check, placed},
+    placed::{check, placed},
 };
 use crate::{
     domain::run::{
@@ -15,6 +15,7 @@ use crate::{
     git::{self, GitError, Operation, Replaced},
     runtime::{
         order::{WorkFault, not_kept},
+        run::worked::Worked,
         shared::Shared,
     },
     store::StoreError,

@@ -7,10 +7,10 @@
 
 use super::{
     JobContext,
+    placed::{placed, specs},
     reach::end_leftovers,
     script::{self, Script, ScriptFault},
     unused,
-    work::placed,
 };
 use crate::{
     cli::{self, LaunchContext, LongTask},
@@ -231,22 +231,6 @@ fn missing(context: &JobContext) -> Vec<WorktreeSpec> {
         .into_iter()
         .filter(|spec| !there(spec))
         .collect()
-}
-
-pub(super) fn specs(context: &JobContext) -> Vec<WorktreeSpec> {
-    let run = &context.run;
-    let folder = context.shared.worktrees_dir(run.id);
-    let specs = run.created.repos.iter().map(|base| WorktreeSpec {
-        run_id: run.id,
-        repo_id: base.repo_id,
-        name: base.name.clone(),
-        repo_path: base.repo_path.clone(),
-        branch: run.run_branch.clone(),
-        base_commit: base.base_commit.clone(),
-        path: folder.join(&base.name),
-        spare: None,
-    });
-    specs.collect()
 }
 
 /// Fills in what `git worktree add` leaves out of a fresh clone; what cannot be had is noted in

@@ -5,8 +5,8 @@
 
 use super::{
     JobContext,
+    placed::specs,
     script::{Script, ScriptFault},
-    set_up::specs,
 };
 use crate::{
     domain::run::event::WorktreeAt,

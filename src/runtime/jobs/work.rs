@@ -1,72 +1,32 @@
 //! Carries out what people want done with a run's work. Done first, recorded after, never again:
 //! a crash in between leaves the work done and its record missing.
 
-use super::{JobContext, checkpoint::base_of, replace};
+use super::{
+    JobContext,
+    placed::{check, placed},
+    replace,
+};
 use crate::{
     domain::run::{
         Run,
-        command::Checkpoint,
         event::{
             BranchRenamed, CommittedAt, PushedAt, RepoBase, RepoBranch, RunAccepted, RunCommitted,
             RunPullRequest, RunPushed, WorktreeAt,
         },
-        view::{self, CommittedView, PushedView},
+        view::{CommittedView, PushedView},
         work::Work,
     },
     git::{self, ErrorKind, GitError, Operation},
     runtime::{
         messages::Idempotency,
         order::{Order, WorkFault},
-        run::{core::Shown, input::Update, reply::Reply},
+        reply::Reply,
+        run::{input::Update, worked::Worked},
         shared::Shared,
     },
 };
 use serde_json::json;
 use std::sync::Arc;
-
-/// What came of an order.
-pub struct Worked {
-    /// Taken before it.
-    pub checkpoint: Option<Checkpoint>,
-    /// To be recorded.
-    pub work: Vec<Work>,
-    /// JSON for the caller; without one, what is shown of the run as it is then.
-    pub answer: Result<Option<String>, WorkFault>,
-    /// What is shown.
-    pub shown: Shown,
-    /// Who ordered it.
-    pub reply: Option<Reply>,
-    /// The answer to remember.
-    pub idempotent: Option<Box<Idempotency>>,
-}
-
-impl Worked {
-    fn new(work: Vec<Work>, answer: Result<Option<String>, WorkFault>) -> Self {
-        Self {
-            checkpoint: None,
-            work,
-            answer,
-            shown: Shown::Run,
-            reply: None,
-            idempotent: None,
-        }
-    }
-
-    pub(super) fn failed(fault: WorkFault) -> Self {
-        Self::new(Vec::new(), Err(fault))
-    }
-
-    /// Files were replaced, or were to be; `before` is the checkpoint that was taken first.
-    pub(super) fn replaced(before: Checkpoint, outcome: Result<Work, WorkFault>) -> Self {
-        let mut done = match outcome {
-            Ok(work) => Self::new(vec![work], Ok(None)),
-            Err(fault) => Self::failed(fault),
-        };
-        done.shown = Shown::LeftOut(view::left_out_of_all(&before.repos));
-        done.checkpoint = Some(before);
-        done
-    }
-}
 
 /// Carries an order out, and tells what came of it.
 pub(super) async fn work(
@@ -101,21 +61,6 @@ async fn carry_out(context: &JobContext, order: Order) -> Worked {
     });
     done.await
         .unwrap_or_else(|error| Worked::failed(WorkFault::Fault(error)))
-}
-
-/// Worktrees with the repositories they belong to.
-pub(super) fn placed(run: &Run) -> Vec<(&WorktreeAt, &RepoBase)> {
-    let all = run.worktrees.iter();
-    all.filter_map(|at| Some((at, base_of(run, at)?))).collect()
-}
-
-/// Asks each repo whether the state of its worktree allows an operation, before any is changed.
-pub(super) fn check(run: &Run, operation: Operation) -> Result<(), WorkFault> {
-    for (at, base) in placed(run) {
-        git::check(operation, at, &base.repo_path)
-            .map_err(|error| WorkFault::of(&at.name, &error))?;
-    }
-    Ok(())
 }
 
 fn commit(run: &Run, message: String) -> Worked {

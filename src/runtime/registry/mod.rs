@@ -9,10 +9,11 @@ pub(super) mod slots;
 
 use super::{
     jobs::{Tell, Told},
-    messages::{Ask, AskError},
+    messages::AskError,
     run::{
-        actor::{Passivated, RunActor},
+        actor::RunActor,
         input::Update,
+        mailbox::{Ask, Passivate, Passivated, Recover, Registry as Link},
     },
     shared::Shared,
 };
@@ -39,21 +40,6 @@ impl Address for Addr<RunActor> {
     fn is_connected(&self) -> bool {
         self.connected()
     }
-}
-
-/// Builds the actor of a run that needs looking after.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Recover {
-    /// The run.
-    pub run_id: RunId,
-}
-
-/// An actor with nothing to do asks to be put to sleep.
-#[derive(Message)]
-#[rtype(result = "bool")]
-pub(super) struct Passivate {
-    pub run_id: RunId,
 }
 
 /// Takes no more requests; answers when none is under way.
@@ -117,7 +103,12 @@ fn builder(
     registry: Addr<Registry>,
 ) -> impl FnOnce(Seed) -> Addr<RunActor> + use<> {
     let shared = Arc::clone(shared);
-    |seed| RunActor::new(seed, shared, registry).start()
+    let link = Link {
+        tell: registry.clone().recipient(),
+        passivate: registry.clone().recipient(),
+        recover: registry.recipient(),
+    };
+    |seed| RunActor::new(seed, shared, link).start()
 }
 
 impl Actor for Registry {

@@ -1,38 +1,18 @@
-//! Which runs get their actor without being spoken to: those whose actor failed, and ended ones
-//! whose holder or late hooks still wait.
+//! Which ended runs get their actor without being spoken to: those whose holder or late hooks still
+//! wait.
 
-use super::{Recover, Registry};
+use super::Registry;
 use crate::{
     domain::RunId,
     pty,
-    runtime::{run::spool, shared::Shared, threads},
+    runtime::{
+        run::{mailbox::Recover, spool},
+        shared::Shared,
+        threads,
+    },
 };
 use actix::Addr;
-use std::{path::Path, sync::Arc, time::Duration};
-
-/// Between the end of an actor whose events were not stored and its next life.
-const REVIVE: Duration = Duration::from_secs(2);
-
-/// Has the actor of a run built again after a while, also when nobody speaks to the run: what it
-/// could not record, such as the end of its process, is found out once more.
-pub(in crate::runtime) fn revive_later(run_id: RunId, registry: &Addr<Registry>) {
-    let registry = registry.clone();
-    actix::spawn(async move {
-        tokio::time::sleep(REVIVE).await;
-        if let Err(error) = registry.send(Recover { run_id }).await {
-            log::debug!(run_id:%; "Run {run_id} is not looked after: {error}.");
-        }
-    });
-}
-
-/// Removes the folder of a deleted run.
-pub(in crate::runtime) fn remove_folder(shared: &Shared, run_id: RunId) {
-    if let Err(error) = std::fs::remove_dir_all(shared.run_dir(run_id))
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        log::warn!(run_id:%; "The folder of deleted run {run_id} stays: {error}.");
-    }
-}
+use std::{path::Path, sync::Arc};
 
 /// Run folders that are looked at before anything else of this thread pool may have its turn, or
 /// the server its end.
@@ -103,7 +83,7 @@ fn is_left(shared: &Shared, run_id: RunId) -> bool {
             pty::has_socket(&folder) || !spool::is_empty(&folder)
         }
         Ok(true) => {
-            remove_folder(shared, run_id);
+            shared.remove_run_dir(run_id);
             false
         }
         Err(error) => {

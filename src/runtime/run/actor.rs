@@ -1,10 +1,11 @@
 //! The actor of one run: feeds its [`Core`], and carries out what that says. It decides nothing.
 
 use super::{
-    core::{Core, commits::AfterCommit},
+    after_commit::AfterCommit,
+    core::Core,
     input::{Input, Update},
+    mailbox::{Ask, Passivate, Passivated, Recover, Registry},
     output::{Job, Output, TranscriptRead, Watched},
-    reply::Reply,
     spool,
 };
 use crate::{
@@ -14,17 +15,15 @@ use crate::{
     runtime::{
         clock,
         jobs::{self, JobContext, Tell, Told, Updates, holder, transcript},
-        messages::{Ask, AskError},
-        registry::{Passivate, Registry, revive, slots::Seed},
-        services::unrecorded,
+        messages::AskError,
+        registry::slots::Seed,
+        reply::Reply,
         shared::Shared,
         threads,
     },
     store::{Append, Commit},
 };
-use actix::{
-    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture,
-};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use std::{
     collections::VecDeque,
     path::PathBuf,
@@ -41,6 +40,9 @@ const AWAKE: Duration = Duration::from_secs(5);
 /// Longest time for reading a transcript; one of 4 GiB on a slow disk takes a minute.
 const READ_MAX: Duration = Duration::from_secs(120);
 
+/// Between the end of an actor whose events were not stored and its next life.
+const REVIVE: Duration = Duration::from_secs(2);
+
 /// The actor.
 pub struct RunActor {
     id: RunId,
@@ -48,7 +50,7 @@ pub struct RunActor {
     shared: Arc<Shared>,
     /// The run's own folder.
     run_dir: PathBuf,
-    registry: Addr<Registry>,
+    registry: Registry,
     /// Our end of the holder, while it lives.
     session: Option<SessionHandle>,
     /// A session that was attached just now.
@@ -66,14 +68,9 @@ pub struct RunActor {
     busy: usize,
 }
 
-/// The registry has forgotten this actor.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Passivated;
-
 impl RunActor {
     /// An actor for a run that is about to be created, or was folded from its log.
-    pub fn new(seed: Seed, shared: Arc<Shared>, registry: Addr<Registry>) -> Self {
+    pub fn new(seed: Seed, shared: Arc<Shared>, registry: Registry) -> Self {
         let minutes = shared.config.idle_minutes;
         let idle_limit = (minutes > 0).then(|| Duration::from_secs(minutes * 60));
         Self {
@@ -210,7 +207,7 @@ impl RunActor {
         let Some(run) = self.core.run().cloned() else {
             return;
         };
-        let updates = Updates::new(self.id, self.registry.clone().recipient());
+        let updates = Updates::new(self.id, self.registry.tell.clone());
         let shared = Arc::clone(&self.shared);
         let with = JobContext::new(run, shared, Arc::clone(&self.set_up), updates);
         self.busy += 1;
@@ -313,7 +310,7 @@ impl RunActor {
         // It holds a folder open that goes.
         self.spool = spool::Known::default();
         fault::point("delete.row_removed");
-        revive::remove_folder(&self.shared, self.id);
+        self.shared.remove_run_dir(self.id);
         fault::point("delete.folder_removed");
     }
 
@@ -325,7 +322,22 @@ impl RunActor {
         let (reply, answer) = Reply::new();
         self.feed(Input::Asked { request, reply }, context);
         let (shared, id) = (Arc::clone(&self.shared), self.id);
-        actix::spawn(unrecorded::recorded(shared, id, answer));
+        actix::spawn(async move {
+            let answer = answer.await.ok();
+            shared.unrecorded.answered(id, answer.as_ref());
+        });
+    }
+
+    /// Has the actor built again after a while, also when nobody speaks to the run: what it could
+    /// not record, such as the end of its process, is found out once more.
+    fn revive_later(&self) {
+        let (run_id, registry) = (self.id, self.registry.recover.clone());
+        actix::spawn(async move {
+            tokio::time::sleep(REVIVE).await;
+            if let Err(error) = registry.send(Recover { run_id }).await {
+                log::debug!(run_id:%; "Run {run_id} is not resumed: {error}.");
+            }
+        });
     }
 
     fn idle(&self) -> bool {
@@ -335,7 +347,10 @@ impl RunActor {
     fn passivate_when_idle(&self, context: &mut Context<Self>) {
         context.run_interval(AWAKE, |actor, context| {
             if actor.idle() {
-                let asked = actor.registry.send(Passivate { run_id: actor.id });
+                let asked = actor
+                    .registry
+                    .passivate
+                    .send(Passivate { run_id: actor.id });
                 context.spawn(asked.into_actor(actor).map(|_, _, _| ()));
             }
         });
@@ -360,7 +375,7 @@ impl Actor for RunActor {
         self.shared.watch.remove(self.id);
         self.feed(Input::End, context);
         if self.core.has_failed() {
-            revive::revive_later(self.id, &self.registry);
+            self.revive_later();
         }
     }
 }

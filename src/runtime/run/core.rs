@@ -8,9 +8,8 @@
 //! The actor ([`super::actor`]) and the simulation (`runtime::tests::simulation`) drive the same
 //! core.
 
-pub mod commits;
+mod commits;
 mod delivery;
-pub use delivery::{OUT_OF_REACH, Shown};
 mod effects;
 mod holder;
 mod inbox;
@@ -22,7 +21,6 @@ use super::{
     deliveries::Deliveries,
     input::Input,
     output::{Job, Output},
-    reply::Reply,
 };
 use crate::{
     cli::{self, Adapter},
@@ -30,7 +28,10 @@ use crate::{
         RunId, Time,
         run::{Run, event::StopBy},
     },
-    runtime::messages::{Answer, AskError},
+    runtime::{
+        messages::{Answer, AskError},
+        reply::Reply,
+    },
     store::StoreError,
 };
 use commits::DeferredReply;

@@ -1,6 +1,6 @@
 //! Hook deliveries that an actor knows: each is recorded once, and said to be so once it is durable.
 
-use super::reply::Reply;
+use crate::runtime::reply::Reply;
 use std::{
     collections::{HashMap, VecDeque},
     path::PathBuf,

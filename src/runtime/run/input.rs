@@ -1,6 +1,6 @@
 //! What a run's core is told.
 
-use super::{core::commits::AfterCommit, reply::Reply, spool::Spooled};
+use super::{after_commit::AfterCommit, spool::Spooled, worked::Worked};
 use crate::{
     domain::{
         MessageId,
@@ -12,8 +12,8 @@ use crate::{
     },
     pty::{ExitReport, Hello, Program},
     runtime::{
-        jobs::work::Worked,
         messages::{AskError, Request},
+        reply::Reply,
     },
     store::StoreError,
 };

@@ -1,6 +1,6 @@
 //! What a run's core wants done. The actor does it in this order.
 
-use super::{core::commits::AfterCommit, input::Timer, reply::Reply};
+use super::{after_commit::AfterCommit, input::Timer};
 use crate::{
     cli::Adapter,
     domain::{
@@ -11,6 +11,7 @@ use crate::{
     runtime::{
         messages::{Answer, Idempotency},
         order::Order,
+        reply::Reply,
     },
     store::Append,
 };
@@ -172,6 +173,9 @@ pub enum HolderCommand {
     /// A turn began: no menu is open.
     Prompted,
 }
+
+/// Why a message was not typed whose holder cannot be spoken with.
+pub const OUT_OF_REACH: &str = "the CLI's terminal is out of reach; nothing was typed";
 
 /// A file that is followed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! their identity and who called survive. A file goes only after its events are durable.
 
 use crate::cli::payload;
-use crate::domain::run::caller::Callers;
+use crate::domain::run::callers::Callers;
 use crate::files;
 use serde_json::Value;
 use std::{

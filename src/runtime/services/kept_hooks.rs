@@ -5,119 +5,25 @@
 //! it was spooled. A later hook of the same run is recorded after those that are kept, so that they stay
 //! in their order. How many went beyond the bound is recorded as a hook of its own.
 
-use crate::runtime::{
-    ids,
-    messages::{Answer, AskError, Request},
-    shared::Runtime,
-};
+pub mod table;
+
 use crate::{
-    cli::payload,
-    domain::{RunId, run::caller::Callers},
+    domain::{RunId, run::callers::Callers},
+    runtime::{
+        handle::Runtime,
+        ids,
+        messages::{Answer, AskError, Request},
+    },
     store::StoreError,
 };
-use bytes::Bytes;
-use serde_json::{Value, json};
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
-use uuid::Uuid;
+use serde_json::json;
+use std::time::Duration;
+use table::HOOKS_MAX;
 
-/// Hooks kept at once, and their bytes.
-const HOOKS_MAX: usize = 1000;
-const BYTES_MAX: usize = 16 * 1024 * 1024;
+pub use table::KeptHook;
+
 /// Between two tries.
 const AGAIN: Duration = Duration::from_secs(2);
-
-/// A hook as it came.
-#[derive(Clone)]
-pub struct KeptHook {
-    /// Of this run.
-    pub run_id: RunId,
-    /// Its body.
-    pub bytes: Bytes,
-    /// Its delivery.
-    pub delivery: Uuid,
-    /// Who called the hook program.
-    pub callers: Callers,
-}
-
-impl KeptHook {
-    fn request(&self) -> Request {
-        let object = payload::object(&self.bytes);
-        let object = object.unwrap_or_else(|why| payload::kept_raw(&self.bytes, &why));
-        Request::Hook {
-            payload: Value::Object(object),
-            delivery: Some(self.delivery),
-            callers: self.callers.clone(),
-        }
-    }
-}
-
-/// The hooks, oldest first.
-#[derive(Default)]
-pub struct KeptHooks {
-    state: Mutex<State>,
-    /// Held by whoever records them, so that nobody overtakes.
-    recording: tokio::sync::Mutex<()>,
-}
-
-#[derive(Default)]
-struct State {
-    hooks: VecDeque<KeptHook>,
-    bytes: usize,
-    /// Beyond the bound.
-    lost: HashMap<RunId, u64>,
-    /// Somebody tries to record them.
-    tried: bool,
-}
-
-impl KeptHooks {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Keeps one, or counts it; true when somebody has to begin to record them.
-    fn keep(&self, hook: KeptHook) -> bool {
-        let mut state = self.state();
-        let full = state.hooks.len() >= HOOKS_MAX || state.bytes + hook.bytes.len() > BYTES_MAX;
-        if full {
-            *state.lost.entry(hook.run_id).or_default() += 1;
-        } else {
-            state.bytes += hook.bytes.len();
-            state.hooks.push_back(hook);
-        }
-        !std::mem::replace(&mut state.tried, true)
-    }
-
-    /// The first of all, or of one run.
-    fn first(&self, of: Option<RunId>) -> Option<KeptHook> {
-        let state = self.state();
-        let mut hooks = state.hooks.iter();
-        let is_wanted = |hook: &&KeptHook| of.is_none_or(|run_id| hook.run_id == run_id);
-        hooks.find(is_wanted).cloned()
-    }
-
-    fn recorded(&self, hook: &KeptHook) {
-        let mut state = self.state();
-        let mut hooks = state.hooks.iter();
-        let is_it = |it: &KeptHook| (it.run_id, it.delivery) == (hook.run_id, hook.delivery);
-        if let Some(hook) = hooks.position(is_it).and_then(|at| state.hooks.remove(at)) {
-            state.bytes -= hook.bytes.len();
-        }
-    }
-
-    /// What was lost, once nothing waits any more.
-    fn lost(&self) -> Vec<(RunId, u64)> {
-        let mut state = self.state();
-        if !state.hooks.is_empty() {
-            return Vec::new();
-        }
-        state.tried = false;
-        state.lost.drain().collect()
-    }
-}
 
 /// True for a log that takes nothing now and may later.
 #[must_use]
@@ -204,45 +110,5 @@ impl Runtime {
             }
             return;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hook(run: u128, len: usize) -> KeptHook {
-        KeptHook {
-            run_id: RunId(Uuid::from_u128(run)),
-            bytes: vec![b'x'; len].into(),
-            delivery: Uuid::from_u128(run),
-            callers: Callers::default(),
-        }
-    }
-
-    #[test]
-    fn hooks_are_kept_in_order_within_the_bound_and_the_others_counted() {
-        let kept = KeptHooks::default();
-        assert!(kept.keep(hook(1, 10)), "the first begins");
-        assert!(!kept.keep(hook(2, BYTES_MAX - 10)));
-        assert!(!kept.keep(hook(3, 1)));
-        assert!(!kept.keep(hook(3, 1)));
-        assert!(kept.lost().is_empty(), "not before the others");
-        for run in [1, 2] {
-            let first = kept.first(None).unwrap();
-            assert_eq!(first.run_id, RunId(Uuid::from_u128(run)));
-            kept.recorded(&first);
-            kept.recorded(&first);
-        }
-        assert!(kept.first(None).is_none());
-        assert_eq!(kept.lost(), [(RunId(Uuid::from_u128(3)), 2)]);
-        assert!(kept.keep(hook(4, 0)), "begins anew");
-        for _ in 1..HOOKS_MAX {
-            kept.keep(hook(4, 0));
-        }
-        kept.keep(hook(5, 0));
-        assert_eq!(kept.state().hooks.len(), HOOKS_MAX);
-        assert_eq!(kept.state().lost.len(), 1);
-        assert!(kept.first(Some(RunId(Uuid::from_u128(5)))).is_none());
     }
 }

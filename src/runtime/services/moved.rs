@@ -13,7 +13,12 @@ use crate::{
         },
     },
     files, git,
-    runtime::{AskError, Request, Runtime, Shared, order::Order},
+    runtime::{
+        handle::Runtime,
+        messages::{AskError, Request},
+        order::Order,
+        shared::Shared,
+    },
 };
 use std::{io::Write, os::unix::ffi::OsStrExt, sync::Arc};
 

@@ -4,6 +4,8 @@
 //! under way. A run takes what is ready and waits for nothing; what it took is used up. What is
 //! kept is known in memory only: at a start all that an earlier server left is removed.
 
+pub mod table;
+
 use crate::{
     domain::{Project, RepoId, RunId},
     git::{self, GitError, Spare, SpareSpec},
@@ -11,12 +13,11 @@ use crate::{
     runtime::{clock, ids, shared::Shared},
 };
 use std::{
-    collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
-use tokio::sync::Notify;
+use table::Kept;
 
 /// How often is looked whether what is kept is still of use.
 const EVERY: Duration = Duration::from_secs(60 * 60);
@@ -24,66 +25,6 @@ const EVERY: Duration = Duration::from_secs(60 * 60);
 const UNUSED_HOURS: i64 = 24;
 /// Between two looks whether other heavy jobs are over.
 const BUSY: Duration = Duration::from_secs(1);
-
-/// What is kept, by repo.
-#[derive(Default)]
-pub struct Spares {
-    state: Mutex<State>,
-    wake: Notify,
-}
-
-#[derive(Default)]
-struct State {
-    kept: HashMap<RepoId, Kept>,
-    /// Folders of those that runs took, with what is left in them.
-    used: Vec<PathBuf>,
-}
-
-/// What there is for a repo.
-enum Kept {
-    Ready {
-        spare: Arc<Spare>,
-        since: crate::domain::Time,
-    },
-    /// None, until its next run.
-    Resting,
-}
-
-impl Spares {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How many are ready.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        let state = self.state();
-        let ready = |kept: &&Kept| matches!(kept, Kept::Ready { .. });
-        state.kept.values().filter(ready).count()
-    }
-
-    /// Projects or their repos are others now.
-    pub fn projects_changed(&self) {
-        let resting = |_: &RepoId, kept: &mut Kept| !matches!(kept, Kept::Resting);
-        self.state().kept.retain(resting);
-        self.wake.notify_one();
-    }
-
-    /// Gives what is ready for a run that begins; nobody else gets it.
-    pub(in crate::runtime) fn take(&self, repo: RepoId) -> Option<Arc<Spare>> {
-        match self.state().kept.remove(&repo)? {
-            Kept::Ready { spare, .. } => Some(spare),
-            Kept::Resting => None,
-        }
-    }
-
-    /// Runs have what they took; others may be made.
-    pub(in crate::runtime) fn taken(&self, spares: impl IntoIterator<Item = Arc<Spare>>) {
-        let folders = spares.into_iter().map(|spare| spare.folder().to_owned());
-        self.state().used.extend(folders);
-        self.wake.notify_one();
-    }
-}
 
 /// A repo that is to have one.
 struct Wanted {

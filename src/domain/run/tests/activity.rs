@@ -3,9 +3,9 @@
 use super::support::*;
 use crate::domain::run::{
     Event, Status,
-    activity::NO_HOOK,
     command::{Command, Observation, Signal},
     event::*,
+    state::NO_HOOK,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

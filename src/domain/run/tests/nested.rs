@@ -3,7 +3,7 @@
 use super::support::*;
 use crate::domain::run::{
     Command, Event, Status,
-    caller::{Caller, Callers},
+    callers::{Caller, Callers},
     command::Signal,
     event::{HookReceived, PausedBy, SessionInit},
 };

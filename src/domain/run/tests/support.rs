@@ -5,7 +5,7 @@ use crate::domain::{
     project::SetUp,
     run::{
         Command, Effect, Event, Rejection, Run, Status,
-        caller::Callers,
+        callers::Callers,
         command::{Exit, Hook, Observation, Signal, Usage},
         decide::decide,
         effect,

@@ -3,13 +3,14 @@
 use super::support::*;
 use crate::domain::run::{
     Command, Event, Rejection, Status,
+    admission::admit,
     event::{
         BranchRenamed, CheckpointAt, PullRequestAt, PushedAt, RepoBranch, RevertedAt, RunAccepted,
         RunCheckpointed, RunCommitted, RunPullRequest, RunPushed, RunRestored, RunReverted, StopBy,
         WorktreeAt, WorktreeCreated, WorktreeRemoved,
     },
     state::Changed,
-    work::{Work, WorkKind, admit},
+    work::{Work, WorkKind},
 };
 use std::path::PathBuf;
 

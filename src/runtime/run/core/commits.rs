@@ -1,21 +1,15 @@
 //! From a command to its events, and from their commit to what follows.
 
-use super::{
-    Core,
-    delivery::{Settled, Shown},
-};
+use super::Core;
 use crate::{
     domain::{
         Secrets,
-        run::{Command, Effect, Event, Run, decide, effect, view},
+        run::{Command, Event, Run, decide, effect, view},
     },
     runtime::{
         messages::{Answer, AskError, Idempotency},
-        run::{
-            deliveries::Bringer,
-            output::Output,
-            reply::{PendingReply, Reply},
-        },
+        reply::{PendingReply, Reply},
+        run::{after_commit::AfterCommit, deliveries::Bringer, output::Output, shown::Shown},
     },
     store::{self, Append, RunRow, StoreError},
 };
@@ -46,19 +40,6 @@ pub(super) struct ReplyContext {
     pub shown: Shown,
     /// A spool file to take away after the commit.
     pub spooled: Option<PathBuf>,
-}
-
-/// What follows a commit.
-pub struct AfterCommit {
-    effects: Vec<Effect>,
-    /// No stop is outstanding any more.
-    stopped: bool,
-    settled: Option<Settled>,
-    view: String,
-    answered: Answer,
-    reply: PendingReply,
-    spooled: Option<PathBuf>,
-    delivery: Option<Uuid>,
 }
 
 impl Core {

@@ -11,14 +11,16 @@ use super::{Core, commits::ReplyContext};
 use crate::{
     domain::{
         MessageId,
-        run::{Command, Event, Run, event::RequestKey, outbox::Typing, view},
+        run::{Command, Event, event::RequestKey, outbox::Typing},
     },
     runtime::{
-        messages::{Answer, AskError, Idempotency, QueueChange},
+        messages::{AskError, Idempotency, QueueChange},
+        reply::Reply,
         run::{
+            after_commit::Settled,
             input::Timer,
-            output::{HolderCommand, Job},
-            reply::Reply,
+            output::{HolderCommand, Job, OUT_OF_REACH},
+            shown::Shown,
         },
     },
 };
@@ -33,55 +35,12 @@ const GIVE_UP: Duration = Duration::from_secs(12);
 const UNCONFIRMED: &str = "the CLI did not confirm within 12 s that it took the message; it may \
                            stand at its prompt, or a question may be open: look at the terminal";
 const ASKED: &str = "a question came up in the CLI's terminal; nothing was typed yet";
-/// Why a message was not typed whose holder cannot be spoken with.
-pub const OUT_OF_REACH: &str = "the CLI's terminal is out of reach; nothing was typed";
-
 /// A caller of continue whose message is being typed.
 pub(super) struct Waiting {
     id: MessageId,
     pub reply: Reply,
     /// Goes into the log with the message.
     request: Option<RequestKey>,
-}
-
-/// What a caller is shown of the run.
-#[derive(Debug, Clone, Default)]
-pub enum Shown {
-    /// All of it.
-    #[default]
-    Run,
-    /// The messages that wait.
-    Queue,
-    /// One of them.
-    Queued(MessageId),
-    /// All of it, and the paths that the checkpoint before a change of its files does not hold.
-    LeftOut(Vec<view::LeftOutView>),
-}
-
-impl Shown {
-    /// The JSON of what is shown; nothing for the run as it is.
-    pub fn of(&self, run: &Run) -> Option<String> {
-        match self {
-            Self::Run => None,
-            Self::Queue => Some(view::Documents::of(run).queue()),
-            Self::Queued(id) => view::queued(run, *id),
-            Self::LeftOut(paths) => Some(view::with_left_out(run, paths)),
-        }
-    }
-}
-
-/// What the caller is told once the events that decide it are stored.
-pub(super) struct Settled {
-    reply: Reply,
-    /// None when the message was delivered: then the answer is the run.
-    refusal: Option<AskError>,
-}
-
-impl Settled {
-    pub fn told(self, view: &str) -> (Reply, Answer) {
-        let told = self.refusal.map_or_else(|| Ok(view.to_owned()), Err);
-        (self.reply, told)
-    }
 }
 
 impl Core {

@@ -8,7 +8,7 @@ use crate::{
         AgentMode,
         run::{
             Command,
-            caller::Callers,
+            callers::Callers,
             command::{Hook, Observation, Signal},
             event::Lacks,
         },

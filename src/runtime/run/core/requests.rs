@@ -9,19 +9,16 @@ use crate::{
     domain::{
         Secrets,
         run::{
-            Command, Effect, Status, decide,
-            event::StopBy,
-            view,
-            work::{WorkKind, admit},
+            Command, Effect, Status, admission::admit, decide, event::StopBy, view, work::WorkKind,
         },
     },
     runtime::{
         messages::{AskError, Idempotency, Request},
         order::Order,
+        reply::Reply,
         run::{
             deliveries::Bringer,
             output::{HolderCommand, Job},
-            reply::Reply,
         },
     },
 };

@@ -5,12 +5,12 @@ use crate::{
     domain::run::{Command, Effect, Status, event::StopBy, state::Process},
     pty::ExitReport,
     runtime::{
-        jobs::work::Worked,
         messages::AskError,
         run::{
             input::{Timer, Update},
             output::Job,
             recovery::{self, Plan},
+            worked::Worked,
         },
     },
 };

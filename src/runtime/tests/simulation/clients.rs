@@ -2,10 +2,11 @@
 
 use super::{checks::Log, server::Server, world::World};
 use crate::{
-    domain::{RunId, run::caller::Callers},
+    domain::{RunId, run::callers::Callers},
     runtime::{
         Reply, ids,
-        messages::{Answer, Ask, AskError, Idempotency, QueueChange, Request},
+        messages::{Answer, AskError, Idempotency, QueueChange, Request},
+        run::mailbox::Ask,
     },
 };
 use serde_json::Value;

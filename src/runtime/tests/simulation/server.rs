@@ -12,11 +12,12 @@ use crate::{
     },
     pty::{Hello, PROTOCOL, Program},
     runtime::{
-        messages::Ask,
         registry::slots::{Address, Seed, Slots},
         run::{
-            core::{Core, commits::AfterCommit},
+            after_commit::AfterCommit,
+            core::Core,
             input::{Input, Update},
+            mailbox::Ask,
             output::{Job, Output},
             spool,
         },

@@ -38,6 +38,7 @@ impl Reply {
 pub struct PendingReply(Arc<Mutex<Option<Reply>>>);
 
 impl PendingReply {
+    /// One for whoever is the first to give it.
     pub fn new(reply: Option<Reply>) -> Self {
         Self(Arc::new(Mutex::new(reply)))
     }

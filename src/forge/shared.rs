@@ -1,0 +1,119 @@
+//! What all calls to forges share: configuration, budgets, tokens, answers and their tags.
+
+use super::{
+    budget::Budgets,
+    config::ForgeConfig,
+    error::ForgeError,
+    status::Statuses,
+    token::{Search, Token},
+};
+use crate::{domain::Time, tls};
+use bytes::Bytes;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// How long a token that `gh` or `glab` gave is used without asking again, seconds.
+const TOKEN_SECS: i64 = 300;
+/// Answers kept with their tags; when more come, all go, since they only save requests.
+const KEPT_MAX: usize = 256;
+/// Longest answer that is kept, bytes.
+const KEPT_BYTES_MAX: usize = 256 * 1024;
+
+/// Answers by URL, each with its tag: a forge does not count "not modified".
+#[derive(Debug, Default)]
+pub(super) struct Kept(Mutex<HashMap<String, (String, Bytes)>>);
+
+impl Kept {
+    pub fn get(&self, url: &str) -> Option<(String, Bytes)> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(url).cloned()
+    }
+
+    pub fn put(&self, url: String, etag: &str, body: &Bytes) {
+        if body.len() > KEPT_BYTES_MAX {
+            return;
+        }
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= KEPT_MAX {
+            kept.clear();
+        }
+        kept.insert(url, (etag.to_owned(), body.clone()));
+    }
+}
+
+/// What all calls share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub config: ForgeConfig,
+    pub budgets: Budgets,
+    pub kept: Kept,
+    pub statuses: Statuses,
+    /// By host, with the time each was found.
+    tokens: Mutex<HashMap<String, (Time, Token)>>,
+    tls: tokio::sync::OnceCell<Arc<rustls::ClientConfig>>,
+}
+
+impl Shared {
+    pub fn new(config: ForgeConfig) -> Self {
+        Self {
+            config,
+            budgets: Budgets::default(),
+            kept: Kept::default(),
+            statuses: Statuses::default(),
+            tokens: Mutex::default(),
+            tls: tokio::sync::OnceCell::new(),
+        }
+    }
+
+    pub fn now(&self) -> Time {
+        (self.config.clock)()
+    }
+
+    pub fn forget_token(&self, host: &str) {
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.remove(host);
+    }
+
+    pub fn kept_token(&self, host: &str) -> Option<Token> {
+        let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        let (found_at, token) = tokens.get(host)?;
+        let age = (self.now() - found_at).num_seconds();
+        (0..TOKEN_SECS).contains(&age).then(|| token.clone())
+    }
+
+    pub async fn token(
+        &self,
+        host: &str,
+        variables: &[&'static str],
+        command: &[&str],
+    ) -> Result<Token, ForgeError> {
+        if let Some(token) = self.kept_token(host) {
+            return Ok(token);
+        }
+        let search = Search {
+            host,
+            variables,
+            command,
+            environment: &self.config.environment,
+            limit: self.config.program_limit,
+        };
+        let token = search.run().await?;
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.insert(host.to_owned(), (self.now(), token.clone()));
+        Ok(token)
+    }
+
+    pub async fn tls(&self, host: &str) -> Result<Arc<rustls::ClientConfig>, ForgeError> {
+        let unreachable = |reason| ForgeError::Unreachable {
+            host: host.to_owned(),
+            reason,
+        };
+        let made = self.tls.get_or_try_init(|| async {
+            let made = tokio::task::spawn_blocking(tls::client).await;
+            made.unwrap_or_else(|_| Err("reading root certificates failed".to_owned()))
+        });
+        made.await.cloned().map_err(unreachable)
+    }
+}

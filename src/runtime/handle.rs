@@ -1,0 +1,114 @@
+//! The handle that the rest of the program asks through.
+
+use super::{
+    messages::{Answer, AskError, Request},
+    registry::{Count, Counts, Drain, Registry},
+    reply::Reply,
+    run::mailbox::Ask,
+    services::{notifier::Notifier, watch::Watch},
+    shared::{Shared, ViewerGuard},
+    stream::broadcaster::{Broadcaster, Close, Joined, Subscribe},
+};
+use crate::{
+    config::Config,
+    domain::{EventId, RunId},
+    store::{Batch, Reader, StoreError, Writer},
+};
+use actix::Addr;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// The running actors.
+#[derive(Clone)]
+pub struct Runtime {
+    /// What they share.
+    pub shared: Arc<Shared>,
+    pub(super) registry: Addr<Registry>,
+    broadcaster: Addr<Broadcaster>,
+    /// The log's head when the server started.
+    floor: EventId,
+}
+
+impl Runtime {
+    /// Starts the actors on the present thread's arbiter. `batches` is fed by the writer.
+    ///
+    /// # Errors
+    /// When the log's head cannot be read.
+    pub fn start(
+        config: Config,
+        writer: Writer,
+        reader: Reader,
+        batches: mpsc::Receiver<Batch>,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        let floor = reader.head()?;
+        let notifier = Notifier::start(reader.clone(), writer.clone());
+        let broadcaster = Broadcaster::start(floor, batches, Arc::clone(&notifier));
+        let (watch, changed) = Watch::start();
+        let shared = Arc::new(Shared::new(config, writer, reader, notifier, watch)?);
+        let registry = Registry::start(Arc::clone(&shared), changed);
+        Ok(Self {
+            shared,
+            registry,
+            broadcaster,
+            floor,
+        })
+    }
+
+    /// Asks a run. The request is carried out also when the caller goes away meanwhile.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn ask(&self, run_id: RunId, request: Request) -> Answer {
+        let (reply, answer) = Reply::new();
+        let ask = Ask {
+            run_id,
+            request,
+            reply,
+        };
+        // A message that was sent is carried out, whoever waits for its answer.
+        if self.registry.try_send(ask).is_err() {
+            return Err(AskError::ShuttingDown);
+        }
+        answer.await.unwrap_or(Err(AskError::ActorEnded))
+    }
+
+    /// Joins the live stream after a place.
+    pub async fn subscribe(&self, run_id: Option<RunId>, after: EventId) -> Joined {
+        self.broadcaster
+            .send(Subscribe { run_id, after })
+            .await
+            .unwrap_or(Joined::Closed)
+    }
+
+    /// Counts a viewer of a run, or refuses: the bound is reached.
+    #[must_use]
+    pub fn viewer(&self, run_id: RunId) -> Option<ViewerGuard> {
+        self.shared.viewer(run_id)
+    }
+
+    /// What the registry holds; nothing when it is gone.
+    pub async fn counts(&self) -> Option<Counts> {
+        self.registry.send(Count).await.ok()
+    }
+
+    /// Events committed since the server started.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn events_appended(&self) -> Result<u64, StoreError> {
+        let head = self.shared.reader.head()?;
+        Ok(u64::try_from(head - self.floor).unwrap_or(0))
+    }
+
+    /// Ends all event streams.
+    pub async fn close_streams(&self) {
+        // A broadcaster that is gone has ended them.
+        self.broadcaster.send(Close).await.ok();
+    }
+
+    /// Waits until no request is under way, and takes no more.
+    pub async fn drain(&self) {
+        // A registry that is gone is drained.
+        self.registry.send(Drain).await.ok();
+    }
+}

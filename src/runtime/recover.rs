@@ -1,0 +1,46 @@
+//! What a server begins with: runs that the last one left live, and what goes on beside them.
+
+use super::{
+    handle::Runtime,
+    messages::AskError,
+    registry::revive,
+    run::mailbox::Recover,
+    services::{moved, prune, spares},
+    shared::Shared,
+};
+use std::sync::Arc;
+
+impl Runtime {
+    /// Looks after every run that had a process or an open request when the last server ended,
+    /// and from now on once a day after what deleted runs left.
+    ///
+    /// # Errors
+    /// When the database cannot tell which.
+    pub async fn recover(&self) -> Result<usize, AskError> {
+        super::trust_filters(&self.shared.reader)?;
+        moved::mend(self).await?;
+        let runs = self.shared.reader.live_runs()?;
+        let count = runs.len();
+        for run_id in runs {
+            self.registry
+                .send(Recover { run_id })
+                .await
+                .map_err(|_| AskError::ShuttingDown)?;
+        }
+        let (shared, registry) = (Arc::clone(&self.shared), self.registry.clone());
+        actix::spawn(revive::release_holders(shared, registry));
+        actix::spawn(prune::run(Arc::clone(&self.shared)));
+        actix::spawn(spares::run(Arc::clone(&self.shared)));
+        actix::spawn(forget_unasked(Arc::clone(&self.shared)));
+        Ok(count)
+    }
+}
+
+/// Ends the watch of worktrees that nobody looks at any more.
+async fn forget_unasked(shared: Arc<Shared>) {
+    let mut minutes = tokio::time::interval(std::time::Duration::from_secs(60));
+    loop {
+        minutes.tick().await;
+        shared.stats.forget_unasked();
+    }
+}

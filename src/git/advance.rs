@@ -12,6 +12,7 @@
 
 use super::{
     GitError,
+    change::Change,
     checkouts::{self, Checkout},
     entries,
     place::Place,
@@ -40,16 +41,6 @@ pub(super) struct Step<'a> {
     pub user: &'a Signature<'a>,
     /// Called right before the ref moves. For tests that hold the moment.
     pub before_ref: &'a dyn Fn(),
-}
-
-/// A path that a step changes.
-pub(super) struct Change {
-    /// Relative to the checkout.
-    pub path: PathBuf,
-    /// It is there before.
-    pub before: bool,
-    /// What it is afterwards, when it is a file or a link then.
-    pub after: Option<Oid>,
 }
 
 impl Step<'_> {

@@ -34,6 +34,7 @@
 mod advance;
 mod branches;
 mod by_hand;
+mod change;
 mod changes;
 mod checkouts;
 mod checkpoint;

@@ -3,7 +3,7 @@
 //! `git` removes a file before it writes the new one, so a second link to it keeps it, and costs
 //! nothing; where the file system differs it is copied. No filter has to run to put it back.
 
-use super::{GitError, advance::Change, place::Place, program::line, removal};
+use super::{GitError, change::Change, place::Place, program::line, removal};
 use crate::files;
 use git2::{Oid, Repository};
 use std::{

@@ -2,7 +2,8 @@
 
 use super::{
     Reader, StoreError, Writer,
-    reader::{has_live_process, time_at, uuid_at},
+    reader::has_live_process,
+    rows::{time_at, uuid_at},
 };
 use crate::domain::{
     Agent, AgentId, Project, ProjectId, Repo, RepoId, Time, project::SetUp, settings::ModelSettings,

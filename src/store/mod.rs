@@ -9,6 +9,7 @@ mod migrate;
 mod notified;
 mod projection;
 mod reader;
+mod rows;
 mod secrets;
 #[cfg(test)]
 mod tests;

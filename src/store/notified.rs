@@ -1,6 +1,6 @@
 //! The notifier's place in the log, and what lies next after it.
 
-use super::{Reader, StoreError, Writer, catalog::encode, codec::StoredEvent, reader::stored};
+use super::{Reader, StoreError, Writer, catalog::encode, codec::StoredEvent, rows::stored};
 use crate::domain::{EventId, RunId, settings::NotificationSettings};
 use rusqlite::{Connection, OptionalExtension, Row};
 

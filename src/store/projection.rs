@@ -1,6 +1,6 @@
 //! The runs table: what each run is now, written with the events that made it so.
 
-use super::{StoreError, codec::StoredEvent, reader};
+use super::{StoreError, codec::StoredEvent, rows};
 use crate::domain::{
     RunId,
     run::{
@@ -149,10 +149,10 @@ pub(super) fn remove(connection: &Connection, id: RunId) -> Result<(), StoreErro
 pub(super) fn rebuild(connection: &mut Connection) -> Result<usize, StoreError> {
     let transaction = connection.transaction()?;
     transaction.execute_batch("DELETE FROM runs; DELETE FROM run_heads")?;
-    let ids = reader::run_ids_in_log(&transaction)?;
+    let ids = rows::run_ids_in_log(&transaction)?;
     let mut count = 0;
     for id in ids {
-        let log = reader::log_of(&transaction, id)?;
+        let log = rows::log_of(&transaction, id)?;
         let Some(run) = fold(id, &log)? else { continue };
         if !run.deleted {
             write(&transaction, id, &RunRow::of(&run))?;

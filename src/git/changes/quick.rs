@@ -123,7 +123,12 @@ impl Quick {
                 .args(["--no-renames", "--ignore-submodules=none", &self.base]);
             Some(program.start()?)
         };
-        let seen = seen::look(place.work_tree(), &self.index, written(copy)?, watched)?;
+        let seen = seen::look(
+            place.work_tree(),
+            &self.index,
+            seen::written(copy)?,
+            watched,
+        )?;
         if seen.odd {
             return Ok(None);
         }
@@ -192,12 +197,6 @@ pub(super) fn identity(path: &Path) -> Identity {
 
 fn on<'a>(place: &Place, index: &Path, name: &'static str) -> Program<'a> {
     place.git(name).env("GIT_INDEX_FILE", index).limit(HEAVY)
-}
-
-/// When the index was written, in nanoseconds since 1970.
-pub(super) fn written(index: &Path) -> Result<i128, GitError> {
-    let found = fs::metadata(index).map_err(GitError::io("looking at a worktree's index"))?;
-    Ok(i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec()))
 }
 
 /// Files that are in no index and not ignored, also in folders of which the same is true.

@@ -19,7 +19,11 @@ use nix::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
-    os::{fd::OwnedFd, unix::ffi::OsStrExt},
+    fs,
+    os::{
+        fd::OwnedFd,
+        unix::{ffi::OsStrExt, fs::MetadataExt},
+    },
     path::Path,
     sync::{
         Mutex, PoisonError,
@@ -82,7 +86,7 @@ pub(in crate::git) fn touched(
     index: &Index,
     path: &Path,
 ) -> Result<BTreeSet<Vec<u8>>, GitError> {
-    let seen = look(root, index, super::quick::written(path)?, None)?;
+    let seen = look(root, index, written(path)?, None)?;
     let items = index.items().iter().zip(&seen.found);
     let touched = items.filter(|(item, found)| item.special || **found != Found::Same);
     Ok(touched.map(|(item, _)| index.path(item).to_vec()).collect())
@@ -132,6 +136,12 @@ fn parent(folder: &[u8]) -> Option<&[u8]> {
     let name = folder.strip_suffix(b"/")?;
     let end = name.iter().rposition(|byte| *byte == b'/');
     Some(&folder[..end.map_or(0, |end| end + 1)])
+}
+
+/// When the index was written, in nanoseconds since 1970.
+pub(super) fn written(index: &Path) -> Result<i128, GitError> {
+    let found = fs::metadata(index).map_err(GitError::io("looking at a worktree's index"))?;
+    Ok(i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec()))
 }
 
 /// Looks at all of them. `written` is when the index was, in nanoseconds since 1970; all folders

@@ -1,7 +1,5 @@
 //! A cell of the screen, and how characters are drawn.
 
-use super::pool::Pool;
-
 /// A colour: 0 is the default, else a kind in the top byte and its value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Color(pub u32);
@@ -133,15 +131,15 @@ impl Pen {
         self
     }
 
-    /// The attributes of what it draws.
-    pub fn attr(&self, extended: &mut Pool<Extended>) -> Attr {
+    /// The attributes of what it draws; `place` keeps the extended ones.
+    pub fn attr(&self, place: impl FnOnce(&Extended) -> u32) -> Attr {
         let shown = self.flags & flag::EXTENDED != 0;
         Attr {
             fg: self.fg,
             bg: self.bg,
             flags: self.flags,
             extended: if shown {
-                extended.place(&self.extended) as u16
+                place(&self.extended) as u16
             } else {
                 0
             },

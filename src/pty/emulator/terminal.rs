@@ -121,7 +121,7 @@ impl Terminal {
 
     /// After the pen changed.
     pub(super) fn pen_changed(&mut self) {
-        self.attr = self.pen.attr(&mut self.pools.extended);
+        self.attr = self.pen.attr(|value| self.pools.extended.place(value));
     }
 
     pub(super) fn save_cursor(&mut self) {

@@ -14,6 +14,13 @@ use super::{
 };
 use crate::domain::run::event::WorktreeAt;
 use git2::Oid;
+use nix::{
+    fcntl::AT_FDCWD,
+    sys::{
+        stat::{UtimensatFlags, utimensat},
+        time::TimeSpec,
+    },
+};
 use std::{collections::BTreeMap, fs, path::Path};
 
 /// A file in an index.
@@ -151,6 +158,17 @@ pub(super) fn fill_in(staging: &Staging) -> Result<(), GitError> {
     let files = files.map(|(path, listed)| (path.as_slice(), listed.id.as_str()));
     let mut stored = Vec::new();
     for path in lying_so(staging, files)? {
+        // Git leaves alone what the index knows by its times.
+        let file = place.work_tree().join(os_string(path));
+        let never = TimeSpec::new(0, 0);
+        let touched = utimensat(
+            AT_FDCWD,
+            &file,
+            &never,
+            &never,
+            UtimensatFlags::NoFollowSymlink,
+        );
+        touched.map_err(|errno| GitError::io("touching a file")(errno.into()))?;
         stored.extend_from_slice(path);
         stored.push(0);
     }

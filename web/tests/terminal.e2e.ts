@@ -102,6 +102,9 @@ test("a reload keeps the screen and the scrollback", async () => {
   const run = await server.command(["sh", "-c", "seq -f 'line-%05g' 1 3000; exec cat"]);
   await open(run.id);
   await shows("line-03000");
+  // Once reloaded, the terminal has the size of the pane.
+  await seen.page.reload();
+  await shows("line-03000");
   const before = await screen();
   await seen.page.reload();
   await shows("line-03000");

@@ -5,7 +5,7 @@ use super::{
     core::Core,
     input::{Input, Update},
     mailbox::{Ask, Passivate, Passivated, Recover, Registry},
-    output::{Job, Output, TranscriptRead, Watched},
+    output::{HolderCommand, Job, Output, TranscriptRead, Watched},
     spool,
 };
 use crate::{
@@ -138,7 +138,12 @@ impl RunActor {
             Output::StopSetUp => self.set_up.store(true, Ordering::Relaxed),
             Output::Holder(command) => {
                 // An exit that is recorded is the last word to its holder.
-                if let Some(session) = self.session.clone() {
+                let session = if command == HolderCommand::Acknowledge {
+                    self.session.take()
+                } else {
+                    self.session.clone()
+                };
+                if let Some(session) = session {
                     self.beside(context, false, |job| holder::tell(job, session, command));
                 }
             }

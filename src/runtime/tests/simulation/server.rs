@@ -18,7 +18,7 @@ use crate::{
             core::Core,
             input::{Input, Update},
             mailbox::Ask,
-            output::{Job, Output},
+            output::{HolderCommand, Job, Output},
             spool,
         },
         stream::ring::{Bounds, Ring},
@@ -274,6 +274,9 @@ impl Server {
             }
             Output::Holder(command) => {
                 actor.session?;
+                if command == HolderCommand::Acknowledge {
+                    actor.session = None;
+                }
                 Work::Holder(command)
             }
             Output::WatchSession => Work::WaitExit(actor.offered?),

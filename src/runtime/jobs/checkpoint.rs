@@ -1,11 +1,11 @@
 //! A run's present work, kept under hidden refs.
 
-use super::{JobContext, placed::base_of};
+use super::{JobContext, placed::placed};
 use crate::{
     domain::run::{
         Run,
         command::Checkpoint,
-        event::{CheckpointAt, LeftOut},
+        event::{CheckpointAt, LeftOut, RepoBase, WorktreeAt},
     },
     git,
 };
@@ -49,28 +49,39 @@ pub(super) fn left_out(repos: &[CheckpointAt]) -> Vec<(&str, &LeftOut)> {
     .collect()
 }
 
+/// What a checkpoint has of the repo that a worktree is of.
+pub(super) fn of_repo<'c>(kept: &'c [CheckpointAt], at: &WorktreeAt) -> Option<&'c CheckpointAt> {
+    kept.iter().find(|kept| kept.repo_id == at.repo_id)
+}
+
+/// What git is to keep of one worktree.
+pub(super) fn wish<'r>(
+    run: &'r Run,
+    at: &'r WorktreeAt,
+    base: &'r RepoBase,
+    number: u32,
+    reason: &'r str,
+) -> git::Wish<'r> {
+    git::Wish {
+        at,
+        repo_path: &base.repo_path,
+        run_id: run.id,
+        number,
+        reason,
+        base_commit: &base.base_commit,
+        previous: of_repo(&run.checkpoint, at),
+    }
+}
+
 /// Takes the checkpoint, repo by repo; when one fails the others are still kept.
 pub(super) fn checkpoint_now(run: &Run, reason: &str) -> (Option<Checkpoint>, Vec<String>) {
     let number = run.checkpoint_number + 1;
     let mut repos: Vec<CheckpointAt> = Vec::new();
     let mut failures = Vec::new();
     let mut changed = false;
-    for at in &run.worktrees {
-        let Some(base) = base_of(run, at) else {
-            continue;
-        };
-        let mut former = run.checkpoint.iter();
-        let previous = former.find(|kept| kept.repo_id == at.repo_id);
-        let wish = git::Wish {
-            at,
-            repo_path: &base.repo_path,
-            run_id: run.id,
-            number,
-            reason,
-            base_commit: &base.base_commit,
-            previous,
-        };
-        match git::checkpoint(wish) {
+    for (at, base) in placed(run) {
+        let previous = of_repo(&run.checkpoint, at);
+        match git::checkpoint(wish(run, at, base, number, reason)) {
             Ok(Some(taken)) => {
                 changed = true;
                 repos.push(taken);

@@ -3,7 +3,7 @@
 use super::{
     JobContext,
     checkpoint::{checkpoint_now, left_out},
-    placed::base_of,
+    placed::{base_of, placed, worktree_of},
     script::{Script, ScriptFault},
 };
 use crate::{
@@ -83,10 +83,7 @@ fn keep_last(run: &Run, force: bool) -> Result<Option<Checkpoint>, WorkFault> {
     }
     let (last, mut failures) = checkpoint_now(&there, "delete");
     let mut nested = Vec::new();
-    for at in &there.worktrees {
-        let Some(base) = base_of(run, at) else {
-            continue;
-        };
+    for (at, base) in placed(&there) {
         match git::keep_nested(at, &base.repo_path, run.id) {
             Ok(left_out) => {
                 nested.extend(left_out.into_iter().map(|left| (at.name.as_str(), left)));
@@ -143,7 +140,7 @@ fn remove_all(
         let Ok(git_dir) = git::git_dir_of(&base.repo_path) else {
             continue;
         };
-        let at = run.worktrees.iter().find(|at| at.repo_id == base.repo_id);
+        let at = worktree_of(run, base);
         let commit = kept
             .iter()
             .find(|kept| kept.repo_id == base.repo_id)

@@ -16,6 +16,12 @@ pub(super) fn base_of<'r>(run: &'r Run, at: &WorktreeAt) -> Option<&'r RepoBase>
     bases.find(|base| base.repo_id == at.repo_id)
 }
 
+/// The worktree that a repo has.
+pub(super) fn worktree_of<'r>(run: &'r Run, base: &RepoBase) -> Option<&'r WorktreeAt> {
+    let mut worktrees = run.worktrees.iter();
+    worktrees.find(|at| at.repo_id == base.repo_id)
+}
+
 /// Worktrees with the repositories they belong to.
 pub(super) fn placed(run: &Run) -> Vec<(&WorktreeAt, &RepoBase)> {
     let all = run.worktrees.iter();

@@ -2,7 +2,7 @@
 //! checkpoint first; what that cannot hold refuses it, unless it was forced, and is named in the answer.
 
 use super::{
-    checkpoint::left_out,
+    checkpoint::{left_out, of_repo, wish},
     placed::{check, placed},
 };
 use crate::{
@@ -27,15 +27,7 @@ fn keep(run: &Run, reason: &str, force: bool) -> Result<Checkpoint, WorkFault> {
     let number = run.checkpoint_number + 1;
     let mut repos = Vec::new();
     for (at, base) in placed(run) {
-        let kept = git::checkpoint_always(git::Wish {
-            at,
-            repo_path: &base.repo_path,
-            run_id: run.id,
-            number,
-            reason,
-            base_commit: &base.base_commit,
-            previous: of_repo(&run.checkpoint, at),
-        });
+        let kept = git::checkpoint_always(wish(run, at, base, number, reason));
         repos.push(kept.map_err(|error| WorkFault::of(&at.name, &error))?);
     }
     if let Some(fault) = not_kept(&left_out(&repos), &[]).filter(|_| !force) {
@@ -47,10 +39,6 @@ fn keep(run: &Run, reason: &str, force: bool) -> Result<Checkpoint, WorkFault> {
         reason,
         repos,
     })
-}
-
-fn of_repo<'c>(kept: &'c [CheckpointAt], at: &WorktreeAt) -> Option<&'c CheckpointAt> {
-    kept.iter().find(|kept| kept.repo_id == at.repo_id)
 }
 
 /// Replaces the files of all worktrees, or of none.

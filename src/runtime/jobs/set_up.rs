@@ -7,7 +7,8 @@
 
 use super::{
     JobContext,
-    placed::{placed, specs},
+    checkpoint::of_repo,
+    placed::{base_of, placed, specs},
     reach::end_leftovers,
     script::{self, Script, ScriptFault},
     unused,
@@ -347,15 +348,7 @@ pub(super) async fn fill_in_stored(context: &JobContext) {
 async fn restore(context: &JobContext, worktrees: &[WorktreeAt]) -> Result<(), Fault> {
     for at in worktrees {
         let run = &context.run;
-        let kept = run
-            .checkpoint
-            .iter()
-            .find(|kept| kept.repo_id == at.repo_id);
-        let base = run
-            .created
-            .repos
-            .iter()
-            .find(|base| base.repo_id == at.repo_id);
+        let (kept, base) = (of_repo(&run.checkpoint, at), base_of(run, at));
         let (Some(kept), Some(base)) = (kept, base) else {
             continue;
         };

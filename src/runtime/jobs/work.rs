@@ -3,7 +3,7 @@
 
 use super::{
     JobContext,
-    placed::{check, placed},
+    placed::{check, placed, worktree_of},
     replace,
 };
 use crate::{
@@ -109,7 +109,7 @@ fn commit(run: &Run, message: String) -> Worked {
 /// The branch of a repo that has the run's work: the run's, or another that was made during the
 /// run and that its worktree is on.
 fn branch_to_push(run: &Run, base: &RepoBase) -> Result<String, WorkFault> {
-    let at = run.worktrees.iter().find(|at| at.repo_id == base.repo_id);
+    let at = worktree_of(run, base);
     let branch = at.map(|at| git::check(Operation::Push, at, &base.repo_path));
     match branch {
         None | Some(Err(GitError::WorktreeGone { .. })) => Ok(run.run_branch.clone()),
@@ -138,7 +138,7 @@ fn push(run: &Run, accept: bool) -> Worked {
     let (mut without_remote, mut conflicts) = (0, 0);
     let mut repos = Vec::new();
     for (base, branch) in run.created.repos.iter().zip(branches) {
-        let at = run.worktrees.iter().find(|at| at.repo_id == base.repo_id);
+        let at = worktree_of(run, base);
         let pushed = push_one(base, at, &branch);
         let error = match &pushed {
             Ok(pushed) => pushed.error.clone(),
@@ -196,7 +196,7 @@ fn rename(run: &Run, shared: &Shared, name: String) -> Worked {
     let bases = &run.created.repos;
     let mut from = vec![run.run_branch.clone(); bases.len()];
     for (base, from) in bases.iter().zip(&mut from) {
-        let Some(at) = run.worktrees.iter().find(|at| at.repo_id == base.repo_id) else {
+        let Some(at) = worktree_of(run, base) else {
             continue;
         };
         match git::check(Operation::Rename, at, &base.repo_path) {

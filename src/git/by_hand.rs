@@ -49,17 +49,19 @@ pub(super) fn stage(
         links: Vec::new(),
         input: Vec::new(),
     };
-    for path in candidates(staging, tracked)?.difference(without) {
+    let candidates = candidates(staging, tracked)?;
+    staging.trust_times()?;
+    for path in candidates.difference(without) {
         job.look(path);
     }
     job.take_files()?;
     job.take_links()?;
-    let update = staging.git("git update-index");
+    let update = staging.edit_index("git update-index");
     update
         .args(["update-index", "--add", "--replace", "-z", "--index-info"])
         .input(job.input)
-        .run()
-        .map(drop)
+        .run()?;
+    staging.trust_times()
 }
 
 /// Paths that may not be as the index has them. A nested repository ends with a slash.

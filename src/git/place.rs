@@ -18,7 +18,7 @@ use super::{
     program::{Program, inherits, os_string},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     path::{Path, PathBuf},
 };
@@ -124,12 +124,21 @@ impl Place {
 
     /// Prepares a start of `git` here.
     pub(super) fn git<'a>(&self, name: &'static str) -> Program<'a> {
-        self.disarmed(Program::new(name, &self.git_dir))
+        self.disarmed(Program::new(name, &self.git_dir), &[])
+    }
+
+    /// Prepares a start of `git` here that runs no filter, for commands that only edit an index.
+    ///
+    /// Whenever git writes an index, it compares files that are as young as the index with their
+    /// blobs, and dies if a required filter fails meanwhile.
+    pub(super) fn git_without_filters<'a>(&self, name: &'static str) -> Program<'a> {
+        let off = no_filters(&self.listed);
+        self.disarmed(Program::new(name, &self.git_dir), &off)
     }
 
     /// The same with the hooks of the repository: for a commit or push that somebody asked for.
     pub(super) fn git_with_hooks<'a>(&self, name: &'static str) -> Program<'a> {
-        let program = self.disarmed(Program::with_hooks(name, &self.git_dir));
+        let program = self.disarmed(Program::with_hooks(name, &self.git_dir), &[]);
         // A worktree is found by its folder. Hooks that work in other repositories would be led astray
         // by the variable, which a git of the user's does not set.
         let is_worktree = self
@@ -201,7 +210,7 @@ impl Place {
         value.is_some_and(|value| value.iter().any(|byte| !byte.is_ascii_whitespace()))
     }
 
-    fn disarmed<'a>(&self, program: Program<'a>) -> Program<'a> {
+    fn disarmed<'a>(&self, program: Program<'a>, more: &[(OsString, OsString)]) -> Program<'a> {
         let mut program = match self.promisor() {
             // It fetches what it reads and is not here.
             Some(remote) => self
@@ -211,9 +220,12 @@ impl Place {
         };
         program = program
             .env("GIT_WORK_TREE", &self.work_tree)
-            .env("GIT_CONFIG_COUNT", self.overrides.len().to_string())
+            .env(
+                "GIT_CONFIG_COUNT",
+                (self.overrides.len() + more.len()).to_string(),
+            )
             .in_folder(&self.work_tree);
-        for (number, (key, value)) in self.overrides.iter().enumerate() {
+        for (number, (key, value)) in self.overrides.iter().chain(more).enumerate() {
             program = program
                 .env(format!("GIT_CONFIG_KEY_{number}"), key)
                 .env(format!("GIT_CONFIG_VALUE_{number}"), value);
@@ -233,6 +245,20 @@ fn promisor(listed: &[u8]) -> Option<String> {
         let remote = key.strip_prefix("remote.")?.strip_suffix(".promisor")?;
         matches!(value, "true" | "yes" | "on" | "1").then(|| remote.to_owned())
     })
+}
+
+/// Settings that turn off every filter of a listed configuration.
+fn no_filters(listed: &[u8]) -> Vec<(OsString, OsString)> {
+    let keys = listed.split(|byte| *byte == 0).filter_map(|field| {
+        let key = field.split(|byte| *byte == b'\n').next()?;
+        key.starts_with(b"filter.").then_some(key)
+    });
+    let keys: BTreeSet<&[u8]> = keys.collect();
+    let off = keys.into_iter().filter_map(|key| {
+        let harmless = harmless_value(key)?;
+        Some((os_string(key), harmless.into()))
+    });
+    off.collect()
 }
 
 /// Whether a listed configuration may be another one in another worktree: by a condition
@@ -345,6 +371,15 @@ mod unit {
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect()
+    }
+
+    #[test]
+    fn every_filter_can_be_turned_off() {
+        let listed =
+            "global|filter.a=b.required\ntrue|local|filter.a=b.clean\nx|local|user.name\ny|";
+        let off = no_filters(listed.replace('|', "\0").as_bytes());
+        let expected = [("filter.a=b.clean", ""), ("filter.a=b.required", "false")];
+        assert_eq!(off, expected.map(|(key, value)| (key.into(), value.into())));
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub(super) fn show(staging: &Staging, paths: &BTreeSet<Vec<u8>>) -> Result<Vec<u
         }
     }
     if !left_out.is_empty() {
-        let update = staging.git("git update-index");
+        let update = staging.edit_index("git update-index");
         update
             .args(["update-index", "--no-skip-worktree", "-z", "--stdin"])
             .input(left_out.clone())

@@ -195,36 +195,52 @@ impl Staging {
         if submodules.is_empty() {
             return Ok(());
         }
-        let update = |paths: &mut dyn Iterator<Item = &Vec<u8>>| {
-            let mut input = Vec::new();
-            for path in paths {
-                input.extend_from_slice(path);
-                input.push(0);
-            }
-            self.git("git update-index")
-                .args([
-                    "update-index",
-                    "--add",
-                    "--remove",
-                    "--replace",
-                    "-z",
-                    "--stdin",
-                ])
-                .input(input)
-                .run()
+        let root = self.place.work_tree();
+        let has_contents = |path: &&Vec<u8>| {
+            let found = stands(root, path);
+            matches!(found, Ok(Stands::File { .. } | Stands::Link))
         };
-        match update(&mut submodules.iter()) {
-            Err(GitError::Failed { .. }) => {}
-            outcome => return outcome.map(drop),
-        }
-        // One of them: the others are not to suffer.
-        for path in submodules {
-            match update(&mut std::iter::once(path)) {
-                Err(GitError::Failed { .. }) | Ok(_) => {}
-                Err(error) => return Err(error),
+        // A file in the place of a submodule goes through its filters.
+        let (replaced, folders): (Vec<_>, Vec<_>) = submodules.iter().partition(has_contents);
+        for (paths, filters) in [(replaced, true), (folders, false)] {
+            match self.update_submodules(&paths, filters) {
+                Err(GitError::Failed { .. }) => {}
+                outcome => {
+                    outcome?;
+                    continue;
+                }
+            }
+            // One of them: the others are not to suffer.
+            for path in paths {
+                match self.update_submodules(&[path], filters) {
+                    Err(GitError::Failed { .. }) | Ok(()) => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
         Ok(())
+    }
+
+    fn update_submodules(&self, paths: &[&Vec<u8>], filters: bool) -> Result<(), GitError> {
+        if paths.is_empty() {
+            return Ok(());
+        }
+        let mut input = Vec::new();
+        for path in paths {
+            input.extend_from_slice(path);
+            input.push(0);
+        }
+        let name = "git update-index";
+        let update = match filters {
+            true => self.git(name),
+            false => self.edit_index(name),
+        };
+        update
+            .args(["update-index", "--add", "--remove", "--replace"])
+            .args(["-z", "--stdin"])
+            .input(input)
+            .run()
+            .map(drop)
     }
 
     /// Clears the marks that make git look away from a file (`--assume-unchanged`,
@@ -256,7 +272,7 @@ impl Staging {
             ("--no-skip-worktree", skipped),
         ] {
             if !paths.is_empty() {
-                let update = self.git("git update-index").arg("update-index");
+                let update = self.edit_index("git update-index").arg("update-index");
                 update.args([flag, "-z", "--stdin"]).input(paths).run()?;
             }
         }

@@ -21,6 +21,14 @@ use super::{
 use crate::domain::run::event::WorktreeAt;
 use crate::files;
 use git2::Repository;
+use nix::{
+    errno::Errno,
+    fcntl::AT_FDCWD,
+    sys::{
+        stat::{UtimensatFlags, utimensat},
+        time::TimeSpec,
+    },
+};
 use std::{
     ffi::OsString,
     fs::{self, File, FileTimes},
@@ -106,10 +114,16 @@ impl Staging {
 
     /// Prepares a start of `git` on our index.
     pub(super) fn git<'a>(&self, name: &'static str) -> Program<'a> {
-        let git = self
-            .any_names(name)
-            .env("GIT_INDEX_FILE", &self.index.path)
-            .limit(HEAVY);
+        self.on_index(self.any_names(name))
+    }
+
+    /// Prepares a start of `git` that only edits our index, and reads no file through a filter.
+    pub(super) fn edit_index<'a>(&self, name: &'static str) -> Program<'a> {
+        self.on_index(any_names(self.place.git_without_filters(name)))
+    }
+
+    fn on_index<'a>(&self, git: Program<'a>) -> Program<'a> {
+        let git = git.env("GIT_INDEX_FILE", &self.index.path).limit(HEAVY);
         match &self.objects {
             None => git,
             Some(objects) => git
@@ -121,13 +135,31 @@ impl Staging {
     /// Prepares a start of `git` that takes names which would be dangerous on other systems: what is kept
     /// here is for this one.
     pub(super) fn any_names<'a>(&self, name: &'static str) -> Program<'a> {
-        let git = self.place.git(name);
-        git.args([
-            "-c",
-            "core.protectNTFS=false",
-            "-c",
-            "core.protectHFS=false",
-        ])
+        any_names(self.place.git(name))
+    }
+
+    /// Has git go by what our index knows of the times of files, also of those that are as young as the
+    /// index: git would read them once more, through filters that may fail. Only for an index whose
+    /// young files were all compared or staged anew.
+    ///
+    /// # Errors
+    /// `Io` when the file system refuses.
+    pub(super) fn trust_times(&self) -> Result<(), GitError> {
+        // Git compares whole seconds with the time of the index. The largest that 32 bits hold.
+        let last = TimeSpec::new(u32::MAX.into(), 0);
+        let set = utimensat(
+            AT_FDCWD,
+            &self.index.path,
+            &last,
+            &last,
+            UtimensatFlags::NoFollowSymlink,
+        );
+        match set {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(GitError::io("setting the time of a copy of an index")(
+                errno.into(),
+            )),
+        }
     }
 
     /// Whether it began with an index of the worktree.
@@ -155,7 +187,9 @@ impl Staging {
     /// # Errors
     /// Those of `git`.
     pub(super) fn write_tree(&self) -> Result<String, GitError> {
-        Ok(line(&self.git("git write-tree").arg("write-tree").run()?))
+        Ok(line(
+            &self.edit_index("git write-tree").arg("write-tree").run()?,
+        ))
     }
 
     /// Makes our index that of HEAD, keeping what it knows about unchanged files.
@@ -163,7 +197,7 @@ impl Staging {
     /// # Errors
     /// Those of `git`.
     pub(super) fn reset_index(&self) -> Result<(), GitError> {
-        let read = self.git("git read-tree").arg("read-tree");
+        let read = self.edit_index("git read-tree").arg("read-tree");
         let read = match self.head {
             Some(head) => read.arg("--reset").arg(head.to_string()),
             None => read.arg("--empty"),
@@ -173,7 +207,7 @@ impl Staging {
         }
         // It could not be read: begin with none.
         self.index.discard();
-        let read = self.git("git read-tree").arg("read-tree");
+        let read = self.edit_index("git read-tree").arg("read-tree");
         match self.head {
             Some(head) => read.arg(head.to_string()).run().map(drop),
             None => read.arg("--empty").run().map(drop),
@@ -188,6 +222,15 @@ impl Staging {
         let own = self.place.git_dir().join("index");
         files::rename(&self.index.path, &own).map_err(GitError::io("replacing a worktree's index"))
     }
+}
+
+fn any_names(git: Program<'_>) -> Program<'_> {
+    git.args([
+        "-c",
+        "core.protectNTFS=false",
+        "-c",
+        "core.protectHFS=false",
+    ])
 }
 
 /// The commit that a worktree's HEAD names.

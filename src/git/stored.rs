@@ -142,7 +142,7 @@ pub(super) fn keep(staging: &Staging, before: &BTreeMap<Vec<u8>, Listed>) -> Res
     if input.is_empty() {
         return Ok(());
     }
-    let update = staging.git("git update-index");
+    let update = staging.edit_index("git update-index");
     let update = update.args(["update-index", "-z", "--index-info"]);
     update.input(input).run().map(drop)
 }

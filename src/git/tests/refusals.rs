@@ -14,6 +14,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 fn base(at: &WorktreeAt) -> String {
@@ -130,6 +131,45 @@ fn a_required_filter_that_cannot_run_costs_no_content() {
     assert_eq!(
         (show("39.x"), show("z")),
         ("contents 39\n".into(), "last\n".into())
+    );
+}
+
+/// Git reads files of the same second as the index once more whenever it writes one.
+#[test]
+fn a_filter_that_fails_at_a_young_file_stops_neither_checkpoint_nor_restore() {
+    let world = World::new();
+    let (repo, at) = world.worktree();
+    let root = &at.worktree;
+    let set_modified = |path: &Path, modified: SystemTime| {
+        let file = fs::File::options().append(true).open(path).unwrap();
+        let times = fs::FileTimes::new().set_modified(modified);
+        file.set_times(times).unwrap();
+    };
+    // Young also beside what is written now.
+    let at_work = UNIX_EPOCH + Duration::from_secs(4_000_000_000);
+    write(root, "old.x", "old\n");
+    set_modified(&root.join("old.x"), at_work);
+    git(root, &["add", "-A"]);
+    git(root, &["commit", "-q", "-m", "before there was a filter"]);
+    write(
+        &world.path("home"),
+        ".gitconfig",
+        "[filter \"x\"]\n\tclean = false\n\tsmudge = false\n\trequired = true\n",
+    );
+    fs::write(repo.join(".git/info/attributes"), "* filter=x\n").unwrap();
+    let index = repo.join(".git/worktrees").join(&at.name).join("index");
+    let same_second = at_work + Duration::from_millis(500);
+    set_modified(&index, same_second);
+    write(root, "new.x", "new\n");
+    let kept = take_always(&at, &repo, RUN, 1, "stop").unwrap();
+    assert!(kept.left_out.is_empty());
+    write(root, "new.x", "other\n");
+    set_modified(&index, same_second);
+    restore(&at, &repo, &kept.commit).unwrap();
+    let read = |name: &str| fs::read_to_string(root.join(name)).unwrap();
+    assert_eq!(
+        (read("old.x"), read("new.x")),
+        ("old\n".into(), "new\n".into())
     );
 }
 

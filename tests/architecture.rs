@@ -16,7 +16,7 @@ use std::{
 /// points, and `files`, which opens what a run can replace.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
-    ("store", &["domain"]),
+    ("store", &["domain", "cli"]),
     ("pty", &["domain", "proc_stat"]),
     ("git", &["domain", "detached"]),
     ("forge", &["domain", "tls"]),

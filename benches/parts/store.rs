@@ -91,6 +91,7 @@ impl Writing {
             encode(
                 HookReceived {
                     hook_event_name,
+                    signal: None,
                     payload,
                     turn_id: None,
                     ignored: false,

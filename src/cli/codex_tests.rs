@@ -275,11 +275,11 @@ fn every_recorded_hook_has_its_meaning() {
     let expected = [
         "Interrupt = interrupted",
         "PermissionRequest.Bash = Codex asks for permission to use Bash: touch /home/dev/outside.txt; ls",
-        "PostCompact = other",
+        "PostCompact = compacted",
         "PostToolUse.Bash = result Bash call_790bd12823bd44abb278a38b",
         "PostToolUse.apply_patch = result apply_patch call_dc314f24597b4034ad12ab22",
         "PostToolUse.update_plan = result update_plan call_7f4a781957014d78a30cc5ff",
-        "PreCompact.manual = other",
+        "PreCompact.manual = compacting",
         "PreToolUse.Bash = call Bash call_790bd12823bd44abb278a38b",
         "PreToolUse.apply_patch = call apply_patch call_dc314f24597b4034ad12ab22",
         "PreToolUse.update_plan = call update_plan call_7f4a781957014d78a30cc5ff",
@@ -321,6 +321,8 @@ fn word(signal: &Signal) -> String {
         }
         Signal::Interrupted => "interrupted".into(),
         Signal::SessionEnded { goes_on } => format!("end goes_on={goes_on}"),
+        Signal::Compacting => "compacting".into(),
+        Signal::Compacted => "compacted".into(),
         Signal::Other => "other".into(),
         Signal::SubagentStart(_)
         | Signal::SubagentStop(_)

@@ -7,7 +7,7 @@ use super::CliError;
 use crate::domain::run::{
     callers::Callers,
     command::{Hook, Signal},
-    event::{NeedsAttention, SubagentStart, SubagentStop, ToolCall, ToolResult},
+    event::{HookSignal, NeedsAttention, SubagentStart, SubagentStop, ToolCall, ToolResult},
 };
 use serde_json::Value;
 
@@ -107,7 +107,22 @@ fn signal(name: &str, payload: &Value, speaker: &str) -> Signal {
                 goes_on: matches!(reason, Some("clear" | "resume")),
             }
         }
+        "PreCompact" => Signal::Compacting,
+        "PostCompact" => Signal::Compacted,
         _ => Signal::Other,
+    }
+}
+
+/// The signal of a `hook.received` that abbado 0.1.0 stored: it stored the name alone.
+#[must_use]
+pub fn stored_signal(name: &str) -> Option<HookSignal> {
+    match name {
+        "UserPromptSubmit" => Some(HookSignal::Prompt),
+        "Stop" => Some(HookSignal::TurnEnded),
+        "SessionEnd" => Some(HookSignal::SessionEnded),
+        "PreCompact" => Some(HookSignal::Compacting),
+        "PostCompact" => Some(HookSignal::Compacted),
+        _ => None,
     }
 }
 

@@ -35,6 +35,8 @@ fn word(signal: &Signal) -> String {
         Signal::TurnFailed { reason } => format!("failed {reason}"),
         Signal::Interrupted => "interrupted".into(),
         Signal::SessionEnded { goes_on } => format!("end goes_on={goes_on}"),
+        Signal::Compacting => "compacting".into(),
+        Signal::Compacted => "compacted".into(),
         Signal::Other => "other".into(),
     }
 }
@@ -63,7 +65,7 @@ const MEANINGS: &[(&str, &str)] = &[
         "PermissionRequest.Read",
         "attention permission_prompt: Claude asks for permission to use Read: /nonexistent/f",
     ),
-    ("PostCompact", "other"),
+    ("PostCompact", "compacted"),
     ("PostModelSwitch", "other"),
     ("PostToolBatch", "other"),
     ("PostToolUse.Agent", "result Agent response"),
@@ -81,7 +83,7 @@ const MEANINGS: &[(&str, &str)] = &[
         "result run_shell_command response",
     ),
     ("PostToolUseFailure.Bash", "result Bash error"),
-    ("PreCompact.manual", "other"),
+    ("PreCompact.manual", "compacting"),
     ("PreToolUse.Agent", "call Agent"),
     ("PreToolUse.AskUserQuestion", "call AskUserQuestion"),
     ("PreToolUse.Bash", "call Bash"),

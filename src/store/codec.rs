@@ -1,6 +1,7 @@
 //! Stored bytes and the wire form of an event. The only place that knows either.
 
 use super::{StoreError, secrets};
+use crate::cli::hooks::stored_signal;
 use crate::domain::{
     EventId, RunId, Time,
     run::{Event, event::EVENT_VERSION},
@@ -123,13 +124,20 @@ impl StoredEvent {
         out
     }
 
-    /// The event itself.
+    /// Decodes the event. A hook that was stored without its signal gets it from its name.
     ///
     /// # Errors
     /// When the stored bytes do not decode.
     pub fn event(&self) -> Result<Event, StoreError> {
-        Event::decode(&self.event_type, &self.payload)
-            .map_err(|error| StoreError::Corrupt(format!("event {}: {error}", self.id)))
+        let mut event = Event::decode(&self.event_type, &self.payload)
+            .map_err(|error| StoreError::Corrupt(format!("event {}: {error}", self.id)))?;
+        if let Event::HookReceived(hook) = &mut event
+            && hook.signal.is_none()
+            && !hook.nested
+        {
+            hook.signal = stored_signal(&hook.hook_event_name);
+        }
+        Ok(event)
     }
 }
 
@@ -195,8 +203,36 @@ fn floor_char_boundary(text: &str, at: usize) -> usize {
 mod tests {
     use super::*;
     use crate::domain::run::callers::Callers;
-    use crate::domain::run::event::{AgentMessage, HookReceived};
+    use crate::domain::run::event::{AgentMessage, HookReceived, HookSignal};
     use serde_json::json;
+    use uuid::Uuid;
+
+    fn stored_hook(payload: &Value) -> Option<HookSignal> {
+        let stored = StoredEvent {
+            id: 1,
+            run_id: RunId(Uuid::from_u128(1)),
+            sequence: 2,
+            event_type: "hook.received".to_owned(),
+            payload: payload.to_string(),
+            created_at: chrono::Utc::now(),
+        };
+        let Event::HookReceived(hook) = stored.event().unwrap() else {
+            panic!("a hook")
+        };
+        hook.signal
+    }
+
+    #[test]
+    fn a_hook_stored_by_its_name_alone_has_its_signal() {
+        let stop = json!({"hook_event_name": "Stop", "payload": {}});
+        assert_eq!(stored_hook(&stop), Some(HookSignal::TurnEnded));
+        let nested = json!({"hook_event_name": "Stop", "payload": {}, "nested": true});
+        assert_eq!(stored_hook(&nested), None);
+        let other = json!({"hook_event_name": "Setup", "payload": {}});
+        assert_eq!(stored_hook(&other), None);
+        let own = json!({"hook_event_name": "BeforeAgent", "signal": "prompt", "payload": {}});
+        assert_eq!(stored_hook(&own), Some(HookSignal::Prompt));
+    }
 
     #[test]
     fn a_long_string_is_cut_on_a_character_and_the_cut_is_told() {
@@ -222,6 +258,7 @@ mod tests {
         let hook_event_name = "X".to_owned();
         let event = HookReceived {
             hook_event_name,
+            signal: None,
             payload,
             turn_id: None,
             ignored: false,

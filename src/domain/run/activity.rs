@@ -6,7 +6,7 @@
 
 use super::{
     event::{
-        CompletedBy, DeliveredBy, Event, ExitedBy, HookReceived, Lacks, MessageBy, NeedsAttention,
+        CompletedBy, DeliveredBy, Event, ExitedBy, HookReceived, HookSignal, Lacks, MessageBy, NeedsAttention,
         PausedBy, ProcessExited, RunQuiet, RunStarted, Stage, StartedBy, StopBy,
     },
     state::{Activity, Attention, NO_HOOK, PREPARING, Process, Quiet, Run, Status, Stopped},
@@ -303,11 +303,11 @@ impl Run {
         if hook.ignored || hook.payload.get("agent_id").is_some() {
             return;
         }
-        match hook.hook_event_name.as_str() {
-            "Stop" => self.doing(&background(&hook.payload), at),
-            "PreCompact" => self.compacts(COMPACTING, COMPACTING, at),
-            "PostCompact" => self.compacts(COMPACTED, AT_PROMPT, at),
-            _ => {}
+        match hook.signal {
+            Some(HookSignal::TurnEnded) => self.doing(&background(&hook.payload), at),
+            Some(HookSignal::Compacting) => self.compacts(COMPACTING, COMPACTING, at),
+            Some(HookSignal::Compacted) => self.compacts(COMPACTED, AT_PROMPT, at),
+            Some(HookSignal::Prompt | HookSignal::SessionEnded) | None => {}
         }
     }
 

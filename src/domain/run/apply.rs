@@ -5,7 +5,7 @@ use super::{
     callers::Callers,
     command::Usage,
     event::{
-        AgentMessage, BranchRenamed, CompletedBy, CostSource, DeliveredBy, Event, HookReceived,
+        AgentMessage, BranchRenamed, CompletedBy, CostSource, DeliveredBy, Event, HookReceived, HookSignal,
         MessageBy, PausedBy, ProcessExited, ProcessLaunching, ProcessSpawned, PullRequestAt,
         RunCheckpointed, RunCompleted, RunFailed, RunPaused, RunRebased, RunResult, RunStarted,
         SessionInit, Stage, UserMessage,
@@ -398,8 +398,8 @@ impl Run {
         {
             session.callers.clone_from(&hook.callers);
         }
-        match hook.hook_event_name.as_str() {
-            "UserPromptSubmit" => {
+        match hook.signal {
+            Some(HookSignal::Prompt) => {
                 let prompt = hook.payload.get("prompt").and_then(Value::as_str);
                 if let Some(at) = prompt.and_then(|prompt| self.expects_prompt(prompt)) {
                     self.prompts_expected.remove(at);
@@ -413,9 +413,15 @@ impl Run {
                 self.doing(THINKING, at);
             }
             // A turn whose background work goes on; the question before it is answered.
-            "Stop" if !hook.ignored => self.attention = None,
-            "SessionEnd" if !hook.ignored => self.session_ended(),
-            _ => {}
+            Some(HookSignal::TurnEnded) if !hook.ignored => self.attention = None,
+            Some(HookSignal::SessionEnded) if !hook.ignored => self.session_ended(),
+            Some(
+                HookSignal::TurnEnded
+                | HookSignal::SessionEnded
+                | HookSignal::Compacting
+                | HookSignal::Compacted,
+            )
+            | None => {}
         }
         self.shown_by(hook, at);
     }

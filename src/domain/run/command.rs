@@ -3,7 +3,7 @@
 
 use super::callers::Callers;
 use super::event::{
-    CheckpointAt, Lacks, NeedsAttention, RunCreated, Stage, StopBy, SubagentStart, SubagentStop,
+    CheckpointAt, HookSignal, Lacks, NeedsAttention, RunCreated, Stage, StopBy, SubagentStart, SubagentStop,
     ToolCall, ToolResult, WorktreeAt,
 };
 use super::work::Work;
@@ -250,8 +250,36 @@ pub enum Signal {
         /// The CLI goes on with another session (`/clear`, `/resume`).
         goes_on: bool,
     },
+    /// The CLI shortens its context.
+    Compacting,
+    /// The CLI has shortened its context.
+    Compacted,
     /// Anything else.
     Other,
+}
+
+impl Signal {
+    /// The signal as [`HookReceived`](super::event::HookReceived) stores it; nothing for signals
+    /// that such an event does not act on.
+    pub(super) const fn stored(&self) -> Option<HookSignal> {
+        match self {
+            Self::Prompt { .. } => Some(HookSignal::Prompt),
+            Self::TurnEnded { .. } => Some(HookSignal::TurnEnded),
+            Self::SessionEnded { .. } => Some(HookSignal::SessionEnded),
+            Self::Compacting => Some(HookSignal::Compacting),
+            Self::Compacted => Some(HookSignal::Compacted),
+            Self::SessionStarted { .. }
+            | Self::ToolCall(_)
+            | Self::ToolResult(_)
+            | Self::NeedsAttention(_)
+            | Self::SubagentStart(_)
+            | Self::SubagentStop(_)
+            | Self::Token { .. }
+            | Self::TurnFailed { .. }
+            | Self::Interrupted
+            | Self::Other => None,
+        }
+    }
 }
 
 /// Something read from a transcript or an output stream.

@@ -1,7 +1,7 @@
 //! What is wanted of the world once events are stored. Chosen here, carried out in `runtime`.
 
 use super::{
-    event::{DeliveredBy, Event, ExitedBy, PausedBy, ProcessLaunching, StopBy},
+    event::{DeliveredBy, Event, ExitedBy, HookSignal, PausedBy, ProcessLaunching, StopBy},
     state::{Process, Run, Status},
 };
 use crate::domain::MessageId;
@@ -140,7 +140,7 @@ fn deliver(run: &Run, by: DeliveredBy) -> Option<Effect> {
 /// True when `event` made known that a process lives on although its session is over.
 fn lingers(run: &Run, event: &Event) -> bool {
     let session_over = if let Event::HookReceived(hook) = event {
-        hook.hook_event_name == "SessionEnd" && !hook.ignored
+        hook.signal == Some(HookSignal::SessionEnded) && !hook.ignored
     } else {
         run.status == Status::Completed || run.session.as_ref().is_some_and(|s| s.ended)
     };

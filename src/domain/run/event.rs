@@ -13,7 +13,7 @@ pub use messages::{
     MessageNotTaken, MessageQueued, MessageTyping, MessageUnqueued, QueueReordered, RequestKey,
 };
 pub use words::{
-    CheckpointAt, CommittedAt, CompletedBy, CostSource, DeliveredBy, ExitedBy, Lacks, LeftOut,
+    CheckpointAt, CommittedAt, CompletedBy, CostSource, DeliveredBy, ExitedBy, HookSignal, Lacks, LeftOut,
     MessageBy, PausedBy, PullRequestAt, PushedAt, RebasedAt, RepoBase, RepoBranch, RevertedAt,
     Stage, StartedBy, StopBy, WorktreeAt,
 };
@@ -451,10 +451,13 @@ payloads! {
         /// The wish now.
         notify: bool,
     }
-    /// A hook that maps to nothing else, kept so that nothing is lost.
+    /// A hook that maps to no other event type.
     HookReceived {
-        /// Its name.
+        /// The hook's name, as its CLI calls it. Nothing is decided by it.
         hook_event_name: String,
+        /// What the hook reports, when it affects the run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signal: Option<HookSignal>,
         /// All of it.
         payload: Value,
         /// The CLI's id of the turn that it began, when it was a prompt.

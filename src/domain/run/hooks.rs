@@ -49,6 +49,7 @@ pub(super) fn heard(run: &Run, hook: Hook, observed: &[Observation]) -> Vec<Even
 fn of_nested(hook: Hook) -> Event {
     HookReceived {
         hook_event_name: hook.name,
+        signal: None,
         payload: hook.payload,
         turn_id: None,
         ignored: true,
@@ -201,6 +202,7 @@ fn meaning(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
         payload,
         ..
     } = hook;
+    let stored = signal.stored();
     let began_session = matches!(signal, Signal::SessionStarted { .. });
     let works = matches!(run.status, Status::Queued | Status::Running);
     let over = matches!(run.status, Status::Completed | Status::Cancelled);
@@ -211,6 +213,7 @@ fn meaning(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
         vec![
             HookReceived {
                 hook_event_name: name,
+                signal: stored,
                 payload,
                 turn_id: prompt_turn,
                 ignored,
@@ -258,7 +261,7 @@ fn meaning(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
             let counts = run.facts_move() && !of_old_session;
             session_ended(run, counts, kept)
         }
-        Signal::Other => kept(false),
+        Signal::Compacting | Signal::Compacted | Signal::Other => kept(false),
     }
 }
 

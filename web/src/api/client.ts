@@ -5,7 +5,7 @@ import type { components, paths } from "./schema";
 export type Schemas = components["schemas"];
 export type Run = Schemas["RunView"];
 export type Project = Schemas["ProjectView"];
-/** The generated types take an object without listed keys for an empty one. */
+/** The generated types render a free-form object as an empty one. */
 type Open<T> = Omit<T, "provider_config"> & { provider_config: Record<string, unknown> };
 export type Agent = Open<Schemas["AgentView"]>;
 export type Changes = Schemas["ChangesView"];
@@ -16,9 +16,9 @@ export type Provider = Schemas["ProviderView"];
 export type Task = Schemas["TaskView"];
 export type LeftOut = Schemas["LeftOutView"];
 
-/** An event of a run, as the API and the streams give it; `event_type` tells which payload. */
+/** An event of a run as the API and the streams send it, discriminated by `event_type`. */
 export type RunEvent = Schemas["EventView"];
-/** The payload of events of a type. */
+/** The payload of one event type. */
 export type Payload<T extends RunEvent["event_type"]> = Extract<
   RunEvent,
   { event_type: T }
@@ -26,11 +26,11 @@ export type Payload<T extends RunEvent["event_type"]> = Extract<
 
 export const api = createClient<paths>({ baseUrl: "" });
 
-/** A refused or failed call. `message` is the server's own sentence, fit to be shown. */
+/** A refused or failed call. `message` is the server's sentence and can be shown as it is. */
 export class CallError extends Error {
   /** HTTP status; 0 when the server was not reached. */
   readonly status: number;
-  /** The stable name of the error, as `X-Error-Code` has it. */
+  /** The stable error code, from `X-Error-Code`. */
   readonly code: string | undefined;
   constructor(status: number, message: string, code?: string) {
     super(message);
@@ -42,8 +42,8 @@ export class CallError extends Error {
 type Answer<T> = { data?: T; error?: unknown; response: Response };
 
 /**
- * The data of a call, or a `CallError` with what the server said.
- * Errors of the API are plain text, which openapi-fetch hands over as a string.
+ * The data of a call, or a `CallError` with the server's message. API errors are plain text, which
+ * openapi-fetch returns as a string.
  */
 export async function data<T>(call: Promise<Answer<T>>): Promise<T> {
   let answer: Answer<T>;
@@ -54,10 +54,10 @@ export async function data<T>(call: Promise<Answer<T>>): Promise<T> {
   }
   const { response } = answer;
   if (response.ok) return answer.data as T;
-  const said = typeof answer.error === "string" ? answer.error.trim() : "";
+  const message = typeof answer.error === "string" ? answer.error.trim() : "";
   throw new CallError(
     response.status,
-    said || `The server answered ${response.status}.`,
+    message || `The server answered ${response.status}.`,
     response.headers.get("x-error-code") ?? undefined,
   );
 }

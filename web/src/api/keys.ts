@@ -1,4 +1,4 @@
-// Keys of the query cache, one place for readers and for the stream that refreshes them.
+// Keys of the query cache, shared by the queries and the stream that refreshes them.
 export const keys = {
   runs: ["runs"] as const,
   run: (id: string) => ["run", id] as const,
@@ -7,7 +7,7 @@ export const keys = {
   diffStats: (id: string) => ["run", id, "diff-stats"] as const,
   changes: (id: string) => ["run", id, "changes"] as const,
   checkpoints: (id: string) => ["run", id, "checkpoints"] as const,
-  /** Its events that tell of turns, tools and totals. */
+  /** Its events about turns, tools and totals. */
   facts: (id: string) => ["run", id, "facts"] as const,
   created: (id: string) => ["run", id, "created"] as const,
   projects: ["projects"] as const,

@@ -1,4 +1,4 @@
-// What pages read. Nothing polls: the stream (sync.ts) says when something changed.
+// The queries of all pages. Nothing polls: the stream (sync.ts) invalidates them.
 import { queryOptions } from "@tanstack/react-query";
 import { api, data, type Run } from "./client";
 import { keys } from "./keys";
@@ -49,13 +49,15 @@ export const branchesQuery = (id: string) =>
     queryKey: keys.branches(id),
     queryFn: () => data(api.GET("/api/projects/{id}/branches", byRun(id))),
   });
-/** Calls the forge over the network: only when a person asks for it. */
+/** Calls the forge over the network, so only on request. */
 export const prStatusQuery = (id: string) =>
   queryOptions({
     queryKey: keys.prStatus(id),
     queryFn: () => data(api.GET("/api/projects/{id}/branches/pr-status", byRun(id))),
   });
-/** Folders under the home folder whose path starts so; folders change without an event. */
+/**
+ * Folders under the home folder whose path starts with `prefix`; no event reports their changes.
+ */
 export const foldersQuery = (prefix: string) =>
   queryOptions({
     queryKey: keys.folders(prefix),

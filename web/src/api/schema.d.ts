@@ -1292,11 +1292,11 @@ export interface components {
              */
             log: string;
         };
-        /** @description A hook that maps to nothing else, kept so that nothing is lost. */
+        /** @description A hook that maps to no other event type. */
         HookReceived: {
             /** @description The processes that called the hook program, of a nested CLI and where a session began. */
             callers?: components["schemas"]["Callers"];
-            /** @description Its name. */
+            /** @description The hook's name, as its CLI calls it. Nothing is decided by it. */
             hook_event_name: string;
             /** @description True for a lifecycle fact that changed nothing. */
             ignored?: boolean;
@@ -1307,6 +1307,7 @@ export interface components {
             nested?: boolean;
             /** @description All of it. */
             payload: unknown;
+            signal?: components["schemas"]["HookSignal"] | null;
             /** @description The CLI's id of the turn that it began, when it was a prompt. */
             turn_id?: string | null;
         };
@@ -1331,6 +1332,11 @@ export interface components {
              */
             sequence: number;
         };
+        /**
+         * @description What a hook without an event type of its own reports.
+         * @enum {string}
+         */
+        HookSignal: "prompt" | "turn_ended" | "session_ended" | "compacting" | "compacted";
         /**
          * @description Who keeps a run within a limit that its agent sets.
          * @enum {string}

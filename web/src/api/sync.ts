@@ -1,17 +1,17 @@
-// Keeps the query cache true: each batch of events says which answers are old now.
+// Keeps the query cache up to date: each batch of events invalidates the affected queries.
 import type { QueryClient } from "@tanstack/react-query";
 import { api, data, type Run, type RunEvent } from "./client";
 import { keys } from "./keys";
 import { onEvents, onPlace } from "./stream";
 
-/** A run is read again at most once in so many milliseconds. */
+/** Shortest time between two reads of a run, in milliseconds. */
 const RUN_MS = 250;
-/** Its changes, which start git, at most once in so many milliseconds. */
+/** The same for its changes, which start git. */
 const CHANGES_MS = 1500;
 
-/** Events that leave the run's own document as it is, but for its last sequence. */
+/** Events that change nothing in the run's view but its last sequence. */
 const SILENT = new Set(["agent.token"]);
-/** Events after which files of the run may be others. */
+/** Events after which files of the run may have changed. */
 const MAY_CHANGE_FILES = new Set([
   "agent.tool_result",
   "run.paused",
@@ -27,16 +27,16 @@ const MAY_CHANGE_FILES = new Set([
   "worktree.removed",
 ]);
 const CHECKPOINTS = new Set(["run.checkpointed", "run.restored", "run.reverted"]);
-/** Events of which the details of a run are folded. */
+/** Events that the details of a run are folded from. */
 const FACTS =
   /^(run\.(started|paused|completed|failed|cancelled|result)|agent\.(tool_|needs)|user\.message$)/;
-/** Tools that write the task list: some with the call already, some with its result. */
+/** Tools that write the task list: some with the call, some with the result. */
 const TASKS = /^(TaskCreate|TaskUpdate|TodoWrite|update_plan)$/;
 const QUEUE = /^(message\.|queue\.|user\.message$)/;
 const BRANCHES =
   /^(run\.(committed|pushed|pull_request|branch_renamed|rebased|reverted|deleted|checkpointed)|worktree\.)/;
 
-/** Lets `act` run at once, then at most once in `wait` milliseconds for the same key. */
+/** Runs `act` at once, then at most once per `wait` milliseconds for the same key. */
 function throttled(wait: number, act: (key: string) => void) {
   const waiting = new Map<string, boolean>();
   const call = (key: string) => {
@@ -55,7 +55,7 @@ function throttled(wait: number, act: (key: string) => void) {
   return call;
 }
 
-/** Puts a run's document where lists and pages read it, unless a newer one is there. */
+/** Stores a run's view in the cache unless a newer one is there. */
 export function placeRun(client: QueryClient, run: Run) {
   const known = client.getQueryData<Run>(keys.run(run.id));
   if (known && known.last_sequence > run.last_sequence) return;
@@ -67,17 +67,17 @@ export function placeRun(client: QueryClient, run: Run) {
   });
 }
 
-/** Runs that are being deleted from here: nothing of them is asked for any more. */
+/** Runs that this page is deleting: their queries are no longer refreshed. */
 const leaving = new Set<string>();
 
 function dropRun(client: QueryClient, id: string) {
   client.setQueryData<Run[]>(keys.runs, (runs) => runs?.filter((run) => run.id !== id));
-  // What is removed while a page shows it is asked for again.
+  // A query that is removed while a page shows it would be refetched.
   const which = leaving.has(id) ? { type: "inactive" as const } : {};
   client.removeQueries({ queryKey: keys.run(id), ...which });
 }
 
-/** Deletes a run, whose page is left when this is done. */
+/** Deletes a run. The caller leaves its page afterwards. */
 export async function deleteRun(client: QueryClient, id: string, force: boolean) {
   leaving.add(id);
   try {
@@ -94,19 +94,19 @@ export async function deleteRun(client: QueryClient, id: string, force: boolean)
   }
 }
 
-/** Starts to follow the stream for this cache. */
+/** Subscribes this cache to the stream. */
 export function keepInSync(client: QueryClient): () => void {
   const gone = new Set<string>();
-  // Nothing is read any more of what goes; a reading may have been due before it did.
+  // A read may still be scheduled for a run that is being deleted.
   const goes = (id: string) => gone.has(id) || leaving.has(id);
   const readRun = throttled(RUN_MS, (id) => {
     if (goes(id)) return;
-    // Not by fetchQuery: it would join a call that began before the event.
+    // Not fetchQuery: it would join a call that started before the event.
     data<Run>(api.GET("/api/runs/{id}", { params: { path: { id } } }))
       .then((run) => {
         if (!goes(id)) placeRun(client, run);
       })
-      .catch(() => undefined); // deleted meanwhile, or offline: the next event or place tells
+      .catch(() => undefined); // deleted meanwhile, or offline: the next event or position refreshes it
   });
   const old = (queryKey: readonly string[]) =>
     void client.invalidateQueries({ queryKey, exact: true });
@@ -147,8 +147,8 @@ export function keepInSync(client: QueryClient): () => void {
         if (QUEUE.test(type)) mark("queue", id, () => old(keys.queue(id)));
       }
       if (BRANCHES.test(type)) {
-        const told = type === "run.created" ? event.payload.project_id : undefined;
-        const projectId = client.getQueryData<Run>(keys.run(id))?.project_id ?? told;
+        const created = type === "run.created" ? event.payload.project_id : undefined;
+        const projectId = client.getQueryData<Run>(keys.run(id))?.project_id ?? created;
         if (projectId) mark("branches", projectId, readBranches);
       }
     }

@@ -48,6 +48,19 @@ words! {
         /// The process vanished.
         Lost,
     }
+    /// What a hook without an event type of its own reports.
+    HookSignal {
+        /// A prompt was submitted.
+        Prompt,
+        /// The turn ended, or its background work continues after it.
+        TurnEnded,
+        /// The session ended.
+        SessionEnded,
+        /// The CLI began to shorten its context.
+        Compacting,
+        /// The CLI has shortened its context.
+        Compacted,
+    }
     /// What paused a run.
     PausedBy {
         /// The agent finished its turn.

@@ -66,8 +66,12 @@ fn background(descriptions: &[&str]) -> Command {
     carrying(hook("Stop", Some("t1"), signal), payload)
 }
 
-fn other(name: &str) -> Command {
-    hook(name, Some("t1"), Signal::Other)
+fn compacting() -> Command {
+    hook("PreCompact", Some("t1"), Signal::Compacting)
+}
+
+fn compacted() -> Command {
+    hook("PostCompact", Some("t1"), Signal::Compacted)
 }
 
 fn token() -> Command {
@@ -201,8 +205,8 @@ fn at_work() -> Vec<Case> {
         ),
         same("waiting for a person", vec![bare("x")]),
         same("waiting for a prompt", vec![bare("idle_prompt")]),
-        same("compacting", vec![other("PreCompact")]),
-        same("compacted", vec![other("PreCompact"), other("PostCompact")]),
+        same("compacting", vec![compacting()]),
+        same("compacted", vec![compacting(), compacted()]),
     ]
 }
 
@@ -332,7 +336,7 @@ fn at_rest() -> Vec<Case> {
     let prompt = "waiting for a prompt";
     let rests = |text, live| same(text, Status::Paused, live);
     let rested = |commands: Vec<Command>| given(resting()).after(commands);
-    let compact = ["PreCompact", "PostCompact"].map(other);
+    let compact = [compacting(), compacted()];
     let limited = {
         let mut created = created();
         created.agent.max_turns = 1;
@@ -470,7 +474,7 @@ fn the_first_hook_takes_the_call_back() {
         tool_call(None),
         attention(),
         token(),
-        other("PreCompact"),
+        compacting(),
     ] {
         let live = live.clone().after([first]);
         assert!(live.run.quiet.is_none(), "{:#?}", live.log);

@@ -96,6 +96,8 @@ fn signals() -> impl Strategy<Value = Signal> {
         }),
         Just(Signal::Interrupted),
         any::<bool>().prop_map(|goes_on| Signal::SessionEnded { goes_on }),
+        Just(Signal::Compacting),
+        Just(Signal::Compacted),
         Just(Signal::Other),
     ]
 }

@@ -290,8 +290,14 @@ pub fn exited(attempt: u32, code: Option<i32>, by: ExitedBy) -> Event {
 }
 
 pub fn kept(name: &str, ignored: bool) -> Event {
+    let signal = match name {
+        "Stop" => Some(HookSignal::TurnEnded),
+        "SessionEnd" => Some(HookSignal::SessionEnded),
+        _ => None,
+    };
     HookReceived {
         hook_event_name: name.into(),
+        signal,
         payload: json!({}),
         turn_id: None,
         ignored,

@@ -89,7 +89,9 @@ rows! {
     "SessionEnd": signal!(Signal::SessionEnded { goes_on: false }) => session_ended(),
     "SessionEnd-clear": signal!(Signal::SessionEnded { .. }) =>
         hook("SessionEnd", None, Signal::SessionEnded { goes_on: true }),
-    "other": signal!(Signal::Other) => hook("PreCompact", None, Signal::Other),
+    "compacting": signal!(Signal::Compacting) => hook("PreCompact", None, Signal::Compacting),
+    "compacted": signal!(Signal::Compacted) => hook("PostCompact", None, Signal::Compacted),
+    "other": signal!(Signal::Other) => hook("Setup", None, Signal::Other),
     "no-hook": Command::Silent { lacks: Lacks::Hook, .. } => silent(NOW, Lacks::Hook),
     "no-event": Command::Silent { .. } => silent(NOW, Lacks::Event),
     "seen-interrupt": Command::Observed(_) => Command::Observed(vec![Observation::Interrupted { turn_id: None }]),

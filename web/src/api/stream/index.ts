@@ -1,4 +1,4 @@
-// A page's end of the stream: listeners for events, and whether the server is there.
+// A page's end of the stream: event listeners and the state of the connection.
 import { useSyncExternalStore } from "react";
 import type { RunEvent } from "../client";
 import type { FromStream } from "./protocol";
@@ -19,22 +19,22 @@ const linkListeners = new Set<() => void>();
 let link: Link = { online: true, since: Date.now() };
 let started = false;
 
-function take(said: FromStream) {
-  switch (said.type) {
+function take(message: FromStream) {
+  switch (message.type) {
     case "at":
       for (const listener of placeListeners) listener();
       break;
     case "events":
-      for (const listener of eventListeners) listener(said.events);
+      for (const listener of eventListeners) listener(message.events);
       break;
     case "link":
-      link = { online: said.online, since: said.since };
+      link = { online: message.online, since: message.since };
       for (const listener of linkListeners) listener();
       break;
   }
 }
 
-/** Connects this page; once. Where there is no SharedWorker the page has a stream of its own. */
+/** Connects this page, once. Without SharedWorker the page opens its own stream. */
 export function startStream() {
   if (started) return;
   started = true;
@@ -55,13 +55,13 @@ export function startStream() {
   });
 }
 
-/** Calls `listener` with each batch of events, in order. Returns the way to stop. */
+/** Calls `listener` with each batch of events, in order. Returns the function that unsubscribes. */
 export function onEvents(listener: OnEvents): () => void {
   eventListeners.add(listener);
   return () => eventListeners.delete(listener);
 }
 
-/** Calls `listener` when the stream has (again) a known place: what was read before may be old. */
+/** Calls `listener` when the stream has a new position: data read before may be stale. */
 export function onPlace(listener: OnPlace): () => void {
   placeListeners.add(listener);
   return () => placeListeners.delete(listener);
@@ -72,7 +72,7 @@ function onLink(listener: () => void) {
   return () => linkListeners.delete(listener);
 }
 
-/** Whether the server is reached, and since when. */
+/** Whether the server is connected, and since when. */
 export function useLink(): Link {
   return useSyncExternalStore(onLink, () => link);
 }

@@ -1,9 +1,9 @@
-// What pages and the stream's worker say to each other.
+// Messages between pages and the stream's worker.
 import type { RunEvent } from "../client";
 
 /** From the worker to a page. */
 export type FromStream =
-  /** The stream stands at this place; everything after it will be told. */
+  /** The stream is at this position; every later event will be sent. */
   | { type: "at"; lastEventId: number }
   | { type: "events"; events: RunEvent[] }
   /** `since`: milliseconds of the epoch at which the connection was last known to be good. */
@@ -12,7 +12,7 @@ export type FromStream =
 /** From a page to the worker. */
 export type ToStream = { type: "hello" } | { type: "bye" };
 
-/** Events that come within so many milliseconds are told together. */
+/** Events within this time are sent as one batch, in milliseconds. */
 export const JOIN_MS = 40;
-/** After a failure the stream waits so long, doubled up to the second, in milliseconds. */
+/** Waits after a failure, in milliseconds: the first, doubled up to the second. */
 export const RETRY_MS = [500, 8000] as const;

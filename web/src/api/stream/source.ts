@@ -3,11 +3,11 @@ import type { RunEvent } from "../client";
 import { JOIN_MS, RETRY_MS, type FromStream } from "./protocol";
 
 /**
- * Reads the stream of all runs from its present head on, for ever. A broken connection is made again
- * from the last event seen, so no event is missed or told twice.
+ * Reads the stream of all runs from its current head. A broken connection is reopened after the
+ * last event seen, so that no event is lost or repeated.
  */
 export class StreamSource {
-  #tell: (message: FromStream) => void;
+  #send: (message: FromStream) => void;
   #lastEventId: number | null = null;
   #log: string | null = null;
   #link: FromStream & { type: "link" } = { type: "link", online: false, since: Date.now() };
@@ -15,12 +15,12 @@ export class StreamSource {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #wait: number = RETRY_MS[0];
 
-  constructor(tell: (message: FromStream) => void) {
-    this.#tell = tell;
+  constructor(send: (message: FromStream) => void) {
+    this.#send = send;
     void this.#open();
   }
 
-  /** What a page that comes later has to know. */
+  /** What a page that connects later has to know. */
   greeting(): FromStream[] {
     this.#flush();
     const at = this.#lastEventId;
@@ -32,7 +32,7 @@ export class StreamSource {
       const answer = await fetch("/api/events/head");
       if (!answer.ok) throw new Error(`${answer.status}`);
       const head = (await answer.json()) as { last_event_id: number; log: string };
-      // Another log: the server was started on other data, and our place means nothing there.
+      // Another log: the server was started on other data, where our position is meaningless.
       if (this.#log !== head.log) this.#startAt(head.last_event_id, head.log);
     } catch {
       this.#again();
@@ -49,24 +49,24 @@ export class StreamSource {
       this.#joined.push(event);
       this.#timer ??= setTimeout(() => this.#flush(), JOIN_MS);
     };
-    // The log has not reached our place: it was put back to an earlier state.
+    // The log ends before our position: it was restored to an earlier state.
     source.addEventListener("resync", (message: MessageEvent<string>) => {
       const { head, log } = JSON.parse(message.data) as { head: number; log: string };
       this.#startAt(head, log);
     });
     source.onerror = () => {
-      // The browser's own retries give up on some errors; ours do not.
+      // The browser's own retries give up on some errors.
       source.close();
       this.#again();
     };
   }
 
-  /** Whatever pages have read may be old from here on. */
+  /** Data that pages have read may be stale from here on. */
   #startAt(lastEventId: number, log: string) {
     this.#joined = [];
     this.#lastEventId = lastEventId;
     this.#log = log;
-    this.#tell({ type: "at", lastEventId });
+    this.#send({ type: "at", lastEventId });
   }
 
   #again() {
@@ -78,7 +78,7 @@ export class StreamSource {
   #say(online: boolean) {
     if (online === this.#link.online) return;
     this.#link = { type: "link", online, since: Date.now() };
-    this.#tell(this.#link);
+    this.#send(this.#link);
   }
 
   #flush() {
@@ -87,6 +87,6 @@ export class StreamSource {
     if (this.#joined.length === 0) return;
     const events = this.#joined;
     this.#joined = [];
-    this.#tell({ type: "events", events });
+    this.#send({ type: "events", events });
   }
 }

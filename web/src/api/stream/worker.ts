@@ -14,10 +14,10 @@ scope.onconnect = (event) => {
       pages.delete(port);
       return;
     }
-    source ??= new StreamSource((said: FromStream) => {
-      for (const page of pages) page.postMessage(said);
+    source ??= new StreamSource((message: FromStream) => {
+      for (const page of pages) page.postMessage(message);
     });
-    for (const said of source.greeting()) port.postMessage(said);
+    for (const message of source.greeting()) port.postMessage(message);
     pages.add(port);
   };
   port.start();

@@ -16,7 +16,7 @@ applyTheme();
 const client = new QueryClient({
   defaultOptions: {
     queries: {
-      staleTime: Infinity, // the stream says when an answer is old
+      staleTime: Infinity, // the stream invalidates queries
       gcTime: 5 * 60_000,
       refetchOnWindowFocus: false,
       networkMode: "always", // loopback needs no network
@@ -27,7 +27,7 @@ const client = new QueryClient({
   },
 });
 keepInSync(client);
-// Once the page has what it shows first; what fails here is loaded with the first toast.
+// After the first render; if this fails, the code is loaded with the first toast.
 onPlace(() => void loadToasts().catch(() => undefined));
 startStream();
 

@@ -73,7 +73,7 @@ test("a turn of a real run: prompt, what happened, result; calls are one line an
   const write = row(seen, "tool", "Write").filter({ hasText: "HELLO.md" });
   await expect.poll(() => write.innerText()).toMatch(/HELLO\.md\s+\+1 [-−]0/);
   await write.getByRole("button", { expanded: false }).click();
-  const diff = write.getByRole("group", { name: "Changes of HELLO.md" });
+  const diff = write.getByRole("group", { name: "Changes to HELLO.md" });
   await diff.getByText("Hello from the demo agent: Say **hello** in a file").waitFor();
   const list = row(seen, "tool", "Bash");
   await list.getByRole("button", { expanded: false }).press("Enter");
@@ -164,7 +164,7 @@ test("links to events are found again, also in the middle of a long log and in c
   expect(new URL(link).pathname + new URL(link).search).toBe(
     `/runs/${log.run.id}/activity?at=${call?.sequence}`,
   );
-  await seen.page.getByRole("button", { name: "To the end" }).click();
+  await seen.page.getByRole("button", { name: "Jump to the end" }).click();
   await until("at the end", () => atEnd(seen));
   seen.expectQuiet();
   await seen.close();
@@ -179,7 +179,7 @@ test("a reader who scrolled up stays where they are and is told of what is new",
   const feed = seen.page.getByTestId("feed");
   await feed.hover();
   await seen.page.mouse.wheel(0, -1500);
-  await seen.page.getByRole("button", { name: "To the end" }).waitFor();
+  await seen.page.getByRole("button", { name: "Jump to the end" }).waitFor();
   const first = () =>
     seen.page.evaluate(() => {
       const top = document.querySelector('[data-testid="feed"]')?.getBoundingClientRect().top ?? 0;
@@ -203,7 +203,7 @@ test("a reader who scrolled up stays where they are and is told of what is new",
   await button.click();
   await until("at the end", () => atEnd(seen));
   await expect
-    .poll(() => seen.page.getByRole("button", { name: /new|To the end/ }).count())
+    .poll(() => seen.page.getByRole("button", { name: /new|Jump to the end/ }).count())
     .toBe(0);
   await log.tools(3);
   await seen.page.locator(`[data-activity-ready="${await log.length()}"]`).waitFor();
@@ -301,7 +301,7 @@ test("what happens while the server is away is there when it is back", async () 
   await row(seen, "prompt", "make it right, and say what you changed.").waitFor();
   await until("the banner goes", async () => (await banner.count()) === 0);
   await row(seen, "prompt", "Turn 1").getByText("Work for long").waitFor();
-  await seen.page.getByRole("button", { name: "To the end" }).click();
+  await seen.page.getByRole("button", { name: "Jump to the end" }).click();
   await log.tools(5);
   await seen.page.locator(`[data-activity-ready="${await log.length()}"]`).waitFor();
   const feed = await seen.page.locator("[data-sequence]").evaluateAll((rows) => {

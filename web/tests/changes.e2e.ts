@@ -112,7 +112,7 @@ test("review, comment, send, commit, push, revert, undo", async () => {
   await expect.poll(() => message.inputValue()).toBe("Say hello in a file");
   await message.fill("Greet\n\nFrom the test.");
   await page.getByRole("dialog").getByRole("button", { name: "Commit" }).click();
-  const came = page.getByRole("list", { name: "What came of it" });
+  const came = page.getByRole("list", { name: "Results" });
   await came.getByText(`on ${run.run_branch}`).waitFor();
   const tip = git(worktree(run), "rev-parse", "HEAD");
   await expect.poll(() => came.textContent()).toContain(tip.slice(0, 10));
@@ -132,7 +132,7 @@ test("review, comment, send, commit, push, revert, undo", async () => {
   const text = readFileSync(hello, "utf8");
   await ship(page).getByRole("button", { name: "Revert…" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Revert" }).click();
-  await page.getByRole("heading", { name: "Nothing changed yet" }).waitFor();
+  await page.getByRole("heading", { name: "No changes yet" }).waitFor();
   expect(existsSync(hello)).toBe(false);
   expect(git(worktree(run), "rev-parse", "HEAD")).toBe(run.repos[0]?.base_commit);
   await page.getByRole("button", { name: "Undo" }).click();
@@ -162,31 +162,31 @@ test("what cannot be kept is named, and goes only when somebody says so", async 
   // The server's refusal becomes a question with the paths; no answer changes nothing.
   await ship(page).getByRole("button", { name: "Revert…" }).click();
   await dialog.getByRole("button", { name: "Revert", exact: true }).click();
-  await page.getByRole("heading", { name: "Some of the work cannot be kept" }).waitFor();
+  await page.getByRole("heading", { name: "Some of the work cannot be saved" }).waitFor();
   await expect
     .poll(() => dialog.getByRole("listitem").allTextContents())
     .toEqual(["site: 'README.md' (it is a pipe, which has no contents to keep)"]);
-  await dialog.getByRole("button", { name: "Keep as it is" }).click();
+  await dialog.getByRole("button", { name: "Cancel" }).click();
   expect(statSync(readme).isFIFO()).toBe(true);
   expect(existsSync(join(worktree(run), "HELLO.md"))).toBe(true);
 
   await ship(page).getByRole("button", { name: "Revert…" }).click();
   await dialog.getByRole("button", { name: "Revert", exact: true }).click();
-  await dialog.getByRole("button", { name: "Revert without it" }).click();
-  await page.getByText("All changes are taken back, without README.md").waitFor();
+  await dialog.getByRole("button", { name: "Revert anyway" }).click();
+  await page.getByText("All changes reverted, without README.md").waitFor();
   expect(readFileSync(readme, "utf8")).toBe("# site\n");
   const before = page.getByRole("listitem").filter({ hasText: "Before revert" });
-  await before.getByRole("img", { name: "not whole" }).waitFor();
+  await before.getByRole("img", { name: "incomplete" }).waitFor();
   await page.getByTestId("left-out").waitFor({ state: "hidden" });
 
   // Deletion asks the same.
   pipe();
   await page.getByRole("button", { name: "More actions" }).click();
   await page.getByRole("menuitem", { name: "Delete…" }).click();
-  await dialog.getByRole("button", { name: "Delete the run" }).click();
+  await dialog.getByRole("button", { name: "Delete run" }).click();
   await dialog.getByText("site: 'README.md'").waitFor();
   expect(existsSync(worktree(run))).toBe(true);
-  await dialog.getByRole("button", { name: "Delete the run without it" }).click();
+  await dialog.getByRole("button", { name: "Delete run anyway" }).click();
   await page.waitForURL(/\/runs$/);
   expect(existsSync(worktree(run))).toBe(false);
   watched.expectQuiet(/status of 409/);
@@ -208,10 +208,10 @@ test("an older turn is restored from the timeline, and that is undone", async ()
   await page.goto(server.page(`/runs/${run.id}/changes`));
   await page.getByRole("button", { name: /^Restore Turn 1 / }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Restore" }).click();
-  await page.getByText("Turn 1 is back").waitFor();
+  await page.getByText("Turn 1 restored").waitFor();
   expect(readFileSync(hello, "utf8")).toBe(two.split("\n")[0] + "\n");
   await page.getByRole("button", { name: "Undo" }).click();
-  await page.getByText("What was there before is back").waitFor();
+  await page.getByText("Previous state restored").waitFor();
   expect(readFileSync(hello, "utf8")).toBe(two);
   watched.expectQuiet();
   await watched.close();
@@ -244,7 +244,7 @@ test("while the agent works comments queue, and nothing is replaced under it", a
   const hook = join(server.folder, "remote.git", "hooks", "pre-receive");
   writeFileSync(hook, "#!/bin/sh\necho closed on sundays >&2\nexit 1\n", { mode: 0o755 });
   await ship(page).getByRole("button", { name: "Push", exact: true }).click();
-  const refused = page.getByRole("list", { name: "What came of it" }).getByRole("alert");
+  const refused = page.getByRole("list", { name: "Results" }).getByRole("alert");
   await refused.waitFor();
   await expect.poll(() => refused.textContent()).toContain("Nothing was pushed.");
   writeFileSync(hook, "#!/bin/sh\nexit 0\n", { mode: 0o755 });
@@ -283,7 +283,7 @@ test("what is no text has a line of its own, and thousands of files are not made
     "renamed.js": "Renamed without a change",
     link: "A symbolic link",
     "big.txt": "Over 1 MiB",
-    "numbers.txt": "5,001 lines are folded",
+    "numbers.txt": "5,001 lines are collapsed",
     "odd�": "Its name is not UTF-8",
   };
   const filter = page.getByRole("searchbox", { name: "Filter the files" });

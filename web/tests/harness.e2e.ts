@@ -56,7 +56,7 @@ test("what is asked for while the server is away is told or comes when it is bac
     await server.kill();
     await away.waitFor();
     await page.getByRole("button", { name: "Queue" }).click();
-    await page.getByText("The message did not reach the agent").waitFor();
+    await page.getByText("Could not send the message").waitFor();
     await page.getByRole("link", { name: "Logs" }).click();
     await loading.waitFor();
     await server.restart();

@@ -53,7 +53,7 @@ test("the palette is not loaded before it is opened, and does what is possible n
   expect(loaded.filter((url) => /palette(?!-state)/.test(url))).toEqual([]);
 
   await page.keyboard.press("Control+k");
-  const palette = page.getByRole("dialog", { name: "Everything by name" });
+  const palette = page.getByRole("dialog", { name: "Command palette" });
   await palette.getByRole("option", { name: /^Continue with a message/ }).waitFor();
   await page.keyboard.type("details");
   await page.keyboard.press("Enter");
@@ -85,7 +85,7 @@ test("the palette is not loaded before it is opened, and does what is possible n
   await openPalette(page);
   await page.keyboard.type("delete");
   await page.keyboard.press("Enter");
-  await page.getByRole("button", { name: "Delete the run" }).click();
+  await page.getByRole("button", { name: "Delete run" }).click();
   await page.waitForURL(/\/runs$/);
   expect(await server.get<Run[]>("/api/runs")).toEqual([]);
   watched.expectQuiet();
@@ -96,8 +96,8 @@ test("the question mark lists the keys; Escape closes the list", async () => {
   await page.goto(server.page("/runs"));
   await page.getByRole("heading", { name: "No runs yet" }).waitFor();
   await page.keyboard.press("Shift+?");
-  const dialog = page.getByRole("dialog", { name: "Keys" });
-  await dialog.getByText("Everything by name").waitFor();
+  const dialog = page.getByRole("dialog", { name: "Keyboard shortcuts" });
+  await dialog.getByText("Command palette").waitFor();
   await page.keyboard.press("Escape");
   await until("the list is closed", async () => (await dialog.count()) === 0);
   watched.expectQuiet();
@@ -118,13 +118,13 @@ test("models are saved; what is refused is said at its field", async () => {
   await expect.poll(() => program.getAttribute("aria-invalid")).toBe("true");
 
   await program.fill("my-codex");
-  await codex.getByRole("button", { name: "Add a model of Codex" }).click();
+  await codex.getByRole("button", { name: "Add a model to Codex" }).click();
   const ids = codex.getByRole("textbox", { name: /^Id of model/ });
   await ids.last().fill("my-model");
-  const price = codex.getByLabel("Output of my-model, dollars for a million tokens");
+  const price = codex.getByLabel("Output of my-model, dollars per million tokens");
   await price.fill("2,5");
   await page.getByRole("button", { name: "Save" }).click();
-  await codex.getByText("Must be a number of dollars").waitFor();
+  await codex.getByText("Must be an amount in dollars").waitFor();
   await price.fill("-1");
   await page.getByRole("button", { name: "Save" }).click();
   await codex.getByText("Must be 0 or greater").waitFor();
@@ -148,7 +148,7 @@ test("a webhook that leads elsewhere is refused; switches are kept", async () =>
   await page.getByText(/must be empty or start with/).waitFor();
   await url.fill("https://discord.com/api/webhooks/1/secret");
   await page.getByRole("button", { name: "Save" }).click();
-  await page.getByRole("button", { name: "Remove the webhook" }).waitFor();
+  await page.getByRole("button", { name: "Remove webhook" }).waitFor();
   await expect.poll(() => url.getAttribute("type")).toBe("password");
   await page.getByLabel(/A run failed/).uncheck();
   await until("the switch is kept", async () => {
@@ -163,11 +163,11 @@ test("details and usage show a run, with the numbers behind each chart", async (
   const run = await demoRun("Write a greeting");
   await page.goto(server.page(`/runs/${run.id}/details`));
   const lanes = page.getByRole("figure", { name: "Where the time went" });
-  await lanes.getByText("Numbers").click();
+  await lanes.getByText("Data", { exact: true }).click();
   await expect.poll(() => lanes.getByRole("row").count()).toBe(2);
   const tools = page.getByRole("figure", { name: "Time by tool" });
   await tools.locator("svg .recharts-bar-rectangle").first().waitFor();
-  await tools.getByText("Numbers").click();
+  await tools.getByText("Data", { exact: true }).click();
   await tools.getByRole("rowheader", { name: "Bash" }).waitFor();
   await page.getByText("DEMO_SECRET").waitFor();
   await expect.poll(() => page.getByText("hidden-value").count()).toBe(0);
@@ -176,9 +176,9 @@ test("details and usage show a run, with the numbers behind each chart", async (
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(run.repos[0]?.worktree);
 
   await page.getByRole("link", { name: "Usage" }).click();
-  const outcomes = page.getByRole("figure", { name: "Runs a day by outcome" });
+  const outcomes = page.getByRole("figure", { name: "Runs per day by outcome" });
   await outcomes.locator("svg .recharts-bar-rectangle").first().waitFor();
-  await outcomes.getByText("Numbers").click();
+  await outcomes.getByText("Data", { exact: true }).click();
   await expect
     .poll(() => outcomes.getByRole("cell").allTextContents())
     .toEqual(["1", "0", "0", "0"]);

@@ -27,7 +27,7 @@ test("first visit: project by path completion, agent from a template, run", asyn
   const watched = await WatchedPage.open(browser);
   const { page } = watched;
   await page.goto(server.page("/runs"));
-  await page.getByRole("link", { name: "Make a project" }).click();
+  await page.getByRole("link", { name: "Create a project" }).click();
 
   const path = page.getByRole("combobox", { name: "Repository" });
   await path.fill(join(server.folder, "home", "nothere"));
@@ -41,16 +41,16 @@ test("first visit: project by path completion, agent from a template, run", asyn
   await path.press("ArrowDown");
   await path.press("Enter");
   await expect.poll(() => path.inputValue()).toBe(server.repo);
-  await expect.poll(() => page.getByLabel("Name of the project").inputValue()).toBe("site");
+  await expect.poll(() => page.getByLabel("Project name").inputValue()).toBe("site");
   await button(page, "Create project").click();
 
-  await page.getByRole("heading", { name: "An agent for site" }).waitFor();
+  await page.getByRole("heading", { name: "Add an agent to site" }).waitFor();
   await button(page, /^Test writer/).click();
   await page.getByLabel("CLI", { exact: true }).selectOption("demo");
-  await page.getByLabel("Most turns").fill("0");
+  await page.getByLabel("Maximum turns").fill("0");
   await button(page, "Create agent").click();
   await page.getByText("`max_turns` must be 1 to 10000").waitFor();
-  await page.getByLabel("Most turns").fill("20");
+  await page.getByLabel("Maximum turns").fill("20");
   await button(page, "Create agent").click();
 
   await page.getByLabel("Task").fill("Write a greeting");
@@ -72,7 +72,7 @@ test("several attempts at one task are compared, and one is kept", async () => {
   const { page } = watched;
   await page.goto(server.page("/runs/new"));
   await page.getByLabel("Task").fill("Greet twice");
-  await button(page, /One attempt of Test writer more/).click();
+  await button(page, /More attempts by Test writer/).click();
   await button(page, "Start 2 runs").click();
   await page.waitForURL(/\/compare\?runs=/);
   const attempts = page.getByRole("list", { name: "Attempts" }).getByRole("listitem");
@@ -88,7 +88,7 @@ test("several attempts at one task are compared, and one is kept", async () => {
   await expect.poll(() => files.locator("pre").first().innerText()).toMatch(/^\+/m);
 
   await button(page, "Keep this one").first().click();
-  await button(page, "Accept it").click();
+  await button(page, "Accept").click();
   await page.getByText(/Attempt 1 accepted and pushed/).waitFor();
   const kept = new URL(page.url()).searchParams.get("runs")?.replaceAll('"', "").split(",")[0];
   const branch = runs.find((run) => run.id === kept)?.run_branch ?? "";
@@ -109,9 +109,9 @@ test("a branch that is not merged is deleted only when told again, and its commi
   await button(page, "More actions for idea").click();
   await page.getByRole("menuitem", { name: "Delete…" }).click();
   await page.getByText("It has 1 commit that main").waitFor();
-  await button(page, "Delete the branch").click();
+  await button(page, "Delete branch").click();
   await page.getByText(`refs/abbado/deleted-branches/idea/${commit}`).waitFor();
-  await button(page, "Delete it all the same").click();
+  await button(page, "Delete anyway").click();
   await page.getByText("its commits are kept under refs/abbado").last().waitFor();
   await until("the dialog gone", async () => (await page.getByRole("dialog").count()) === 0);
   await until("the row gone", async () => (await button(page, /for idea$/).count()) === 0);

@@ -55,11 +55,11 @@ async function type(text: string) {
 /** How often the text is found in screen and scrollback, by the page's own search. */
 async function finds(text: string): Promise<string> {
   const { page } = seen;
-  await page.getByRole("button", { name: "Search in the terminal" }).click();
+  await page.getByRole("button", { name: "Search the terminal" }).click();
   await page.getByRole("textbox", { name: "Text to find" }).fill(text);
   const told = page.getByRole("search").getByRole("status");
   const found = await until("the search tells", async () => (await told.textContent()) || null);
-  await page.getByRole("button", { name: "Close the search" }).click();
+  await page.getByRole("button", { name: "Close search" }).click();
   return found;
 }
 
@@ -90,7 +90,7 @@ test("the program gets the size of the pane, and Escape; the chord gives the foc
   await seen.page.keyboard.press("Escape");
   await shows("key 27");
   await seen.page.keyboard.press("Control+Shift+Period");
-  const pane = seen.page.getByRole("group", { name: "Terminal. Enter types into it." });
+  const pane = seen.page.getByRole("group", { name: "Terminal. Press Enter to type into it." });
   expect(await pane.evaluate((element) => element === document.activeElement)).toBe(true);
   await seen.page.keyboard.press("Enter");
   await seen.page.keyboard.type("echo back-$((40+2))\n");

@@ -23,7 +23,7 @@ afterAll(async () => {
 
 const button = (page: Page, name: string | RegExp) => page.getByRole("button", { name });
 const tab = (page: Page, name: string) =>
-  page.getByRole("navigation", { name: "Parts of the run" }).getByRole("link", { name });
+  page.getByRole("navigation", { name: "Run sections" }).getByRole("link", { name });
 const ship = (page: Page, name: string) =>
   page.getByRole("region", { name: "Ship" }).getByRole("button", { name, exact: true });
 const inDialog = (page: Page, name: string) =>
@@ -55,7 +55,7 @@ const word = (server: TestServer) => join(server.folder, "go");
 /** Project, agent and run, from an empty server. */
 async function begin(server: TestServer, page: Page, hands: Hands): Promise<Run> {
   await page.goto(server.page("/"));
-  await hands.press(page.getByRole("link", { name: "Make a project" }));
+  await hands.press(page.getByRole("link", { name: "Create a project" }));
   const repository = page.getByRole("combobox", { name: "Repository" });
   await hands.write(repository, join(server.folder, "home", "s"));
   await hands.pick(repository, page.getByRole("option", { name: /site.*repository/ }));
@@ -64,7 +64,7 @@ async function begin(server: TestServer, page: Page, hands: Hands): Promise<Run>
 
   await hands.press(button(page, /^Test writer/));
   await hands.choose(page.getByLabel("CLI", { exact: true }), "Demo");
-  await hands.press(page.locator("summary", { hasText: "How it is started" }));
+  await hands.press(page.locator("summary", { hasText: "Launch options" }));
   await hands.press(button(page, "Add argument"));
   await hands.write(page.getByLabel("Extra arguments, 1"), "--ask");
   await hands.press(button(page, "Add argument"));
@@ -72,7 +72,7 @@ async function begin(server: TestServer, page: Page, hands: Hands): Promise<Run>
   await hands.press(button(page, "Create agent"));
 
   await hands.write(page.getByLabel("Task"), TASK);
-  await hands.press(button(page, "Start the run"));
+  await hands.press(button(page, "Start run"));
   await page.waitForURL(/\/runs\/[0-9a-f-]{36}\/terminal$/);
   const [run] = await server.get<Run[]>("/api/runs");
   if (!run) throw new Error("there is no run");
@@ -140,7 +140,7 @@ async function shipIt(server: TestServer, page: Page, hands: Hands, run: Run) {
   await hands.press(tab(page, "Changes"));
   await hands.press(ship(page, "Commit…"));
   await hands.press(inDialog(page, "Commit"));
-  const came = page.getByRole("list", { name: "What came of it" });
+  const came = page.getByRole("list", { name: "Results" });
   await came.getByText(`on ${run.run_branch}`).waitFor();
   const tip = git(worktree, "rev-parse", "HEAD");
   expect(git(worktree, "status", "--porcelain")).toBe("");
@@ -156,7 +156,7 @@ async function shipIt(server: TestServer, page: Page, hands: Hands, run: Run) {
 
   await hands.press(button(page, "More actions"));
   await hands.press(page.getByRole("menuitem", { name: "Delete…" }));
-  await hands.press(inDialog(page, "Delete the run"));
+  await hands.press(inDialog(page, "Delete run"));
   await page.getByText("Run deleted. Its work is kept for 30 days.").waitFor();
   await page.getByRole("heading", { name: "No runs yet" }).waitFor();
   expect(await server.get<Run[]>("/api/runs")).toEqual([]);

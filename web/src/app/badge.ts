@@ -1,4 +1,4 @@
-// The title and the icon of the tab say how many runs wait for a person.
+// The title and the icon of the tab show how many runs wait for a person.
 import { useEffect } from "react";
 
 function icon(count: number): string {
@@ -8,7 +8,7 @@ function icon(count: number): string {
   return `data:image/svg+xml,${encodeURIComponent(svg)}`;
 }
 
-/** The title with the count before it, whatever count it had. */
+/** The title with this count in front, in place of any other. */
 export function withCount(title: string, waiting: number): string {
   const base = title.replace(/^\(\d+\) /, "");
   return waiting > 0 ? `(${waiting}) ${base}` : base;

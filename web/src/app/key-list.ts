@@ -1,7 +1,7 @@
-// Every key of the page, for the dialog that lists them.
+// All keyboard shortcuts, for the dialog that lists them.
 
 export interface KeyLine {
-  /** As they are written on keyboards, alternatives apart. */
+  /** As labelled on keyboards; one entry per alternative. */
   keys: string[];
   what: string;
 }
@@ -10,24 +10,24 @@ export const KEYS: { title: string; lines: KeyLine[] }[] = [
   {
     title: "Everywhere",
     lines: [
-      { keys: ["Ctrl K", "⌘ K"], what: "Everything by name" },
+      { keys: ["Ctrl K", "⌘ K"], what: "Command palette" },
       { keys: ["n"], what: "New run" },
-      { keys: ["?"], what: "This list" },
-      { keys: ["Tab"], what: "To the next control" },
+      { keys: ["?"], what: "Keyboard shortcuts" },
+      { keys: ["Tab"], what: "Next control" },
     ],
   },
   {
-    title: "List of runs",
+    title: "Run list",
     lines: [
       { keys: ["j"], what: "Next run" },
-      { keys: ["k"], what: "Run before" },
-      { keys: ["/"], what: "Filter the runs" },
+      { keys: ["k"], what: "Previous run" },
+      { keys: ["/"], what: "Filter runs" },
     ],
   },
   {
-    title: "A run",
+    title: "Run",
     lines: [
-      { keys: ["c"], what: "Continue: write to the agent" },
+      { keys: ["c"], what: "Continue: message the agent" },
       { keys: ["p"], what: "Pause" },
       { keys: ["1", "…", "6"], what: "Terminal, Activity, Tasks, Changes, Logs, Details" },
       { keys: ["Esc"], what: "Back to the list" },
@@ -37,8 +37,8 @@ export const KEYS: { title: string; lines: KeyLine[] }[] = [
     title: "Terminal and activity",
     lines: [
       { keys: ["Ctrl Shift ."], what: "Leave the terminal" },
-      { keys: ["Ctrl Shift F"], what: "Search in the terminal" },
-      { keys: ["Shift F"], what: "Search in the activity" },
+      { keys: ["Ctrl Shift F"], what: "Search the terminal" },
+      { keys: ["Shift F"], what: "Search the activity" },
     ],
   },
   {
@@ -46,7 +46,7 @@ export const KEYS: { title: string; lines: KeyLine[] }[] = [
     lines: [
       { keys: ["Enter"], what: "Send" },
       { keys: ["Shift Enter"], what: "New line" },
-      { keys: ["Esc"], what: "Leave the box" },
+      { keys: ["Esc"], what: "Leave the message box" },
     ],
   },
 ];

@@ -1,4 +1,4 @@
-// Keys of the whole page. Lists and runs add their own while they are seen.
+// Shortcuts of the whole page. Lists and runs add their own while they are mounted.
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
 import { tinykeys, type KeyBindingMap } from "tinykeys";
@@ -14,7 +14,7 @@ function typing(event: KeyboardEvent): boolean {
   );
 }
 
-/** Binds keys while the component is there; not while a person types, but with Ctrl or Cmd. */
+/** Binds keys while the component is mounted. Plain keys are ignored while the user types. */
 export function useKeys(map: KeyBindingMap) {
   const latest = useRef(map);
   useEffect(() => {

@@ -1,12 +1,12 @@
-// Browser notifications: when a run newly needs a person who does not look at it. Of all pages of
-// this browser one tells: the one that holds a lock. Pages show by further locks what is seen.
+// Browser notifications: when a run starts to need a person who is not looking at it. Of all pages
+// of this browser, the one that holds a lock notifies. Further locks show which runs are visible.
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import type { Run } from "@/api/client";
 import { firstLine } from "@/lib/format";
 import { store, useStored } from "@/lib/stored";
 import { reasonOf } from "@/runs/reason";
-import { lookLock, needs, newlyAsking, TELL_LOCK, type Needs } from "./tell";
+import { viewLock, questions, newQuestions, NOTIFIER_LOCK, type Questions } from "./attention";
 
 /** Notifications and locks exist in secure contexts alone: https, or this very machine. */
 export const canTell = "Notification" in window && "locks" in navigator;
@@ -29,14 +29,14 @@ export function useAllowed(): Allowed {
   );
 }
 
-/** Asks the browser for its permission; only ever after a person pressed a button. */
+/** Asks the browser for permission. Call it only from a click. */
 export async function askToTell() {
   await Notification.requestPermission();
   store("tell", "on");
   for (const listener of permissionListeners) listener();
 }
 
-/** The person's own switch, for all pages of this browser; on once it was allowed. */
+/** The user's own switch, for all pages of this browser; on once notifications are allowed. */
 export function useTellSwitch() {
   return useStored<"on" | "off">("tell", "on");
 }
@@ -56,7 +56,7 @@ function useLock(name: string | null, mode: LockMode): boolean {
           release = resolve;
         });
       })
-      .catch(() => undefined); // given up before it was held
+      .catch(() => undefined); // unmounted before the lock was acquired
     return () => {
       stop.abort();
       release?.();
@@ -73,31 +73,34 @@ function listenVisible(listener: () => void) {
 
 async function isSeen(runId: string): Promise<boolean> {
   const { held } = await navigator.locks.query();
-  return held?.some((lock) => lock.name === lookLock(runId)) ?? false;
+  return held?.some((lock) => lock.name === viewLock(runId)) ?? false;
 }
 
-/** Tells of `runs` that newly need a person; `open` is the run on this page. */
+/** Notifies about `runs` that started to need a person; `open` is the run on this page. */
 export function useNotifications(runs: Run[] | undefined, open: string | undefined) {
   const navigate = useNavigate();
   const allowed = useAllowed();
   const [choice] = useTellSwitch();
   const wanted = allowed === "granted" && choice === "on";
   const visible = useSyncExternalStore(listenVisible, () => !document.hidden);
-  useLock(wanted && visible && open !== undefined ? lookLock(open) : null, "shared");
-  const leads = useLock(wanted ? TELL_LOCK : null, "exclusive");
-  const before = useRef<Needs>(null);
+  useLock(wanted && visible && open !== undefined ? viewLock(open) : null, "shared");
+  const leads = useLock(wanted ? NOTIFIER_LOCK : null, "exclusive");
+  const before = useRef<Questions>(null);
   useEffect(() => {
     if (!runs) return;
-    // What was asked before this page knew of it is no news.
-    const asking = before.current && leads ? newlyAsking(before.current, runs) : [];
-    before.current = needs(runs);
+    // What was already waiting when this page loaded is not new.
+    const asking = before.current && leads ? newQuestions(before.current, runs) : [];
+    before.current = questions(runs);
     for (const run of asking) {
       void isSeen(run.id).then((seen) => {
         if (seen) return;
-        const told = new Notification(firstLine(run.task), { body: reasonOf(run), tag: run.id });
-        told.onclick = () => {
+        const notification = new Notification(firstLine(run.task), {
+          body: reasonOf(run),
+          tag: run.id,
+        });
+        notification.onclick = () => {
           window.focus();
-          told.close();
+          notification.close();
           void navigate({ to: "/runs/$runId/$tab", params: { runId: run.id, tab: "terminal" } });
         };
       });

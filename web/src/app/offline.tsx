@@ -2,10 +2,10 @@ import { useLink } from "@/api/stream";
 import { useNow } from "@/lib/clock";
 import { age } from "@/lib/format";
 
-/** Breaks shorter than this, in milliseconds, are not worth a word. */
+/** Breaks shorter than this, in milliseconds, are not shown. */
 const PATIENCE_MS = 1200;
 
-/** Says that the server is away and how old the page is; it goes by itself. */
+/** Says that the server cannot be reached and how old the page is. */
 export function OfflineBanner() {
   const link = useLink();
   const now = useNow();
@@ -13,8 +13,8 @@ export function OfflineBanner() {
   if (link.online || gone < PATIENCE_MS) return null;
   return (
     <div role="status" className="bg-warn-soft px-3 py-1 text-center text-warn">
-      The server cannot be reached; what you see is {age(gone)} old. Your runs go on without it, and
-      this page goes on by itself.
+      The server cannot be reached. This page is {age(gone)} old and reconnects by itself; your runs
+      continue.
     </div>
   );
 }

@@ -24,7 +24,7 @@ export function useOpen(): Open {
   return useSyncExternalStore(listen, () => open);
 }
 
-/** Whether either was asked for since the page was loaded; until then their code is not. */
+/** Whether either was opened since the page was loaded; until then their code is not loaded. */
 export function useEverOpened(): boolean {
   return useSyncExternalStore(listen, () => everOpened);
 }

@@ -1,4 +1,4 @@
-// The map of the pages. What is not needed for the first look is loaded when it is asked for.
+// The routes. Code that the first view does not need is loaded on demand.
 import {
   createRootRoute,
   createRoute,
@@ -16,7 +16,7 @@ const root = createRootRoute({
   component: Shell,
   errorComponent: ({ error }) => <Failed error={error} />,
   notFoundComponent: () => (
-    <Empty title="There is no such page">
+    <Empty title="Page not found">
       <a className="text-accent underline" href="/runs">
         All runs
       </a>

@@ -51,7 +51,7 @@ export function Shell() {
         href="#page"
         className="sr-only focus:not-sr-only focus:absolute focus:z-50 focus:bg-raised focus:p-2"
       >
-        Skip to the page
+        Skip to content
       </a>
       <OfflineBanner />
       <div className="flex min-h-0 flex-1 max-md:flex-col-reverse">
@@ -73,7 +73,7 @@ export function Shell() {
               {label === "Runs" && waiting > 0 && (
                 <span
                   className="absolute top-0.5 right-2 min-w-4 rounded-full bg-accent px-1 text-center text-[0.625rem] leading-4 font-semibold text-on-accent"
-                  aria-label={`${waiting} need you`}
+                  aria-label={`${waiting} waiting for you`}
                 >
                   {waiting}
                 </span>
@@ -81,7 +81,7 @@ export function Shell() {
             </Link>
           ))}
           <div className="flex items-center gap-1 md:mt-auto md:flex-col">
-            <Tip text="Everything by name (Ctrl K)">
+            <Tip text="Command palette (Ctrl K)">
               <Button
                 kind="quiet"
                 icon={<Command size={16} />}

@@ -1,4 +1,4 @@
-// Stacked bars, upright over an axis of days or turns, or lying with names before them.
+// Stacked bars: vertical over an axis of days or turns, or horizontal with labels.
 import { Bar, BarChart, CartesianGrid, ResponsiveContainer, Tooltip, XAxis, YAxis } from "recharts";
 import type { Series } from "./figure";
 
@@ -7,9 +7,9 @@ export type Row = { name: string } & Record<string, string | number>;
 interface Props {
   rows: Row[];
   series: Series[];
-  /** How a value reads. */
+  /** Formats a value. */
   format: (value: number) => string;
-  /** Bars lie, each with its name before it. */
+  /** Horizontal bars, each with its label. */
   lying?: boolean;
   /** Values are counts: the axis has no fractions. */
   whole?: boolean;

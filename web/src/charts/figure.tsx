@@ -8,7 +8,7 @@ export interface Series {
   colour: string;
 }
 
-/** Colours of series by their place; the last is for what is left. */
+/** Colours of series by index; the last is for the remainder. */
 export const COLOURS = [
   "var(--busy)",
   "var(--accent)",
@@ -25,7 +25,7 @@ export interface Table {
 
 interface Props {
   title: string;
-  /** What is measured, and in what unit. */
+  /** What is measured, and the unit. */
   note?: string;
   legend?: Series[];
   table: Table;
@@ -93,7 +93,7 @@ export function Figure({ title, note, legend, table, children }: Props) {
       </div>
       <details className="mt-1 text-xs">
         <summary className="w-fit cursor-pointer py-1 text-muted hover:text-text max-md:py-2.5">
-          Numbers
+          Data
         </summary>
         <NumbersTable table={table} caption={title} />
       </details>

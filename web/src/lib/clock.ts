@@ -10,7 +10,7 @@ function listen(listener: () => void) {
   timer ??= setInterval(() => {
     if (document.hidden) return;
     now = Date.now();
-    for (const tell of listeners) tell();
+    for (const notify of listeners) notify();
   }, 1000);
   return () => {
     listeners.delete(listener);
@@ -22,8 +22,8 @@ function listen(listener: () => void) {
 }
 
 /**
- * Milliseconds of the epoch in whole steps of `step`, while somebody looks: what needs no seconds is
- * not rendered anew for them.
+ * Milliseconds of the epoch in whole steps of `step`, while the page is visible, so that what shows
+ * no seconds is not rendered every second.
  */
 export function useNow(step = 1000): number {
   return useSyncExternalStore(listen, () => (step > 1000 ? Math.floor(now / step) * step : now));

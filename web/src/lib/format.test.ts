@@ -60,5 +60,5 @@ test("a sum says what is not in it", () => {
     "at least $2",
     "unknown",
   ]);
-  expect([1, 3].map(unpricedRuns)).toEqual(["1 run of unknown price", "3 runs of unknown price"]);
+  expect([1, 3].map(unpricedRuns)).toEqual(["1 run with unknown cost", "3 runs with unknown cost"]);
 });

@@ -1,4 +1,4 @@
-// How values read: money with four significant digits, sizes in KiB, times relative.
+// Formatting: money with four significant digits, sizes in KiB, relative times.
 import type { Run } from "../api/client";
 
 /** Dollars with four significant digits, such as `$0.03186`. */
@@ -14,18 +14,20 @@ export function costOf(cost: Run["cost"], unknown = "unknown"): string {
   return cost.known_usd > 0 ? `${money(cost.known_usd)} + unknown` : unknown;
 }
 
-/** A sum of what runs cost: `$0.25`, or `at least $0.25`, or `unknown`, when that of some is unknown. */
+/**
+ * The total cost of runs: `$0.25`, or `at least $0.25` or `unknown` when some costs are unknown.
+ */
 export function sumOf(dollars: number, unpriced: number): string {
   if (unpriced === 0) return money(dollars);
   return dollars > 0 ? `at least ${money(dollars)}` : "unknown";
 }
 
-/** `1 run of unknown price`. */
+/** `1 run with unknown cost`. */
 export function unpricedRuns(unpriced: number): string {
-  return unpriced === 1 ? "1 run of unknown price" : `${unpriced} runs of unknown price`;
+  return unpriced === 1 ? "1 run with unknown cost" : `${unpriced} runs with unknown cost`;
 }
 
-/** A count that stays narrow: 999, 1.2k, 34k, 5.6M. */
+/** A short count: 999, 1.2k, 34k, 5.6M. */
 export function count(n: number): string {
   const units = [
     [1e9, "G"],
@@ -52,7 +54,7 @@ export function bytes(n: number): string {
   return "";
 }
 
-/** A span of milliseconds: `8.2 s`, `3 min`, `2 h 5 min`, `4 d`. */
+/** A duration in milliseconds: `8.2 s`, `3 min`, `2 h 5 min`, `4 d`. */
 export function span(ms: number): string {
   if (ms < 100) return `${Math.max(0, Math.round(ms))} ms`;
   const s = ms / 1000;
@@ -70,7 +72,7 @@ export function age(ms: number): string {
   return ms < 2000 ? "now" : ms < 10_000 ? `${Math.floor(ms / 1000)} s` : span(ms);
 }
 
-// Made once: to make one takes longer than to draw a row.
+// Created once: creating one takes longer than rendering a row.
 const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
 /** The exact local time of an RFC 3339 text. */

@@ -1,18 +1,18 @@
-// Parts of the page's code that are loaded when they are asked for.
+// Code that is loaded on demand.
 import { lazy, type ComponentType } from "react";
 
-/** How often a server that is away is asked whether it is back, in milliseconds. */
+/** Time between two checks whether the server is back, in milliseconds. */
 const ASK_MS = 1000;
-/** A page that was loaded anew so many milliseconds ago is not at once loaded anew for the same. */
+/** Shortest time between two reloads of the page, in milliseconds. */
 const ANEW_MS = 10_000;
 
-/** Resolves when the server answers, with whether it was away before. */
+/** Resolves when the server answers, with whether it was unreachable before. */
 async function serverAnswers(): Promise<boolean> {
   for (let away = false; ; away = true) {
     try {
       if ((await fetch("/api/health", { cache: "no-store" })).ok) return away;
     } catch {
-      // away still
+      // still unreachable
     }
     await new Promise((resolve) => setTimeout(resolve, ASK_MS));
   }
@@ -28,22 +28,22 @@ function loadedAnew(): boolean {
 }
 
 /**
- * What `load` imports. Where that fails, the server is away or has other parts since it was
- * renewed, and browsers keep the failure for as long as the page stands (whatwg/html#6768). So the
- * page is loaded anew as soon as the server answers; until then this waits.
+ * What `load` imports. When the import fails, the server is unreachable or was updated, and
+ * browsers cache the failure for the life of the page (whatwg/html#6768). So the page is reloaded
+ * as soon as the server answers; until then this waits.
  */
 export async function part<T>(load: () => Promise<T>): Promise<T> {
   try {
     return await load();
   } catch (cause) {
     const away = await serverAnswers();
-    if (!away && loadedAnew()) throw new Error("A part of this page cannot be loaded.", { cause });
+    if (!away && loadedAnew()) throw new Error("Part of this page could not be loaded.", { cause });
     location.reload();
     return await new Promise(() => undefined);
   }
 }
 
-/** A component of a part of its own, which is the default export of what `load` imports. */
+/** A component that is loaded on demand: the default export of what `load` imports. */
 export function lazyPart<Props>(load: () => Promise<{ default: ComponentType<Props> }>) {
   return lazy(() => part(load));
 }

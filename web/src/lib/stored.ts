@@ -1,4 +1,4 @@
-// Small choices of a person, kept in this browser.
+// Small choices of the user, stored in this browser.
 import { useSyncExternalStore } from "react";
 
 const PREFIX = "abbado.";
@@ -13,12 +13,12 @@ function listen(listener: () => void) {
   };
 }
 
-/** What was kept under the name, or nothing. */
+/** The value stored under the name, if any. */
 export function stored(name: string): string | null {
   try {
     return localStorage.getItem(PREFIX + name);
   } catch {
-    return null; // storage is switched off: choices last as long as the page
+    return null; // storage is disabled: choices last as long as the page
   }
 }
 
@@ -32,7 +32,7 @@ export function store(name: string, value: string | null) {
   for (const listener of listeners) listener();
 }
 
-/** A kept choice that renders again when it changes, here or in another tab. */
+/** A stored choice that re-renders when it changes, here or in another tab. */
 export function useStored<T extends string>(name: string, fallback: T): [T, (value: T) => void] {
   const value = useSyncExternalStore(listen, () => stored(name)) as T | null;
   return [value ?? fallback, (next) => store(name, next)];

@@ -1,4 +1,4 @@
-// Light, dark, or what the system says.
+// Light, dark, or the system's theme.
 import { useSyncExternalStore } from "react";
 import { store, stored } from "./stored";
 
@@ -30,12 +30,12 @@ function listen(listener: () => void) {
   return () => listeners.delete(listener);
 }
 
-/** Whether the page is dark now. Terminals, diffs and charts take their colours by it. */
+/** Whether the page is dark now. Terminals, diffs and charts choose their colours by it. */
 export function useDark(): boolean {
   return useSyncExternalStore(listen, isDark);
 }
 
-/** The person's choice, which may be to follow the system. */
+/** The user's choice, which may be to follow the system. */
 export function useTheme(): Theme {
   return useSyncExternalStore(listen, chosenTheme);
 }

@@ -12,7 +12,7 @@ interface Props {
   onChange: (wanted: Wanted) => void;
 }
 
-/** Which agents take the task, and how often each. */
+/** Which agents attempt the task, and how often each. */
 export function AgentChoice({ agents, providers, wanted, onChange }: Props) {
   const full = totalOf(wanted) >= ATTEMPTS_MAX;
   return (
@@ -46,11 +46,11 @@ export function AgentChoice({ agents, providers, wanted, onChange }: Props) {
                 />
               </div>
               {count > 0 && (
-                <span role="group" aria-label={`Attempts of ${agent.name}`} className="flex">
+                <span role="group" aria-label={`Attempts by ${agent.name}`} className="flex">
                   <Button
                     kind="quiet"
                     icon={<Minus size={14} />}
-                    aria-label={`One attempt of ${agent.name} less`}
+                    aria-label={`Fewer attempts by ${agent.name}`}
                     disabled={count === 1}
                     onClick={() => set(count - 1)}
                   />
@@ -58,7 +58,7 @@ export function AgentChoice({ agents, providers, wanted, onChange }: Props) {
                   <Button
                     kind="quiet"
                     icon={<Plus size={14} />}
-                    aria-label={`One attempt of ${agent.name} more`}
+                    aria-label={`More attempts by ${agent.name}`}
                     disabled={full}
                     onClick={() => set(count + 1)}
                   />
@@ -69,8 +69,8 @@ export function AgentChoice({ agents, providers, wanted, onChange }: Props) {
         })}
       </ul>
       <p className="mt-1 text-xs text-muted">
-        Several agents, or one several times, try the same task side by side; then you compare and
-        keep one.
+        Several agents, or several attempts by one agent, work on the same task in parallel. Compare
+        the results and keep one.
       </p>
     </fieldset>
   );

@@ -1,21 +1,21 @@
-// Several attempts at one task: which calls to make, and what became of each.
+// Several attempts at one task: which calls to make, and their outcomes.
 import type { Run } from "@/api/client";
 
 /** Most attempts that are started at once. */
 export const ATTEMPTS_MAX = 16;
 
-/** How many runs of each agent are wanted, by its id. */
+/** The number of runs per agent id. */
 export type Wanted = Readonly<Record<string, number>>;
 
 export interface Attempt {
   agentId: string;
-  /** Sent as Idempotency-Key: the same attempt, sent again, starts nothing twice. */
+  /** Sent as Idempotency-Key, so that a repeated call starts no second run. */
   key: string;
   run?: Run;
   error?: string;
 }
 
-/** 128 random bits as text. Not randomUUID: a page by plain HTTP from another host lacks it. */
+/** 128 random bits as text. Not randomUUID, which pages over plain HTTP from another host lack. */
 export function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -25,7 +25,7 @@ export function totalOf(wanted: Wanted): number {
   return Object.values(wanted).reduce((sum, n) => sum + n, 0);
 }
 
-/** The wanted count of one agent set to `n`, so that all together stay within the limit. */
+/** Sets the count of one agent to `n`, within the limit for all together. */
 export function withCount(wanted: Wanted, agentId: string, n: number): Wanted {
   const others = totalOf(wanted) - (wanted[agentId] ?? 0);
   const rest = Object.fromEntries(Object.entries(wanted).filter(([id]) => id !== agentId));
@@ -33,7 +33,7 @@ export function withCount(wanted: Wanted, agentId: string, n: number): Wanted {
   return count === 0 ? rest : { ...rest, [agentId]: count };
 }
 
-/** One attempt for each wanted run, in the order of the agents. */
+/** One attempt per wanted run, in the order of the agents. */
 export function attemptsOf(wanted: Wanted, agentIds: readonly string[]): Attempt[] {
   return agentIds.flatMap((agentId) =>
     Array.from({ length: wanted[agentId] ?? 0 }, () => ({ agentId, key: newKey() })),
@@ -41,8 +41,8 @@ export function attemptsOf(wanted: Wanted, agentIds: readonly string[]): Attempt
 }
 
 /**
- * Sends each attempt that has no run yet, all at once, and gives every attempt with its outcome.
- * One that is refused holds up no other.
+ * Sends each attempt that has no run yet, all at once, and returns every attempt with its outcome.
+ * A refused attempt does not affect the others.
  */
 export function sendAll(
   attempts: readonly Attempt[],
@@ -61,7 +61,7 @@ export function sendAll(
   );
 }
 
-/** The ids of the runs that began. */
+/** The ids of the runs that started. */
 export function begun(attempts: readonly Attempt[]): string[] {
   return attempts.flatMap(({ run }) => (run ? [run.id] : []));
 }

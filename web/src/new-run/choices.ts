@@ -1,7 +1,7 @@
-// What a new run can be made from: branches, past tasks, the agent that was taken last.
+// Choices for a new run: branches, past tasks, the agent used last.
 import type { Branch, Project, Run } from "@/api/client";
 
-/** Branches that every repo of the project has, by name: a run starts in all of them. */
+/** Names of branches that every repo of the project has: a run starts in all of them. */
 export function commonBranches(branches: readonly Branch[], project: Project): string[] {
   const repos = new Map<string, Set<string>>();
   for (const { name, repo_id } of branches) {
@@ -14,7 +14,7 @@ export function commonBranches(branches: readonly Branch[], project: Project): s
     .sort((a, b) => Number(defaults.has(b)) - Number(defaults.has(a)) || a.localeCompare(b));
 }
 
-/** Different tasks of past runs, newest first, those of the project before all others. */
+/** Distinct tasks of past runs, newest first, those of the project before all others. */
 export function pastTasks(runs: readonly Run[], projectId: string): string[] {
   const newest = [...runs].sort((a, b) => b.created_at.localeCompare(a.created_at));
   const own = newest.filter((run) => run.project_id === projectId);
@@ -34,7 +34,7 @@ export function usualAgent(
   return newest?.agent_id ?? agentIds[0];
 }
 
-/** Runs of one task in one project, where there are several: what can be compared. */
+/** Groups of several runs with the same task in the same project, to be compared. */
 export function attemptsAtOneTask(runs: readonly Run[]): { task: string; runs: Run[] }[] {
   const groups = new Map<string, Run[]>();
   for (const run of runs) {

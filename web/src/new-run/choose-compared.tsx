@@ -6,7 +6,7 @@ import { Empty, Failed, Skeleton } from "@/ui/panes";
 import { StateBadge, stateOf } from "@/ui/state";
 import { attemptsAtOneTask } from "./choices";
 
-/** Tasks that several runs tried, to choose what to compare. */
+/** Tasks attempted by several runs, to choose which to compare. */
 export function ChooseCompared() {
   const runs = useQuery(runsQuery());
   if (runs.isPending) return <Skeleton />;
@@ -15,18 +15,18 @@ export function ChooseCompared() {
   if (groups.length === 0) {
     return (
       <Empty title="Nothing to compare yet">
-        Start several agents on one task under{" "}
+        Start several agents on the same task under{" "}
         <Link to="/runs/new" className="text-accent underline">
           New run
         </Link>
-        ; their attempts are shown here side by side.
+        , then compare their attempts here.
       </Empty>
     );
   }
   return (
     <div className="mx-auto max-w-2xl p-4">
       <h1 className="text-lg font-semibold">Compare</h1>
-      <p className="text-muted">Tasks that several runs tried.</p>
+      <p className="text-muted">Tasks attempted by several runs.</p>
       <ul className="mt-3 border-t">
         {groups.map(({ task, runs }) => (
           <li key={runs[0]?.id} className="border-b">

@@ -18,7 +18,7 @@ test("one row a file, with each attempt's change at its place", () => {
   expect(repos.map(({ repo }) => repo)).toEqual(["api", "web"]);
 });
 
-test("the same change in all attempts is told", () => {
+test("the same change in all attempts is recognised", () => {
   const row = (...diffs: (string | undefined)[]) => ({
     repo: "r",
     path: "p",

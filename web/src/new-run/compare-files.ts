@@ -1,14 +1,17 @@
-// Files of several attempts, one row a file.
+// Files of several attempts, one row per file.
 import type { Changes, FileChange } from "@/api/client";
 
 export interface FileRow {
   repo: string;
   path: string;
-  /** One for each attempt, in their order; undefined where it left the file alone. */
+  /** One per attempt, in their order; undefined where the file is unchanged. */
   files: (FileChange | undefined)[];
 }
 
-/** One row for each file that any attempt changed, by repo and path; unread changes are empty. */
+/**
+ * One row per file that any attempt changed, by repo and path; changes not loaded yet count as
+ * empty.
+ */
 export function fileRows(changes: readonly (Changes | undefined)[]): FileRow[] {
   const rows = new Map<string, FileRow>();
   changes.forEach((change, at) => {
@@ -39,7 +42,7 @@ export function sameInAll(row: FileRow): boolean {
 
 export type LineKind = "added" | "removed" | "hunk" | "head" | "plain";
 
-/** The lines of a unified diff with their kind. What stands before the first hunk is its head. */
+/** The lines of a unified diff with their kind. Lines before the first hunk are its head. */
 export function diffLines(diff: string): { kind: LineKind; text: string }[] {
   let inHunk = false;
   return diff

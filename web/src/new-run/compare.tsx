@@ -10,7 +10,7 @@ import { ComparedFiles } from "./compared-files";
 import { ComparedRun } from "./compared-run";
 import { ChooseCompared } from "./choose-compared";
 
-/** Attempts beside each other: what each cost, what each changed; one is kept. */
+/** Attempts side by side: what each cost and changed. The user keeps one. */
 export function ComparePage() {
   const { runs: text } = useSearch({ from: "/compare" });
   const ids = useMemo(() => [...new Set(text.split(",").filter(Boolean))], [text]);
@@ -58,7 +58,7 @@ export function ComparePage() {
         </h1>
         <p className="text-muted">
           {found.length} {found.length === 1 ? "attempt" : "attempts"}
-          {tasks.size > 1 && ", at different tasks"}
+          {tasks.size > 1 && ", with different tasks"}
           {found.length < ids.length && `; ${ids.length - found.length} deleted`}
         </p>
       </header>

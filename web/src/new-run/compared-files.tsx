@@ -7,7 +7,7 @@ import { Skeleton } from "@/ui/panes";
 import { fileRows, sameInAll, type FileRow } from "./compare-files";
 import { DiffText } from "./diff-text";
 
-/** Files before one asks for the rest. */
+/** Files shown until the user asks for the rest. */
 const ROWS_MAX = 300;
 
 function Counts({ file }: { file: FileChange | undefined }) {
@@ -16,7 +16,7 @@ function Counts({ file }: { file: FileChange | undefined }) {
     <span className="font-mono text-xs">
       <span className="text-muted">{file.status} </span>
       {file.binary ? (
-        "not text"
+        "binary"
       ) : (
         <>
           <span className="text-good">+{file.insertions}</span>{" "}
@@ -29,7 +29,7 @@ function Counts({ file }: { file: FileChange | undefined }) {
 
 interface Props {
   runs: Run[];
-  /** Of each run; undefined while they are read, or when they cannot be. */
+  /** Per run; undefined while loading or after a failure. */
   changes: (Changes | undefined)[];
   failures: (string | undefined)[];
   columns: CSSProperties;
@@ -58,7 +58,7 @@ function Row({ row, runs, columns, alone, open, onToggle }: RowProps) {
           {!alone && <span className="text-muted">{row.repo}/</span>}
           {row.path}
         </span>
-        {sameInAll(row) && <span className="text-xs text-muted">the same in all</span>}
+        {sameInAll(row) && <span className="text-xs text-muted">same in all</span>}
       </button>
       <div className="grid" style={columns}>
         {row.files.map((file, at) => (
@@ -74,7 +74,7 @@ function Row({ row, runs, columns, alone, open, onToggle }: RowProps) {
   );
 }
 
-/** The files of all attempts, one row each; an opened one shows each attempt's change. */
+/** The files of all attempts, one row each; an open row shows each attempt's change. */
 export function ComparedFiles({ runs, changes, failures, columns }: Props) {
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
   const [all, setAll] = useState(false);
@@ -92,7 +92,7 @@ export function ComparedFiles({ runs, changes, failures, columns }: Props) {
         (failure, at) =>
           failure !== undefined && (
             <p key={runs[at]?.id} role="alert" className="px-3 py-2 text-bad">
-              Changes of attempt {at + 1} are not known: {failure}
+              Could not read the changes of attempt {at + 1}: {failure}
             </p>
           ),
       )}

@@ -5,7 +5,7 @@ import { useState } from "react";
 import type { Run } from "@/api/client";
 import { agentsQuery } from "@/api/queries";
 import { costOf, count, firstLine, span } from "@/lib/format";
-import { canContinue, canDelete, canQueue, canStop, tried, useRunCalls } from "@/runs/actions";
+import { canContinue, canDelete, canQueue, canStop, runAction, useRunCalls } from "@/runs/actions";
 import { ConfirmLoss } from "@/runs/confirm-loss";
 import { reasonOf } from "@/runs/reason";
 import { DiffCount } from "@/runs/row";
@@ -14,7 +14,7 @@ import { Dialog } from "@/ui/dialog";
 import { TextArea } from "@/ui/field";
 import { StateBadge, stateOf } from "@/ui/state";
 import { Age } from "@/ui/time";
-import { told } from "@/ui/toast";
+import { succeeded } from "@/ui/toast";
 import { KeepDialog } from "./keep";
 
 interface Props {
@@ -22,7 +22,7 @@ interface Props {
   at: number;
   all: Run[];
   withTask: boolean;
-  /** The run was deleted, or shall be compared no more. */
+  /** The run was deleted or removed from the comparison. */
   onLeave: () => void;
 }
 
@@ -34,7 +34,7 @@ function MessageDialog({ run, onClose }: { run: Run; onClose: () => void }) {
   const send = async () => {
     if (text.trim() === "" || busy) return;
     setBusy(true);
-    const sent = await tried("The message did not reach the agent", () => calls.send(run, text));
+    const sent = await runAction("Could not send the message", () => calls.send(run, text));
     setBusy(false);
     if (sent) onClose();
   };
@@ -42,7 +42,7 @@ function MessageDialog({ run, onClose }: { run: Run; onClose: () => void }) {
     <Dialog
       open
       onOpenChange={(open) => !open && onClose()}
-      title={queues ? "Message for after this turn" : "Continue this run"}
+      title={queues ? "Message to send after this turn" : "Continue this run"}
       footer={
         <Button
           kind="primary"
@@ -67,7 +67,7 @@ function MessageDialog({ run, onClose }: { run: Run; onClose: () => void }) {
   );
 }
 
-/** The head of one attempt: what it is, what it cost, what can be done with it. */
+/** The head of one attempt: what it is, what it cost, and its actions. */
 export function ComparedRun({ run, at, all, withTask, onLeave }: Props) {
   const calls = useRunCalls();
   const agents = useQuery(agentsQuery(run.project_id)).data;
@@ -132,7 +132,7 @@ export function ComparedRun({ run, at, all, withTask, onLeave }: Props) {
         {canStop(run) && (
           <Button
             icon={<CircleStop size={14} />}
-            onClick={() => void tried("The run was not cancelled", () => calls.cancel(run.id))}
+            onClick={() => void runAction("Could not cancel the run", () => calls.cancel(run.id))}
           >
             Cancel
           </Button>
@@ -152,17 +152,17 @@ export function ComparedRun({ run, at, all, withTask, onLeave }: Props) {
         open={dialog === "delete"}
         onOpenChange={(open) => !open && close()}
         title={`Delete attempt ${at + 1}?`}
-        action="Delete the run"
+        action="Delete run"
         danger
-        failure="The run was not deleted"
+        failure="Could not delete the run"
         act={async (force) => {
           await calls.remove(run.id, force);
-          told("Run deleted. Its work is kept for 30 days.");
+          succeeded("Run deleted. Its work is kept for 30 days.");
           onLeave();
         }}
       >
-        Its worktree, branch <code>{run.run_branch}</code>, events and logs go. What was not merged
-        stays for 30 days, under <code>refs/abbado/deleted/{run.id}</code>.
+        This deletes its worktree, branch <code>{run.run_branch}</code>, events and logs. Unmerged
+        work is kept for 30 days under <code>refs/abbado/deleted/{run.id}</code>.
       </ConfirmLoss>
     </li>
   );

@@ -16,7 +16,7 @@ import { startRun } from "./start";
 
 const NEW = "";
 
-/** A scripted run, to see how everything works: no CLI, no model, no costs. */
+/** A scripted run that shows how everything works: no CLI, no model, no costs. */
 export function DemoDialog({ projects, onClose }: { projects: Project[]; onClose: () => void }) {
   const client = useQueryClient();
   const navigate = useNavigate();
@@ -35,7 +35,7 @@ export function DemoDialog({ projects, onClose }: { projects: Project[]; onClose
       const project =
         fit.find((known) => known.id === chosen) ??
         (await calls.createProjectWithRepo("Demo", repoName(where) || "repo", where));
-      if (chosen === NEW) setChosen(project.id); // a second try finds it, and makes no other
+      if (chosen === NEW) setChosen(project.id); // a second try finds it and creates no other
       const agents = await client.fetchQuery({ ...agentsQuery(project.id), staleTime: 0 });
       const agent =
         agents.find((known) => known.cli_name === "demo") ??
@@ -53,7 +53,7 @@ export function DemoDialog({ projects, onClose }: { projects: Project[]; onClose
       open
       onOpenChange={(open) => !open && onClose()}
       title="Try the demo agent"
-      description="It plays a script: it writes a greeting in a worktree and on a branch of its own, calls no model and costs nothing. Your checkout is left alone."
+      description="The demo agent follows a script: it writes a greeting in its own worktree, on its own branch. It calls no model and costs nothing. Your checkout is not touched."
     >
       <form
         ref={form}
@@ -64,15 +64,15 @@ export function DemoDialog({ projects, onClose }: { projects: Project[]; onClose
         }}
       >
         {fit.length > 0 && (
-          <Field label="Where">
+          <Field label="Repository">
             {(ids) => (
               <Select {...ids} value={chosen} onChange={(event) => setChosen(event.target.value)}>
                 {fit.map((project) => (
                   <option key={project.id} value={project.id}>
-                    In the project {project.name}
+                    Project {project.name}
                   </option>
                 ))}
-                <option value={NEW}>In another repository…</option>
+                <option value={NEW}>Another repository…</option>
               </Select>
             )}
           </Field>
@@ -81,8 +81,7 @@ export function DemoDialog({ projects, onClose }: { projects: Project[]; onClose
           <div className="mt-3">
             <PathField value={path} onChange={setPath} error={refusals["repo_path"]} />
             <p className="mt-2 text-muted">
-              The project “Demo” is made for it, with one agent; delete it when you have seen
-              enough.
+              This creates a project named “Demo” with one agent. Delete it when you are done.
             </p>
           </div>
         )}
@@ -94,7 +93,7 @@ export function DemoDialog({ projects, onClose }: { projects: Project[]; onClose
           busy={busy}
           disabled={chosen === NEW && path === ""}
         >
-          Start the demo run
+          Start demo run
         </Button>
       </form>
     </Dialog>

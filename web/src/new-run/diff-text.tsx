@@ -4,7 +4,7 @@ import type { FileChange } from "@/api/client";
 import { Button } from "@/ui/button";
 import { diffLines, type LineKind } from "./compare-files";
 
-/** Lines before one asks for the rest. */
+/** Lines shown until the user asks for the rest. */
 const LINES_MAX = 600;
 
 const COLOURS: Record<LineKind, string> = {
@@ -15,24 +15,24 @@ const COLOURS: Record<LineKind, string> = {
   plain: "",
 };
 
-/** One file's change as unified text. The signs at the line starts say what the colours say. */
+/** One file's change as unified text. The signs at the line starts repeat what the colours show. */
 export function DiffText({ file }: { file: FileChange | undefined }) {
   const [all, setAll] = useState(false);
   const lines = useMemo(
     () => diffLines(file?.diff ?? "").filter(({ kind }) => kind !== "head"),
     [file?.diff],
   );
-  if (!file) return <p className="p-2 text-muted">Left this file alone.</p>;
-  if (file.binary) return <p className="p-2 text-muted">Not text: {file.status}.</p>;
-  if (file.truncated) return <p className="p-2 text-muted">More than 1 MiB: not shown.</p>;
+  if (!file) return <p className="p-2 text-muted">Did not change this file.</p>;
+  if (file.binary) return <p className="p-2 text-muted">Binary file: {file.status}.</p>;
+  if (file.truncated) return <p className="p-2 text-muted">Larger than 1 MiB; not shown.</p>;
   if (lines.length === 0) {
-    return <p className="p-2 text-muted">{file.status}, without a change of its lines.</p>;
+    return <p className="p-2 text-muted">{file.status}, with no changed lines.</p>;
   }
   return (
     <>
       <pre
         tabIndex={0}
-        aria-label={`Change of ${file.path}`}
+        aria-label={`Changes to ${file.path}`}
         className="max-h-[70vh] overflow-auto py-1 font-mono text-xs leading-5"
       >
         <code className="block w-max min-w-full">

@@ -1,4 +1,4 @@
-// What must be there before the first run, made in place.
+// Creates in place what the first run needs.
 import { clsx } from "clsx";
 import { useState, type ReactNode } from "react";
 import type { Project } from "@/api/client";
@@ -11,7 +11,7 @@ import { Button } from "@/ui/button";
 
 const STEPS = ["Project", "Agent", "Run"] as const;
 
-/** One step of the way, with the way around it. */
+/** One step, with the progress around it. */
 function Step({ at, title, children }: { at: 0 | 1; title: string; children: ReactNode }) {
   return (
     <section className="mt-4">
@@ -36,11 +36,11 @@ function Step({ at, title, children }: { at: 0 | 1; title: string; children: Rea
 
 export function ProjectStep({ onMade }: { onMade: (project: Project) => void }) {
   return (
-    <Step at={0} title="Which repository shall agents work on?">
+    <Step at={0} title="Which repository should agents work on?">
       <ProjectForm needsRepo onMade={onMade} />
       <p className="mt-3 text-muted">
-        Your checkout is left alone: each run works in a worktree and on a branch of its own. More
-        repositories can join the project later.
+        Your checkout is not touched: each run gets its own worktree and branch. You can add more
+        repositories to the project later.
       </p>
     </Step>
   );
@@ -54,11 +54,11 @@ export function RepoStep({ project }: { project: Project }) {
   );
 }
 
-/** Gives the project its first agent; the page goes on by itself when it is there. */
+/** Creates the project's first agent; the page then moves to the next step. */
 export function AgentStep({ project }: { project: Project }) {
   const [draft, setDraft] = useState<AgentDraft | null>(null);
   return (
-    <Step at={1} title={`An agent for ${project.name}`}>
+    <Step at={1} title={`Add an agent to ${project.name}`}>
       {draft ? (
         <>
           <Button kind="quiet" className="-ml-2 mb-2" onClick={() => setDraft(null)}>

@@ -1,11 +1,11 @@
 import { useState } from "react";
 import { api, CallError, data, type Run } from "@/api/client";
-import { canStop, tried, useRunCalls } from "@/runs/actions";
+import { canStop, runAction, useRunCalls } from "@/runs/actions";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
 import { Check, Field, Input } from "@/ui/field";
 import { FormRefusal, useForm } from "@/projects/use-form";
-import { told } from "@/ui/toast";
+import { succeeded } from "@/ui/toast";
 import { firstLine } from "@/lib/format";
 
 interface Props {
@@ -15,10 +15,10 @@ interface Props {
   onClose: () => void;
 }
 
-/** Longest line that is suggested as a commit message. */
+/** Longest suggested commit message, in characters. */
 const SUBJECT_MAX = 72;
 
-/** Commits in each repo; that there is nothing to commit is no failure here. */
+/** Commits in each repo; nothing to commit is not a failure here. */
 async function commitAll(id: string, message: string) {
   const call = api.POST("/api/runs/{id}/commit", { params: { path: { id } }, body: { message } });
   try {
@@ -32,8 +32,8 @@ async function commitAll(id: string, message: string) {
 }
 
 /**
- * Accepts one attempt and cancels the others that are still alive. Accepting pushes the branch, and
- * a push takes commits alone: so what is not committed is committed first, unless told otherwise.
+ * Accepts one attempt and cancels the others that are still alive. Accepting pushes the branch, so
+ * uncommitted changes are committed first, unless the user declines.
  */
 export function KeepDialog({ run, all, at, onClose }: Props) {
   const calls = useRunCalls();
@@ -59,11 +59,11 @@ export function KeepDialog({ run, all, at, onClose }: Props) {
     if (!accepted) return;
     const stopped = await Promise.all(
       others.map((other) =>
-        tried("Another attempt was not cancelled", () => calls.cancel(other.id)),
+        runAction("Could not cancel another attempt", () => calls.cancel(other.id)),
       ),
     );
     const cancelled = stopped.filter(Boolean).length;
-    told(
+    succeeded(
       cancelled > 0
         ? `Attempt ${at + 1} accepted and pushed; ${cancelled} cancelled.`
         : `Attempt ${at + 1} accepted and pushed.`,
@@ -78,30 +78,30 @@ export function KeepDialog({ run, all, at, onClose }: Props) {
       title={`Keep attempt ${at + 1}?`}
       description={
         <>
-          Its branch <code>{run.run_branch}</code> is pushed and the run counts as accepted.{" "}
+          This pushes its branch <code>{run.run_branch}</code> and marks the run as accepted.{" "}
           {others.length === 0
-            ? "No other attempt is alive. "
+            ? "No other attempt is running. "
             : `${others.length === 1 ? "One other attempt is" : `${others.length} other attempts are`} cancelled. `}
-          The work of the others stays until you delete them.
+          The other attempts keep their work until you delete them.
         </>
       }
       footer={
         <>
-          <Button onClick={onClose}>Keep as it is</Button>
+          <Button onClick={onClose}>Cancel</Button>
           <Button
             kind="primary"
             busy={busy}
             disabled={commit && message.trim() === ""}
             onClick={() => void keep()}
           >
-            Accept it
+            Accept
           </Button>
         </>
       }
     >
       <div className="mt-3">
         <Check
-          label="Commit what is not committed yet"
+          label="Commit uncommitted changes"
           checked={commit}
           onChange={(event) => setCommit(event.target.checked)}
         />

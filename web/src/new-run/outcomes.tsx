@@ -9,7 +9,7 @@ interface Props {
   onOpen: (runIds: string[]) => void;
 }
 
-/** What became of each attempt, where not all began. */
+/** The outcome of each attempt when not all started. */
 export function Outcomes({ attempts, agents, onOpen }: Props) {
   if (attempts.length === 0) return null;
   const started = begun(attempts);
@@ -17,8 +17,8 @@ export function Outcomes({ attempts, agents, onOpen }: Props) {
     <div role="alert" className="mt-4 rounded-md border border-bad/40 bg-bad-soft p-3">
       <p className="font-medium">
         {started.length === 0
-          ? "Nothing was started."
-          : `${started.length} of ${attempts.length} began.`}
+          ? "No run started."
+          : `${started.length} of ${attempts.length} started.`}
       </p>
       <ul className="mt-1 space-y-1">
         {attempts.map(({ agentId, key, run, error }) => (
@@ -41,7 +41,7 @@ export function Outcomes({ attempts, agents, onOpen }: Props) {
       </ul>
       {started.length > 0 && (
         <Button className="mt-2" onClick={() => onOpen(started)}>
-          {started.length === 1 ? "Go to the one that began" : "Compare those that began"}
+          {started.length === 1 ? "Open the run that started" : "Compare the runs that started"}
         </Button>
       )}
     </div>

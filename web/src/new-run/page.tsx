@@ -12,8 +12,8 @@ import { AgentStep, ProjectStep, RepoStep } from "./first-steps";
 import { RunForm } from "./run-form";
 
 /**
- * The way to a run. What is still missing (a project, a repository, an agent) is made here, one
- * step after the other, before the run itself is described.
+ * Leads to a run. What is still missing (a project, a repository, an agent) is created first, one
+ * step after the other.
  */
 export function NewRunPage() {
   const search = useSearch({ from: "/runs/new" });

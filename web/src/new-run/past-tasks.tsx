@@ -4,7 +4,7 @@ import { Dialog } from "@/ui/dialog";
 import { Input } from "@/ui/field";
 import { pastTasks } from "./choices";
 
-/** Tasks shown at once; a word narrows them. */
+/** Tasks shown at once. */
 const SHOWN = 50;
 
 interface Props {
@@ -14,7 +14,7 @@ interface Props {
   onClose: () => void;
 }
 
-/** Tasks of past runs, to be taken again. */
+/** Tasks of past runs, to be reused. */
 export function PastTasks({ runs, projectId, onPick, onClose }: Props) {
   const [filter, setFilter] = useState("");
   const tasks = useMemo(() => pastTasks(runs, projectId), [runs, projectId]);
@@ -51,7 +51,7 @@ export function PastTasks({ runs, projectId, onPick, onClose }: Props) {
       </ul>
       {found.length === 0 && <p className="p-2 text-muted">No task matches.</p>}
       {found.length > SHOWN && (
-        <p className="p-2 text-muted">{found.length - SHOWN} more; a word narrows them.</p>
+        <p className="p-2 text-muted">{found.length - SHOWN} more; type to narrow the list.</p>
       )}
     </Dialog>
   );

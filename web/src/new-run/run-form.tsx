@@ -15,10 +15,10 @@ import { Outcomes } from "./outcomes";
 import { PastTasks } from "./past-tasks";
 import { startRun } from "./start";
 
-/** Where the task is kept until it is sent. */
+/** Storage key of the draft task. */
 const DRAFT = "draft.new-run";
 
-/** The task, who does it, and from where. Ctrl or Cmd with Enter starts. */
+/** The task, its agents, and where to start from. Ctrl or Cmd with Enter submits. */
 export function RunForm(props: { project: Project; agents: Agent[]; task?: string }) {
   const { project, agents } = props;
   const client = useQueryClient();
@@ -40,7 +40,7 @@ export function RunForm(props: { project: Project; agents: Agent[]; task?: strin
   const total = totalOf(wanted);
   const ready = task.trim() !== "" && total > 0 && source.trim() !== "";
 
-  // Another task, source or choice is another set of calls: outcomes of the last one go.
+  // Another task, source or choice is another set of calls: drop the outcomes of the last one.
   const edited =
     <T,>(set: (value: T) => void) =>
     (value: T) => {
@@ -101,7 +101,7 @@ export function RunForm(props: { project: Project; agents: Agent[]; task?: strin
               {...field}
               autoFocus
               className="field-sizing-content max-h-[50vh] min-h-32 text-base"
-              placeholder="What shall be done, and how it can be checked"
+              placeholder="Describe what to do and how to check it"
               value={task}
               onChange={(event) => changeTask(event.target.value)}
             />
@@ -130,12 +130,12 @@ export function RunForm(props: { project: Project; agents: Agent[]; task?: strin
           params={{ projectId: project.id, tab: "agents" }}
           className="underline"
         >
-          Change the agents of this project
+          Edit this project's agents
         </Link>
       </p>
       <Field
         label="Start from"
-        hint="A branch, tag or commit that each repository of the project has."
+        hint="A branch, tag or commit that exists in every repository of the project."
       >
         {(field) => (
           <Choice
@@ -145,7 +145,7 @@ export function RunForm(props: { project: Project; agents: Agent[]; task?: strin
             value={source}
             onChange={edited(setSource)}
             choices={[
-              { value: "HEAD", label: "HEAD: what your checkout has now" },
+              { value: "HEAD", label: "HEAD: what your checkout is at now" },
               ...commonBranches(branches.data ?? [], project).map((name) => ({
                 value: name,
                 label: name,
@@ -157,7 +157,7 @@ export function RunForm(props: { project: Project; agents: Agent[]; task?: strin
       {branches.isError && <p className="mt-1 text-xs text-bad">{branches.error.message}</p>}
       <div className="mt-2">
         <Check
-          label="Tell me when it idles or ends"
+          label="Notify me when it goes idle or ends"
           checked={notify === "yes"}
           onChange={(event) => edited(setNotify)(event.target.checked ? "yes" : "no")}
         />
@@ -172,13 +172,13 @@ export function RunForm(props: { project: Project; agents: Agent[]; task?: strin
           disabled={!ready}
         >
           {attempts.length > 0
-            ? "Try again what failed"
+            ? "Retry what failed"
             : total > 1
               ? `Start ${total} runs`
-              : "Start the run"}
+              : "Start run"}
         </Button>
         <span className="text-xs text-muted max-md:hidden">
-          <kbd>Ctrl</kbd> or <kbd>⌘</kbd> with <kbd>Enter</kbd>
+          <kbd>Ctrl</kbd> or <kbd>⌘</kbd> + <kbd>Enter</kbd>
         </span>
       </div>
       {picking && (

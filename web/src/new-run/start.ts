@@ -3,7 +3,7 @@ import type { QueryClient } from "@tanstack/react-query";
 import { api, data, type Run, type Schemas } from "@/api/client";
 import { placeRun } from "@/api/sync";
 
-/** Starts one run; the same key again starts nothing twice. Failures throw `CallError`. */
+/** Starts one run; a repeated key starts no second one. Throws `CallError`. */
 export async function startRun(
   client: QueryClient,
   body: Schemas["NewRunFields"],

@@ -1,5 +1,5 @@
-// Calls that change projects, repos, agents and branches; each refreshes what pages have read.
-// Failures throw `CallError` with the server's own sentence.
+// Calls that change projects, repos, agents and branches; each refreshes the affected queries. They
+// throw `CallError`.
 import { useQueryClient, type QueryClient } from "@tanstack/react-query";
 import { api, data, type Agent, type Branch, type Project, type Schemas } from "@/api/client";
 import { keys } from "@/api/keys";
@@ -40,8 +40,8 @@ export function setupCalls(client: QueryClient) {
       await Promise.all([old(keys.projects), old(keys.branches(projectId))]);
     },
     /**
-     * A project with its first repo, or neither: a refused repo takes the new project back. Pages
-     * are told of it only when it is whole.
+     * Creates a project with its first repo, or neither: when the repo is refused, the new project
+     * is deleted again. Queries are refreshed only when both exist.
      */
     createProjectWithRepo: async (name: string, repoName: string, repoPath: string) => {
       const project = await data(api.POST("/api/projects", { body: { name } }));

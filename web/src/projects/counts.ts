@@ -23,5 +23,5 @@ export function runCounts(runs: readonly Pick<Run, "project_id" | "status">[]) {
 export function countWords(counts: RunCounts | undefined): string {
   if (!counts) return "no runs";
   const all = `${counts.all} ${counts.all === 1 ? "run" : "runs"}`;
-  return counts.active === 0 ? all : `${all}, ${counts.active} at work`;
+  return counts.active === 0 ? all : `${all}, ${counts.active} active`;
 }

@@ -1,9 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import type { Project } from "@/api/client";
 import { agentsQuery } from "@/api/queries";
-import { tried } from "@/runs/actions";
+import { runAction } from "@/runs/actions";
 import { Confirm } from "@/ui/dialog";
-import { told } from "@/ui/toast";
+import { succeeded } from "@/ui/toast";
 import { useSetupCalls } from "./calls";
 
 interface Props {
@@ -13,7 +13,7 @@ interface Props {
   onDeleted?: () => void;
 }
 
-/** Says what goes and what stays before a project is deleted. */
+/** Confirms the deletion of a project and says what stays. */
 export function DeleteProject({ project, open, onOpenChange, onDeleted }: Props) {
   const calls = useSetupCalls();
   const agents = useQuery({ ...agentsQuery(project.id), enabled: open }).data;
@@ -22,24 +22,25 @@ export function DeleteProject({ project, open, onOpenChange, onDeleted }: Props)
     <Confirm
       open={open}
       onOpenChange={onOpenChange}
-      title={`Delete the project ${project.name}?`}
-      action="Delete the project"
+      title={`Delete project ${project.name}?`}
+      action="Delete project"
       danger
       onConfirm={async () => {
-        const gone = await tried("The project was not deleted", () =>
+        const gone = await runAction("Could not delete the project", () =>
           calls.removeProject(project.id),
         );
         if (!gone) throw new Error();
-        told(`Project ${project.name} deleted.`);
+        succeeded(`Project ${project.name} deleted.`);
         onDeleted?.();
       }}
     >
       <p>
-        {names ? `Its agents go for good: ${names}. ` : "It has no agents. "}
-        Its scripts and settings go too.
+        {names ? `This permanently deletes its agents: ${names}. ` : "It has no agents. "}
+        Its scripts and settings are deleted too.
       </p>
       <p className="mt-2">
-        Your repositories are not touched. Runs, their events and worktrees stay and can go on.
+        Your repositories are not touched. Runs stay, with their events and worktrees, and can be
+        continued.
       </p>
     </Confirm>
   );

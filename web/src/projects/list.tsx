@@ -27,7 +27,7 @@ function Row({ project, counts }: { project: Project; counts: RunCounts | undefi
           {project.name}
         </Link>
         <p className="text-muted">
-          {countWords(counts)} · made <Age time={project.created_at} /> ago
+          {countWords(counts)} · created <Age time={project.created_at} /> ago
         </p>
         <ul className="mt-1 flex flex-wrap gap-x-4 gap-y-0.5">
           {project.repos.map((repo) => (
@@ -38,7 +38,7 @@ function Row({ project, counts }: { project: Project; counts: RunCounts | undefi
             </li>
           ))}
           {project.repos.length === 0 && (
-            <li className="text-warn">No repository yet: no run can start.</li>
+            <li className="text-warn">No repository yet. Add one to start runs.</li>
           )}
         </ul>
       </div>
@@ -77,7 +77,7 @@ function Row({ project, counts }: { project: Project; counts: RunCounts | undefi
 }
 
 export function ProjectsPage() {
-  // Nothing tells when another window changed a project: it is read again with each visit.
+  // No event reports a change made in another window, so projects are read on each visit.
   const projects = useQuery({ ...projectsQuery(), refetchOnMount: "always" });
   const runs = useQuery(runsQuery()).data;
   const counts = useMemo(() => runCounts(runs ?? []), [runs]);
@@ -99,11 +99,11 @@ export function ProjectsPage() {
         ) : projects.data.length === 0 ? (
           <Empty title="No project yet">
             <p>
-              A project is one or more repositories that agents work on together, with the agents
-              and scripts that belong to them.
+              A project is one or more repositories that agents work on together, with their agents
+              and scripts.
             </p>
             <Button kind="primary" className="mt-4" onClick={() => setMaking(true)}>
-              Make the first project
+              Create your first project
             </Button>
           </Empty>
         ) : (

@@ -39,8 +39,8 @@ export function ProjectPage() {
   }
   if (!project) {
     return (
-      <Empty title="This project is gone">
-        It was deleted, or never was.{" "}
+      <Empty title="Project not found">
+        It may have been deleted.{" "}
         <Link to="/projects" className="text-accent underline">
           All projects
         </Link>
@@ -65,7 +65,7 @@ export function ProjectPage() {
         </Button>
       </header>
       <TabLinks
-        label="Parts of the project"
+        label="Project sections"
         current={tab}
         tabs={[
           {
@@ -94,7 +94,7 @@ export function ProjectPage() {
           {Tab ? (
             <Tab key={projectId} project={project} />
           ) : (
-            <Empty title="A project has no such part">Choose one above.</Empty>
+            <Empty title="Page not found">Choose a tab above.</Empty>
           )}
         </Suspense>
       </div>

@@ -8,12 +8,12 @@ import { PathField } from "./repos/path-field";
 import { FormRefusal, useForm } from "./use-form";
 
 interface Props {
-  /** Without a repository no run can start; where one must, the form asks for it. */
+  /** Whether a repository is required. */
   needsRepo?: boolean;
   onMade: (project: Project) => void;
 }
 
-/** A new project with its first repository: both are made, or neither. */
+/** A new project with its first repository: both are created, or neither. */
 export function ProjectForm({ needsRepo = false, onMade }: Props) {
   const calls = useSetupCalls();
   const { form, busy, refusals, send } = useForm(["name", "repo_path"], {
@@ -47,7 +47,7 @@ export function ProjectForm({ needsRepo = false, onMade }: Props) {
         onChange={setPath}
         error={refusals["repo_path"]}
       />
-      <Field label="Name of the project" error={refusals["name"]}>
+      <Field label="Project name" error={refusals["name"]}>
         {(ids) => (
           <Input
             {...ids}

@@ -1,14 +1,14 @@
-// Which field of a form the server's refusal is about.
+// Assigns a server error to the form field that it is about.
 
-/** Refusals by the name of their field; what belongs to no field of the form is under "". */
+/** Errors by field name; those of no field of the form are under "". */
 export type Refusals = Record<string, string>;
 
-/** The path of the field that a sentence of the server names ("`repo_path` must …"), or "". */
+/** The field path that a server message names ("`repo_path` must …"), or "". */
 export function fieldOf(sentence: string): string {
   return /^`([^`]+)` /.exec(sentence)?.[1] ?? "";
 }
 
-/** The field of the form that a path leads to: itself, or the longest that it lies in. */
+/** The form field of a path: itself, or its longest prefix that is a field. */
 function within(path: string, fields: readonly string[]): string | undefined {
   const holding = fields.filter(
     (field) => path === field || (/^[.[]/.test(path.slice(field.length)) && path.startsWith(field)),
@@ -17,8 +17,8 @@ function within(path: string, fields: readonly string[]): string | undefined {
 }
 
 /**
- * Where a refusal is shown: at the field it names when the form has it, at the first of `conflicts`
- * that its words speak of, or over the whole form.
+ * Where an error is shown: at the field that it names, if the form has it; else at the first of
+ * `conflicts` whose words it contains; else above the form.
  */
 export function refusalsOf(
   sentence: string,

@@ -1,13 +1,13 @@
-// What the forms of this area share: one call at a time, and its refusal at the right field.
+// Shared by the forms of this folder: one call at a time, and its error at the right field.
 import { useRef, useState } from "react";
 import { refusalsOf, type Refusals } from "./refusal";
 
-/** The field of a form that a refusal concerns is marked so, and gets the focus. */
+/** Marks the field with an error, which gets the focus. */
 function focusFirstWrong(form: HTMLElement | null) {
   requestAnimationFrame(() => form?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus());
 }
 
-/** Runs the call of a form; what the server refuses is kept by field. */
+/** Runs the call of a form; server errors are kept by field. */
 export function useForm(fields: readonly string[], conflicts?: Record<string, RegExp>) {
   const [busy, setBusy] = useState(false);
   const [refusals, setRefusals] = useState<Refusals>({});
@@ -16,7 +16,7 @@ export function useForm(fields: readonly string[], conflicts?: Record<string, Re
     setRefusals(next);
     focusFirstWrong(form.current);
   };
-  /** Whether it went through. */
+  /** Whether it succeeded. */
   const send = async (act: () => Promise<unknown>): Promise<boolean> => {
     if (busy) return false;
     setBusy(true);
@@ -35,7 +35,7 @@ export function useForm(fields: readonly string[], conflicts?: Record<string, Re
   return { form, busy, refusals, refuse, send };
 }
 
-/** A refusal that belongs to no field. */
+/** An error that belongs to no field. */
 export function FormRefusal({ refusals }: { refusals: Refusals }) {
   const sentence = refusals[""];
   if (sentence === undefined) return null;

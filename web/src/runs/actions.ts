@@ -1,4 +1,4 @@
-// What can be done to a run now, and how. Buttons that make no sense now are absent.
+// The actions of a run. Those that are not possible now have no button.
 import { useQueryClient, type QueryClient } from "@tanstack/react-query";
 import { api, data, type Run } from "@/api/client";
 import { keys } from "@/api/keys";
@@ -7,10 +7,10 @@ import { failed } from "@/ui/toast";
 
 /** A process is alive or being launched. */
 export const canStop = (run: Run) => run.process.alive || run.status === "queued";
-/** A message reaches the agent: by resuming its session, or typed into the living CLI. */
+/** A message can reach the agent: by resuming its session, or typed into the live CLI. */
 export const canContinue = (run: Run) =>
   run.session_id !== null && run.status !== "running" && run.status !== "queued";
-/** It failed before its CLI started: it can begin again. */
+/** It failed before its CLI started, so it can be retried. */
 export const canRetry = (run: Run) =>
   run.status === "failed" &&
   run.session_id === null &&
@@ -18,13 +18,13 @@ export const canRetry = (run: Run) =>
 /** While it works, messages wait in the queue. */
 export const canQueue = (run: Run) => run.status === "running" || run.status === "queued";
 export const canDelete = (run: Run) => run.status !== "running" && run.status !== "queued";
-/** Its worktrees were made: from then on its changes can be read. */
+/** Its worktrees were created: from then on its changes can be read. */
 export const hasChanges = (run: Run) =>
   run.status !== "queued" || run.repos.every((repo) => repo.worktree !== null);
 
 const path = (id: string) => ({ params: { path: { id } } });
 
-/** Calls that change a run; each puts the answer where pages read it. Failures throw `CallError`. */
+/** Calls that change a run; each stores the response in the query cache. They throw `CallError`. */
 export function runCalls(client: QueryClient) {
   const placed = (run: unknown) => {
     placeRun(client, run as Run);
@@ -41,9 +41,9 @@ export function runCalls(client: QueryClient) {
   return {
     cancel: async (id: string) => placed(await data(api.POST("/api/runs/{id}/cancel", path(id)))),
     pause: async (id: string) => placed(await data(api.POST("/api/runs/{id}/pause", path(id)))),
-    /** Lets a CLI that was stopped, as by Ctrl+Z, go on. */
+    /** Resumes a CLI that was suspended, for example by Ctrl+Z. */
     letGoOn,
-    /** Gives the agent a message: now, or after the turn that it is at. */
+    /** Sends the agent a message: now, or after its current turn. */
     send: async (run: Run, message: string) => {
       await (canQueue(run) && !run.process.stopped ? enqueue : goOn)(run.id, message);
     },
@@ -58,8 +58,8 @@ export function useRunCalls() {
   return runCalls(useQueryClient());
 }
 
-/** Does it, and says what failed. */
-export async function tried(what: string, act: () => Promise<unknown>): Promise<boolean> {
+/** Runs `act` and shows a toast when it fails. */
+export async function runAction(what: string, act: () => Promise<unknown>): Promise<boolean> {
   try {
     await act();
     return true;

@@ -10,15 +10,15 @@ interface Props {
   children: ReactNode;
   action: string;
   danger?: boolean;
-  /** What to say when it failed. */
+  /** Title of the toast when it fails. */
   failure: string;
-  /** Does it; `force` when the person said to go on without what cannot be kept. */
+  /** The action; `force` when the user accepts the loss of what cannot be saved. */
   act: (force: boolean) => Promise<unknown>;
 }
 
 /**
- * Asks before files of a run are replaced or removed. When the server says that some of them cannot be
- * kept, it lists them and asks once more.
+ * Confirms an action that replaces or removes files of a run. When the server reports files that
+ * cannot be saved, it lists them and asks again.
  */
 export function ConfirmLoss(props: Props) {
   const { open, onOpenChange, title, children, action, danger, failure, act } = props;
@@ -31,8 +31,8 @@ export function ConfirmLoss(props: Props) {
     <Confirm
       open={open}
       onOpenChange={change}
-      title={unkept ? "Some of the work cannot be kept" : title}
-      action={unkept ? `${action} without it` : action}
+      title={unkept ? "Some of the work cannot be saved" : title}
+      action={unkept ? `${action} anyway` : action}
       danger={danger === true || unkept !== null}
       onConfirm={async () => {
         try {
@@ -47,7 +47,7 @@ export function ConfirmLoss(props: Props) {
     >
       {unkept ? (
         <div role="alert">
-          <p>Nothing was changed yet. No checkpoint can hold this:</p>
+          <p>Nothing has changed yet. No checkpoint can contain this:</p>
           <ul className="my-2 max-h-[40dvh] space-y-1 overflow-y-auto rounded-md border border-warn/40 bg-warn-soft px-3 py-2 text-text">
             {unkept.map((line) => (
               <li key={line} className="break-words">
@@ -56,8 +56,8 @@ export function ConfirmLoss(props: Props) {
             ))}
           </ul>
           <p>
-            To keep it, move it out of the worktree or make it readable, and begin again. Without
-            it, what is replaced or removed there cannot be brought back.
+            To keep it, move it out of the worktree or make it readable, then try again. If you
+            proceed, what is replaced or removed there cannot be restored.
           </p>
         </div>
       ) : (

@@ -1,10 +1,10 @@
 import { useNavigate } from "@tanstack/react-router";
 import type { Run } from "@/api/client";
-import { told } from "@/ui/toast";
+import { succeeded } from "@/ui/toast";
 import { useRunCalls } from "./actions";
 import { ConfirmLoss } from "./confirm-loss";
 
-/** Asks before a run goes, and says what stays. */
+/** Confirms the deletion of a run and says what stays. */
 export function DeleteDialog(props: {
   run: Run;
   open: boolean;
@@ -19,17 +19,17 @@ export function DeleteDialog(props: {
       open={open}
       onOpenChange={onOpenChange}
       title="Delete this run?"
-      action="Delete the run"
+      action="Delete run"
       danger
-      failure="The run was not deleted"
+      failure="Could not delete the run"
       act={async (force) => {
         await calls.remove(run.id, force);
-        told("Run deleted. Its work is kept for 30 days.");
+        succeeded("Run deleted. Its work is kept for 30 days.");
         await navigate({ to: "/runs" });
       }}
     >
-      Its worktree, branch <code>{run.run_branch}</code>, events and logs go. What was not merged
-      stays in {names} for 30 days, under <code>refs/abbado/deleted/{run.id}</code>.
+      This deletes its worktree, branch <code>{run.run_branch}</code>, events and logs. Unmerged
+      work is kept in {names} for 30 days, under <code>refs/abbado/deleted/{run.id}</code>.
     </ConfirmLoss>
   );
 }

@@ -1,4 +1,4 @@
-// The order of the list: what a person should do next.
+// The order of the list: what needs a person first.
 import type { Run } from "@/api/client";
 
 export type Group = "needs-you" | "running" | "to-ship" | "earlier";
@@ -10,10 +10,10 @@ export const GROUPS: { group: Group; title: string }[] = [
   { group: "earlier", title: "Earlier" },
 ];
 
-/** Failed runs stop asking for a person after so long, in milliseconds. */
+/** How long failed runs count as needing a person, in milliseconds. */
 const FAILURE_MS = 24 * 3_600_000;
 
-/** Where a run belongs at the moment `now` (milliseconds of the epoch). */
+/** The group of a run at `now` (milliseconds of the epoch). */
 export function groupOf(run: Run, now: number): Group {
   if (run.attention || run.process.stopped) return "needs-you";
   switch (run.status) {
@@ -32,7 +32,7 @@ export function groupOf(run: Run, now: number): Group {
 
 export const needsYou = (run: Run) => groupOf(run, Date.now()) === "needs-you";
 
-/** Whether every word of the filter is somewhere in what names the run. */
+/** Whether the run's texts contain every word of the filter. */
 export function matches(run: Run, filter: string, projectName: string): boolean {
   const text = [run.task, run.run_branch, run.cli_name, run.status, projectName, run.model ?? ""]
     .join(" ")

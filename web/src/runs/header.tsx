@@ -19,22 +19,22 @@ import { Menu } from "@/ui/menu";
 import { StateBadge, stateOf } from "@/ui/state";
 import { Age } from "@/ui/time";
 import { Tip } from "@/ui/tip";
-import { canDelete, canRetry, canStop, tried, useRunCalls } from "./actions";
+import { canDelete, canRetry, canStop, runAction, useRunCalls } from "./actions";
 import { DeleteDialog } from "./delete-dialog";
 import { reasonOf } from "./reason";
 
-/** Answers: what is it doing, on what evidence, since when, what can be done now. */
+/** What the run is doing, on what evidence, since when, and the possible actions. */
 export function RunHeader({ run }: { run: Run }) {
   const calls = useRunCalls();
   const [deleting, setDeleting] = useState(false);
-  const pause = () => void tried("The run was not paused", () => calls.pause(run.id));
-  const cancel = () => void tried("The run was not cancelled", () => calls.cancel(run.id));
-  const letGoOn = () => void tried("The CLI was not let go on", () => calls.letGoOn(run.id));
-  const retry = () => void tried("The run was not tried again", () => calls.retry(run.id));
+  const pause = () => void runAction("Could not pause the run", () => calls.pause(run.id));
+  const cancel = () => void runAction("Could not cancel the run", () => calls.cancel(run.id));
+  const letGoOn = () => void runAction("Could not resume the CLI", () => calls.letGoOn(run.id));
+  const retry = () => void runAction("Could not retry the run", () => calls.retry(run.id));
   const notify = () =>
-    void tried("The choice was not kept", () => calls.notify(run.id, !run.notify));
+    void runAction("Could not save the setting", () => calls.notify(run.id, !run.notify));
   useKeys({ p: () => canStop(run) && pause() });
-  const bell = run.notify ? "Stop telling when it idles or ends" : "Tell when it idles or ends";
+  const bell = run.notify ? "Stop notifying me" : "Notify me when it goes idle or ends";
   return (
     <header className="border-b px-3 pt-2 pb-1.5">
       <div className="flex items-center gap-2">
@@ -56,20 +56,20 @@ export function RunHeader({ run }: { run: Run }) {
           />
         </div>
         {run.process.stopped && (
-          <Tip text="Let the stopped CLI go on">
+          <Tip text="Resume the suspended CLI">
             <Button
               icon={<Play size={14} />}
               onClick={letGoOn}
-              aria-label="Let it go on"
+              aria-label="Resume"
               className="max-sm:w-9 max-sm:!px-0"
             >
-              <span className="max-sm:hidden">Let it go on</span>
+              <span className="max-sm:hidden">Resume</span>
             </Button>
           </Tip>
         )}
         {canStop(run) && (
           <>
-            <Tip text="End the CLI and keep the work; it can go on later (p)">
+            <Tip text="Stop the CLI and keep the work; you can continue it later (p)">
               <Button
                 icon={<Pause size={14} />}
                 onClick={pause}
@@ -79,7 +79,7 @@ export function RunHeader({ run }: { run: Run }) {
                 <span className="max-sm:hidden">Pause</span>
               </Button>
             </Tip>
-            <Tip text="End the CLI and everything it started; the work stays">
+            <Tip text="Stop the CLI and everything it started; the work is kept">
               <Button
                 icon={<CircleStop size={14} />}
                 onClick={cancel}
@@ -92,7 +92,7 @@ export function RunHeader({ run }: { run: Run }) {
           </>
         )}
         {canRetry(run) && (
-          <Tip text="The CLI never started: begin again with worktree, set-up and launch">
+          <Tip text="The CLI never started: retry worktree, set-up and launch">
             <Button icon={<RotateCcw size={14} />} onClick={retry} className="max-sm:hidden">
               Try again
             </Button>

@@ -1,12 +1,12 @@
 // Paths that no checkpoint can hold, in words.
 import { CallError, type LeftOut } from "@/api/client";
 
-/** Paths that a sentence names. */
+/** Most paths that a sentence names. */
 const NAMED_MAX = 3;
 
 /**
- * What the server cannot keep, a line each, when that is why it refused: it goes on when it is told
- * to go on without these. Nothing for other errors.
+ * The paths that the server cannot save, one per line, when it refused for that reason; with
+ * `force` it proceeds without them. Undefined for other errors.
  */
 export function notKept(error: unknown): string[] | undefined {
   if (!(error instanceof CallError) || error.code !== "work_not_kept") return undefined;
@@ -14,11 +14,11 @@ export function notKept(error: unknown): string[] | undefined {
   return lines.map((line) => line.slice(2));
 }
 
-/** One of them with its repo, when there are several. */
+/** A path, with its repo when there are several. */
 export const pathOf = (left: LeftOut, severalRepos: boolean): string =>
   severalRepos ? `${left.repo_name}: ${left.path}` : left.path;
 
-/** What was not kept, as the end of a message; nothing when all was. */
+/** What was not saved, as the end of a message; empty when everything was. */
 export function withoutWords(all: LeftOut[], severalRepos: boolean): string {
   if (all.length === 0) return "";
   const named = all.slice(0, NAMED_MAX).map((left) => pathOf(left, severalRepos));

@@ -14,7 +14,7 @@ import { Failed, Skeleton } from "@/ui/panes";
 import { Welcome } from "./welcome";
 import { grouped, matches } from "./groups";
 import { RunRow } from "./row";
-import { TellOffer } from "./tell-offer";
+import { NotificationOffer } from "./notification-offer";
 
 type Item = { title: string; count: number } | Run;
 
@@ -74,7 +74,7 @@ export function RunList() {
   useEffect(() => {
     const at = items.findIndex((item) => !("title" in item) && item.id === runId);
     if (at >= 0) rows.scrollToIndex(at, { align: "auto" });
-    // Only when another run is chosen: the list moves by itself, and the person's place stays.
+    // Only when another run is selected: updates must not move the reader's position.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [runId]);
 
@@ -109,7 +109,7 @@ export function RunList() {
           New run
         </Button>
       </header>
-      {runs.data !== undefined && runs.data.length > 0 && <TellOffer />}
+      {runs.data !== undefined && runs.data.length > 0 && <NotificationOffer />}
       {runs.isPending ? (
         <Skeleton lines={9} />
       ) : runs.data.length === 0 ? (

@@ -7,16 +7,16 @@ import { useKeys } from "@/app/keys";
 import { store, stored } from "@/lib/stored";
 import { Button } from "@/ui/button";
 import { TextArea } from "@/ui/field";
-import { canContinue, canQueue, canRetry, tried, useRunCalls } from "./actions";
+import { canContinue, canQueue, canRetry, runAction, useRunCalls } from "./actions";
 import { MESSAGE_BOX_ID } from "./message-box-id";
 
-/** Messages that wait for the end of the turn, in the order in which they go out. */
+/** Queued messages for the end of the turn, in the order in which they go out. */
 function Queue({ run }: { run: Run }) {
   const queue = useQuery({ ...queueQuery(run.id), enabled: run.queue.length > 0 }).data;
   if (run.queue.length === 0 || !queue) return null;
   return (
-    <ol aria-label="Messages that wait" className="mb-1.5 space-y-1">
-      {run.queue.halted && <li className="text-warn">Nothing goes out: {run.queue.halted}</li>}
+    <ol aria-label="Queued messages" className="mb-1.5 space-y-1">
+      {run.queue.halted && <li className="text-warn">Not sent: {run.queue.halted}</li>}
       {queue.map((message) => (
         <li key={message.id} className="flex items-center gap-2 rounded bg-sunken px-2 py-0.5">
           <span className="text-xs text-muted">{message.position}</span>
@@ -24,9 +24,9 @@ function Queue({ run }: { run: Run }) {
           <Button
             kind="quiet"
             icon={<X size={14} />}
-            aria-label={`Take back message ${message.position}`}
+            aria-label={`Remove message ${message.position}`}
             onClick={() =>
-              void tried("The message was not taken back", () =>
+              void runAction("Could not remove the message", () =>
                 data(
                   api.DELETE("/api/runs/{id}/queue/{message_id}", {
                     params: { path: { id: run.id, message_id: message.id } },
@@ -41,7 +41,7 @@ function Queue({ run }: { run: Run }) {
   );
 }
 
-/** Enter sends, Shift-Enter breaks. What was not sent is kept, run by run. */
+/** Enter sends, Shift+Enter breaks the line. Unsent text is stored per run. */
 export function MessageBox({ run }: { run: Run }) {
   const draftName = `draft.${run.id}`;
   const [text, setText] = useState(stored(draftName) ?? "");
@@ -49,7 +49,7 @@ export function MessageBox({ run }: { run: Run }) {
   const box = useRef<HTMLTextAreaElement>(null);
   const calls = useRunCalls();
   const [refusal, setRefusal] = useState<string | null>(null);
-  // A message lets a stopped CLI go on.
+  // A message resumes a suspended CLI.
   const queues = canQueue(run) && !run.process.stopped;
   const open = canQueue(run) || canContinue(run);
   const change = (next: string) => {
@@ -76,12 +76,10 @@ export function MessageBox({ run }: { run: Run }) {
     box.current?.focus();
   };
   if (canRetry(run)) {
-    const retry = () => void tried("The run was not tried again", () => calls.retry(run.id));
+    const retry = () => void runAction("Could not retry the run", () => calls.retry(run.id));
     return (
       <div className="flex items-center gap-2 border-t px-3 py-2 text-muted">
-        <p className="min-w-0 flex-1">
-          Its CLI never started. It can begin again, with the same task.
-        </p>
+        <p className="min-w-0 flex-1">The CLI never started. You can retry with the same task.</p>
         <Button icon={<RotateCcw size={14} />} onClick={retry}>
           Try again
         </Button>
@@ -91,7 +89,7 @@ export function MessageBox({ run }: { run: Run }) {
   if (!open) {
     return (
       <p className="border-t px-3 py-2 text-muted">
-        This run cannot go on: its agent told no session to resume.
+        This run cannot be continued: its CLI reported no session to resume.
       </p>
     );
   }
@@ -102,14 +100,13 @@ export function MessageBox({ run }: { run: Run }) {
         <div role="alert" className="mb-1.5 flex items-start gap-1.5">
           <TriangleAlert size={14} className="mt-0.5 shrink-0 text-bad" aria-hidden />
           <p className="max-h-32 min-w-0 flex-1 overflow-y-auto break-words whitespace-pre-wrap">
-            <strong className="font-medium text-bad">The message did not reach the agent.</strong>{" "}
-            {refusal}
+            <strong className="font-medium text-bad">Could not send the message.</strong> {refusal}
           </p>
           <Button
             kind="quiet"
             className="!h-6 !w-6"
             icon={<X size={13} />}
-            aria-label="Put the refusal away"
+            aria-label="Dismiss"
             onClick={() => setRefusal(null)}
           />
         </div>
@@ -120,7 +117,7 @@ export function MessageBox({ run }: { run: Run }) {
           id={MESSAGE_BOX_ID}
           rows={1}
           aria-label="Message to the agent"
-          placeholder={queues ? "Message for after this turn…" : "Message the agent…"}
+          placeholder={queues ? "Message to send after this turn…" : "Message the agent…"}
           className="field-sizing-content max-h-40 !min-h-8 resize-none max-md:!min-h-9"
           value={text}
           disabled={busy}

@@ -7,9 +7,9 @@ import { Age } from "@/ui/time";
 import { hasChanges } from "./actions";
 import { reasonOf } from "./reason";
 
-/** Lines added and removed since the run began; nothing while there are none. */
+/** Lines added and removed since the run started; nothing while there are none. */
 export function DiffCount({ runId }: { runId: string }) {
-  const run = useQuery({ ...runQuery(runId), enabled: false }).data; // what is known, not asked for
+  const run = useQuery({ ...runQuery(runId), enabled: false }).data; // shown if cached, never fetched here
   const enabled = !run || hasChanges(run);
   const stats = useQuery({ ...diffStatsQuery(runId), retry: false, enabled }).data;
   if (!stats || stats.files_changed === 0) return null;

@@ -12,7 +12,7 @@ import { RunHeader } from "./header";
 import { MessageBox } from "./message-box";
 import { DiffCount } from "./row";
 
-/** What every tab gets. */
+/** The props of every tab. */
 export interface TabProps {
   run: Run;
 }
@@ -59,7 +59,7 @@ export function RunPage() {
   if (run.isPending) return <Skeleton />;
   if (run.isError) {
     return run.error instanceof CallError && run.error.status === 404 ? (
-      <Empty title="This run is gone">It was deleted, or never was.</Empty>
+      <Empty title="Run not found">It may have been deleted.</Empty>
     ) : (
       <Failed error={run.error} retry={() => void run.refetch()} />
     );
@@ -85,7 +85,7 @@ export function RunPage() {
     <div className="flex h-full min-h-0 flex-col">
       <RunHeader run={run.data} />
       <TabLinks
-        label="Parts of the run"
+        label="Run sections"
         current={tab}
         tabs={NAMES.map((name) => ({ name, label: label[name], to: `/runs/${runId}/${name}` }))}
       />
@@ -94,7 +94,7 @@ export function RunPage() {
           {Tab ? (
             <Tab key={runId} run={run.data} />
           ) : (
-            <Empty title="A run has no such part">Choose one above.</Empty>
+            <Empty title="Page not found">Choose a tab above.</Empty>
           )}
         </Suspense>
       </div>

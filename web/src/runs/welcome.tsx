@@ -1,21 +1,21 @@
 import { Link } from "@tanstack/react-router";
 
-/** The first look at an empty installation: it leads to the first run. */
+/** Shown while there are no runs; leads to the first one. */
 export function Welcome() {
   return (
     <div className="p-4">
       <h2 className="text-lg font-semibold">No runs yet</h2>
       <p className="mt-1 text-muted">
-        A run is one agent at work on your repository, in a worktree and branch of its own.
+        A run is one agent working on your repository, in its own worktree and branch.
       </p>
       <ol className="mt-3 list-decimal space-y-1 pl-5">
         <li>
           <Link to="/runs/new" className="text-accent underline">
-            Make a project
+            Create a project
           </Link>{" "}
-          of a repository
+          from a repository
         </li>
-        <li>Give it an agent: Claude Code, Codex, any program</li>
+        <li>Add an agent: Claude Code, Codex or any other program</li>
         <li>
           <Link to="/runs/new" className="text-accent underline">
             Start a run
@@ -23,11 +23,11 @@ export function Welcome() {
         </li>
       </ol>
       <p className="mt-4">
-        Or look first:{" "}
+        To take a look first,{" "}
         <Link to="/runs/new" search={{ demo: true }} className="text-accent underline">
-          Try the demo agent
+          try the demo agent
         </Link>
-        . It plays a script and needs nothing but a repository.
+        . It follows a script and needs only a repository.
       </p>
     </div>
   );

@@ -6,7 +6,7 @@ import { Button } from "@/ui/button";
 import { Failed, Skeleton } from "@/ui/panes";
 
 const THEMES: { theme: Theme; label: string }[] = [
-  { theme: "system", label: "As the system" },
+  { theme: "system", label: "System" },
   { theme: "light", label: "Light" },
   { theme: "dark", label: "Dark" },
 ];
@@ -72,9 +72,9 @@ export function About() {
           Keys
         </h2>
         <p className="mt-1 mb-2 text-muted">
-          Everything can be done by keyboard; <kbd>Ctrl K</kbd> finds it by name.
+          Everything works from the keyboard; <kbd>Ctrl K</kbd> opens the command palette.
         </p>
-        <Button onClick={() => setOpen("keys")}>List of keys</Button>
+        <Button onClick={() => setOpen("keys")}>Keyboard shortcuts</Button>
       </section>
     </div>
   );

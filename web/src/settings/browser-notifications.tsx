@@ -2,7 +2,7 @@ import { askToTell, useAllowed, useTellSwitch } from "@/app/notify";
 import { Button } from "@/ui/button";
 import { Check } from "@/ui/field";
 
-/** Notifications of this browser: what it allows, and the person's switch. */
+/** Notifications of this browser: its permission and the user's switch. */
 export function BrowserNotifications() {
   const allowed = useAllowed();
   const [choice, choose] = useTellSwitch();
@@ -12,8 +12,8 @@ export function BrowserNotifications() {
         This browser
       </h2>
       <p className="text-muted">
-        A notification when a run needs you or fails while you look elsewhere. One of your open
-        pages tells, never several.
+        Shows a notification when a run needs you or fails while you are not looking at it. Only one
+        of your open pages shows it.
       </p>
       <div className="mt-2">
         {allowed === "granted" && (
@@ -28,12 +28,13 @@ export function BrowserNotifications() {
         )}
         {allowed === "denied" && (
           <p className="text-warn">
-            This browser refuses them for this page; its site settings can allow them again.
+            This browser blocks notifications for this page. Allow them in its site settings.
           </p>
         )}
         {allowed === "impossible" && (
           <p className="text-warn">
-            Not possible here: browsers notify only for pages over https or of this very machine.
+            Not available here: browsers allow notifications only on pages served over HTTPS or from
+            this machine.
           </p>
         )}
       </div>

@@ -3,7 +3,7 @@ import { limitWords } from "./limits";
 
 const none = { max_turns: "none", allowed_tools: "none" };
 
-test("modes that are alike are said once", () => {
+test("equal modes share one line", () => {
   expect(limitWords({ interactive: none, headless: none })).toEqual([
     "Max turns is not enforced, allowed tools are not enforced.",
   ]);
@@ -16,7 +16,7 @@ test("each mode has its line; an unknown word is shown as it is", () => {
       headless: { max_turns: "sometimes", allowed_tools: "cli" },
     }),
   ).toEqual([
-    "Interactive: abbado pauses the run at max turns, the CLI keeps to the allowed tools.",
-    "Headless: max turns: sometimes, the CLI keeps to the allowed tools.",
+    "Interactive: abbado pauses the run at max turns, the CLI enforces the allowed tools.",
+    "Headless: max turns: sometimes, the CLI enforces the allowed tools.",
   ]);
 });

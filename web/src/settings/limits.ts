@@ -1,4 +1,4 @@
-// Who keeps an agent to its limits, in words.
+// Who enforces an agent's limits, in words.
 
 /** `cli`: the CLI itself; `counted`: abbado counts and pauses; `none`: nobody. */
 type By = "cli" | "counted" | "none";
@@ -14,8 +14,8 @@ const TURNS: Record<By, string> = {
   none: "max turns is not enforced",
 };
 const TOOLS: Record<By, string> = {
-  cli: "the CLI keeps to the allowed tools",
-  counted: "abbado keeps to the allowed tools",
+  cli: "the CLI enforces the allowed tools",
+  counted: "abbado enforces the allowed tools",
   none: "allowed tools are not enforced",
 };
 
@@ -25,7 +25,7 @@ function words(mode: Mode): string {
   return `${turns}, ${tools}.`;
 }
 
-/** One line for both modes when they are alike, else one for each. */
+/** One line for both modes if they are equal, else one each. */
 export function limitWords({ interactive, headless }: Limits): string[] {
   const [first, second] = [words(interactive), words(headless)];
   if (first === second) return [first.charAt(0).toUpperCase() + first.slice(1)];

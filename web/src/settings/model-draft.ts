@@ -1,8 +1,8 @@
-// The models document as a form holds it: prices as they are typed. And what is wrong with it.
+// The models document as edited in its form, with prices as typed, and its validation.
 import type { Schemas } from "@/api/client";
 import type { Limits } from "./limits";
 
-/** A provider as the API gives it. */
+/** A provider as the API returns it. */
 export type Provider = Schemas["ProviderView"] & { limits?: Limits | null };
 export type Document = Omit<Schemas["ModelSettingsView"], "providers"> & {
   providers: Provider[];
@@ -10,7 +10,7 @@ export type Document = Omit<Schemas["ModelSettingsView"], "providers"> & {
   prices_as_of?: string | null;
 };
 
-/** The four prices, in dollars for a million tokens. */
+/** The four prices, in dollars per million tokens. */
 export const PRICES = [
   { field: "input_per_mtok", label: "Input" },
   { field: "output_per_mtok", label: "Output" },
@@ -65,7 +65,7 @@ export const emptyModel = (): ModelDraft => ({
   cache_write_per_mtok: "0",
 });
 
-/** The document to be saved. A price that is no number is found by `priceFaults` before. */
+/** The document to save. `priceFaults` must have found no errors. */
 export function documentOf(draft: Draft): Schemas["ModelSettings"] {
   return {
     prices_as_of: draft.prices_as_of || null,
@@ -85,16 +85,16 @@ export function documentOf(draft: Draft): Schemas["ModelSettings"] {
   };
 }
 
-/** Where something is wrong: a field of a provider, or of one of its models (`model` set). */
+/** The place of an error: a field of a provider, or of one of its models (`model` set). */
 export interface Fault {
   provider: number;
   model: number | null;
-  /** A field's name; nothing when the words are about the whole row. */
+  /** A field's name; undefined for the whole row. */
   field: string | null;
   words: string;
 }
 
-/** The place that a refusal of the server names, or nothing when it names none. */
+/** The place that a server error names, if any. */
 export function faultOf(message: string): Fault | null {
   const found = /providers\[(\d+)\](?:\.models\[(\d+)\])?(?:\.(\w+))?`?\s*(.*?)\.?$/s.exec(
     message.trim(),
@@ -109,14 +109,14 @@ export function faultOf(message: string): Fault | null {
   };
 }
 
-/** Prices that cannot be sent because they are no numbers. */
+/** Prices that are not numbers. */
 export function priceFaults(draft: Draft): Fault[] {
   return draft.providers.flatMap(({ models }, provider) =>
     models.flatMap((model, at) =>
       PRICES.flatMap(({ field }) => {
         const typed = model[field].trim();
         if (typed !== "" && Number.isFinite(Number(typed))) return [];
-        return [{ provider, model: at, field, words: "Must be a number of dollars" }];
+        return [{ provider, model: at, field, words: "Must be an amount in dollars" }];
       }),
     ),
   );

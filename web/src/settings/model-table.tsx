@@ -13,7 +13,7 @@ interface Props {
 
 const isPrice = (field: string | null) => PRICES.some((price) => price.field === field);
 
-/** Models with their prices, in dollars for a million tokens; on a phone each is a block. */
+/** Models with their prices in dollars per million tokens; on a phone each is a block. */
 export function ModelTable({ provider, models, faults, onChange }: Props) {
   const id = useId();
   const set = (at: number, model: ModelDraft) => onChange(models.with(at, model));
@@ -22,7 +22,7 @@ export function ModelTable({ provider, models, faults, onChange }: Props) {
       {models.length > 0 && (
         <table className="w-full max-md:block">
           <caption className="sr-only">
-            Models of {provider} with prices in dollars for a million tokens
+            Models of {provider} with prices in dollars per million tokens
           </caption>
           <thead className="text-left text-xs text-muted max-md:sr-only">
             <tr>
@@ -73,7 +73,7 @@ export function ModelTable({ provider, models, faults, onChange }: Props) {
                   <td className="py-0.5 pr-1.5 max-md:col-span-2">
                     <Input
                       aria-label={`Name of ${name}`}
-                      placeholder="name to show"
+                      placeholder="display name"
                       value={model.label}
                       onChange={(event) => set(at, { ...model, label: event.target.value })}
                       {...marks("label")}
@@ -85,7 +85,7 @@ export function ModelTable({ provider, models, faults, onChange }: Props) {
                         {label}, $
                       </span>
                       <Input
-                        aria-label={`${label} of ${name}, dollars for a million tokens`}
+                        aria-label={`${label} of ${name}, dollars per million tokens`}
                         inputMode="decimal"
                         className="text-right max-md:text-left"
                         value={model[field]}
@@ -112,7 +112,7 @@ export function ModelTable({ provider, models, faults, onChange }: Props) {
       <Button
         className="mt-1"
         icon={<Plus size={14} />}
-        aria-label={`Add a model of ${provider}`}
+        aria-label={`Add a model to ${provider}`}
         onClick={() => onChange([...models, emptyModel()])}
       >
         Add a model

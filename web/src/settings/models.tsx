@@ -6,7 +6,7 @@ import { modelsQuery } from "@/api/queries";
 import { Button } from "@/ui/button";
 import { Field, Input } from "@/ui/field";
 import { Failed, Skeleton } from "@/ui/panes";
-import { failed, told } from "@/ui/toast";
+import { failed, succeeded } from "@/ui/toast";
 import {
   documentOf,
   draftOf,
@@ -18,7 +18,7 @@ import {
 } from "./model-draft";
 import { ProviderForm } from "./provider-form";
 
-/** Providers and their models; the document is saved whole. */
+/** Providers and their models; the document is saved as a whole. */
 export function Models() {
   const client = useQueryClient();
   const models = useQuery(modelsQuery());
@@ -42,12 +42,12 @@ export function Models() {
       const saved = await data(api.PUT("/api/settings/models", { body: documentOf(draft) }));
       client.setQueryData(keys.models, saved);
       drop();
-      told("Models and prices saved.");
+      succeeded("Models and prices saved.");
     } catch (error) {
       const fault =
         error instanceof CallError && error.status === 400 ? faultOf(error.message) : null;
       if (fault) setFaults([fault]);
-      else failed("The settings were not saved", error);
+      else failed("Could not save the settings", error);
     } finally {
       setBusy(false);
     }
@@ -63,12 +63,12 @@ export function Models() {
     >
       <div className="max-w-5xl flex-1 px-4 py-3">
         <p className="max-w-prose text-muted">
-          Which program each provider starts, and what a million tokens cost in dollars. Costs that
-          a CLI does not report itself are estimated from these prices; runs that have ended keep
+          The program that each provider starts, and the price of a million tokens in dollars. Costs
+          that a CLI does not report are estimated from these prices; runs that have ended keep
           theirs.
         </p>
         <div className="mt-3 w-44">
-          <Field label="Prices as of" hint="The day on which they were looked up">
+          <Field label="Prices as of" hint="The day the prices were looked up">
             {(ids) => (
               <Input
                 {...ids}
@@ -93,9 +93,9 @@ export function Models() {
         <footer className="sticky bottom-0 flex items-center gap-2 border-t bg-raised px-4 py-2.5">
           <p role="status" className="min-w-0 flex-1">
             {faults.length > 0 ? (
-              <span className="text-bad">Not saved: see the fields that are marked.</span>
+              <span className="text-bad">Not saved: fix the marked fields.</span>
             ) : (
-              <span className="text-muted">Not saved yet</span>
+              <span className="text-muted">Unsaved changes</span>
             )}
           </p>
           <Button onClick={drop}>Discard</Button>

@@ -7,7 +7,7 @@ import { notificationsQuery } from "@/api/queries";
 import { Button } from "@/ui/button";
 import { Check, Field, Input } from "@/ui/field";
 import { Failed, Skeleton } from "@/ui/panes";
-import { failed, told } from "@/ui/toast";
+import { failed, succeeded } from "@/ui/toast";
 import { BrowserNotifications } from "./browser-notifications";
 
 type Settings = Schemas["NotificationSettingsView"];
@@ -21,19 +21,19 @@ const SWITCHES = [
   { field: "notify_on_run_failed", label: "A run failed", hint: "With the reason." },
   {
     field: "notify_on_pipeline_complete",
-    label: "A run idles or ends",
-    hint: "Of runs whose bell is on.",
+    label: "A run goes idle or ends",
+    hint: "For runs whose bell is on.",
   },
 ] as const;
 
-/** Sends a message to the saved webhook and shows what became of it. */
+/** Sends a message to the saved webhook and shows the result. */
 function SendTest({ disabled }: { disabled: boolean }) {
   const [state, setState] = useState<"idle" | "busy" | { ok: boolean; words: string }>("idle");
   const send = async () => {
     setState("busy");
     try {
       await data(api.POST("/api/settings/notifications/test"));
-      setState({ ok: true, words: "Sent. It is in your channel." });
+      setState({ ok: true, words: "Sent. Check your channel." });
     } catch (error) {
       setState({ ok: false, words: error instanceof Error ? error.message : String(error) });
     }
@@ -54,7 +54,7 @@ function SendTest({ disabled }: { disabled: boolean }) {
 
 function Discord({ settings }: { settings: Settings }) {
   const client = useQueryClient();
-  // A switch moves at once, and back when it was not saved. What the server says comes first.
+  // A switch moves at once, and back when saving fails. The server's state wins.
   const [moved, setMoved] = useState<Partial<Settings>>({});
   const [heard, setHeard] = useState(settings);
   if (heard !== settings) {
@@ -76,7 +76,7 @@ function Discord({ settings }: { settings: Settings }) {
       setMoved({});
       if (error instanceof CallError && error.message.includes("discord_webhook_url"))
         setFault(error.message);
-      else failed("The settings were not saved", error);
+      else failed("Could not save the settings", error);
       return false;
     } finally {
       setBusy(false);
@@ -86,7 +86,7 @@ function Discord({ settings }: { settings: Settings }) {
     if (!(await save({ discord_webhook_url: next }))) return;
     setUrl(null);
     setShown(false);
-    told(next === "" ? "No more messages to Discord." : "Webhook saved.");
+    succeeded(next === "" ? "Webhook removed." : "Webhook saved.");
   };
   return (
     <section aria-labelledby="discord">
@@ -94,7 +94,7 @@ function Discord({ settings }: { settings: Settings }) {
         Discord
       </h2>
       <p className="text-muted">
-        Messages to one channel, with the first 200 characters of what happened.
+        Sends messages to one channel, with the first 200 characters of what happened.
       </p>
       <form
         className="mt-3"
@@ -107,7 +107,7 @@ function Discord({ settings }: { settings: Settings }) {
         <Field
           label="Webhook URL"
           error={fault}
-          hint="Discord: channel settings, Integrations, Webhooks. Whoever knows it can write to the channel."
+          hint="In Discord: channel settings, Integrations, Webhooks. Anyone who knows the URL can post to the channel."
         >
           {(ids) => (
             <div className="flex gap-1.5">
@@ -151,13 +151,13 @@ function Discord({ settings }: { settings: Settings }) {
           )}
           {url === null && settings.discord_webhook_url !== "" && (
             <Button kind="danger" busy={busy} onClick={() => void saveUrl("")}>
-              Remove the webhook
+              Remove webhook
             </Button>
           )}
         </div>
       </form>
       <fieldset className="mt-4">
-        <legend className="mb-1 font-medium">Tell when</legend>
+        <legend className="mb-1 font-medium">Notify when</legend>
         {SWITCHES.map(({ field, label, hint }) => (
           <Check
             key={field}

@@ -25,7 +25,7 @@ export function SettingsPage() {
     <div className="flex h-full min-h-0 flex-col">
       <h1 className="px-4 pt-3 pb-1 text-lg font-semibold">Settings</h1>
       <TabLinks
-        label="Parts of the settings"
+        label="Settings sections"
         current={tab}
         tabs={Object.entries(PARTS).map(([name, { label }]) => ({
           name,
@@ -34,7 +34,7 @@ export function SettingsPage() {
         }))}
       />
       <div className="min-h-0 flex-1 overflow-y-auto">
-        {Part ? <Part /> : <Empty title="Settings have no such part">Choose one above.</Empty>}
+        {Part ? <Part /> : <Empty title="Page not found">Choose a tab above.</Empty>}
       </div>
     </div>
   );

@@ -7,13 +7,13 @@ import { ModelTable } from "./model-table";
 
 interface Props {
   draft: ProviderDraft;
-  /** What the server says of it; nothing for one that it does not know. */
+  /** The server's view of it; undefined for one that it does not know. */
   known: Provider | undefined;
   faults: Fault[];
   onChange: (next: ProviderDraft) => void;
 }
 
-/** Whether its program is here, in words and a sign. */
+/** Whether its program is installed. */
 function Presence({ known }: { known: Provider | undefined }) {
   if (known?.installed === true) {
     return (
@@ -34,7 +34,7 @@ function Presence({ known }: { known: Provider | undefined }) {
   return null;
 }
 
-/** `code` in backticks, as hints of the server have it. */
+/** Renders `code` in backticks, as the server's hints have it. */
 function Hint({ text }: { text: string }) {
   return text.split("`").map((part, at) =>
     at % 2 === 1 ? (
@@ -102,7 +102,7 @@ export function ProviderForm({ draft, known, faults, onChange }: Props) {
         <Field
           label="Default model"
           error={error("default_model")}
-          hint="Empty: the CLI's own choice"
+          hint="Leave empty for the CLI's default"
         >
           {(ids) => (
             <>

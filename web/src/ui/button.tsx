@@ -13,11 +13,11 @@ const KINDS: Record<ButtonKind, string> = {
 type Props = ComponentProps<"button"> & {
   kind?: ButtonKind;
   icon?: ReactNode;
-  /** A call is under way: shown, and further presses do nothing. */
+  /** A call is running: shows a spinner and ignores clicks. */
   busy?: boolean;
 };
 
-/** The one button. Without children it is an icon button and needs an `aria-label`. */
+/** The button. Without children it is an icon button and needs an `aria-label`. */
 export function Button({ kind = "plain", icon, busy, className, children, ...rest }: Props) {
   return (
     <button

@@ -3,7 +3,7 @@ import { useEffect, useState } from "react";
 import { Button } from "./button";
 import { failed } from "./toast";
 
-/** The sign of success stays so long, in milliseconds. */
+/** How long the check mark stays, in milliseconds. */
 const SHOWN_MS = 1500;
 
 /** A value in the fixed font with a button that copies it. */
@@ -25,7 +25,7 @@ export function Copyable({ text, what }: { text: string; what: string }) {
         onClick={() => {
           navigator.clipboard.writeText(text).then(
             () => setCopied(true),
-            (error: unknown) => failed("It was not copied", error),
+            (error: unknown) => failed("Could not copy", error),
           );
         }}
       />

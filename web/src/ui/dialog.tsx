@@ -9,15 +9,15 @@ interface Props {
   title: string;
   description?: ReactNode;
   children?: ReactNode;
-  /** Buttons, the acting one last. */
+  /** Buttons, the primary one last. */
   footer?: ReactNode;
   wide?: boolean;
 }
 
-/** A modal dialog; on a phone it takes the whole width at the bottom. */
+/** A modal dialog; on a phone it fills the width at the bottom. */
 export function Dialog({ open, onOpenChange, title, description, children, footer, wide }: Props) {
   const body = useRef<HTMLDivElement>(null);
-  /** Who is asked for something begins there, and not at the way out. */
+  /** Focus the first field rather than the close button. */
   const begin = (event: Event) => {
     const field = body.current?.querySelector<HTMLElement>("input, textarea, select");
     if (!field) return;
@@ -67,7 +67,7 @@ interface ConfirmProps {
   onConfirm: () => Promise<unknown>;
 }
 
-/** Asks before something that cannot be taken back by the same button. */
+/** Confirms an action that the same button cannot undo. */
 export function Confirm(props: ConfirmProps) {
   const { open, onOpenChange, title, children, action, danger, onConfirm } = props;
   const [busy, setBusy] = useState(false);
@@ -77,7 +77,7 @@ export function Confirm(props: ConfirmProps) {
       await onConfirm();
       onOpenChange(false);
     } catch {
-      // The caller has told the person; the dialog stays for another try.
+      // The caller has shown the error; the dialog stays open for another try.
     } finally {
       setBusy(false);
     }
@@ -90,7 +90,7 @@ export function Confirm(props: ConfirmProps) {
       description={children}
       footer={
         <>
-          <Button onClick={() => onOpenChange(false)}>Keep as it is</Button>
+          <Button onClick={() => onOpenChange(false)}>Cancel</Button>
           <Button kind={danger ? "danger" : "primary"} busy={busy} onClick={() => void confirm()}>
             {action}
           </Button>

@@ -7,12 +7,12 @@ const BOX =
 interface FieldProps {
   label: string;
   hint?: ReactNode;
-  /** What is wrong with the value, or nothing. */
+  /** The error of the value, if any. */
   error?: string | undefined;
   children: (ids: { id: string; "aria-describedby"?: string; "aria-invalid"?: true }) => ReactNode;
 }
 
-/** A labelled control with its hint and error, wired for screen readers. */
+/** A labelled control with its hint and error, connected for screen readers. */
 export function Field({ label, hint, error, children }: FieldProps) {
   const id = useId();
   const note = error ?? hint;

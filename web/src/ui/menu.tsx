@@ -8,7 +8,7 @@ export interface MenuItem {
   onSelect: () => void;
 }
 
-/** A menu that its one child opens. `null` items are separators. */
+/** A menu opened by its only child. `null` items are separators. */
 export function Menu({ items, children }: { items: (MenuItem | null)[]; children: ReactElement }) {
   return (
     <DropdownMenu.Root>

@@ -1,9 +1,9 @@
-// What a pane shows when it has nothing, not yet, or not any more.
+// What a pane shows while it is loading, empty or failed.
 import type { ReactNode } from "react";
 import { CallError } from "@/api/client";
 import { Button } from "./button";
 
-/** Grey lines in the place of what is coming. */
+/** Grey placeholder lines. */
 export function Skeleton({ lines = 6 }: { lines?: number }) {
   return (
     <div role="status" aria-busy="true" aria-label="Loading" className="flex flex-col gap-2 p-4">
@@ -27,16 +27,14 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
   );
 }
 
-/** Names the cause of a failure and offers the way out. */
+/** Shows the cause of a failure and a retry button. */
 export function Failed({ error, retry }: { error: unknown; retry?: () => void }) {
   const message = error instanceof Error ? error.message : String(error);
   const offline = error instanceof CallError && error.status === 0;
   return (
     <div role="alert" className="m-4 rounded-md border border-bad/40 bg-bad-soft p-3">
       <p className="break-words whitespace-pre-wrap">{message}</p>
-      {offline && (
-        <p className="mt-1 text-muted">It is read again as soon as the server is back.</p>
-      )}
+      {offline && <p className="mt-1 text-muted">It reloads as soon as the server is back.</p>}
       {retry && (
         <Button className="mt-2" onClick={retry}>
           Try again

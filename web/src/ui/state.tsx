@@ -16,8 +16,8 @@ const STATES: Record<StateName, { sign: string; word: string; colour: string }> 
 };
 
 /**
- * What to show as a run's state: a question to a person goes before the status, and a CLI that was
- * stopped, as by Ctrl+Z, is not at work.
+ * The state to show for a run: attention comes before the status, and a suspended CLI (Ctrl+Z) does
+ * not count as running.
  */
 export function stateOf(run: Pick<Run, "status" | "attention" | "process">): StateName {
   if (run.attention) return "needs-you";

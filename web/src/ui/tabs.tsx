@@ -8,7 +8,7 @@ export interface TabLink {
   to: string;
 }
 
-/** A row of links to the parts of a page; each part has an address of its own. */
+/** A row of links to the parts of a page; each part has its own URL. */
 export function TabLinks({
   tabs,
   current,
@@ -22,7 +22,7 @@ export function TabLinks({
   useEffect(() => {
     const nav = row.current;
     if (!nav) return;
-    // Counts in the labels come later and push the others away.
+    // Counts in the labels arrive later and move the other tabs.
     const observer = new ResizeObserver(() => {
       const link = nav.querySelector("[aria-current=page]");
       link?.scrollIntoView({ block: "nearest", inline: "nearest" });

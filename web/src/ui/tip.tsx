@@ -3,7 +3,7 @@ import type { ReactElement, ReactNode } from "react";
 
 export const TipProvider = Tooltip.Provider;
 
-/** Says more about its one child on hover and focus. */
+/** Describes its only child on hover and focus. */
 export function Tip({ text, children }: { text: ReactNode; children: ReactElement }) {
   return (
     <Tooltip.Root>

@@ -1,29 +1,29 @@
-// Toasts say what failed and offer the way out.
+// Toasts: what failed, and an action.
 
-export interface WayOut {
+export interface ToastAction {
   label: string;
   onClick: () => void;
 }
 
-type Say = typeof import("./toaster");
+type Toaster = typeof import("./toaster");
 
-/** Loads their code, which cannot be had any more when the server's absence is what they tell. */
-export const loadToasts = (): Promise<Say> => import("./toaster");
+/** Loads their code in advance: it could not be loaded when the server is unreachable. */
+export const loadToasts = (): Promise<Toaster> => import("./toaster");
 
-function say(act: (toaster: Say) => void) {
+function withToaster(act: (toaster: Toaster) => void) {
   void loadToasts().then(async (toaster) => {
     await toaster.ready;
     act(toaster);
   });
 }
 
-export function told(message: string, wayOut?: WayOut) {
-  say(({ toast }) => toast.success(message, wayOut ? { action: wayOut } : {}));
+export function succeeded(message: string, action?: ToastAction) {
+  withToaster(({ toast }) => toast.success(message, action ? { action: action } : {}));
 }
 
-export function failed(what: string, error: unknown, wayOut?: WayOut | undefined) {
+export function failed(what: string, error: unknown, action?: ToastAction | undefined) {
   const description = error instanceof Error ? error.message : String(error);
-  say(({ toast }) =>
-    toast.error(what, { description, duration: 12_000, ...(wayOut ? { action: wayOut } : {}) }),
+  withToaster(({ toast }) =>
+    toast.error(what, { description, duration: 12_000, ...(action ? { action: action } : {}) }),
   );
 }

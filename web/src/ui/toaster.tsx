@@ -1,4 +1,4 @@
-// The place of the toasts: a small tree of its own beside the page.
+// Renders the toasts in their own React root beside the page.
 import { useEffect } from "react";
 import { createRoot } from "react-dom/client";
 import { Toaster } from "sonner";
@@ -22,7 +22,7 @@ function Place({ onReady }: { onReady: () => void }) {
   );
 }
 
-/** Resolves when toasts are taken. */
+/** Resolves when the toaster is mounted. */
 export const ready = new Promise<void>((resolve) => {
   const place = document.createElement("div");
   document.body.append(place);

@@ -29,7 +29,7 @@ function short(day: string): string {
 
 function seriesOf({ groups }: ByDay): Series[] {
   return groups.map((name, at) => ({
-    // Groups are named by people: not to be taken for the row's own field.
+    // Group names are free text and must not collide with the row's own fields.
     key: `group-${name}`,
     label: name,
     colour: COLOURS[Math.min(at, COLOURS.length - 1)] ?? "",
@@ -46,8 +46,8 @@ function CostChart({ title, found, unpriced }: { title: string; found: ByDay; un
     <Figure
       title={title}
       note={
-        "Dollars by the day on which the run was made." +
-        (unpriced === 0 ? "" : ` Without what is unknown: ${unpricedRuns(unpriced)}.`)
+        "Dollars, by the day the run was created." +
+        (unpriced === 0 ? "" : ` Excludes ${unpricedRuns(unpriced)}.`)
       }
       legend={series}
       table={{
@@ -61,7 +61,7 @@ function CostChart({ title, found, unpriced }: { title: string; found: ByDay; un
       }}
     >
       {found.groups.length === 0 ? (
-        <p className="py-8 text-center text-muted">No run of this time told a cost.</p>
+        <p className="py-8 text-center text-muted">No run in this period reported a cost.</p>
       ) : (
         <Bars rows={rows} series={series} format={money} />
       )}
@@ -79,18 +79,18 @@ export default function UsageCharts({ runs, days, agents }: Props) {
   return (
     <div className="grid gap-x-8 gap-y-6 lg:grid-cols-2">
       <CostChart
-        title="Cost a day by CLI"
+        title="Cost per day by CLI"
         unpriced={unpriced}
         found={byDay(runs, days, (run) => run.cli_name, cost, most)}
       />
       <CostChart
-        title="Cost a day by agent"
+        title="Cost per day by agent"
         unpriced={unpriced}
         found={byDay(runs, days, (run) => agents.get(run.agent_id) ?? "deleted agent", cost, most)}
       />
       <Figure
-        title="Runs a day by outcome"
-        note="Done: completed, or at the prompt with work to look at."
+        title="Runs per day by outcome"
+        note="Done: completed, or at the prompt with work to review."
         legend={OUTCOMES}
         table={{
           head: ["Day", ...OUTCOMES.map(({ label }) => label)],
@@ -111,7 +111,7 @@ export default function UsageCharts({ runs, days, agents }: Props) {
       </Figure>
       <Figure
         title="Median time to done"
-        note="From creation to the end of the latest turn, by the day on which the run was made."
+        note="From creation to the end of the latest turn, by the day the run was created."
         table={{
           head: ["Day", "Median"],
           rows: medians.filter(({ ms }) => ms !== null).map(({ day, ms }) => [day, span(ms ?? 0)]),

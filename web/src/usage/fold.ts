@@ -1,14 +1,14 @@
 // Sums over runs: by day, by outcome, by project.
 import type { Run } from "@/api/client";
 
-/** A local day as `2026-03-09`. */
+/** A local date as `2026-03-09`. */
 export function dayOf(at: number): string {
   const date = new Date(at);
   const two = (n: number) => String(n).padStart(2, "0");
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 }
 
-/** The days from `from` to `to`, both with it, without holes; moments in milliseconds. */
+/** The days from `from` to `to`, inclusive; both in milliseconds of the epoch. */
 export function daysBetween(from: number, to: number): string[] {
   const days: string[] = [];
   const date = new Date(from);
@@ -20,7 +20,7 @@ export function daysBetween(from: number, to: number): string[] {
   return days;
 }
 
-/** The runs of a project, or of all, that were made in the latest `days` days; null is all of them. */
+/** The runs of a project, or of all, created in the latest `days` days; null for any time. */
 export function chosen(
   runs: Run[],
   project: string | undefined,
@@ -52,17 +52,17 @@ export function axis(runs: Run[], days: number | null, now: number): string[] {
   return daysBetween(first, now);
 }
 
-/** The largest groups by what they sum up to; what is left is `OTHERS`. */
+/** The largest groups by their sum; the rest is `OTHERS`. */
 export const OTHERS = "others";
 
 export interface ByDay {
   /** Names of groups, the largest first, `OTHERS` last. */
   groups: string[];
-  /** Per day of the axis a value for each group. */
+  /** The values of each group per day of the axis. */
   rows: { day: string; values: Map<string, number> }[];
 }
 
-/** Sums `value` by day and group. At most `most` groups are told apart. */
+/** Sums `value` by day and group; at most `most` groups, the rest together. */
 export function byDay(
   runs: Run[],
   days: string[],
@@ -94,7 +94,7 @@ export function byDay(
 
 export type Outcome = "done" | "failed" | "cancelled" | "open";
 
-/** Done: completed, or stopped at its prompt with work that is there or shipped. */
+/** Done: completed, or paused at its prompt with work to review or shipped. */
 export function outcomeOf(run: Run): Outcome {
   switch (run.status) {
     case "completed":
@@ -116,7 +116,7 @@ export function timeToDone(run: Run): number | null {
   return Math.max(0, Date.parse(run.activity.since) - Date.parse(run.created_at));
 }
 
-/** The middle value; of two in the middle their mean; nothing of nothing. */
+/** The median; undefined for an empty list. */
 export function median(values: number[]): number | null {
   if (values.length === 0) return null;
   const sorted = values.toSorted((a, b) => a - b);
@@ -170,7 +170,7 @@ export function totalsOf(runs: Run[]): Totals {
   };
 }
 
-/** Totals by group, the dearest first, then the one with the most runs. */
+/** Totals by group, the most expensive first, then by number of runs. */
 export function totalsBy(
   runs: Run[],
   groupOf: (run: Run) => string,

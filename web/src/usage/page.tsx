@@ -126,10 +126,10 @@ export function UsagePage() {
       </header>
       <div className="min-h-0 flex-1 overflow-y-auto px-4 py-4">
         {found.length === 0 ? (
-          <Empty title="No runs in this time">
+          <Empty title="No runs in this period">
             {runs.data.length === 0
-              ? "What runs cost and how they ended is shown here."
-              : "Choose a longer time or another project."}
+              ? "What runs cost and how they ended appears here."
+              : "Choose a longer period or another project."}
           </Empty>
         ) : (
           <div className="flex max-w-6xl flex-col gap-6">

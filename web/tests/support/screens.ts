@@ -33,8 +33,8 @@ const press = (name: string) => (page: Page) =>
 /** What a person sees who never was here. */
 export const FIRST: Screen[] = [
   { name: "welcome", path: "/runs", ready: "No runs yet" },
-  { name: "first-project", path: "/runs/new", ready: "Which repository shall agents work on?" },
-  { name: "demo", path: "/runs/new?demo=true", ready: "Start the demo run" },
+  { name: "first-project", path: "/runs/new", ready: "Which repository should agents work on?" },
+  { name: "demo", path: "/runs/new?demo=true", ready: "Start demo run" },
   { name: "no-projects", path: "/projects", ready: /project/i },
   { name: "no-usage", path: "/usage", ready: /usage/i },
 ];
@@ -114,7 +114,7 @@ export async function furnish(server: TestServer): Promise<Screen[]> {
     {
       name: "run-draft",
       path: tab(paused, "terminal"),
-      ready: "The message did not reach the agent",
+      ready: "Could not send the message",
       act: async (page) => {
         await page.locator(".xterm").click();
         await page.keyboard.type("half a thought");
@@ -132,7 +132,7 @@ export async function furnish(server: TestServer): Promise<Screen[]> {
     { name: "run-logs", path: tab(running, "logs"), ready: "line 400 of the build" },
     { name: "run-details", path: tab(paused, "details"), ready: "Session" },
     { name: "run-cancelled", path: tab(cancelled, "activity"), ready: "Cancelled" },
-    { name: "commit", path: changes, ready: "Commit the changes", act: press("Commit…") },
+    { name: "commit", path: changes, ready: "Commit changes", act: press("Commit…") },
     {
       name: "pull-request",
       path: tab(second, "changes"),
@@ -143,18 +143,18 @@ export async function furnish(server: TestServer): Promise<Screen[]> {
     {
       name: "revert-left-out",
       path: tab(second, "changes"),
-      ready: "Some of the work cannot be kept",
+      ready: "Some of the work cannot be saved",
       act: async (page) => {
         await press("Revert…")(page);
         await page.getByRole("dialog").getByRole("button", { name: "Revert" }).click();
       },
     },
-    { name: "revert", path: changes, ready: "Take back all changes?", act: press("Revert…") },
+    { name: "revert", path: changes, ready: "Revert all changes?", act: press("Revert…") },
     {
       name: "rename",
       path: changes,
       ready: "In all repos of the run, or in none.",
-      act: menu("More for the branch", "Rename the branch…"),
+      act: menu("More branch actions", "Rename branch…"),
     },
     {
       name: "delete-run",
@@ -162,7 +162,7 @@ export async function furnish(server: TestServer): Promise<Screen[]> {
       ready: "Delete this run?",
       act: menu("More actions", "Delete…"),
     },
-    { name: "new-run", path: newRun, ready: "Start the run" },
+    { name: "new-run", path: newRun, ready: "Start run" },
     {
       name: "past-tasks",
       path: newRun,
@@ -179,7 +179,7 @@ export async function furnish(server: TestServer): Promise<Screen[]> {
     {
       name: "project-filters",
       path: `${project_}/repos`,
-      ready: "Allow as they are defined now",
+      ready: "Allow current definitions",
       act: (page) => page.getByLabel("Trusted filters").scrollIntoViewIfNeeded(),
     },
     { name: "project-agents", path: `${project_}/agents`, ready: "Careful builder" },
@@ -187,7 +187,7 @@ export async function furnish(server: TestServer): Promise<Screen[]> {
     {
       name: "project-merge",
       path: `${project_}/branches`,
-      ready: "Merge a branch",
+      ready: "Merge branch",
       act: menu("More actions for idea", "Merge…"),
     },
     { name: "project-empty", path: `/projects/${bare.id}/agents`, ready: "No agent yet" },
@@ -204,17 +204,17 @@ export async function furnish(server: TestServer): Promise<Screen[]> {
     {
       name: "keys",
       path: "/runs",
-      ready: "Keys",
+      ready: "Keyboard shortcuts",
       act: async (page) => {
         await page.getByText("Look through the files").first().waitFor(); // keys are heard by then
         await page.keyboard.press("Shift+?");
       },
     },
-    { name: "no-page", path: "/settings/models/nowhere", ready: "There is no such page" },
+    { name: "no-page", path: "/settings/models/nowhere", ready: "Page not found" },
     {
       name: "no-run",
       path: "/runs/00000000-0000-4000-8000-000000000000/terminal",
-      ready: "This run is gone",
+      ready: "Run not found",
     },
   ];
 }

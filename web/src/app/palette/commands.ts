@@ -1,4 +1,4 @@
-// What can be done now, as a list of names.
+// The commands of the palette.
 import type { Run } from "@/api/client";
 import type { Theme } from "@/lib/theme";
 import { firstLine } from "@/lib/format";
@@ -16,9 +16,9 @@ export interface Command {
   /** Unique in the list. */
   id: string;
   label: string;
-  /** Further words by which it is found. */
+  /** More words that find it. */
   words: string[];
-  /** The key that does the same. */
+  /** The shortcut that does the same. */
   key?: string;
   act: Act;
 }
@@ -38,7 +38,7 @@ const go = (label: string, to: string, words: string[] = [], key?: string): Comm
   ...(key === undefined ? {} : { key }),
 });
 
-/** Commands of the run that is open; what makes no sense now is absent. */
+/** Commands of the open run; those that are not possible now are absent. */
 export function runCommands(run: Run): Command[] {
   const at = `/runs/${run.id}`;
   const on = (act: "message" | "pause" | "cancel" | "delete" | "notify" | "copy-link") =>
@@ -62,7 +62,7 @@ export function runCommands(run: Run): Command[] {
     run.work !== "none" && go("Commit, push, pull request…", `${at}/changes`, ["ship", "accept"]),
     {
       id: "notify",
-      label: run.notify ? "Stop telling when it idles or ends" : "Tell when it idles or ends",
+      label: run.notify ? "Stop notifying me" : "Notify me when it goes idle or ends",
       words: ["notify", "notification", "bell", "discord"],
       act: on("notify"),
     },
@@ -123,17 +123,17 @@ export function commands(
       commands: projects.map(({ id, name }) => go(name, `/projects/${id}/agents`, ["project"])),
     },
     {
-      title: "This page",
+      title: "App",
       commands: [
         ...(["light", "dark", "system"] as const).map((theme): Command => ({
           id: `theme ${theme}`,
-          label: theme === "system" ? "Theme of the system" : `Theme: ${theme}`,
+          label: theme === "system" ? "Theme: system" : `Theme: ${theme}`,
           words: ["colours", "appearance"],
           act: { do: "theme", theme },
         })),
         {
           id: "keys",
-          label: "List of keys",
+          label: "Keyboard shortcuts",
           words: ["shortcuts", "help"],
           key: "?",
           act: { do: "keys" },

@@ -8,16 +8,16 @@ import { useMemo, useRef, useState } from "react";
 import type { Run } from "@/api/client";
 import { projectsQuery, runQuery, runsQuery } from "@/api/queries";
 import { setTheme } from "@/lib/theme";
-import { tried, useRunCalls } from "@/runs/actions";
+import { runAction, useRunCalls } from "@/runs/actions";
 import { DeleteDialog } from "@/runs/delete-dialog";
 import { MESSAGE_BOX_ID } from "@/runs/message-box-id";
 import { stateOf, StateSign } from "@/ui/state";
-import { told } from "@/ui/toast";
+import { succeeded } from "@/ui/toast";
 import { setOpen, useOpen } from "../palette-state";
 import { commands, type Act } from "./commands";
 import { Kbd, KeysDialog } from "./keys-dialog";
 
-/** So many runs are in the list at most until something is typed. */
+/** Most runs in the list until something is typed. */
 const UNASKED_RUNS = 8;
 
 function usePerform(remove: (run: Run) => void) {
@@ -38,21 +38,23 @@ function usePerform(remove: (run: Run) => void) {
         document.getElementById(MESSAGE_BOX_ID)?.focus();
         break;
       case "pause":
-        void tried("The run was not paused", () => calls.pause(act.run.id));
+        void runAction("Could not pause the run", () => calls.pause(act.run.id));
         break;
       case "cancel":
-        void tried("The run was not cancelled", () => calls.cancel(act.run.id));
+        void runAction("Could not cancel the run", () => calls.cancel(act.run.id));
         break;
       case "notify":
-        void tried("The choice was not kept", () => calls.notify(act.run.id, !act.run.notify));
+        void runAction("Could not save the setting", () =>
+          calls.notify(act.run.id, !act.run.notify),
+        );
         break;
       case "delete":
         remove(act.run);
         break;
       case "copy-link":
-        void tried("The link was not copied", async () => {
+        void runAction("Could not copy the link", async () => {
           await navigator.clipboard.writeText(`${location.origin}/runs/${act.run.id}`);
-          told("Link copied.");
+          succeeded("Link copied.");
         });
         break;
     }
@@ -90,21 +92,19 @@ function PaletteDialog({ perform }: { perform: (act: Act) => void }) {
             perform(chosen.current);
           }}
         >
-          <Radix.Title className="sr-only">Everything by name</Radix.Title>
+          <Radix.Title className="sr-only">Command palette</Radix.Title>
           <Command label="Commands" loop className="flex min-h-0 flex-col">
             <div className="flex items-center gap-2 border-b px-3">
               <Search size={15} aria-hidden className="shrink-0 text-muted" />
               <Command.Input
                 value={text}
                 onValueChange={setText}
-                placeholder="What do you want to do?"
+                placeholder="Search commands, runs and projects…"
                 className="h-11 w-full bg-transparent text-base outline-none placeholder:text-muted"
               />
             </div>
             <Command.List className="min-h-0 flex-1 overflow-y-auto p-1.5">
-              <Command.Empty className="p-4 text-center text-muted">
-                Nothing has this name.
-              </Command.Empty>
+              <Command.Empty className="p-4 text-center text-muted">No results.</Command.Empty>
               {groups.map(({ title, commands: items }) => (
                 <Command.Group
                   key={title}

@@ -1,13 +1,13 @@
 import { Dialog } from "@/ui/dialog";
 import { KEYS } from "../key-list";
 
-/** The list of all keys. */
+/** The dialog with all keyboard shortcuts. */
 export function KeysDialog({ onClose }: { onClose: () => void }) {
   return (
-    <Dialog open onOpenChange={(open) => !open && onClose()} title="Keys" wide>
+    <Dialog open onOpenChange={(open) => !open && onClose()} title="Keyboard shortcuts" wide>
       <div
         role="group"
-        aria-label="All keys"
+        aria-label="All keyboard shortcuts"
         tabIndex={0} // it scrolls
         className="grid gap-x-8 gap-y-4 pt-1 sm:grid-cols-2"
       >
@@ -32,13 +32,13 @@ export function KeysDialog({ onClose }: { onClose: () => void }) {
         ))}
       </div>
       <p className="mt-3 text-muted">
-        Single letters wait while you type, in a terminal and in dialogs.
+        Single-letter shortcuts are off while you type, in a terminal and in dialogs.
       </p>
     </Dialog>
   );
 }
 
-/** A key as it is written on the keyboard. */
+/** A key as labelled on the keyboard. */
 export function Kbd({ children }: { children: string }) {
   if (children === "…") return <span className="text-muted">…</span>;
   return (

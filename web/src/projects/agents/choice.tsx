@@ -8,14 +8,14 @@ interface Props {
   value: string;
   onChange: (value: string) => void;
   choices: { value: string; label: string }[];
-  /** Names the text field of a value that is none of the choices. */
+  /** Label of the text field for other values. */
   otherLabel: string;
   placeholder?: string;
 }
 
 const OTHER = "\u0000other";
 
-/** A list of known values, and a text field for any other. */
+/** A list of known values and a text field for any other. */
 export function Choice(props: Props) {
   const { value, onChange, choices, otherLabel, placeholder, ...ids } = props;
   const known = choices.some((choice) => choice.value === value);
@@ -37,7 +37,7 @@ export function Choice(props: Props) {
             {choice.label}
           </option>
         ))}
-        <option value={OTHER}>Another…</option>
+        <option value={OTHER}>Other…</option>
       </Select>
       {other && (
         <Input

@@ -1,7 +1,7 @@
 import { clsx } from "clsx";
 import type { Provider } from "@/api/client";
 
-/** Whether the program of an agent is there, in a word and a sign. */
+/** Whether the program of an agent is installed. */
 export function Installed({ provider }: { provider: Provider | undefined }) {
   if (!provider) return null;
   const there = provider.installed === true;
@@ -12,7 +12,7 @@ export function Installed({ provider }: { provider: Provider | undefined }) {
   );
 }
 
-/** How to get a program that is missing. */
+/** How to install a missing program. */
 export function InstallHint({ provider }: { provider: Provider | undefined }) {
   if (!provider || provider.installed === true || !provider.install_hint) return null;
   return (
@@ -27,7 +27,7 @@ export function InstallHint({ provider }: { provider: Provider | undefined }) {
           <span key={at}>{at === 0 ? part.charAt(0).toUpperCase() + part.slice(1) : part}</span>
         ),
       )}
-      . Or give its full path under “How it is started”.
+      . Or enter its full path under “Launch options”.
     </p>
   );
 }

@@ -1,12 +1,12 @@
-// An agent as its form holds it, and the way back to what the API takes.
+// An agent as edited in its form, and its conversion to the API's shape.
 import type { Agent, Template } from "@/api/client";
 import type { AgentFields } from "../calls";
 import type { Refusals } from "../refusal";
 
-/** What answers show instead of a stored value of the environment; sent back, it keeps the value. */
+/** Stands for a stored value of the environment in responses; sent back, it keeps the value. */
 export const STORED = "***";
 
-/** Keys of provider_config that have a control of their own. */
+/** Keys of provider_config with their own control. */
 const KNOWN = ["mode", "bin", "args", "command", "env"];
 
 export interface EnvRow {
@@ -78,7 +78,7 @@ export function draftFromTemplate(template: Template): AgentDraft {
   return { ...BLANK, name, role, instructions, allowed_tools };
 }
 
-/** A copy under a free name. Values of the environment that are not shown are left to be typed. */
+/** A copy under a free name. Hidden values of the environment must be typed again. */
 export function draftOfCopy(agent: Agent, taken: readonly string[]): AgentDraft {
   const draft = draftOf(agent);
   let name = `${agent.name} copy`;
@@ -87,49 +87,50 @@ export function draftOfCopy(agent: Agent, taken: readonly string[]): AgentDraft 
   return { ...draft, name, env };
 }
 
-/** The other keys of provider_config, or why the text is no such thing. */
+/** The other keys of provider_config, or why the text is invalid. */
 export function parseRest(text: string): Record<string, unknown> | string {
   if (text.trim() === "") return {};
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return `This is no JSON: ${error instanceof Error ? error.message : String(error)}.`;
+    return `Invalid JSON: ${error instanceof Error ? error.message : String(error)}.`;
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return "This must be a JSON object, such as {}.";
+    return "Must be a JSON object, such as {}.";
   }
   const taken = Object.keys(value).find((key) => KNOWN.includes(key));
-  if (taken !== undefined) return `"${taken}" has a field of its own above.`;
+  if (taken !== undefined) return `"${taken}" has its own field above.`;
   return value as Record<string, unknown>;
 }
 
 /**
- * What is wrong before the server is asked, by field. `storedNames` are the names of the stored
- * environment of the agent that is changed: a value that is not shown stays with its name.
+ * Errors found before the call, by field. `storedNames` are the variables stored for the edited
+ * agent: a hidden value stays with its name.
  */
 export function faultsOf(draft: AgentDraft, storedNames: readonly string[] = []): Refusals {
   const faults: Refusals = {};
   const turns = draft.max_turns.trim();
-  if (!/^\d{1,5}$/.test(turns)) faults["max_turns"] = "This must be a whole number, 1 to 10000.";
+  if (!/^\d{1,5}$/.test(turns)) faults["max_turns"] = "Must be a whole number from 1 to 10000.";
   const rest = parseRest(draft.rest);
   if (typeof rest === "string") faults["rest"] = rest;
   const seen = new Set<string>();
   for (const { name, value } of draft.env) {
     if (name === "" && value === "") continue;
     if (name === "" || name.includes("=")) {
-      faults["provider_config.env"] = "Each variable needs a name, without “=”.";
+      faults["provider_config.env"] = "Each variable needs a name without “=”.";
     } else if (seen.has(name)) {
-      faults["provider_config.env"] = `${name} is there twice.`;
+      faults["provider_config.env"] = `${name} is listed twice.`;
     } else if (value === STORED && !storedNames.includes(name)) {
-      faults["provider_config.env"] = `${name}: type the value; a stored one stays with its name.`;
+      faults["provider_config.env"] =
+        `${name}: enter a value; a stored value does not move to a new name.`;
     }
     seen.add(name);
   }
   return faults;
 }
 
-/** What the API takes. Call it with a draft without faults. */
+/** The API's shape of a draft without errors. */
 export function fieldsOf(draft: AgentDraft): AgentFields {
   const rest = parseRest(draft.rest);
   const env = draft.env.filter(({ name }) => name !== "");

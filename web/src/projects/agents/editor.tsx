@@ -1,18 +1,18 @@
 import { useState } from "react";
 import type { Agent } from "@/api/client";
 import { Confirm, Dialog } from "@/ui/dialog";
-import { told } from "@/ui/toast";
+import { succeeded } from "@/ui/toast";
 import { BLANK, draftFromTemplate, type AgentDraft } from "./draft";
 import { AgentForm } from "./form";
 import { Templates } from "./templates";
 
-/** What is edited: an agent, or a new one; without a draft the templates come first. */
+/** The agent to edit, or a new one; without a draft the templates come first. */
 export interface Editing {
   agent?: Agent;
   draft?: AgentDraft;
 }
 
-/** The dialog of an agent. It asks before it drops what was typed. */
+/** The dialog of an agent. It asks before it discards changes. */
 export function Editor(props: { projectId: string; editing: Editing | null; onClose: () => void }) {
   const { projectId, editing, onClose } = props;
   const [begun, setBegun] = useState<AgentDraft | null>(null);
@@ -31,7 +31,7 @@ export function Editor(props: { projectId: string; editing: Editing | null; onCl
         wide
         open={editing !== null}
         onOpenChange={(open) => !open && leave()}
-        title={editing?.agent ? `Agent ${editing.agent.name}` : draft ? "New agent" : "Begin with"}
+        title={editing?.agent ? `Agent ${editing.agent.name}` : draft ? "New agent" : "Start from"}
       >
         {editing && !draft && (
           <Templates
@@ -47,7 +47,7 @@ export function Editor(props: { projectId: string; editing: Editing | null; onCl
             onDirty={setDirty}
             onCancel={leave}
             onSaved={(agent) => {
-              told(`Agent ${agent.name} kept.`);
+              succeeded(`Agent ${agent.name} saved.`);
               close();
             }}
           />
@@ -56,12 +56,12 @@ export function Editor(props: { projectId: string; editing: Editing | null; onCl
       <Confirm
         open={asking}
         onOpenChange={setAsking}
-        title="Drop your changes?"
-        action="Drop them"
+        title="Discard changes?"
+        action="Discard"
         danger
         onConfirm={() => Promise.resolve(close())}
       >
-        What you typed for this agent was not saved.
+        Your changes to this agent are not saved.
       </Confirm>
     </>
   );

@@ -35,7 +35,7 @@ const ROLES = [
 
 interface Props {
   projectId: string;
-  /** The agent to change; a new one is made without it. */
+  /** The agent to edit; a new one without it. */
   agent?: Agent;
   initial: AgentDraft;
   onSaved: (agent: Agent) => void;
@@ -43,7 +43,7 @@ interface Props {
   onDirty?: (dirty: boolean) => void;
 }
 
-/** All fields of an agent. What the server refuses is shown at its field. */
+/** All fields of an agent. Errors from the server appear at their field. */
 export function AgentForm({ projectId, agent, initial, onSaved, onCancel, onDirty }: Props) {
   const calls = useSetupCalls();
   const providers = useQuery(modelsQuery()).data?.providers ?? [];
@@ -119,8 +119,8 @@ export function AgentForm({ projectId, agent, initial, onSaved, onCancel, onDirt
               <Choice
                 {...ids}
                 key={draft.cli_name}
-                otherLabel="Name of the model"
-                placeholder="name as the CLI takes it"
+                otherLabel="Model name"
+                placeholder="as the CLI expects it"
                 value={draft.model}
                 onChange={(model) => change({ model })}
                 choices={[
@@ -128,7 +128,7 @@ export function AgentForm({ projectId, agent, initial, onSaved, onCancel, onDirt
                     value: "",
                     label: provider?.default_model
                       ? `default (${provider.default_model})`
-                      : "the CLI's own default",
+                      : "CLI default",
                   },
                   ...(provider?.models ?? []).map(({ id, label }) => ({ value: id, label })),
                 ]}
@@ -140,8 +140,8 @@ export function AgentForm({ projectId, agent, initial, onSaved, onCancel, onDirt
       {draft.bin === "" && <InstallHint provider={provider} />}
       {scripted && (
         <p className="mt-2 text-muted">
-          The demo agent plays a script: it needs no model, costs nothing, and changes a file or two
-          in its worktree.
+          The demo agent follows a script: it needs no model, costs nothing, and changes a file or
+          two in its worktree.
         </p>
       )}
       {ownProgram && (
@@ -156,14 +156,14 @@ export function AgentForm({ projectId, agent, initial, onSaved, onCancel, onDirt
             className={`mt-1 text-xs ${refusals["provider_config.command"] ? "text-bad" : "text-muted"}`}
           >
             {refusals["provider_config.command"] ??
-              "The program, then its arguments, without a shell. {task}, {model}, {worktree} and {session_id} are filled in."}
+              "The program, then its arguments; no shell runs them. {task}, {model}, {worktree} and {session_id} are replaced."}
           </p>
         </fieldset>
       )}
       <Field
         label="Instructions"
         error={refusals["instructions"]}
-        hint="Added to what the CLI tells its model, in each run of this agent."
+        hint="Added to the CLI's own instructions in every run of this agent."
       >
         {(ids) => (
           <TextArea
@@ -180,7 +180,7 @@ export function AgentForm({ projectId, agent, initial, onSaved, onCancel, onDirt
             {(ids) => (
               <Choice
                 {...ids}
-                otherLabel="Name of the role"
+                otherLabel="Role name"
                 value={draft.role}
                 onChange={(role) => change({ role })}
                 choices={ROLES}
@@ -192,7 +192,7 @@ export function AgentForm({ projectId, agent, initial, onSaved, onCancel, onDirt
           <Field
             label="Allowed tools"
             error={refusals["allowed_tools"]}
-            hint="Used without asking; by commas."
+            hint="Used without asking. Separate with commas."
           >
             {(ids) => (
               <Input
@@ -205,7 +205,7 @@ export function AgentForm({ projectId, agent, initial, onSaved, onCancel, onDirt
           </Field>
         </div>
         <div>
-          <Field label="Most turns" error={refusals["max_turns"]}>
+          <Field label="Maximum turns" error={refusals["max_turns"]}>
             {(ids) => (
               <Input
                 {...ids}

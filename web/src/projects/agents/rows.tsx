@@ -7,13 +7,13 @@ import { Input, TextArea } from "@/ui/field";
 import { STORED, type EnvRow } from "./draft";
 
 interface RowsProps<T> {
-  /** Names the list for screen readers; the group around it has the visible label. */
+  /** Label for screen readers; the group around it has the visible label. */
   label: string;
   rows: T[];
   onChange: (rows: T[]) => void;
 }
 
-/** Arguments in order. A row can hold several lines: no shell takes it apart. */
+/** Arguments in order. A row can hold several lines, because no shell splits it. */
 export function ArgumentRows({ label, rows, onChange }: RowsProps<string>) {
   return (
     <div role="group" aria-label={label} className="space-y-1.5">
@@ -42,7 +42,7 @@ export function ArgumentRows({ label, rows, onChange }: RowsProps<string>) {
   );
 }
 
-/** Variables by name; their values are hidden until asked for. */
+/** Variables by name; values are hidden until the user shows them. */
 export function EnvRows({ label, rows, onChange }: RowsProps<EnvRow>) {
   const [shown, setShown] = useState(false);
   const change = (at: number, change: Partial<EnvRow>) => {
@@ -64,7 +64,7 @@ export function EnvRows({ label, rows, onChange }: RowsProps<EnvRow>) {
           <Input
             aria-label={`Value of ${row.name || `variable ${at + 1}`}`}
             autoComplete="off"
-            title={row.value === STORED ? "Stored and not shown; type to replace it" : undefined}
+            title={row.value === STORED ? "Stored and hidden; type to replace it" : undefined}
             placeholder="value"
             spellCheck={false}
             // Not type=password: a browser would offer to keep it as the password of this page.

@@ -16,7 +16,7 @@ function Note({ error, hint }: { error: string | undefined; hint: string }) {
   return <p className={`mt-1 text-xs ${error ? "text-bad" : "text-muted"}`}>{error ?? hint}</p>;
 }
 
-/** How the CLI is started: folded away while nothing in it differs from the defaults. */
+/** Launch options: collapsed while all are at their defaults. */
 export function Started({ draft, change, refusals, hasModes }: Props) {
   const filled =
     draft.mode !== BLANK.mode ||
@@ -34,13 +34,13 @@ export function Started({ draft, change, refusals, hasModes }: Props) {
       open={wanted || wrong}
       onToggle={(event) => setWanted(event.currentTarget.open)}
     >
-      <summary className="cursor-pointer font-medium select-none">How it is started</summary>
+      <summary className="cursor-pointer font-medium select-none">Launch options</summary>
       <div className="pt-3">
         {hasModes && (
           <Field
             label="Mode"
             error={refusals["provider_config.mode"]}
-            hint="Interactive: the CLI's own screen in the terminal. Headless: it prints, and ends after each turn."
+            hint="Interactive shows the CLI's own screen in the terminal. Headless prints its output and exits after each turn."
           >
             {(ids) => (
               <Select
@@ -61,7 +61,7 @@ export function Started({ draft, change, refusals, hasModes }: Props) {
         <Field
           label="Program"
           error={refusals["provider_config.bin"]}
-          hint="Name or full path, when it is not the CLI's usual one."
+          hint="Name or full path, if it is not the CLI's default program."
         >
           {(ids) => (
             <Input
@@ -80,20 +80,23 @@ export function Started({ draft, change, refusals, hasModes }: Props) {
             rows={draft.args}
             onChange={(args) => change({ args })}
           />
-          <Note error={refusals["provider_config.args"]} hint="Added to the CLI's own, in order." />
+          <Note
+            error={refusals["provider_config.args"]}
+            hint="Passed after the CLI's own arguments, in order."
+          />
         </fieldset>
         <fieldset className="mt-3">
           <legend className="mb-1 font-medium">Environment</legend>
           <EnvRows label="Environment" rows={draft.env} onChange={(env) => change({ env })} />
           <Note
             error={refusals["provider_config.env"]}
-            hint="Set for the CLI alone. Stored values are not shown again; leave them to keep them."
+            hint="Set for the CLI only. Stored values are never shown; leave them unchanged to keep them."
           />
         </fieldset>
         <Field
-          label="Further configuration"
+          label="Additional configuration"
           error={refusals["rest"]}
-          hint="A JSON object: keys of provider_config that have no field above."
+          hint="A JSON object with the provider_config keys that have no field above."
         >
           {(ids) => (
             <TextArea

@@ -4,12 +4,12 @@ import { useState } from "react";
 import type { Agent, Project, Provider } from "@/api/client";
 import { agentsQuery, modelsQuery } from "@/api/queries";
 import { firstLine } from "@/lib/format";
-import { tried } from "@/runs/actions";
+import { runAction } from "@/runs/actions";
 import { Button } from "@/ui/button";
 import { Confirm } from "@/ui/dialog";
 import { Menu } from "@/ui/menu";
 import { Empty, Failed, Skeleton } from "@/ui/panes";
-import { told } from "@/ui/toast";
+import { succeeded } from "@/ui/toast";
 import { useSetupCalls } from "../calls";
 import { Installed } from "./cli";
 import { draftOf, draftOfCopy } from "./draft";
@@ -71,13 +71,13 @@ export default function AgentsTab({ project }: { project: Project }) {
   return (
     <div className="mx-auto max-w-3xl px-4 pt-4 pb-12">
       <div className="flex items-center gap-2">
-        <p className="flex-1 text-muted">An agent is a CLI with its instructions and limits.</p>
+        <p className="flex-1 text-muted">An agent is a CLI with instructions and limits.</p>
         <Button kind="primary" icon={<Plus size={15} />} onClick={() => setEditing({})}>
           New agent
         </Button>
       </div>
       {agents.data.length === 0 ? (
-        <Empty title="No agent yet">Begin with a template, or with a blank one.</Empty>
+        <Empty title="No agent yet">Start from a template or a blank agent.</Empty>
       ) : (
         <ul aria-label="Agents" className="mt-2 border-t">
           {agents.data.map((agent) => (
@@ -96,19 +96,21 @@ export default function AgentsTab({ project }: { project: Project }) {
       <Confirm
         open={deleting !== null}
         onOpenChange={(open) => !open && setDeleting(null)}
-        title={`Delete the agent ${deleting?.name ?? ""}?`}
-        action="Delete the agent"
+        title={`Delete agent ${deleting?.name ?? ""}?`}
+        action="Delete agent"
         danger
         onConfirm={async () => {
           const agent = deleting;
           if (!agent) return;
-          const gone = await tried("The agent was not deleted", () => calls.removeAgent(agent));
+          const gone = await runAction("Could not delete the agent", () =>
+            calls.removeAgent(agent),
+          );
           if (!gone) throw new Error();
-          told(`Agent ${agent.name} deleted.`);
+          succeeded(`Agent ${agent.name} deleted.`);
         }}
       >
-        Its instructions and settings go for good. Its runs stay, and can go on with the
-        configuration they began with.
+        This permanently deletes its instructions and settings. Its runs stay and can continue with
+        the configuration they started with.
       </Confirm>
     </div>
   );

@@ -1,6 +1,6 @@
 import type { Template } from "@/api/client";
 
-/** Templates that hold every word of the filter, by group in the order of the server. */
+/** Templates that contain every word of the filter, by group in the server's order. */
 export function byGroup(templates: readonly Template[], filter: string) {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
   const groups = new Map<string, Template[]>();

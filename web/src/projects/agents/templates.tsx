@@ -6,7 +6,7 @@ import { Input } from "@/ui/field";
 import { Failed, Skeleton } from "@/ui/panes";
 import { byGroup } from "./template-groups";
 
-/** The templates by group; a word narrows them. `onBlank` begins with nothing. */
+/** The templates by group, with a filter. `onBlank` starts from a blank agent. */
 export function Templates(props: { onPick: (template: Template) => void; onBlank: () => void }) {
   const { onPick, onBlank } = props;
   const templates = useQuery(templatesQuery());
@@ -29,7 +29,7 @@ export function Templates(props: { onPick: (template: Template) => void; onBlank
       />
       <button type="button" className={`${card} mt-3`} onClick={onBlank}>
         <span className="font-medium">Blank agent</span>
-        <span className="block text-muted">No instructions; every field at its default.</span>
+        <span className="block text-muted">No instructions, all defaults.</span>
       </button>
       {groups.map(({ group, templates }) => (
         <section key={group} aria-label={group}>

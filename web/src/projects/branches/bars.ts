@@ -1,9 +1,9 @@
-// How far a branch is ahead and behind, as bars beside each other's.
+// How far branches are ahead and behind, as comparable bars.
 import type { Branch } from "@/api/client";
 
 /**
- * The length of a bar in per cent of the longest possible: by the logarithm, so that one commit is
- * seen beside a thousand. 0 commits have no bar.
+ * The length of a bar in per cent of the longest. The scale is logarithmic, so that one commit is
+ * visible beside a thousand.
  */
 export function barLength(commits: number, most: number): number {
   if (commits <= 0 || most <= 0) return 0;
@@ -15,14 +15,14 @@ export function mostCommits(branches: readonly Branch[]): number {
   return Math.max(0, ...branches.flatMap((branch) => [branch.ahead, branch.behind]));
 }
 
-/** Where the branch stands with its upstream, in words. */
+/** The branch compared with its upstream, in words. */
 export function upstreamWords(branch: Pick<Branch, "upstream" | "unpushed">): string {
   if (branch.upstream === null) return "never pushed";
   if (branch.unpushed === null || branch.unpushed === 0) return `all on ${branch.upstream}`;
   return `${branch.unpushed} not on ${branch.upstream}`;
 }
 
-/** Whether each word of the filter is in what names the branch. */
+/** Whether the branch's names contain each word of the filter. */
 export function branchMatches(branch: Branch, filter: string): boolean {
   const text = `${branch.repo_name} ${branch.name} ${branch.subject}`.toLowerCase();
   return filter
@@ -31,7 +31,7 @@ export function branchMatches(branch: Branch, filter: string): boolean {
     .every((word) => text.includes(word));
 }
 
-/** Branches of the same repo that another one can be merged into or rebased onto. */
+/** Branches of the same repo that this one can be merged into or rebased onto. */
 export function targets(branches: readonly Branch[], branch: Branch): Branch[] {
   return branches
     .filter((other) => other.repo_id === branch.repo_id && other.name !== branch.name)

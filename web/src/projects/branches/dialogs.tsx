@@ -1,10 +1,10 @@
-// What can be done to a branch: merge, rebase, delete. Refusals stay in the dialog, in full.
+// Merge, rebase or delete a branch. Errors from the server are shown in full in the dialog.
 import { useState } from "react";
 import type { Branch } from "@/api/client";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
 import { Field, Select } from "@/ui/field";
-import { told } from "@/ui/toast";
+import { succeeded } from "@/ui/toast";
 import { useSetupCalls } from "../calls";
 import { FormRefusal, useForm } from "../use-form";
 import { targets } from "./bars";
@@ -41,10 +41,10 @@ function Move({
       if (merging) {
         const merged = await calls.mergeBranch(projectId, branch, target);
         const how = merged.fast_forward ? "moved forward to" : "merged at";
-        told(`${merged.into} ${how} ${short(merged.commit)}.`);
+        succeeded(`${merged.into} ${how} ${short(merged.commit)}.`);
       } else {
         const rebased = await calls.rebaseBranch(projectId, branch, target);
-        told(`${branch.name} lies on ${rebased.onto} now, at ${short(rebased.commit)}.`);
+        succeeded(`${branch.name} is now based on ${rebased.onto}, at ${short(rebased.commit)}.`);
       }
     });
     if (done) onClose();
@@ -53,23 +53,23 @@ function Move({
     <Dialog
       open
       onOpenChange={(open) => !open && onClose()}
-      title={merging ? "Merge a branch" : "Rebase a branch"}
+      title={merging ? "Merge branch" : "Rebase branch"}
       description={
         merging ? (
           <>
-            The {commits(branch.ahead)} of <code>{branch.name}</code> in {branch.repo_name} go into
-            the branch you choose. On a conflict nothing is changed.
+            Merges the {commits(branch.ahead)} of <code>{branch.name}</code> in {branch.repo_name}{" "}
+            into the branch you choose. If there is a conflict, nothing changes.
           </>
         ) : (
           <>
-            The commits of <code>{branch.name}</code> in {branch.repo_name} are made again on top of
-            the branch you choose; their ids change. On a conflict nothing is changed.
+            Replays the commits of <code>{branch.name}</code> in {branch.repo_name} on top of the
+            branch you choose; their ids change. If there is a conflict, nothing changes.
           </>
         )
       }
       footer={
         <>
-          <Button onClick={onClose}>Keep as it is</Button>
+          <Button onClick={onClose}>Cancel</Button>
           <Button kind="primary" busy={busy} disabled={target === ""} onClick={() => void act()}>
             {merging ? "Merge" : "Rebase"}
           </Button>
@@ -102,7 +102,7 @@ function Delete({ projectId, branch, onClose }: Props) {
   const act = async () => {
     const done = await send(() => calls.removeBranch(projectId, branch, force));
     if (done) {
-      told(
+      succeeded(
         force
           ? `${branch.name} deleted; its commits are kept under refs/abbado/deleted-branches.`
           : `${branch.name} deleted.`,
@@ -117,7 +117,7 @@ function Delete({ projectId, branch, onClose }: Props) {
     <Dialog
       open
       onOpenChange={(open) => !open && onClose()}
-      title={`Delete the branch ${branch.name}?`}
+      title={`Delete branch ${branch.name}?`}
       description={
         branch.ahead > 0 ? (
           <>
@@ -129,16 +129,16 @@ function Delete({ projectId, branch, onClose }: Props) {
           </>
         ) : (
           <>
-            All its commits are in {branch.base ?? "the default branch"} of {branch.repo_name}:
+            All its commits are in {branch.base ?? "the default branch"} of {branch.repo_name}, so
             nothing is lost.
           </>
         )
       }
       footer={
         <>
-          <Button onClick={onClose}>Keep as it is</Button>
+          <Button onClick={onClose}>Cancel</Button>
           <Button kind="danger" busy={busy} onClick={() => void act()}>
-            {force ? "Delete it all the same" : "Delete the branch"}
+            {force ? "Delete anyway" : "Delete branch"}
           </Button>
         </>
       }
@@ -146,7 +146,7 @@ function Delete({ projectId, branch, onClose }: Props) {
       <FormRefusal refusals={refusals} />
       {force && refused && (
         <p className="mt-3 break-words">
-          It can be deleted all the same: its commits are kept under{" "}
+          You can delete it anyway: its commits are kept under{" "}
           <code className="font-mono text-xs">
             refs/abbado/deleted-branches/{branch.name}/{branch.commit}
           </code>
@@ -154,7 +154,7 @@ function Delete({ projectId, branch, onClose }: Props) {
           <code className="font-mono text-xs">
             git branch {branch.name} {short(branch.commit)}
           </code>{" "}
-          brings the branch back. A branch that is checked out stays where it is.
+          restores it from there. A branch that is checked out is never deleted.
         </p>
       )}
     </Dialog>

@@ -48,7 +48,7 @@ function Bars({ branch, most }: { branch: Branch; most: number }) {
   );
 }
 
-const CHECKS = { none: "", pending: "○ checks run", success: "✓ checks", failure: "✗ checks" };
+const CHECKS = { none: "", pending: "○ checks running", success: "✓ checks", failure: "✗ checks" };
 
 function PullRequest({ pr }: { pr: Schemas["PrStatusView"] }) {
   return (
@@ -90,8 +90,8 @@ export function BranchRow({ branch, most, pr, alone, onDo }: Props) {
       <th scope="row" className="max-w-0 py-2 pr-2 pl-3 text-left font-normal md:w-[45%]">
         <span className="flex flex-wrap items-baseline gap-1.5">
           <span className="font-mono text-xs font-semibold break-all">{branch.name}</span>
-          {branch.is_default && <Mark title="The default branch">default</Mark>}
-          {branch.is_head && <Mark title="Your checkout has it">HEAD</Mark>}
+          {branch.is_default && <Mark title="Default branch">default</Mark>}
+          {branch.is_head && <Mark title="Checked out in your repository">HEAD</Mark>}
           {pr && <PullRequest pr={pr} />}
         </span>
         <span className="block truncate text-muted" title={branch.subject}>

@@ -11,7 +11,7 @@ import { branchMatches, mostCommits } from "./bars";
 import { BranchDialog, type Doing } from "./dialogs";
 import { BranchRow } from "./row";
 
-/** Rows before one asks for the rest: a long table is slow to lay out. */
+/** Rows shown until the user asks for the rest: a long table is slow to lay out. */
 const ROWS_MAX = 200;
 const HEADS = [
   { name: "Branch", className: "pl-3 text-left" },
@@ -22,7 +22,7 @@ const HEADS = [
 ];
 
 export default function BranchesTab({ project }: { project: Project }) {
-  // Commits in the user's own checkout make no event: the branches are read with each visit.
+  // Commits in the user's own checkout produce no event, so the branches are read on each visit.
   const branches = useQuery({ ...branchesQuery(project.id), refetchOnMount: "always" });
   const prs = useQuery({ ...prStatusQuery(project.id), enabled: false, retry: false });
   const [filter, setFilter] = useState("");
@@ -53,7 +53,7 @@ export default function BranchesTab({ project }: { project: Project }) {
           onChange={(event) => setFilter(event.target.value)}
         />
         <span className="flex-1 text-muted">{found.length}</span>
-        <Tip text="Asks the forge of each repository, over the network">
+        <Tip text="Asks the forge of each repository over the network">
           <Button
             icon={<GitPullRequest size={14} />}
             busy={prs.isFetching}
@@ -62,11 +62,11 @@ export default function BranchesTab({ project }: { project: Project }) {
             Pull requests
           </Button>
         </Tip>
-        <Tip text="Read the branches again">
+        <Tip text="Reload branches">
           <Button
             kind="quiet"
             icon={<RefreshCw size={14} />}
-            aria-label="Read the branches again"
+            aria-label="Reload branches"
             busy={branches.isFetching}
             onClick={() => void branches.refetch()}
           />
@@ -74,7 +74,7 @@ export default function BranchesTab({ project }: { project: Project }) {
       </div>
       {prs.isError && (
         <p role="alert" className="mx-3 mb-3 rounded-md bg-warn-soft px-3 py-2 break-words">
-          Pull requests are not known: {prs.error.message}
+          Could not read the pull requests: {prs.error.message}
         </p>
       )}
       {prs.isSuccess && prs.data.length === 0 && (

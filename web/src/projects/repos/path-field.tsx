@@ -17,8 +17,8 @@ interface Props {
 }
 
 /**
- * A path, completed from the folders under the home folder. A folder opens when it is chosen, a
- * repository is the end of the way. Any other path can be typed; the server judges it.
+ * A path, completed from the folders under the home folder. Choosing a folder opens it; choosing a
+ * repository completes the path. Any other path can be typed; the server validates it.
  */
 export function PathField({ label = "Repository", value, onChange, onPick, ...rest }: Props) {
   const list = useId();
@@ -63,7 +63,7 @@ export function PathField({ label = "Repository", value, onChange, onPick, ...re
       take(at);
     } else if (event.key === "Escape" && open) {
       event.preventDefault();
-      event.stopPropagation(); // the dialog around it stays
+      event.stopPropagation(); // keep the dialog open
       setOpen(false);
     }
   };
@@ -72,7 +72,7 @@ export function PathField({ label = "Repository", value, onChange, onPick, ...re
     <Field
       label={label}
       error={rest.error}
-      hint="The folder of a git checkout; type, or choose with the arrow keys and Enter."
+      hint="The folder of a git checkout. Type a path, or choose one with the arrow keys and Enter."
     >
       {(ids) => (
         <div className="relative">
@@ -109,7 +109,7 @@ export function PathField({ label = "Repository", value, onChange, onPick, ...re
                 role="option"
                 aria-selected={index === at}
                 ref={index === at ? (row) => row?.scrollIntoView({ block: "nearest" }) : undefined}
-                // Not a click: the field would lose the focus, and the list would be gone.
+                // Not onClick: the field would lose the focus first, which closes the list.
                 onMouseDown={(event) => {
                   event.preventDefault();
                   take(index);

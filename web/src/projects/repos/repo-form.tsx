@@ -9,7 +9,7 @@ import { PathField } from "./path-field";
 
 const CONFLICTS = { name: /that name/, repo_path: /repository/ };
 
-/** Adds a repository to a project. Its name is the folder's until somebody writes another. */
+/** Adds a repository to a project. Its name follows the folder until the user edits it. */
 export function RepoForm({ project, onAdded }: { project: Project; onAdded?: () => void }) {
   const calls = useSetupCalls();
   const { form, busy, refusals, send } = useForm(["name", "repo_path"], CONFLICTS);
@@ -35,11 +35,7 @@ export function RepoForm({ project, onAdded }: { project: Project; onAdded?: () 
       <div className="grid gap-x-3 md:grid-cols-[1fr_14rem]">
         <PathField value={path} onChange={setPath} error={refusals["repo_path"]} />
         <div className="max-md:mt-3">
-          <Field
-            label="Name in the project"
-            error={refusals["name"]}
-            hint="It becomes a folder name."
-          >
+          <Field label="Name in the project" error={refusals["name"]} hint="Used as a folder name.">
             {(ids) => (
               <Input
                 {...ids}

@@ -2,7 +2,7 @@ import { useState } from "react";
 import type { Project } from "@/api/client";
 import { Button } from "@/ui/button";
 import { Check, Field, Input, TextArea } from "@/ui/field";
-import { told } from "@/ui/toast";
+import { succeeded } from "@/ui/toast";
 import { useSetupCalls } from "../calls";
 import { FormRefusal, useForm } from "../use-form";
 
@@ -16,7 +16,7 @@ const lines = (text: string) =>
     .map((line) => line.trim())
     .filter((line) => line !== "");
 
-/** Name of the project, and how its worktrees are made ready and tidied. */
+/** Name of the project, and how its worktrees are set up and cleaned up. */
 export function SettingsForm({ project }: { project: Project }) {
   const calls = useSetupCalls();
   const { form, busy, refusals, send } = useForm(FIELDS);
@@ -35,7 +35,7 @@ export function SettingsForm({ project }: { project: Project }) {
   const save = async () => {
     const { trusted_filters: wanted, ...rest } = draft;
     const change = { ...rest, copy_files: lines(draft.copy_files) };
-    // Sent again they would be trusted anew, as they are defined now.
+    // Sending them again would trust their current definitions.
     const trust = wanted === known.trusted_filters ? {} : { trusted_filters: lines(wanted) };
     if (!(await send(() => calls.changeProject(project.id, { ...change, ...trust })))) return;
     setDraft({
@@ -43,13 +43,13 @@ export function SettingsForm({ project }: { project: Project }) {
       copy_files: change.copy_files.join("\n"),
       trusted_filters: lines(wanted).join("\n"),
     });
-    told("Settings kept.");
+    succeeded("Settings saved.");
   };
   const filters = known.trusted_filters;
   const allowAgain = async () => {
     const change = { trusted_filters: lines(filters) };
     if (await send(() => calls.changeProject(project.id, change)))
-      told("The filters may run as they are defined now.");
+      succeeded("The filters are allowed as currently defined.");
   };
   return (
     <form
@@ -66,7 +66,7 @@ export function SettingsForm({ project }: { project: Project }) {
       <Field
         label="Set-up script"
         error={refusals["setup_script"]}
-        hint="Shell, run in each new worktree before the agent starts. When it fails, the run fails."
+        hint="Shell script, run in each new worktree before the agent starts. If it fails, the run fails."
       >
         {(ids) => (
           <TextArea
@@ -82,7 +82,7 @@ export function SettingsForm({ project }: { project: Project }) {
       <Field
         label="Clean-up script"
         error={refusals["cleanup_script"]}
-        hint="Shell, run in each worktree before it is removed."
+        hint="Shell script, run in each worktree before it is removed."
       >
         {(ids) => (
           <TextArea
@@ -98,7 +98,7 @@ export function SettingsForm({ project }: { project: Project }) {
       <Field
         label="Files to copy"
         error={refusals["copy_files"]}
-        hint="Globs of ignored files, one a line, copied from your checkout into each new worktree."
+        hint="Globs of ignored files, one per line, to copy from your checkout into each new worktree."
       >
         {(ids) => (
           <TextArea
@@ -114,7 +114,7 @@ export function SettingsForm({ project }: { project: Project }) {
       <Field
         label="Trusted filters"
         error={refusals["trusted_filters"]}
-        hint="Filters that only the repositories' own configuration defines, one a line. They may run as they are defined when they are saved here; when a definition changes, commits that need it are refused until it is allowed again."
+        hint="Filters that are defined only in a repository's own configuration, one name per line. Saving allows them as currently defined. If a definition changes, commits that need the filter are refused until you allow it again."
       >
         {(ids) => (
           <TextArea
@@ -129,11 +129,11 @@ export function SettingsForm({ project }: { project: Project }) {
       </Field>
       {filters !== "" && draft.trusted_filters === filters && (
         <Button className="mt-1.5" busy={busy} onClick={() => void allowAgain()}>
-          Allow as they are defined now
+          Allow current definitions
         </Button>
       )}
       <Check
-        label="Keep a checkout of each repository ready, so that runs begin sooner"
+        label="Keep a checkout of each repository ready so that runs start faster"
         checked={draft.spare_worktrees}
         onChange={(event) => setDraft({ ...draft, spare_worktrees: event.target.checked })}
       />
@@ -142,7 +142,7 @@ export function SettingsForm({ project }: { project: Project }) {
         <Button type="submit" kind="primary" busy={busy} disabled={!changed}>
           Save settings
         </Button>
-        {changed && <Button onClick={() => setDraft(known)}>Undo changes</Button>}
+        {changed && <Button onClick={() => setDraft(known)}>Discard changes</Button>}
       </div>
     </form>
   );

@@ -2,10 +2,10 @@ import { useNavigate } from "@tanstack/react-router";
 import { FolderGit2, Trash2 } from "lucide-react";
 import { useState } from "react";
 import type { Project, Schemas } from "@/api/client";
-import { tried } from "@/runs/actions";
+import { runAction } from "@/runs/actions";
 import { Button } from "@/ui/button";
 import { Confirm } from "@/ui/dialog";
-import { told } from "@/ui/toast";
+import { succeeded } from "@/ui/toast";
 import { useSetupCalls } from "../calls";
 import { DeleteProject } from "../delete-project";
 import { RepoForm } from "./repo-form";
@@ -33,18 +33,18 @@ function RepoRow({ project, repo }: { project: Project; repo: Schemas["RepoView"
         open={removing}
         onOpenChange={setRemoving}
         title={`Remove ${repo.name} from the project?`}
-        action="Remove it"
+        action="Remove"
         danger
         onConfirm={async () => {
-          const gone = await tried("The repository was not removed", () =>
+          const gone = await runAction("Could not remove the repository", () =>
             calls.removeRepo(project.id, repo.id),
           );
           if (!gone) throw new Error();
-          told(`${repo.name} removed from the project.`);
+          succeeded(`${repo.name} removed from the project.`);
         }}
       >
-        New runs work without it. The checkout and its branches are not touched, runs that began
-        with it keep their worktrees, and it can be added again.
+        New runs will not include it. Your checkout and its branches are not touched, existing runs
+        keep their worktrees, and you can add it again.
       </Confirm>
     </li>
   );
@@ -56,7 +56,7 @@ export default function ReposTab({ project }: { project: Project }) {
   return (
     <div className="mx-auto max-w-3xl px-4 pt-4 pb-12">
       <h2 className="text-base font-semibold">Repositories</h2>
-      <p className="text-muted">A run gets a worktree and a branch of its own in each of them.</p>
+      <p className="text-muted">Each run gets its own worktree and branch in every repository.</p>
       {project.repos.length > 0 && (
         <ul aria-label="Repositories" className="mt-2 border-t">
           {project.repos.map((repo) => (
@@ -71,10 +71,10 @@ export default function ReposTab({ project }: { project: Project }) {
       <SettingsForm project={project} />
       <h2 className="mt-8 text-base font-semibold">Delete</h2>
       <p className="mt-1 mb-2 text-muted">
-        The project and its agents go; repositories and runs stay.
+        Deletes the project and its agents. Repositories and runs stay.
       </p>
       <Button kind="danger" icon={<Trash2 size={14} />} onClick={() => setDeleting(true)}>
-        Delete the project…
+        Delete project…
       </Button>
       <DeleteProject
         project={project}

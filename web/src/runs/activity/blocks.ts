@@ -1,10 +1,10 @@
-// A message in blocks that are drawn one by one: while it grows only the last one is drawn again,
-// and it looks the same when it is whole.
+// Splits a message into blocks that render separately: while it grows, only the last one renders
+// again.
 
-/** Characters of a message that are shown before somebody asks for the rest. */
+/** Characters of a message shown until the user asks for the rest. */
 export const SHOWN_CHARS = 4000;
 
-/** Splits markdown at blank lines outside of fences, where the next block stands by itself. */
+/** Splits markdown at blank lines outside of fences where the next block is independent. */
 export function splitBlocks(text: string): string[] {
   const blocks: string[] = [];
   let block: string[] = [];
@@ -26,7 +26,7 @@ export function splitBlocks(text: string): string[] {
   return blocks;
 }
 
-/** Not indented and no item of a list: it does not go on with what is above a blank line. */
+/** Not indented and not a list item, so it does not continue what is above the blank line. */
 function standsAlone(line: string): boolean {
   return line.trim() !== "" && !/^(\s|[-*+] |\d+[.)] |\[)/.test(line);
 }
@@ -36,7 +36,7 @@ export function startOf(text: string, limit = SHOWN_CHARS): { shown: string; mor
   if (text.length <= limit * 1.2) return { shown: text, more: 0 };
   const end = text.lastIndexOf("\n", limit);
   const shown = text.slice(0, end > limit / 2 ? end : limit);
-  // A fence that is open at the cut would not end.
+  // Close a fence that is open at the cut.
   const fences = shown.match(/^ {0,3}```/gm)?.length ?? 0;
   return {
     shown: fences % 2 === 1 ? `${shown}\n\`\`\`` : shown,

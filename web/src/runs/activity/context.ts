@@ -19,20 +19,20 @@ export function useFeed(): Feed {
   return feed;
 }
 
-/** A row that flies by while somebody scrolls is not read; it has to stay this long, in milliseconds. */
+/** How long a row must stay in sight before it is read, in milliseconds. */
 const STAY_MS = 120;
 
 interface Read {
   first: number;
   last: number;
-  /** Whether the server was reached when it was asked for: what failed is asked again. */
+  /** Whether the server was online at the request; a failed one is repeated. */
   online: boolean;
   details: Details | { error: string };
 }
 
 /**
- * The events of a row, read from the log when the row stays in sight. Nothing while they are read
- * or cannot be read because the server is away, which the page says elsewhere.
+ * The events of a row, read from the log once the row stays in sight. Undefined while loading, or
+ * while the server is unreachable.
  */
 export function useDetails(
   row: Row,
@@ -52,7 +52,7 @@ export function useDetails(
   useEffect(() => {
     latest.current = row;
   });
-  // A row that still grows is read again and again, each time when the last answer is there.
+  // A row that still grows is read again after each response.
   useEffect(() => {
     if (!missing) return;
     let gone = false;
@@ -69,7 +69,7 @@ export function useDetails(
     };
   }, [store, row.first, missing, wait, read, online]);
   if (known) return known;
-  // What was read of the row before it grew is better than nothing.
+  // Show what was read before the row grew.
   if (!wanted || read?.first !== row.first) return undefined;
   return "error" in read.details && !online ? undefined : read.details;
 }

@@ -1,4 +1,4 @@
-// An opened row: what the log has of it.
+// An open row: its events from the log.
 import { useMemo } from "react";
 import { Skeleton } from "@/ui/panes";
 import type { RunEvent } from "@/api/client";
@@ -12,7 +12,7 @@ import { cutNote } from "./sentence";
 
 const pretty = (value: unknown) => JSON.stringify(value, null, 2);
 
-/** An answer as a person reads it: text as it is, output before errors. */
+/** A tool's response for people: text as it is, output before errors. */
 export function outputOf(response: unknown): string {
   if (typeof response === "string") return response;
   if (!isObject(response)) return response === undefined ? "" : pretty(response);
@@ -71,7 +71,7 @@ function ToolDetails({ first, last }: { first: RunEvent; last: RunEvent }) {
         </Titled>
       )}
       {answer && output === "" && !diffs && <p className="mt-1 text-xs text-muted">No output.</p>}
-      {!answer && <p className="mt-1 text-xs text-muted">No answer in the log yet.</p>}
+      {!answer && <p className="mt-1 text-xs text-muted">No result in the log yet.</p>}
       {cut !== "" && <p className="mt-1 text-xs text-muted">{cut}</p>}
     </>
   );

@@ -14,7 +14,7 @@ const WORD: Record<DiffLine["sign"], string> = {
   "@": "",
 };
 
-/** An edit as lines that went and came. */
+/** An edit as removed and added lines. */
 export function DiffView({ file, path }: { file: FileDiff; path: string }) {
   const numbers = file.lines.some((line) => line.old > 0 || line.now > 0);
   return (
@@ -25,7 +25,7 @@ export function DiffView({ file, path }: { file: FileDiff; path: string }) {
       <div
         tabIndex={0}
         role="group"
-        aria-label={`Changes of ${path}`}
+        aria-label={`Changes to ${path}`}
         className="max-h-96 overflow-auto font-mono text-xs"
       >
         <div className="w-max min-w-full">

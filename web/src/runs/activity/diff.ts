@@ -1,4 +1,4 @@
-// Small diffs of edits, from what the agent asked for or the tool answered. Pure.
+// Small diffs of edits, from the tool call or its response. Pure.
 import { diffArrays } from "diff";
 import { editTool, isObject, patchText, str } from "./essence";
 
@@ -13,13 +13,13 @@ export interface DiffLine {
 export interface FileDiff {
   path: string;
   lines: DiffLine[];
-  /** Lines that are left out. */
+  /** Omitted lines. */
   more: number;
 }
 
-/** Lines that are shown of one edit. */
+/** Most lines shown of one edit. */
 const LINES_MAX = 400;
-/** Changed lines up to which the shortest difference is looked for. */
+/** Most changed lines for which the shortest diff is computed. */
 const CHANGES_MAX = 500;
 
 function split(text: string): string[] {
@@ -28,7 +28,7 @@ function split(text: string): string[] {
   return lines;
 }
 
-/** The lines of two texts as a difference: the shortest one when it is small. */
+/** The diff of two texts: the shortest one when it is small. */
 export function lineDiff(before: string, after: string): DiffLine[] {
   const [a, b] = [split(before), split(after)];
   const lines = (sign: DiffLine["sign"], texts: string[]): DiffLine[] =>
@@ -98,7 +98,7 @@ function patched(text: string): FileDiff[] {
   return files;
 }
 
-/** What an edit changes, or nothing when the call is no edit that we know. */
+/** What an edit changes; nothing for calls that are not a known edit. */
 export function editDiff(name: string, input: unknown, response: unknown): FileDiff[] | undefined {
   const kind = editTool(name, input);
   if (kind === undefined) return undefined;

@@ -1,8 +1,8 @@
-// One line about a tool call: what it acts on, and how many lines it changes.
+// A tool call in one line: what it acts on, and how many lines it changes.
 
 /** Longest essence of a row, in UTF-16 units. */
 export const ESSENCE_MAX = 120;
-/** Only so much of a text is looked at for its first line. */
+/** Characters of a text that are searched for its first line. */
 const LOOKED_AT = 600;
 
 export type Json = Record<string, unknown>;
@@ -15,7 +15,7 @@ export function str(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-/** The first line that says something, without runs of blanks, cut to the essence's length. */
+/** The first non-blank line, with runs of blanks collapsed, cut to `ESSENCE_MAX`. */
 export function oneLine(text: string): string {
   const start = text.slice(0, LOOKED_AT).trimStart();
   const line = (start.split("\n", 1)[0] ?? "").replace(/\s+/g, " ").trimEnd();
@@ -26,7 +26,7 @@ export function oneLine(text: string): string {
   return `${line.slice(0, ESSENCE_MAX - end)} …`;
 }
 
-/** A path as people call it: without the worktree that it lies in. */
+/** A path without its worktree. */
 export function shortPath(path: string, roots: readonly string[]): string {
   for (const root of roots) {
     if (path.startsWith(`${root}/`)) {
@@ -77,7 +77,7 @@ function patchLines(rows: readonly unknown[]): LineCount {
   return count;
 }
 
-/** The text of Codex's apply_patch, wherever it stands in the input. */
+/** The text of Codex's apply_patch, wherever the input has it. */
 export function patchText(input: unknown): string | undefined {
   if (typeof input === "string") return input;
   if (!isObject(input)) return undefined;
@@ -94,7 +94,7 @@ export function patchText(input: unknown): string | undefined {
 
 const PATCHED = /^\*\*\* (?:Add|Update|Delete) File: (.+)$/gm;
 
-/** Tools that change files, and how their calls are shown. */
+/** Kinds of tools that change files. */
 export type EditTool = "edit" | "write" | "multi" | "patch";
 export function editTool(name: string, input: unknown): EditTool | undefined {
   const at = isObject(input) ? input : {};
@@ -117,7 +117,7 @@ export function editTool(name: string, input: unknown): EditTool | undefined {
   }
 }
 
-/** What an edit's input says about its size. */
+/** The size of an edit, by its input. */
 export function inputLines(name: string, input: unknown): LineCount | undefined {
   const at = isObject(input) ? input : {};
   switch (editTool(name, input)) {
@@ -142,7 +142,7 @@ export function inputLines(name: string, input: unknown): LineCount | undefined 
   }
 }
 
-/** The exact size, which the answer of Claude's edits tells. */
+/** The exact size, from the response of Claude's edit tools. */
 export function answeredLines(response: unknown): LineCount | undefined {
   if (!isObject(response) || !Array.isArray(response["structuredPatch"])) return undefined;
   const hunks = response["structuredPatch"].filter(isObject);
@@ -150,7 +150,7 @@ export function answeredLines(response: unknown): LineCount | undefined {
   return patchLines(hunks.flatMap((hunk) => (Array.isArray(hunk["lines"]) ? hunk["lines"] : [])));
 }
 
-/** Whether the answer of a tool says that it failed, though its event does not. */
+/** Whether a tool's response reports a failure that its event does not. */
 export function answeredFailure(response: unknown): boolean {
   if (isObject(response)) {
     return (
@@ -171,7 +171,7 @@ export function toolLabel(name: string): string {
   return parts ? `${parts[1]} · ${parts[2]}` : name;
 }
 
-/** Keys that tell most about an input, the best first. */
+/** Keys that describe an input best, the best first. */
 const TELLING = ["command", "cmd", "file_path", "notebook_path", "path", "pattern", "query", "url"];
 const PATHS = new Set(["file_path", "notebook_path", "path"]);
 const SAID = ["description", "subject", "title", "prompt", "message", "text", "skill"];
@@ -210,9 +210,9 @@ export function toolEssence(name: string, input: unknown, roots: readonly string
     const value = input[key];
     if (Array.isArray(value) && key === "command") return oneLine(value.join(" "));
     if (typeof value !== "string" || value === "") continue;
-    const told = PATHS.has(key) ? shortPath(value, roots) : value;
+    const shown = PATHS.has(key) ? shortPath(value, roots) : value;
     const within = key === "pattern" ? str(input["path"]) : undefined;
-    return oneLine(within === undefined ? told : `${told} in ${shortPath(within, roots)}`);
+    return oneLine(within === undefined ? shown : `${shown} in ${shortPath(within, roots)}`);
   }
   const first = Object.values(input).find((value) => typeof value === "string" && value !== "");
   if (typeof first === "string") return oneLine(first);

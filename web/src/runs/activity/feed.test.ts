@@ -8,8 +8,8 @@ import { merge } from "./view";
 const START = Date.parse("2026-01-01T00:00:00Z");
 
 /** Events one second apart; the sequence is counted. */
-function log(...told: [type: string, payload?: object][]): RunEvent[] {
-  return told.map(([event_type, payload = {}], at) => {
+function log(...events: [type: string, payload?: object][]): RunEvent[] {
+  return events.map(([event_type, payload = {}], at) => {
     const created_at = new Date(START + at * 1000).toISOString();
     const [id, sequence] = [at + 1, at + 1];
     return { id, run_id: "r", sequence, event_type, payload, created_at } as RunEvent;
@@ -60,8 +60,8 @@ const TURN = log(
 test("a call and its result are one row, with what they did", () => {
   expect(rows(TURN).map(short)).toEqual([
     "1-1 prompt ok Fix the login …",
-    "2-2 life ok Worktree made in 0.1 s: api on b",
-    "3-3 life ok Took the prompt",
+    "2-2 life ok Worktree created in 0.1 s: api on b",
+    "3-3 life ok Started by a prompt",
     "4-6 message ok I will look.",
     "7-9 tool ok src/login.rs",
     "8-10 tool failed cargo test",
@@ -69,7 +69,7 @@ test("a call and its result are one row, with what they did", () => {
     "14-14 checkpoint ok Checkpoint 1 · stop",
     "15-15 end ok Finished its turn · 3 tools · 14 s · 1.2k tokens · $0.25",
     "16-16 prompt ok and the tests?",
-    "18-18 end ok Completed: its process ended · 2.0 s · 500 tokens · $0.05 + unknown",
+    "18-18 end ok Completed: its process exited · 2.0 s · 500 tokens · $0.05 + unknown",
   ]);
   const edit = rows(TURN).find((row) => row.first === 11);
   expect(edit).toMatchObject({ name: "Edit", add: 2, del: 1, ms: 1000 });
@@ -104,7 +104,7 @@ test("tokens with another id than their message, before and after it, are one ro
   ]);
 });
 
-test("the words of a stream are told as they come", () => {
+test("tokens are given out as they come", () => {
   const fold = new Fold();
   const { pieces } = fold.take(
     log(
@@ -121,7 +121,7 @@ test("the words of a stream are told as they come", () => {
 
 test("what a subagent does is in its block", () => {
   const inside = { agent_id: "a1" };
-  const told = rows(
+  const folded = rows(
     log(
       call("t0", "Agent", { description: "Look around", prompt: "…", subagent_type: "Explore" }),
       ["agent.subagent_start", { agent_id: "a1", agent_type: "Explore", last_message: null }],
@@ -137,7 +137,7 @@ test("what a subagent does is in its block", () => {
       ["agent.subagent_stop", { agent_id: "a1", agent_type: "Explore", last_message: "Found." }],
     ),
   );
-  expect(told.map((row) => [row.first, row.block, row.kind])).toEqual([
+  expect(folded.map((row) => [row.first, row.block, row.kind])).toEqual([
     [1, 0, "tool"],
     [2, 0, "agent"],
     [4, 0, "tool"],
@@ -146,7 +146,7 @@ test("what a subagent does is in its block", () => {
     [8, 0, "tool"], // not marked: not guessed
     [9, 2, "message"],
   ]);
-  expect(told[1]).toMatchObject({
+  expect(folded[1]).toMatchObject({
     name: "Explore",
     essence: "Look around",
     state: "ok",
@@ -155,20 +155,20 @@ test("what a subagent does is in its block", () => {
   });
 });
 
-test("a hook of a CLI that the agent started is told as one", () => {
+test("a hook of a CLI that the agent started says so", () => {
   const payload = { prompt: "Sum up" };
-  const told = rows(
+  const folded = rows(
     log([
       "hook.received",
       { hook_event_name: "BeforeAgent", payload, ignored: true, nested: true },
     ]),
   );
-  expect(told.map((row) => row.essence)).toEqual(["Hook BeforeAgent of a nested CLI: Sum up"]);
+  expect(folded.map((row) => row.essence)).toEqual(["Hook BeforeAgent from a nested CLI: Sum up"]);
 });
 
-test("calls that nobody answered are not shown as at work for ever", () => {
-  const told = rows(log(call("t1", "Bash", { command: "sleep" }), ["run.cancelled"]));
-  expect(told.map(short)).toEqual(["1-1 tool none sleep", "2-2 end ok Cancelled · 1 tool"]);
+test("calls without a result do not stay open when the turn ends", () => {
+  const folded = rows(log(call("t1", "Bash", { command: "sleep" }), ["run.cancelled"]));
+  expect(folded.map(short)).toEqual(["1-1 tool none sleep", "2-2 end ok Cancelled · 1 tool"]);
 });
 
 test("unknown events keep their type and payload", () => {
@@ -182,14 +182,14 @@ test("every stored type has words, and no essence is long", () => {
   const known = import.meta.glob("../../../../schema/events/*.json", { query: "?raw" });
   const samples = Object.keys(known).map((path) => path.slice(path.lastIndexOf("/") + 1));
   expect(samples.length).toBeGreaterThan(30);
-  const told = samples.map((name): [string, object] => {
+  const folded = samples.map((name): [string, object] => {
     const sample = JSON.parse(readFileSync(new URL(name, folder), "utf8")) as {
       event_type: string;
       payload: object;
     };
     return [sample.event_type, sample.payload];
   });
-  for (const row of rows(log(...told))) {
+  for (const row of rows(log(...folded))) {
     expect(row.kind, row.name).not.toBe("other");
     expect(row.essence.length, row.essence).toBeLessThanOrEqual(120);
   }
@@ -202,12 +202,12 @@ test("a long essence is cut to a copy of its start", () => {
 
 test("why a run failed is not cut for the time that it took", () => {
   const reason = "program '/opt/no-such-program' was not found; install it, or give its full path";
-  const told = rows(
+  const folded = rows(
     log(
       ["run.created", { task: "x" }],
       ["run.started", { by: "prompt" }],
       ["run.failed", { reason }],
     ),
   );
-  expect(told.at(-1)?.essence).toBe(`Failed: ${reason}`);
+  expect(folded.at(-1)?.essence).toBe(`Failed: ${reason}`);
 });

@@ -1,4 +1,4 @@
-// The fold of a run's events to rows. Pure: the same events in order give the same rows.
+// Folds a run's events into rows. Pure: the same events in order give the same rows.
 import type { Payload, RunEvent } from "@/api/client";
 import {
   answeredFailure,
@@ -12,10 +12,10 @@ import {
 } from "./essence";
 import { guessedLines, newRow, type Kind, type Row } from "./row";
 import { isFailure, sentence } from "./sentence";
-import { Speech } from "./speech";
+import { MessageStreams } from "./message-streams";
 import { Turn } from "./turn";
 
-/** A piece of a message that is being said. */
+/** A piece of a message that is still streaming. */
 export interface Piece {
   /** `first` of its row. */
   first: number;
@@ -28,31 +28,30 @@ export interface Change {
   pieces: Piece[];
 }
 
-/** Calls that are remembered while they wait for their result. */
+/** Most calls that are kept while they wait for their result. */
 const CALLS_MAX = 2000;
 const ENDS = new Set(["run.paused", "run.completed", "run.failed", "run.cancelled"]);
 const SPAWNING = new Set(["Agent", "Task"]);
 
 export class Fold {
-  /** Sequence of the last event that was taken. */
+  /** Sequence of the last event folded. */
   head = 0;
   #calls = new Map<string, Row>();
   #agents = new Map<string, Row>();
-  #speech = new Speech();
+  #streams = new MessageStreams();
   #turn: Turn;
-  #end: { row: Row; said: string } | undefined;
+  #end: { row: Row; text: string } | undefined;
   #roots: string[] = [];
-  /** The main agent has ended its part; what works on are subagents. */
   #changed = new Map<number, Row>();
   #pieces: Piece[] = [];
 
-  /** Begins after this sequence: 0 for the whole log. */
+  /** Starts after this sequence: 0 for the whole log. */
   constructor(after = 0) {
     this.head = after;
     this.#turn = new Turn(after === 0);
   }
 
-  /** Takes the next events, without a gap. */
+  /** Folds the next events; there must be no gap. */
   take(events: readonly RunEvent[]): Change {
     for (const event of events) {
       this.#event(event, Date.parse(event.created_at));
@@ -86,7 +85,7 @@ export class Fold {
         return;
       case "agent.token": {
         const { text, message_id: id } = event.payload;
-        const row = this.#speech.token(sequence, time, text, id ?? "");
+        const row = this.#streams.token(sequence, time, text, id ?? "");
         if (!row) return;
         this.#mark(row);
         const last = this.#pieces.at(-1);
@@ -96,7 +95,7 @@ export class Fold {
       }
       case "agent.message": {
         const { text, message_id: id } = event.payload;
-        this.#mark(this.#speech.message(sequence, time, text, id ?? ""));
+        this.#mark(this.#streams.message(sequence, time, text, id ?? ""));
         return;
       }
       case "agent.tool_call":
@@ -117,7 +116,7 @@ export class Fold {
         if (this.#end) this.#ended(this.#end.row.time);
         return;
       case "run.checkpointed": {
-        const essence = sentence(event.event_type, event.payload) ?? "";
+        const essence = sentence(event) ?? "";
         this.#add("checkpoint", sequence, time, { essence });
         return;
       }
@@ -127,7 +126,7 @@ export class Fold {
   }
 
   #prompt(sequence: number, time: number, text: string, name: string) {
-    this.#speech.reset();
+    this.#streams.reset();
     this.#turn.begin(time);
     this.#end = undefined;
     const more = { essence: oneLine(text), name, count: this.#turn.number };
@@ -166,8 +165,8 @@ export class Fold {
       row = newRow("tool", sequence, time);
       row.name = toolLabel(payload.tool_name);
       row.block = this.#inside(payload.agent_id, sequence);
-      const said = error ?? str(response);
-      row.essence = said === undefined ? "" : oneLine(said);
+      const text = error ?? str(response);
+      row.essence = text === undefined ? "" : oneLine(text);
     }
     const size = row.add >= 0 ? answeredLines(response) : undefined;
     if (size) Object.assign(row, size);
@@ -192,19 +191,19 @@ export class Fold {
     this.#mark(row);
     if (!stops) return;
     row.ms = Math.max(0, time - row.time);
-    const said = payload.last_message ?? "";
-    if (said === "" || row.first === sequence) return;
-    const more = { essence: oneLine(said), lines: guessedLines(said), block: row.first };
+    const text = payload.last_message ?? "";
+    if (text === "" || row.first === sequence) return;
+    const more = { essence: oneLine(text), lines: guessedLines(text), block: row.first };
     this.#add("message", sequence, time, more);
   }
 
-  /** What the call wanted that seems to have begun a subagent: the last one without an answer. */
+  /** What the call that probably started a subagent was about: the last one without a result. */
   #wanted(): string {
     const open = [...this.#calls.values()].filter(({ name }) => SPAWNING.has(name));
     return open.at(-1)?.essence ?? "";
   }
 
-  /** The block of a subagent, which has one event more. */
+  /** Counts an event in the block of a subagent, and returns the block. */
   #inside(id: string | null | undefined, sequence: number): number {
     const row = id == null ? undefined : this.#agents.get(id);
     if (!row) return 0;
@@ -220,19 +219,19 @@ export class Fold {
 
   #other(event: RunEvent, time: number) {
     const { sequence, event_type: type, payload } = event;
-    const said = sentence(type, payload);
-    if (said === undefined) {
+    const text = sentence(event);
+    if (text === undefined) {
       const essence = oneLine(JSON.stringify(payload));
       this.#add("other", sequence, time, { name: type, essence });
       return;
     }
-    const state = isFailure(type, payload) ? "failed" : "ok";
+    const state = isFailure(event) ? "failed" : "ok";
     if (ENDS.has(type)) {
-      for (const row of this.#speech.close()) this.#mark(row);
+      for (const row of this.#streams.close()) this.#mark(row);
       this.#unanswered();
-      const row = this.#add("end", sequence, time, { name: type, state, essence: said });
+      const row = this.#add("end", sequence, time, { name: type, state, essence: text });
       if (!this.#end) {
-        this.#end = { row, said };
+        this.#end = { row, text };
         this.#ended(time);
       }
       return;
@@ -244,10 +243,10 @@ export class Fold {
     if (event.event_type === "hook.received" && isObject(event.payload.payload)) {
       block = this.#inside(str(event.payload.payload["agent_id"]), sequence);
     }
-    this.#add("life", sequence, time, { name: type, state, essence: said, block });
+    this.#add("life", sequence, time, { name: type, state, essence: text, block });
   }
 
-  /** Calls of the main agent that the end of a turn leaves without an answer. */
+  /** Closes calls of the main agent that have no result when the turn ends. */
   #unanswered() {
     for (const row of this.#calls.values()) {
       if (row.state !== "open" || row.block > 0) continue;
@@ -258,12 +257,12 @@ export class Fold {
 
   #ended(time: number) {
     if (!this.#end) return;
-    const { row, said } = this.#end;
+    const { row, text } = this.#end;
     const took = this.#turn.took(time);
-    row.essence = took === "" || said.length > ESSENCE_SAID ? said : `${said} · ${took}`;
+    row.essence = took === "" || text.length > ESSENCE_SAID ? text : `${text} · ${took}`;
     this.#mark(row);
   }
 }
 
-/** Longest sentence of an end that leaves room for what the turn took. */
+/** Longest end-of-turn sentence that leaves room for the turn's figures. */
 const ESSENCE_SAID = 70;

@@ -9,7 +9,7 @@ import { FeedRow } from "./rows";
 import type { FeedState, FeedStore } from "./store";
 import { rowOf } from "./view";
 
-/** So near to the end, in pixels, the reader is at the end. */
+/** Distance from the end that counts as at the end, in pixels. */
 const END_PX = 40;
 
 interface Props {
@@ -17,11 +17,11 @@ interface Props {
   state: FeedState;
   /** Rows whose details are open. */
   opened: ReadonlySet<number>;
-  /** Sequence of the event that the address names. */
+  /** Sequence of the event in the URL. */
   at: number | undefined;
 }
 
-/** The row of the event that the address names, as soon as the log was read up to it. */
+/** The row of the event in the URL, once the log was read up to it. */
 function useMarked({ store, at }: Props): Row | undefined {
   return at !== undefined && store.covers(at) ? rowOf(store.rows(), at) : undefined;
 }
@@ -55,7 +55,7 @@ export function FeedList(props: Props) {
   };
   const fresh = leftAt === undefined || !state.ready ? 0 : store.newer(leftAt);
 
-  // Who opens a row reads it: it stays where it is and grows downwards.
+  // An opened row keeps its place and grows downwards.
   const wasOpened = useRef(opened);
   useLayoutEffect(() => {
     if (wasOpened.current === opened) return;
@@ -77,7 +77,7 @@ export function FeedList(props: Props) {
     if (at === undefined || went.current === at || !marked) return;
     if (marked.block > 0 && !state.open.has(marked.block)) {
       store.toggle(marked.block, true);
-      return; // comes again with the block's rows in the list
+      return; // runs again when the list has the block's rows
     }
     const index = list.findIndex((row) => row.first === marked.first);
     if (index < 0) {
@@ -145,7 +145,7 @@ export function FeedList(props: Props) {
             rows.scrollToEnd();
           }}
         >
-          {fresh > 0 ? `${fresh.toLocaleString("en")} new` : "To the end"}
+          {fresh > 0 ? `${fresh.toLocaleString("en")} new` : "Jump to the end"}
         </Button>
       )}
     </div>

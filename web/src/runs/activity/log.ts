@@ -2,7 +2,7 @@
 import type { RunEvent } from "@/api/client";
 import { PAGE_LEN } from "./protocol";
 
-/** Pages that are kept, and how many bytes of JSON they may have. */
+/** Pages that are cached, and most bytes of JSON in them. */
 const PAGES_MAX = 24;
 const PAGES_BYTES_MAX = 2 * 1024 * 1024;
 
@@ -55,7 +55,7 @@ export class Log {
   page(number: number): Promise<RunEvent[]> {
     const kept = this.#kept.get(number);
     if (kept) {
-      this.#kept.delete(number); // put to the end: used last
+      this.#kept.delete(number); // move to the end: most recently used
       this.#kept.set(number, kept);
       return Promise.resolve(kept.events);
     }

@@ -1,10 +1,10 @@
-// Markdown of agents and people: no raw HTML, links open elsewhere and take nothing with them.
+// Markdown of agents and people: no raw HTML; links open in a new tab without opener or referrer.
 import { memo } from "react";
 import Markdown, { type Components } from "react-markdown";
 import remarkGfm from "remark-gfm";
 
 const PLUGINS = [remarkGfm];
-/** Pictures would be calls to other hosts: their address is shown as a link. */
+/** Images would load from other hosts, so their address is shown as a link. */
 const COMPONENTS: Components = {
   a: ({ href, children }) => (
     <a
@@ -65,7 +65,7 @@ const COMPONENTS: Components = {
   hr: () => <hr className="my-3" />,
 };
 
-/** Drawn again only for another text. */
+/** Renders again only for another text. */
 export default memo(function MarkdownText({ text }: { text: string }) {
   return (
     <Markdown remarkPlugins={PLUGINS} components={COMPONENTS} skipHtml={false}>

@@ -1,4 +1,4 @@
-// What was said: markdown, read from the log when it is in sight, or as it is being said.
+// A message: markdown, read from the log when it is in sight, or while it streams.
 import { Suspense, useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import type { RunEvent } from "@/api/client";
 import { count } from "@/lib/format";
@@ -11,21 +11,21 @@ import type { Row } from "./row";
 
 const Markdown = lazyPart(() => import("./markdown"));
 
-/** Words that are being said are drawn again after so many milliseconds. */
+/** Time between two renders of a streaming message, in milliseconds. */
 const WORDS_MS = 80;
 
-/** The words of a row that is not whole yet, or is whole but not read from the log. */
+/** The text of a row that is still streaming or not yet read from the log. */
 function useWords(row: Row): string | undefined {
   const { store } = useFeed();
   const { first } = row;
   return useSyncExternalStore(
     useMemo(
-      () => (tell: () => void) => {
+      () => (notify: () => void) => {
         let timer: ReturnType<typeof setTimeout> | undefined;
         const stop = store.listenToWords(first, () => {
           timer ??= setTimeout(() => {
             timer = undefined;
-            tell();
+            notify();
           }, WORDS_MS);
         });
         return () => {
@@ -53,13 +53,13 @@ export function MessageText({ row }: { row: Row }) {
   const words = useWords(row);
   const details = useDetails(row, row.state !== "open" || words === undefined);
   const whole = details && !("error" in details) ? (details.text ?? taskOf(details)) : undefined;
-  const heard = words !== undefined;
-  // Who has read along keeps the whole text in sight.
-  const [all, setAll] = useState(heard);
+  const streamed = words !== undefined;
+  // A reader who followed the stream keeps the whole text.
+  const [all, setAll] = useState(streamed);
   const done = whole !== undefined && row.state !== "open";
   useEffect(() => {
-    if (done && heard) store.said(row.first);
-  }, [store, row.first, done, heard]);
+    if (done && streamed) store.finished(row.first);
+  }, [store, row.first, done, streamed]);
   const text = row.state === "open" ? (words ?? whole) : (whole ?? words);
   const placeholder = (
     <p className="break-words whitespace-pre-wrap" style={{ minHeight: row.lines * LINE_PX }}>

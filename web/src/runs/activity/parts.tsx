@@ -2,7 +2,7 @@
 import { Link as LinkIcon } from "lucide-react";
 import type { ReactNode } from "react";
 import { exact, span } from "@/lib/format";
-import { failed, told } from "@/ui/toast";
+import { failed, succeeded } from "@/ui/toast";
 import { useFeed } from "./context";
 
 const CLOCK = new Intl.DateTimeFormat(undefined, {
@@ -17,7 +17,7 @@ export function took(ms: number): string {
   return ms < 1000 ? `${ms} ms` : span(ms);
 }
 
-/** When a row began, and the way to link to it; the link shows on hover and focus. */
+/** When a row began, with a button that copies a link to it. */
 export function Meta({
   sequence,
   time,
@@ -33,9 +33,9 @@ export function Meta({
     const link = new URL(`/runs/${runId}/activity?at=${sequence}`, location.origin);
     try {
       await navigator.clipboard.writeText(link.href);
-      told(`Link to event ${sequence} copied`);
+      succeeded(`Link to event ${sequence} copied`);
     } catch (error) {
-      failed("The link could not be copied", error);
+      failed("Could not copy the link", error);
     }
   };
   return (
@@ -57,7 +57,7 @@ export function Meta({
   );
 }
 
-/** Text of a program, cut where it would be a burden. */
+/** A program's text, cut at a limit. */
 export function Code({ text, label }: { text: string; label: string }) {
   const long = text.length > CODE_CHARS;
   return (
@@ -78,5 +78,5 @@ export function Code({ text, label }: { text: string; label: string }) {
   );
 }
 
-/** Characters of input or output that are drawn. */
+/** Most characters of input or output shown. */
 const CODE_CHARS = 20_000;

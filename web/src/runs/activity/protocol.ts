@@ -1,4 +1,4 @@
-// What the page and the worker that reads a run's log say to each other.
+// Messages between the page and the worker that reads a run's log.
 import type { RunEvent } from "@/api/client";
 import type { Piece } from "./feed";
 import type { Row } from "./row";
@@ -23,7 +23,7 @@ export type ToWorker =
   | { type: "open"; runId: string; lastSequence: number }
   /** Events of this run from the stream. */
   | { type: "events"; events: RunEvent[] }
-  /** The stream begins anew: what came meanwhile is to be read. */
+  /** The stream restarted: events may have been missed, so read the log. */
   | { type: "place" }
   | { type: "details"; ask: number; row: Pick<Row, "kind" | "first" | "last"> }
   | { type: "raw"; ask: number; page: number }
@@ -32,14 +32,14 @@ export type ToWorker =
 
 export type FromWorker =
   | { type: "change"; rows: Row[]; pieces: Piece[]; head: number; live: boolean }
-  /** The newest rows, shown until the older ones are there up to them. */
+  /** The newest rows, shown until the older ones have been read. */
   | { type: "tail"; rows: Row[]; head: number }
-  /** Everything up to `head` is told; what comes now is live. */
+  /** Everything up to `head` was sent; what follows is live. */
   | { type: "ready"; head: number }
   | { type: "failed"; message: string; status: number }
   | { type: "details"; ask: number; details: Details | { error: string } }
   | { type: "raw"; ask: number; page: number; events: RawEvent[] }
   | { type: "found"; ask: number; sequences: number[]; upTo: number; done: boolean };
 
-/** Events in a page of the raw log, and of the details that are kept for another look. */
+/** Events in a page of the raw log and of cached details. */
 export const PAGE_LEN = 32;

@@ -1,4 +1,4 @@
-// Every event of the run as it is in the log. Row n is event n, so nothing is kept but what is seen.
+// Every event of the run as it is in the log. Row n is event n, so only visible rows are kept.
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { clsx } from "clsx";
 import { useEffect, useLayoutEffect, useRef } from "react";
@@ -10,7 +10,7 @@ import { newRow, type Row } from "./row";
 import type { FeedState } from "./store";
 
 const ROW_PX = 24;
-/** A page that flies by is not read; it has to stay this long, in milliseconds. */
+/** How long a page must stay in sight before it is read, in milliseconds. */
 const STAY_MS = 60;
 
 const pageOf = (sequence: number) => Math.floor((sequence - 1) / PAGE_LEN);

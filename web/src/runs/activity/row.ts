@@ -1,4 +1,4 @@
-// A row of the feed: what is kept of one event or of a few that belong together.
+// A row of the feed: what is kept of one event, or of several that belong together.
 
 export type Kind =
   "prompt" | "message" | "tool" | "agent" | "attention" | "end" | "checkpoint" | "life" | "other";
@@ -6,10 +6,10 @@ export type Kind =
 /** `open`: not finished yet; `none`: ended without an answer. */
 export type State = "open" | "ok" | "failed" | "none";
 
-/** Payloads are not kept: they are read from the log when somebody looks. */
+/** Payloads are not kept: they are read from the log when the row is open. */
 export interface Row {
   kind: Kind;
-  /** Sequence of the event that began it: its key, and its place in the feed. */
+  /** Sequence of the event that began it: its key and its position. */
   first: number;
   /** Sequence of the last event that belongs to it. */
   last: number;
@@ -29,7 +29,7 @@ export interface Row {
   block: number;
   /** Of a subagent: events in its block. Of a prompt: the turn's number. */
   count: number;
-  /** Of a text: the lines that it takes, about. */
+  /** Of a text: roughly the lines that it takes. */
   lines: number;
 }
 
@@ -51,10 +51,10 @@ export function newRow(kind: Kind, sequence: number, time: number): Row {
   };
 }
 
-/** Characters that fit into a line of prose, about. */
+/** Roughly the characters in a line of prose. */
 const LINE_CHARS = 96;
 
-/** How many lines a text takes, about; counting ends at `most`. */
+/** Roughly how many lines a text takes; counting ends at `most`. */
 export function guessedLines(text: string, most = 60): number {
   let count = 0;
   for (let at = 0; at <= text.length && count < most;) {

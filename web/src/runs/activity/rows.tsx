@@ -1,4 +1,4 @@
-// How each kind of row looks.
+// Renders each kind of row.
 import { clsx } from "clsx";
 import { memo, type ReactNode } from "react";
 import { useFeed } from "./context";
@@ -11,7 +11,7 @@ const SIGNS: Record<State, { sign: string; word: string; colour: string }> = {
   open: { sign: "●", word: "working", colour: "text-busy" },
   ok: { sign: "✓", word: "done", colour: "text-good" },
   failed: { sign: "✗", word: "failed", colour: "text-bad" },
-  none: { sign: "–", word: "no answer", colour: "text-muted" },
+  none: { sign: "–", word: "no result", colour: "text-muted" },
 };
 
 function Sign({ state }: { state: State }) {
@@ -35,7 +35,7 @@ interface LineProps {
   slim?: boolean;
 }
 
-/** A line that opens. */
+/** A line that expands. */
 function Line({ row, open, icon, children, before, slim }: LineProps) {
   const { toggle } = useFeed();
   return (
@@ -137,7 +137,7 @@ function Message({ row }: { row: Row }) {
     <div className="flex items-start px-1 py-1.5">
       <div className="min-w-0 flex-1 text-base break-words">
         <MessageText row={row} />
-        {row.state === "none" && <p className="text-xs text-muted">It was not said to its end.</p>}
+        {row.state === "none" && <p className="text-xs text-muted">The message was cut off.</p>}
       </div>
       <Meta sequence={row.first} time={row.time} />
     </div>
@@ -239,7 +239,7 @@ function Body({ row, open }: { row: Row; open: boolean }) {
   }
 }
 
-/** A row of the feed. Drawn again only when something of it changes. */
+/** A row of the feed. Renders again only when it changes. */
 export const FeedRow = memo(function FeedRow(props: { row: Row; open: boolean; marked: boolean }) {
   const { row, open, marked } = props;
   return (

@@ -1,13 +1,13 @@
-// Looks for words in the whole log, not only in what the rows show.
+// Searches the whole log, not only what the rows show.
 import type { Log } from "./log";
 import type { FromWorker } from "./protocol";
 
-/** Events that are looked through at once. */
+/** Events searched at once. */
 const CHUNK_LEN = 1000;
-/** Where a search stops: nobody reads more. */
+/** Most finds of a search. */
 export const FOUND_MAX = 5000;
 
-/** Whether a text stands in a value, at any depth. `words` are in lower case. */
+/** Whether a value contains a text, at any depth. `words` are in lower case. */
 export function holds(value: unknown, words: string): boolean {
   if (typeof value === "string") return value.toLowerCase().includes(words);
   if (typeof value === "number") return String(value).includes(words);
@@ -20,16 +20,16 @@ export function holds(value: unknown, words: string): boolean {
 
 export class Search {
   #log: Log;
-  #tell: (message: FromWorker) => void;
+  #send: (message: FromWorker) => void;
   #ask = 0;
   #words = "";
   #after = 0;
   #busy = false;
   #left = 0;
 
-  constructor(log: Log, tell: (message: FromWorker) => void) {
+  constructor(log: Log, send: (message: FromWorker) => void) {
     this.#log = log;
-    this.#tell = tell;
+    this.#send = send;
   }
 
   begin(ask: number, text: string) {
@@ -40,7 +40,7 @@ export class Search {
     this.go();
   }
 
-  /** Goes on from where it stands to the end of the log. */
+  /** Continues the search to the end of the log. */
   go() {
     if (!this.#busy && this.#words !== "") void this.#run();
   }
@@ -60,11 +60,11 @@ export class Search {
         this.#left -= sequences.length;
         this.#after = events.at(-1)?.sequence ?? this.#after;
         const done = events.length < CHUNK_LEN || this.#left <= 0;
-        this.#tell({ type: "found", ask, sequences, upTo: this.#after, done });
+        this.#send({ type: "found", ask, sequences, upTo: this.#after, done });
         if (done) break;
       }
     } catch {
-      this.#tell({ type: "found", ask: this.#ask, sequences: [], upTo: this.#after, done: true });
+      this.#send({ type: "found", ask: this.#ask, sequences: [], upTo: this.#after, done: true });
     } finally {
       this.#busy = false;
     }

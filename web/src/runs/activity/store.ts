@@ -1,20 +1,20 @@
-// The page's side of a run's feed: rows, what is being said, and questions to the worker.
+// The page's side of a run's feed: rows, streaming text, and requests to the worker.
 import { onEvents, onPlace } from "@/api/stream";
 import type { Details, FromWorker, RawEvent, ToWorker } from "./protocol";
 import type { Row } from "./row";
 import { arrange, merge, placeOf, type Filter } from "./view";
 
-/** Changes are drawn together that come within so many milliseconds. */
+/** Changes within this time render together, in milliseconds. */
 const DRAW_MS = 80;
-/** Pages of the raw log and details that are kept. */
+/** Most cached pages of the raw log, and details. */
 const RAW_PAGES_MAX = 24;
 const DETAILS_MAX = 48;
-/** Longest text, in characters, whose details are kept. */
+/** Longest text whose details are cached, in characters. */
 const KEPT_CHARS = 20_000;
 
 export interface FeedState {
   list: readonly Row[];
-  /** Sequence up to which the log was read, and the last one there is. */
+  /** Sequence up to which the log was read, and its last one. */
   head: number;
   target: number;
   ready: boolean;
@@ -63,13 +63,13 @@ export class FeedStore {
       name: "abbado-activity",
     });
     this.#worker.onmessage = (message: MessageEvent<FromWorker>) => this.#take(message.data);
-    this.#say({ type: "open", runId, lastSequence });
+    this.#post({ type: "open", runId, lastSequence });
     this.#stop = [
       onEvents((events) => {
         const ours = events.filter((event) => event.run_id === runId);
-        if (ours.length > 0) this.#say({ type: "events", events: ours });
+        if (ours.length > 0) this.#post({ type: "events", events: ours });
       }),
-      onPlace(() => this.#say({ type: "place" })),
+      onPlace(() => this.#post({ type: "place" })),
     ];
   }
 
@@ -85,7 +85,7 @@ export class FeedStore {
   };
   state = () => this.#state;
 
-  /** What is being said in the row now, before the whole message is in the log. */
+  /** The streaming text of the row, before the log has the message. */
   words(first: number): string | undefined {
     return this.#saying.get(first);
   }
@@ -94,7 +94,7 @@ export class FeedStore {
     return () => {
       if (this.#wordListeners.get(first) !== listener) return;
       this.#wordListeners.delete(first);
-      // Nobody reads along any more: the log has the words when they are wanted again.
+      // No reader is left; the log has the text.
       this.#saying.delete(first);
     };
   }
@@ -115,7 +115,7 @@ export class FeedStore {
     if (words === this.#state.search.text) return;
     this.#searchAsk++;
     this.#found = new Set();
-    this.#say({ type: "search", ask: this.#searchAsk, text: words });
+    this.#post({ type: "search", ask: this.#searchAsk, text: words });
     this.#set({ search: { ...NO_SEARCH, text: words, done: words === "" } });
   }
 
@@ -124,7 +124,7 @@ export class FeedStore {
     return this.#rows.length - placeOf(this.#rows, sequence + 1);
   }
 
-  /** Whether the row of this event is there. */
+  /** Whether the row of this event has been read. */
   covers(sequence: number): boolean {
     const { head, ready } = this.#state;
     return ready || sequence <= head || (this.#tail[0]?.first ?? Infinity) <= sequence;
@@ -141,22 +141,22 @@ export class FeedStore {
     if (known?.last === row.last) return Promise.resolve(known.details);
     const ask = ++this.#lastAsk;
     const { kind, first, last } = row;
-    this.#say({ type: "details", ask, row: { kind, first, last } });
-    return new Promise((tell) => {
+    this.#post({ type: "details", ask, row: { kind, first, last } });
+    return new Promise((resolve) => {
       this.#asks.set(ask, (details) => {
         if (!("error" in details)) this.#keep(first, last, details);
-        tell(details);
+        resolve(details);
       });
     });
   }
 
-  /** Details that were read lately. */
+  /** Recently read details. */
   known(row: Row): Details | undefined {
     const known = this.#details.get(row.first);
     return known?.last === row.last ? known.details : undefined;
   }
 
-  /** A page of the raw log, or nothing while it is read. */
+  /** A page of the raw log; nothing while it is loading. */
   rawPage(page: number): readonly RawEvent[] | undefined {
     return this.#raw.get(page);
   }
@@ -164,10 +164,10 @@ export class FeedStore {
   askRaw(page: number) {
     if (this.#rawAsked.has(page)) return;
     this.#rawAsked.add(page);
-    this.#say({ type: "raw", ask: 0, page });
+    this.#post({ type: "raw", ask: 0, page });
   }
 
-  #say(message: ToWorker) {
+  #post(message: ToWorker) {
     this.#worker.postMessage(message);
   }
 
@@ -178,42 +178,42 @@ export class FeedStore {
     drop(this.#details, DETAILS_MAX);
   }
 
-  #take(said: FromWorker) {
-    switch (said.type) {
+  #take(message: FromWorker) {
+    switch (message.type) {
       case "tail":
-        this.#tail = said.rows;
-        this.#tailHead = said.head;
+        this.#tail = message.rows;
+        this.#tailHead = message.head;
         this.#draw();
         break;
       case "change":
-        this.#change(said);
+        this.#change(message);
         break;
       case "ready":
         this.#tail = [];
         for (const row of this.#rows) this.#openWhileItWorks(row);
-        this.#head = said.head;
+        this.#head = message.head;
         this.#set({ ready: true, error: undefined });
         break;
       case "failed":
-        this.#set({ error: said });
+        this.#set({ error: message });
         break;
       case "details":
-        this.#asks.get(said.ask)?.(said.details);
-        this.#asks.delete(said.ask);
+        this.#asks.get(message.ask)?.(message.details);
+        this.#asks.delete(message.ask);
         break;
       case "raw":
-        this.#rawAsked.delete(said.page);
-        this.#raw.delete(said.page);
-        this.#raw.set(said.page, said.events);
+        this.#rawAsked.delete(message.page);
+        this.#raw.delete(message.page);
+        this.#raw.set(message.page, message.events);
         drop(this.#raw, RAW_PAGES_MAX);
         this.#set({});
         break;
       case "found": {
-        if (said.ask !== this.#searchAsk) break;
+        if (message.ask !== this.#searchAsk) break;
         const { search } = this.#state;
-        for (const sequence of said.sequences) this.#found.add(sequence);
-        const found = search.found.concat(said.sequences);
-        this.#set({ search: { ...search, found, upTo: said.upTo, done: said.done } });
+        for (const sequence of message.sequences) this.#found.add(sequence);
+        const found = search.found.concat(message.sequences);
+        this.#set({ search: { ...search, found, upTo: message.upTo, done: message.done } });
         break;
       }
     }
@@ -223,7 +223,7 @@ export class FeedStore {
     for (const { first, text } of pieces) {
       const row = this.#rows[placeOf(this.#rows, first)];
       const begins = row?.first !== first;
-      // Who comes in the middle would see half a sentence: only whole starts are kept.
+      // Streams are kept only from their start: a reader who joins later would see half a sentence.
       if (!begins && !this.#saying.has(first)) continue;
       this.#saying.set(first, (this.#saying.get(first) ?? "") + text);
       this.#wordListeners.get(first)?.();
@@ -243,13 +243,13 @@ export class FeedStore {
     this.#draw();
   }
 
-  /** Whoever looks on sees what a subagent does; when it is done its block stays as it is. */
+  /** Opens the block of a subagent while it works; afterwards it stays as the user left it. */
   #openWhileItWorks(row: Row) {
     if (row.kind !== "agent" || row.state !== "open" || this.#state.open.has(row.first)) return;
     this.#state = { ...this.#state, open: new Set(this.#state.open).add(row.first) };
   }
 
-  /** One copy of a word that thousands of rows have. */
+  /** Interns a string that thousands of rows share. */
   #once(word: string): string {
     const known = this.#strings.get(word);
     if (known !== undefined) return known;
@@ -257,8 +257,8 @@ export class FeedStore {
     return word;
   }
 
-  /** The message is in the log and drawn from there. */
-  said(first: number) {
+  /** The log has the message; drop the streaming text. */
+  finished(first: number) {
     this.#saying.delete(first);
   }
 
@@ -272,17 +272,17 @@ export class FeedStore {
     const next = { ...this.#state, ...more };
     const { filters, open, search } = next;
     const choice = { filters, open, search: search.text, found: this.#found };
-    // Of the tail, what the reading from the start has not reached yet.
+    // The part of the tail that the read from the start has not reached yet.
     const from = placeOf(this.#tail, (this.#rows.at(-1)?.first ?? 0) + 1);
     const list = arrange(this.#rows, choice).concat(arrange(this.#tail.slice(from), choice));
-    const head = this.#head; // told together with the rows up to it
+    const head = this.#head; // sent together with the rows up to it
     const target = Math.max(next.target, head);
     this.#state = { ...next, list, head, target };
     for (const listener of this.#listeners) listener();
   }
 }
 
-/** Forgets the oldest entries of a map. */
+/** Drops the oldest entries of a map. */
 function drop(map: Map<number, unknown>, most: number) {
   for (const key of map.keys()) {
     if (map.size <= most) return;

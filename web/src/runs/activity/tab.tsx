@@ -13,13 +13,13 @@ import { FeedStore } from "./store";
 import { Toolbar } from "./toolbar";
 import type { Filter } from "./view";
 
-/** A store for as long as the tab is there. */
+/** A store for the life of the tab. */
 function useStore(runId: string, lastSequence: number): FeedStore | undefined {
   const [store, setStore] = useState<FeedStore>();
   const last = useRef(lastSequence);
   useEffect(() => {
     const opened = new FeedStore(runId, last.current);
-    // The worker is something outside: it begins with the tab and ends with it.
+    // The worker starts and ends with the tab.
 
     setStore(opened);
     return () => opened.close();
@@ -67,7 +67,7 @@ function Activity({ store, runId }: { store: FeedStore; runId: string }) {
     <FeedContext value={feed}>
       <div
         className="flex h-full min-h-0 flex-col"
-        // The sequence up to which everything is here; for tests, which wait for it.
+        // The sequence up to which everything was read, which tests wait for.
         data-activity-ready={ready ? head : undefined}
       >
         <Toolbar
@@ -85,10 +85,10 @@ function Activity({ store, runId }: { store: FeedStore; runId: string }) {
         ) : list.length > 0 ? (
           <FeedList store={store} state={state} opened={opened} at={at} />
         ) : ready ? (
-          <Empty title={chosen ? "Nothing of this kind" : "Nothing happened yet"}>
+          <Empty title={chosen ? "No matching events" : "No activity yet"}>
             {chosen
-              ? "No event of the run is of the chosen kinds and holds the words."
-              : "What the agent says and does appears here."}
+              ? "No event of this run matches the chosen kinds and the search."
+              : "The agent's messages and actions appear here."}
           </Empty>
         ) : (
           !error && <Skeleton />
@@ -98,12 +98,12 @@ function Activity({ store, runId }: { store: FeedStore; runId: string }) {
   );
 }
 
-/** How much of a long log was read; its newest part is shown meanwhile. */
+/** Progress while a long log is read; its newest part is shown meanwhile. */
 function Progress({ head, target }: { head: number; target: number }) {
   return (
     <div
       role="progressbar"
-      aria-label="Reading the log of the run"
+      aria-label="Reading the run's log"
       aria-valuenow={Math.floor((100 * head) / target)}
       className="h-0.5 shrink-0 bg-line"
     >

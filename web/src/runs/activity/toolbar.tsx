@@ -1,4 +1,4 @@
-// Which events are seen: chips by kind, and the search in the run.
+// Filters: chips by kind, and the search in the run.
 import { clsx } from "clsx";
 import { Search } from "lucide-react";
 import { useEffect, useState, type RefObject } from "react";
@@ -12,7 +12,7 @@ const LABELS: Record<Filter, string> = {
   subagents: "Subagents",
   lifecycle: "Lifecycle",
 };
-/** The search begins when nothing was typed for so long, in milliseconds. */
+/** The search starts after a pause in typing of this long, in milliseconds. */
 const TYPED_MS = 250;
 
 function Chip({ on, label, onClick }: { on: boolean; label: string; onClick: () => void }) {
@@ -74,7 +74,7 @@ export function Toolbar({ state, raw, input, onFilter, onRaw, onSearch }: Props)
   };
   return (
     <div className="flex items-center gap-2 border-b px-3 py-1.5 max-md:flex-col max-md:items-stretch">
-      <div role="group" aria-label="Kinds of events" className="flex gap-1.5 overflow-x-auto p-0.5">
+      <div role="group" aria-label="Event kinds" className="flex gap-1.5 overflow-x-auto p-0.5">
         <Chip
           on={!raw && filters.size === 0}
           label="All"
@@ -96,7 +96,7 @@ export function Toolbar({ state, raw, input, onFilter, onRaw, onSearch }: Props)
       <div className="ml-auto flex min-w-0 items-center gap-2 max-md:ml-0">
         <SearchState state={state} raw={raw} />
         <label className="relative min-w-0 max-md:flex-1">
-          <span className="sr-only">Search in the run</span>
+          <span className="sr-only">Search the run</span>
           <Search
             size={14}
             aria-hidden
@@ -105,7 +105,7 @@ export function Toolbar({ state, raw, input, onFilter, onRaw, onSearch }: Props)
           <Input
             ref={input}
             type="search"
-            placeholder="Search in the run"
+            placeholder="Search the run"
             className="pl-7 md:w-56"
             value={typed}
             onChange={(event) => setTyped(event.target.value)}

@@ -1,4 +1,4 @@
-// What a turn took: tools, time, tokens and money. Results carry totals, a turn is a difference.
+// What a turn used: tools, time, tokens and money. Results carry totals; a turn is a difference.
 import { count, money, span } from "@/lib/format";
 import type { Payload } from "@/api/client";
 
@@ -16,7 +16,7 @@ export class Turn {
   #tools = 0;
   number = 0;
 
-  /** `whole`: the log is read from its start, so what the first turn took is known. */
+  /** `whole`: the log is read from its start, so the figures of the first turn are known. */
   constructor(whole: boolean) {
     this.#before = whole ? { tokens: 0, cost: 0, unpriced: 0 } : undefined;
   }

@@ -1,4 +1,4 @@
-// Which rows are seen, in which order. Pure.
+// Which rows are shown, in which order. Pure.
 import type { Row } from "./row";
 
 export const FILTERS = ["messages", "tools", "subagents", "lifecycle"] as const;
@@ -17,7 +17,7 @@ const FILTER_OF: Record<Row["kind"], Filter> = {
 };
 
 export interface Choice {
-  /** Kinds to be seen; empty for all. */
+  /** Kinds to show; empty for all. */
   filters: ReadonlySet<Filter>;
   /** Blocks of subagents that are open, by the key of their row. */
   open: ReadonlySet<number>;
@@ -27,7 +27,7 @@ export interface Choice {
   found: ReadonlySet<number>;
 }
 
-/** Puts new and changed rows, both in the order of `first`, into the rows that are there. */
+/** Merges new and changed rows into `rows`; both are ordered by `first`. */
 export function merge(rows: Row[], changes: readonly Row[]) {
   for (const row of changes) {
     const last = rows.at(-1);
@@ -71,8 +71,8 @@ function chosen(row: Row, choice: Choice): boolean {
 }
 
 /**
- * The rows to be seen. Rows of a subagent stand below its own row when its block is open; with a
- * search or without subagents among the chosen kinds each stands where it happened.
+ * The rows to show. Rows of a subagent are below its own row while its block is open; with a
+ * search, or when subagents are filtered out, each is where it happened.
  */
 export function arrange(rows: readonly Row[], choice: Choice): Row[] {
   const flat =
@@ -99,13 +99,13 @@ export function arrange(rows: readonly Row[], choice: Choice): Row[] {
 }
 
 /**
- * The row that shows the event of this sequence: the one it began, the one it ended, or the last one
- * that was there before it.
+ * The row that shows the event of this sequence: the one it began, the one it ended, or the last
+ * one before it.
  */
 export function rowOf(rows: readonly Row[], sequence: number): Row | undefined {
   const at = placeOf(rows, sequence);
   if (rows[at]?.first === sequence) return rows[at];
-  // A result stands in the row of its call, mostly not far back.
+  // A result is in the row of its call, usually not far back.
   for (let back = at - 1; back >= 0; back--) {
     const row = rows[back];
     if (row?.last === sequence && row.kind !== "agent") return row;

@@ -1,4 +1,4 @@
-// Reads and folds the log of one run beside the page, so that the page only draws.
+// Reads and folds the log of one run off the page's thread.
 import type { RunEvent } from "@/api/client";
 import { oneLine } from "./essence";
 import { Fold } from "./feed";
@@ -6,7 +6,7 @@ import { Log, ReadError } from "./log";
 import type { Details, FromWorker, RawEvent, ToWorker } from "./protocol";
 import { Search } from "./search";
 
-/** Events that are read at once. */
+/** Events per read. */
 const CHUNK_LEN = 2000;
 /** Waits after failed reads, in milliseconds. */
 const RETRY_MS = [500, 8000] as const;
@@ -17,13 +17,13 @@ const scope = globalThis as unknown as {
   onmessage: (message: MessageEvent<ToWorker>) => void;
   postMessage: (message: FromWorker) => void;
 };
-const tell = (message: FromWorker) => scope.postMessage(message);
+const send = (message: FromWorker) => scope.postMessage(message);
 
 class Reader {
   #log: Log;
   #search: Search;
   #fold = new Fold();
-  /** The last sequence that is known to exist. */
+  /** The last known sequence. */
   #target: number;
   #reading = false;
   #live = false;
@@ -31,20 +31,20 @@ class Reader {
 
   constructor(runId: string, lastSequence: number) {
     this.#log = new Log(runId);
-    this.#search = new Search(this.#log, tell);
+    this.#search = new Search(this.#log, send);
     this.#target = lastSequence;
     void this.#begin(lastSequence);
   }
 
   async #begin(lastSequence: number) {
-    // The end is what people look at first.
+    // People look at the end first.
     if (lastSequence > 2 * CHUNK_LEN) {
       const after = lastSequence - CHUNK_LEN;
       try {
         const rows = new Fold(after).take(await this.#log.read(after, CHUNK_LEN)).rows;
-        tell({ type: "tail", rows, head: lastSequence });
+        send({ type: "tail", rows, head: lastSequence });
       } catch {
-        // The reading of the whole log, which follows, tells what is wrong.
+        // The read of the whole log, which follows, reports the error.
       }
     }
     await this.catchUp();
@@ -61,16 +61,16 @@ class Reader {
         if (events.length > 0) this.#take(events);
         if (events.length < CHUNK_LEN && this.#fold.head >= this.#target) break;
         if (events.length === 0) {
-          this.#target = this.#fold.head; // told of an event that the log does not show: a restore
+          this.#target = this.#fold.head; // an announced event that the log lacks: it was restored to an earlier state
           break;
         }
       }
       this.#live = true;
-      tell({ type: "ready", head: this.#fold.head });
+      send({ type: "ready", head: this.#fold.head });
       this.#search.go();
     } catch (error) {
       const status = error instanceof ReadError ? error.status : -1;
-      tell({ type: "failed", message: String((error as Error).message), status });
+      send({ type: "failed", message: String((error as Error).message), status });
       if (status === 0 || status >= 500) {
         setTimeout(() => void this.catchUp(), this.#retry);
         this.#retry = Math.min(this.#retry * 2, RETRY_MS[1]);
@@ -82,9 +82,9 @@ class Reader {
 
   #take(events: Parameters<Fold["take"]>[0]) {
     const { rows, pieces } = this.#fold.take(events);
-    // Old words are read when somebody looks at them.
-    const told = this.#live ? pieces : [];
-    tell({ type: "change", rows, pieces: told, head: this.#fold.head, live: this.#live });
+    // Old text is read from the log when it is shown.
+    const streamed = this.#live ? pieces : [];
+    send({ type: "change", rows, pieces: streamed, head: this.#fold.head, live: this.#live });
   }
 
   live(events: Parameters<Fold["take"]>[0]) {
@@ -92,7 +92,7 @@ class Reader {
     const [first] = news;
     if (!first) return;
     this.#target = Math.max(this.#target, news.at(-1)?.sequence ?? 0);
-    if (this.#reading) return; // it goes on until the target
+    if (this.#reading) return; // continues until the target
     if (first.sequence === this.#fold.head + 1 && this.#live) this.#take(news);
     else void this.catchUp();
   }
@@ -104,9 +104,9 @@ class Reader {
   async details(row: { kind: string; first: number; last: number }): Promise<Details> {
     const first = await this.#log.event(row.first);
     const last = row.last === row.first ? first : await this.#log.event(row.last);
-    if (row.kind !== "message" || first === last) return { first, last, text: saidIn(first) };
+    if (row.kind !== "message" || first === last) return { first, last, text: textOf(first) };
     if (last.event_type === "agent.message") return { first, last, text: last.payload.text };
-    // It never became a message: its tokens are all there is.
+    // It never became a message: collect its tokens.
     const id = first.event_type === "agent.token" ? first.payload.message_id : undefined;
     let text = "";
     for (let after = row.first - 1; after < row.last;) {
@@ -132,42 +132,42 @@ class Reader {
   }
 }
 
-/** The words of an event that says something. */
-function saidIn({ payload }: RunEvent): string | undefined {
+/** The text of an event that carries a message. */
+function textOf({ payload }: RunEvent): string | undefined {
   if ("text" in payload) return payload.text;
   return "last_message" in payload ? (payload.last_message ?? undefined) : undefined;
 }
 
 let reader: Reader | undefined;
 
-async function act(said: ToWorker) {
-  switch (said.type) {
+async function act(message: ToWorker) {
+  switch (message.type) {
     case "open":
-      reader = new Reader(said.runId, said.lastSequence);
+      reader = new Reader(message.runId, message.lastSequence);
       break;
     case "events":
-      reader?.live(said.events);
+      reader?.live(message.events);
       break;
     case "place":
       await reader?.catchUp();
       break;
     case "search":
-      reader?.search(said.ask, said.text);
+      reader?.search(message.ask, message.text);
       break;
     case "details": {
-      const { ask } = said;
+      const { ask } = message;
       try {
-        const details = await reader?.details(said.row);
-        if (details) tell({ type: "details", ask, details });
+        const details = await reader?.details(message.row);
+        if (details) send({ type: "details", ask, details });
       } catch (error) {
-        tell({ type: "details", ask, details: { error: (error as Error).message } });
+        send({ type: "details", ask, details: { error: (error as Error).message } });
       }
       break;
     }
     case "raw": {
-      const { ask, page } = said;
+      const { ask, page } = message;
       const events = await reader?.raw(page).catch(() => []);
-      tell({ type: "raw", ask, page, events: events ?? [] });
+      send({ type: "raw", ask, page, events: events ?? [] });
       break;
     }
   }

@@ -1,11 +1,11 @@
-// Calls that ship or undo a run's work. Each tells what came of it in the page.
+// Calls that ship or undo a run's work. Each shows its result on the page.
 import { useQueryClient } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { api, data, type Run } from "@/api/client";
 import { keys } from "@/api/keys";
 import { checkpointsQuery } from "@/api/queries";
 import { placeRun } from "@/api/sync";
-import { failed, told } from "@/ui/toast";
+import { failed, succeeded } from "@/ui/toast";
 import { notKept, withoutWords } from "../left-out";
 import { addResult } from "./results";
 import {
@@ -35,7 +35,7 @@ export function useShipCalls(run: Run) {
           (queryKey) => client.invalidateQueries({ queryKey, exact: true }),
         ),
       );
-    /** Does it and shows the answer, or the server's words and the way to try again. */
+    /** Runs the call and shows its result, or the server's message with a way to retry. */
     const shown = async (what: string, act: () => Promise<RepoResult[]>): Promise<boolean> => {
       try {
         addResult(id, { what, lines: await act() });
@@ -48,7 +48,7 @@ export function useShipCalls(run: Run) {
           error: error instanceof Error ? error.message : String(error),
           retry: () => void shown(what, act),
         });
-        await renew(); // a part of it may be done
+        await renew(); // part of it may have succeeded
         return false;
       }
     };
@@ -67,15 +67,15 @@ export function useShipCalls(run: Run) {
       placeRun(client, answer);
       await renew();
       const before = takenBefore((await newest()).all, "restore", last);
-      told(
-        `${name} is back${withoutWords(leftOut, severalRepos)}`,
-        before === undefined ? undefined : undoBy(before, "What was there before"),
+      succeeded(
+        `${name} restored${withoutWords(leftOut, severalRepos)}`,
+        before === undefined ? undefined : undoBy(before, "Previous state"),
       );
     };
     const undo = (number: number, name: string, force: boolean) => {
       put(number, name, force).catch((error: unknown) => {
-        const wayOut = { label: "Undo without it", onClick: () => undo(number, name, true) };
-        failed("It was not undone", error, notKept(error) && wayOut);
+        const action = { label: "Undo anyway", onClick: () => undo(number, name, true) };
+        failed("Could not undo", error, notKept(error) && action);
       });
     };
     const undoBy = (number: number, name: string) => ({
@@ -109,7 +109,7 @@ export function useShipCalls(run: Run) {
             ),
           ),
         ),
-      /** Throws what the server said. */
+      /** Throws `CallError`. */
       rename: async (name: string) => {
         const answer = await data(
           api.POST("/api/runs/{id}/rename-branch", { ...path, body: { name } }),
@@ -125,9 +125,9 @@ export function useShipCalls(run: Run) {
         placeRun(client, answer);
         await renew();
         const before = takenBefore((await newest()).all, "revert", last);
-        told(
-          `All changes are taken back${withoutWords(leftOut, severalRepos)}`,
-          before === undefined ? undefined : undoBy(before, "The work"),
+        succeeded(
+          `All changes reverted${withoutWords(leftOut, severalRepos)}`,
+          before === undefined ? undefined : undoBy(before, "Changes"),
         );
       },
       restore: put,

@@ -1,4 +1,4 @@
-// Comments on lines, kept in this browser until they go to the agent as one message.
+// Comments on lines, stored in this browser until they are sent to the agent as one message.
 import type { Entry } from "./entries";
 
 export type Side = "old" | "new";
@@ -21,7 +21,7 @@ export interface Comment extends Place {
   text: string;
 }
 
-/** The server takes no longer message. */
+/** The server's limit for a message. */
 export const MESSAGE_BYTES_MAX = 64 * 1024;
 /** A longer line is quoted up to here. */
 const CODE_CHARS_MAX = 500;
@@ -36,7 +36,7 @@ function isComment(value: unknown): value is Comment {
   );
 }
 
-/** Comments as they were kept; what is no comment is left out. */
+/** Parses stored comments and skips what is invalid. */
 export function readComments(kept: string): Comment[] {
   try {
     const all: unknown = JSON.parse(kept);
@@ -49,21 +49,20 @@ export function readComments(kept: string): Comment[] {
 export const samePlace = (a: Place, b: Place) =>
   a.key === b.key && a.side === b.side && a.line === b.line;
 
-/** A line of a file, without its end; nothing when there is no such line. */
+/** A line of a file without its line break, if there is one. */
 export function lineAt(entry: Entry, side: Side, line: number): string | undefined {
   const text = side === "old" ? entry.file.old_content : entry.file.new_content;
   return text?.split("\n")[line - 1]?.replace(/\r$/, "");
 }
 
-/** A terminal would take a control character for a key; the server refuses them. */
+/** Control characters would act as keys in the terminal, so the server refuses them. */
 function plain(text: string): string {
   return text.replace(/\r\n?/g, "\n").replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "�");
 }
 
 /**
- * The one message of all comments: file, line and code of each, then what the person says.
- * Paths are as the agent sees them: below its working folder, which holds the repos when there are
- * several.
+ * One message with all comments: file, line and code of each, then the comment. Paths are as the
+ * agent sees them: below its working folder, which contains the repos when there are several.
  */
 export function messageOf(comments: Comment[], severalRepos: boolean): string {
   const sorted = comments.toSorted(

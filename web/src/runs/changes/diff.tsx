@@ -1,4 +1,4 @@
-// The lines of one file. Heavy, and loaded when the first diff is seen.
+// The lines of one file. Large, so it is loaded with the first diff.
 import "@git-diff-view/react/styles/diff-view-pure.css";
 import "./diff.css";
 import { DiffModeEnum, DiffView, SplitSide } from "@git-diff-view/react";
@@ -20,14 +20,14 @@ interface Props {
   entry: Entry;
   /** The patch to show: the file's, or a part of it. */
   patch: string;
-  /** The patch is all there is, so that what lies around its lines can be shown too. */
+  /** The patch is complete, so that the lines around it can be shown too. */
   whole: boolean;
   split: boolean;
 }
 
 const LINES = 'tr[data-state="diff"], tr[data-state="plain"]';
 
-/** Side and number of the line that a row or a part of one shows. */
+/** Side and number of the line that a row, or part of one, shows. */
 function lineOf(row: Element, prefer: Side): { side: Side; line: number } | null {
   const number = (side: Side) => {
     const at = row.querySelector(`[data-line-${side}-num], .diff-line-${side}-num [data-line-num]`);
@@ -123,7 +123,7 @@ export default function Diff({ entry, patch, whole, split }: Props) {
         ref={area}
         role="group"
         tabIndex={0}
-        aria-label={`Lines of ${file.path}. Arrow keys go from line to line, m comments, Shift m comments on the old side.`}
+        aria-label={`Lines of ${file.path}. Use the arrow keys to move between lines, M to comment, and Shift M to comment on the old side.`}
         className="changes-diff overflow-x-auto"
         onKeyDown={onKeyDown}
         onClick={onClick}

@@ -3,7 +3,7 @@ import type { Changes, FileChange } from "@/api/client";
 
 /** One changed file with the repo it belongs to. */
 export interface Entry {
-  /** Names the file in this run: repo, then the path as git has it. */
+  /** Identifies the file within the run: repo, then the path as git has it. */
   key: string;
   repo: string;
   file: FileChange;
@@ -11,7 +11,7 @@ export interface Entry {
 
 export interface FolderRow {
   kind: "folder";
-  /** Names the folder; also what is kept as collapsed. */
+  /** Identifies the folder; also stored when it is collapsed. */
   id: string;
   name: string;
   depth: number;
@@ -27,7 +27,7 @@ export interface FileRow {
 }
 export type TreeRow = FolderRow | FileRow;
 
-/** What the status of a file is called, and its letter. */
+/** Label and letter of a file's status. */
 export const STATUS = {
   added: { letter: "A", word: "Added", colour: "text-good" },
   modified: { letter: "M", word: "Modified", colour: "text-warn" },
@@ -61,7 +61,7 @@ function inTree(a: string[], b: string[]): number {
   }
 }
 
-/** Those whose path, old path or repo holds all words of the filter, whatever the case. */
+/** Entries whose path, old path or repo contains all words of the filter, ignoring case. */
 export function filtered(entries: Entry[], filter: string): Entry[] {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0) return entries;
@@ -87,8 +87,8 @@ const folder = (name: string, id: string): Folder => ({
 });
 
 /**
- * The rows of the tree, without what lies in collapsed folders. Folders that hold nothing but one
- * folder are one row; repos are the first level when there are several.
+ * The rows of the tree, without the contents of collapsed folders. A chain of folders with a single
+ * child is one row; repos are the first level when there are several.
  */
 export function treeRows(
   entries: Entry[],
@@ -135,7 +135,7 @@ export function treeRows(
   return rows;
 }
 
-/** A short mark of what a person has seen of a file: another diff gives another mark. */
+/** A short hash of a file's diff, to notice when a viewed file changes. */
 export function markOf(file: FileChange): string {
   const text = file.diff || `${file.status} ${file.insertions} ${file.deletions}`;
   let [a, b] = [0xdeadbeef, 0x41c6ce57];

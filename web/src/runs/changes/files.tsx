@@ -21,10 +21,10 @@ interface Item {
   id: string;
   entry: Entry;
   look: Look;
-  /** What is shown of its lines; nothing while it is folded. */
+  /** The part of the patch to show; nothing while it is collapsed. */
   patch: string | null;
   lines: number;
-  /** It begins the file, and shows its head. */
+  /** The first piece of the file, which shows its head. */
   head: boolean;
   whole: boolean;
 }
@@ -33,7 +33,7 @@ interface Props {
   entries: Entry[];
   severalRepos: boolean;
   split: boolean;
-  /** Where to go; a new object goes there again. */
+  /** Where to scroll; a new object scrolls again. */
   target: { key: string } | null;
   onCurrent: (key: string) => void;
 }
@@ -56,7 +56,7 @@ function Head(props: {
         kind="quiet"
         className="!h-6 !w-6"
         aria-expanded={open}
-        aria-label={`${open ? "Fold" : "Unfold"} ${file.path}`}
+        aria-label={`${open ? "Collapse" : "Expand"} ${file.path}`}
         icon={open ? <ChevronDown size={14} /> : <ChevronRight size={14} />}
         onClick={() => onOpen(!open)}
       />
@@ -105,7 +105,7 @@ function Body({ item, split, onShow }: { item: Item; split: boolean; onShow: () 
         ))}
       {seen.diff && patch === null && (
         <p className="flex items-center gap-3 px-3 py-3 text-muted">
-          {seen.lines.toLocaleString("en")} lines are folded.
+          {seen.lines.toLocaleString("en")} lines are collapsed.
           <Button onClick={onShow} aria-label={`Show the lines of ${entry.file.path}`}>
             Show
           </Button>
@@ -122,7 +122,7 @@ function Body({ item, split, onShow }: { item: Item; split: boolean; onShow: () 
   );
 }
 
-/** All files one below the other. Only what is in view is made. */
+/** All files one below the other. Only those in view are rendered. */
 export function Files({ entries, severalRepos, split, target, onCurrent }: Props) {
   const review = useReviewOfRun();
   const scroll = useRef<HTMLDivElement>(null);

@@ -5,7 +5,7 @@ import { pathOf } from "../left-out";
 interface Props {
   all: LeftOut[];
   severalRepos: boolean;
-  /** Said above them. */
+  /** Shown above them. */
   title: string;
 }
 
@@ -28,7 +28,7 @@ export function LeftOutList({ all, severalRepos, title }: Props) {
   );
 }
 
-/** The same above the changes; folded when there are many. */
+/** The same above the changes; collapsed when there are many. */
 export function LeftOutNote({ all, severalRepos }: Omit<Props, "title">) {
   if (all.length === 0) return null;
   const what = all.length === 1 ? "One path" : `${all.length} paths`;
@@ -40,7 +40,7 @@ export function LeftOutNote({ all, severalRepos }: Omit<Props, "title">) {
     >
       <summary className="cursor-pointer">
         <TriangleAlert size={14} className="mr-1 inline text-warn" aria-hidden />
-        {what} cannot be read. What stands there now is not shown here, and is in no commit or
+        {what} cannot be read. What is there now is not shown here and is in no commit or
         checkpoint.
       </summary>
       <ul className="mt-1 max-h-40 overflow-y-auto pl-5">

@@ -22,13 +22,15 @@ test.each<[string, FileChange, string[], boolean]>([
     file("diff --git a/a b/a\nnew file mode 100644\nindex 0..1\nGIT binary patch\nliteral 3\n", {
       binary: true,
     }),
-    ["A binary file; there are no lines to show."],
+    ["A binary file; no lines to show."],
     false,
   ],
   [
     "too large",
     file("", { truncated: true, insertions: 30000 }),
-    ["Over 1 MiB before or after; its contents are left out here. See it in the worktree."],
+    [
+      "Larger than 1 MiB before or after, so its contents are not shown here. Open it in the worktree.",
+    ],
     false,
   ],
   [
@@ -36,7 +38,7 @@ test.each<[string, FileChange, string[], boolean]>([
     file("diff --git a/b b/a\nsimilarity index 100%\nrename from b\nrename to a\n", {
       status: "renamed",
     }),
-    ["Renamed without a change to its contents."],
+    ["Renamed with no change to its contents."],
     false,
   ],
   [
@@ -48,7 +50,7 @@ test.each<[string, FileChange, string[], boolean]>([
   [
     "mode alone",
     file("diff --git a/a b/a\nold mode 100644\nnew mode 100755\n"),
-    ["Was a plain file, is an executable file now."],
+    ["Changed from a plain file to an executable file."],
     false,
   ],
   [
@@ -56,19 +58,19 @@ test.each<[string, FileChange, string[], boolean]>([
     file(
       "diff --git a/a b/a\nnew file mode 120000\nindex 0..1\n--- /dev/null\n+++ b/a\n@@ -0,0 +1 @@\n+x\n",
     ),
-    ["A symbolic link; its text is where it points to."],
+    ["A symbolic link; its text is its target."],
     true,
   ],
   [
     "link that points elsewhere",
     file("diff --git a/a b/a\nindex 1..2 120000\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-x\n+y\n"),
-    ["A symbolic link; its text is where it points to."],
+    ["A symbolic link; its text is its target."],
     true,
   ],
   [
     "name that is not UTF-8",
     file("diff --git x y\nindex 1..2 100644\n@@ -1 +1 @@\n-x\n+y\n", { path_bytes: "Yf8=" }),
-    ["Its name is not UTF-8; what cannot be read is shown as �."],
+    ["Its name is not valid UTF-8; unreadable bytes are shown as �."],
     true,
   ],
   ["text", file("diff --git a/a b/a\nindex 1..2 100644\n@@ -1 +1 @@\n-x\n+y\n"), [], true],

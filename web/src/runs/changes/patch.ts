@@ -1,18 +1,18 @@
-// What a file's patch says beside its lines, and how a long one is shown in parts.
+// What a file's patch says besides its lines, and how a long one is split.
 import type { FileChange } from "@/api/client";
 
-/** A diff with more lines is folded until somebody asks for it. */
+/** A longer diff is collapsed until the user opens it, in lines. */
 export const LONG_LINES = 2000;
-/** Lines of a part of a long diff. */
+/** Lines per part of a long diff. */
 export const PART_LINES = 400;
 
-/** How a changed file is shown. */
+/** How to show a changed file. */
 export interface Look {
-  /** Sentences about it; the only thing there is to see when `diff` is false. */
+  /** Sentences about it; all that is shown when `diff` is false. */
   notes: string[];
   /** Whether there are lines to show. */
   diff: boolean;
-  /** Lines of the diff, headers aside. */
+  /** Lines of the diff without headers. */
   lines: number;
 }
 
@@ -24,7 +24,7 @@ const MODES: Record<string, string> = {
 };
 const mode = (octal: string) => MODES[octal] ?? `mode ${octal}`;
 
-/** Reads the head of a patch, and says in words what is no matter of lines. */
+/** Reads the head of a patch and describes changes other than lines. */
 export function look(file: FileChange): Look {
   const notes: string[] = [];
   const headEnd = file.diff.search(/^(@@ |GIT binary patch|Binary files )/m);
@@ -33,24 +33,25 @@ export function look(file: FileChange): Look {
   const now = /^(?:new mode|new file mode|deleted file mode) (\d+)$/m.exec(head)?.[1];
   const kept = /^index \S+ (\d+)$/m.exec(head)?.[1];
   const kind = now ?? kept;
-  if (old !== undefined && now !== undefined) notes.push(`Was ${mode(old)}, is ${mode(now)} now.`);
-  else if (kind === "120000") notes.push("A symbolic link; its text is where it points to.");
-  else if (kind === "160000") notes.push("A submodule; its text is the commit it is at.");
+  if (old !== undefined && now !== undefined)
+    notes.push(`Changed from ${mode(old)} to ${mode(now)}.`);
+  else if (kind === "120000") notes.push("A symbolic link; its text is its target.");
+  else if (kind === "160000") notes.push("A submodule; its text is its commit.");
   else if (now === "100755" && file.status === "added") notes.push("An executable file.");
   if (file.path_bytes != null || file.old_path_bytes != null)
-    notes.push("Its name is not UTF-8; what cannot be read is shown as �.");
-  if (file.binary) notes.push("A binary file; there are no lines to show.");
+    notes.push("Its name is not valid UTF-8; unreadable bytes are shown as �.");
+  if (file.binary) notes.push("A binary file; no lines to show.");
   else if (file.truncated)
     notes.push(
-      "Over 1 MiB before or after; its contents are left out here. See it in the worktree.",
+      "Larger than 1 MiB before or after, so its contents are not shown here. Open it in the worktree.",
     );
   const lines = file.insertions + file.deletions;
   const hunks = !file.binary && !file.truncated && headEnd >= 0;
   if (!hunks && !file.binary && !file.truncated) {
-    if (file.status === "renamed") notes.push("Renamed without a change to its contents.");
+    if (file.status === "renamed") notes.push("Renamed with no change to its contents.");
     else if (file.status === "added") notes.push("An empty file.");
     else if (file.status === "deleted") notes.push("It was empty.");
-    else if (notes.length === 0) notes.push("No line of it changed.");
+    else if (notes.length === 0) notes.push("No lines changed.");
   }
   return { notes, diff: hunks, lines: hunks ? shownLines(file.diff, headEnd) : lines };
 }
@@ -67,7 +68,7 @@ function shownLines(diff: string, from: number): number {
 
 const HUNK = /^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@/;
 
-/** Cuts a patch into patches of at most `size` lines, each with heads that count right. */
+/** Splits a patch into patches of at most `size` lines, each with correct hunk headers. */
 export function partsOf(diff: string, size = PART_LINES): string[] {
   const lines = diff.endsWith("\n") ? diff.slice(0, -1).split("\n") : diff.split("\n");
   const first = lines.findIndex((line) => HUNK.test(line));

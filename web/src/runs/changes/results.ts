@@ -1,4 +1,4 @@
-// What came of shipping, kept while the page lives so that it is still there after a look elsewhere.
+// Results of shipping, kept for the life of the page.
 import { useSyncExternalStore } from "react";
 import type { RepoResult } from "./ship";
 
@@ -8,7 +8,7 @@ export interface Result {
   what: string;
   at: string;
   lines: RepoResult[];
-  /** The server's own words when it came to nothing. */
+  /** The server's message when it failed. */
   error?: string;
   retry?: () => void;
 }
@@ -17,7 +17,7 @@ let results: Record<string, Result[]> = {};
 let nextId = 1;
 const listeners = new Set<() => void>();
 
-function tell() {
+function notify() {
   for (const listener of listeners) listener();
 }
 function listen(listener: () => void) {
@@ -29,12 +29,12 @@ export function addResult(runId: string, result: Omit<Result, "id" | "at">) {
   const kept = (results[runId] ?? []).filter((old) => old.what !== result.what);
   const added = { ...result, id: nextId++, at: new Date().toISOString() };
   results = { ...results, [runId]: [added, ...kept].slice(0, 6) };
-  tell();
+  notify();
 }
 
 export function dropResult(runId: string, id: number) {
   results = { ...results, [runId]: (results[runId] ?? []).filter((result) => result.id !== id) };
-  tell();
+  notify();
 }
 
 const NONE: Result[] = [];

@@ -1,10 +1,10 @@
-// What a person has seen and said of a run's changes, kept in this browser.
+// The user's review of a run's changes (viewed files, comments), stored in this browser.
 import { createContext, useContext, useMemo, useRef, useState } from "react";
 import { useStored } from "@/lib/stored";
 import { readComments, samePlace, type Comment, type Place } from "./comments";
 import { markOf, type Entry } from "./entries";
 
-/** An open editor: of a new comment, or of one that is there. */
+/** An open editor, of a new or an existing comment. */
 export interface Editing extends Place {
   id: string | null;
 }
@@ -15,11 +15,11 @@ export interface Review {
   /** What was typed into the open editor so far; it outlives scrolling away. */
   draft: () => string;
   setDraft: (text: string) => void;
-  /** Opens the editor at a line, with the comment that is there already. */
+  /** Opens the editor at a line, with its comment if there is one. */
   open: (place: Place) => void;
   edit: (comment: Comment) => void;
   close: () => void;
-  /** Keeps a new comment, or the new text of an old one. */
+  /** Saves a new comment, or the new text of an existing one. */
   save: (comment: Omit<Comment, "id">, id: string | null) => void;
   remove: (id: string) => void;
   clear: () => void;

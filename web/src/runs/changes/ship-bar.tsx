@@ -104,14 +104,14 @@ function ResultLine({ run, result }: { run: Run; result: Result }) {
         kind="quiet"
         className="!h-6 !w-6"
         icon={<X size={13} />}
-        aria-label={`Put away: ${result.what}`}
+        aria-label={`Dismiss: ${result.what}`}
         onClick={() => dropResult(run.id, result.id)}
       />
     </li>
   );
 }
 
-/** Commit, push, propose, accept, undo: what makes sense now, and what came of it. */
+/** Commit, push, pull request, accept, revert: what is possible now, and the results. */
 export function ShipBar({ run, can, calls }: { run: Run; can: Can; calls: ShipCalls }) {
   const [dialog, setDialog] = useState<keyof typeof DIALOGS | null>(null);
   const [busy, setBusy] = useState<"push" | "accept" | null>(null);
@@ -134,7 +134,7 @@ export function ShipBar({ run, can, calls }: { run: Run; can: Can; calls: ShipCa
           </Button>
         )}
         {can.push && (
-          <Tip text={`Push ${run.run_branch}; it never forces`}>
+          <Tip text={`Push ${run.run_branch}(never forced)`}>
             <Button
               icon={<Upload size={14} />}
               busy={busy === "push"}
@@ -149,7 +149,7 @@ export function ShipBar({ run, can, calls }: { run: Run; can: Can; calls: ShipCa
             <Button icon={<GitPullRequest size={14} />} onClick={() => setDialog("pullRequest")}>
               Pull request…
             </Button>
-            <Tip text="Push, and record that the work was accepted">
+            <Tip text="Push, and mark the work as accepted">
               <Button
                 icon={<Check size={14} />}
                 busy={busy === "accept"}
@@ -179,7 +179,7 @@ export function ShipBar({ run, can, calls }: { run: Run; can: Can; calls: ShipCa
         <Menu
           items={[
             {
-              label: "Rename the branch…",
+              label: "Rename branch…",
               icon: <GitBranch size={14} />,
               onSelect: () => setDialog("rename"),
             },
@@ -188,19 +188,19 @@ export function ShipBar({ run, can, calls }: { run: Run; can: Can; calls: ShipCa
           <Button
             kind="quiet"
             icon={<MoreHorizontal size={16} />}
-            aria-label="More for the branch"
+            aria-label="More branch actions"
           />
         </Menu>
       </div>
       {can.worktreeGone && (
         <p className="border-t bg-warn-soft px-3 py-1.5">
-          The worktree is gone. This is what the branch and the last checkpoint hold; continue the
-          run, and the worktree is made again.
+          The worktree no longer exists. This is what the branch and the last checkpoint contain;
+          continuing the run recreates the worktree.
         </p>
       )}
       {results.length > 0 && (
         <ol
-          aria-label="What came of it"
+          aria-label="Results"
           aria-live="polite"
           className="max-h-40 overflow-y-auto border-t bg-sunken py-1"
         >

@@ -1,10 +1,10 @@
-// Dialogs that ask what a commit, a pull request or a branch is to be called.
+// Dialogs for the text of a commit or pull request and the name of a branch.
 import { useState, type FormEvent, type ReactNode } from "react";
 import type { Run } from "@/api/client";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
 import { Check, Field, Input, TextArea } from "@/ui/field";
-import { told } from "@/ui/toast";
+import { succeeded } from "@/ui/toast";
 import { ConfirmLoss } from "../confirm-loss";
 import type { ShipCalls } from "./calls";
 import { suggestedMessage } from "./ship";
@@ -20,7 +20,7 @@ interface AskProps {
   description: ReactNode;
   action: string;
   ready: boolean;
-  /** Whether the dialog may go. */
+  /** Whether the dialog may close. */
   act: () => Promise<boolean>;
   onClose: () => void;
   children: ReactNode;
@@ -62,11 +62,11 @@ export function CommitDialog({ run, calls, onClose }: DialogProps) {
   const [message, setMessage] = useState(() => suggestedMessage(run.task));
   return (
     <Ask
-      title="Commit the changes"
-      description="Everything in the worktree goes into one commit of each repo with changes. The commit hooks of the repo run."
+      title="Commit changes"
+      description="Commits everything in the worktree, one commit per repo with changes. The repo's commit hooks run."
       action="Commit"
       ready={message.trim() !== ""}
-      // What came of it stands in the page; the dialog has done its part.
+      // The page shows the result, so the dialog closes in any case.
       act={async () => {
         await calls.commit(message);
         return true;
@@ -101,7 +101,7 @@ export function PullRequestDialog({ run, calls, onClose }: DialogProps) {
   return (
     <Ask
       title="Open a pull request"
-      description={`Pushes ${run.run_branch} and opens one in each repo. What was not committed is not in it.`}
+      description={`Pushes ${run.run_branch} and opens a pull request in each repo. Uncommitted changes are not included.`}
       action="Open"
       ready={title.trim() !== ""}
       act={async () => {
@@ -125,7 +125,7 @@ export function PullRequestDialog({ run, calls, onClose }: DialogProps) {
           />
         )}
       </Field>
-      <Field label="Base branch" hint="Empty: the default branch of the forge.">
+      <Field label="Base branch" hint="Leave empty for the forge's default branch.">
         {(ids) => (
           <Input
             {...ids}
@@ -136,7 +136,7 @@ export function PullRequestDialog({ run, calls, onClose }: DialogProps) {
         )}
       </Field>
       <Check
-        label="As a draft"
+        label="Open as a draft"
         checked={draft}
         onChange={(event) => setDraft(event.target.checked)}
       />
@@ -149,14 +149,14 @@ export function RenameDialog({ run, calls, onClose }: DialogProps) {
   const [error, setError] = useState<string>();
   return (
     <Ask
-      title="Rename the branch"
-      description="In all repos of the run, or in none. What was pushed under the old name stays there."
+      title="Rename branch"
+      description="Renames the branch in all repos of the run or in none. What was pushed under the old name stays there."
       action="Rename"
       ready={name.trim() !== "" && name !== run.run_branch}
       act={async () => {
         try {
           await calls.rename(name.trim());
-          told(`The branch is called ${name.trim()}`);
+          succeeded(`Branch renamed to ${name.trim()}`);
           return true;
         } catch (caught) {
           setError(caught instanceof Error ? caught.message : String(caught));
@@ -188,15 +188,15 @@ export function RevertDialog({ run, calls, onClose }: DialogProps) {
     <ConfirmLoss
       open
       onOpenChange={(open) => !open && onClose()}
-      title="Take back all changes?"
+      title="Revert all changes?"
       action="Revert"
       danger
-      failure="Nothing was reverted"
+      failure="Could not revert the changes"
       act={calls.revert}
     >
-      Files and branch of {names} go back to where the run began. A checkpoint is taken first, so
-      the files can be brought back; commits that were made come back as uncommitted changes. What
-      was pushed stays at the remote.
+      This resets the files and branch of {names} to where the run started. A checkpoint is taken
+      first, so the files can be restored; commits come back as uncommitted changes. What was pushed
+      stays on the remote.
     </ConfirmLoss>
   );
 }

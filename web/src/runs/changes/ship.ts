@@ -1,8 +1,8 @@
-// What can be shipped now, and how answers read, one line a repo.
+// What can be shipped now, and results in words, one line per repo.
 import type { Branch, Run, Schemas } from "@/api/client";
 import { firstLine } from "@/lib/format";
 
-/** Longest first line of a suggested commit message, as git's own hints have it. */
+/** Longest suggested first line of a commit message, as git recommends. */
 const SUBJECT_CHARS_MAX = 72;
 
 /** A commit message from the task: its first line, cut at a word. */
@@ -14,7 +14,7 @@ export function suggestedMessage(task: string): string {
   return `${space > 40 ? cut.slice(0, space) : cut.slice(0, -1)}…`;
 }
 
-/** What came of it in one repo. */
+/** The result in one repo. */
 export interface RepoResult {
   repo: string;
   ok: boolean;
@@ -48,14 +48,14 @@ export const pullRequestLines = (all: Schemas["PullRequestView"][]): RepoResult[
       : { repo, ok: false, text: error ?? "not opened" },
   );
 
-/** What makes sense now. */
+/** What is possible now. */
 export interface Can {
   commit: boolean;
   push: boolean;
-  /** Pull request and accept: there are commits. */
+  /** Pull request and accept need commits. */
   propose: boolean;
   revert: boolean;
-  /** Revert and restore wait for the agent: say so. */
+  /** Revert and restore need the run to be paused first. */
   pauseFirst: boolean;
   worktreeGone: boolean;
 }
@@ -67,7 +67,7 @@ interface Facts {
   filesChanged: number;
   /** Paths that cannot be read: a revert may bring back what was there. */
   leftOut: number;
-  /** A worktree holds something that no commit has. */
+  /** A worktree has uncommitted changes. */
   uncommitted: boolean;
 }
 
@@ -100,7 +100,7 @@ const REASONS: Record<string, string> = {
   restore: "Before restore",
 };
 
-/** What each checkpoint is called: turns count on, the rest says why it was taken. */
+/** The name of each checkpoint: turns are numbered, others say why they were taken. */
 export function checkpointNames(all: Checkpoint[]): Map<number, string> {
   let turns = 0;
   return new Map(
@@ -111,7 +111,7 @@ export function checkpointNames(all: Checkpoint[]): Map<number, string> {
   );
 }
 
-/** The checkpoint that an act took just before: the newest with its reason, and newer than `after`. */
+/** The checkpoint that an action took first: the newest with its reason, newer than `after`. */
 export function takenBefore(
   all: Checkpoint[],
   reason: "revert" | "restore",

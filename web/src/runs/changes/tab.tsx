@@ -21,12 +21,12 @@ import { Tray } from "./tray";
 import { FileTree } from "./tree";
 
 const NONE: LeftOut[] = [];
-/** From this width on two sides have room for code. */
+/** Minimum width for a side-by-side diff, in pixels. */
 const SPLIT_PX = 1000;
-/** From this width on the tree stands beside the diffs. */
+/** Minimum width for the tree beside the diffs, in pixels. */
 const TREE_PX = 720;
 
-/** Width of an element, followed. */
+/** The width of an element, kept up to date. */
 function useWidth() {
   const [width, setWidth] = useState(0);
   const watcher = useRef<ResizeObserver | null>(null);
@@ -89,11 +89,11 @@ function Panes({ run, entries }: { run: Run; entries: Entry[] }) {
         )}
         {wide && (
           <span className="ml-auto">
-            <Tip text={split ? "One column" : "Side by side"}>
+            <Tip text={split ? "Unified" : "Side by side"}>
               <Button
                 kind="quiet"
                 icon={split ? <Rows2 size={15} /> : <Columns2 size={15} />}
-                aria-label={split ? "Show the diff in one column" : "Show the diff side by side"}
+                aria-label={split ? "Show a unified diff" : "Show the diff side by side"}
                 onClick={() => setMode(split ? "unified" : "split")}
               />
             </Tip>
@@ -135,7 +135,7 @@ function Loading() {
   );
 }
 
-/** Review, comment, ship, undo. */
+/** The tab Changes: review, comment, ship, undo. */
 export default function ChangesTab({ run }: TabProps) {
   const changes = useQuery(changesQuery(run.id));
   const branches = useQuery({ ...branchesQuery(run.project_id), retry: false }).data;
@@ -148,8 +148,8 @@ export default function ChangesTab({ run }: TabProps) {
     leftOut: changes.data?.left_out.length ?? 0,
     uncommitted: changes.data?.repos.some((repo) => repo.uncommitted) === true,
   });
-  // What the stream told while this tab was not there is caught up by the query itself; a run that
-  // gets its worktree later has changes from then on.
+  // The query itself catches up on what happened while this tab was closed; a run that gets its
+  // worktree later has changes from then on.
   const { refetch } = changes;
   const ready = run.repos.every((repo) => repo.worktree !== null);
   const wasReady = useRef(ready);
@@ -165,8 +165,7 @@ export default function ChangesTab({ run }: TabProps) {
           <Failed error={changes.error} retry={() => void changes.refetch()} />
           {changes.error instanceof CallError && changes.error.status === 409 && (
             <p className="px-4 text-muted">
-              The changes are read from the repository itself. When it is back in its place, try
-              again.
+              Changes are read from the repository itself. Put it back in place, then try again.
             </p>
           )}
         </>
@@ -174,12 +173,12 @@ export default function ChangesTab({ run }: TabProps) {
     }
     if (entries.length === 0) {
       return (
-        <Empty title="Nothing changed yet">
+        <Empty title="No changes yet">
           {changes.data.left_out.length > 0
-            ? "All that can be read is as it was when the run began."
+            ? "Everything that can be read is unchanged since the run started."
             : run.status === "running" || run.status === "queued"
-              ? "What the agent adds, edits or deletes shows up here while it works."
-              : "The files are as they were when the run began."}
+              ? "What the agent adds, edits or deletes appears here while it works."
+              : "The files are unchanged since the run started."}
         </Empty>
       );
     }

@@ -11,7 +11,7 @@ function Editor({ entry, place, id }: { entry: Entry; place: Place; id: string |
   const [text, setText] = useState(review.draft);
   const box = useRef<HTMLTextAreaElement>(null);
   useEffect(() => box.current?.focus(), []);
-  /** Gives the focus to the line, so that keys go on from there. */
+  /** Focuses the line, so that the keyboard continues from there. */
   const leave = () => {
     const line = box.current?.closest("tr")?.previousElementSibling;
     if (!(line instanceof HTMLElement)) return;
@@ -53,11 +53,11 @@ function Editor({ entry, place, id }: { entry: Entry; place: Place; id: string |
       />
       <div className="flex items-center justify-end gap-2">
         <span className="mr-auto text-xs text-muted max-md:hidden">
-          Ctrl Enter keeps it, Esc closes
+          Ctrl Enter saves, Esc closes
         </span>
         <Button onClick={close}>Close</Button>
         <Button kind="primary" disabled={text.trim() === ""} onClick={save}>
-          {id === null ? "Add comment" : "Keep changes"}
+          {id === null ? "Add comment" : "Save changes"}
         </Button>
       </div>
     </div>
@@ -85,7 +85,7 @@ function Shown({ comment }: { comment: Comment }) {
   );
 }
 
-/** What was said on one line, and the editor when it is open there. */
+/** The comment on one line, or its editor. */
 export function Thread({ entry, place }: { entry: Entry; place: Place }) {
   const { comments, editing } = useReviewOfRun();
   const open = editing && samePlace(editing, place) ? editing : null;

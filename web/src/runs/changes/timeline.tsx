@@ -15,13 +15,13 @@ type Checkpoint = Schemas["CheckpointView"];
 const notWhole = (at: Checkpoint) =>
   at.left_out.length === 0 ? "" : `, without ${at.left_out.length} that could not be read`;
 
-/** Marks a checkpoint that does not hold all. */
+/** Marks an incomplete checkpoint. */
 function NotWhole({ at }: { at: Checkpoint }) {
   if (at.left_out.length === 0) return null;
-  return <TriangleAlert size={12} className="text-warn" role="img" aria-label="not whole" />;
+  return <TriangleAlert size={12} className="text-warn" role="img" aria-label="incomplete" />;
 }
 
-/** Checkpoints as moments in a row; one of them can be brought back. */
+/** The checkpoints in order; the user can restore one. */
 export function Timeline({ run, can, calls }: { run: Run; can: Can; calls: ShipCalls }) {
   const kept = useQuery(checkpointsQuery(run.id));
   const [chosen, setChosen] = useState<Checkpoint | null>(null);
@@ -36,7 +36,7 @@ export function Timeline({ run, can, calls }: { run: Run; can: Can; calls: ShipC
   if (kept.isError) {
     return (
       <p role="alert" className="px-3 py-1 text-bad">
-        The checkpoints cannot be read: {kept.error.message}
+        Could not read the checkpoints: {kept.error.message}
       </p>
     );
   }
@@ -81,23 +81,23 @@ export function Timeline({ run, can, calls }: { run: Run; can: Can; calls: ShipC
           </li>
         ))}
       </ol>
-      {can.pauseFirst && <span className="shrink-0 text-muted">Pause first to restore</span>}
+      {can.pauseFirst && <span className="shrink-0 text-muted">Pause the run to restore</span>}
       {chosen && (
         <ConfirmLoss
           open={asking}
           onOpenChange={setAsking}
           title={`Restore “${name(chosen)}”?`}
           action="Restore"
-          failure="The checkpoint was not restored"
+          failure="Could not restore the checkpoint"
           act={(force) => calls.restore(chosen.number, name(chosen), force)}
         >
-          The files of {run.repos.map((repo) => repo.name).join(", ")} become those of{" "}
-          {exact(chosen.created_at)}. Branches and commits stay as they are. What is there now is
-          kept as a checkpoint first, so this can be undone.
+          This replaces the files of {run.repos.map((repo) => repo.name).join(", ")} with those of{" "}
+          {exact(chosen.created_at)}. Branches and commits do not change. The current files are kept
+          as a checkpoint first, so you can undo this.
           <LeftOutList
             all={chosen.left_out}
             severalRepos={run.repos.length > 1}
-            title="This checkpoint does not hold what could not be read:"
+            title="This checkpoint does not contain what could not be read:"
           />
         </ConfirmLoss>
       )}

@@ -3,8 +3,8 @@ import { useState } from "react";
 import type { Run } from "@/api/client";
 import { bytes } from "@/lib/format";
 import { Button } from "@/ui/button";
-import { told } from "@/ui/toast";
-import { canContinue, canQueue, tried, useRunCalls } from "../actions";
+import { succeeded } from "@/ui/toast";
+import { canContinue, canQueue, runAction, useRunCalls } from "../actions";
 import { bytesOf, lineAt, MESSAGE_BYTES_MAX, messageOf, type Comment } from "./comments";
 import type { Entry } from "./entries";
 import { useReviewOfRun } from "./review";
@@ -15,7 +15,7 @@ interface Props {
   onGo: (comment: Comment) => void;
 }
 
-/** Comments that wait, and the way to the agent for all of them at once. */
+/** Comments that are not sent yet, with a button that sends them all. */
 export function Tray({ run, entries, onGo }: Props) {
   const review = useReviewOfRun();
   const calls = useRunCalls();
@@ -31,12 +31,12 @@ export function Tray({ run, entries, onGo }: Props) {
   const reaches = queues || canContinue(run);
   const send = async () => {
     setBusy(true);
-    const sent = await tried("The comments did not reach the agent", () => calls.send(run, text));
+    const sent = await runAction("Could not send the comments", () => calls.send(run, text));
     setBusy(false);
     if (!sent) return;
     review.clear();
     setOpen(false);
-    told(queues ? "The comments wait for the end of the turn" : "The agent has the comments");
+    succeeded(queues ? "Comments queued until the turn ends" : "Comments sent");
   };
   const byKey = new Map(entries.map((entry) => [entry.key, entry]));
   return (
@@ -62,7 +62,7 @@ export function Tray({ run, entries, onGo }: Props) {
                   <p className="break-words whitespace-pre-wrap">{comment.text}</p>
                   {now !== comment.code && (
                     <p className="text-xs text-warn">
-                      The line is another one now; the comment quotes the old one.
+                      This line has changed; the comment quotes the old one.
                     </p>
                   )}
                 </div>
@@ -99,12 +99,12 @@ export function Tray({ run, entries, onGo }: Props) {
         <span className="min-w-0 flex-1 text-xs text-muted">
           {tooLong ? (
             <span role="alert" className="text-bad">
-              {bytes(size)} together, and a message takes 64 KiB: remove or shorten some.
+              {bytes(size)} in total; a message can hold 64 KiB. Remove or shorten some.
             </span>
           ) : !reaches ? (
-            "This run cannot go on: its agent told no session to resume."
+            "This run cannot be continued: its CLI reported no session to resume."
           ) : queues ? (
-            "The agent works: they go out at the end of its turn."
+            "The agent is working; the comments are sent when its turn ends."
           ) : (
             ""
           )}

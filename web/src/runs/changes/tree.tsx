@@ -51,7 +51,7 @@ function FileLine({ row, name, said }: { row: FileRow; name: string; said: numbe
   );
 }
 
-/** The changed files as a tree; only the rows in view are made. */
+/** The changed files as a tree; only rows in view are rendered. */
 export function FileTree({ entries, severalRepos, current, tall, onChoose }: Props) {
   const review = useReviewOfRun();
   const [filter, setFilter] = useState("");
@@ -124,7 +124,7 @@ export function FileTree({ entries, severalRepos, current, tall, onChoose }: Pro
           onChange={(event) => setFilter(event.target.value)}
         />
       </div>
-      {rows.length === 0 && <p className="px-3 py-2 text-muted">No file is called so.</p>}
+      {rows.length === 0 && <p className="px-3 py-2 text-muted">No file matches.</p>}
       <div ref={scroll} className="min-h-0 flex-1 overflow-y-auto px-1 pb-2">
         <div
           role="tree"

@@ -17,9 +17,9 @@ const DOINGS: (Series & { key: Doing })[] = [
   { key: "you", label: "Waiting for you", colour: "var(--warn)" },
 ];
 
-/** So many of the latest turns have a lane; the table has all. */
+/** Most turns with a lane; the table has all. */
 const LANES = 30;
-/** So many tools have a bar of their own. */
+/** Most tools with their own bar. */
 const TOOLS = 12;
 
 function TokensChart({ turns }: { turns: Turn[] }) {
@@ -28,7 +28,7 @@ function TokensChart({ turns }: { turns: Turn[] }) {
   return (
     <div className="min-w-0">
       <Figure
-        title="Tokens a turn"
+        title="Tokens per turn"
         legend={series}
         table={{
           head: ["Turn", ...BUCKETS.map(({ label }) => label)],
@@ -48,7 +48,7 @@ function TokensChart({ turns }: { turns: Turn[] }) {
           checked={withReads}
           onChange={(event) => setWithReads(event.target.checked)}
         />
-        with cache reads, which are many and cheap
+        with cache reads (many, but cheap)
       </label>
     </div>
   );
@@ -62,12 +62,12 @@ function Lanes({ turns }: { turns: Turn[] }) {
       title="Where the time went"
       note={
         shown.length < turns.length
-          ? `The latest ${LANES} of ${turns.length} turns, each from its beginning.`
-          : "Each turn from its beginning."
+          ? `The latest ${LANES} of ${turns.length} turns, aligned at their start.`
+          : "Turns are aligned at their start."
       }
       legend={DOINGS}
       table={{
-        head: ["Turn", "Began", "Took", ...DOINGS.map(({ label }) => label)],
+        head: ["Turn", "Started", "Took", ...DOINGS.map(({ label }) => label)],
         rows: turns.map((turn) => {
           const times = timesOf(turn);
           return [
@@ -119,7 +119,7 @@ export default function TurnCharts({ turns }: { turns: Turn[] }) {
       {tools.length > 0 && (
         <Figure
           title="Time by tool"
-          note="Waits for you are not in it; tools that ran at the same time count each for itself."
+          note="Time spent waiting for you is excluded; tools that ran at the same time each count in full."
           table={{
             head: ["Tool", "Calls", "Time"],
             rows: tools.map(({ name, calls, ms }) => [name, calls, span(ms)]),
@@ -136,8 +136,8 @@ export default function TurnCharts({ turns }: { turns: Turn[] }) {
       {tokens && <TokensChart turns={turns} />}
       {cost && (
         <Figure
-          title="Cost a turn"
-          {...(unpriced ? { note: "As far as it is known: some tokens have no known price." } : {})}
+          title="Cost per turn"
+          {...(unpriced ? { note: "Incomplete: some tokens have no known price." } : {})}
           table={{
             head: ["Turn", "Cost"],
             rows: turns.map((turn) => [turn.number, sumOf(turn.cost, turn.unpriced ? 1 : 0)]),

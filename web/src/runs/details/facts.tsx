@@ -1,7 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import type { Run } from "@/api/client";
+import type { Agent, Run } from "@/api/client";
 import { runQuery } from "@/api/queries";
 import { costOf, count, exact, firstLine } from "@/lib/format";
 import { Copyable } from "@/ui/copy";
@@ -53,13 +53,13 @@ function Parent({ id }: { id: string }) {
   );
 }
 
-/** Keys of provider_config that have lines of their own. */
+/** Keys of provider_config with their own line. */
 const SHOWN = new Set(["env", "bin", "args", "mode", "command"]);
 
-/** The agent as it was when the run was made. Values of its environment are never shown. */
+/** The agent as it was when the run was created. Values of its environment are never shown. */
 export function AgentFacts({ created }: { created: Created }) {
   const { agent, set_up: setUp } = created;
-  const config = agent.provider_config as Record<string, unknown>;
+  const config: Agent["provider_config"] = agent.provider_config;
   const env = Object.keys((config["env"] as object | undefined) ?? {});
   const argv = (key: string) =>
     Array.isArray(config[key]) && config[key].length > 0 ? (
@@ -69,10 +69,10 @@ export function AgentFacts({ created }: { created: Created }) {
   const args = argv("args");
   const rest = Object.entries(config).filter(([key]) => !SHOWN.has(key));
   return (
-    <Part title="Agent, as it was when the run began">
+    <Part title="Agent, as it was when the run started">
       <Line name="Name">{agent.name}</Line>
       <Line name="CLI">{agent.cli_name}</Line>
-      <Line name="Model">{agent.model ?? <span className="text-muted">the CLI's own</span>}</Line>
+      <Line name="Model">{agent.model ?? <span className="text-muted">CLI default</span>}</Line>
       <Line name="Role">{agent.role}</Line>
       <Line name="Instructions">
         <Long text={agent.instructions} />
@@ -89,7 +89,7 @@ export function AgentFacts({ created }: { created: Created }) {
       {args && <Line name="Arguments">{args}</Line>}
       <Line name="Environment">
         {env.length === 0 ? (
-          <span className="text-muted">nothing of its own</span>
+          <span className="text-muted">none</span>
         ) : (
           <code className="font-mono text-xs">{env.join(", ")}</code>
         )}
@@ -121,19 +121,19 @@ export function RunFacts({ run }: { run: Run }) {
         </Line>
         <Line name="Session">
           {run.session_id === null ? (
-            <span className="text-muted">none told</span>
+            <span className="text-muted">not reported</span>
           ) : (
             <Copyable text={run.session_id} what="the session id" />
           )}
         </Line>
-        <Line name="Made">{exact(run.created_at)}</Line>
-        <Line name="Model">{run.model ?? <span className="text-muted">not told</span>}</Line>
+        <Line name="Created">{exact(run.created_at)}</Line>
+        <Line name="Model">{run.model ?? <span className="text-muted">not reported</span>}</Line>
         <Line name="Branch">
           <Copyable text={run.run_branch} what="the branch" />
         </Line>
         <Line name="From">{run.source_branch}</Line>
         <Line name="Process">
-          {process.alive ? `alive, pid ${process.pid}` : "none"}
+          {process.alive ? `running, pid ${process.pid}` : "none"}
           {process.exit_code != null && `, ended with code ${process.exit_code}`}
         </Line>
         <Line name="Tokens">
@@ -143,7 +143,7 @@ export function RunFacts({ run }: { run: Run }) {
         <Line name="Cost">{costOf(run.cost)}</Line>
         <Line name="Queue">
           {run.queue.length === 0 ? "empty" : `${run.queue.length} waiting`}
-          {run.queue.halted && `; nothing goes out: ${run.queue.halted}`}
+          {run.queue.halted && `; not sent: ${run.queue.halted}`}
         </Line>
         {run.parent_run_id != null && (
           <Line name="Parent run">
@@ -157,7 +157,7 @@ export function RunFacts({ run }: { run: Run }) {
             {repo.worktree ? (
               <Copyable text={repo.worktree} what={`the worktree's path of ${repo.name}`} />
             ) : (
-              <span className="text-muted">gone</span>
+              <span className="text-muted">removed</span>
             )}
           </Line>
           <Line name="Repository">

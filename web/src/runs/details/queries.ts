@@ -1,10 +1,10 @@
-// Events that the details of a run are made of.
+// Events that the details of a run are folded from.
 import { queryOptions, type QueryClient } from "@tanstack/react-query";
-import { api, data, type Agent, type RunEvent } from "@/api/client";
+import { api, data, type Payload, type RunEvent } from "@/api/client";
 import { keys } from "@/api/keys";
 import { FACT_TYPES, factOf, type Fact } from "./turns";
 
-/** So many events are read in one call. */
+/** Events per call. */
 const PAGE = 500;
 
 async function eventsOf(id: string, type: string, after: number): Promise<Fact[]> {
@@ -19,7 +19,7 @@ async function eventsOf(id: string, type: string, after: number): Promise<Fact[]
   }
 }
 
-/** Facts in order; when they are read again, only what is new is. */
+/** Facts in order; a refetch reads only new events. */
 export const factsQuery = (client: QueryClient, id: string) =>
   queryOptions({
     queryKey: keys.facts(id),
@@ -31,11 +31,7 @@ export const factsQuery = (client: QueryClient, id: string) =>
     },
   });
 
-/** The run.created event's payload. */
-export interface Created {
-  agent: Agent;
-  set_up?: { setup_script: string; cleanup_script: string; copy_files: string[] };
-}
+export type Created = Payload<"run.created">;
 
 export const createdQuery = (id: string) =>
   queryOptions({
@@ -49,6 +45,6 @@ export const createdQuery = (id: string) =>
       if (created?.event_type !== "run.created") {
         throw new Error("The run has no run.created event.");
       }
-      return created.payload as Created;
+      return created.payload;
     },
   });

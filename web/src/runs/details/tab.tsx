@@ -1,4 +1,4 @@
-// All of a run that is not its work: configuration, places, and where time and tokens went.
+// The tab Details: configuration, paths, and where time and tokens went.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Suspense, useMemo } from "react";
 import { useNow } from "@/lib/clock";
@@ -11,7 +11,7 @@ import { turnsOf } from "./turns";
 
 const TurnCharts = lazyPart(() => import("./charts"));
 
-/** A turn that lasts is drawn anew this often, in milliseconds. */
+/** Time between two renders of an unfinished turn, in milliseconds. */
 const REDRAW_MS = 5000;
 
 function Turns({ run }: TabProps) {
@@ -23,7 +23,7 @@ function Turns({ run }: TabProps) {
   const turns = useMemo(() => turnsOf(facts.data ?? [], moment), [facts.data, moment]);
   if (facts.isPending) return <Skeleton lines={5} />;
   if (facts.isError) return <Failed error={facts.error} retry={() => void facts.refetch()} />;
-  if (turns.length === 0) return <p className="text-muted">No turn has begun yet.</p>;
+  if (turns.length === 0) return <p className="text-muted">No turn has started yet.</p>;
   return (
     <Suspense fallback={<Skeleton lines={8} />}>
       <TurnCharts turns={turns} />

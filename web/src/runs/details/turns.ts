@@ -1,7 +1,7 @@
 // Turns of a run with their tokens, cost and time, folded from its events.
 import type { RunEvent } from "@/api/client";
 
-/** What the fold needs of an event; outputs of tools are left behind. */
+/** What the fold needs of an event, without the outputs of tools. */
 export interface Fact {
   sequence: number;
   type: RunEvent["event_type"];
@@ -71,7 +71,7 @@ export interface Turn {
   /** 1, 2, 3 … */
   number: number;
   from: number;
-  /** The end, or the moment of looking while the turn lasts. */
+  /** The end, or now for an unfinished turn. */
   to: number;
   lasts: boolean;
   tokens: Tokens;
@@ -81,7 +81,7 @@ export interface Turn {
   unpriced: boolean;
   /** Without holes, in order. */
   spans: Span[];
-  /** Time that tools took, by name, in milliseconds; waits for a person are not in it. */
+  /** Time that tools took, by name, in milliseconds, without waits for a person. */
   tools: Map<string, { calls: number; ms: number }>;
 }
 
@@ -99,12 +99,12 @@ export function joined(intervals: Interval[]): Interval[] {
   return result;
 }
 
-/** How much of an interval lies in the others, in milliseconds. */
+/** How much of an interval the others cover, in milliseconds. */
 function overlap([from, to]: Interval, others: Interval[]): number {
   return others.reduce((ms, [a, b]) => ms + Math.max(0, Math.min(to, b) - Math.max(from, a)), 0);
 }
 
-/** What the run did at each moment: waiting for a person goes before tools, tools before thinking. */
+/** What the run did at each moment: waiting for a person over tools, tools over thinking. */
 function spansOf(from: number, to: number, you: Interval[], tools: Interval[]): Span[] {
   const inside = (at: number, intervals: Interval[]) =>
     intervals.some(([a, b]) => a <= at && at < b);
@@ -183,7 +183,7 @@ class Open {
   }
 }
 
-/** What a turn used: totals at its end less totals at its beginning, never below zero. */
+/** What a turn used: totals at its end minus totals at its start, never below zero. */
 function used(after: Tokens, before: Tokens): Tokens {
   const less = (key: keyof Tokens) => Math.max(0, after[key] - before[key]);
   return {
@@ -194,7 +194,7 @@ function used(after: Tokens, before: Tokens): Tokens {
   };
 }
 
-/** Folds the facts, in the order of their sequence. `now` ends a turn that still lasts. */
+/** Folds the facts, in the order of their sequence. `now` ends an unfinished turn. */
 export function turnsOf(facts: Fact[], now: number): Turn[] {
   const turns: { open: Open; tokens: Tokens; cost: number; unpriced: number }[] = [];
   for (const fact of facts) {
@@ -212,7 +212,7 @@ export function turnsOf(facts: Fact[], now: number): Turn[] {
           });
         break;
       case "run.result":
-        // Totals may be told shortly after the end of the turn: they belong to it all the same.
+        // Totals that arrive shortly after the end of a turn still belong to it.
         if (last && fact.totals) Object.assign(last, fact.totals);
         break;
       case "agent.tool_call":

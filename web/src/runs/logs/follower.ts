@@ -1,16 +1,16 @@
-// Reads a run's output again when its terminal says that there is more.
+// Reads a run's output again when its terminal reports more.
 import { TerminalLink, type LinkState } from "../terminal/link";
 import { PIECE_BYTES, readAfter, readTail } from "./range";
 import { LogText, type Block } from "./text";
 
-/** Output is read at most once in so many milliseconds. */
+/** Shortest time between two reads, in milliseconds. */
 const READ_MS = 300;
 
 export interface LogState {
   blocks: readonly Block[];
   /** The line that has not ended. */
   current: string;
-  /** Bytes of output by now, and those before what is shown. */
+  /** Bytes of output so far, and those before the part shown. */
   total: number;
   before: number;
   link: LinkState["name"];
@@ -56,13 +56,13 @@ export class LogFollower {
     return () => this.#listeners.delete(listener);
   };
 
-  /** Follows from now on. */
+  /** Starts following. */
   start() {
     this.#stopped = false;
     this.#link.start();
   }
 
-  /** Reads no more; what is shown stays. */
+  /** Stops reading; what is shown stays. */
   stop() {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -75,7 +75,7 @@ export class LogFollower {
     if (!this.#stopped) this.#link.started();
   }
 
-  /** The server is known to be there. */
+  /** The server is back. */
   retryNow() {
     if (!this.#stopped) this.#link.retryNow();
   }

@@ -5,11 +5,11 @@ export interface Piece {
   /** Where `bytes` begin. */
   from: number;
   bytes: Uint8Array;
-  /** Where the output ends by now. */
+  /** Where the output ends so far. */
   total: number;
 }
 
-/** At most so many bytes are read at once, and shown. */
+/** Most bytes read at once and shown. */
 export const PIECE_BYTES = 1024 * 1024;
 
 export const logAddress = (runId: string) => `/api/runs/${encodeURIComponent(runId)}/logs`;
@@ -39,8 +39,8 @@ async function read(runId: string, range: string): Promise<Piece> {
 export const readTail = (runId: string) => read(runId, `-${PIECE_BYTES}`);
 
 /**
- * What came after `end`, which is not 0. It asks for the byte before it too, so that there is
- * always something to answer with.
+ * The output after `end`, which is not 0. The request includes the byte before it, so that the
+ * range is never empty.
  */
 export async function readAfter(runId: string, end: number): Promise<Piece> {
   const piece = await read(runId, `${end - 1}-${end - 1 + PIECE_BYTES}`);

@@ -9,7 +9,7 @@ import { LogFollower } from "./follower";
 import { logAddress, PIECE_BYTES } from "./range";
 import { logName, type Block } from "./text";
 
-/** So near to the end, in pixels, counts as being there. */
+/** Distance from the end that counts as at the end, in pixels. */
 const END_PX = 24;
 const LINE_PX = 18;
 
@@ -26,7 +26,7 @@ const Lines = memo(function Lines({ block }: { block: Block }) {
   );
 });
 
-/** All that the run's terminal was written, as plain text; it grows while the run works. */
+/** The run's terminal output as plain text, which grows while the run works. */
 export default function LogsTab({ run }: TabProps) {
   const [follower] = useState(() => new LogFollower(run.id));
   const [follow, setFollow] = useState(true);
@@ -67,9 +67,7 @@ export default function LogsTab({ run }: TabProps) {
   const empty = log.blocks.length === 0 && log.current === "";
   if (empty && log.link === "waiting") {
     return (
-      <Empty title="No output yet">
-        The CLI has not started. Its output is shown here as soon as there is some.
-      </Empty>
+      <Empty title="No output yet">The CLI has not started. Its output will appear here.</Empty>
     );
   }
   if (empty && log.error) return <Failed error={log.error} />;
@@ -102,7 +100,7 @@ export default function LogsTab({ run }: TabProps) {
         </a>
       </div>
       {empty ? (
-        <Empty title="No output yet">The program has written nothing so far.</Empty>
+        <Empty title="No output yet">The program has not written anything yet.</Empty>
       ) : (
         <div
           ref={pane}

@@ -1,6 +1,6 @@
 // Raw terminal output as lines of plain text.
 
-/** Text that is shown together; the browser skips the layout of what is out of sight. */
+/** Lines laid out together; the browser skips the layout of blocks out of sight. */
 export interface Block {
   id: number;
   lines: string[];
@@ -8,10 +8,10 @@ export interface Block {
 }
 
 const BLOCK_LINES = 200;
-/** A longer line is broken. */
+/** Longer lines are broken, in characters. */
 const LINE_CHARS_MAX = 4000;
 const FORWARD_MAX = 500;
-/** Characters that are kept; older blocks go. */
+/** Characters that are kept; older blocks are dropped. */
 export const CHARS_MAX = 1024 * 1024;
 
 /** One escape sequence (CSI, OSC and its like, others), one control character, or plain text. */
@@ -19,15 +19,15 @@ const PIECE =
   /\x1b\[([0-?]*)[ -/]*([@-~])|\x1b[P\]X^_](?:[^\x07\x1b]|\x1b(?!\\))*(?:\x07|\x1b\\)|\x1b[ -/]*[0-OQ-WYZ\\`-~]|[\x00-\x1f\x7f]|[^\x00-\x1f\x7f]+/y;
 /** A sequence whose end has not come yet. */
 const UNFINISHED = /\x1b(?:\[[0-?]*[ -/]*|[P\]X^_](?:[^\x07\x1b]|\x1b(?!\\))*\x1b?|[ -/]*)$/;
-/** A sequence that does not end within so many characters is none. */
+/** A longer sequence is not one, in characters. */
 const SEQUENCE_CHARS_MAX = 64 * 1024;
 
-/** Cursor moves to another place: what follows is not of this line. */
+/** The cursor moves elsewhere: what follows is not part of this line. */
 const MOVES = "ABEFHfd";
 
 /**
- * Takes bytes as they were written, in pieces cut anywhere, and keeps their last lines. Colours go;
- * a line that was written over from its start (a progress bar) shows what was written last.
+ * Parses raw output, in pieces cut anywhere, and keeps its last lines. Colours are dropped; a line
+ * that was overwritten from its start (a progress bar) shows its last text.
  */
 export class LogText {
   blocks: Block[] = [];
@@ -52,7 +52,7 @@ export class LogText {
       const at = PIECE.lastIndex;
       const piece = PIECE.exec(text);
       if (piece) this.#take(piece[0], piece[1], piece[2]);
-      else PIECE.lastIndex = at + 1; // an escape that begins nothing
+      else PIECE.lastIndex = at + 1; // an escape that starts no sequence
     }
   }
 
@@ -86,7 +86,7 @@ export class LogText {
     const length = line.length + 1;
     this.#length += length;
     if (last && last.lines.length < BLOCK_LINES) {
-      // A new object: whoever shows blocks sees by identity which one changed.
+      // A new object, so that readers see by identity which block changed.
       const grown = { id: last.id, lines: [...last.lines, line], length: last.length + length };
       this.blocks[this.blocks.length - 1] = grown;
     } else {

@@ -12,7 +12,7 @@ const STATES: Record<string, { sign: string; word: string; colour: string }> = {
 };
 
 function Item({ task }: { task: Task }) {
-  // A status of a later server is shown by its own name.
+  // A status that this build does not know is shown by its name.
   const state = STATES[task.status] ?? { sign: "·", word: task.status, colour: "text-muted" };
   const done = task.status === "completed";
   return (
@@ -54,7 +54,7 @@ function Progress({ done, all }: { done: number; all: number }) {
   );
 }
 
-/** The agent's own list of what it wants to do. */
+/** The tab Tasks: the agent's own task list. */
 export default function TasksTab({ run }: TabProps) {
   const tasks = useQuery(tasksQuery(run.id));
   if (tasks.isPending) return <Skeleton lines={4} />;
@@ -62,7 +62,7 @@ export default function TasksTab({ run }: TabProps) {
   if (tasks.data.length === 0) {
     return (
       <Empty title="No tasks">
-        The agent has made no task list. When it plans its work in steps, they are shown here.
+        The agent has not made a task list. If it plans its work in steps, they appear here.
       </Empty>
     );
   }

@@ -1,8 +1,9 @@
-// The terminal's colours in both themes. xterm wants values, so roles are read from the style sheet.
+// The terminal's colours in both themes. xterm needs values, so roles are read from the style
+// sheet.
 import type { ISearchOptions } from "@xterm/addon-search";
 import type { ITheme } from "@xterm/xterm";
 
-/** The ANSI colours that no role of the page stands for. */
+/** The ANSI colours without a role on the page. */
 const ANSI = {
   light: {
     magenta: "#8a3ea8",

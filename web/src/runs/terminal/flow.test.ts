@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { Flow, UNPARSED_BYTES_MAX } from "./flow";
 
-/** A terminal that parses when it is told to. */
+/** A terminal that parses on demand. */
 function make() {
   const log: string[] = [];
   const waiting: (() => void)[] = [];
@@ -54,7 +54,7 @@ test("what came before a later snapshot is parsed before the reset", () => {
   expect(log).toEqual(["begin", "one", "settled", "two", "begin", "three", "settled"]);
 });
 
-test("too much unparsed output is told once, and when it is gone", () => {
+test("too much unparsed output is reported once, and again when it is parsed", () => {
   const { flow, log, parse } = make();
   flow.snapshot(new Uint8Array(4 * UNPARSED_BYTES_MAX));
   parse();

@@ -1,17 +1,17 @@
-// Puts what comes into the terminal, in order, and says when it comes faster than it can be shown.
+// Writes output to the terminal in order, and reports when it arrives faster than it can be shown.
 
-/** The part of an xterm that is used; `done` is called when `bytes` are parsed. */
+/** The part of xterm that is used; `done` is called when `bytes` are parsed. */
 export interface Sink {
   write: (bytes: Uint8Array | string, done: () => void) => void;
-  /** Makes it empty and of this size. */
+  /** Clears it and sets its size. */
   begin: (size: { cols: number; rows: number } | null) => void;
   resize: (cols: number, rows: number) => void;
 }
 
 export interface FlowListener {
-  /** More than `UNPARSED_BYTES_MAX` wait: nothing more should come before `drained`. */
+  /** More than `UNPARSED_BYTES_MAX` bytes wait; send nothing more before `drained`. */
   overrun: () => void;
-  /** After an overrun: nothing waits any longer. */
+  /** After an overrun: nothing waits any more. */
   drained: () => void;
   /** A snapshot is on the screen. */
   settled: () => void;
@@ -30,9 +30,9 @@ export class Flow {
   #listener: FlowListener;
   #unparsed = 0;
   #overrun = false;
-  /** What came behind a snapshot that is not begun; null when none waits. */
+  /** Output after a snapshot that is not written yet; null when none waits. */
   #behind: (Uint8Array | Size)[] | null = null;
-  /** The beginning of a character whose rest has not come. */
+  /** The start of a character whose remaining bytes have not arrived. */
   #cut = new Uint8Array();
   #size: Size | null = null;
 
@@ -46,7 +46,7 @@ export class Flow {
     this.#size = { cols, rows };
   }
 
-  /** Replaces all that is shown, after what came before it was parsed. */
+  /** Replaces the screen, once what came before is parsed. */
   snapshot(bytes: Uint8Array) {
     const waits = this.#behind !== null;
     const behind: (Uint8Array | Size)[] = [];
@@ -54,18 +54,18 @@ export class Flow {
     const whole = this.#whole(bytes);
     this.#behind = behind;
     const begin = () => {
-      if (this.#behind !== behind) return; // a newer snapshot came meanwhile
+      if (this.#behind !== behind) return; // replaced by a newer snapshot
       this.#behind = null;
       this.#sink.begin(this.#size);
       this.#size = null;
       this.#sink.write(whole, () => this.#listener.settled());
       for (const part of behind) this.#next(part);
     };
-    if (waits) this.#unparsed = 0; // what stood behind the older one is not written any more
+    if (waits) this.#unparsed = 0; // output after the older one is dropped
     this.#sink.write("", begin);
   }
 
-  /** What follows was drawn for another size. */
+  /** What follows is for another size. */
   resize(cols: number, rows: number) {
     if (this.#behind) this.#behind.push({ cols, rows });
     else this.#next({ cols, rows });
@@ -87,7 +87,7 @@ export class Flow {
     else this.#sink.write("", () => this.#sink.resize(part.cols, part.rows));
   }
 
-  /** Keeps back a character that is cut: xterm.js loses some of those (U+2014, for one). */
+  /** Holds back an incomplete character: xterm.js loses some of those (such as U+2014). */
   #whole(bytes: Uint8Array): Uint8Array {
     const all = this.#cut.length > 0 ? concat(this.#cut, bytes) : bytes;
     const end = all.length - cutLength(all);
@@ -113,7 +113,7 @@ function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
   return all;
 }
 
-/** Bytes at the end that begin a character of UTF-8 and do not end it. */
+/** The number of bytes at the end that start an incomplete UTF-8 character. */
 function cutLength(bytes: Uint8Array): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back += 1) {
     const byte = bytes[bytes.length - back] ?? 0;

@@ -22,7 +22,7 @@ function Key(props: {
       type="button"
       aria-label={props.label}
       aria-pressed={props.pressed}
-      // The focus, and with it the keyboard of a phone, stays with the terminal.
+      // Keep the focus, and with it a phone's keyboard, on the terminal.
       onPointerDown={(event) => event.preventDefault()}
       onClick={props.onPress}
       className={clsx(

@@ -9,7 +9,7 @@ const press = (key: string, mods = "") => ({
   metaKey: mods.includes("m"),
 });
 
-test("keys with modifiers are told once a program asked for it", () => {
+test("keys with modifiers are encoded once a program enabled that", () => {
   expect(encoded(press("Enter", "s"), 0)).toBe(null);
   expect(encoded(press("Enter", "s"), 1)).toBe("\x1b[13;2u");
   expect(encoded(press("Enter", "ca"), 7)).toBe("\x1b[13;7u");

@@ -1,26 +1,26 @@
-// Keys that only the kitty keyboard protocol can tell, such as Shift+Enter: xterm.js does not know it.
-// The server says that the terminal does, so programs show such keys to people.
+// Keys that only the kitty keyboard protocol can encode, such as Shift+Enter, and xterm.js does not
+// support. The server announces the protocol, so programs offer such keys.
 import type { Terminal } from "@xterm/xterm";
 
-/** The codes of keys that are something else with Shift, Alt or Ctrl. */
+/** Codes of keys that differ with Shift, Alt or Ctrl. */
 const CODES: Record<string, number> = { Enter: 13, Tab: 9, Backspace: 127 };
 const DISAMBIGUATE = 1;
-/** Nested states that are kept, as the server does. */
+/** Most nested states, as in the server. */
 const STACK_MAX = 16;
 
 type Pressed = Pick<KeyboardEvent, "key" | "ctrlKey" | "shiftKey" | "altKey" | "metaKey">;
 
-/** What a key with modifiers sends; null: xterm.js knows it. */
+/** What a key with modifiers sends; null when xterm.js handles it. */
 export function encoded(key: Pressed, flags: number): string | null {
   const code = CODES[key.key];
   if ((flags & DISAMBIGUATE) === 0 || code === undefined || key.metaKey) return null;
   const modifiers = (key.shiftKey ? 1 : 0) + (key.altKey ? 2 : 0) + (key.ctrlKey ? 4 : 0);
-  // Shift+Tab has a sequence of old that every program knows.
+  // Shift+Tab has a legacy sequence that every program knows.
   if (modifiers === 0 || (key.key === "Tab" && modifiers === 1)) return null;
   return `\x1b[${code};${modifiers + 1}u`;
 }
 
-/** What programs asked for, on each of the two screens. */
+/** The modes that programs set, on each of the two screens. */
 export class Keyboard {
   #stacks = { normal: [] as number[], alternate: [] as number[] };
   #term: Pick<Terminal, "parser" | "buffer">;

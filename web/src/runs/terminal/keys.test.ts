@@ -18,7 +18,7 @@ test("arrows follow the mode of the program", () => {
   expect(arrow("left", true)).toBe("\x1bOD");
 });
 
-test("what the terminal says by itself is told from keys", () => {
+test("what the terminal sends by itself is distinguished from keys", () => {
   for (const said of ["\x1b[I", "\x1b[O", "\x1b[<0;3;4M", "\x1b[3;4R", "\x1b[?1;2c", "\x1b[0n"]) {
     expect(isReport(said), JSON.stringify(said)).toBe(true);
   }
@@ -50,7 +50,7 @@ test("chords are the page's, everything else the program's", () => {
   expect(press("KeyF", "csa")).toBe(null);
 });
 
-test("answers of the terminal are told from keys and from what it reports", () => {
+test("replies of the terminal are distinguished from keys and reports", () => {
   for (const answer of [
     "\x1b[?1;2c",
     "\x1b[>0;276;0c",

@@ -1,4 +1,4 @@
-// What keys mean to a program in a terminal.
+// How keys are encoded for a program in a terminal.
 
 /** The control character of a typed one, such as ^C for `c`; others stay as they are. */
 export function withCtrl(typed: string): string {
@@ -20,8 +20,8 @@ export function arrow(which: Arrow, application: boolean): string {
 const REPORT = /^\x1b(\[(I|O|M[^]{3}|<[\d;]+[mM]|\??[\d;]*[cnR]|>[\d;]*c)|[P\]][^]*)$/;
 
 /**
- * Whether the terminal said this by itself (focus, mouse, an answer to a question of the program).
- * Nobody misses it when it is lost.
+ * Whether the terminal sent this by itself (focus, mouse, a reply to a query of the program).
+ * Losing it does no harm.
  */
 export function isReport(sent: string): boolean {
   return REPORT.test(sent);
@@ -31,21 +31,24 @@ const ANSWER =
   /^\x1b(\[(\?[\d;]*[cu]|>[\d;]*c|\??[\d;]*\$y|[03]n|\?\d+;\d+R|(?!1;([2-9]|1[0-6])R)\d+;\d+R|[4689];\d+;\d+t)|P[^]*|\](4;\d+|1[012]);rgb:[^]*)$/;
 
 /**
- * Whether the terminal answered a question of the program. The server has answered it already, so
- * the program would read the answer as keys. F3 with Shift and the like (`CSI 1;2R`) are keys.
+ * Whether this is the terminal's reply to a query of the program. The server has already replied,
+ * so the program would read it as keys. F3 with Shift and the like (`CSI 1;2R`) are keys.
  */
 export function isAnswer(sent: string): boolean {
   return ANSWER.test(sent);
 }
 
-/** The chord that gives the focus back to the page. No program can be sent it, so it takes nothing away. */
+/**
+ * The chord that returns the focus to the page. Terminals cannot encode it, so no program misses
+ * it.
+ */
 export const LEAVE = "Ctrl+Shift+.";
 
 export type Chord = "leave" | "search" | "copy" | "paste" | null;
 
 type Pressed = Pick<KeyboardEvent, "type" | "code" | "ctrlKey" | "shiftKey" | "altKey" | "metaKey">;
 
-/** What a pressed key means to the page; null: it is the program's. */
+/** What a pressed key means to the page; null when it belongs to the program. */
 export function chordOf(key: Pressed, selected: boolean): Chord {
   if (key.type !== "keydown" || !key.ctrlKey || key.altKey || key.metaKey) return null;
   if (key.shiftKey) {

@@ -168,7 +168,7 @@ test("a start that is heard of before the end of the process before is not misse
   expect(sockets.length).toBe(3);
 });
 
-test("another size is told in its place, and before a snapshot it is that one's", async () => {
+test("a new size is reported at its place; before a snapshot it is the snapshot's", async () => {
   const { link, log, last } = make();
   link.start();
   await tick();

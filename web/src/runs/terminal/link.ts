@@ -1,39 +1,39 @@
-// One viewer's connection to a run's terminal, made again by itself when it breaks.
+// One viewer's connection to a run's terminal, which reconnects by itself.
 import type { Colours } from "./screen";
 import { browserWorld, type Found, type Socket, type World } from "./world";
 
 export type LinkState =
   | { name: "attaching" }
-  /** The CLI was never started; it attaches when `started` is called. */
+  /** The CLI was never started; the link attaches when `started` is called. */
   | { name: "waiting" }
   | { name: "live" }
-  /** Broken; it tries again by itself. */
+  /** Disconnected; it reconnects by itself. */
   | { name: "away"; why: string }
-  /** Closed on purpose until what has come is shown. */
+  /** Closed on purpose until the received output is shown. */
   | { name: "resting" }
-  /** The program ended; what is seen is its last screen. `code` is null after a signal. */
+  /** The program ended; its last screen is shown. `code` is null after a signal. */
   | { name: "ended"; code: number | null }
   /** There is no such run. */
   | { name: "gone" };
 
-/** Whom the link tells. Bytes come in order; a snapshot replaces all that came before. */
+/** Receives what the link reports. Bytes come in order; a snapshot replaces everything before. */
 export interface LinkListener {
   state: (state: LinkState) => void;
   /** Before a snapshot after attaching: the size for which it was written. */
   size?: (cols: number, rows: number) => void;
   snapshot: (bytes: Uint8Array) => void;
   output: (bytes: Uint8Array) => void;
-  /** The program's terminal has another size from here on. */
+  /** The program's terminal has this size from here on. */
   resized?: (cols: number, rows: number) => void;
 }
 
-/** Waits between tries, in milliseconds: the first, doubled up to the second. */
+/** Waits between attempts, in milliseconds: the first, doubled up to the second. */
 export const RETRY_MS = [250, 8000] as const;
-/** A connection that held for so many milliseconds was a good one: waits begin anew. */
+/** A connection that lasted this long resets the waits, in milliseconds. */
 const STEADY_MS = 3000;
-/** Keys that are kept while the link rests, in bytes. */
+/** Most bytes of keys kept while the link rests. */
 const HELD_BYTES_MAX = 64 * 1024;
-/** The server takes frames of 1 MiB; smaller ones keep it lively. */
+/** The server accepts frames of 1 MiB; smaller ones keep it responsive. */
 const FRAME_BYTES = 64 * 1024;
 
 type Said =
@@ -48,13 +48,13 @@ export class TerminalLink {
   #world: World;
   #state: LinkState = { name: "attaching" };
   #socket: Socket | undefined;
-  /** Which attempt is the present one: what older ones still say is not heard. */
+  /** The current attempt; messages of older ones are ignored. */
   #attempt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #wait: number = RETRY_MS[0];
   #liveSince = 0;
   #snapshotNext = false;
-  /** The process was started while a connection was there. */
+  /** The process was started while connected. */
   #startedSince = false;
   #held: Uint8Array<ArrayBuffer>[] = [];
 
@@ -79,14 +79,14 @@ export class TerminalLink {
     this.#held = [];
   }
 
-  /** The run's process was started (again): attaches unless it is about to, or attached. */
+  /** The run's process was started (again): attaches unless attached or connecting. */
   started() {
-    // What is attached may be the process before: its end is then not the end.
+    // The attached process may be the previous one: its end is then not the end.
     if (this.#socket) this.#startedSince = true;
     else if (this.#state.name !== "resting") void this.#attach();
   }
 
-  /** The server is known to be there: does not wait any longer. */
+  /** The server is back: reconnects without further wait. */
   retryNow() {
     if (this.#state.name === "away" || this.#state.name === "waiting") void this.#attach();
   }
@@ -103,7 +103,7 @@ export class TerminalLink {
     if (this.#state.name === "resting") void this.#attach();
   }
 
-  /** Sends keys. False when they went nowhere: nobody is attached. */
+  /** Sends keys. False when they were dropped because nothing is attached. */
   input(bytes: Uint8Array<ArrayBuffer>): boolean {
     if (this.#state.name === "resting") {
       const held = this.#held.reduce((sum, part) => sum + part.length, 0);
@@ -118,13 +118,13 @@ export class TerminalLink {
     return true;
   }
 
-  /** Asks for a size of the program's terminal. */
+  /** Requests a size for the program's terminal. */
   resize(cols: number, rows: number) {
     if (this.#state.name !== "live") return;
     this.#socket?.send(JSON.stringify({ type: "resize", cols, rows }));
   }
 
-  /** Tells the page's colours, for programs that ask for them. */
+  /** Reports the page's colours, for programs that query them. */
   colours(colours: Colours) {
     if (this.#state.name !== "live") return;
     this.#socket?.send(JSON.stringify({ type: "colors", ...colours }));
@@ -135,7 +135,7 @@ export class TerminalLink {
     this.#listener.state(state);
   }
 
-  /** Forgets the present connection, if there is one. */
+  /** Drops the current connection, if any. */
   #drop() {
     this.#attempt += 1;
     clearTimeout(this.#timer);
@@ -147,7 +147,7 @@ export class TerminalLink {
     this.#drop();
     const attempt = this.#attempt;
     const resting = this.#state.name === "resting";
-    // A rest is no news to anybody, and keys go on being kept.
+    // A rest is not reported, and keys are still kept.
     if (!resting && this.#state.name !== "away") this.#enter({ name: "attaching" });
     const found: Found = await this.#world.find(this.#runId);
     if (attempt !== this.#attempt) return;
@@ -175,7 +175,7 @@ export class TerminalLink {
     socket.onclose = () => {
       if (attempt !== this.#attempt) return;
       if (ready) {
-        this.#again("The connection to the terminal broke.");
+        this.#again("The connection to the terminal was lost.");
         return;
       }
       void this.#world.whyNot(this.#runId).then((why) => {
@@ -194,7 +194,7 @@ export class TerminalLink {
         for (const keys of this.#held.splice(0)) this.input(keys);
         break;
       case "resize":
-        // Before a snapshot it is the size of that.
+        // Before a snapshot it is the snapshot's size.
         if (this.#snapshotNext) this.#listener.size?.(said.cols, said.rows);
         else this.#listener.resized?.(said.cols, said.rows);
         break;

@@ -15,7 +15,7 @@ const FONT = '"JetBrains Mono Variable"';
 const FONT_PX = 13;
 const SCROLLBACK_LINES = 10_000;
 
-/** Resolves when the bundled font can be measured, or will not come. */
+/** Resolves when the bundled font can be measured, or failed to load. */
 export async function fontReady(): Promise<void> {
   try {
     await document.fonts.load(`${FONT_PX}px ${FONT}`);
@@ -66,12 +66,12 @@ export class Screen implements Sink {
     this.term.loadAddon(this.search);
     this.term.loadAddon(new WebLinksAddon(openLink));
     this.term.open(element);
-    // Tab passes by: inside, it would be the program's. Enter on the pane leads in.
+    // Tab skips the terminal, where it would go to the program. Enter on the pane enters it.
     if (this.term.textarea) this.term.textarea.tabIndex = -1;
     this.#accelerate();
   }
 
-  /** Draws by WebGL where there is one; else xterm draws by elements of its own. */
+  /** Renders with WebGL where available; else xterm uses DOM elements. */
   #accelerate() {
     try {
       const webgl = new WebglAddon();
@@ -96,7 +96,7 @@ export class Screen implements Sink {
     this.term.resize(cols, rows);
   }
 
-  /** The size that fills the pane, or nothing while the pane is not seen. */
+  /** The size that fills the pane; nothing while the pane is hidden. */
   fit(): { cols: number; rows: number } | null {
     if (this.#element.clientWidth === 0 || this.#element.clientHeight === 0) return null;
     const size = this.#fit.proposeDimensions();
@@ -110,19 +110,19 @@ export class Screen implements Sink {
     this.term.options.theme = themeOf(dark);
   }
 
-  /** For programs that adapt to them; null where a colour is none that can be told. */
+  /** For programs that query them; null when a colour cannot be expressed. */
   colours(): Colours | null {
     const { foreground, background, cursor } = this.term.options.theme ?? {};
-    const told = { foreground, background, cursor };
-    const plain = Object.values(told).every((colour) => /^#[0-9a-f]{6}$/i.test(colour ?? ""));
-    return plain ? (told as Colours) : null;
+    const colours = { foreground, background, cursor };
+    const plain = Object.values(colours).every((colour) => /^#[0-9a-f]{6}$/i.test(colour ?? ""));
+    return plain ? (colours as Colours) : null;
   }
 
   setReader(on: boolean) {
     this.term.options.screenReaderMode = on;
   }
 
-  /** Nothing can be typed any more; what is seen stays. */
+  /** Disables typing; the screen stays. */
   setReadOnly(on: boolean) {
     this.term.options.disableStdin = on;
     this.term.options.cursorInactiveStyle = on ? "none" : "outline";

@@ -4,7 +4,7 @@ import { Button } from "@/ui/button";
 import { Input } from "@/ui/field";
 import type { Screen } from "./screen";
 
-/** `-1` for the index: there are too many finds to count them. */
+/** `index` is -1 when there are too many matches to count. */
 interface Found {
   index: number;
   count: number;
@@ -16,7 +16,7 @@ function word(text: string, found: Found): string {
   return found.index < 0 ? `${found.count} or more` : `${found.index + 1} of ${found.count}`;
 }
 
-/** Looks through screen and scrollback; Enter goes up to older lines, Shift-Enter down. */
+/** Searches screen and scrollback; Enter moves to older lines, Shift+Enter to newer ones. */
 export function SearchBar({ screen, onClose }: { screen: Screen; onClose: () => void }) {
   const [text, setText] = useState("");
   const [found, setFound] = useState<Found>({ index: -1, count: 0 });
@@ -40,7 +40,7 @@ export function SearchBar({ screen, onClose }: { screen: Screen; onClose: () => 
   return (
     <div
       role="search"
-      aria-label="Search in the terminal"
+      aria-label="Search the terminal"
       className="absolute top-2 right-3 left-3 z-10 flex items-center gap-1 rounded-md border border-line-strong bg-raised p-1 shadow-lg sm:left-auto"
     >
       <Input
@@ -67,16 +67,16 @@ export function SearchBar({ screen, onClose }: { screen: Screen; onClose: () => 
       <Button
         kind="quiet"
         icon={<ChevronUp size={16} />}
-        aria-label="Previous find"
+        aria-label="Previous match"
         onClick={() => find(true)}
       />
       <Button
         kind="quiet"
         icon={<ChevronDown size={16} />}
-        aria-label="Next find"
+        aria-label="Next match"
         onClick={() => find(false)}
       />
-      <Button kind="quiet" icon={<X size={16} />} aria-label="Close the search" onClick={close} />
+      <Button kind="quiet" icon={<X size={16} />} aria-label="Close search" onClick={close} />
     </div>
   );
 }

@@ -1,4 +1,4 @@
-// A terminal that is seen: its connection and its screen, joined.
+// A visible terminal: its connection joined with its screen.
 import { onEvents, onPlace } from "@/api/stream";
 import { Flow } from "./flow";
 import { encoded } from "./keyboard";
@@ -6,15 +6,15 @@ import { arrow, chordOf, isAnswer, isReport, withCtrl, type Arrow, type Chord } 
 import { TerminalLink, type LinkState } from "./link";
 import { Screen } from "./screen";
 
-/** The pane must keep its size for so many milliseconds before the program is told. */
+/** How long the pane must keep its size before the program is resized, in milliseconds. */
 const RESIZE_MS = 120;
-/** Rests after a flood, in milliseconds: the first, doubled up to the second while it lasts. */
+/** Rests after too much output, in milliseconds: the first, doubled up to the second. */
 const REST_MS = [250, 2000] as const;
 
-/** What the page shows around the screen. */
+/** State shown around the screen. */
 export interface Seen {
   link: LinkState;
-  /** Keys that went nowhere since the last that arrived. */
+  /** Keys dropped since the last one that was sent. */
   lost: number;
   selected: boolean;
   ctrl: boolean;
@@ -34,8 +34,8 @@ export class TerminalSession {
   #flow: Flow;
   #encoder = new TextEncoder();
   #settled = false;
-  /** The size that the program's terminal has, as far as this page knows. */
-  #told = { cols: 0, rows: 0 };
+  /** The size of the program's terminal, as far as this page knows. */
+  #programSize = { cols: 0, rows: 0 };
   #lost = 0;
   #ctrl = false;
   #resizeTimer: ReturnType<typeof setTimeout> | undefined;
@@ -64,13 +64,13 @@ export class TerminalSession {
       state: (state) => this.#entered(state),
       size: (cols, rows) => {
         this.#settled = false;
-        this.#told = { cols, rows };
+        this.#programSize = { cols, rows };
         this.#flow.size(cols, rows);
       },
       snapshot: (bytes) => this.#flow.snapshot(bytes),
       output: (bytes) => this.#flow.output(bytes),
       resized: (cols, rows) => {
-        this.#told = { cols, rows };
+        this.#programSize = { cols, rows };
         this.#flow.resize(cols, rows);
       },
     });
@@ -94,7 +94,7 @@ export class TerminalSession {
       this.#resizeTimer = setTimeout(() => this.#refit(), RESIZE_MS);
     });
     observer.observe(element);
-    // Of several pages on one terminal the one in use decides about its size.
+    // Of several pages on one terminal, the one in use decides its size.
     const used = () => document.visibilityState === "visible" && this.#refit(true);
     element.addEventListener("focusin", used);
     document.addEventListener("visibilitychange", used);
@@ -123,7 +123,7 @@ export class TerminalSession {
     this.#listener.seen({ link: state });
   }
 
-  /** After a flood: attaches again, the later the longer the flood has lasted. */
+  /** After too much output: attaches again, later each time. */
   #rested() {
     const calm = Date.now() - this.#restedAt > 2 * REST_MS[1];
     this.#restMs = calm ? REST_MS[0] : Math.min(this.#restMs * 2, REST_MS[1]);
@@ -134,15 +134,15 @@ export class TerminalSession {
   }
 
   /**
-   * Asks for the size of the pane when it is another than the program's terminal has, or, with
-   * `claim`, in any case. The screen follows what the server then tells every page, in its place in
-   * the output. Where another page decides, this one's pane scrolls.
+   * Requests the size of the pane if the program's terminal has another one, or always with
+   * `claim`. The screen changes when the server announces the size to every page, at its place in
+   * the output. When another page decides the size, this pane scrolls.
    */
   #refit(claim = false) {
     if (!this.#settled || this.#link.state.name !== "live") return;
     const size = this.screen.fit();
     if (!size) return;
-    const same = size.cols === this.#told.cols && size.rows === this.#told.rows;
+    const same = size.cols === this.#programSize.cols && size.rows === this.#programSize.rows;
     if (same && !claim) return;
     this.#link.resize(size.cols, size.rows);
   }
@@ -182,28 +182,28 @@ export class TerminalSession {
     this.#listener.seen({ lost });
   }
 
-  /** Sends a key that xterm.js cannot tell; false when it can. */
+  /** Sends a key that xterm.js cannot encode; false for other keys. */
   #encoded(key: KeyboardEvent): boolean {
     const sent = encoded(key, this.screen.keyboard.flags);
     if (sent === null) return false;
     key.preventDefault();
-    // The press alone: xterm.js must see none of the other events either.
+    // Send on the press only, but keep the other events from xterm.js too.
     if (key.type === "keydown") this.type(sent);
     return true;
   }
 
-  /** True: the key is the program's. */
+  /** True when the key belongs to the program. */
   #chord(key: KeyboardEvent): boolean {
     const chord: Chord = chordOf(key, this.screen.term.hasSelection());
     if (chord === null) return !this.#encoded(key);
-    if (chord === "paste") return false; // the browser pastes, and xterm takes it from there
+    if (chord === "paste") return false; // the browser pastes, and xterm handles its event
     key.preventDefault();
     if (chord === "copy") void this.copy();
     else this.#listener.chord(chord);
     return false;
   }
 
-  /** Copies the selection and lets go of it. */
+  /** Copies and clears the selection. */
   async copy() {
     const { term } = this.screen;
     const text = term.getSelection();
@@ -213,21 +213,21 @@ export class TerminalSession {
       term.clearSelection();
       this.#listener.copied();
     } catch (error) {
-      this.#listener.failed("Nothing was copied", error);
+      this.#listener.failed("Could not copy", error);
     }
   }
 
-  /** Pastes what the clipboard holds, in brackets where the program asked for them. */
+  /** Pastes the clipboard, bracketed if the program enabled that. */
   async paste() {
     try {
       this.screen.term.paste(await navigator.clipboard.readText());
     } catch (error) {
-      this.#listener.failed("The clipboard could not be read", error);
+      this.#listener.failed("Could not read the clipboard", error);
     }
     this.screen.term.focus();
   }
 
-  /** The next key is taken with Ctrl, or not. */
+  /** Whether the next key is sent with Ctrl. */
   setCtrl(on: boolean) {
     this.#ctrl = on;
     this.#listener.seen({ ctrl: on });
@@ -242,7 +242,7 @@ export class TerminalSession {
     this.type(arrow(which, this.screen.term.modes.applicationCursorKeysMode));
   }
 
-  /** The server is known to be there again. */
+  /** The server is back. */
   retryNow() {
     this.#link.retryNow();
   }

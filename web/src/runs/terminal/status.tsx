@@ -1,4 +1,4 @@
-// The line below the screen: what the terminal is doing, and what can be done with it.
+// The line below the screen: the state of the terminal, and its actions.
 import { Accessibility, Copy, Search } from "lucide-react";
 import type { ReactNode } from "react";
 import { Button } from "@/ui/button";
@@ -11,19 +11,19 @@ function ended(code: number | null): string {
   return code === null ? "ended by a signal" : `ended with exit code ${code}`;
 }
 
-/** What to say about the connection; nothing while all is well. */
+/** A sentence about the connection; empty while attached. */
 export function sentence(link: LinkState): string {
   switch (link.name) {
     case "attaching":
       return "Attaching…";
     case "away":
-      return `${link.why} Keys are not sent; it attaches again by itself.`;
+      return `${link.why} Keys are not sent; reconnecting…`;
     case "resting":
-      return "More output than can be shown: the screen catches up.";
+      return "Too much output to show live; catching up…";
     case "ended":
       return `The program ${ended(link.code)}. This is its last screen.`;
     case "gone":
-      return "This run is gone.";
+      return "This run no longer exists.";
     case "live":
     case "waiting":
       return "";
@@ -62,7 +62,7 @@ export function StatusLine({ seen, focused, reader, onReader, onSearch, onCopy }
               <kbd className="font-mono">{LEAVE}</kbd> leaves the terminal
             </>
           ) : (
-            "Click, or press Enter on it, to type"
+            "Click the terminal or press Enter to type"
           )}
         </span>
       )}
@@ -83,7 +83,7 @@ export function StatusLine({ seen, focused, reader, onReader, onSearch, onCopy }
       <Tip text="Search (Ctrl+Shift+F)">
         <Button
           kind="quiet"
-          aria-label="Search in the terminal"
+          aria-label="Search the terminal"
           icon={<Search size={15} />}
           onClick={onSearch}
         />

@@ -4,7 +4,7 @@ import { useLink } from "@/api/stream";
 import { useStored } from "@/lib/stored";
 import { useDark } from "@/lib/theme";
 import { Empty } from "@/ui/panes";
-import { failed, told } from "@/ui/toast";
+import { failed, succeeded } from "@/ui/toast";
 import { reasonOf } from "../reason";
 import type { TabProps } from "../run-page";
 import { KeyRow } from "./key-row";
@@ -14,7 +14,7 @@ import { TerminalSession, type Seen } from "./session";
 import { StatusLine } from "./status";
 
 const AT_FIRST: Seen = { link: { name: "attaching" }, lost: 0, selected: false, ctrl: false };
-/** No key row where a keyboard is at hand. */
+/** The key row is for devices without a keyboard. */
 const TOUCH = matchMedia("(pointer: coarse)").matches;
 
 /** The run's own terminal, for reading and typing. */
@@ -43,7 +43,7 @@ export default function TerminalTab({ run }: TabProps) {
       made = new TerminalSession(run.id, place.current, look.current, {
         seen: (change) => setSeen((known) => ({ ...known, ...change })),
         chord: (chord) => (chord === "search" ? setSearching(true) : pane.current?.focus()),
-        copied: () => told("Copied"),
+        copied: () => succeeded("Copied"),
         failed,
       });
       setSession(made);
@@ -67,7 +67,7 @@ export default function TerminalTab({ run }: TabProps) {
         <div className="absolute inset-0 z-10 bg-surface">
           {run.status === "queued" || run.status === "running" ? (
             <Empty title="The CLI has not started yet">
-              Its terminal opens here by itself as soon as it does.
+              Its terminal opens here as soon as it does.
             </Empty>
           ) : (
             <Empty title="The CLI was never started">{reasonOf(run)}</Empty>
@@ -78,7 +78,7 @@ export default function TerminalTab({ run }: TabProps) {
         ref={pane}
         role="group"
         tabIndex={0}
-        aria-label="Terminal. Enter types into it."
+        aria-label="Terminal. Press Enter to type into it."
         className="relative min-h-0 flex-1 overflow-hidden focus-visible:-outline-offset-2"
         onKeyDown={(event) => {
           if (event.target !== event.currentTarget) return;
@@ -95,7 +95,8 @@ export default function TerminalTab({ run }: TabProps) {
           ref={place}
           data-testid="terminal"
           className={clsx(
-            // A screen whose size another page decided, or a last one, may be larger than the pane.
+            // A screen whose size another page decided, or a final one, may be larger than the
+            // pane.
             "absolute inset-y-1 right-1 left-2 overflow-auto",
           )}
         />

@@ -1,4 +1,4 @@
-// What a terminal's connection needs of the browser; tests put something of their own in its place.
+// What a terminal's connection needs from the browser; tests replace it.
 import { api, CallError, data } from "@/api/client";
 
 /** Whether the run has a terminal to attach to. */
@@ -15,7 +15,7 @@ export interface Socket {
 export interface World {
   find: (runId: string) => Promise<Found>;
   open: (runId: string) => Socket;
-  /** The server's own sentence about an attach that it refused. */
+  /** The server's message when it refused to attach. */
   whyNot: (runId: string) => Promise<string>;
 }
 
@@ -23,8 +23,8 @@ const address = (runId: string) => `/api/terminal?run_id=${encodeURIComponent(ru
 
 export const browserWorld: World = {
   /**
-   * Asks the log of events first: a refused WebSocket tells a page nothing but that it failed, and
-   * leaves an error in the console.
+   * Checks by HTTP first: a refused WebSocket gives the page no reason and logs an error in the
+   * console.
    */
   async find(runId) {
     try {
@@ -43,7 +43,7 @@ export const browserWorld: World = {
     const socket = new WebSocket(address(runId));
     socket.binaryType = "arraybuffer";
     const close = socket.close.bind(socket);
-    // Closed while it connects, a socket leaves a warning in the console.
+    // Closing a connecting socket logs a warning in the console.
     socket.close = () => {
       if (socket.readyState === WebSocket.CONNECTING)
         socket.addEventListener("open", () => close());
@@ -55,11 +55,11 @@ export const browserWorld: World = {
   async whyNot(runId) {
     try {
       const answer = await fetch(address(runId));
-      // 400 asks for the upgrade: nothing else stands in the way by now.
+      // 400 means that only the upgrade is missing.
       if (answer.status !== 400) return (await answer.text()).trim();
     } catch {
       return "The server cannot be reached.";
     }
-    return "The connection to the terminal broke.";
+    return "The connection to the terminal was lost.";
   },
 };

@@ -1,19 +1,19 @@
-// Tokens and the message that they become, whichever comes first.
+// Joins tokens with the message that they become, whichever comes first.
 import { oneLine } from "./essence";
 import { guessedLines, newRow, type Row } from "./row";
 
-/** What comes in pieces. */
+/** A streaming message. */
 interface Stream {
   row: Row;
-  /** The pieces so far, up to `KEPT`. */
+  /** The text so far, up to `KEPT`. */
   text: string;
   /** The message that it became. */
   whole: string | undefined;
 }
 
-/** Characters of a text that are kept, to know its other half. */
+/** Characters of a text that are kept for comparison. */
 const KEPT = 2000;
-/** Streams, and messages without one, that are remembered; old ones are forgotten first. */
+/** Most streams, and messages without one, that are kept; the oldest go first. */
 const STREAMS_MAX = 16;
 const WHOLE_MAX = 8;
 
@@ -21,20 +21,20 @@ const begins = (whole: string, start: string) =>
   whole.trimStart().slice(0, KEPT).startsWith(start.trim().slice(0, KEPT));
 
 /**
- * The messages of a turn. A CLI may give the tokens another id than the message has, and the hook
- * that brings tokens may come after the one that brings the message: then the words tell.
+ * The messages of a turn. A CLI may give tokens another id than their message, and the hook with
+ * the tokens may come after the one with the message: then the text decides.
  */
-export class Speech {
+export class MessageStreams {
   #streams = new Map<string, Stream>();
   #whole: { row: Row; text: string }[] = [];
 
-  /** A new turn: nothing of the last one goes on. */
+  /** Starts a new turn: no message continues from the last one. */
   reset() {
     this.#streams.clear();
     this.#whole = [];
   }
 
-  /** Streams get no further; gives the rows that changed. */
+  /** Closes all streams; returns the rows that changed. */
   close(): Row[] {
     const rows: Row[] = [];
     for (const { row, whole } of this.#streams.values()) {
@@ -45,7 +45,7 @@ export class Speech {
     return rows;
   }
 
-  /** The row that grows, or nothing when the message was there before its tokens. */
+  /** The row that grows; nothing when the message came before its tokens. */
   token(sequence: number, time: number, text: string, id: string): Row | undefined {
     let stream = this.#streams.get(id);
     let before = "";
@@ -58,10 +58,10 @@ export class Speech {
       stream = undefined;
     } else if (!stream && text.trim() !== "") {
       const at = this.#whole.findIndex((message) => begins(message.text, text));
-      const told = this.#whole[at];
-      if (told) {
+      const known = this.#whole[at];
+      if (known) {
         this.#whole.splice(at, 1);
-        this.#remember(id, { row: told.row, text, whole: told.text });
+        this.#remember(id, { row: known.row, text, whole: known.text });
         return undefined;
       }
     }
@@ -94,7 +94,7 @@ export class Speech {
     return row;
   }
 
-  /** The stream that this text completes: of the same id, or of the same words. */
+  /** The stream that this text completes: with the same id, or the same text. */
   #awaiting(text: string, id: string): Stream | undefined {
     const known = this.#streams.get(id);
     if (known && known.whole === undefined) return known;

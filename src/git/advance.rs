@@ -14,11 +14,11 @@ use super::{
     GitError,
     change::Change,
     checkouts::{self, Checkout},
-    entries,
+    command::HEAVY,
     place::Place,
-    program::{HEAVY, os_string},
     put_back::Saved,
-    repository,
+    records, repository,
+    text::{items, os_string},
 };
 use git2::{Delta, Oid, Repository, Signature};
 use std::{
@@ -55,8 +55,7 @@ impl Step<'_> {
         }
         match checkouts::of_branch(repository, self.branch)?.as_slice() {
             [] => {
-                let folder = repository.workdir().unwrap_or_else(|| repository.path());
-                let place = Place::open(repository.path(), folder)?;
+                let place = Place::of_repository(repository, repository.path())?;
                 self.move_ref(repository, &place)
             }
             [checkout] => self.in_checkout(repository, checkout),
@@ -101,7 +100,7 @@ impl Step<'_> {
     }
 
     fn move_checked_out(&self, repository: &Repository, place: &Place) -> Result<(), GitError> {
-        let head = entries::branch_of_head(&place.git_dir().join("HEAD"));
+        let head = records::branch_of_head(&place.git_dir().join("HEAD"));
         if head.as_deref() != Some(self.branch) {
             return Err(self.moved());
         }
@@ -206,7 +205,7 @@ fn obstacle(place: &Place, changes: &[Change]) -> Result<Option<String>, GitErro
 fn hidden(place: &Place, changes: &[Change]) -> Result<Option<PathBuf>, GitError> {
     let changed: HashSet<&Path> = changes.iter().map(|change| change.path.as_path()).collect();
     let listed = place.git("git ls-files").args(["ls-files", "-v", "-z"]);
-    for entry in listed.run()?.split(|byte| *byte == 0) {
+    for entry in items(&listed.run()?) {
         let [tag, b' ', path @ ..] = entry else {
             continue;
         };
@@ -257,12 +256,5 @@ fn foreign(root: &Path, path: &Path, known: &HashSet<&Path>) -> Option<PathBuf> 
 
 /// Brings what the index knows about the times of files up to date; differences are no failure.
 fn refresh(place: &Place) -> Result<(), GitError> {
-    let refresh = place
-        .git("git update-index")
-        .args(["update-index", "-q", "--refresh"])
-        .limit(HEAVY);
-    match refresh.run() {
-        Err(GitError::Failed { .. }) | Ok(_) => Ok(()),
-        Err(error) => Err(error),
-    }
+    place.git("git update-index").limit(HEAVY).refresh_index()
 }

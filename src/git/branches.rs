@@ -7,8 +7,8 @@
 
 use super::{
     GitError, checkouts,
+    command::HEAVY,
     place::Place,
-    program::HEAVY,
     repository::{self, Tip},
 };
 use crate::domain::{Time, time};
@@ -214,8 +214,7 @@ fn distances(
     tips: &BTreeMap<String, Oid>,
     base: Oid,
 ) -> Result<HashMap<String, (u64, u64)>, GitError> {
-    let folder = repository.workdir().unwrap_or(repo_path);
-    let asked = Place::open(repository.path(), folder)?
+    let asked = Place::of_repository(repository, repo_path)?
         .git("git for-each-ref")
         .arg("for-each-ref")
         .arg(format!("--format=%(refname)%00%(ahead-behind:{base})"))

@@ -6,11 +6,13 @@
 
 use super::{
     GitError,
-    changes::Index,
-    nested, program,
-    program::os_string,
-    stage::{Stands, Tracked, named, stands},
+    index::Index,
+    on_disk::{OnDisk, look_at, named},
+    repository,
+    seen::touched,
     staging::Staging,
+    text::{file_mode, items, line, os_string, push_staged},
+    tracked::Tracked,
 };
 use crate::{domain::run::event::LeftOut, files};
 use std::{
@@ -72,7 +74,7 @@ fn candidates(staging: &Staging, tracked: &Tracked) -> Result<BTreeSet<Vec<u8>>,
             let bytes = files::read(path, files::LARGE);
             let bytes = bytes.map_err(GitError::io("reading a worktree's index"))?;
             match Index::parse(&bytes) {
-                Some(index) => Some(super::changes::touched(root, &index, path)?),
+                Some(index) => Some(touched(root, &index, path)?),
                 None => None,
             }
         }
@@ -82,9 +84,7 @@ fn candidates(staging: &Staging, tracked: &Tracked) -> Result<BTreeSet<Vec<u8>>,
         .git("git ls-files")
         .args(["ls-files", "--others", "--exclude-standard", "-z"])
         .run()?;
-    let untracked = untracked.split(|byte| *byte == 0);
-    let untracked = untracked.filter(|path| !path.is_empty());
-    let mut paths: BTreeSet<Vec<u8>> = untracked.map(<[u8]>::to_vec).collect();
+    let mut paths: BTreeSet<Vec<u8>> = items(&untracked).map(<[u8]>::to_vec).collect();
     for (path, entry) in tracked.entries() {
         let same = touched
             .as_ref()
@@ -123,21 +123,20 @@ impl Job<'_> {
             let why = "git holds no file of such a name";
             return self.left_out.push(named(path, why));
         }
-        match stands(self.root(), path) {
-            Ok(Stands::File { runs }) => {
+        match look_at(self.root(), path) {
+            Ok(OnDisk::File { runs }) => {
                 let before = self.tracked.find(path).map(|entry| entry.mode);
                 let runs = if self.modes {
                     runs
                 } else {
                     before == Some(*b"100755")
                 };
-                let mode = if runs { "100755" } else { "100644" };
-                self.files.push((path.to_vec(), mode));
+                self.files.push((path.to_vec(), file_mode(runs)));
             }
-            Ok(Stands::Link) => self.links.push(path.to_vec()),
+            Ok(OnDisk::Link) => self.links.push(path.to_vec()),
             // What is in a folder is untracked, and has its own place in the list.
-            Ok(Stands::Nothing | Stands::Folder) => self.remove(path),
-            Ok(Stands::Strange(why)) => self.left_out.push(named(path, why)),
+            Ok(OnDisk::Nothing | OnDisk::Folder) => self.remove(path),
+            Ok(OnDisk::Strange(why)) => self.left_out.push(named(path, why)),
             Err(error) => self.left_out.push(named(path, &error.to_string())),
         }
     }
@@ -149,17 +148,14 @@ impl Job<'_> {
     }
 
     fn put(&mut self, mode: &str, id: &str, path: &[u8]) {
-        self.input
-            .extend_from_slice(format!("{mode} {id}\t").as_bytes());
-        self.input.extend_from_slice(path);
-        self.input.push(0);
+        push_staged(&mut self.input, mode, id, path);
     }
 
     /// A repository inside, as the commit that is checked out in it. One without a commit, or of a format
     /// that we cannot read, has nothing that an index could hold; like the work in all of them it is kept
     /// when the worktree goes ([`super::keep_nested`]), and stays where it is until then.
     fn take_repository(&mut self, folder: &[u8]) {
-        if let Ok(Some(head)) = nested::head_of(&self.root().join(os_string(folder))) {
+        if let Ok(Some(head)) = repository::head_of(&self.root().join(os_string(folder))) {
             self.put("160000", &head, folder);
         }
     }
@@ -183,9 +179,9 @@ impl Job<'_> {
             let raw = hash(self.staging, &paths, &["-w", "--no-filters"], usize::MAX)?;
             let mut still = Vec::new();
             for ((path, mode), id) in refused.into_iter().zip(raw) {
-                match (id, stands(self.root(), path)) {
+                match (id, look_at(self.root(), path)) {
                     (Ok(id), _) => self.put(mode, &id, path),
-                    (Err(_), Ok(Stands::Nothing)) => self.remove(path),
+                    (Err(_), Ok(OnDisk::Nothing)) => self.remove(path),
                     (Err(said), _) => match files::open(&self.root().join(os_string(path))) {
                         // It went, and came back.
                         Ok(_) if again > 0 => still.push((path, mode)),
@@ -291,7 +287,7 @@ pub(super) fn hash(
         let lines = told
             .split(|byte| *byte == b'\n')
             .filter(|line| !line.is_empty());
-        ids.extend(lines.map(|id| Ok(program::line(id))));
+        ids.extend(lines.map(|id| Ok(line(id))));
         let Some(path) = paths.get(ids.len()) else {
             break;
         };
@@ -300,8 +296,8 @@ pub(super) fn hash(
             Err(error) => return Err(error),
             Ok(()) => "git did not tell its contents".to_owned(),
         };
-        let there = stands(staging.place.work_tree(), path);
-        refusals += usize::from(matches!(there, Ok(Stands::File { .. })));
+        let there = look_at(staging.place.work_tree(), path);
+        refusals += usize::from(matches!(there, Ok(OnDisk::File { .. })));
         ids.push(Err(said));
         if refusals >= refusals_max {
             let unasked = || Err("git refused other files".to_owned());

@@ -9,26 +9,24 @@
 //! Files come one by one, so that ten thousand of them need no more memory than one.
 
 mod cache;
-mod index;
 mod listing;
 mod patches;
 mod quick;
-mod seen;
 mod watched;
 
 use super::{
-    GitError, missing,
+    GitError,
+    command::{Command, HEAVY},
+    missing,
     place::Place,
-    program::{HEAVY, Program},
     repository,
     staging::Staging,
+    text::os_string,
 };
 use crate::domain::run::event::{LeftOut, WorktreeAt};
 pub use cache::StatsCache;
 use git2::{Oid, Repository};
-pub(super) use index::Index;
-use listing::Entry;
-pub(super) use seen::{as_known, is_clean, touched};
+use listing::ChangedFile;
 use std::path::Path;
 
 /// Largest text that is shown, in bytes.
@@ -153,7 +151,7 @@ pub fn changes(
     let large = entries.iter().filter(|entry| entry.large).count();
     // Too many of them cannot be left out by name: they have a patch of a line each then.
     let many_large = large > LEFT_OUT_MAX;
-    let left_out = |entry: &Entry| entry.large && !many_large;
+    let left_out = |entry: &ChangedFile| entry.large && !many_large;
     let mut waiting = entries.iter().peekable();
     // Patches so far of the first that waits, and of all.
     let (mut parts, mut diff, mut told) = (0, Vec::new(), 0);
@@ -226,9 +224,8 @@ impl Compared {
             }
             Err(GitError::WorktreeGone { .. }) => {
                 let tree = left_behind(&repository, of)?;
-                let work_tree = repository.workdir().unwrap_or(of.repo_path);
                 Present::Tree {
-                    place: Place::open(repository.path(), work_tree)?,
+                    place: Place::of_repository(&repository, of.repo_path)?,
                     repository,
                     tree,
                 }
@@ -250,7 +247,7 @@ impl Compared {
     }
 
     /// Prepares a comparison: `options` for all of git, then `form` of the answer.
-    fn compare(&self, options: &[&str], form: &[&str]) -> Program<'_> {
+    fn compare(&self, options: &[&str], form: &[&str]) -> Command<'_> {
         let (git, command) = match &self.present {
             Present::Worktree(staging) => (staging.git(COMPARISON), "diff-index"),
             Present::Tree { place, tree, .. } => (
@@ -269,7 +266,7 @@ impl Compared {
         }
     }
 
-    fn entries(&self) -> Result<Vec<Entry>, GitError> {
+    fn entries(&self) -> Result<Vec<ChangedFile>, GitError> {
         let form = ["-z", "--raw", "--numstat", "--no-abbrev"];
         let mut entries = listing::parse(&self.compare(&[], &form).run()?)?;
         for entry in &mut entries {
@@ -281,7 +278,7 @@ impl Compared {
 
     fn patches(
         &self,
-        entries: &[Entry],
+        entries: &[ChangedFile],
         many_large: bool,
         each: &mut dyn FnMut(Vec<u8>) -> Result<(), GitError>,
     ) -> Result<(), GitError> {
@@ -293,10 +290,10 @@ impl Compared {
         };
         let mut program = program.arg("--").arg(".");
         let left_out = entries.iter().filter(|entry| entry.large && !many_large);
-        for path in left_out.flat_map(Entry::paths) {
+        for path in left_out.flat_map(ChangedFile::paths) {
             let mut pattern = b":(exclude,top,literal)".to_vec();
             pattern.extend_from_slice(path);
-            program = program.arg(super::program::os_string(&pattern));
+            program = program.arg(os_string(&pattern));
         }
         let mut splitter = patches::Splitter::new();
         program.run_into(&mut |piece| splitter.take(piece, each))?;
@@ -337,7 +334,7 @@ impl Compared {
         Ok(Some(blob.content().to_vec()))
     }
 
-    fn change(&self, entry: &Entry, diff: Vec<u8>) -> Result<FileChange, GitError> {
+    fn change(&self, entry: &ChangedFile, diff: Vec<u8>) -> Result<FileChange, GitError> {
         let texts = !entry.large && !entry.binary;
         let text = |blob| if texts { self.text(blob) } else { Ok(None) };
         let diff = if entry.large { Vec::new() } else { diff };
@@ -375,9 +372,5 @@ fn tree_of(repository: &Repository, repo_path: &Path, revision: &str) -> Result<
             .and_then(|reference| reference.peel_to_commit()),
     };
     let tree = found.map(|commit| commit.tree_id().to_string());
-    tree.map_err(|_| GitError::UnknownRevision {
-        repo: repo_path.to_owned(),
-        revision: revision.to_owned(),
-        note: String::new(),
-    })
+    tree.map_err(|_| GitError::unknown(repo_path, revision, ""))
 }

@@ -1,8 +1,8 @@
 //! Where branches are checked out: in the user's folder, or in a worktree.
 //!
-//! Read from the repository's side, as in [`super::entries`].
+//! Read from the repository's side, as in [`super::records`].
 
-use super::{GitError, entries, head, repository};
+use super::{GitError, head, records, repository};
 use crate::files;
 use git2::Repository;
 use std::{
@@ -34,7 +34,7 @@ pub(super) fn checkouts(repository: &Repository) -> Result<Vec<Checkout>, GitErr
     if let Some(folder) = main_folder(repository, &common_dir) {
         push(&mut found, &common_dir, &folder);
     }
-    for entry in entries::entries(&common_dir)? {
+    for entry in records::all(&common_dir)? {
         let Some(folder) = entry.dot_git.parent() else {
             continue;
         };
@@ -69,7 +69,7 @@ fn main_folder(repository: &Repository, common_dir: &Path) -> Option<PathBuf> {
 
 fn push(found: &mut Vec<Checkout>, git_dir: &Path, folder: &Path) {
     let busy = head::under_way(git_dir).is_some();
-    let head = entries::branch_of_head(&git_dir.join("HEAD"));
+    let head = records::branch_of_head(&git_dir.join("HEAD"));
     // During these HEAD names no branch, and git still keeps it for them.
     let kept = [
         "rebase-merge/head-name",

@@ -17,10 +17,9 @@
 use super::{
     GitError, exact,
     head::Head,
-    keep,
-    program::line,
-    repository, sparse,
+    keep, repository, sparse,
     staging::{Staging, TemporaryIndex},
+    text::{line, list},
 };
 use crate::domain::{
     RunId,
@@ -151,12 +150,7 @@ impl Contents {
 /// `UnknownRevision` when the commit is gone, `WorktreeGone`, and those of starting `git`.
 pub fn restore(worktree: &WorktreeAt, repo_path: &Path, commit: &str) -> Result<(), GitError> {
     let staging = Staging::open(worktree, repo_path)?;
-    let found = Oid::from_str(commit).and_then(|id| staging.repository.find_commit(id));
-    let commit = found.map_err(|_| GitError::UnknownRevision {
-        repo: repo_path.to_owned(),
-        revision: commit.to_owned(),
-        note: String::new(),
-    })?;
+    let commit = repository::find_commit(&staging.repository, repo_path, commit)?;
     let exact = match exact_of(&commit) {
         Some(id) => {
             let exact = staging.repository.find_commit(id);
@@ -181,14 +175,9 @@ pub fn restore(worktree: &WorktreeAt, repo_path: &Path, commit: &str) -> Result<
     }
     staging.reset_index()?;
     sparse::show(&staging, &differing)?;
-    // Fills in what git knows about the files just written; differences are no failure.
-    let refresh = staging
-        .git("git update-index")
-        .args(["update-index", "-q", "--refresh"]);
-    match refresh.run() {
-        Err(GitError::Failed { .. }) | Ok(_) => staging.install_index(),
-        Err(error) => Err(error),
-    }
+    // Fills in what git knows about the files just written.
+    staging.git("git update-index").refresh_index()?;
+    staging.install_index()
 }
 
 /// The tree of a commit without some of its files, in hex: no conversion is to be tried on them.
@@ -204,14 +193,9 @@ fn without(
     let index = TemporaryIndex::empty(staging.place.git_dir());
     let git = |name| staging.any_names(name).env("GIT_INDEX_FILE", &index.path);
     git("git read-tree").args(["read-tree", &tree]).run()?;
-    let mut input = Vec::new();
-    for file in files {
-        input.extend_from_slice(&file.path);
-        input.push(0);
-    }
     git("git update-index")
         .args(["update-index", "--force-remove", "-z", "--stdin"])
-        .input(input)
+        .input(list(files.iter().map(|file| &file.path)))
         .run()?;
     Ok(line(&git("git write-tree").arg("write-tree").run()?))
 }

@@ -8,15 +8,17 @@
 //! that needs one is not committed.
 
 use super::{
-    GitError, conflicts, filters,
+    GitError,
+    command::{Command, HEAVY},
+    conflicts, filters,
     head::{Head, Operation},
     identity, large,
     lock_files::LockFiles,
     place::Place,
-    program::{HEAVY, Program, line},
     repository,
     staging::Staging,
     stored,
+    text::line,
 };
 use crate::domain::run::event::{LeftOut, WorktreeAt};
 use git2::{ObjectType, Oid};
@@ -79,7 +81,7 @@ pub(super) fn commit_within(
     if !paths.is_empty() {
         return Err(GitError::Unresolved { paths });
     }
-    let unread = staging.answer_pipes()?;
+    let unread = staging.answer_fifos()?;
     if !unread.is_empty() {
         return Err(too_large(&unread));
     }
@@ -110,7 +112,7 @@ pub(super) fn commit_within(
 }
 
 /// Has `git add` refuse line endings that it could not give back, where the user asked for that.
-fn as_the_user_checks<'a>(place: &Place, program: Program<'a>) -> Program<'a> {
+fn as_the_user_checks<'a>(place: &Place, program: Command<'a>) -> Command<'a> {
     let asked = place.file_value(b"core.safecrlf").map(line);
     match asked.filter(|asked| !asked.eq_ignore_ascii_case("warn")) {
         Some(asked) => program.args(["-c", &format!("core.safecrlf={asked}")]),
@@ -119,7 +121,7 @@ fn as_the_user_checks<'a>(place: &Place, program: Program<'a>) -> Program<'a> {
 }
 
 /// Prepares `git commit` with a message from its input.
-fn git_commit<'a>(place: &Place) -> Program<'a> {
+fn git_commit<'a>(place: &Place) -> Command<'a> {
     let program = place.git_with_hooks("git commit");
     identity::completed(place, program).args(["commit", "--quiet", "--no-edit", "--file=-"])
 }

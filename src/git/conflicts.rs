@@ -5,7 +5,11 @@
 //! it has no conflict markers, and is neither side as the merge left it. One that was staged
 //! counts as resolved unless markers are still in it.
 
-use super::{GitError, place::Place, program::os_string};
+use super::{
+    GitError,
+    place::Place,
+    text::{os_string, staged},
+};
 use crate::files;
 use git2::{ObjectType, Oid};
 use std::{
@@ -52,23 +56,14 @@ enum Side {
     Submodule,
 }
 
-/// Reads entries of `<mode> <id> <stage>\t<path>`; the common ancestor is no side.
+/// The sides of each path of an index; the common ancestor is no side.
 fn by_path(listed: &[u8]) -> BTreeMap<Vec<u8>, Vec<Side>> {
     let mut found: BTreeMap<Vec<u8>, Vec<Side>> = BTreeMap::new();
-    for entry in listed.split(|byte| *byte == 0) {
-        let Some(tab) = entry.iter().position(|byte| *byte == b'\t') else {
-            continue;
-        };
-        let (about, path) = (&entry[..tab], &entry[tab + 1..]);
-        let about = String::from_utf8_lossy(about);
-        let mut words = about.split(' ');
-        let (Some(mode), Some(id), Some(stage)) = (words.next(), words.next(), words.next()) else {
-            continue;
-        };
-        let sides = found.entry(path.to_vec()).or_default();
-        match Oid::from_str(id) {
-            _ if stage == "1" => {}
-            _ if mode == "160000" => sides.push(Side::Submodule),
+    for file in staged(listed) {
+        let sides = found.entry(file.path.to_vec()).or_default();
+        match Oid::from_str(file.id) {
+            _ if file.stage == "1" => {}
+            _ if file.mode == "160000" => sides.push(Side::Submodule),
             Ok(id) => sides.push(Side::Blob(id)),
             Err(_) => {}
         }

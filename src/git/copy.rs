@@ -4,7 +4,7 @@
 //! anything else would show as work of the agent, and be committed and pushed. Nothing is read outside the checkout or
 //! written outside the worktree, links are copied as links, and nothing that exists is replaced.
 
-use super::{GitError, ignored::not_ignored, place::Place, program::os_string, repository};
+use super::{GitError, ignored::not_ignored, place::Place, repository, text::os_string};
 use crate::files;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use std::{

@@ -56,8 +56,7 @@ pub(super) fn delete_held(
             into: default.branch,
         });
     }
-    let folder = repository.workdir().unwrap_or(repo_path);
-    let place = Place::open(repository.path(), folder)?;
+    let place = Place::of_repository(&repository, repo_path)?;
     let commit = tip.commit.to_string();
     if !merged {
         let kept = format!("refs/abbado/deleted-branches/{branch}/{commit}");

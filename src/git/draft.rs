@@ -3,7 +3,7 @@
 //! A merge that conflicts leaves nothing in the repository. One that does not is written by
 //! `git unpack-objects`, flushed to disk before a ref names it; libgit2 would not flush.
 
-use super::{GitError, place::Place, program::HEAVY};
+use super::{GitError, command::HEAVY, place::Place};
 use git2::{Buf, Index, Oid, Repository};
 use std::collections::BTreeSet;
 

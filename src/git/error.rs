@@ -4,7 +4,11 @@
 
 use super::head::UnderWay;
 use git2::ErrorClass;
-use std::{io, path::PathBuf, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// Paths named in a message; the error holds them all.
 const PATHS_SHOWN: usize = 20;
@@ -300,6 +304,15 @@ pub enum ErrorKind {
 }
 
 impl GitError {
+    /// What was asked for is not in a repository; `note` says more about it.
+    pub(super) fn unknown(repo: &Path, revision: &str, note: &str) -> Self {
+        Self::UnknownRevision {
+            repo: repo.to_owned(),
+            revision: revision.to_owned(),
+            note: note.to_owned(),
+        }
+    }
+
     /// What it means to the one who asked.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

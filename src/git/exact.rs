@@ -12,12 +12,13 @@
 use super::{
     GitError,
     by_hand::{self, Folder},
-    changes::Index,
+    command::HEAVY,
+    index::Index,
     large,
+    on_disk::{OnDisk, look_at},
     place::Place,
-    program::{line, os_string},
-    stage::{Stands, stands},
     staging::{Staging, TemporaryIndex},
+    text::{file_mode, is_true, line, list, os_string, push_staged},
 };
 use crate::files;
 use git2::{ObjectType, Oid};
@@ -56,8 +57,7 @@ pub(super) fn keep(
     let former = former.and_then(|tree| Oid::from_str(tree).ok());
     let former = former.map(|tree| kept(staging, tree).unwrap_or_default());
     for file in former.into_iter().flatten() {
-        let mode = if file.runs { "100755" } else { "100644" };
-        candidates.entry(file.path).or_insert(mode);
+        candidates.entry(file.path).or_insert(file_mode(file.runs));
     }
     let converted = converted(staging, candidates.keys())?;
     let differing = differing(staging, converted)?;
@@ -72,9 +72,7 @@ pub(super) fn keep(
         let (Ok(id), Some(mode)) = (id, candidates.get(path)) else {
             continue;
         };
-        input.extend_from_slice(format!("{mode} {id}\t").as_bytes());
-        input.extend_from_slice(path);
-        input.push(0);
+        push_staged(&mut input, mode, &id, path);
     }
     let index = TemporaryIndex::empty(staging.place.git_dir());
     let git = |name| staging.any_names(name).env("GIT_INDEX_FILE", &index.path);
@@ -123,8 +121,7 @@ fn candidates(
     let after = staging.index_path().and_then(read);
     if let (Some(before), Some(after)) = (before, after) {
         for (path, executable) in after.looked_into(&before) {
-            let mode = if executable { "100755" } else { "100644" };
-            found.insert(path.to_vec(), mode);
+            found.insert(path.to_vec(), file_mode(executable));
         }
     }
     Ok(found)
@@ -152,11 +149,7 @@ fn converted<'p>(
     staging: &Staging,
     paths: impl Iterator<Item = &'p Vec<u8>>,
 ) -> Result<Vec<Vec<u8>>, GitError> {
-    let mut asked = Vec::new();
-    for path in paths {
-        asked.extend_from_slice(path);
-        asked.push(0);
-    }
+    let asked = list(paths);
     if asked.is_empty() {
         return Ok(Vec::new());
     }
@@ -183,7 +176,7 @@ fn converted<'p>(
             Conversion::LineFeeds => has_carriage_returns(&root.join(os_string(path))),
             Conversion::Other => true,
         };
-        if converts && matches!(stands(root, path), Ok(Stands::File { .. })) {
+        if converts && matches!(look_at(root, path), Ok(OnDisk::File { .. })) {
             found.push(path.to_vec());
         }
     }
@@ -205,9 +198,7 @@ fn conversion(place: &Place, values: [&[u8]; 6]) -> Conversion {
             .value(key)
             .is_some_and(|value| value.eq_ignore_ascii_case(wanted))
     };
-    // Without a value it is true.
-    let auto = [&b""[..], b"true", b"yes", b"on", b"1"];
-    let auto = auto.iter().any(|value| is(b"core.autocrlf", value));
+    let auto = place.value(b"core.autocrlf").is_some_and(is_true);
     let input = is(b"core.autocrlf", b"input");
     if eol == b"crlf" || auto || is(b"core.eol", b"crlf") {
         Conversion::Other
@@ -246,22 +237,13 @@ fn differing(staging: &Staging, paths: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Git
     let mut prefix = std::ffi::OsString::from("--prefix=");
     prefix.push(&folder.0);
     prefix.push("/");
-    let mut asked = Vec::new();
-    for path in &paths {
-        asked.extend_from_slice(path);
-        asked.push(0);
-    }
-    let written = staging
+    // What a filter could not write is not there, and so not the same.
+    staging
         .git("git checkout-index")
         .args(["checkout-index", "-q", "-z", "--stdin"])
         .arg(prefix)
-        .input(asked)
-        .run();
-    match written {
-        // What a filter could not write is not there, and so not the same.
-        Err(GitError::Failed { .. }) | Ok(_) => {}
-        Err(error) => return Err(error),
-    }
+        .input(list(&paths))
+        .run_leniently()?;
     let root = staging.place.work_tree();
     let mut differing = paths;
     differing.retain(|path| {
@@ -345,7 +327,7 @@ pub(super) fn put_back(place: &Place, kept: &Kept) -> Result<(), GitError> {
     let mut file = files::open_with(file.write(true).create_new(true), &path).map_err(failed())?;
     let cat = place.git("git cat-file");
     let cat = cat.args(["cat-file", "blob", &kept.contents.to_string()]);
-    cat.limit(super::program::HEAVY)
+    cat.limit(HEAVY)
         .run_into(&mut |piece| file.write_all(piece).map_err(failed()))?;
     if kept.runs {
         let mode = file.metadata().map_err(failed())?.permissions().mode();

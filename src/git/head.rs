@@ -8,7 +8,7 @@
 //! branch, or says that it is the run's branch under another name. Any other branch is the user's
 //! and is never moved.
 
-use super::{GitError, conflicts, entries, place::Place, repository};
+use super::{GitError, conflicts, mend::OpenWorktree, records, repository};
 use crate::domain::run::event::WorktreeAt;
 use git2::{Oid, Repository};
 use std::{
@@ -108,13 +108,11 @@ pub enum Operation {
 /// `UnderWay`, `NotOnBranch` and `Unresolved`; `WorktreeGone`, `NotARepository`, and those of
 /// starting `git`.
 pub fn check(operation: Operation, at: &WorktreeAt, repo_path: &Path) -> Result<String, GitError> {
-    let repository = repository::open(repo_path)?;
-    let common_dir = repository::common_dir(&repository)?;
-    let entry = entries::of_worktree(&common_dir, at)?;
-    let head = Head::read(&repository, &common_dir, &entry.admin, &at.branch)?;
+    let open = OpenWorktree::open(at, repo_path)?;
+    let head = Head::of(&open, &at.branch)?;
     let branch = head.admit(operation, at)?.to_owned();
     if operation == Operation::Commit {
-        let paths = conflicts::unresolved(&Place::open(&entry.admin, &at.worktree)?)?;
+        let paths = conflicts::unresolved(&open.place(at)?)?;
         if !paths.is_empty() {
             return Err(GitError::Unresolved { paths });
         }
@@ -141,6 +139,15 @@ pub fn tip_of(repo_path: &Path, branch: &str) -> Option<String> {
 }
 
 impl Head {
+    /// Reads the HEAD of a worktree; `branch` is the run's.
+    ///
+    /// # Errors
+    /// When a record cannot be read.
+    pub(super) fn of(open: &OpenWorktree, branch: &str) -> Result<Self, GitError> {
+        let admin = &open.record.admin;
+        Self::read(&open.repository, &open.common_dir, admin, branch)
+    }
+
     /// Reads the HEAD of the worktree with this record; `branch` is the run's.
     ///
     /// # Errors
@@ -151,7 +158,7 @@ impl Head {
         admin: &Path,
         branch: &str,
     ) -> Result<Self, GitError> {
-        let (on, commit) = match entries::branch_of_head(&admin.join("HEAD")) {
+        let (on, commit) = match records::branch_of_head(&admin.join("HEAD")) {
             Some(name) => {
                 let commit = repository::branch_tip(repository, &name)?;
                 let made = || commit.is_none() || is_made(repository, common_dir, &name, branch);
@@ -293,7 +300,7 @@ fn named_by(admin: &Path) -> Vec<Oid> {
     ];
     let mut found = Vec::new();
     for file in files {
-        let text = entries::read_small(&admin.join(file)).unwrap_or_default();
+        let text = records::read_small(&admin.join(file)).unwrap_or_default();
         let text = String::from_utf8_lossy(&text).into_owned();
         found.extend(text.lines().filter_map(|id| Oid::from_str(id.trim()).ok()));
     }
@@ -301,7 +308,7 @@ fn named_by(admin: &Path) -> Vec<Oid> {
 }
 
 fn first_id(path: &Path) -> Option<Oid> {
-    let text = entries::read_small(path)?;
+    let text = records::read_small(path)?;
     Oid::from_str(String::from_utf8(text).ok()?.trim()).ok()
 }
 

@@ -5,8 +5,9 @@
 
 use super::{
     GitError,
+    command::{Command, inherits},
     place::Place,
-    program::{Program, inherits, line},
+    text::line,
 };
 use git2::Signature;
 
@@ -37,7 +38,7 @@ impl Role {
 }
 
 /// Sets what is not configured for a `git commit` of a place.
-pub(super) fn completed<'a>(place: &Place, program: Program<'a>) -> Program<'a> {
+pub(super) fn completed<'a>(place: &Place, program: Command<'a>) -> Command<'a> {
     missing(inherits, |key| place.is_configured(key))
         .into_iter()
         .fold(program, |program, (name, value)| program.env(name, value))

@@ -1,6 +1,10 @@
 //! Asks git which paths its ignore rules leave over.
 
-use super::{GitError, place::Place};
+use super::{
+    GitError,
+    place::Place,
+    text::{items, list},
+};
 use std::collections::BTreeSet;
 
 /// Those of the paths, in their order, that git does not ignore. A path that ends with a slash names
@@ -17,12 +21,7 @@ pub(super) fn not_ignored(
     if paths.is_empty() {
         return Ok(paths);
     }
-    let mut asked = Vec::new();
-    for path in &paths {
-        asked.extend_from_slice(HERE);
-        asked.extend_from_slice(name(path));
-        asked.push(0);
-    }
+    let asked = list(paths.iter().map(|path| [HERE, name(path)].concat()));
     let told = place
         .git("git check-ignore")
         .args(["check-ignore", "--no-index", "-z", "--stdin"])
@@ -30,8 +29,8 @@ pub(super) fn not_ignored(
         // None of them is ignored.
         .also_fine(1)
         .run()?;
-    let ignored = told.split(|byte| *byte == 0);
-    let ignored: BTreeSet<_> = ignored.filter_map(|path| path.strip_prefix(HERE)).collect();
+    let ignored = items(&told).filter_map(|path| path.strip_prefix(HERE));
+    let ignored: BTreeSet<_> = ignored.collect();
     paths.retain(|path| !ignored.contains(name(path)));
     Ok(paths)
 }

@@ -3,7 +3,7 @@
 //! Called by the runtime under the repository's lock when a run is deleted: first
 //! [`keep_deleted`], then the worktree, the branch and the checkpoints go.
 
-use super::{GitError, place::Place, program::line, repository};
+use super::{GitError, place::Place, repository, text::line};
 use crate::domain::RunId;
 use git2::{Oid, Repository};
 use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::Path};
@@ -52,8 +52,7 @@ pub fn keep_deleted(
     if wanted.is_empty() && former.is_empty() && nested.is_empty() {
         return Ok(Vec::new());
     }
-    let work_tree = repository.workdir().unwrap_or(repo_path);
-    let place = Place::open(repository.path(), work_tree)?;
+    let place = Place::of_repository(&repository, repo_path)?;
     // An earlier deletion that was cut off may have kept what is nowhere else by now.
     let mut parents = former;
     parents.extend(kept_before(&repository, &under));

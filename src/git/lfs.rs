@@ -2,7 +2,13 @@
 //!
 //! Called by `worktree`, after a checkout.
 
-use super::{GitError, changes::Index, place::Place, program::os_string, tree::ATTRIBUTES};
+use super::{
+    GitError,
+    index::Index,
+    place::Place,
+    text::{items, os_string},
+    tree::ATTRIBUTES,
+};
 use crate::files;
 use memchr::memmem;
 use std::path::PathBuf;
@@ -56,8 +62,5 @@ fn attributes_by_git(place: &Place) -> Result<Vec<PathBuf>, GitError> {
         .args(["ls-files", "-z", "--"])
         .args([".gitattributes", "**/.gitattributes"])
         .run()?;
-    let paths = listed
-        .split(|byte| *byte == 0)
-        .filter(|path| !path.is_empty());
-    Ok(paths.map(|path| os_string(path).into()).collect())
+    Ok(items(&listed).map(|path| os_string(path).into()).collect())
 }

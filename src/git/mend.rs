@@ -10,9 +10,9 @@
 
 use super::{
     GitError,
-    entries::{self, Entry, Records},
     place::Place,
-    program::os_string,
+    records::{self, Records, WorktreeRecord},
+    repository,
 };
 use crate::{domain::run::event::WorktreeAt, files};
 use git2::{Oid, Repository};
@@ -20,23 +20,56 @@ use std::{
     ffi::OsString,
     fs,
     io::{self, Write},
-    path::Path,
-    process,
-    sync::atomic::{AtomicU64, Ordering},
+    path::{Path, PathBuf},
 };
 
 const DOING: &str = "making the record of a worktree again";
+
+/// A run's worktree as its repository has it.
+pub(super) struct OpenWorktree {
+    pub repository: Repository,
+    pub common_dir: PathBuf,
+    pub record: WorktreeRecord,
+}
+
+impl OpenWorktree {
+    /// Finds it through its repository. A record that was lost is made again.
+    ///
+    /// # Errors
+    /// `WorktreeGone`, `NotARepository`, and those of [`mended`].
+    pub(super) fn open(at: &WorktreeAt, repo_path: &Path) -> Result<Self, GitError> {
+        let repository = repository::open(repo_path)?;
+        let common_dir = repository::common_dir(&repository)?;
+        let found = records::find(&common_dir, &at.worktree)?;
+        let record = mended(&common_dir, at, found)?.ok_or_else(|| GitError::WorktreeGone {
+            name: at.name.clone(),
+        })?;
+        Ok(Self {
+            repository,
+            common_dir,
+            record,
+        })
+    }
+
+    /// Where `git` runs in it.
+    ///
+    /// # Errors
+    /// As [`Place::open`].
+    pub(super) fn place(&self, at: &WorktreeAt) -> Result<Place, GitError> {
+        Place::open(&self.record.admin, &at.worktree)
+    }
+}
 
 /// The record of a worktree, mended when it needs to be; none when there is none, and what is there
 /// does not prove that there was one.
 ///
 /// # Errors
 /// `Io`, and those of starting `git`.
-pub(super) fn mended(
+fn mended(
     common_dir: &Path,
     at: &WorktreeAt,
-    found: Option<Entry>,
-) -> Result<Option<Entry>, GitError> {
+    found: Option<WorktreeRecord>,
+) -> Result<Option<WorktreeRecord>, GitError> {
     match found {
         Some(entry) => {
             if has_no_head(&entry.admin) && is_free(common_dir, &at.branch)? {
@@ -59,14 +92,13 @@ pub(super) fn mended(
 /// name.
 fn lost(common_dir: &Path, worktree: &Path) -> Option<OsString> {
     let is_folder = fs::symlink_metadata(worktree).is_ok_and(|found| found.is_dir());
-    let text = entries::read_small(&worktree.join(".git")).filter(|_| is_folder)?;
-    let named = text.strip_prefix(b"gitdir: ")?.trim_ascii_end();
-    let named = worktree.join(os_string(named));
+    let named = records::git_dir_in(&worktree.join(".git")).filter(|_| is_folder)?;
+    let named = worktree.join(named);
     let records = named.parent().filter(|it| it.ends_with("worktrees"))?;
     // The folder of records goes with the last of them.
     let repository = records.parent()?.canonicalize().ok()?;
     let name = named.file_name()?;
-    let record = entries::folder_of(common_dir).join(name);
+    let record = records::folder_of(common_dir).join(name);
     let is_lost = repository == common_dir && fs::symlink_metadata(record).is_err();
     is_lost.then(|| name.to_owned())
 }
@@ -86,7 +118,7 @@ fn has_no_head(admin: &Path) -> bool {
     match fs::symlink_metadata(&path) {
         Err(error) => error.kind() == io::ErrorKind::NotFound,
         Ok(found) if found.is_file() => {
-            let text = entries::read_small(&path).unwrap_or_default();
+            let text = records::read_small(&path).unwrap_or_default();
             let text = String::from_utf8_lossy(&text);
             let text = text.trim();
             let is_commit = text.len() == 40 && Oid::from_str(text).is_ok();
@@ -101,13 +133,15 @@ fn head(at: &WorktreeAt) -> Vec<u8> {
 }
 
 /// Makes the record beside the others, and gives it its name when it is whole.
-fn make(common_dir: &Path, at: &WorktreeAt, name: &OsString) -> Result<Option<Entry>, GitError> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let records = entries::folder_of(common_dir);
-    let fresh = records.join(format!("abbado-new-{}-{number}", process::id()));
+fn make(
+    common_dir: &Path,
+    at: &WorktreeAt,
+    name: &OsString,
+) -> Result<Option<WorktreeRecord>, GitError> {
+    let records = records::folder_of(common_dir);
+    let fresh = records::temporary(&records, "new");
     fs::create_dir_all(&fresh).map_err(GitError::io(DOING))?;
-    let dot_git = entries::resolved(&at.worktree).join(".git");
+    let dot_git = records::resolved(&at.worktree).join(".git");
     let mut gitdir = dot_git.clone().into_os_string().into_encoded_bytes();
     gitdir.push(b'\n');
     let admin = records.join(name);
@@ -118,7 +152,7 @@ fn make(common_dir: &Path, at: &WorktreeAt, name: &OsString) -> Result<Option<En
     if let Err(error) = made {
         drop(fs::remove_dir_all(&fresh));
         // Somebody else was as quick.
-        let found = entries::find(common_dir, &at.worktree)?;
+        let found = records::find(common_dir, &at.worktree)?;
         return if found.is_some() {
             Ok(found)
         } else {
@@ -134,12 +168,8 @@ fn make(common_dir: &Path, at: &WorktreeAt, name: &OsString) -> Result<Option<En
         .git("git read-tree")
         .args(["read-tree", "HEAD"])
         .run()?;
-    let refresh = place.git("git update-index");
-    match refresh.args(["update-index", "-q", "--refresh"]).run() {
-        // Files that differ are no failure.
-        Err(GitError::Failed { .. }) | Ok(_) => Ok(Some(Entry { admin, dot_git })),
-        Err(error) => Err(error),
-    }
+    place.git("git update-index").refresh_index()?;
+    Ok(Some(WorktreeRecord { admin, dot_git }))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), GitError> {

@@ -67,8 +67,7 @@ pub(super) fn merge_held(
     if base == theirs.commit {
         return Ok(merged(ours.commit, true));
     }
-    let folder = repository.workdir().unwrap_or(repo_path);
-    let place = Place::open(repository.path(), folder)?;
+    let place = Place::of_repository(&repository, repo_path)?;
     let user = identity::signature(&place, Role::Committer)?;
     let fast_forward = base == ours.commit;
     let to = if fast_forward {

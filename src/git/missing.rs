@@ -4,12 +4,7 @@
 //! work that reads objects by libgit2 runs in [`filled`]: when an object is not here, `git` reads
 //! it, and the work begins again. In a repository that is no partial clone nothing is retried.
 
-use super::{
-    GitError,
-    place::Place,
-    program::{HEAVY, line},
-    repository,
-};
+use super::{GitError, command::HEAVY, place::Place, repository, text::line};
 use git2::{ErrorClass, ErrorCode, Oid, Repository};
 use std::{
     path::Path,
@@ -42,8 +37,7 @@ pub(super) fn filled<T>(
             return Err(error);
         };
         let repository = repository::open(repo_path)?;
-        let folder = repository.workdir().unwrap_or(repo_path);
-        let place = Place::open(repository.path(), folder)?;
+        let place = Place::of_repository(&repository, repo_path)?;
         if place.promisor().is_none() {
             return Err(error);
         }

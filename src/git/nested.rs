@@ -5,11 +5,13 @@
 //! Called when a run is deleted, before its worktree is removed.
 
 use super::{
-    GitError, entries, keep, large,
+    GitError,
+    command::{Command, HEAVY},
+    keep, large,
     place::Place,
-    program::{HEAVY, Program, line, os_string},
-    repository,
+    records, repository,
     staging::Staging,
+    text::{all_but, items, line, os_string, staged},
     worktree,
 };
 use crate::domain::{
@@ -52,9 +54,9 @@ pub fn keep_nested(
     };
     let common_dir = repository::common_dir(&staging.repository)?;
     let mut paths = nested(|name| staging.git(name))?;
-    for entry in entries::inside(&common_dir, &at.worktree)? {
-        let folder = entry.dot_git.parent().map(entries::resolved);
-        let root = entries::resolved(&at.worktree);
+    for entry in records::inside(&common_dir, &at.worktree)? {
+        let folder = entry.dot_git.parent().map(records::resolved);
+        let root = records::resolved(&at.worktree);
         let path = folder.and_then(|folder| Some(folder.strip_prefix(root).ok()?.to_owned()));
         paths.extend(path.filter(|path| !paths.contains(path)));
     }
@@ -65,20 +67,14 @@ pub fn keep_nested(
 }
 
 /// Paths of those in an index, and of those without a commit, which cannot be there.
-fn nested<'a>(git: impl Fn(&'static str) -> Program<'a>) -> Result<Vec<PathBuf>, GitError> {
+fn nested<'a>(git: impl Fn(&'static str) -> Command<'a>) -> Result<Vec<PathBuf>, GitError> {
     let ls_files = || git("git ls-files").args(["ls-files", "-z"]);
     let listed = ls_files().arg("--stage").run()?;
     let others = ls_files().args(["--others", "--exclude-standard"]).run()?;
-    let staged = listed.split(|byte| *byte == 0).filter_map(|entry| {
-        // `<mode> <id> <stage>\t<path>`
-        let entry = entry.strip_prefix(b"160000 ")?;
-        let tab = entry.iter().position(|byte| *byte == b'\t')?;
-        Some(PathBuf::from(os_string(&entry[tab + 1..])))
-    });
-    let unborn = others
-        .split(|byte| *byte == 0)
-        .filter_map(|path| Some(PathBuf::from(os_string(path.strip_suffix(b"/")?))));
-    Ok(staged.chain(unborn).collect())
+    let submodules = staged(&listed).filter(|file| file.mode == "160000");
+    let unborn = items(&others).filter_map(|path| path.strip_suffix(b"/"));
+    let paths = submodules.map(|file| file.path).chain(unborn);
+    Ok(paths.map(|path| PathBuf::from(os_string(path))).collect())
 }
 
 struct Job<'a> {
@@ -101,7 +97,7 @@ impl Job<'_> {
         let only_borrowed = of_ours || self.only_borrows(&folder);
         let under = format!("{}/{}", self.under, self.kept + 1);
         let place = Place::open(&self.git_dir, &folder)?;
-        let head = head_of(&folder).and_then(|head| {
+        let head = repository::head_of(&folder).and_then(|head| {
             if head.is_some() {
                 fetch(&place, &folder, &under, !only_borrowed)?;
             }
@@ -157,18 +153,16 @@ impl Job<'_> {
         }
         let place = Place::open(&self.git_dir, &git_folder)?;
         let staging = Staging::of_nested(place, repository::open(self.repo_path)?, None);
-        let mut paths = b".\0".to_vec();
-        for path in large::below(&git_folder) {
-            paths.extend_from_slice(b":(top,exclude,literal)");
-            paths.extend_from_slice(path.as_os_str().as_bytes());
-            paths.push(0);
+        let large = large::below(&git_folder);
+        for path in &large {
             let shown = shown.join(".git");
             self.leave_out(&shown, &path.to_string_lossy(), &large::why());
         }
+        let large = large.iter().map(|path| path.as_os_str().as_bytes());
         let add = staging.git("git add");
         add.args(["-c", "core.autocrlf=false", "add", "--all", "--force"])
             .args(["--pathspec-from-file=-", "--pathspec-file-nul"])
-            .input(paths)
+            .input(all_but(large))
             .run()?;
         let message = format!("abbado: the git folder of {}, kept\n", shown.display());
         let tree = staging.write_tree()?;
@@ -206,7 +200,7 @@ impl Job<'_> {
     /// Whether a folder is another worktree of the repository that this one is of.
     fn is_worktree_of_ours(&self, folder: &Path) -> bool {
         let common_dir = repository::git_dir_of(self.repo_path);
-        let found = common_dir.and_then(|common_dir| entries::find(&common_dir, folder));
+        let found = common_dir.and_then(|common_dir| records::find(&common_dir, folder));
         found.is_ok_and(|found| found.is_some())
     }
 
@@ -225,7 +219,7 @@ impl Job<'_> {
         let Ok(repository) = Repository::open(folder) else {
             return false;
         };
-        let git_dir = entries::resolved(repository.path());
+        let git_dir = records::resolved(repository.path());
         let any_ref = repository
             .references()
             .map_or(true, |mut all| all.next().is_some());
@@ -263,18 +257,6 @@ fn fetch(place: &Place, folder: &Path, under: &str, refs: bool) -> Result<(), Gi
         .limit(HEAVY)
         .run()
         .map(drop)
-}
-
-/// The commit that is checked out in a folder, in hex; none before the first.
-pub(super) fn head_of(folder: &Path) -> Result<Option<String>, GitError> {
-    let repository = repository::open(folder)?;
-    match repository.head().and_then(|head| head.peel_to_commit()) {
-        Ok(commit) => Ok(Some(commit.id().to_string())),
-        Err(error) if error.code() == git2::ErrorCode::UnbornBranch => Ok(None),
-        Err(error) => Err(GitError::library("reading HEAD of a nested repository")(
-            error,
-        )),
-    }
 }
 
 fn drop_ref(place: &Place, reference: &str) -> Result<(), GitError> {

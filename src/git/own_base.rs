@@ -5,7 +5,7 @@
 //! it is the merge base of the two. Commits that the run made stay its own when its branch is
 //! merged into the other; the reflog of the run's branch tells the two cases apart.
 
-use super::{GitError, branches, entries, head::Head, repository};
+use super::{GitError, branches, head::Head, records, repository};
 use crate::domain::run::event::WorktreeAt;
 use git2::{ErrorCode, Oid, Repository};
 use std::path::Path;
@@ -36,11 +36,7 @@ pub fn own_base(
     }
     own.or(base)
         .map(|own| own.to_string())
-        .ok_or_else(|| GitError::UnknownRevision {
-            repo: repo_path.to_owned(),
-            revision: base_commit.to_owned(),
-            note: " any more".into(),
-        })
+        .ok_or_else(|| GitError::unknown(repo_path, base_commit, " any more"))
 }
 
 /// Where the source branch is, here and as each remote was last seen to have it.
@@ -118,7 +114,7 @@ fn between(
 /// The commit of a run's worktree, or of its branch when that is gone.
 fn head_of(repository: &Repository, at: &WorktreeAt) -> Result<Option<Oid>, GitError> {
     let common_dir = repository::common_dir(repository)?;
-    match entries::find(&common_dir, &at.worktree)? {
+    match records::find(&common_dir, &at.worktree)? {
         Some(entry) => {
             let head = Head::read(repository, &common_dir, &entry.admin, &at.branch)?;
             Ok(head.commit)

@@ -14,9 +14,13 @@
 //! write there runs as the same user already.
 
 use super::{
-    GitError, filters,
-    program::{Program, inherits, os_string},
+    GitError,
+    command::{Command, inherits},
+    configuration::Configuration,
+    text::os_string,
+    trusted,
 };
+use git2::Repository;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
@@ -39,8 +43,7 @@ pub(super) struct Place {
     overrides: Vec<(OsString, OsString)>,
     /// The remote of a partial clone that has what is not here.
     promisor: Option<String>,
-    /// The configuration as `git config --list -z --show-scope` prints it.
-    listed: Vec<u8>,
+    configuration: Configuration,
 }
 
 impl Place {
@@ -49,34 +52,48 @@ impl Place {
     /// # Errors
     /// When `git` cannot read it.
     pub(super) fn open(git_dir: &Path, work_tree: &Path) -> Result<Self, GitError> {
-        let listed = Program::new("git config", git_dir)
+        let listed = Command::new("git config", git_dir)
             .env("GIT_WORK_TREE", work_tree)
             .in_folder(git_dir)
             .args(["config", "--list", "-z", "--show-scope", "--includes"])
             .run()?;
-        let mut place = Self {
+        let configuration = Configuration::new(listed);
+        let allowed = trusted::settings(git_dir, &configuration);
+        let replaced = |key: &OsString| allowed.iter().any(|(other, _)| other == key);
+        let mut overrides = overrides(&configuration);
+        overrides.retain(|(key, _)| !replaced(key));
+        overrides.extend(allowed);
+        Ok(Self {
             git_dir: git_dir.to_owned(),
             work_tree: work_tree.to_owned(),
-            overrides: overrides(&listed),
-            promisor: promisor(&listed),
-            listed,
-        };
-        let allowed = filters::settings(&place);
-        let replaced = |key: &OsString| allowed.iter().any(|(other, _)| other == key);
-        place.overrides.retain(|(key, _)| !replaced(key));
-        place.overrides.extend(allowed);
-        Ok(place)
+            overrides,
+            promisor: configuration.promisor(),
+            configuration,
+        })
+    }
+
+    /// The place of a repository's own checkout, which was opened by its path.
+    ///
+    /// # Errors
+    /// As [`Place::open`].
+    pub(super) fn of_repository(
+        repository: &Repository,
+        repo_path: &Path,
+    ) -> Result<Self, GitError> {
+        Self::open(repository.path(), repository.workdir().unwrap_or(repo_path))
+    }
+
+    /// The value of a key for the programs started here: what disarms counts.
+    fn effective(&self, key: &str) -> Option<&[u8]> {
+        let mut overrides = self.overrides.iter().rev();
+        let instead = overrides.find(|(known, _)| known == key);
+        let instead = instead.map(|(_, value)| value.as_encoded_bytes());
+        instead.or_else(|| self.value(key.as_bytes()))
     }
 
     /// Whether a key has a value, and not an empty one, for the programs started here.
     pub(super) fn is_set(&self, key: &str) -> bool {
-        let mut overrides = self.overrides.iter().rev();
-        match overrides.find(|(known, _)| known == key) {
-            Some((_, value)) => !value.is_empty(),
-            None => self
-                .value(key.as_bytes())
-                .is_some_and(|value| !value.is_empty()),
-        }
+        self.effective(key).is_some_and(|value| !value.is_empty())
     }
 
     /// The place of a worktree of this repository that was just made. What was read here counts
@@ -85,7 +102,7 @@ impl Place {
     /// # Errors
     /// As [`Place::open`].
     pub(super) fn of_worktree(&self, admin: &Path, worktree: &Path) -> Result<Self, GitError> {
-        if depends_on_place(&self.listed) {
+        if self.configuration.depends_on_place() {
             return Self::open(admin, worktree);
         }
         Ok(Self {
@@ -93,7 +110,7 @@ impl Place {
             work_tree: worktree.to_owned(),
             overrides: self.overrides.clone(),
             promisor: self.promisor.clone(),
-            listed: self.listed.clone(),
+            configuration: self.configuration.clone(),
         })
     }
 
@@ -113,7 +130,7 @@ impl Place {
     }
 
     /// Has a program that may connect to a remote never ask anybody for a password.
-    pub(super) fn connecting<'a>(&self, program: Program<'a>) -> Program<'a> {
+    pub(super) fn connecting<'a>(&self, program: Command<'a>) -> Command<'a> {
         let by_user = ["GIT_SSH_COMMAND", "GIT_SSH"].into_iter().any(inherits);
         if by_user || self.is_configured("core.sshCommand") {
             return program;
@@ -123,22 +140,22 @@ impl Place {
     }
 
     /// Prepares a start of `git` here.
-    pub(super) fn git<'a>(&self, name: &'static str) -> Program<'a> {
-        self.disarmed(Program::new(name, &self.git_dir), &[])
+    pub(super) fn git<'a>(&self, name: &'static str) -> Command<'a> {
+        self.disarmed(Command::new(name, &self.git_dir), &[])
     }
 
     /// Prepares a start of `git` here that runs no filter, for commands that only edit an index.
     ///
     /// Whenever git writes an index, it compares files that are as young as the index with their
     /// blobs, and dies if a required filter fails meanwhile.
-    pub(super) fn git_without_filters<'a>(&self, name: &'static str) -> Program<'a> {
-        let off = no_filters(&self.listed);
-        self.disarmed(Program::new(name, &self.git_dir), &off)
+    pub(super) fn git_without_filters<'a>(&self, name: &'static str) -> Command<'a> {
+        let off = no_filters(&self.configuration);
+        self.disarmed(Command::new(name, &self.git_dir), &off)
     }
 
     /// The same with the hooks of the repository: for a commit or push that somebody asked for.
-    pub(super) fn git_with_hooks<'a>(&self, name: &'static str) -> Program<'a> {
-        let program = self.disarmed(Program::with_hooks(name, &self.git_dir), &[]);
+    pub(super) fn git_with_hooks<'a>(&self, name: &'static str) -> Command<'a> {
+        let program = self.disarmed(Command::with_hooks(name, &self.git_dir), &[]);
         // A worktree is found by its folder. Hooks that work in other repositories would be led astray
         // by the variable, which a git of the user's does not set.
         let is_worktree = self
@@ -152,36 +169,24 @@ impl Place {
     }
 
     /// The configuration that git sees here.
-    pub(super) fn configuration(&self) -> &[u8] {
-        &self.listed
+    pub(super) const fn configuration(&self) -> &Configuration {
+        &self.configuration
     }
 
     /// The last value of a key, whose section and name are in lower case; an empty one for a key
     /// without a value, which means "true".
     pub(super) fn value(&self, key: &[u8]) -> Option<&[u8]> {
-        self.value_of(key, |_| true)
+        self.configuration.value(key, |_| true)
     }
 
     /// The last value of a key in a file: what our own command lines say aside.
     pub(super) fn file_value(&self, key: &[u8]) -> Option<&[u8]> {
-        self.value_of(key, |scope| scope != b"command")
+        self.configuration.value(key, |it| it.scope != b"command")
     }
 
     /// The last value of a key that the system's or the user's own configuration gives it.
     pub(super) fn trusted_value(&self, key: &[u8]) -> Option<&[u8]> {
-        self.value_of(key, |scope| matches!(scope, b"system" | b"global"))
-    }
-
-    fn value_of(&self, key: &[u8], counts: impl Fn(&[u8]) -> bool) -> Option<&[u8]> {
-        let mut last = None;
-        let mut fields = self.listed.split(|byte| *byte == 0);
-        while let (Some(scope), Some(entry)) = (fields.next(), fields.next()) {
-            let mut halves = entry.splitn(2, |byte| *byte == b'\n');
-            if counts(scope) && halves.next() == Some(key) {
-                last = Some(halves.next().unwrap_or_default());
-            }
-        }
-        last
+        self.configuration.value(key, |it| it.is_trusted())
     }
 
     /// Says which keys with one of these beginnings the repository's own configuration has, and
@@ -199,18 +204,14 @@ impl Place {
         ))
     }
 
-    /// Whether a key has a value that the programs started here see: what disarms counts.
+    /// Whether a key has a value other than white space for the programs started here.
     pub(super) fn is_configured(&self, key: &str) -> bool {
         // As git lists them. No key that is asked for has upper case in its middle.
-        let key = key.to_ascii_lowercase();
-        let mut overrides = self.overrides.iter().rev();
-        let instead = overrides.find(|(known, _)| known == key.as_str());
-        let instead = instead.map(|(_, value)| value.as_encoded_bytes());
-        let value = instead.or_else(|| self.value(key.as_bytes()));
+        let value = self.effective(&key.to_ascii_lowercase());
         value.is_some_and(|value| value.iter().any(|byte| !byte.is_ascii_whitespace()))
     }
 
-    fn disarmed<'a>(&self, program: Program<'a>, more: &[(OsString, OsString)]) -> Program<'a> {
+    fn disarmed<'a>(&self, program: Command<'a>, more: &[(OsString, OsString)]) -> Command<'a> {
         let mut program = match self.promisor() {
             // It fetches what it reads and is not here.
             Some(remote) => self
@@ -234,26 +235,10 @@ impl Place {
     }
 }
 
-/// The remote that a listed configuration says a partial clone was made from.
-fn promisor(listed: &[u8]) -> Option<String> {
-    listed.split(|byte| *byte == 0).find_map(|entry| {
-        let entry = String::from_utf8_lossy(entry);
-        let (key, value) = entry.split_once('\n').unwrap_or((&entry, "true"));
-        if key == "extensions.partialclone" {
-            return Some(value.to_owned());
-        }
-        let remote = key.strip_prefix("remote.")?.strip_suffix(".promisor")?;
-        matches!(value, "true" | "yes" | "on" | "1").then(|| remote.to_owned())
-    })
-}
-
-/// Settings that turn off every filter of a listed configuration.
-fn no_filters(listed: &[u8]) -> Vec<(OsString, OsString)> {
-    let keys = listed.split(|byte| *byte == 0).filter_map(|field| {
-        let key = field.split(|byte| *byte == b'\n').next()?;
-        key.starts_with(b"filter.").then_some(key)
-    });
-    let keys: BTreeSet<&[u8]> = keys.collect();
+/// Settings that turn off every filter of a configuration.
+fn no_filters(configuration: &Configuration) -> Vec<(OsString, OsString)> {
+    let keys = configuration.settings().map(|setting| setting.key);
+    let keys: BTreeSet<&[u8]> = keys.filter(|key| key.starts_with(b"filter.")).collect();
     let off = keys.into_iter().filter_map(|key| {
         let harmless = harmless_value(key)?;
         Some((os_string(key), harmless.into()))
@@ -261,15 +246,7 @@ fn no_filters(listed: &[u8]) -> Vec<(OsString, OsString)> {
     off.collect()
 }
 
-/// Whether a listed configuration may be another one in another worktree: by a condition
-/// (`includeIf`), or since each has a file of its own.
-fn depends_on_place(listed: &[u8]) -> bool {
-    listed.split(|byte| *byte == 0).any(|field| {
-        field.starts_with(b"includeif.") || field.starts_with(b"extensions.worktreeconfig")
-    })
-}
-
-/// What the listed configuration says of one key that names a program.
+/// What a configuration says of one key that names a program.
 #[derive(Default)]
 struct Said {
     /// The repository's own files set it.
@@ -278,23 +255,20 @@ struct Said {
     trusted: Vec<OsString>,
 }
 
-/// Chooses the overrides for a configuration as `git config --list -z --show-scope` prints it.
-fn overrides(listed: &[u8]) -> Vec<(OsString, OsString)> {
+/// Chooses the overrides for a configuration.
+fn overrides(configuration: &Configuration) -> Vec<(OsString, OsString)> {
     let mut keys: BTreeMap<&[u8], (&'static str, Said)> = BTreeMap::new();
-    let mut fields = listed.split(|byte| *byte == 0);
-    while let (Some(scope), Some(entry)) = (fields.next(), fields.next()) {
-        let mut halves = entry.splitn(2, |byte| *byte == b'\n');
-        let key = halves.next().unwrap_or_default();
-        let Some(harmless) = harmless_value(key) else {
+    for setting in configuration.settings() {
+        let Some(harmless) = harmless_value(setting.key) else {
             continue;
         };
         let (_, said) = keys
-            .entry(key)
+            .entry(setting.key)
             .or_insert_with(|| (harmless, Said::default()));
-        if matches!(scope, b"system" | b"global") {
+        if setting.is_trusted() {
             // A key without a value means "true".
             said.trusted
-                .push(os_string(halves.next().unwrap_or(b"true")));
+                .push(os_string(setting.value.unwrap_or(b"true")));
         } else {
             said.by_repository = true;
         }
@@ -360,7 +334,7 @@ mod unit {
 
     fn chosen(listed: &str) -> Vec<(String, String)> {
         let text = |value: OsString| value.into_string().unwrap();
-        overrides(listed.replace('|', "\0").as_bytes())
+        overrides(&Configuration::new(listed.replace('|', "\0").into_bytes()))
             .into_iter()
             .map(|(key, value)| (text(key), text(value)))
             .collect()
@@ -412,29 +386,6 @@ mod unit {
             ("credential.helper", "b"),
         ];
         assert_eq!(chosen(listed), pairs(&expected));
-    }
-
-    #[test]
-    fn a_condition_or_a_file_of_its_own_makes_worktrees_differ() {
-        let depends = |listed: &str| depends_on_place(listed.replace('|', "\0").as_bytes());
-        assert!(!depends("local|core.bare\nfalse|global|include.path\nx|"));
-        assert!(depends(
-            "global|includeif.gitdir:~/a/.path\nx|local|a.b\nc|"
-        ));
-        assert!(depends("local|includeif.onbranch:abbado/**.path\nx|"));
-        assert!(depends("local|extensions.worktreeconfig\ntrue|"));
-    }
-
-    #[test]
-    fn the_remote_of_a_partial_clone_is_known() {
-        let found = |listed: &str| promisor(listed.replace('|', "\0").as_bytes());
-        assert_eq!(found("local|remote.a.url\nb|"), None);
-        assert_eq!(found("local|remote.a.promisor\nfalse|"), None);
-        let both = "local|remote.a.promisor\nfalse|local|remote.b.c.promisor\ntrue|";
-        assert_eq!(found(both).as_deref(), Some("b.c"));
-        assert_eq!(found("local|remote.a.promisor|").as_deref(), Some("a"));
-        let old = "local|extensions.partialclone\norigin|";
-        assert_eq!(found(old).as_deref(), Some("origin"));
     }
 
     #[test]

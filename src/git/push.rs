@@ -4,8 +4,8 @@
 
 use super::{
     GitError,
+    command::without_userinfo,
     place::CONNECTION,
-    program::without_userinfo,
     remotes::{Destination, Settings, place_of},
     repository,
 };

@@ -3,7 +3,7 @@
 //! `git` removes a file before it writes the new one, so a second link to it keeps it, and costs
 //! nothing; where the file system differs it is copied. No filter has to run to put it back.
 
-use super::{GitError, change::Change, place::Place, program::line, removal};
+use super::{GitError, change::Change, place::Place, records::temporary, removal, text::line};
 use crate::files;
 use git2::{Oid, Repository};
 use std::{
@@ -13,8 +13,6 @@ use std::{
         fs::{MetadataExt, symlink},
     },
     path::{Path, PathBuf},
-    process,
-    sync::atomic::{AtomicU64, Ordering},
 };
 
 /// Former files, in a folder that goes with its owner.
@@ -28,11 +26,8 @@ impl Saved {
     /// # Errors
     /// `Io` when one cannot be kept.
     pub(super) fn new(place: &Place, changes: &[Change]) -> Result<Self, GitError> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("abbado-saved-{}-{number}", process::id());
         let saved = Self {
-            folder: place.git_dir().join(name),
+            folder: temporary(place.git_dir(), "saved"),
         };
         for change in changes.iter().filter(|change| change.before) {
             let kept = saved.folder.join(&change.path);

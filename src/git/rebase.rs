@@ -64,8 +64,7 @@ pub(super) fn rebase_held(
     let own = Tip::find(&repository, repo_path, branch)?;
     let onto = branches::named_or_default(&repository, repo_path, onto)?;
     merge::common_base(&repository, &own, &onto)?;
-    let folder = repository.workdir().unwrap_or(repo_path);
-    let place = Place::open(repository.path(), folder)?;
+    let place = Place::of_repository(&repository, repo_path)?;
     let user = identity::signature(&place, Role::Committer)?;
     draft::begin(&repository)?;
     let to = replay(&repository, &own, &onto, &user)?;

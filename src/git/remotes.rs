@@ -3,7 +3,7 @@
 //! All of it comes from the configuration as `git` lists it for a place, so that included files,
 //! `GIT_CONFIG_GLOBAL` and a worktree's own file count. Nothing here starts a program.
 
-use super::{GitError, entries, place::Place, program::line, repository};
+use super::{GitError, mend::OpenWorktree, place::Place, repository, text::line};
 use crate::domain::run::event::WorktreeAt;
 use git2::Repository;
 use std::path::Path;
@@ -64,14 +64,12 @@ pub(super) fn place_of(
     repo_path: &Path,
     at: Option<&WorktreeAt>,
 ) -> Result<Place, GitError> {
-    if let Some(at) = at.filter(|at| at.worktree.is_dir()) {
-        let common_dir = repository::common_dir(repository)?;
-        if let Ok(entry) = entries::of_worktree(&common_dir, at) {
-            return Place::open(&entry.admin, &at.worktree);
-        }
+    if let Some(at) = at.filter(|at| at.worktree.is_dir())
+        && let Ok(open) = OpenWorktree::open(at, repo_path)
+    {
+        return open.place(at);
     }
-    let work_tree = repository.workdir().unwrap_or(repo_path);
-    Place::open(repository.path(), work_tree)
+    Place::of_repository(repository, repo_path)
 }
 
 /// Where a push of a branch goes.
@@ -92,14 +90,10 @@ pub(super) struct Settings(Vec<(String, String)>);
 
 impl Settings {
     pub(super) fn of(place: &Place) -> Self {
-        let mut fields = place.configuration().split(|byte| *byte == 0);
-        let mut all = Vec::new();
-        while let (Some(_scope), Some(entry)) = (fields.next(), fields.next()) {
-            let entry = String::from_utf8_lossy(entry);
-            let (key, value) = entry.split_once('\n').unwrap_or((&entry, ""));
-            all.push((key.to_owned(), value.to_owned()));
-        }
-        Self(all)
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let all = place.configuration().settings();
+        let all = all.map(|it| (text(it.key), text(it.value.unwrap_or_default())));
+        Self(all.collect())
     }
 
     fn values<'s>(&'s self, key: &str) -> impl DoubleEndedIterator<Item = &'s str> {

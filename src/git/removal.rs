@@ -9,18 +9,13 @@
 
 use super::{
     GitError, RepoLocks,
-    entries::{self, Entry},
-    program::os_string,
+    mend::OpenWorktree,
+    records::{self, WorktreeRecord},
     repository,
 };
 use crate::domain::run::event::WorktreeAt;
-use crate::files;
 use git2::BranchType;
-use std::{
-    fs, io,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
 
 /// Removes a worktree with all that is in it, and the repository's record of it and of worktrees inside.
 ///
@@ -33,8 +28,8 @@ pub fn remove(at: &WorktreeAt, repo_path: &Path, data_dir: &Path) -> Result<bool
     let common_dir = repository::common_dir(&repository::open(repo_path)?)?;
     match fs::symlink_metadata(&at.worktree) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            if let Some(entry) = entries::find(&common_dir, &at.worktree)? {
-                remove_entry(&common_dir, &entry)?;
+            if let Some(entry) = records::find(&common_dir, &at.worktree)? {
+                remove_record(&common_dir, &entry)?;
             }
             return Ok(true);
         }
@@ -45,11 +40,11 @@ pub fn remove(at: &WorktreeAt, repo_path: &Path, data_dir: &Path) -> Result<bool
     if !is_inside(&at.worktree, data_dir) {
         return Ok(false);
     }
-    let entry = entries::find(&common_dir, &at.worktree)?;
+    let entry = records::find(&common_dir, &at.worktree)?;
     if !points_at(&at.worktree, &common_dir, entry.as_ref()) {
         return Ok(false);
     }
-    let inside = entries::inside(&common_dir, &at.worktree)?;
+    let inside = records::inside(&common_dir, &at.worktree)?;
     let removed = remove_folder(&at.worktree);
     // Files that somebody else owns stay; the run goes all the same.
     if let Err(error) = &removed {
@@ -57,7 +52,7 @@ pub fn remove(at: &WorktreeAt, repo_path: &Path, data_dir: &Path) -> Result<bool
     }
     let inside = inside.iter().filter(|_| removed.is_ok());
     for entry in inside.chain(&entry) {
-        remove_entry(&common_dir, entry)?;
+        remove_record(&common_dir, entry)?;
     }
     Ok(removed.is_ok())
 }
@@ -66,17 +61,13 @@ pub fn remove(at: &WorktreeAt, repo_path: &Path, data_dir: &Path) -> Result<bool
 /// link, a file or another repository in its place.
 #[must_use]
 pub fn is_in_place(at: &WorktreeAt, repo_path: &Path) -> bool {
-    let entry = || {
-        let common_dir = repository::git_dir_of(repo_path)?;
-        Ok::<_, GitError>((entries::of_worktree(&common_dir, at)?, common_dir))
-    };
-    let Ok((entry, common_dir)) = entry() else {
+    let Ok(open) = OpenWorktree::open(at, repo_path) else {
         return false;
     };
     let is_folder = fs::symlink_metadata(&at.worktree).is_ok_and(|found| found.is_dir());
     let has_git_file = fs::symlink_metadata(at.worktree.join(".git")).is_ok();
     // Without one, the repository's record alone says whose the files are.
-    is_folder && (!has_git_file || points_at(&at.worktree, &common_dir, Some(&entry)))
+    is_folder && (!has_git_file || points_at(&at.worktree, &open.common_dir, Some(&open.record)))
 }
 
 /// Why somebody locked a run's worktree (`git worktree lock`), or nothing when nobody did. The reason may be
@@ -84,10 +75,10 @@ pub fn is_in_place(at: &WorktreeAt, repo_path: &Path) -> bool {
 #[must_use]
 pub fn lock_of(at: &WorktreeAt, repo_path: &Path) -> Option<String> {
     let common_dir = repository::git_dir_of(repo_path).ok()?;
-    let entry = entries::find(&common_dir, &at.worktree).ok()??;
+    let entry = records::find(&common_dir, &at.worktree).ok()??;
     let lock = entry.admin.join("locked");
     fs::symlink_metadata(&lock).ok()?;
-    let why = entries::read_small(&lock).unwrap_or_default();
+    let why = records::read_small(&lock).unwrap_or_default();
     Some(String::from_utf8_lossy(&why).trim().to_owned())
 }
 
@@ -101,7 +92,7 @@ pub fn delete_branch(repo_path: &Path, branch: &str) -> Result<bool, GitError> {
     repository::check_branch_name(branch)?;
     let repository = repository::open(repo_path)?;
     let common_dir = repository::common_dir(&repository)?;
-    if entries::checked_out(&common_dir, branch)? {
+    if records::checked_out(&common_dir, branch)? {
         return Ok(false);
     }
     let mut found = match repository.find_branch(branch, BranchType::Local) {
@@ -212,7 +203,7 @@ pub(super) fn remove_folder(path: &Path) -> Result<(), GitError> {
 }
 
 /// Removes the repository's record of a worktree.
-pub(super) fn remove_entry(common_dir: &Path, entry: &Entry) -> Result<(), GitError> {
+pub(super) fn remove_record(common_dir: &Path, entry: &WorktreeRecord) -> Result<(), GitError> {
     debug_assert_eq!(
         entry.admin.parent(),
         Some(common_dir.join("worktrees").as_path())
@@ -262,21 +253,17 @@ fn is_inside(path: &Path, data_dir: &Path) -> bool {
 
 /// Whether the folder's `.git` file and the repository's record name each other. A record that
 /// was pruned meanwhile proves nothing against us: then the file alone has to name its place.
-fn points_at(worktree: &Path, common_dir: &Path, entry: Option<&Entry>) -> bool {
+fn points_at(worktree: &Path, common_dir: &Path, entry: Option<&WorktreeRecord>) -> bool {
     let dot_git = worktree.join(".git");
     if !fs::symlink_metadata(&dot_git).is_ok_and(|metadata| metadata.is_file()) {
         return false;
     }
-    let Ok(bytes) = files::read(&dot_git, files::SMALL) else {
+    let Some(target) = records::git_dir_in(&dot_git) else {
         return false;
     };
-    let Some(target) = bytes.strip_prefix(b"gitdir: ") else {
-        return false;
-    };
-    let target = PathBuf::from(os_string(target.trim_ascii_end()));
-    let target = entries::resolved(&worktree.join(target));
+    let target = records::resolved(&worktree.join(target));
     match entry {
-        Some(entry) => target == entries::resolved(&entry.admin),
+        Some(entry) => target == records::resolved(&entry.admin),
         // A record that exists and is not ours belongs to another folder: this one is a copy.
         None => target.parent() == Some(common_dir.join("worktrees").as_path()) && !target.exists(),
     }

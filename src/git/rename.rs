@@ -12,14 +12,9 @@ pub fn rename_branch(repo_path: &Path, from: &str, to: &str) -> Result<(), GitEr
     repository::check_branch_free(repo_path, to)?;
     let repository = repository::open(repo_path)?;
     if repository::branch_tip(&repository, from)?.is_none() {
-        return Err(GitError::UnknownRevision {
-            repo: repo_path.to_owned(),
-            revision: from.to_owned(),
-            note: String::new(),
-        });
+        return Err(GitError::unknown(repo_path, from, ""));
     }
-    let work_tree = repository.workdir().unwrap_or(repo_path);
-    let place = Place::open(repository.path(), work_tree)?;
+    let place = Place::of_repository(&repository, repo_path)?;
     let renamed = place
         .git("git branch")
         .args(["branch", "-m", "--", from, to]);

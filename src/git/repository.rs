@@ -3,11 +3,8 @@
 //! Called before a repo is added to a project and before a run is made. Nothing is written, and no
 //! program is started but `git`, for a repository of another owner.
 
-use super::{
-    GitError,
-    program::{Program, os_string},
-};
-use git2::{Branch, ErrorCode, Repository, RepositoryOpenFlags};
+use super::{GitError, command::Command, text::os_string};
+use git2::{Branch, Commit, ErrorCode, Oid, Repository, RepositoryOpenFlags};
 use std::{
     ffi::OsStr,
     fs,
@@ -68,11 +65,7 @@ pub fn resolve_commit(repo_path: &Path, source_branch: &str) -> Result<String, G
         });
     }
     let repository = open(repo_path)?;
-    let unknown = |note: &str| GitError::UnknownRevision {
-        repo: repo_path.to_owned(),
-        revision: source_branch.to_owned(),
-        note: note.to_owned(),
-    };
+    let unknown = |note: &str| GitError::unknown(repo_path, source_branch, note);
     if source_branch == "HEAD" && is_unborn(&repository) {
         return Err(unknown(": the repository has no commit yet"));
     }
@@ -177,7 +170,7 @@ fn reason(said: &str) -> String {
 
 /// Opens a repository of another owner, if the user's own git takes it for safe; else says why not.
 pub(super) fn open_safe(real: &Path, more: &[(&str, &str)]) -> Result<Repository, String> {
-    let mut asked = Program::discovering("git rev-parse", real);
+    let mut asked = Command::discovering("git rev-parse", real);
     for (name, value) in more {
         asked = asked.env(name, value);
     }
@@ -210,13 +203,38 @@ pub(super) fn common_dir(repository: &Repository) -> Result<PathBuf, GitError> {
     common.map_err(GitError::io("resolving the git folder"))
 }
 
+/// The commit that is checked out in a folder, in hex; none before the first.
+pub(super) fn head_of(folder: &Path) -> Result<Option<String>, GitError> {
+    let repository = open(folder)?;
+    match repository.head().and_then(|head| head.peel_to_commit()) {
+        Ok(commit) => Ok(Some(commit.id().to_string())),
+        Err(error) if error.code() == ErrorCode::UnbornBranch => Ok(None),
+        Err(error) => Err(GitError::library("reading HEAD of a nested repository")(
+            error,
+        )),
+    }
+}
+
+/// A commit by its id in hex.
+///
+/// # Errors
+/// `UnknownRevision` when it is gone.
+pub(super) fn find_commit<'r>(
+    repository: &'r Repository,
+    repo_path: &Path,
+    id: &str,
+) -> Result<Commit<'r>, GitError> {
+    let found = Oid::from_str(id).and_then(|id| repository.find_commit(id));
+    found.map_err(|_| GitError::unknown(repo_path, id, " any more"))
+}
+
 /// A local branch and the commit it points at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tip {
     /// Its name; of a symbolic one, the branch that it stands for.
     pub branch: String,
     /// The commit.
-    pub commit: git2::Oid,
+    pub commit: Oid,
 }
 
 impl Tip {
@@ -230,11 +248,7 @@ impl Tip {
         branch: &str,
     ) -> Result<Self, GitError> {
         check_branch_name(branch)?;
-        let unknown = |_| GitError::UnknownRevision {
-            repo: repo_path.to_owned(),
-            revision: branch.to_owned(),
-            note: ": there is no such branch".into(),
-        };
+        let unknown = |_| GitError::unknown(repo_path, branch, ": there is no such branch");
         let found = repository
             .find_reference(&format!("refs/heads/{branch}"))
             .and_then(|found| found.resolve())
@@ -272,10 +286,7 @@ pub fn check_branch_name(branch: &str) -> Result<(), GitError> {
 }
 
 /// The commit a branch points at, `None` when there is no such branch.
-pub(super) fn branch_tip(
-    repository: &Repository,
-    branch: &str,
-) -> Result<Option<git2::Oid>, GitError> {
+pub(super) fn branch_tip(repository: &Repository, branch: &str) -> Result<Option<Oid>, GitError> {
     let reference = match repository.find_reference(&format!("refs/heads/{branch}")) {
         Ok(reference) => reference,
         Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),

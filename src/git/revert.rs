@@ -9,10 +9,12 @@
 //! shows its work as uncommitted, and a second revert completes it.
 
 use super::{
-    GitError, checkouts, checkpoint, entries,
+    GitError, checkouts, checkpoint,
     head::{self, Head, On, Operation},
     lock_files::{IndexLock, LockFiles},
+    mend::OpenWorktree,
     place::Place,
+    records::temporary,
     removal, repository,
     staging::{Staging, copy_with_times},
 };
@@ -24,8 +26,6 @@ use git2::{Oid, Repository};
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    process,
-    sync::atomic::{AtomicU64, Ordering},
 };
 
 /// Takes a worktree and the run's branch back to `base_commit`. `kept` is the checkpoint taken
@@ -101,23 +101,22 @@ impl<'a> Job<'a> {
         repo_path: &'a Path,
         kept: &'a CheckpointAt,
     ) -> Result<Self, GitError> {
-        let repository = repository::open(repo_path)?;
-        let common_dir = repository::common_dir(&repository)?;
-        let entry = entries::of_worktree(&common_dir, at)?;
+        let open = OpenWorktree::open(at, repo_path)?;
+        let admin = &open.record.admin;
         let locks = LockFiles {
-            admin: &entry.admin,
-            common_dir: &common_dir,
+            admin,
+            common_dir: &open.common_dir,
             worktree: &at.worktree,
             repo_path,
             branch: &at.branch,
             name: &at.name,
         };
         locks.clear()?;
-        let lock = IndexLock::take(&entry.admin, &at.name)?;
+        let lock = IndexLock::take(admin, &at.name)?;
         let staging = Staging::open(at, repo_path)?;
         staging.stage()?;
-        let head = Head::read(&repository, &common_dir, &entry.admin, &at.branch)?;
-        if staging.write_tree()? != kept.tree || !holds(&repository, kept, &head) {
+        let head = Head::of(&open, &at.branch)?;
+        if staging.write_tree()? != kept.tree || !holds(&open.repository, kept, &head) {
             return Err(GitError::ChangedMeanwhile {
                 name: at.name.clone(),
             });
@@ -126,29 +125,22 @@ impl<'a> Job<'a> {
             at,
             repo_path,
             kept,
-            place: Place::open(&entry.admin, &at.worktree)?,
-            repository,
+            place: open.place(at)?,
+            repository: open.repository,
             head,
             _lock: lock,
         })
     }
 
     fn commit(&self, commit: &str) -> Result<Oid, GitError> {
-        let found = Oid::from_str(commit).and_then(|id| self.repository.find_commit(id));
-        let found = found.map_err(|_| GitError::UnknownRevision {
-            repo: self.repo_path.to_owned(),
-            revision: commit.to_owned(),
-            note: " any more".into(),
-        })?;
+        let found = repository::find_commit(&self.repository, self.repo_path, commit)?;
         Ok(found.id())
     }
 
     /// Keeps what is needed to bring all of it back.
     fn save(&self) -> Result<Replaced, GitError> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let admin = self.place.git_dir();
-        let folder = admin.join(format!("abbado-saved-{}-{number}", process::id()));
+        let folder = temporary(admin, "saved");
         let failed = || GitError::io("keeping the state of a worktree");
         fs::create_dir(&folder).map_err(failed())?;
         let replaced = Replaced {

@@ -18,14 +18,16 @@
 
 use super::{
     GitError, RepoLocks,
-    changes::{Index, is_clean},
-    entries::{self, Entry},
+    check_out::{Wanted, check_out},
+    configuration::Configuration,
+    index::Index,
     missing,
     place::Place,
-    program::os_string,
+    records::{self, WorktreeRecord},
     removal, repository,
+    seen::is_clean,
+    text::os_string,
     tree::{ATTRIBUTES, each_entry},
-    worktree::{Wanted, check_out},
 };
 use crate::domain::{RUN_ID_VARIABLE, RunId};
 use crate::files;
@@ -67,7 +69,7 @@ pub struct Spare {
     worktree: PathBuf,
     base: Oid,
     /// What it was checked out with.
-    configuration: Vec<u8>,
+    configuration: Configuration,
     attributes: Vec<Outside>,
 }
 
@@ -121,7 +123,7 @@ fn make(
     };
     locks.with(std::slice::from_ref(&common_dir), add)?;
     crate::fault::point("spare.registered");
-    let Some(entry) = entries::find(&common_dir, &worktree)? else {
+    let Some(entry) = records::find(&common_dir, &worktree)? else {
         return Ok(None);
     };
     let place = own.of_worktree(&entry.admin, &worktree)?;
@@ -140,7 +142,7 @@ fn make(
         folder: spec.folder.clone(),
         worktree,
         base,
-        configuration: place.configuration().to_vec(),
+        configuration: place.configuration().clone(),
         attributes,
     }))
 }
@@ -167,14 +169,14 @@ pub fn remove_spare(folder: &Path, locks: &RepoLocks) -> Result<(), GitError> {
     let repository = repo.and_then(|path| repository::open(Path::new(&path)).ok());
     if let Some(repository) = repository {
         let common_dir = repository::common_dir(&repository)?;
-        let inside = entries::resolved(folder);
+        let inside = records::resolved(folder);
         locks.with(std::slice::from_ref(&common_dir), || {
-            let all = entries::entries(&common_dir)?.into_iter();
+            let all = records::all(&common_dir)?.into_iter();
             let mut ours = all.filter(|entry| {
-                let above = entry.dot_git.ancestors().nth(2).map(entries::resolved);
+                let above = entry.dot_git.ancestors().nth(2).map(records::resolved);
                 above.as_ref() == Some(&inside)
             });
-            ours.try_for_each(|entry| removal::remove_entry(&common_dir, &entry))
+            ours.try_for_each(|entry| removal::remove_record(&common_dir, &entry))
         })?;
     }
     // The files first: while the path of the repository is there, all can be found again.
@@ -193,15 +195,15 @@ pub fn remove_spare(folder: &Path, locks: &RepoLocks) -> Result<(), GitError> {
 /// `NotARepository`, `Io`.
 pub fn forget_spares(repo_path: &Path, spares: &Path, locks: &RepoLocks) -> Result<(), GitError> {
     let common_dir = repository::common_dir(&repository::open(repo_path)?)?;
-    let spares = entries::resolved(spares);
+    let spares = records::resolved(spares);
     locks.with(std::slice::from_ref(&common_dir), || {
-        let gone = |entry: &Entry| {
+        let gone = |entry: &WorktreeRecord| {
             let above = entry.dot_git.ancestors().nth(3);
             above == Some(spares.as_path()) && !entry.dot_git.exists()
         };
-        let all = entries::entries(&common_dir)?.into_iter().filter(gone);
+        let all = records::all(&common_dir)?.into_iter().filter(gone);
         all.into_iter()
-            .try_for_each(|entry| removal::remove_entry(&common_dir, &entry))
+            .try_for_each(|entry| removal::remove_record(&common_dir, &entry))
     })
 }
 
@@ -294,7 +296,7 @@ impl Spare {
         base: Oid,
     ) -> Result<Option<Fitting<'_>>, GitError> {
         let common_dir = repository::common_dir(repository)?;
-        let Some(entry) = entries::find(&common_dir, &self.worktree)? else {
+        let Some(entry) = records::find(&common_dir, &self.worktree)? else {
             return Ok(None);
         };
         let place = Place::open(&entry.admin, &self.worktree)?;
@@ -339,7 +341,7 @@ fn or_unfit(answer: Result<bool, GitError>) -> Result<bool, GitError> {
 /// A spare worktree that can be had.
 pub(super) struct Fitting<'a> {
     spare: &'a Spare,
-    entry: Entry,
+    entry: WorktreeRecord,
 }
 
 impl Fitting<'_> {
@@ -381,14 +383,14 @@ impl Fitting<'_> {
 
     /// Has the repository's record name the run's folder.
     fn point_at(&self, path: &Path) -> Result<(), GitError> {
-        let dot_git = entries::resolved(path).join(".git");
-        entries::point_at(&self.entry.admin, &dot_git)
+        let dot_git = records::resolved(path).join(".git");
+        records::point_at(&self.entry.admin, &dot_git)
             .map_err(GitError::io("moving the record of a spare worktree"))
     }
 
     /// Whether a worktree is configured as this one was when its files were written.
     pub(super) fn is_configured_as(&self, place: &Place) -> bool {
-        place.configuration() == self.spare.configuration
+        *place.configuration() == self.spare.configuration
     }
 
     /// Whether this commit is checked out in it.

@@ -4,7 +4,12 @@
 //! has it. An agent may have made or changed files elsewhere, and a checkpoint holds them. Those are
 //! the paths that differ from HEAD: they are written, and are not taken for unchanged.
 
-use super::{GitError, place::Place, program::HEAVY, staging::Staging};
+use super::{
+    GitError,
+    command::HEAVY,
+    staging::Staging,
+    text::{is_true, items, list},
+};
 use git2::{ObjectType, Oid};
 use std::collections::BTreeSet;
 
@@ -13,7 +18,8 @@ use std::collections::BTreeSet;
 /// # Errors
 /// Those of `git`.
 pub(super) fn differing(staging: &Staging, tree: Oid) -> Result<BTreeSet<Vec<u8>>, GitError> {
-    if !is_sparse(&staging.place) {
+    let sparse = staging.place.value(b"core.sparsecheckout");
+    if !sparse.is_some_and(is_true) {
         return Ok(BTreeSet::new());
     }
     let nothing = Oid::hash_object(ObjectType::Tree, b"");
@@ -24,18 +30,7 @@ pub(super) fn differing(staging: &Staging, tree: Oid) -> Result<BTreeSet<Vec<u8>
         .args(["diff-tree", "-r", "-z", "--name-only", "--no-renames"])
         .args([head.to_string(), tree.to_string()])
         .run()?;
-    let paths = told.split(|byte| *byte == 0);
-    let paths = paths.filter(|path| !path.is_empty());
-    Ok(paths.map(<[u8]>::to_vec).collect())
-}
-
-fn is_sparse(place: &Place) -> bool {
-    let value = place.value(b"core.sparsecheckout");
-    // Without a value it is true.
-    value.is_some_and(|value| {
-        let yes: [&[u8]; 5] = [b"", b"true", b"yes", b"on", b"1"];
-        yes.iter().any(|yes| value.eq_ignore_ascii_case(yes))
-    })
+    Ok(items(&told).map(<[u8]>::to_vec).collect())
 }
 
 /// Has git look at these paths of our index, wherever its patterns leave them out; answers those, with a
@@ -44,19 +39,15 @@ fn is_sparse(place: &Place) -> bool {
 /// # Errors
 /// Those of `git`.
 pub(super) fn show(staging: &Staging, paths: &BTreeSet<Vec<u8>>) -> Result<Vec<u8>, GitError> {
-    let mut left_out = Vec::new();
     if paths.is_empty() {
-        return Ok(left_out);
+        return Ok(Vec::new());
     }
     let listed = staging.git("git ls-files").args(["ls-files", "-v", "-z"]);
-    for line in listed.run()?.split(|byte| *byte == 0) {
-        if let [b'S' | b's', b' ', path @ ..] = line
-            && paths.contains(path)
-        {
-            left_out.extend_from_slice(path);
-            left_out.push(0);
-        }
-    }
+    let listed = listed.run()?;
+    let left_out = list(items(&listed).filter_map(|line| match line {
+        [b'S' | b's', b' ', path @ ..] if paths.contains(path) => Some(path),
+        _ => None,
+    }));
     if !left_out.is_empty() {
         let update = staging.edit_index("git update-index");
         update

@@ -6,97 +6,19 @@
 
 use super::{
     GitError, by_hand,
-    changes::{Index, as_known},
+    command::Command,
+    index::Index,
     large,
-    program::{Program, os_string},
+    on_disk::{OnDisk, look_at, named},
+    seen::as_known,
     staging::Staging,
     stored,
     surroundings::{self, Surroundings},
+    text::{all_but, list, os_string},
+    tracked::{Entry, Tracked},
 };
 use crate::{domain::run::event::LeftOut, files};
-use std::{
-    collections::BTreeSet,
-    fs,
-    io::{self, ErrorKind},
-    ops::Range,
-    path::{Path, PathBuf},
-};
-
-/// The paths that an index holds, as `git ls-files -v --stage -z` lists them.
-#[derive(Default)]
-pub(super) struct Tracked {
-    listed: Vec<u8>,
-    entries: Vec<Entry>,
-}
-
-/// One entry; a path in conflict has several.
-pub(super) struct Entry {
-    path: Range<usize>,
-    /// `H`, `S` and others; in lower case for one that git was told to take for unchanged.
-    tag: u8,
-    /// Mode as git writes it.
-    pub mode: [u8; 6],
-    /// Outside of a sparse checkout, and not there.
-    pub absent: bool,
-}
-
-impl Tracked {
-    /// Reads a listing.
-    fn read(listed: Vec<u8>) -> Self {
-        let mut entries = Vec::new();
-        let mut at = 0;
-        for line in listed.split(|byte| *byte == 0) {
-            // `<tag> <mode> <id> <stage>\t<path>`
-            let tab = line.iter().position(|byte| *byte == b'\t');
-            if let (Some(tab), [tag, b' ', mode @ ..]) = (tab, line)
-                && let Some(mode) = mode.first_chunk()
-            {
-                entries.push(Entry {
-                    path: at + tab + 1..at + line.len(),
-                    tag: *tag,
-                    mode: *mode,
-                    absent: false,
-                });
-            }
-            at += line.len() + 1;
-        }
-        Self { listed, entries }
-    }
-
-    /// The entries in the order of their paths.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&[u8], &Entry)> {
-        self.entries.iter().map(|entry| (self.path(entry), entry))
-    }
-
-    fn path(&self, entry: &Entry) -> &[u8] {
-        self.listed.get(entry.path.clone()).unwrap_or_default()
-    }
-
-    /// The entry of a path.
-    pub(super) fn find(&self, path: &[u8]) -> Option<&Entry> {
-        let place = self
-            .entries
-            .partition_point(|entry| self.path(entry) < path);
-        let entry = self.entries.get(place)?;
-        (self.path(entry) == path).then_some(entry)
-    }
-
-    /// Whether a folder, named with a slash at its end, holds a path.
-    pub(super) fn has_below(&self, folder: &[u8]) -> bool {
-        let place = self
-            .entries
-            .partition_point(|entry| self.path(entry) < folder);
-        let entry = self.entries.get(place);
-        entry.is_some_and(|entry| self.path(entry).starts_with(folder))
-    }
-}
-
-impl Entry {
-    /// A repository of its own.
-    pub(super) fn is_submodule(&self) -> bool {
-        self.mode == *b"160000"
-    }
-}
+use std::{collections::BTreeSet, fs};
 
 impl Staging {
     /// Takes in all that git tracks or would track, ignored files aside. Answers what it had to leave
@@ -117,7 +39,7 @@ impl Staging {
         let Surroundings {
             mut left_out,
             large,
-        } = surroundings::look(&self.place, &tracked, &self.pipes)?;
+        } = surroundings::look(&self.place, &tracked, &self.fifos)?;
         left_out.extend(self.unread(&large));
         let submodules = tracked.entries().filter(|(_, entry)| entry.is_submodule());
         let submodules: BTreeSet<Vec<u8>> = submodules.map(|(path, _)| path.to_vec()).collect();
@@ -142,8 +64,8 @@ impl Staging {
     ///
     /// # Errors
     /// Those of `git`.
-    pub(super) fn answer_pipes(&self) -> Result<Vec<LeftOut>, GitError> {
-        let found = surroundings::look(&self.place, &self.survey()?, &self.pipes)?;
+    pub(super) fn answer_fifos(&self) -> Result<Vec<LeftOut>, GitError> {
+        let found = surroundings::look(&self.place, &self.survey()?, &self.fifos)?;
         Ok(self.unread(&found.large))
     }
 
@@ -167,7 +89,7 @@ impl Staging {
 
     /// Prepares to take in all but these paths: too large files, and submodules, in which `git add`
     /// would look for changes by the rules and with the filters of their own configuration.
-    fn add<'a, 'p>(&self, without: impl Iterator<Item = &'p Vec<u8>>) -> Program<'a> {
+    fn add<'a, 'p>(&self, without: impl Iterator<Item = &'p Vec<u8>>) -> Command<'a> {
         let mut add = self.git("git add");
         if self.is_apart() {
             // All into one pack: a file and often a folder for each would take far longer.
@@ -178,14 +100,8 @@ impl Staging {
         if without.peek().is_none() {
             return add;
         }
-        let mut paths = b".\0".to_vec();
-        for path in without {
-            paths.extend_from_slice(b":(top,exclude,literal)");
-            paths.extend_from_slice(path);
-            paths.push(0);
-        }
         add.args(["--pathspec-from-file=-", "--pathspec-file-nul"])
-            .input(paths)
+            .input(all_but(without))
     }
 
     /// Takes in which commit is checked out in each submodule. Of one that git cannot read, the index keeps
@@ -197,50 +113,34 @@ impl Staging {
         }
         let root = self.place.work_tree();
         let has_contents = |path: &&Vec<u8>| {
-            let found = stands(root, path);
-            matches!(found, Ok(Stands::File { .. } | Stands::Link))
+            let found = look_at(root, path);
+            matches!(found, Ok(OnDisk::File { .. } | OnDisk::Link))
         };
         // A file in the place of a submodule goes through its filters.
         let (replaced, folders): (Vec<_>, Vec<_>) = submodules.iter().partition(has_contents);
         for (paths, filters) in [(replaced, true), (folders, false)] {
-            match self.update_submodules(&paths, filters) {
-                Err(GitError::Failed { .. }) => {}
-                outcome => {
-                    outcome?;
-                    continue;
-                }
+            if paths.is_empty() || self.update_submodules(&paths, filters)? {
+                continue;
             }
-            // One of them: the others are not to suffer.
+            // One of them failed: the others are not to suffer.
             for path in paths {
-                match self.update_submodules(&[path], filters) {
-                    Err(GitError::Failed { .. }) | Ok(()) => {}
-                    Err(error) => return Err(error),
-                }
+                self.update_submodules(&[path], filters)?;
             }
         }
         Ok(())
     }
 
-    fn update_submodules(&self, paths: &[&Vec<u8>], filters: bool) -> Result<(), GitError> {
-        if paths.is_empty() {
-            return Ok(());
-        }
-        let mut input = Vec::new();
-        for path in paths {
-            input.extend_from_slice(path);
-            input.push(0);
-        }
+    /// False when git fails.
+    fn update_submodules(&self, paths: &[&Vec<u8>], filters: bool) -> Result<bool, GitError> {
         let name = "git update-index";
         let update = match filters {
             true => self.git(name),
             false => self.edit_index(name),
         };
-        update
+        let update = update
             .args(["update-index", "--add", "--remove", "--replace"])
-            .args(["-z", "--stdin"])
-            .input(input)
-            .run()
-            .map(drop)
+            .args(["-z", "--stdin"]);
+        Ok(update.input(list(paths)).run_leniently()?.is_some())
     }
 
     /// Clears the marks that make git look away from a file (`--assume-unchanged`,
@@ -251,22 +151,14 @@ impl Staging {
             .args(["ls-files", "-v", "--stage", "-z"])
             .run()?;
         let mut tracked = Tracked::read(listed);
-        let (mut assumed, mut skipped) = (Vec::new(), Vec::new());
-        for entry in &mut tracked.entries {
-            let path = tracked.listed.get(entry.path.clone()).unwrap_or_default();
-            if entry.tag.is_ascii_lowercase() {
-                assumed.extend_from_slice(path);
-                assumed.push(0);
-            }
-            if entry.tag.eq_ignore_ascii_case(&b's') {
-                let on_disk = self.place.work_tree().join(os_string(path));
-                entry.absent = fs::symlink_metadata(on_disk).is_err();
-                if !entry.absent {
-                    skipped.extend_from_slice(path);
-                    skipped.push(0);
-                }
-            }
-        }
+        let root = self.place.work_tree();
+        tracked.mark_absent(|path| fs::symlink_metadata(root.join(os_string(path))).is_err());
+        let marked = |is_marked: &dyn Fn(&Entry) -> bool| {
+            let entries = tracked.entries().filter(|(_, entry)| is_marked(entry));
+            list(entries.map(|(path, _)| path))
+        };
+        let assumed = marked(&|entry| entry.tag.is_ascii_lowercase());
+        let skipped = marked(&|entry| entry.is_skipped() && !entry.absent);
         for (flag, paths) in [
             ("--no-assume-unchanged", assumed),
             ("--no-skip-worktree", skipped),
@@ -278,65 +170,4 @@ impl Staging {
         }
         Ok(tracked)
     }
-}
-
-/// A path that had to be left out, and why.
-pub(super) fn named(path: &[u8], why: &str) -> LeftOut {
-    LeftOut {
-        path: String::from_utf8_lossy(path).into_owned(),
-        why: why.to_owned(),
-    }
-}
-
-/// What stands at a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stands {
-    /// A plain file, and whether it can be run.
-    File { runs: bool },
-    /// A symbolic link.
-    Link,
-    /// A folder.
-    Folder,
-    /// A pipe, socket or device, which has no contents to keep.
-    Strange(&'static str),
-    /// Nothing, or something beyond a link.
-    Nothing,
-}
-
-/// Looks at a path below a folder, following no link.
-///
-/// # Errors
-/// When the system does not let us look.
-pub(super) fn stands(root: &Path, path: &[u8]) -> io::Result<Stands> {
-    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-    let path = PathBuf::from(os_string(path));
-    let above = path.ancestors().skip(1);
-    let above: Vec<_> = above.filter(|part| !part.as_os_str().is_empty()).collect();
-    for folder in above.into_iter().rev() {
-        if root.join(folder).is_symlink() {
-            return Ok(Stands::Nothing);
-        }
-    }
-    let found = match fs::symlink_metadata(root.join(&path)) {
-        Ok(found) => found,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Ok(Stands::Nothing);
-        }
-        Err(error) => return Err(error),
-    };
-    let kind = found.file_type();
-    Ok(if kind.is_file() {
-        let runs = found.permissions().mode() & 0o100 != 0;
-        Stands::File { runs }
-    } else if kind.is_symlink() {
-        Stands::Link
-    } else if kind.is_dir() {
-        Stands::Folder
-    } else if kind.is_fifo() {
-        Stands::Strange("it is a pipe, which has no contents to keep")
-    } else if kind.is_socket() {
-        Stands::Strange("it is a socket, which has no contents to keep")
-    } else {
-        Stands::Strange("it is a device, which has no contents to keep")
-    })
 }

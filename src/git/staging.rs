@@ -12,30 +12,27 @@
 //! The index and the objects stay beside the worktree's record; the next staging removes them.
 
 use super::{
-    GitError, entries, filters,
+    GitError,
+    command::{Command, HEAVY},
+    fifos::Fifos,
+    mend::OpenWorktree,
+    on_disk::set_times,
     place::Place,
-    program::{HEAVY, Program, line},
+    records::{self, temporary},
     repository,
-    surroundings::Pipes,
+    text::line,
+    trusted,
 };
 use crate::domain::run::event::WorktreeAt;
 use crate::files;
 use git2::Repository;
-use nix::{
-    errno::Errno,
-    fcntl::AT_FDCWD,
-    sys::{
-        stat::{UtimensatFlags, utimensat},
-        time::TimeSpec,
-    },
-};
+use nix::errno::Errno;
 use std::{
     ffi::OsString,
     fs::{self, File, FileTimes},
     io,
     path::{Path, PathBuf},
     process,
-    sync::atomic::{AtomicU64, Ordering},
 };
 
 /// A worktree of ours, ready to be read or written.
@@ -46,7 +43,7 @@ pub(super) struct Staging {
     /// Where new objects go, when not to the repository.
     objects: Option<TemporaryObjects>,
     /// Answered for as long as this lives.
-    pub(super) pipes: Pipes,
+    pub(super) fifos: Fifos,
     /// The commit checked out; none on a branch without commits.
     pub head: Option<git2::Oid>,
 }
@@ -58,21 +55,20 @@ impl Staging {
     /// `WorktreeGone`, `NotARepository`, and those of starting `git`.
     pub(super) fn open(at: &WorktreeAt, repo_path: &Path) -> Result<Self, GitError> {
         let worktree = &at.worktree;
-        let repository = repository::open(repo_path)?;
-        let common_dir = repository::common_dir(&repository)?;
-        let entry = entries::of_worktree(&common_dir, at)?;
+        let open = OpenWorktree::open(at, repo_path)?;
+        let admin = &open.record.admin;
         let is_folder = fs::symlink_metadata(worktree).is_ok_and(|found| found.is_dir());
         if !is_folder {
             return Err(GitError::WorktreeGone {
                 name: at.name.clone(),
             });
         }
-        filters::link_keys(&common_dir, &entry.admin);
-        let place = Place::open(&entry.admin, worktree)?;
-        let head = head_of(&repository, &entry, &place)?;
-        remove_leftovers(&entry.admin);
-        let index = TemporaryIndex::copy_of(&entry.admin)?;
-        Ok(Self::with(place, repository, index, head))
+        trusted::link_keys(&open.common_dir, admin);
+        let place = open.place(at)?;
+        let head = head_of(&open.repository, &open.record, &place)?;
+        remove_leftovers(admin);
+        let index = TemporaryIndex::copy_of(admin)?;
+        Ok(Self::with(place, open.repository, index, head))
     }
 
     fn with(
@@ -86,7 +82,7 @@ impl Staging {
             repository,
             index,
             objects: None,
-            pipes: Pipes::default(),
+            fifos: Fifos::default(),
             head,
         }
     }
@@ -113,16 +109,16 @@ impl Staging {
     }
 
     /// Prepares a start of `git` on our index.
-    pub(super) fn git<'a>(&self, name: &'static str) -> Program<'a> {
+    pub(super) fn git<'a>(&self, name: &'static str) -> Command<'a> {
         self.on_index(self.any_names(name))
     }
 
     /// Prepares a start of `git` that only edits our index, and reads no file through a filter.
-    pub(super) fn edit_index<'a>(&self, name: &'static str) -> Program<'a> {
+    pub(super) fn edit_index<'a>(&self, name: &'static str) -> Command<'a> {
         self.on_index(any_names(self.place.git_without_filters(name)))
     }
 
-    fn on_index<'a>(&self, git: Program<'a>) -> Program<'a> {
+    fn on_index<'a>(&self, git: Command<'a>) -> Command<'a> {
         let git = git.env("GIT_INDEX_FILE", &self.index.path).limit(HEAVY);
         match &self.objects {
             None => git,
@@ -134,7 +130,7 @@ impl Staging {
 
     /// Prepares a start of `git` that takes names which would be dangerous on other systems: what is kept
     /// here is for this one.
-    pub(super) fn any_names<'a>(&self, name: &'static str) -> Program<'a> {
+    pub(super) fn any_names<'a>(&self, name: &'static str) -> Command<'a> {
         any_names(self.place.git(name))
     }
 
@@ -146,15 +142,7 @@ impl Staging {
     /// `Io` when the file system refuses.
     pub(super) fn trust_times(&self) -> Result<(), GitError> {
         // Git compares whole seconds with the time of the index. The largest that 32 bits hold.
-        let last = TimeSpec::new(u32::MAX.into(), 0);
-        let set = utimensat(
-            AT_FDCWD,
-            &self.index.path,
-            &last,
-            &last,
-            UtimensatFlags::NoFollowSymlink,
-        );
-        match set {
+        match set_times(&self.index.path, u32::MAX) {
             Ok(()) | Err(Errno::ENOENT) => Ok(()),
             Err(errno) => Err(GitError::io("setting the time of a copy of an index")(
                 errno.into(),
@@ -224,7 +212,7 @@ impl Staging {
     }
 }
 
-fn any_names(git: Program<'_>) -> Program<'_> {
+fn any_names(git: Command<'_>) -> Command<'_> {
     git.args([
         "-c",
         "core.protectNTFS=false",
@@ -236,7 +224,7 @@ fn any_names(git: Program<'_>) -> Program<'_> {
 /// The commit that a worktree's HEAD names.
 fn head_of(
     repository: &Repository,
-    entry: &entries::Entry,
+    entry: &records::WorktreeRecord,
     place: &Place,
 ) -> Result<Option<git2::Oid>, GitError> {
     if let Some(branch) = entry.branch() {
@@ -363,13 +351,6 @@ fn alternate(path: &[u8]) -> Vec<u8> {
     }
     line.push(b'\n');
     line
-}
-
-/// A path in a worktree's record that nobody else uses.
-fn temporary(admin: &Path, what: &str) -> PathBuf {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    admin.join(format!("abbado-{what}-{}-{number}", process::id()))
 }
 
 /// Removes what a server that was killed left in a worktree's record.

@@ -6,21 +6,18 @@
 //! is given a message, and before a commit.
 
 use super::{
-    GitError, by_hand, filters, large,
+    GitError, by_hand,
+    command::{Command, HEAVY},
+    large,
+    on_disk::set_times,
     place::Place,
-    program::{HEAVY, Program, os_string},
     repository,
     staging::Staging,
+    text::{list, os_string, push_staged, staged},
+    trusted::trusted,
 };
 use crate::domain::run::event::WorktreeAt;
 use git2::Oid;
-use nix::{
-    fcntl::AT_FDCWD,
-    sys::{
-        stat::{UtimensatFlags, utimensat},
-        time::TimeSpec,
-    },
-};
 use std::{collections::BTreeMap, fs, path::Path};
 
 /// A file in an index.
@@ -38,9 +35,9 @@ pub(super) struct Listed {
 /// Those of `git`.
 pub(super) fn filtered(
     place: &Place,
-    ls_files: Program<'_>,
+    ls_files: Command<'_>,
 ) -> Result<BTreeMap<Vec<u8>, Listed>, GitError> {
-    let names = filters::trusted(place.git_dir()).into_iter();
+    let names = trusted(place.git_dir()).into_iter();
     // What else a name may have would mean something in a pathspec.
     let plain = |name: &String| {
         let fine = |letter: char| letter.is_alphanumeric() || "-_".contains(letter);
@@ -59,15 +56,11 @@ pub(super) fn filtered(
         .args(specs)
         .limit(HEAVY)
         .run()?;
-    for entry in listed.split(|byte| *byte == 0) {
-        // `<mode> <id> <stage>\t<path>`; one in conflict has no stage 0.
-        let Some(tab) = entry.iter().position(|byte| *byte == b'\t') else {
-            continue;
-        };
-        let head = String::from_utf8_lossy(&entry[..tab]);
-        if let [mode @ ("100644" | "100755"), id, "0"] = head.split(' ').collect::<Vec<_>>()[..] {
-            let (mode, id) = (mode.to_owned(), id.to_owned());
-            found.insert(entry[tab + 1..].to_vec(), Listed { mode, id });
+    for file in staged(&listed) {
+        // One in conflict has no stage 0.
+        if matches!(file.mode, "100644" | "100755") && file.stage == "0" {
+            let (mode, id) = (file.mode.to_owned(), file.id.to_owned());
+            found.insert(file.path.to_vec(), Listed { mode, id });
         }
     }
     Ok(found)
@@ -134,9 +127,7 @@ pub(super) fn keep(staging: &Staging, before: &BTreeMap<Vec<u8>, Listed>) -> Res
     let mut input = Vec::new();
     for path in lying_so(staging, changed)? {
         if let (Some(listed), Some(now)) = (before.get(path), now.get(path)) {
-            input.extend_from_slice(format!("{} {}\t", now.mode, listed.id).as_bytes());
-            input.extend_from_slice(path);
-            input.push(0);
+            push_staged(&mut input, &now.mode, &listed.id, path);
         }
     }
     if input.is_empty() {
@@ -156,28 +147,19 @@ pub(super) fn fill_in(staging: &Staging) -> Result<(), GitError> {
     let tracked = filtered(place, place.git("git ls-files"))?;
     let files = tracked.iter();
     let files = files.map(|(path, listed)| (path.as_slice(), listed.id.as_str()));
-    let mut stored = Vec::new();
-    for path in lying_so(staging, files)? {
+    let stored = lying_so(staging, files)?;
+    for path in &stored {
         // Git leaves alone what the index knows by its times.
         let file = place.work_tree().join(os_string(path));
-        let never = TimeSpec::new(0, 0);
-        let touched = utimensat(
-            AT_FDCWD,
-            &file,
-            &never,
-            &never,
-            UtimensatFlags::NoFollowSymlink,
-        );
+        let touched = set_times(&file, 0);
         touched.map_err(|errno| GitError::io("touching a file")(errno.into()))?;
-        stored.extend_from_slice(path);
-        stored.push(0);
     }
     if stored.is_empty() {
         return Ok(());
     }
     let write = place.git("git checkout-index").limit(HEAVY);
     let write = write.args(["checkout-index", "--force", "--index", "-z", "--stdin"]);
-    write.input(stored).run().map(drop)
+    write.input(list(stored)).run().map(drop)
 }
 
 /// Checks such files of a worktree out again, where the user allowed a filter.
@@ -186,7 +168,7 @@ pub(super) fn fill_in(staging: &Staging) -> Result<(), GitError> {
 /// `WorktreeGone`, `NotARepository`, and those of starting `git`.
 pub fn fill_in_stored(at: &WorktreeAt, repo_path: &Path) -> Result<(), GitError> {
     let repository = repository::open(repo_path)?;
-    if filters::trusted(&repository::common_dir(&repository)?).is_empty() {
+    if trusted(&repository::common_dir(&repository)?).is_empty() {
         return Ok(());
     }
     fill_in(&Staging::open(at, repo_path)?)

@@ -9,11 +9,12 @@
 //! `git submodule` is not used: it would run what `.gitmodules` and the configuration name.
 
 use super::{
-    GitError, entries,
+    GitError,
+    command::HEAVY,
+    mend::OpenWorktree,
     place::Place,
-    program::{HEAVY, os_string},
-    repository,
     staging::write_alternates,
+    text::{items, os_string},
 };
 use crate::domain::run::event::WorktreeAt;
 use git2::{Oid, Repository, RepositoryInitOptions};
@@ -39,13 +40,11 @@ pub fn fill_submodules(
     if fs::symlink_metadata(at.worktree.join(".gitmodules")).is_err() {
         return Ok(Vec::new());
     }
-    let repository = repository::open(repo_path)?;
-    let common_dir = repository::common_dir(&repository)?;
-    let entry = entries::of_worktree(&common_dir, at)?;
+    let open = OpenWorktree::open(at, repo_path)?;
     let mut notes = Vec::new();
     let top = Level {
-        place: Place::open(&entry.admin, &at.worktree)?,
-        user_git_dir: common_dir,
+        place: open.place(at)?,
+        user_git_dir: open.common_dir,
         user_folder: repo_path.to_owned(),
         shown: PathBuf::new(),
         depth: 0,
@@ -106,15 +105,11 @@ fn submodules(place: &Place) -> Result<Vec<Submodule>, GitError> {
         .git("git config")
         .args(["config", "--blob", "HEAD:.gitmodules", "-z"])
         .args(["--get-regexp", r"^submodule\..*\.path$"])
-        .run();
-    let named = match named {
-        Ok(named) => named,
-        // There is none, or it cannot be read.
-        Err(GitError::Failed { .. }) => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
+        .run_leniently()?;
+    // It may not be there, or not be readable.
+    let named = named.unwrap_or_default();
     let mut found = Vec::new();
-    for entry in named.split(|byte| *byte == 0) {
+    for entry in items(&named) {
         let Some(end) = entry.iter().position(|byte| *byte == b'\n') else {
             continue;
         };

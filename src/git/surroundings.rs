@@ -3,32 +3,20 @@
 //!
 //! Only folders are listed, and only those that git itself would look into. It comes before any `git`
 //! that reads the worktree's rules: at a pipe named `.gitignore` or `.gitattributes` git would wait for
-//! a writer, so that there has to be one ([`Pipes`]).
+//! a writer, so that there has to be one ([`Fifos`]).
 
 use super::{
     GitError,
+    fifos::Fifos,
     ignored::not_ignored,
     large,
+    on_disk::{OnDisk, look_at, named},
     place::Place,
-    program::os_string,
-    stage::{Stands, Tracked, named, stands},
+    text::os_string,
+    tracked::Tracked,
 };
 use crate::domain::run::event::LeftOut;
-use nix::fcntl::OFlag;
-use std::{
-    cell::OnceCell,
-    collections::BTreeSet,
-    fs::{self, File},
-    io,
-    os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
-    path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, PoisonError,
-        mpsc::{RecvTimeoutError, Sender, channel},
-    },
-    thread,
-    time::Duration,
-};
+use std::{collections::BTreeSet, fs, io, os::unix::ffi::OsStrExt, path::Path};
 
 /// Files that git reads wherever it finds them.
 pub(super) const RULES: [&[u8]; 3] = [b".gitignore", b".gitattributes", b".gitmodules"];
@@ -49,7 +37,7 @@ pub(super) struct Surroundings {
 pub(super) fn look(
     place: &Place,
     tracked: &Tracked,
-    pipes: &Pipes,
+    pipes: &Fifos,
 ) -> Result<Surroundings, GitError> {
     let root = place.work_tree();
     let mut found = Surroundings::default();
@@ -103,7 +91,7 @@ impl Surroundings {
 struct Looking<'a> {
     root: &'a Path,
     tracked: &'a Tracked,
-    pipes: &'a Pipes,
+    pipes: &'a Fifos,
     /// Folders that hold tracked files; each path of a folder ends with a slash.
     known: Vec<Vec<u8>>,
     /// What git may ignore.
@@ -177,58 +165,8 @@ impl Looking<'_> {
 }
 
 fn strange(root: &Path, path: &[u8]) -> Option<LeftOut> {
-    match stands(root, path) {
-        Ok(Stands::Strange(why)) => Some(named(path, why)),
+    match look_at(root, path) {
+        Ok(OnDisk::Strange(why)) => Some(named(path, why)),
         _ => None,
     }
-}
-
-/// Pipes that git opens in search of rules. For as long as this lives a thread opens their other end and
-/// closes it again, so that a `git` that waits there finds an empty file.
-#[derive(Default)]
-pub(super) struct Pipes {
-    known: Arc<Mutex<Vec<PathBuf>>>,
-    /// Ends the thread when it goes.
-    alive: OnceCell<Sender<()>>,
-}
-
-impl Pipes {
-    /// How long a `git` waits at most.
-    const PAUSE: Duration = Duration::from_millis(2);
-
-    /// Answers at one more path.
-    fn answer(&self, path: PathBuf) {
-        let paths = |known: &Mutex<Vec<PathBuf>>| {
-            let known = known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.clone()
-        };
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.push(path);
-        drop(known);
-        self.alive.get_or_init(|| {
-            let (alive, over) = channel();
-            let known = Arc::clone(&self.known);
-            let work = move || {
-                while let Err(RecvTimeoutError::Timeout) = over.recv_timeout(Self::PAUSE) {
-                    paths(&known).iter().for_each(|path| open_other_end(path));
-                }
-            };
-            let started = thread::Builder::new().name("git-pipes".into()).spawn(work);
-            if let Err(error) = started {
-                // git is ended when it takes too long.
-                log::warn!(error:% = error; "Nobody answers at the pipes of a worktree.");
-            }
-            alive
-        });
-    }
-}
-
-fn open_other_end(path: &Path) {
-    // Without a reader this is refused at once, and so is a socket.
-    let flags = OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW;
-    let opened = File::options()
-        .write(true)
-        .custom_flags(flags.bits())
-        .open(path);
-    drop(opened);
 }

@@ -12,13 +12,12 @@
 //! proves to be ours and begins again; a branch with commits of its own is never moved.
 
 use super::{
-    GitError, RepoLocks,
-    entries::{self, Entry, Records},
-    filters, lfs,
+    GitError, RepoLocks, check_out, lfs,
     place::Place,
-    program::HEAVY,
+    records::{self, Records, WorktreeRecord},
     removal, repository,
     spare::Spare,
+    trusted,
 };
 use crate::domain::{RUN_ID_VARIABLE, RepoId, RunId, run::event::WorktreeAt};
 use git2::{Oid, Repository};
@@ -26,10 +25,7 @@ use nix::sys::{stat::futimens, time::TimeSpec};
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
 };
 
 /// A worktree that a run wants.
@@ -136,13 +132,7 @@ impl<'a> Attempt<'a> {
         repository::check_branch_name(&spec.branch)?;
         let repository = repository::open(&spec.repo_path)?;
         let common_dir = repository::common_dir(&repository)?;
-        let unknown = || GitError::UnknownRevision {
-            repo: spec.repo_path.clone(),
-            revision: spec.base_commit.clone(),
-            note: " any more".into(),
-        };
-        let base = Oid::from_str(&spec.base_commit).map_err(|_| unknown())?;
-        repository.find_commit(base).map_err(|_| unknown())?;
+        let base = repository::find_commit(&repository, &spec.repo_path, &spec.base_commit)?.id();
         let tip = repository::branch_tip(&repository, &spec.branch)?;
         if tip.is_none() {
             repository::check_nothing_in_the_way(&repository, &spec.repo_path, &spec.branch)?;
@@ -180,29 +170,27 @@ impl<'a> Attempt<'a> {
         crate::fault::point("set_up.worktree_registered");
         let entry = self.entry()?.ok_or_else(|| self.gone())?;
         // The record lies in the repository, the folder is new: what is in it now is ours.
-        filters::link_keys(&self.common_dir, &entry.admin);
+        trusted::link_keys(&self.common_dir, &entry.admin);
         let place = own.of_worktree(&entry.admin, &spec.path)?;
         self.check_out(&place, cancelled)?;
         Ok(self.added(entry, lfs::note(&place)?))
     }
 
-    fn added(&self, entry: Entry, note: Option<String>) -> Added {
+    fn added(&self, entry: WorktreeRecord, note: Option<String>) -> Added {
         let (at, record) = (at(self.spec), entry.admin);
         Added { at, record, note }
     }
 
     /// The user's checkout.
     fn own_place(&self) -> Result<Place, GitError> {
-        let work_tree = self.repository.workdir();
-        let work_tree = work_tree.unwrap_or(&self.spec.repo_path);
-        Place::open(self.repository.path(), work_tree)
+        Place::of_repository(&self.repository, &self.spec.repo_path)
     }
 
     /// Checks the files out. Git writes the branch too when it is done, and leaves its lock when it is
     /// ended just then; nobody else writes a run's branch.
     fn check_out(&self, place: &Place, cancelled: &dyn Fn() -> bool) -> Result<(), GitError> {
         let spec = self.spec;
-        let done = check_out(place, &spec.run_id.to_string(), cancelled);
+        let done = check_out::check_out(place, &spec.run_id.to_string(), cancelled);
         if matches!(done, Err(GitError::Cancelled | GitError::TimedOut { .. }))
             && let Err(error) =
                 self.locked(|| removal::remove_branch_lock(&self.common_dir, &spec.branch))
@@ -219,7 +207,7 @@ impl<'a> Attempt<'a> {
         &self,
         spare: &Spare,
         cancelled: &dyn Fn() -> bool,
-    ) -> Result<Option<Entry>, GitError> {
+    ) -> Result<Option<WorktreeRecord>, GitError> {
         let spec = self.spec;
         let Some(fitting) = spare.fitting(&self.repository, self.base)? else {
             return Ok(None);
@@ -294,7 +282,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Removes what an earlier attempt left at our path: the folder, and this record of it.
-    fn clear_leftovers(&self, entry: Option<&Entry>) -> Result<(), GitError> {
+    fn clear_leftovers(&self, entry: Option<&WorktreeRecord>) -> Result<(), GitError> {
         let in_the_way = || GitError::FolderInTheWay {
             name: self.spec.name.clone(),
         };
@@ -308,11 +296,11 @@ impl<'a> Attempt<'a> {
             return Err(in_the_way());
         }
         removal::remove_folder(&self.spec.path)?;
-        removal::remove_entry(&self.common_dir, entry)
+        removal::remove_record(&self.common_dir, entry)
     }
 
-    fn entry(&self) -> Result<Option<Entry>, GitError> {
-        entries::find(&self.common_dir, &self.spec.path)
+    fn entry(&self) -> Result<Option<WorktreeRecord>, GitError> {
+        records::find(&self.common_dir, &self.spec.path)
     }
 
     fn gone(&self) -> GitError {
@@ -364,56 +352,6 @@ pub fn date_index(added: &Added) -> Result<(), GitError> {
         .map_err(GitError::io("dating an index"))
 }
 
-/// Checks HEAD out, over whatever is there. `id` is what the program is found by.
-///
-/// # Errors
-/// Those of [`Program::run`](super::program::Program::run).
-pub(super) fn check_out(
-    place: &Place,
-    id: &str,
-    cancelled: &dyn Fn() -> bool,
-) -> Result<(), GitError> {
-    let workers = workers(WANTED.load(Ordering::Relaxed));
-    let reset = place.git("git reset").args(["-c", workers]);
-    let reset = reset.args(["reset", "--hard", "--quiet", "--no-recurse-submodules"]);
-    let reset = reset.limit(HEAVY).env(RUN_ID_VARIABLE, id);
-    reset.unless(cancelled).run().map(drop)
-}
-
-/// Set-ups of this process that are under way, or wait for their turn.
-static WANTED: AtomicUsize = AtomicUsize::new(0);
-
-/// One of them, for as long as it lives: held by who sets up, so that checkouts of others leave it
-/// its share of the cores.
-#[derive(Debug)]
-#[must_use = "it counts for as long as it is held"]
-pub struct Wanted(());
-
-impl Wanted {
-    /// Says that worktrees are wanted, before any waiting for a turn.
-    pub fn begin() -> Self {
-        WANTED.fetch_add(1, Ordering::Relaxed);
-        Self(())
-    }
-}
-
-impl Drop for Wanted {
-    fn drop(&mut self) {
-        WANTED.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A checkout alone is a fifth faster on all cores. Side by side they take the cores from each
-/// other, and programs that only write files cost a sixth more (measured with two on two). So it is
-/// set-ups that count and not checkouts: another's will begin while this one writes.
-const fn workers(wanted: usize) -> &'static str {
-    if wanted <= 1 {
-        "checkout.workers=0"
-    } else {
-        "checkout.workers=1"
-    }
-}
-
 fn is_link(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
 }
@@ -426,23 +364,5 @@ pub(super) fn is_vacant(path: &Path) -> bool {
     match fs::read_dir(path) {
         Ok(mut folder) => folder.next().is_none(),
         Err(error) => error.kind() == io::ErrorKind::NotFound,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{WANTED, Wanted, workers};
-    use std::sync::atomic::Ordering;
-
-    #[test]
-    fn a_checkout_beside_another_set_up_leaves_it_the_cores() {
-        assert_eq!(workers(1), "checkout.workers=0");
-        // Other tests set worktrees up meanwhile.
-        let both = [Wanted::begin(), Wanted::begin()];
-        assert_eq!(
-            workers(WANTED.load(Ordering::Relaxed)),
-            "checkout.workers=1"
-        );
-        drop(both);
     }
 }

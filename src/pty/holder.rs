@@ -34,6 +34,7 @@ mod exec;
 pub mod input;
 pub mod lifecycle;
 pub mod menu;
+mod peer;
 mod program;
 mod questions;
 pub mod reaper;

@@ -10,7 +10,10 @@ use super::{
     watched::{Budget, News, Watched, folders_max},
 };
 use crate::domain::TrustedFilter;
-use crate::git::{entries, filters, place::Place, program::os_string, repository};
+use crate::git::{
+    configuration::Configuration, mend::OpenWorktree, place::Place, text::os_string,
+    trusted::trusted,
+};
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -48,11 +51,11 @@ struct Kept {
     ground: Ground,
     watched: Watched,
     /// None when only the watch is of use.
-    answer: Option<Answer>,
+    answer: Option<CachedStats>,
 }
 
 #[derive(Debug)]
-struct Answer {
+struct CachedStats {
     stats: DiffStats,
     made: Instant,
     /// The files that may have changed. A change of one is told, and this is to be sure.
@@ -64,7 +67,7 @@ struct Answer {
 struct Ground {
     admin: PathBuf,
     common_dir: PathBuf,
-    configuration: Vec<u8>,
+    configuration: Configuration,
     filters: Vec<TrustedFilter>,
     files: Vec<(PathBuf, Identity)>,
 }
@@ -183,14 +186,13 @@ impl StatsCache {
         of: ChangesOf<'_>,
         former: Option<Kept>,
     ) -> Result<Option<(DiffStats, Option<Kept>)>, GitError> {
-        let common_dir = repository::common_dir(&repository::open(of.repo_path)?)?;
-        let admin = entries::of_worktree(&common_dir, of.at)?.admin;
+        let open = OpenWorktree::open(of.at, of.repo_path)?;
         // Before it is read.
-        let index = identity(&index_of(&admin));
+        let index = identity(&index_of(&open.record.admin));
         let Some(quick) = Quick::open(of)? else {
             return Ok(None);
         };
-        let ground = self.ground(quick.place(), &common_dir, index);
+        let ground = self.ground(quick.place(), &open.common_dir, index);
         let known = former.filter(|former| Some(&former.ground) == ground.as_ref());
         let (watched, whole) = match known {
             Some(former) => (Some(former.watched), true),
@@ -229,7 +231,7 @@ impl StatsCache {
         if !steady || news == News::Folders || !files.iter().all(one_name) {
             return None;
         }
-        let answer = (news == News::Nothing).then(|| Answer {
+        let answer = (news == News::Nothing).then(|| CachedStats {
             stats,
             made: Instant::now(),
             files,
@@ -268,8 +270,8 @@ impl StatsCache {
         Some(Ground {
             admin: admin.to_owned(),
             common_dir: common_dir.to_owned(),
-            configuration: place.configuration().to_vec(),
-            filters: filters::trusted(admin),
+            configuration: place.configuration().clone(),
+            filters: trusted(admin),
             files,
         })
     }

@@ -29,7 +29,7 @@ impl Side {
 
 /// One changed file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct ChangedFile {
     pub path: Vec<u8>,
     pub old_path: Option<Vec<u8>>,
     pub status: FileStatus,
@@ -46,7 +46,7 @@ pub(super) struct Entry {
     pub other_mode: bool,
 }
 
-impl Entry {
+impl ChangedFile {
     /// Whether it may be listed though nothing of it changed: its contents were not looked at.
     pub(super) const fn may_be_same(&self) -> bool {
         let told = self.binary || self.insertions == 0 && self.deletions == 0;
@@ -64,14 +64,14 @@ impl Entry {
 ///
 /// # Errors
 /// `Failed` when it is not what git prints.
-pub(super) fn parse(told: &[u8]) -> Result<Vec<Entry>, GitError> {
+pub(super) fn parse(told: &[u8]) -> Result<Vec<ChangedFile>, GitError> {
     read(told).ok_or_else(|| GitError::Failed {
         program: super::COMPARISON,
         stderr: "its answer is not understood".into(),
     })
 }
 
-fn read(told: &[u8]) -> Option<Vec<Entry>> {
+fn read(told: &[u8]) -> Option<Vec<ChangedFile>> {
     let mut fields = told.split(|byte| *byte == 0).peekable();
     let mut entries = Vec::new();
     while let Some(head) = fields.next_if(|field| field.starts_with(b":")) {
@@ -85,7 +85,7 @@ fn read(told: &[u8]) -> Option<Vec<Entry>> {
 }
 
 /// `<mode> <mode> <id> <id> <letter>[score]`, then one path or two.
-fn raw<'a>(head: &[u8], fields: &mut impl Iterator<Item = &'a [u8]>) -> Option<Entry> {
+fn raw<'a>(head: &[u8], fields: &mut impl Iterator<Item = &'a [u8]>) -> Option<ChangedFile> {
     let mut words = head.split(|byte| *byte == b' ');
     let (old_mode, new_mode) = (words.next()?, words.next()?);
     let (old, new) = (
@@ -106,7 +106,7 @@ fn raw<'a>(head: &[u8], fields: &mut impl Iterator<Item = &'a [u8]>) -> Option<E
     } else {
         (first, None)
     };
-    Some(Entry {
+    Some(ChangedFile {
         path,
         old_path,
         status,
@@ -132,7 +132,7 @@ fn side(mode: &[u8], id: &[u8]) -> Option<Side> {
 /// `<added>\t<deleted>\t<path>`, or with an empty path and then two; `-` for a binary file.
 fn counts<'a>(
     head: &[u8],
-    entry: &mut Entry,
+    entry: &mut ChangedFile,
     fields: &mut impl Iterator<Item = &'a [u8]>,
 ) -> Option<()> {
     let mut words = head.splitn(3, |byte| *byte == b'\t');
@@ -159,7 +159,7 @@ fn number(word: &[u8]) -> Option<u64> {
 }
 
 /// The sum of all.
-pub(super) fn total(entries: &[Entry]) -> DiffStats {
+pub(super) fn total(entries: &[ChangedFile]) -> DiffStats {
     let mut total = DiffStats::default();
     for entry in entries {
         total.add(DiffStats {

@@ -1,7 +1,7 @@
 //! The changed files of a worktree with their counts, without staging it.
 //!
 //! Staging reads and writes an index of all files several times. Here each file is looked at once
-//! ([`super::seen`]), git is asked which of the unknown ones it ignores (`check-ignore`) and what
+//! ([`crate::git::seen`]), git is asked which of the unknown ones it ignores (`check-ignore`) and what
 //! the index has otherwise than the base (`diff-index --cached`). What may have changed goes, as
 //! the base has it, into an index of its own, which `git diff-files -M` compares with the worktree:
 //! so renames, filters and counts are git's own, as when it was staged.
@@ -13,20 +13,21 @@
 
 use super::{
     COMPARISON, ChangesOf, GitError,
-    index::Index,
-    listing::{self, Entry},
-    seen::{self, Found, Seen},
+    listing::{self, ChangedFile},
     watched::Watched,
 };
 use crate::files;
 use crate::git::{
+    command::{Command, HEAVY, Started},
     ignored::not_ignored,
+    index::Index,
     large,
     place::Place,
-    program::{HEAVY, Program, Started, os_string},
     repository,
+    seen::{self, Found, Seen},
     staging::{Staging, TemporaryIndex},
     stored,
+    text::os_string,
 };
 use git2::{IndexEntry, IndexEntryExtendedFlag, IndexTime, Oid};
 use std::{
@@ -64,7 +65,7 @@ pub(super) struct Quick {
 
 /// What was found.
 pub(super) struct Looked {
-    pub entries: Vec<Entry>,
+    pub entries: Vec<ChangedFile>,
     /// The files that may have changed, as they were before they were read.
     pub files: Vec<(PathBuf, Identity)>,
     /// Changes may go unnoticed.
@@ -123,17 +124,18 @@ impl Quick {
                 .args(["--no-renames", "--ignore-submodules=none", &self.base]);
             Some(program.start()?)
         };
-        let seen = seen::look(
-            place.work_tree(),
-            &self.index,
-            seen::written(copy)?,
-            watched,
-        )?;
+        let watch = |folder: &[u8]| {
+            if let Some(watched) = watched {
+                watched.add(folder);
+            }
+        };
+        let written = seen::written(copy)?;
+        let seen = seen::look(place.work_tree(), &self.index, written, &watch)?;
         if seen.odd {
             return Ok(None);
         }
         let mut unwatchable = seen.unwatchable;
-        let Some(untracked) = untracked(place, &seen, watched, &mut unwatchable)? else {
+        let Some(untracked) = untracked(place, &seen, &watch, &mut unwatchable)? else {
             return Ok(None);
         };
         let root = place.work_tree();
@@ -195,7 +197,7 @@ pub(super) fn identity(path: &Path) -> Identity {
     ])
 }
 
-fn on<'a>(place: &Place, index: &Path, name: &'static str) -> Program<'a> {
+fn on<'a>(place: &Place, index: &Path, name: &'static str) -> Command<'a> {
     place.git(name).env("GIT_INDEX_FILE", index).limit(HEAVY)
 }
 
@@ -203,7 +205,7 @@ fn on<'a>(place: &Place, index: &Path, name: &'static str) -> Program<'a> {
 fn untracked(
     place: &Place,
     seen: &Seen,
-    watched: Option<&Watched>,
+    watch: &dyn Fn(&[u8]),
     unwatchable: &mut bool,
 ) -> Result<Option<Vec<Vec<u8>>>, GitError> {
     let mut untracked = Vec::new();
@@ -219,9 +221,7 @@ fn untracked(
         untracked.extend(here);
         let mut below = Seen::default();
         for folder in &folders_below {
-            if let Some(watched) = watched {
-                watched.add(folder);
-            }
+            watch(folder);
             seen::look_into(place.work_tree(), folder, &mut below)?;
         }
         if below.odd {
@@ -306,12 +306,12 @@ fn staged_paths(told: &[u8]) -> Option<BTreeMap<Vec<u8>, Base>> {
 }
 
 /// Has git compare what the base has with what there is.
-fn compare(place: &Place, touched: BTreeMap<Vec<u8>, Base>) -> Result<Vec<Entry>, GitError> {
+fn compare(place: &Place, touched: BTreeMap<Vec<u8>, Base>) -> Result<Vec<ChangedFile>, GitError> {
     let small = TemporaryIndex::empty(place.git_dir());
     write(&small.path, touched).map_err(GitError::library("writing an index of changed files"))?;
     // A file that was only touched is listed, and depending on git not counted.
     match changed(place, &small.path) {
-        Ok(entries) if !entries.iter().any(Entry::may_be_same) => return Ok(entries),
+        Ok(entries) if !entries.iter().any(ChangedFile::may_be_same) => return Ok(entries),
         Ok(_) | Err(GitError::Failed { .. }) => {}
         Err(error) => return Err(error),
     }
@@ -322,7 +322,7 @@ fn compare(place: &Place, touched: BTreeMap<Vec<u8>, Base>) -> Result<Vec<Entry>
     changed(place, &small.path)
 }
 
-fn changed(place: &Place, small: &Path) -> Result<Vec<Entry>, GitError> {
+fn changed(place: &Place, small: &Path) -> Result<Vec<ChangedFile>, GitError> {
     let told = on(place, small, COMPARISON)
         .args(["diff-files", "-r", "-M", "--ita-invisible-in-index"])
         .args(["--no-ext-diff", "--no-textconv", "--ignore-submodules=none"])

@@ -4,7 +4,7 @@
 use super::support::{World, at, commit_all, git, write};
 use crate::git::{
     ChangesOf, GitError, add_all, changes, check_push, commit, diff_stats, fill_in_stored,
-    filter_drivers, filters::trust_in, take_always,
+    filter_drivers, take_always, trusted::trust_in,
 };
 use std::{fs, path::Path, process::Command};
 

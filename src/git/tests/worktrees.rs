@@ -1,6 +1,6 @@
 use super::support::{BRANCH, World, commit_all, git, records, refs, write};
 use crate::git::{
-    GitError, RepoLocks, WorktreeSpec, add_all, delete_branch, entries::find, is_in_place, remove,
+    GitError, RepoLocks, WorktreeSpec, add_all, delete_branch, is_in_place, records::find, remove,
     repair_worktree, unlock_branch,
 };
 use std::{cell::Cell, fs, os::unix::fs::symlink, time::Duration};

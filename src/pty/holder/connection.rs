@@ -4,11 +4,11 @@
 //! sends. A viewer's sender reads the log from its own place and writes into its own socket, so a
 //! viewer that does not read holds up itself and a file offset.
 
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -16,19 +16,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::socket::{MsgFlags, getsockopt, send, sockopt::PeerCredentials};
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::sys::time::TimeSpec;
 
 use super::complaint::complain;
 use super::input::Input;
 use super::lifecycle::Event;
+use super::peer::Connection;
 use super::replies::Replies;
 use super::shared::Shared;
 use super::terminal::{self, Master};
-use super::viewer;
+use super::viewer::{self, Source};
 use crate::pty::PtyError;
 use crate::pty::output_log::LogReader;
-use crate::pty::protocol::{Attach, Frame, Size};
+use crate::pty::protocol::{Frame, Size};
 use crate::pty::run_files::own_uid;
 
 /// 64 viewers, the server's own, and as many that are just going.
@@ -42,38 +43,12 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// What all connections reach.
 pub struct Desk {
-    pub(super) shared: Arc<Shared>,
-    pub(super) log: LogReader,
-    /// How far behind a viewer may be that does keep reading.
-    pub(super) lag_len_max: u64,
+    shared: Arc<Shared>,
+    source: Source,
     input: Arc<Input>,
     events: SyncSender<Event>,
     master: Mutex<Master>,
     open: AtomicUsize,
-}
-
-/// One connection, shared by its two threads, and by the reader while a place is lent.
-#[derive(Debug)]
-pub struct Connection {
-    /// The peer.
-    pub(super) stream: UnixStream,
-    /// Set by the connection's thread when the peer asks for output.
-    pub(super) attach: Mutex<Option<Attach>>,
-    /// Set by the connection's thread once the peer asked for output.
-    viewer: AtomicBool,
-    /// Set by the connection's thread when the peer is gone.
-    pub(super) closed: AtomicBool,
-    lent: Mutex<Option<Lent>>,
-}
-
-/// The place of a viewer that has all output so far.
-#[derive(Debug)]
-pub(super) struct Lent {
-    pub offset: u64,
-    /// The first change of size that it was not told.
-    pub next_resize: u64,
-    /// The end of a frame that the peer did not take at once.
-    pub rest: Vec<u8>,
 }
 
 impl Desk {
@@ -89,8 +64,11 @@ impl Desk {
     ) -> Self {
         Self {
             shared: Arc::clone(shared),
-            log,
-            lag_len_max: log_len_max / 2,
+            source: Source {
+                shared: Arc::clone(shared),
+                log,
+                lag_len_max: log_len_max / 2,
+            },
             input,
             events,
             master: Mutex::new(master),
@@ -239,13 +217,7 @@ fn serve(desk: &Arc<Desk>, stream: UnixStream) {
     let Ok(reading) = stream.try_clone() else {
         return;
     };
-    let connection = Arc::new(Connection {
-        stream,
-        attach: Mutex::new(None),
-        viewer: AtomicBool::new(false),
-        closed: AtomicBool::new(false),
-        lent: Mutex::new(None),
-    });
+    let connection = Arc::new(Connection::new(stream));
     if let Err(err) = spawn_sender(desk, &connection) {
         complain(format_args!("A connection was refused: {err}"));
         return;
@@ -288,7 +260,7 @@ fn spawn_sender(desk: &Arc<Desk>, connection: &Arc<Connection>) -> io::Result<()
     let shared = Arc::clone(&desk.shared);
     let sender = move || {
         // A peer that is gone is noticed by the reader as well; there is nobody to tell.
-        viewer::send(&desk, &connection).ok();
+        viewer::send(&desk.source, &connection).ok();
         desk.shared.update(|state| state.senders -= 1);
     };
     let spawned = thread::Builder::new()
@@ -300,50 +272,4 @@ fn spawn_sender(desk: &Arc<Desk>, connection: &Arc<Connection>) -> io::Result<()
         return Err(err);
     }
     Ok(())
-}
-
-impl Connection {
-    /// Lets the reader send.
-    pub(super) fn lend(&self, lent: Lent) {
-        *self.lent.lock().unwrap_or_else(PoisonError::into_inner) = Some(lent);
-    }
-
-    /// Ends what [`Connection::lend`] began; `None` when there was nothing.
-    pub(super) fn take_back(&self) -> Option<Lent> {
-        self.lent
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-    }
-
-    /// Sends a frame with the output from `offset` to `end` without waiting; false when the
-    /// viewer is not there, or does not take it, and its own thread has to look.
-    pub(super) fn send_now(&self, frame: &[u8], offset: u64, end: u64, next_resize: u64) -> bool {
-        let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = |lent: &&mut Lent| {
-            lent.offset == offset && lent.next_resize == next_resize && lent.rest.is_empty()
-        };
-        let Some(lent) = lent.as_mut().filter(here) else {
-            return false;
-        };
-        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
-        // A peer that is gone is noticed by the connection's own threads.
-        let Ok(sent) = send(self.stream.as_raw_fd(), frame, flags) else {
-            return false;
-        };
-        lent.offset = end;
-        lent.rest.extend_from_slice(&frame[sent..]);
-        lent.rest.is_empty()
-    }
-
-    /// Writes a frame; waits until the peer takes it.
-    pub(super) fn write(&self, frame: &Frame) -> Result<(), PtyError> {
-        self.write_bytes(&frame.encode()?)
-    }
-
-    /// Writes frames that are encoded; waits until the peer takes them.
-    pub(super) fn write_bytes(&self, frames: &[u8]) -> Result<(), PtyError> {
-        (&self.stream).write_all(frames)?;
-        Ok(())
-    }
 }

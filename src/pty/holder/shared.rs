@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::connection::Connection;
 use super::draft::Draft;
 use super::menu::Menu;
+use super::peer::Connection;
 use crate::pty::emulator::Spot;
 use crate::pty::output_log::Extent;
 use crate::pty::protocol::Size;

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::connection::{Connection, Desk, Lent};
-use super::shared::{ResizeMark, State};
+use super::peer::{Connection, Lent};
+use super::shared::{ResizeMark, Shared, State};
+use crate::pty::output_log::LogReader;
 use crate::pty::protocol::{
     Attach, Frame, OUTPUT_HEAD_LEN, PIECE_LEN_MAX, SnapshotPiece, output_head,
 };
@@ -22,14 +23,22 @@ const SLOW: Duration = Duration::from_millis(250);
 /// How long the screen may take to answer.
 const SNAPSHOT_WAIT: Duration = Duration::from_secs(20);
 
+/// What all senders read from.
+pub(super) struct Source {
+    pub shared: Arc<Shared>,
+    pub log: LogReader,
+    /// How far behind a viewer may be that does keep reading.
+    pub lag_len_max: u64,
+}
+
 /// Sends Hello, then what the connection is for, until it closes or all is said.
-pub(super) fn send(desk: &Desk, connection: &Arc<Connection>) -> Result<(), PtyError> {
-    let hello = desk.shared.hello();
+pub(super) fn send(source: &Source, connection: &Arc<Connection>) -> Result<(), PtyError> {
+    let hello = source.shared.hello();
     let mut told = hello.exit.is_some();
     let mut program = hello.program.clone();
     connection.write(&Frame::Hello(hello))?;
     loop {
-        let begin = desk.shared.wait(|state| {
+        let begin = source.shared.wait(|state| {
             let attach = || {
                 connection
                     .attach
@@ -51,7 +60,7 @@ pub(super) fn send(desk: &Desk, connection: &Arc<Connection>) -> Result<(), PtyE
         });
         match begin {
             Begin::Closed => return Ok(()),
-            Begin::Attach(attach) => return Sender::begin(desk, connection, attach)?.run(),
+            Begin::Attach(attach) => return Sender::begin(source, connection, attach)?.run(),
             Begin::Program(now) => {
                 connection.write(&Frame::Program(now.clone()))?;
                 program = now;
@@ -87,7 +96,7 @@ enum Step {
 /// A viewer's place in the output. While the viewer has all of it, the place is lent to the reader,
 /// which then sends small output by itself: a key's echo wakes one thread less.
 struct Sender<'a> {
-    desk: &'a Desk,
+    source: &'a Source,
     connection: &'a Arc<Connection>,
     offset: u64,
     next_resize: u64,
@@ -99,12 +108,12 @@ struct Sender<'a> {
 
 impl<'a> Sender<'a> {
     fn begin(
-        desk: &'a Desk,
+        source: &'a Source,
         connection: &'a Arc<Connection>,
         attach: Attach,
     ) -> Result<Self, PtyError> {
         let (kept, next_resize, size) = {
-            let mut state = desk.shared.lock();
+            let mut state = source.shared.lock();
             state.viewers.push(Arc::clone(connection));
             let kept = attach
                 .from
@@ -112,7 +121,7 @@ impl<'a> Sender<'a> {
             (kept, state.next_resize(), state.size)
         };
         let mut sender = Self {
-            desk,
+            source,
             connection,
             offset: kept.unwrap_or_default(),
             next_resize,
@@ -128,9 +137,9 @@ impl<'a> Sender<'a> {
     }
 
     fn run(mut self) -> Result<(), PtyError> {
-        let desk = self.desk;
+        let source = self.source;
         loop {
-            match desk.shared.wait_output(|state| self.look(state)) {
+            match source.shared.wait_output(|state| self.look(state)) {
                 Step::Closed => return Ok(()),
                 Step::Resync => self.show_screen(true)?,
                 Step::Resized(mark) => {
@@ -172,7 +181,7 @@ impl<'a> Sender<'a> {
         let lost = self.offset < state.extent.base;
         // Only forward: the screen may be behind this viewer. Half of what the log keeps is the
         // most that any viewer may be behind, or the log would overtake it.
-        let far = lag > LAG_LEN_MAX && self.slow || lag > self.desk.lag_len_max;
+        let far = lag > LAG_LEN_MAX && self.slow || lag > self.source.lag_len_max;
         if lost || far && state.screen_offset > self.offset {
             return Some(Step::Resync);
         }
@@ -193,9 +202,12 @@ impl<'a> Sender<'a> {
         if self.buffer.len() < body.end {
             self.buffer.resize(body.end, 0);
         }
-        let read = self.desk.log.read_at(&mut self.buffer[body], self.offset)?;
+        let read = self
+            .source
+            .log
+            .read_at(&mut self.buffer[body], self.offset)?;
         // The log may have dropped these bytes while they were read: then they are zeros.
-        if self.desk.shared.lock().extent.base > self.offset {
+        if self.source.shared.lock().extent.base > self.offset {
             return Ok(());
         }
         let frame = &mut self.buffer[..OUTPUT_HEAD_LEN + read];
@@ -209,7 +221,7 @@ impl<'a> Sender<'a> {
 
     fn show_screen(&mut self, resync: bool) -> Result<(), PtyError> {
         let snapshot = self
-            .desk
+            .source
             .shared
             .snapshot(SNAPSHOT_WAIT)
             .ok_or(PtyError::Timeout)?;
@@ -233,6 +245,6 @@ impl<'a> Sender<'a> {
 impl Drop for Sender<'_> {
     fn drop(&mut self) {
         let own = |viewer: &Arc<Connection>| Arc::ptr_eq(viewer, self.connection);
-        self.desk.shared.lock().viewers.retain(|it| !own(it));
+        self.source.shared.lock().viewers.retain(|it| !own(it));
     }
 }

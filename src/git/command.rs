@@ -16,7 +16,6 @@ use crate::{
     domain::environment,
 };
 use pipes::{Heard, Input, Pipes};
-use said::Said;
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
@@ -26,11 +25,12 @@ use std::{
     sync::LazyLock,
     time::{Duration, Instant},
 };
+use stderr::Complaints;
 
 mod pipes;
-mod said;
+mod stderr;
 
-pub(super) use said::without_userinfo;
+pub(super) use stderr::without_userinfo;
 
 /// Longest time for what only reads or writes a few objects.
 pub(super) const QUICK: Duration = Duration::from_secs(60);
@@ -81,7 +81,7 @@ struct Promisor {
 
 /// One start of `git`, being prepared.
 #[must_use = "nothing happens until it is run"]
-pub(super) struct Program<'a> {
+pub(super) struct Command<'a> {
     /// The subcommand as errors show it.
     name: &'static str,
     arguments: Vec<OsString>,
@@ -97,7 +97,7 @@ pub(super) struct Program<'a> {
     hooks: bool,
 }
 
-impl<'a> Program<'a> {
+impl<'a> Command<'a> {
     /// Prepares `git` with `name` (`"git reset"`) for errors; the subcommand is an argument.
     pub(super) fn new(name: &'static str, git_dir: &Path) -> Self {
         let program = Self::prepared(name, git_dir);
@@ -223,10 +223,31 @@ impl<'a> Program<'a> {
         self.start()?.run()
     }
 
+    /// The same where a failure that `git` reports is none; it has no output then.
+    ///
+    /// # Errors
+    /// Those of [`Command::run`], without `Failed`.
+    pub(super) fn run_leniently(self) -> Result<Option<Vec<u8>>, GitError> {
+        match self.run() {
+            Err(GitError::Failed { .. }) => Ok(None),
+            outcome => outcome.map(Some),
+        }
+    }
+
+    /// Brings what the index knows about the times of files up to date, by `git update-index`;
+    /// differences are no failure.
+    ///
+    /// # Errors
+    /// Those of [`Command::run_leniently`].
+    pub(super) fn refresh_index(self) -> Result<(), GitError> {
+        let refresh = self.args(["update-index", "-q", "--refresh"]);
+        refresh.run_leniently().map(drop)
+    }
+
     /// Runs it to its end and hands on its output as it comes. When `sink` fails it is ended.
     ///
     /// # Errors
-    /// Those of [`Program::run`], and those of `sink`.
+    /// Those of [`Command::run`], and those of `sink`.
     pub(super) fn run_into(
         self,
         sink: &mut dyn FnMut(&[u8]) -> Result<(), GitError>,
@@ -272,7 +293,7 @@ impl<'a> Program<'a> {
 /// A `git` at work. One that nobody waits for to its end is ended.
 #[must_use = "it is ended when nobody waits for it"]
 pub(super) struct Started<'a> {
-    program: Program<'a>,
+    program: Command<'a>,
     at: Instant,
     child: Child,
     pipes: Pipes,
@@ -282,7 +303,7 @@ impl Started<'_> {
     /// Waits for its end and returns its output.
     ///
     /// # Errors
-    /// Those of [`Program::run`].
+    /// Those of [`Command::run`].
     pub(super) fn run(self) -> Result<Vec<u8>, GitError> {
         let name = self.program.name;
         let mut output = Vec::new();
@@ -301,7 +322,7 @@ impl Started<'_> {
         mut self,
         sink: &mut dyn FnMut(&[u8]) -> Result<(), GitError>,
     ) -> Result<(), GitError> {
-        let mut said = Said::default();
+        let mut said = Complaints::default();
         self.follow(&mut said, sink)?;
         let status = self.child.wait().map_err(GitError::io("waiting for git"))?;
         self.judge(status, said)
@@ -310,7 +331,7 @@ impl Started<'_> {
     /// Hands its output on until it closed it, or ended.
     fn follow(
         &mut self,
-        said: &mut Said,
+        said: &mut Complaints,
         sink: &mut dyn FnMut(&[u8]) -> Result<(), GitError>,
     ) -> Result<(), GitError> {
         let hooks = self.program.hooks;
@@ -361,7 +382,7 @@ impl Started<'_> {
         Ok(())
     }
 
-    fn judge(&self, status: ExitStatus, said: Said) -> Result<(), GitError> {
+    fn judge(&self, status: ExitStatus, said: Complaints) -> Result<(), GitError> {
         let also_fine = self.program.also_fine;
         if status.success() || also_fine.is_some() && status.code() == also_fine {
             return Ok(());
@@ -396,17 +417,6 @@ impl Drop for Started<'_> {
             log::debug!(error:% = error; "A git program that was ended cannot be waited for.");
         }
     }
-}
-
-/// Bytes that a program printed as a path or value, as the system sees them.
-pub(super) fn os_string(bytes: &[u8]) -> OsString {
-    use std::os::unix::ffi::OsStringExt;
-    OsString::from_vec(bytes.to_vec())
-}
-
-/// One printed line as text, without its end.
-pub(super) fn line(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).trim_end().to_owned()
 }
 
 #[cfg(test)]

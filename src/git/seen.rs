@@ -7,9 +7,9 @@
 use super::{
     GitError,
     index::{Index, Item},
-    watched::Watched,
+    large,
+    surroundings::RULES,
 };
-use crate::git::{large, surroundings::RULES};
 use nix::{
     dir::{Dir, Type},
     errno::Errno,
@@ -70,8 +70,8 @@ pub(super) struct Seen {
 ///
 /// # Errors
 /// `Io` when a folder cannot be looked into.
-pub(in crate::git) fn is_clean(root: &Path, index: &Index) -> Result<bool, GitError> {
-    let seen = look(root, index, i128::MAX, None)?;
+pub(super) fn is_clean(root: &Path, index: &Index) -> Result<bool, GitError> {
+    let seen = look(root, index, i128::MAX, &|_| ())?;
     let others = !seen.files.is_empty() || !seen.folders.is_empty();
     let same = |found: &Found| *found == Found::Same;
     Ok(seen.found.iter().all(same) && !others && !seen.strange && !seen.odd)
@@ -81,19 +81,19 @@ pub(in crate::git) fn is_clean(root: &Path, index: &Index) -> Result<bool, GitEr
 ///
 /// # Errors
 /// `Io` when a folder cannot be looked into for another reason than that it may not be read.
-pub(in crate::git) fn touched(
+pub(super) fn touched(
     root: &Path,
     index: &Index,
     path: &Path,
 ) -> Result<BTreeSet<Vec<u8>>, GitError> {
-    let seen = look(root, index, written(path)?, None)?;
+    let seen = look(root, index, written(path)?, &|_| ())?;
     let items = index.items().iter().zip(&seen.found);
     let touched = items.filter(|(item, found)| item.special || **found != Found::Same);
     Ok(touched.map(|(item, _)| index.path(item).to_vec()).collect())
 }
 
 /// Whether a file is as an index knows it, however young it is.
-pub(in crate::git) fn as_known(root: &Path, index: &Index, path: &[u8]) -> bool {
+pub(super) fn as_known(root: &Path, index: &Index, path: &[u8]) -> bool {
     let full = root.join(OsStr::from_bytes(path));
     let item = index.find(path).filter(|item| !item.special);
     let stat = fstatat(nix::fcntl::AT_FDCWD, &full, AtFlags::AT_SYMLINK_NOFOLLOW);
@@ -144,8 +144,8 @@ pub(super) fn written(index: &Path) -> Result<i128, GitError> {
     Ok(i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec()))
 }
 
-/// Looks at all of them. `written` is when the index was, in nanoseconds since 1970; all folders
-/// are watched before the first is looked into.
+/// Looks at all of them. `written` is when the index was, in nanoseconds since 1970; `watch` is told
+/// all folders before the first is looked into.
 ///
 /// # Errors
 /// `Io` when a folder cannot be looked into.
@@ -153,13 +153,11 @@ pub(super) fn look(
     root: &Path,
     index: &Index,
     written: i128,
-    watched: Option<&Watched>,
+    watch: &dyn Fn(&[u8]),
 ) -> Result<Seen, GitError> {
     let folders = folders(index);
-    if let Some(watched) = watched {
-        // Those above come first: one that is moved away meanwhile is noticed.
-        folders.keys().for_each(|folder| watched.add(folder));
-    }
+    // Those above come first: one that is moved away meanwhile is noticed.
+    folders.keys().for_each(|folder| watch(folder));
     let looking = Looking {
         root: open(root).map_err(failed)?,
         index,

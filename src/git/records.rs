@@ -4,14 +4,15 @@
 //! must not be able to turn our attention to another repository. What stands there is a hint at most:
 //! a name among the records of this one, which has to bear it out.
 
-use super::{GitError, mend, program::os_string, repository};
-use crate::domain::run::event::WorktreeAt;
+use super::{GitError, repository, text::os_string};
 use nix::fcntl::OFlag;
 use std::{
     fs::{self, File},
     io::{self, Read},
     os::unix::fs::OpenOptionsExt,
     path::{Component, Path, PathBuf},
+    process,
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 /// Longest line of a record or a HEAD: a path has at most 4 KiB (`PATH_MAX`), and a word before it.
@@ -19,14 +20,14 @@ const LINE_LEN_MAX: usize = 8 * 1024;
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct WorktreeRecord {
     /// The record's folder, inside the common git folder.
     pub admin: PathBuf,
     /// The `.git` file of the worktree that it stands for.
     pub dot_git: PathBuf,
 }
 
-impl Entry {
+impl WorktreeRecord {
     /// The branch checked out there, when one is.
     pub(super) fn branch(&self) -> Option<String> {
         branch_of_head(&self.admin.join("HEAD"))
@@ -37,7 +38,7 @@ impl Entry {
 #[derive(Debug)]
 pub(super) struct Records {
     common_dir: PathBuf,
-    entries: Vec<Entry>,
+    entries: Vec<WorktreeRecord>,
 }
 
 impl Records {
@@ -48,12 +49,12 @@ impl Records {
     pub(super) fn read(common_dir: &Path) -> Result<Self, GitError> {
         Ok(Self {
             common_dir: common_dir.to_owned(),
-            entries: entries(common_dir)?,
+            entries: all(common_dir)?,
         })
     }
 
     /// Takes the record of the worktree at `worktree` out, if there is one.
-    pub(super) fn take(&mut self, worktree: &Path) -> Option<Entry> {
+    pub(super) fn take(&mut self, worktree: &Path) -> Option<WorktreeRecord> {
         let dot_git = resolved(worktree).join(".git");
         let entries = &mut self.entries;
         // As git writes them. To resolve a path the system is asked for each folder of it.
@@ -69,7 +70,7 @@ impl Records {
     /// Whether a branch is checked out, in the repository's own folder or in a worktree.
     pub(super) fn have_checked_out(&self, branch: &str) -> bool {
         let own = branch_of_head(&self.common_dir.join("HEAD"));
-        let mut elsewhere = self.entries.iter().map(Entry::branch);
+        let mut elsewhere = self.entries.iter().map(WorktreeRecord::branch);
         own.as_deref() == Some(branch) || elsewhere.any(|other| other.as_deref() == Some(branch))
     }
 }
@@ -78,7 +79,7 @@ impl Records {
 ///
 /// # Errors
 /// When the folder of records cannot be read.
-pub(super) fn entries(common_dir: &Path) -> Result<Vec<Entry>, GitError> {
+pub(super) fn all(common_dir: &Path) -> Result<Vec<WorktreeRecord>, GitError> {
     let folder = match fs::read_dir(folder_of(common_dir)) {
         Ok(folder) => folder,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -92,7 +93,7 @@ pub(super) fn entries(common_dir: &Path) -> Result<Vec<Entry>, GitError> {
             let admin = item.path();
             // A record without a readable path is half-made, or another program's.
             if let Some(dot_git) = recorded_path(&admin) {
-                found.push(Entry { admin, dot_git });
+                found.push(WorktreeRecord { admin, dot_git });
             }
         }
     }
@@ -107,8 +108,8 @@ pub(super) fn folder_of(common_dir: &Path) -> PathBuf {
 /// The record of the worktree at `worktree`, if the repository has one.
 ///
 /// # Errors
-/// Those of [`entries`].
-pub(super) fn find(common_dir: &Path, worktree: &Path) -> Result<Option<Entry>, GitError> {
+/// Those of [`all`].
+pub(super) fn find(common_dir: &Path, worktree: &Path) -> Result<Option<WorktreeRecord>, GitError> {
     match named_by(common_dir, worktree) {
         Some(entry) => Ok(Some(entry)),
         None => Ok(Records::read(common_dir)?.take(worktree)),
@@ -118,15 +119,13 @@ pub(super) fn find(common_dir: &Path, worktree: &Path) -> Result<Option<Entry>, 
 /// The record that a worktree's `.git` file names. Only its name is taken from there: it has to lie
 /// in this repository, and to say itself that it stands for this worktree. It is what a look
 /// through all records finds, and there may be thousands.
-fn named_by(common_dir: &Path, worktree: &Path) -> Option<Entry> {
+fn named_by(common_dir: &Path, worktree: &Path) -> Option<WorktreeRecord> {
     let dot_git = resolved(worktree).join(".git");
-    let text = read_small(&dot_git)?;
-    let named = text.strip_prefix(b"gitdir: ")?.trim_ascii_end();
-    let named = PathBuf::from(os_string(named));
+    let named = git_dir_in(&dot_git)?;
     let admin = folder_of(common_dir).join(named.file_name()?);
     let is_folder = fs::symlink_metadata(&admin).is_ok_and(|found| found.is_dir());
     let said = recorded_path(&admin).filter(|said| is_folder && *said == dot_git);
-    said.map(|dot_git| Entry { admin, dot_git })
+    said.map(|dot_git| WorktreeRecord { admin, dot_git })
 }
 
 /// Has the record of a worktree name the folder that it was moved to, as `git worktree repair`
@@ -138,12 +137,8 @@ fn named_by(common_dir: &Path, worktree: &Path) -> Option<Entry> {
 pub fn repair_worktree(repo_path: &Path, moved_to: &Path) -> Result<bool, GitError> {
     let common_dir = repository::git_dir_of(repo_path)?;
     let dot_git = resolved(moved_to).join(".git");
-    let named = read_small(&dot_git).unwrap_or_default();
-    let Some(named) = named.strip_prefix(b"gitdir: ") else {
-        return Ok(false);
-    };
-    let named = PathBuf::from(os_string(named.trim_ascii_end()));
-    let Some(name) = named.file_name() else {
+    let named = git_dir_in(&dot_git);
+    let Some(name) = named.as_deref().and_then(Path::file_name) else {
         return Ok(false);
     };
     let admin = folder_of(&common_dir).join(name);
@@ -166,24 +161,13 @@ pub(super) fn point_at(admin: &Path, dot_git: &Path) -> io::Result<()> {
     fs::rename(&fresh, admin.join("gitdir"))
 }
 
-/// The record of a run's worktree, made again if it was lost ([`mend`]).
-///
-/// # Errors
-/// `WorktreeGone` when there is none, those of [`entries`] and of [`mend::mended`].
-pub(super) fn of_worktree(common_dir: &Path, at: &WorktreeAt) -> Result<Entry, GitError> {
-    let found = find(common_dir, &at.worktree)?;
-    mend::mended(common_dir, at, found)?.ok_or_else(|| GitError::WorktreeGone {
-        name: at.name.clone(),
-    })
-}
-
 /// The records of worktrees that lie inside of another one.
 ///
 /// # Errors
-/// Those of [`entries`].
-pub(super) fn inside(common_dir: &Path, worktree: &Path) -> Result<Vec<Entry>, GitError> {
+/// Those of [`all`].
+pub(super) fn inside(common_dir: &Path, worktree: &Path) -> Result<Vec<WorktreeRecord>, GitError> {
     let worktree = resolved(worktree);
-    let mut found = entries(common_dir)?;
+    let mut found = all(common_dir)?;
     found.retain(|entry| {
         let folder = resolved_parent(&entry.dot_git);
         let folder = folder.parent().unwrap_or(&folder);
@@ -195,9 +179,16 @@ pub(super) fn inside(common_dir: &Path, worktree: &Path) -> Result<Vec<Entry>, G
 /// Whether a branch is checked out, in the repository's own folder or in a worktree.
 ///
 /// # Errors
-/// Those of [`entries`].
+/// Those of [`all`].
 pub(super) fn checked_out(common_dir: &Path, branch: &str) -> Result<bool, GitError> {
     Ok(Records::read(common_dir)?.have_checked_out(branch))
+}
+
+/// A path in a worktree's record, or beside the records, that nobody else uses.
+pub(super) fn temporary(folder: &Path, what: &str) -> PathBuf {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    folder.join(format!("abbado-{what}-{}-{number}", process::id()))
 }
 
 /// The path with links in its parent resolved; its last part is taken as it stands, so that a
@@ -218,6 +209,13 @@ fn resolved_parent(dot_git: &Path) -> PathBuf {
         .map(resolved)
         .unwrap_or_default()
         .join(".git")
+}
+
+/// The git folder that a worktree's `.git` file names, as it stands there.
+pub(super) fn git_dir_in(dot_git: &Path) -> Option<PathBuf> {
+    let text = read_small(dot_git)?;
+    let named = text.strip_prefix(b"gitdir: ")?.trim_ascii_end();
+    Some(PathBuf::from(os_string(named)))
 }
 
 fn recorded_path(admin: &Path) -> Option<PathBuf> {

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 /// An index in memory.
 #[derive(Debug, Default)]
-pub(in crate::git) struct Index {
+pub(super) struct Index {
     items: Vec<Item>,
     /// All paths, one after the other.
     paths: Vec<u8>,
@@ -41,7 +41,7 @@ const INTENT_TO_ADD: u16 = 0x2000;
 
 impl Index {
     /// Reads one of version 2 to 4 that is complete in itself.
-    pub(in crate::git) fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let mut index = Self {
             items: Vec::with_capacity(bytes.len() / FIXED_LEN),
             paths: Vec::with_capacity(bytes.len()),
@@ -58,7 +58,7 @@ impl Index {
     }
 
     /// Shows `each` all paths of one, and keeps none.
-    pub(in crate::git) fn paths(bytes: &[u8], mut each: impl FnMut(&[u8])) -> Option<()> {
+    pub(super) fn paths(bytes: &[u8], mut each: impl FnMut(&[u8])) -> Option<()> {
         let at = entries(bytes, |_, path| each(path))?;
         Self::default().rest(bytes, at)?.then_some(())
     }
@@ -105,7 +105,7 @@ impl Index {
 
     /// Plain files that another index of the same worktree knew otherwise, in contents or in what it saw
     /// of the file; and whether they can be run.
-    pub(in crate::git) fn looked_into<'a>(
+    pub(super) fn looked_into<'a>(
         &'a self,
         before: &'a Self,
     ) -> impl Iterator<Item = (&'a [u8], bool)> {
@@ -122,7 +122,7 @@ impl Index {
     }
 
     /// Whether all are plain files and links, without conflicts and without marks.
-    pub(in crate::git) fn is_plain(&self) -> bool {
+    pub(super) fn is_plain(&self) -> bool {
         let plain = |item: &Item| {
             let kind = item.mode & 0o170_000;
             !item.special && (kind == 0o100_000 || kind == 0o120_000)

@@ -15,7 +15,7 @@ const REASONS: &[&str] = &["fatal:", "error:", "remote:", "! "];
 
 /// Listens to both streams of a program, in bounded room.
 #[derive(Debug, Default)]
-pub(super) struct Said {
+pub(super) struct Complaints {
     output: Stream,
     complaints: Stream,
     reasons: Lines,
@@ -36,7 +36,7 @@ struct Lines {
     bytes: usize,
 }
 
-impl Said {
+impl Complaints {
     /// Hears a piece of standard output; of a `push --porcelain` the refusals count.
     pub(super) fn output(&mut self, piece: &[u8]) {
         for line in self.output.lines(piece) {
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     fn shown(complaints: &str) -> String {
-        let mut said = Said::default();
+        let mut said = Complaints::default();
         // In pieces, as a pipe gives them.
         for piece in complaints.as_bytes().chunks(7) {
             said.complaints(piece);
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn refusals_of_a_push_are_told_and_its_bookkeeping_is_not() {
-        let mut said = Said::default();
+        let mut said = Complaints::default();
         said.output(b"To /srv/x.git\nran 3 checks\n");
         said.output(b"!\trefs/heads/a/b:refs/heads/a/b\t[rejected] (fetch first)\n");
         said.output(b"*\trefs/heads/c:refs/heads/c\t[new branch]\nDone\n");

@@ -1,9 +1,9 @@
 use super::*;
 use std::{fs, path::PathBuf, thread};
 
-fn shell(script: &str) -> Program<'static> {
+fn shell(script: &str) -> Command<'static> {
     let folder = PathBuf::from("/");
-    Program::new("git test", &folder).in_folder(&folder).args([
+    Command::new("git test", &folder).in_folder(&folder).args([
         "-c",
         &format!("alias.script=!{script}"),
         "script",
@@ -94,7 +94,7 @@ fn nobody_is_asked_on_a_terminal() {
 
 #[test]
 fn hooks_have_the_users_language_and_our_own_reading_english() {
-    let locale = |program: Program<'static>| {
+    let locale = |program: Command<'static>| {
         let env = program.env("LANG", "de_DE.UTF-8");
         let folder = PathBuf::from("/");
         let said = env
@@ -104,7 +104,7 @@ fn hooks_have_the_users_language_and_our_own_reading_english() {
         String::from_utf8(said.unwrap()).unwrap()
     };
     let folder = PathBuf::from("/");
-    let hooked = Program::with_hooks("git test", &folder).env("LC_ALL", "");
+    let hooked = Command::with_hooks("git test", &folder).env("LC_ALL", "");
     assert_eq!(locale(hooked), "/de_DE.UTF-8\n");
-    assert_eq!(locale(Program::new("git test", &folder)), "C/de_DE.UTF-8\n");
+    assert_eq!(locale(Command::new("git test", &folder)), "C/de_DE.UTF-8\n");
 }

@@ -1,0 +1,87 @@
+//! What is on disk at a path of a worktree.
+
+use super::text::os_string;
+use crate::domain::run::event::LeftOut;
+use nix::{
+    fcntl::AT_FDCWD,
+    sys::{
+        stat::{UtimensatFlags, utimensat},
+        time::TimeSpec,
+    },
+};
+use std::{
+    fs,
+    io::{self, ErrorKind},
+    path::{Path, PathBuf},
+};
+
+/// A path that had to be left out, and why.
+pub(super) fn named(path: &[u8], why: &str) -> LeftOut {
+    LeftOut {
+        path: String::from_utf8_lossy(path).into_owned(),
+        why: why.to_owned(),
+    }
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OnDisk {
+    /// A plain file, and whether it can be run.
+    File { runs: bool },
+    /// A symbolic link.
+    Link,
+    /// A folder.
+    Folder,
+    /// A pipe, socket or device, which has no contents to keep.
+    Strange(&'static str),
+    /// Nothing, or something beyond a link.
+    Nothing,
+}
+
+/// Looks at a path below a folder, following no link.
+///
+/// # Errors
+/// When the system does not let us look.
+pub(super) fn look_at(root: &Path, path: &[u8]) -> io::Result<OnDisk> {
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+    let path = PathBuf::from(os_string(path));
+    let above = path.ancestors().skip(1);
+    let above: Vec<_> = above.filter(|part| !part.as_os_str().is_empty()).collect();
+    for folder in above.into_iter().rev() {
+        if root.join(folder).is_symlink() {
+            return Ok(OnDisk::Nothing);
+        }
+    }
+    let found = match fs::symlink_metadata(root.join(&path)) {
+        Ok(found) => found,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(OnDisk::Nothing);
+        }
+        Err(error) => return Err(error),
+    };
+    let kind = found.file_type();
+    Ok(if kind.is_file() {
+        let runs = found.permissions().mode() & 0o100 != 0;
+        OnDisk::File { runs }
+    } else if kind.is_symlink() {
+        OnDisk::Link
+    } else if kind.is_dir() {
+        OnDisk::Folder
+    } else if kind.is_fifo() {
+        OnDisk::Strange("it is a pipe, which has no contents to keep")
+    } else if kind.is_socket() {
+        OnDisk::Strange("it is a socket, which has no contents to keep")
+    } else {
+        OnDisk::Strange("it is a device, which has no contents to keep")
+    })
+}
+
+/// Sets both times of a file, or of a link itself, to so many seconds since 1970.
+///
+/// # Errors
+/// The system's.
+pub(super) fn set_times(path: &Path, seconds: u32) -> nix::Result<()> {
+    let time = TimeSpec::new(seconds.into(), 0);
+    let flags = UtimensatFlags::NoFollowSymlink;
+    utimensat(AT_FDCWD, path, &time, &time, flags)
+}

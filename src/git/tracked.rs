@@ -1,0 +1,91 @@
+//! The paths that git tracks in a worktree.
+
+use std::ops::Range;
+
+/// The paths that an index holds, as `git ls-files -v --stage -z` lists them.
+pub(super) struct Tracked {
+    listed: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+/// One entry; a path in conflict has several.
+pub(super) struct Entry {
+    path: Range<usize>,
+    /// `H`, `S` and others; in lower case for one that git was told to take for unchanged.
+    pub tag: u8,
+    /// Mode as git writes it.
+    pub mode: [u8; 6],
+    /// Outside of a sparse checkout, and not there.
+    pub absent: bool,
+}
+
+impl Tracked {
+    /// Reads a listing.
+    pub(super) fn read(listed: Vec<u8>) -> Self {
+        let mut entries = Vec::new();
+        let mut at = 0;
+        for line in listed.split(|byte| *byte == 0) {
+            // `<tag> <mode> <id> <stage>\t<path>`
+            let tab = line.iter().position(|byte| *byte == b'\t');
+            if let (Some(tab), [tag, b' ', mode @ ..]) = (tab, line)
+                && let Some(mode) = mode.first_chunk()
+            {
+                entries.push(Entry {
+                    path: at + tab + 1..at + line.len(),
+                    tag: *tag,
+                    mode: *mode,
+                    absent: false,
+                });
+            }
+            at += line.len() + 1;
+        }
+        Self { listed, entries }
+    }
+
+    /// The entries in the order of their paths.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&[u8], &Entry)> {
+        self.entries.iter().map(|entry| (self.path(entry), entry))
+    }
+
+    /// Marks the entries that are outside of a sparse checkout and not there.
+    pub(super) fn mark_absent(&mut self, is_absent: impl Fn(&[u8]) -> bool) {
+        for entry in &mut self.entries {
+            let path = self.listed.get(entry.path.clone()).unwrap_or_default();
+            entry.absent = entry.is_skipped() && is_absent(path);
+        }
+    }
+
+    fn path(&self, entry: &Entry) -> &[u8] {
+        self.listed.get(entry.path.clone()).unwrap_or_default()
+    }
+
+    /// The entry of a path.
+    pub(super) fn find(&self, path: &[u8]) -> Option<&Entry> {
+        let place = self
+            .entries
+            .partition_point(|entry| self.path(entry) < path);
+        let entry = self.entries.get(place)?;
+        (self.path(entry) == path).then_some(entry)
+    }
+
+    /// Whether a folder, named with a slash at its end, holds a path.
+    pub(super) fn has_below(&self, folder: &[u8]) -> bool {
+        let place = self
+            .entries
+            .partition_point(|entry| self.path(entry) < folder);
+        let entry = self.entries.get(place);
+        entry.is_some_and(|entry| self.path(entry).starts_with(folder))
+    }
+}
+
+impl Entry {
+    /// Marked with `--skip-worktree`.
+    pub(super) const fn is_skipped(&self) -> bool {
+        self.tag.eq_ignore_ascii_case(&b's')
+    }
+
+    /// A repository of its own.
+    pub(super) fn is_submodule(&self) -> bool {
+        self.mode == *b"160000"
+    }
+}

@@ -38,7 +38,7 @@ const SETSID: libc::c_int = libc::POSIX_SPAWN_SETSID as libc::c_int;
 
 /// What a program has for its standard streams; none is `/dev/null`.
 #[derive(Debug, Default)]
-pub struct Streams {
+pub(crate) struct Streams {
     /// It reads from this.
     pub stdin: Option<OwnedFd>,
     /// It writes to this.
@@ -49,7 +49,7 @@ pub struct Streams {
 
 /// A program at work. One that is dropped goes on.
 #[derive(Debug)]
-pub struct Child {
+pub(crate) struct Child {
     pid: Pid,
     status: Option<ExitStatus>,
 }
@@ -58,7 +58,7 @@ pub struct Child {
 ///
 /// # Errors
 /// When there is no such program, or the system refuses.
-pub fn spawn<'a>(
+pub(crate) fn spawn<'a>(
     program: &str,
     arguments: impl IntoIterator<Item = &'a OsStr>,
     env: impl IntoIterator<Item = (&'a OsStr, &'a OsStr)>,
@@ -100,7 +100,7 @@ impl Child {
     ///
     /// # Errors
     /// When the system does not tell.
-    pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+    pub(crate) fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         self.look(WaitPidFlag::WNOHANG)
     }
 
@@ -108,7 +108,7 @@ impl Child {
     ///
     /// # Errors
     /// When the system does not tell.
-    pub fn wait(&mut self) -> io::Result<ExitStatus> {
+    pub(crate) fn wait(&mut self) -> io::Result<ExitStatus> {
         loop {
             if let Some(status) = self.look(WaitPidFlag::empty())? {
                 return Ok(status);
@@ -132,7 +132,7 @@ impl Child {
 
     /// Kills it and what it started and did not leave its group. One that was waited for is left
     /// alone: the group's number may have passed to somebody else.
-    pub fn end_group(&self) {
+    pub(crate) fn end_group(&self) {
         if self.status.is_some() {
             return;
         }

@@ -16,15 +16,15 @@ use nix::fcntl::OFlag;
 use nix::unistd::{AccessFlags, access};
 
 /// Files of a few lines: locks, exits, secrets, addresses.
-pub const SMALL: u64 = 64 * 1024;
+pub(crate) const SMALL: u64 = 64 * 1024;
 /// Indexes of git, and other files that grow with a repository.
-pub const LARGE: u64 = 1024 * 1024 * 1024;
+pub(crate) const LARGE: u64 = 1024 * 1024 * 1024;
 
 /// Opens for reading.
 ///
 /// # Errors
 /// As opening files does; also when it is no regular file.
-pub fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     open_with(OpenOptions::new().read(true), path)
 }
 
@@ -32,7 +32,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+pub(crate) fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     regular(options, path, OFlag::O_NOFOLLOW)
 }
 
@@ -40,7 +40,7 @@ pub fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_linked(path: &Path) -> io::Result<File> {
+pub(crate) fn open_linked(path: &Path) -> io::Result<File> {
     regular(OpenOptions::new().read(true), path, OFlag::empty())
 }
 
@@ -63,7 +63,7 @@ fn regular(options: &mut OpenOptions, path: &Path, more: OFlag) -> io::Result<Fi
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_own(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+pub(crate) fn open_own(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     match open_with(options, path) {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             set_aside(path)?;
@@ -77,7 +77,7 @@ pub fn open_own(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// As making files does.
-pub fn make(path: &Path) -> io::Result<File> {
+pub(crate) fn make(path: &Path) -> io::Result<File> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::IsADirectory => set_aside(path)?,
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -91,7 +91,7 @@ pub fn make(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// As renaming does.
-pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     match fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
             set_aside(to)?;
@@ -106,7 +106,7 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// As making folders does.
-pub fn make_folder(path: &Path) -> io::Result<bool> {
+pub(crate) fn make_folder(path: &Path) -> io::Result<bool> {
     let make = || DirBuilder::new().mode(0o700).create(path);
     match make() {
         Ok(()) => Ok(true),
@@ -124,7 +124,7 @@ pub fn make_folder(path: &Path) -> io::Result<bool> {
 
 /// Whether nothing of ours is there: nothing at all, or something that is no regular file.
 #[must_use]
-pub fn is_absent(error: &io::Error) -> bool {
+pub(crate) fn is_absent(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidData, NotFound};
     matches!(error.kind(), NotFound | InvalidData)
 }
@@ -143,7 +143,7 @@ fn set_aside(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// As [`open`]; also when it is longer than the limit.
-pub fn read(path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
     whole(open(path)?, len_max)
 }
 
@@ -151,7 +151,7 @@ pub fn read(path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// As [`read`]; also when it is not UTF-8.
-pub fn read_text(path: &Path, len_max: u64) -> io::Result<String> {
+pub(crate) fn read_text(path: &Path, len_max: u64) -> io::Result<String> {
     let bytes = read(path, len_max)?;
     String::from_utf8(bytes).map_err(|_| unusable("it is not UTF-8"))
 }
@@ -160,7 +160,7 @@ pub fn read_text(path: &Path, len_max: u64) -> io::Result<String> {
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_linked(path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read_linked(path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
     whole(open_linked(path)?, len_max)
 }
 
@@ -168,7 +168,7 @@ pub fn read_linked(path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// As [`open`].
-pub fn head(path: &Path, len: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn head(path: &Path, len: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(len);
     open_linked(path)?
         .take(len as u64)
@@ -177,11 +177,11 @@ pub fn head(path: &Path, len: usize) -> io::Result<Vec<u8>> {
 }
 
 /// What [`not_executable`] says of nothing.
-pub const NO_SUCH_FILE: &str = "there is no such file";
+pub(crate) const NO_SUCH_FILE: &str = "there is no such file";
 
 /// Why a file cannot be executed, as far as its metadata tells; nothing for one that can.
 #[must_use]
-pub fn not_executable(path: &Path) -> Option<&'static str> {
+pub(crate) fn not_executable(path: &Path) -> Option<&'static str> {
     match path.metadata() {
         Ok(found) if found.is_dir() => Some("it is a directory"),
         Ok(found) if !found.is_file() => Some("it is not a regular file"),
@@ -206,7 +206,7 @@ pub fn not_executable(path: &Path) -> Option<&'static str> {
 ///
 /// # Errors
 /// As opening files does; also when it is a link, or no folder.
-pub fn folder(path: &Path) -> io::Result<File> {
+pub(crate) fn folder(path: &Path) -> io::Result<File> {
     let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
     let mut options = OpenOptions::new();
     let opened = options.read(true).custom_flags(flags.bits()).open(path);
@@ -220,7 +220,7 @@ pub fn folder(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// As [`folder`].
-pub fn list(path: &Path) -> io::Result<ReadDir> {
+pub(crate) fn list(path: &Path) -> io::Result<ReadDir> {
     folder(path)?;
     fs::read_dir(path)
 }

@@ -10,7 +10,10 @@ use std::{
 
 /// Runs a program without input, and answers its status and standard output; nothing when it
 /// cannot be started or has not closed its output in time, upon which it is killed.
-pub fn output_within(command: &mut Command, limit: Duration) -> Option<(ExitStatus, Vec<u8>)> {
+pub(crate) fn output_within(
+    command: &mut Command,
+    limit: Duration,
+) -> Option<(ExitStatus, Vec<u8>)> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -7,7 +7,7 @@ const LINE_LEN_MAX: u64 = 4096;
 
 /// The line of a process; nothing when it is gone.
 #[must_use]
-pub fn line(pid: u32) -> Option<String> {
+pub(crate) fn line(pid: u32) -> Option<String> {
     let mut line = Vec::with_capacity(LINE_LEN_MAX as usize);
     let file = File::open(format!("/proc/{pid}/stat")).ok()?;
     file.take(LINE_LEN_MAX).read_to_end(&mut line).ok()?;
@@ -17,7 +17,7 @@ pub fn line(pid: u32) -> Option<String> {
 
 /// The fields of a line.
 #[derive(Debug, Clone, Copy)]
-pub struct Stat<'a> {
+pub(crate) struct Stat<'a> {
     /// Field 2, without its parentheses; it may hold spaces and parentheses itself.
     pub name: &'a str,
     /// Those behind the name.
@@ -27,7 +27,7 @@ pub struct Stat<'a> {
 impl<'a> Stat<'a> {
     /// Finds the name in a line.
     #[must_use]
-    pub fn parse(line: &'a str) -> Option<Self> {
+    pub(crate) fn parse(line: &'a str) -> Option<Self> {
         let (head, rest) = line.rsplit_once(')')?;
         let (_, name) = head.split_once('(')?;
         Some(Self { name, rest })
@@ -35,20 +35,20 @@ impl<'a> Stat<'a> {
 
     /// A field behind the name, from 3 on.
     #[must_use]
-    pub fn field<T: FromStr>(&self, number: usize) -> Option<T> {
+    pub(crate) fn field<T: FromStr>(&self, number: usize) -> Option<T> {
         let at = number.checked_sub(3)?;
         self.rest.split_ascii_whitespace().nth(at)?.parse().ok()
     }
 
     /// The state, field 3: `R`, `S`, `T` …
     #[must_use]
-    pub fn state(&self) -> Option<char> {
+    pub(crate) fn state(&self) -> Option<char> {
         self.field(3)
     }
 
     /// Whether it has ended, and at most waits for its parent.
     #[must_use]
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         matches!(self.state(), Some('Z' | 'X'))
     }
 }

@@ -19,7 +19,7 @@ const LISTEN: u8 = 10;
 
 /// What the kernel tells about one socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Row {
+pub(crate) struct Row {
     /// One of the kernel's states of TCP.
     pub state: u8,
     /// Whose it is.
@@ -45,7 +45,7 @@ const ANSWER_LEN: usize = 88;
 ///
 /// # Errors
 /// When netlink is not to be had.
-pub fn by_netlink(source: SocketAddr, target: SocketAddr) -> io::Result<Option<Row>> {
+pub(crate) fn by_netlink(source: SocketAddr, target: SocketAddr) -> io::Result<Option<Row>> {
     ask(source, target, |its_source, its_target, _| {
         // The look-up may fall back to a listener on that port: the ends must be the very ones.
         its_source == source && its_target == target
@@ -55,7 +55,7 @@ pub fn by_netlink(source: SocketAddr, target: SocketAddr) -> io::Result<Option<R
 /// The socket that listens on an address, also as one of all addresses; nothing when none does, or
 /// the kernel does not tell.
 #[must_use]
-pub fn listener(address: SocketAddr) -> Option<Row> {
+pub(crate) fn listener(address: SocketAddr) -> Option<Row> {
     let nowhere = SocketAddr::new(any(address), 0);
     let found = ask(address, nowhere, |source, _, state| {
         state == LISTEN && (source.ip() == address.ip() || source.ip().is_unspecified())
@@ -181,7 +181,7 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 
 /// As [`by_netlink`], from `/proc/net/tcp` and `tcp6` (a v6 socket may hold a v4 connection).
 #[must_use]
-pub fn by_proc(source: SocketAddr, target: SocketAddr) -> Option<Row> {
+pub(crate) fn by_proc(source: SocketAddr, target: SocketAddr) -> Option<Row> {
     let is = |its_source, its_target, _| its_source == source && its_target == target;
     in_proc(is).next()
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// Why no host can be trusted.
-pub fn client() -> Result<Arc<rustls::ClientConfig>, String> {
+pub(crate) fn client() -> Result<Arc<rustls::ClientConfig>, String> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {

@@ -14,7 +14,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use serde_json::{Map, Value, json};
 
 /// The adapter.
-pub struct ClaudeCode;
+pub(crate) struct ClaudeCode;
 
 /// Hooks that mean something to a run. Never `WorktreeCreate`: registering it replaces Claude's own
 /// making of worktrees.

@@ -18,7 +18,7 @@ use crate::domain::{AgentMode, run::command::Hook};
 use serde_json::{Map, Value};
 
 /// The adapter.
-pub struct Codex;
+pub(crate) struct Codex;
 
 /// All hooks that Codex knows, with the seconds after which it stops waiting for each. The hook
 /// program is done after one; the rest is for a machine under load. Codex allows no more than

@@ -12,7 +12,7 @@ use crate::domain::{AgentMode, run::command::Hook};
 use serde_json::Value;
 
 /// The adapter.
-pub struct AnyCommand;
+pub(crate) struct AnyCommand;
 
 impl Adapter for AnyCommand {
     fn name(&self) -> &'static str {

@@ -27,7 +27,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 /// The adapter.
-pub struct Gemini;
+pub(crate) struct Gemini;
 
 /// Hooks that mean something to a run, and what Claude calls them.
 const HOOKS: [(&str, &str); 7] = [

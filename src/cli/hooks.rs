@@ -24,7 +24,7 @@ const MACHINE_PROMPT: &str = "<task-notification>";
 ///
 /// # Errors
 /// When the payload has no event name.
-pub fn translate(payload: Value, speaker: &str) -> Result<Hook, CliError> {
+pub(crate) fn translate(payload: Value, speaker: &str) -> Result<Hook, CliError> {
     let named = NAME_KEYS.iter().find_map(|key| payload.get(*key));
     let name = named
         .and_then(Value::as_str)

@@ -8,28 +8,28 @@
 //! lie in the run folder. A launch goes through no shell.
 
 mod choices;
-pub mod claude_code;
-pub mod codex;
-pub mod command;
+pub(crate) mod claude_code;
+pub(crate) mod codex;
+pub(crate) mod command;
 pub mod demo;
-pub mod gemini;
+pub(crate) mod gemini;
 pub mod hook_files;
 pub mod hook_program;
-pub mod hooks;
+pub(crate) mod hooks;
 mod launch;
 mod long_task;
-pub mod opencode;
-pub mod payload;
+pub(crate) mod opencode;
+pub(crate) mod payload;
 mod programs;
-pub mod qwen;
-pub mod transcript;
-pub mod typed;
+pub(crate) mod qwen;
+pub(crate) mod transcript;
+pub(crate) mod typed;
 
 #[cfg(test)]
 mod testing;
 
 pub use long_task::LongTask;
-pub use programs::{ephemeral_argv, find_program};
+pub(crate) use programs::{ephemeral_argv, find_program};
 
 use crate::domain::{
     Agent, AgentMode, RunId,

@@ -8,13 +8,13 @@ use super::hooks::NAME_KEYS;
 use serde_json::{Map, Number, Value};
 
 /// The name under which an unreadable payload is recorded.
-pub const UNREADABLE: &str = "unreadable";
+pub(crate) const UNREADABLE: &str = "unreadable";
 
 /// The object in a payload: as it stands, or repaired.
 ///
 /// # Errors
 /// Why there is none.
-pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
+pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
     if let Ok(object) = serde_json::from_slice(bytes) {
         return Ok(object);
     }
@@ -23,13 +23,13 @@ pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
 
 /// A hook that tells what came and why nobody could read it.
 #[must_use]
-pub fn kept_raw(bytes: &[u8], error: &str) -> Map<String, Value> {
+pub(crate) fn kept_raw(bytes: &[u8], error: &str) -> Map<String, Value> {
     named(decoded(bytes).into(), error)
 }
 
 /// Whether a payload says which hook it is of.
 #[must_use]
-pub fn has_name(payload: &Value) -> bool {
+pub(crate) fn has_name(payload: &Value) -> bool {
     let named = NAME_KEYS.iter().find_map(|key| payload.get(*key));
     named
         .and_then(Value::as_str)
@@ -38,7 +38,7 @@ pub fn has_name(payload: &Value) -> bool {
 
 /// A payload that is no hook of any name, as a hook.
 #[must_use]
-pub fn named(payload: Value, error: &str) -> Map<String, Value> {
+pub(crate) fn named(payload: Value, error: &str) -> Map<String, Value> {
     let mut hook = Map::new();
     hook.insert(NAME_KEYS[0].into(), UNREADABLE.into());
     hook.insert("error".into(), error.into());

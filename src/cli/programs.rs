@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Finds a program in the absolute folders of the environment's PATH.
 #[must_use]
-pub fn find_program(program: &str, env: &[(String, String)]) -> Option<PathBuf> {
+pub(crate) fn find_program(program: &str, env: &[(String, String)]) -> Option<PathBuf> {
     let path = env
         .iter()
         .find(|(key, _)| key == "PATH")
@@ -19,7 +19,7 @@ pub fn find_program(program: &str, env: &[(String, String)]) -> Option<PathBuf> 
 ///
 /// # Errors
 /// Says what is wrong with the name, or that the program is not installed.
-pub fn ephemeral_argv(
+pub(crate) fn ephemeral_argv(
     name: &str,
     task: Option<&str>,
     env: &[(String, String)],

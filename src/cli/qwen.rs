@@ -24,7 +24,7 @@ use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
 /// The adapter.
-pub struct Qwen;
+pub(crate) struct Qwen;
 
 /// Hooks that mean something to a run.
 const HOOKS: [&str; 11] = [

@@ -5,7 +5,7 @@
 use crate::domain::run::prompt::{is_blank, is_invisible};
 
 /// Longest message, in bytes.
-pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
 /// What completions begin with, and the backslash.
 const MARKS: [char; 6] = ['@', '$', '/', '#', ':', '\\'];
@@ -14,7 +14,7 @@ const MARKS: [char; 6] = ['@', '$', '/', '#', ':', '\\'];
 ///
 /// # Errors
 /// A sentence about a message that is blank, too long, or has such a character.
-pub fn plain(message: &str) -> Result<String, String> {
+pub(crate) fn plain(message: &str) -> Result<String, String> {
     let text = message.replace("\r\n", "\n").replace('\r', "\n");
     if is_blank(&text) {
         return Err("must not be blank".to_owned());
@@ -38,7 +38,7 @@ pub fn plain(message: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// The sentence that says so.
-pub fn no_command(message: &str, cli: &str) -> Result<(), String> {
+pub(crate) fn no_command(message: &str, cli: &str) -> Result<(), String> {
     let begin = message.trim_start_matches(is_invisible);
     let word = begin.split_whitespace().next().unwrap_or_default();
     let named = begin.starts_with('/') && word.matches('/').count() == 1;
@@ -56,7 +56,7 @@ pub fn no_command(message: &str, cli: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// As [`plain`] and [`no_command`].
-pub fn trimmed(message: &str, cli: &str) -> Result<String, String> {
+pub(crate) fn trimmed(message: &str, cli: &str) -> Result<String, String> {
     let text = plain(message)?;
     let text = text.trim_start();
     let begin = text.trim_start_matches(|it: char| it.is_whitespace() || is_invisible(it));
@@ -66,7 +66,7 @@ pub fn trimmed(message: &str, cli: &str) -> Result<String, String> {
 }
 
 /// True when the message is one of `words`, once a CLI dropped what nobody sees.
-pub fn is_word(message: &str, words: &[&str]) -> bool {
+pub(crate) fn is_word(message: &str, words: &[&str]) -> bool {
     let message: String = message.chars().filter(|it| !is_invisible(*it)).collect();
     words.contains(&message.trim())
 }
@@ -75,7 +75,7 @@ pub fn is_word(message: &str, words: &[&str]) -> bool {
 const FILES: &str = "\n--- Content from referenced files ---";
 
 /// Takes the content of files off a prompt.
-pub fn without_files(prompt: &mut String) {
+pub(crate) fn without_files(prompt: &mut String) {
     if let Some(at) = prompt.find(FILES) {
         prompt.truncate(at);
     }
@@ -85,7 +85,7 @@ pub fn without_files(prompt: &mut String) {
 /// completion that a mark in the last word offers, or make a new line after a backslash. CLIs trim
 /// the space.
 #[must_use]
-pub fn closed(text: &str) -> String {
+pub(crate) fn closed(text: &str) -> String {
     let text = text.trim_end();
     let last = text.split_whitespace().next_back().unwrap_or_default();
     let space = if last.contains(MARKS) { " " } else { "" };

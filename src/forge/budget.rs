@@ -16,9 +16,9 @@ use std::{
 };
 
 /// Part of a budget, percent, after whose use nothing is asked unbidden.
-pub const BUDGET_PERCENT_MAX: u64 = 40;
+pub(super) const BUDGET_PERCENT_MAX: u64 = 40;
 /// Longest wait that we believe a forge, seconds.
-pub const PAUSE_SECS_MAX: i64 = 2 * 60 * 60;
+pub(super) const PAUSE_SECS_MAX: i64 = 2 * 60 * 60;
 /// Wait when a forge limits us without saying how long, seconds (GitHub asks for a minute).
 const PAUSE_SECS_DEFAULT: i64 = 60;
 /// Times below this are "in so many seconds", others seconds since 1970.

@@ -5,9 +5,9 @@ use crate::domain::Time;
 use std::{fmt, sync::Arc, time::Duration};
 
 /// Longest time from asking to the last byte of the answer.
-pub const REQUEST_LIMIT: Duration = Duration::from_secs(20);
+pub(super) const REQUEST_LIMIT: Duration = Duration::from_secs(20);
 /// Longest time for a program that gives a token.
-pub const PROGRAM_LIMIT: Duration = Duration::from_secs(5);
+pub(super) const PROGRAM_LIMIT: Duration = Duration::from_secs(5);
 
 /// What the forges need to know from outside.
 #[derive(Clone)]

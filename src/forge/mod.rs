@@ -39,14 +39,11 @@ mod status;
 mod token;
 
 pub use api::PullRequest;
-pub use budget::{BUDGET_PERCENT_MAX, PAUSE_SECS_MAX};
-pub use config::{ForgeConfig, PROGRAM_LIMIT, REQUEST_LIMIT};
+pub use config::ForgeConfig;
 pub use error::ForgeError;
 pub use forges::{Forge, Forges};
 pub use head::Head;
 pub use http::ANSWER_BYTES_MAX;
-pub use related::{cross_reference, with_cross_reference};
+pub use related::cross_reference;
 pub use remote::Remote;
-pub use status::{
-    BRANCHES_A_REQUEST_MAX, BRANCHES_MAX, Checks, FRESH_SECS, PrState, PrStatus, PrStatuses,
-};
+pub use status::{Checks, PrState, PrStatus, PrStatuses};

@@ -25,7 +25,7 @@ pub fn cross_reference(prs: &[(String, PullRequest)]) -> String {
 /// `body` with the block in place of an older one, else at its end. Doing it again changes
 /// nothing.
 #[must_use]
-pub fn with_cross_reference(body: &str, block: &str) -> String {
+pub(super) fn with_cross_reference(body: &str, block: &str) -> String {
     let older = body.rfind(START).and_then(|start| {
         let length = body[start..].find(END)? + END.len();
         Some((start, start + length))

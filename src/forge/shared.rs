@@ -26,12 +26,12 @@ const KEPT_BYTES_MAX: usize = 256 * 1024;
 pub(super) struct Kept(Mutex<HashMap<String, (String, Bytes)>>);
 
 impl Kept {
-    pub fn get(&self, url: &str) -> Option<(String, Bytes)> {
+    pub(super) fn get(&self, url: &str) -> Option<(String, Bytes)> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.get(url).cloned()
     }
 
-    pub fn put(&self, url: String, etag: &str, body: &Bytes) {
+    pub(super) fn put(&self, url: String, etag: &str, body: &Bytes) {
         if body.len() > KEPT_BYTES_MAX {
             return;
         }
@@ -56,7 +56,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub fn new(config: ForgeConfig) -> Self {
+    pub(super) fn new(config: ForgeConfig) -> Self {
         Self {
             config,
             budgets: Budgets::default(),
@@ -67,23 +67,23 @@ impl Shared {
         }
     }
 
-    pub fn now(&self) -> Time {
+    pub(super) fn now(&self) -> Time {
         (self.config.clock)()
     }
 
-    pub fn forget_token(&self, host: &str) {
+    pub(super) fn forget_token(&self, host: &str) {
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         tokens.remove(host);
     }
 
-    pub fn kept_token(&self, host: &str) -> Option<Token> {
+    pub(super) fn kept_token(&self, host: &str) -> Option<Token> {
         let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         let (found_at, token) = tokens.get(host)?;
         let age = (self.now() - found_at).num_seconds();
         (0..TOKEN_SECS).contains(&age).then(|| token.clone())
     }
 
-    pub async fn token(
+    pub(super) async fn token(
         &self,
         host: &str,
         variables: &[&'static str],
@@ -105,7 +105,7 @@ impl Shared {
         Ok(token)
     }
 
-    pub async fn tls(&self, host: &str) -> Result<Arc<rustls::ClientConfig>, ForgeError> {
+    pub(super) async fn tls(&self, host: &str) -> Result<Arc<rustls::ClientConfig>, ForgeError> {
         let unreachable = |reason| ForgeError::Unreachable {
             host: host.to_owned(),
             reason,

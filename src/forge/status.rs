@@ -9,11 +9,11 @@ use std::{
 };
 
 /// How long an answer is given again without asking, seconds.
-pub const FRESH_SECS: i64 = 60;
+pub(super) const FRESH_SECS: i64 = 60;
 /// Branches in one request; more take further requests.
-pub const BRANCHES_A_REQUEST_MAX: usize = 100;
+pub(super) const BRANCHES_A_REQUEST_MAX: usize = 100;
 /// Branches that are looked at; what comes after them is left out.
-pub const BRANCHES_MAX: usize = 1000;
+pub(super) const BRANCHES_MAX: usize = 1000;
 /// Repositories that are remembered; when more come, all are forgotten.
 const REPOSITORIES_MAX: usize = 256;
 

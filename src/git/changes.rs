@@ -30,7 +30,7 @@ use listing::ChangedFile;
 use std::path::Path;
 
 /// Largest text that is shown, in bytes.
-pub const TEXT_BYTES_MAX: u64 = 1024 * 1024;
+pub(super) const TEXT_BYTES_MAX: u64 = 1024 * 1024;
 /// Most files left out of the patches by name; they travel in the arguments of `git`.
 const LEFT_OUT_MAX: usize = if cfg!(test) { 20 } else { 500 };
 
@@ -75,7 +75,7 @@ impl DiffStats {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = FileStatusView)]
-pub enum FileStatus {
+pub(crate) enum FileStatus {
     /// It is new.
     Added,
     /// Its contents, mode or kind changed.
@@ -88,7 +88,7 @@ pub enum FileStatus {
 
 /// A changed file. Names and texts are bytes, as they stand there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileChange {
+pub(crate) struct FileChange {
     /// Its path in the repo; of a deleted one, the path it had.
     pub path: Vec<u8>,
     /// The path it had, when it was renamed.
@@ -128,7 +128,7 @@ fn staged_stats(of: ChangesOf<'_>) -> Result<DiffStats, GitError> {
 
 /// What was changed in all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changed {
+pub(crate) struct Changed {
     /// How much, since the base commit.
     pub total: DiffStats,
     /// The worktree holds something that no commit of its branch has.
@@ -141,7 +141,7 @@ pub struct Changed {
 ///
 /// # Errors
 /// Those of [`StatsCache::diff_stats`], and those of `each`, which end it.
-pub fn changes(
+pub(crate) fn changes(
     of: ChangesOf<'_>,
     each: &mut dyn FnMut(FileChange) -> Result<(), GitError>,
 ) -> Result<Changed, GitError> {

@@ -27,11 +27,11 @@ static WANTED: AtomicUsize = AtomicUsize::new(0);
 /// its share of the cores.
 #[derive(Debug)]
 #[must_use = "it counts for as long as it is held"]
-pub struct Wanted(());
+pub(crate) struct Wanted(());
 
 impl Wanted {
     /// Says that worktrees are wanted, before any waiting for a turn.
-    pub fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         WANTED.fetch_add(1, Ordering::Relaxed);
         Self(())
     }

@@ -33,7 +33,7 @@ const EXACT: &str = "Abbado-Exact: ";
 
 /// A checkpoint that is wanted.
 #[derive(Debug, Clone, Copy)]
-pub struct Wish<'a> {
+pub(crate) struct Wish<'a> {
     /// The worktree.
     pub at: &'a WorktreeAt,
     /// The user's checkout.
@@ -57,7 +57,7 @@ pub struct Wish<'a> {
 ///
 /// # Errors
 /// `WorktreeGone`, `NotARepository`, and those of starting `git`.
-pub fn checkpoint(wish: Wish<'_>) -> Result<Option<CheckpointAt>, GitError> {
+pub(crate) fn checkpoint(wish: Wish<'_>) -> Result<Option<CheckpointAt>, GitError> {
     let staging = Staging::open(wish.at, wish.repo_path)?;
     let contents = Contents::of(&staging, &wish)?;
     let known = match wish.previous {
@@ -85,7 +85,7 @@ pub fn checkpoint(wish: Wish<'_>) -> Result<Option<CheckpointAt>, GitError> {
 ///
 /// # Errors
 /// Those of [`checkpoint`].
-pub fn checkpoint_always(wish: Wish<'_>) -> Result<CheckpointAt, GitError> {
+pub(crate) fn checkpoint_always(wish: Wish<'_>) -> Result<CheckpointAt, GitError> {
     let staging = Staging::open(wish.at, wish.repo_path)?;
     let contents = Contents::of(&staging, &wish)?;
     commit(&staging, wish, contents)
@@ -95,7 +95,7 @@ pub fn checkpoint_always(wish: Wish<'_>) -> Result<CheckpointAt, GitError> {
 ///
 /// # Errors
 /// Those of [`checkpoint`].
-pub fn left_out(at: &WorktreeAt, repo_path: &Path) -> Result<Vec<LeftOut>, GitError> {
+pub(crate) fn left_out(at: &WorktreeAt, repo_path: &Path) -> Result<Vec<LeftOut>, GitError> {
     Staging::open_apart(at, repo_path)?.stage()
 }
 
@@ -148,7 +148,11 @@ impl Contents {
 ///
 /// # Errors
 /// `UnknownRevision` when the commit is gone, `WorktreeGone`, and those of starting `git`.
-pub fn restore(worktree: &WorktreeAt, repo_path: &Path, commit: &str) -> Result<(), GitError> {
+pub(crate) fn restore(
+    worktree: &WorktreeAt,
+    repo_path: &Path,
+    commit: &str,
+) -> Result<(), GitError> {
     let staging = Staging::open(worktree, repo_path)?;
     let commit = repository::find_commit(&staging.repository, repo_path, commit)?;
     let exact = match exact_of(&commit) {

@@ -29,7 +29,7 @@ const COMMIT: Duration = Duration::from_secs(300);
 
 /// A commit that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Committed {
+pub(crate) struct Committed {
     /// The commit, in hex.
     pub commit: String,
     /// The branch that has it.
@@ -44,7 +44,7 @@ pub struct Committed {
 /// # Errors
 /// `NotOnBranch`, `UnderWay` and `Unresolved` when the state of the worktree forbids it, `Locked`; `FilterOff`;
 /// `CommitRefused` by a hook or by git; `WorktreeGone`, and those of starting `git`.
-pub fn commit(
+pub(crate) fn commit(
     at: &WorktreeAt,
     repo_path: &Path,
     message: &str,

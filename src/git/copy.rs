@@ -20,13 +20,13 @@ use std::{
 };
 
 /// Most files copied into one worktree.
-pub const COPY_FILES_MAX: u64 = 10_000;
+pub(super) const COPY_FILES_MAX: u64 = 10_000;
 /// Most bytes copied into one worktree: 1 GiB.
-pub const COPY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+pub(super) const COPY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
 /// What came of copying.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Copied {
+pub(crate) struct Copied {
     /// How many files and links were copied.
     pub files: u64,
     /// Files that a glob names and that are not copied, since git does not ignore them.
@@ -41,7 +41,7 @@ pub struct Copied {
 /// # Errors
 /// `InvalidName` for a glob that does not parse, `TooMuch` over [`COPY_FILES_MAX`] or
 /// [`COPY_BYTES_MAX`] (looked at before the first file is copied), and those of starting `git`.
-pub fn copy_files(
+pub(crate) fn copy_files(
     from_checkout: &Path,
     to_worktree: &Path,
     globs: &[String],

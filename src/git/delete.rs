@@ -19,7 +19,11 @@ use std::path::Path;
 /// `UnknownRevision` when there is no such branch, `InvalidName`, `CheckedOut`, `DefaultBranch`,
 /// `NotMerged`, `BranchMoved` when somebody else moved it meanwhile, and those of starting
 /// `git`. The branch is as it was then.
-pub fn delete_user_branch(repo_path: &Path, branch: &str, force: bool) -> Result<(), GitError> {
+pub(crate) fn delete_user_branch(
+    repo_path: &Path,
+    branch: &str,
+    force: bool,
+) -> Result<(), GitError> {
     delete_held(repo_path, branch, force, &|| {})
 }
 

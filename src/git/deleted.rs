@@ -20,7 +20,7 @@ const RECORD: &str = "/record";
 
 /// A deleted run whose work is still here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeletedRun {
+pub(crate) struct DeletedRun {
     /// The run.
     pub run_id: RunId,
     /// When it was deleted.
@@ -33,7 +33,7 @@ pub struct DeletedRun {
 ///
 /// # Errors
 /// `NotARepository`, or `Library` when refs cannot be listed.
-pub fn deleted_runs(repo_path: &Path) -> Result<Vec<DeletedRun>, GitError> {
+pub(crate) fn deleted_runs(repo_path: &Path) -> Result<Vec<DeletedRun>, GitError> {
     let repository = repository::open(repo_path)?;
     let listed = repository
         .references_glob(&format!("{DELETED}*{RECORD}"))
@@ -62,7 +62,7 @@ pub fn deleted_runs(repo_path: &Path) -> Result<Vec<DeletedRun>, GitError> {
 ///
 /// # Errors
 /// Those of [`deleted_runs`], or `Library` when a ref cannot be removed.
-pub fn prune_deleted(repo_path: &Path, before: DateTime<Utc>) -> Result<usize, GitError> {
+pub(crate) fn prune_deleted(repo_path: &Path, before: DateTime<Utc>) -> Result<usize, GitError> {
     let old = deleted_runs(repo_path)?;
     let old: Vec<_> = old.iter().filter(|run| run.deleted_at < before).collect();
     let repository = repository::open(repo_path)?;

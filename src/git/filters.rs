@@ -24,7 +24,10 @@ use std::{collections::BTreeSet, path::Path};
 ///
 /// # Errors
 /// `NotARepository`, and those of starting `git`.
-pub fn filter_drivers(repo_path: &Path, names: &[String]) -> Result<Vec<TrustedFilter>, GitError> {
+pub(crate) fn filter_drivers(
+    repo_path: &Path,
+    names: &[String],
+) -> Result<Vec<TrustedFilter>, GitError> {
     let repository = repository::open(repo_path)?;
     let place = Place::open(repository.path(), repo_path)?;
     Ok(names
@@ -101,7 +104,7 @@ pub(super) fn check_commit(staging: &Staging) -> Result<(), GitError> {
 ///
 /// # Errors
 /// `FilterOff`, `NotARepository`, and those of `git`.
-pub fn check_push(
+pub(crate) fn check_push(
     repo_path: &Path,
     at: Option<&WorktreeAt>,
     branch: &str,

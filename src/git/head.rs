@@ -90,7 +90,7 @@ impl UnderWay {
 
 /// What is about to be done with a worktree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
+pub(crate) enum Operation {
     /// Commit all of it.
     Commit,
     /// Push its branch.
@@ -107,7 +107,11 @@ pub enum Operation {
 /// # Errors
 /// `UnderWay`, `NotOnBranch` and `Unresolved`; `WorktreeGone`, `NotARepository`, and those of
 /// starting `git`.
-pub fn check(operation: Operation, at: &WorktreeAt, repo_path: &Path) -> Result<String, GitError> {
+pub(crate) fn check(
+    operation: Operation,
+    at: &WorktreeAt,
+    repo_path: &Path,
+) -> Result<String, GitError> {
     let open = OpenWorktree::open(at, repo_path)?;
     let head = Head::of(&open, &at.branch)?;
     let branch = head.admit(operation, at)?.to_owned();
@@ -122,7 +126,7 @@ pub fn check(operation: Operation, at: &WorktreeAt, repo_path: &Path) -> Result<
 
 /// Whether a commit, in hex, is there.
 #[must_use]
-pub fn has_commit(repo_path: &Path, commit: &str) -> bool {
+pub(crate) fn has_commit(repo_path: &Path, commit: &str) -> bool {
     let Ok(repository) = repository::open(repo_path) else {
         return false;
     };
@@ -132,7 +136,7 @@ pub fn has_commit(repo_path: &Path, commit: &str) -> bool {
 
 /// The commit that a branch points at, in hex.
 #[must_use]
-pub fn tip_of(repo_path: &Path, branch: &str) -> Option<String> {
+pub(crate) fn tip_of(repo_path: &Path, branch: &str) -> Option<String> {
     let repository = repository::open(repo_path).ok()?;
     let tip = repository::branch_tip(&repository, branch).ok()??;
     Some(tip.to_string())

@@ -21,7 +21,7 @@ const AUTHOR: (&str, &str) = ("abbado", "abbado@localhost");
 ///
 /// # Errors
 /// `NotARepository`, `InvalidName` for the branch, and those of starting `git`.
-pub fn keep_deleted(
+pub(crate) fn keep_deleted(
     repo_path: &Path,
     run_id: RunId,
     name: &str,
@@ -91,7 +91,7 @@ fn write_record(
 ///
 /// # Errors
 /// `NotARepository`.
-pub fn keeps_checkpoint(repo_path: &Path, run_id: RunId) -> Result<bool, GitError> {
+pub(crate) fn keeps_checkpoint(repo_path: &Path, run_id: RunId) -> Result<bool, GitError> {
     let repository = repository::open(repo_path)?;
     let name = format!("{}checkpoint", deleted_refs(run_id));
     Ok(repository.find_reference(&name).is_ok())
@@ -128,7 +128,7 @@ fn named_by(repository: &Repository, prefix: &str) -> Result<Vec<Oid>, GitError>
 ///
 /// # Errors
 /// `NotARepository`, or `Library` when a ref cannot be removed.
-pub fn drop_checkpoints(repo_path: &Path, run_id: RunId) -> Result<usize, GitError> {
+pub(crate) fn drop_checkpoints(repo_path: &Path, run_id: RunId) -> Result<usize, GitError> {
     let repository = repository::open(repo_path)?;
     delete_refs(&repository, &checkpoint_refs(run_id), None)
 }

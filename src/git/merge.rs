@@ -20,7 +20,7 @@ use std::path::Path;
 /// What a merge did.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[schema(as = MergedView)]
-pub struct Merged {
+pub(crate) struct Merged {
     /// The branch merged into.
     pub into: String,
     /// The commit it points at now, in hex.
@@ -38,7 +38,11 @@ pub struct Merged {
 /// `UnknownRevision` when there is no such branch, `InvalidName`, `Conflict`, `TargetDirty`,
 /// `Unrelated`, `BranchMoved` when somebody else moved the target meanwhile, `NotFetched`, and
 /// those of starting `git`. Nothing is changed then.
-pub fn merge(repo_path: &Path, branch: &str, into: Option<&str>) -> Result<Merged, GitError> {
+pub(crate) fn merge(
+    repo_path: &Path,
+    branch: &str,
+    into: Option<&str>,
+) -> Result<Merged, GitError> {
     let ahead = |repository: &Repository, place: &Place| {
         let theirs = Tip::find(repository, repo_path, branch)?;
         let ours = branches::named_or_default(repository, repo_path, into)?;

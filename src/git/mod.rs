@@ -97,42 +97,46 @@ mod worktree;
 mod tests;
 
 pub use branches::{Branch, branches};
-#[cfg(test)]
-use changes::diff_stats;
-pub use changes::{Changed, ChangesOf, DiffStats, FileChange, FileStatus, StatsCache, changes};
-pub use check_out::Wanted;
-pub use checkpoint::{Wish, checkpoint, checkpoint_always, left_out, restore};
-pub use commit::{Committed, commit};
-pub use copy::{COPY_BYTES_MAX, COPY_FILES_MAX, Copied, copy_files};
-pub use delete::delete_user_branch;
-pub use deleted::{DeletedRun, deleted_runs, prune_deleted};
+pub use changes::{ChangesOf, DiffStats, StatsCache};
+pub(crate) use changes::{FileChange, FileStatus, changes};
+pub(crate) use check_out::Wanted;
+pub(crate) use checkpoint::{Wish, checkpoint, checkpoint_always, left_out, restore};
+pub(crate) use commit::commit;
+pub(crate) use copy::copy_files;
+pub(crate) use delete::delete_user_branch;
+pub(crate) use deleted::{deleted_runs, prune_deleted};
 pub use error::{ErrorKind, GitError};
-pub use filters::{check_push, filter_drivers};
-pub use head::{Operation, UnderWay, check, has_commit, tip_of};
-pub use keep::{drop_checkpoints, keep_deleted, keeps_checkpoint};
-pub use locks::RepoLocks;
-pub use merge::{Merged, merge};
-pub use nested::keep_nested;
-pub use own_base::own_base;
-pub use push::{Pushed, push};
-pub use rebase::{REBASE_COMMITS_MAX, Rebased, rebase};
-pub use records::repair_worktree;
-pub use remotes::{RemoteOf, Remotes, remotes_of};
-pub use removal::{
-    delete_branch, delete_branch_at, holds_nothing, is_in_place, lock_of, remove,
-    remove_run_branch, unlock_branch,
+pub(crate) use filters::{check_push, filter_drivers};
+pub use head::UnderWay;
+pub(crate) use head::{Operation, check, has_commit, tip_of};
+pub(crate) use keep::{drop_checkpoints, keep_deleted, keeps_checkpoint};
+pub(crate) use locks::RepoLocks;
+pub(crate) use merge::{Merged, merge};
+pub(crate) use nested::keep_nested;
+pub(crate) use own_base::own_base;
+pub(crate) use push::{Pushed, push};
+pub(crate) use rebase::{Rebased, rebase};
+pub(crate) use records::repair_worktree;
+pub(crate) use remotes::remotes_of;
+pub(crate) use removal::{
+    delete_branch_at, holds_nothing, is_in_place, lock_of, remove, remove_run_branch, unlock_branch,
 };
-pub use rename::{ToRename, rename_branch, rename_everywhere};
-pub use repository::{
-    Inspected, check_branch_free, check_branch_name, git_dir_of, inspect, resolve_commit, source_of,
+pub(crate) use rename::{ToRename, rename_everywhere};
+pub use repository::{Inspected, check_branch_name, inspect};
+pub(crate) use repository::{check_branch_free, git_dir_of, resolve_commit, source_of};
+pub(crate) use revert::{Replaced, restore_in_place, revert};
+pub(crate) use spare::{Spare, SpareSpec, forget_spares, make_spare, remove_spare, spares_on_disk};
+pub(crate) use stored::fill_in_stored;
+pub(crate) use submodules::fill_submodules;
+pub(crate) use trusted::{trust_filters, trusts_filters};
+pub(crate) use worktree::{Added, WorktreeSpec, add_worktrees, date_index};
+
+#[cfg(test)]
+use {
+    changes::diff_stats,
+    copy::{COPY_FILES_MAX, Copied},
+    removal::delete_branch,
+    rename::rename_branch,
+    tests::{take, take_always},
+    worktree::add_all,
 };
-pub use revert::{Replaced, restore_in_place, revert};
-pub use spare::{Spare, SpareSpec, forget_spares, make_spare, remove_spare, spares_on_disk};
-pub use stored::fill_in_stored;
-pub use submodules::fill_submodules;
-#[cfg(test)]
-use tests::{take, take_always};
-pub use trusted::{trust_filters, trusts_filters};
-#[cfg(test)]
-use worktree::add_all;
-pub use worktree::{Added, WorktreeSpec, add_worktrees, date_index};

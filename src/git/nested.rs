@@ -37,7 +37,7 @@ const DEPTH_MAX: usize = 8;
 ///
 /// # Errors
 /// `WorktreeGone`, `NotARepository`, and those of starting `git`: then the worktree must stay.
-pub fn keep_nested(
+pub(crate) fn keep_nested(
     at: &WorktreeAt,
     repo_path: &Path,
     run_id: RunId,

@@ -16,7 +16,7 @@ use std::path::Path;
 /// # Errors
 /// `UnknownRevision` when the base commit is gone and nothing stands for it, `NotARepository`, and
 /// when a ref cannot be read.
-pub fn own_base(
+pub(crate) fn own_base(
     at: &WorktreeAt,
     repo_path: &Path,
     base_commit: &str,

@@ -351,7 +351,7 @@ mod unit {
     fn every_filter_can_be_turned_off() {
         let listed =
             "global|filter.a=b.required\ntrue|local|filter.a=b.clean\nx|local|user.name\ny|";
-        let off = no_filters(listed.replace('|', "\0").as_bytes());
+        let off = no_filters(&Configuration::new(listed.replace('|', "\0").into_bytes()));
         let expected = [("filter.a=b.clean", ""), ("filter.a=b.required", "false")];
         assert_eq!(off, expected.map(|(key, value)| (key.into(), value.into())));
     }

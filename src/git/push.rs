@@ -18,7 +18,7 @@ const PUSH: Duration = Duration::from_secs(300);
 
 /// What came of a push.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pushed {
+pub(crate) struct Pushed {
     /// Where to, without user and password.
     pub remote_url: String,
     /// The remote's name; its URL, without user and password, when it has none.
@@ -35,7 +35,7 @@ pub struct Pushed {
 /// # Errors
 /// `NotARepository`; `NoRemote`, `NoDefaultRemote` and `PushesElsewhere` named by `name`; those of
 /// starting `git`.
-pub fn push(
+pub(crate) fn push(
     repo_path: &Path,
     at: Option<&WorktreeAt>,
     name: &str,

@@ -20,13 +20,13 @@ use git2::{Commit, Diff, ObjectType, Oid, Repository, Signature, Sort};
 use std::{collections::HashSet, path::Path};
 
 /// Most commits rebased at once.
-pub const REBASE_COMMITS_MAX: usize = 10_000;
+pub(super) const REBASE_COMMITS_MAX: usize = 10_000;
 const DOING: &str = "rebasing";
 
 /// What a rebase did.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[schema(as = RebasedView)]
-pub struct Rebased {
+pub(crate) struct Rebased {
     /// The branch rebased onto.
     pub onto: String,
     /// The commit that the rebased branch points at now, in hex.
@@ -43,7 +43,11 @@ pub struct Rebased {
 ///
 /// # Errors
 /// Those of [`super::merge`], and `TooMuch` over [`REBASE_COMMITS_MAX`].
-pub fn rebase(repo_path: &Path, branch: &str, onto: Option<&str>) -> Result<Rebased, GitError> {
+pub(crate) fn rebase(
+    repo_path: &Path,
+    branch: &str,
+    onto: Option<&str>,
+) -> Result<Rebased, GitError> {
     let ahead = |repository: &Repository, place: &Place| {
         let own = Tip::find(repository, repo_path, branch)?;
         let onto = branches::named_or_default(repository, repo_path, onto)?;

@@ -134,7 +134,7 @@ fn named_by(common_dir: &Path, worktree: &Path) -> Option<WorktreeRecord> {
 ///
 /// # Errors
 /// `NotARepository`, `Io` when the record cannot be written.
-pub fn repair_worktree(repo_path: &Path, moved_to: &Path) -> Result<bool, GitError> {
+pub(crate) fn repair_worktree(repo_path: &Path, moved_to: &Path) -> Result<bool, GitError> {
     let common_dir = repository::git_dir_of(repo_path)?;
     let dot_git = resolved(moved_to).join(".git");
     let named = git_dir_in(&dot_git);

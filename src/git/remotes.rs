@@ -14,7 +14,7 @@ const BASES: [&str; 3] = ["upstream", "github", "origin"];
 
 /// A remote of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RemoteOf {
+pub(crate) struct RemoteOf {
     /// Its name, or its URL when the configuration names no more.
     pub name: String,
     /// Where it leads, what `url.*.insteadOf` makes of it first, as it is written after. May hold
@@ -24,7 +24,7 @@ pub struct RemoteOf {
 
 /// The remotes of a branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remotes {
+pub(crate) struct Remotes {
     /// Where it is pushed: URLs to push to, then those to fetch from.
     pub push: RemoteOf,
     /// Where a pull request may go, the best first; the last one is `push` itself.
@@ -41,7 +41,7 @@ pub struct Remotes {
 ///
 /// # Errors
 /// `NotARepository`; `NoRemote` and `NoDefaultRemote` named by `name`; those of starting `git`.
-pub fn remotes_of(
+pub(crate) fn remotes_of(
     repo_path: &Path,
     at: Option<&WorktreeAt>,
     name: &str,

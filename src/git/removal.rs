@@ -24,7 +24,7 @@ use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
 ///
 /// # Errors
 /// `NotARepository` when the repository no longer opens, `Io` when its record cannot be removed.
-pub fn remove(at: &WorktreeAt, repo_path: &Path, data_dir: &Path) -> Result<bool, GitError> {
+pub(crate) fn remove(at: &WorktreeAt, repo_path: &Path, data_dir: &Path) -> Result<bool, GitError> {
     let common_dir = repository::common_dir(&repository::open(repo_path)?)?;
     match fs::symlink_metadata(&at.worktree) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -60,7 +60,7 @@ pub fn remove(at: &WorktreeAt, repo_path: &Path, data_dir: &Path) -> Result<bool
 /// Whether the folder of a worktree is there, and is the one that the repository knows: not a
 /// link, a file or another repository in its place.
 #[must_use]
-pub fn is_in_place(at: &WorktreeAt, repo_path: &Path) -> bool {
+pub(crate) fn is_in_place(at: &WorktreeAt, repo_path: &Path) -> bool {
     let Ok(open) = OpenWorktree::open(at, repo_path) else {
         return false;
     };
@@ -73,7 +73,7 @@ pub fn is_in_place(at: &WorktreeAt, repo_path: &Path) -> bool {
 /// Why somebody locked a run's worktree (`git worktree lock`), or nothing when nobody did. The reason may be
 /// empty.
 #[must_use]
-pub fn lock_of(at: &WorktreeAt, repo_path: &Path) -> Option<String> {
+pub(crate) fn lock_of(at: &WorktreeAt, repo_path: &Path) -> Option<String> {
     let common_dir = repository::git_dir_of(repo_path).ok()?;
     let entry = records::find(&common_dir, &at.worktree).ok()??;
     let lock = entry.admin.join("locked");
@@ -88,7 +88,7 @@ pub fn lock_of(at: &WorktreeAt, repo_path: &Path) -> Option<String> {
 ///
 /// # Errors
 /// `InvalidName`, `NotARepository`, or `Library` when the ref cannot be removed.
-pub fn delete_branch(repo_path: &Path, branch: &str) -> Result<bool, GitError> {
+pub(super) fn delete_branch(repo_path: &Path, branch: &str) -> Result<bool, GitError> {
     repository::check_branch_name(branch)?;
     let repository = repository::open(repo_path)?;
     let common_dir = repository::common_dir(&repository)?;
@@ -111,7 +111,7 @@ pub fn delete_branch(repo_path: &Path, branch: &str) -> Result<bool, GitError> {
 ///
 /// # Errors
 /// Those of [`delete_branch`] and [`unlock_branch`].
-pub fn remove_run_branch(repo_path: &Path, branch: &str) -> Result<bool, GitError> {
+pub(crate) fn remove_run_branch(repo_path: &Path, branch: &str) -> Result<bool, GitError> {
     repository::check_branch_name(branch)?;
     let common_dir = repository::git_dir_of(repo_path)?;
     remove_branch_lock(&common_dir, branch)?;
@@ -139,7 +139,11 @@ fn is_damaged(repo_path: &Path, branch: &str) -> bool {
 ///
 /// # Errors
 /// As [`delete_branch`].
-pub fn delete_branch_at(repo_path: &Path, branch: &str, commit: &str) -> Result<bool, GitError> {
+pub(crate) fn delete_branch_at(
+    repo_path: &Path,
+    branch: &str,
+    commit: &str,
+) -> Result<bool, GitError> {
     repository::check_branch_name(branch)?;
     let repository = repository::open(repo_path)?;
     let tip = repository
@@ -157,7 +161,7 @@ pub fn delete_branch_at(repo_path: &Path, branch: &str, commit: &str) -> Result<
 ///
 /// # Errors
 /// When it cannot be read; then it holds something.
-pub fn holds_nothing(worktree: &Path, base_commit: &str) -> Result<bool, GitError> {
+pub(crate) fn holds_nothing(worktree: &Path, base_commit: &str) -> Result<bool, GitError> {
     let failed = GitError::library("looking for work in a worktree");
     let repository = repository::open(worktree)?;
     let head = repository.head().and_then(|head| head.peel_to_commit());
@@ -175,7 +179,11 @@ pub fn holds_nothing(worktree: &Path, base_commit: &str) -> Result<bool, GitErro
 ///
 /// # Errors
 /// `InvalidName`, `NotARepository`, or `Io` when it cannot be removed.
-pub fn unlock_branch(repo_path: &Path, branch: &str, locks: &RepoLocks) -> Result<(), GitError> {
+pub(crate) fn unlock_branch(
+    repo_path: &Path,
+    branch: &str,
+    locks: &RepoLocks,
+) -> Result<(), GitError> {
     repository::check_branch_name(branch)?;
     let common_dir = repository::common_dir(&repository::open(repo_path)?)?;
     locks.with(std::slice::from_ref(&common_dir), || {

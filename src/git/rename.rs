@@ -8,7 +8,7 @@ use std::path::Path;
 /// # Errors
 /// `InvalidName`, `BranchTaken`, `BranchInTheWay`, `UnknownRevision` when it is not there,
 /// `Refused` by git, and those of starting `git`.
-pub fn rename_branch(repo_path: &Path, from: &str, to: &str) -> Result<(), GitError> {
+pub(super) fn rename_branch(repo_path: &Path, from: &str, to: &str) -> Result<(), GitError> {
     repository::check_branch_free(repo_path, to)?;
     let repository = repository::open(repo_path)?;
     if repository::branch_tip(&repository, from)?.is_none() {
@@ -38,13 +38,16 @@ pub fn rename_branch(repo_path: &Path, from: &str, to: &str) -> Result<(), GitEr
 }
 
 /// One repo of a run: its name, its path, and what its branch is called now.
-pub type ToRename<'a> = (&'a str, &'a Path, &'a str);
+pub(crate) type ToRename<'a> = (&'a str, &'a Path, &'a str);
 
 /// Renames the branch in each of `repos`; when one refuses, all go back.
 ///
 /// # Errors
 /// The name of the repo that refused, and why.
-pub fn rename_everywhere(repos: &[ToRename<'_>], to: &str) -> Result<(), (String, GitError)> {
+pub(crate) fn rename_everywhere(
+    repos: &[ToRename<'_>],
+    to: &str,
+) -> Result<(), (String, GitError)> {
     for (at, (name, repo_path, from)) in repos.iter().enumerate() {
         if let Err(error) = rename_branch(repo_path, from, to) {
             for (name, repo_path, from) in &repos[..at] {

@@ -53,7 +53,7 @@ pub fn inspect(repo_path: &Path) -> Result<Inspected, GitError> {
 /// # Errors
 /// `UnknownRevision` when it names no commit, `InvalidName` when we refuse to look it up, and
 /// those of [`inspect`].
-pub fn resolve_commit(repo_path: &Path, source_branch: &str) -> Result<String, GitError> {
+pub(crate) fn resolve_commit(repo_path: &Path, source_branch: &str) -> Result<String, GitError> {
     // `:` would search messages and the index, which no branch name can.
     let refused = |c: char| c.is_control() || c.is_whitespace() || c == ':';
     if source_branch.is_empty() || source_branch.starts_with('-') || source_branch.contains(refused)
@@ -81,7 +81,7 @@ pub fn resolve_commit(repo_path: &Path, source_branch: &str) -> Result<String, G
 /// The branch that a run started from `source_branch` goes back to, without its remote; nothing
 /// when that is a tag or a commit's id, or HEAD is on no branch.
 #[must_use]
-pub fn source_of(repo_path: &Path, source_branch: &str) -> Option<String> {
+pub(crate) fn source_of(repo_path: &Path, source_branch: &str) -> Option<String> {
     let repository = open(repo_path).ok()?;
     if source_branch == "HEAD" {
         let head = repository.find_reference("HEAD").ok()?;
@@ -104,7 +104,7 @@ pub fn source_of(repo_path: &Path, source_branch: &str) -> Option<String> {
 ///
 /// # Errors
 /// `InvalidName`, `BranchTaken`, `BranchInTheWay`, and those of [`inspect`].
-pub fn check_branch_free(repo_path: &Path, branch: &str) -> Result<(), GitError> {
+pub(crate) fn check_branch_free(repo_path: &Path, branch: &str) -> Result<(), GitError> {
     check_branch_name(branch)?;
     let repository = open(repo_path)?;
     if branch_tip(&repository, branch)?.is_some() {
@@ -193,7 +193,7 @@ pub(super) fn open_safe(real: &Path, more: &[(&str, &str)]) -> Result<Repository
 ///
 /// # Errors
 /// `NotARepository`.
-pub fn git_dir_of(repo_path: &Path) -> Result<PathBuf, GitError> {
+pub(crate) fn git_dir_of(repo_path: &Path) -> Result<PathBuf, GitError> {
     common_dir(&open(repo_path)?)
 }
 

@@ -35,7 +35,7 @@ use std::{
 /// `ChangedMeanwhile` when `kept` does not hold what is there now, or not its commits;
 /// `UnknownRevision` when the base commit is gone, `CheckedOut` when the run's branch is checked
 /// out elsewhere, `Locked`; `WorktreeGone`, and those of starting `git`. All is as it was then.
-pub fn revert(
+pub(crate) fn revert(
     at: &WorktreeAt,
     repo_path: &Path,
     base_commit: &str,
@@ -66,7 +66,7 @@ pub fn revert(
 ///
 /// # Errors
 /// `UnderWay` in the middle of a rebase and the like; those of [`revert`]. All is as it was then.
-pub fn restore_in_place(
+pub(crate) fn restore_in_place(
     at: &WorktreeAt,
     repo_path: &Path,
     commit: &str,
@@ -222,7 +222,7 @@ impl Drop for Folder {
 /// other repositories of the run may still refuse.
 #[derive(Debug)]
 #[must_use = "it can be undone"]
-pub struct Replaced {
+pub(crate) struct Replaced {
     at: WorktreeAt,
     repo_path: PathBuf,
     kept: String,
@@ -260,7 +260,7 @@ impl Replaced {
     ///
     /// # Errors
     /// `WorktreeGone`, `Io`, and those of starting `git`: the first of all that failed.
-    pub fn undo(self) -> Result<(), GitError> {
+    pub(crate) fn undo(self) -> Result<(), GitError> {
         let head = self.head_back();
         let files = checkpoint::restore(&self.at, &self.repo_path, &self.kept);
         let failed = GitError::io("bringing back a worktree's index");

@@ -49,7 +49,7 @@ const CHANGED_MAX: usize = 20_000;
 
 /// A spare that is wanted.
 #[derive(Debug, Clone)]
-pub struct SpareSpec {
+pub(crate) struct SpareSpec {
     /// Its id; what makes it has it in its environment, as that of a run.
     pub id: RunId,
     /// Name of the repo, and so of the folder with the files.
@@ -81,7 +81,7 @@ type Outside = (PathBuf, Option<(i64, i64, u64, u64)>);
 /// # Errors
 /// `Cancelled`, `NotARepository`, `UnknownRevision`, and those of starting `git`. What was made is
 /// removed then.
-pub fn make_spare(
+pub(crate) fn make_spare(
     spec: &SpareSpec,
     locks: &RepoLocks,
     cancelled: &dyn Fn() -> bool,
@@ -161,7 +161,7 @@ fn begin(spec: &SpareSpec, worktree: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// `Io` when something cannot be removed.
-pub fn remove_spare(folder: &Path, locks: &RepoLocks) -> Result<(), GitError> {
+pub(crate) fn remove_spare(folder: &Path, locks: &RepoLocks) -> Result<(), GitError> {
     // A repository that is gone has no records.
     let repo = files::read(&folder.join(REPO), files::SMALL)
         .ok()
@@ -193,7 +193,11 @@ pub fn remove_spare(folder: &Path, locks: &RepoLocks) -> Result<(), GitError> {
 ///
 /// # Errors
 /// `NotARepository`, `Io`.
-pub fn forget_spares(repo_path: &Path, spares: &Path, locks: &RepoLocks) -> Result<(), GitError> {
+pub(crate) fn forget_spares(
+    repo_path: &Path,
+    spares: &Path,
+    locks: &RepoLocks,
+) -> Result<(), GitError> {
     let common_dir = repository::common_dir(&repository::open(repo_path)?)?;
     let spares = records::resolved(spares);
     locks.with(std::slice::from_ref(&common_dir), || {
@@ -209,7 +213,7 @@ pub fn forget_spares(repo_path: &Path, spares: &Path, locks: &RepoLocks) -> Resu
 
 /// The folders of spare worktrees that there are, by whichever server they were made.
 #[must_use]
-pub fn spares_on_disk(spares: &Path) -> Vec<PathBuf> {
+pub(crate) fn spares_on_disk(spares: &Path) -> Vec<PathBuf> {
     let items = fs::read_dir(spares).into_iter().flatten().flatten();
     items.map(|item| item.path()).collect()
 }

@@ -166,7 +166,7 @@ pub(super) fn fill_in(staging: &Staging) -> Result<(), GitError> {
 ///
 /// # Errors
 /// `WorktreeGone`, `NotARepository`, and those of starting `git`.
-pub fn fill_in_stored(at: &WorktreeAt, repo_path: &Path) -> Result<(), GitError> {
+pub(crate) fn fill_in_stored(at: &WorktreeAt, repo_path: &Path) -> Result<(), GitError> {
     let repository = repository::open(repo_path)?;
     if trusted(&repository::common_dir(&repository)?).is_empty() {
         return Ok(());

@@ -31,7 +31,7 @@ const DEPTH_MAX: usize = 8;
 /// # Errors
 /// `WorktreeGone`, `NotARepository`, `Cancelled`, and those of starting `git`. What goes wrong
 /// with one submodule is a sentence and no error.
-pub fn fill_submodules(
+pub(crate) fn fill_submodules(
     at: &WorktreeAt,
     repo_path: &Path,
     cancelled: &dyn Fn() -> bool,

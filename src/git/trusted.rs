@@ -18,7 +18,7 @@ use std::{
 static TRUSTED: RwLock<BTreeMap<PathBuf, Vec<TrustedFilter>>> = RwLock::new(BTreeMap::new());
 
 /// Replaces what is allowed in all repositories.
-pub fn trust_filters(all: BTreeMap<PathBuf, Vec<TrustedFilter>>) {
+pub(crate) fn trust_filters(all: BTreeMap<PathBuf, Vec<TrustedFilter>>) {
     *TRUSTED.write().unwrap_or_else(PoisonError::into_inner) = all;
 }
 
@@ -31,7 +31,7 @@ pub(super) fn trust_in(git_dir: &Path, filters: Vec<TrustedFilter>) {
 
 /// Whether anything is allowed in any repository.
 #[must_use]
-pub fn trusts_filters() -> bool {
+pub(crate) fn trusts_filters() -> bool {
     let all = TRUSTED.read().unwrap_or_else(PoisonError::into_inner);
     all.values().any(|filters| !filters.is_empty())
 }

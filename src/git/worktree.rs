@@ -30,7 +30,7 @@ use std::{
 
 /// A worktree that a run wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WorktreeSpec {
+pub(crate) struct WorktreeSpec {
     /// The run; what makes the worktree has it in its environment, by which it is found should it
     /// outlive a server that was killed.
     pub run_id: RunId,
@@ -53,7 +53,7 @@ pub struct WorktreeSpec {
 
 /// A worktree that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Added {
+pub(crate) struct Added {
     /// Where.
     pub at: WorktreeAt,
     /// The repository's record of it.
@@ -72,7 +72,7 @@ pub struct Added {
 /// # Errors
 /// `Cancelled` when `cancelled` said so, `BranchTaken` when the branch is checked out elsewhere,
 /// `FolderInTheWay`, `UnknownRevision` when a base commit is gone, and those of starting `git`.
-pub fn add_worktrees(
+pub(crate) fn add_worktrees(
     specs: &[WorktreeSpec],
     locks: &RepoLocks,
     cancelled: &dyn Fn() -> bool,
@@ -338,7 +338,7 @@ impl<'a> Attempt<'a> {
 ///
 /// # Errors
 /// `Io`.
-pub fn date_index(added: &Added) -> Result<(), GitError> {
+pub(crate) fn date_index(added: &Added) -> Result<(), GitError> {
     let index = added.record.join("index");
     let index = fs::File::options().append(true).open(index);
     index

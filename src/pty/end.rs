@@ -28,7 +28,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// When nobody listens on the run's socket, it is not ours, or `Timeout` when it cannot be killed.
-pub async fn end_holder(run_dir: &Path, wait: Duration) -> Result<(), PtyError> {
+pub(crate) async fn end_holder(run_dir: &Path, wait: Duration) -> Result<(), PtyError> {
     let holder = listener(run_dir).await?;
     process_tree::terminate(&[holder]);
     if timeout(wait, until_free(run_dir)).await.is_ok() {
@@ -52,7 +52,7 @@ async fn listener(run_dir: &Path) -> Result<Process, PtyError> {
 
 /// Whether a holder has the run's lock.
 #[must_use]
-pub fn is_held(run_dir: &Path) -> bool {
+pub(crate) fn is_held(run_dir: &Path) -> bool {
     run_files::lock_state(run_dir).is_ok_and(|state| state == LockState::Held)
 }
 
@@ -110,7 +110,7 @@ pub fn holders(runs: &Path) -> io::Result<Vec<LivingHolder>> {
 ///
 /// # Errors
 /// When `/proc` cannot be read.
-pub fn end_stray(run_dir: &Path) -> io::Result<()> {
+pub(crate) fn end_stray(run_dir: &Path) -> io::Result<()> {
     let Some((runs, name)) = run_dir.parent().zip(run_dir.file_name()) else {
         return Ok(());
     };

@@ -34,20 +34,22 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub mod emulator;
-pub mod end;
+pub(crate) mod end;
 pub mod holder;
 pub mod output_log;
 pub mod process_tree;
 pub mod protocol;
 pub mod run_files;
-pub mod session;
+pub(crate) mod session;
 mod skip;
 mod snapshot;
-pub mod viewer;
+pub(crate) mod viewer;
 
-pub use end::{LivingHolder, end_holder, end_stray, holders, is_held};
+pub use end::{LivingHolder, holders};
+pub(crate) use end::{end_holder, end_stray, is_held};
 pub use process_tree::end_leftovers;
-pub use run_files::{LastScreen, has_socket, last_screen};
+pub(crate) use run_files::has_socket;
+pub use run_files::{LastScreen, last_screen};
 pub use session::{LaunchError, Probe, Session, SessionHandle, Told, launch, probe};
 pub use viewer::{ToViewer, Viewer, ViewerReader, ViewerWriter, attach};
 

@@ -36,7 +36,7 @@ struct Place {
 
 /// What was looked at already.
 #[derive(Debug, Default)]
-pub struct Skip {
+pub(super) struct Skip {
     /// Up to here it was looked at.
     seen: u64,
     /// Here is something that must be taken in.
@@ -46,7 +46,7 @@ pub struct Skip {
 impl Skip {
     /// Looks at the output in `range`, which begins where the emulator is, by `read`. Gives the
     /// offset from where on it is to be taken in, when that lies behind the beginning.
-    pub fn over(
+    pub(super) fn over(
         &mut self,
         emulator: &mut Emulator,
         range: Range<u64>,

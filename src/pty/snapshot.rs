@@ -21,7 +21,7 @@ use writer::Writer;
 
 /// Writes the whole terminal, without an unfinished sequence.
 #[must_use]
-pub fn write(terminal: &Terminal) -> Vec<u8> {
+pub(super) fn write(terminal: &Terminal) -> Vec<u8> {
     let mut writer = Writer::new(terminal);
     // `ESC c` does not reset these.
     writer.raw("\x1bc\x1b[20l\x1b[?25h");

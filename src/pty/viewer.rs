@@ -63,7 +63,7 @@ pub async fn attach(run_dir: &Path, run_id: Uuid) -> Result<Viewer, PtyError> {
 ///
 /// # Errors
 /// As [`attach`].
-pub async fn attach_from(
+pub(crate) async fn attach_from(
     run_dir: &Path,
     run_id: Uuid,
     from: Option<u64>,

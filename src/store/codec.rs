@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::fmt::Write;
 
 /// Longest string kept in a payload, in bytes (256 KiB); a longer one is cut.
-pub const STRING_BYTES_MAX: usize = 256 * 1024;
+pub(super) const STRING_BYTES_MAX: usize = 256 * 1024;
 
 /// An event ready to be stored.
 #[derive(Debug, Clone)]

@@ -17,11 +17,11 @@ mod writer;
 
 pub use catalog::Idempotent;
 pub use codec::{EventRow, Payload, StoredEvent, encode};
-pub use notified::Untold;
+pub(crate) use notified::Untold;
 pub use projection::RunRow;
 pub use reader::{Reader, RunFilter};
 #[cfg(test)]
-pub use writer::stepped;
+pub(crate) use writer::stepped;
 pub use writer::{Append, Batch, Commit, Stored, Writer};
 
 use std::path::{Path, PathBuf};

@@ -19,7 +19,7 @@ use crate::domain::{AgentMode, run::command::Hook};
 use serde_json::{Map, Value, json};
 
 /// The adapter.
-pub struct OpenCode;
+pub(crate) struct OpenCode;
 
 /// Its own keys of `provider_config`.
 const KEYS: [&str; 2] = ["approval", "state"];

@@ -32,7 +32,7 @@ const INTERRUPTED_START: &str = "[Request interrupted by user";
 const SUBAGENTS_MAX: usize = 1000;
 
 /// A reader of Claude's transcript.
-pub struct ClaudeTranscript {
+pub(crate) struct ClaudeTranscript {
     state: State,
     main: Option<Tail>,
     subagents: BTreeMap<PathBuf, Tail>,
@@ -51,7 +51,7 @@ struct State {
 impl ClaudeTranscript {
     /// Goes on where the context says.
     #[must_use]
-    pub fn new(context: TranscriptContext) -> Self {
+    pub(crate) fn new(context: TranscriptContext) -> Self {
         let TranscriptContext {
             offset,
             baseline,

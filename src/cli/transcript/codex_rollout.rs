@@ -31,7 +31,7 @@ const INTERRUPTED: &str = "interrupted";
 const SUBAGENTS_MAX: usize = 1000;
 
 /// A reader of Codex's rollout.
-pub struct CodexRollout {
+pub(crate) struct CodexRollout {
     state: State,
     main: Option<Thread>,
     /// By thread id; none until its file is found.
@@ -68,7 +68,7 @@ struct State {
 impl CodexRollout {
     /// Goes on where the context says.
     #[must_use]
-    pub fn new(context: TranscriptContext) -> Self {
+    pub(crate) fn new(context: TranscriptContext) -> Self {
         let TranscriptContext {
             offset,
             baseline,

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use std::borrow::Cow;
 
 /// A reader of Codex's output stream.
-pub fn codex_stream(context: TranscriptContext) -> Box<dyn Transcript> {
+pub(crate) fn codex_stream(context: TranscriptContext) -> Box<dyn Transcript> {
     Box::new(StreamReader::<Stream>::new(context))
 }
 

@@ -16,13 +16,13 @@ const CANCELLED: &str = "Request cancelled.";
 
 /// A reader of its chat file.
 #[must_use]
-pub fn gemini_chat(context: TranscriptContext) -> Box<dyn Transcript> {
+pub(crate) fn gemini_chat(context: TranscriptContext) -> Box<dyn Transcript> {
     Box::new(FileReader::<Chat>::new(context))
 }
 
 /// A reader of its output stream.
 #[must_use]
-pub fn gemini_stream(context: TranscriptContext) -> Box<dyn Transcript> {
+pub(crate) fn gemini_stream(context: TranscriptContext) -> Box<dyn Transcript> {
     Box::new(StreamReader::<Stream>::new(context))
 }
 

@@ -17,13 +17,13 @@ mod rows;
 mod stream;
 mod totals;
 
-pub use claude::ClaudeTranscript;
-pub use codex_rollout::CodexRollout;
-pub use codex_stream::codex_stream;
-pub use gemini::{gemini_chat, gemini_stream};
-pub use opencode::opencode_stream;
-pub use qwen::{qwen_chat, qwen_stream};
-pub use stream::ClaudeStream;
+pub(crate) use claude::ClaudeTranscript;
+pub(crate) use codex_rollout::CodexRollout;
+pub(crate) use codex_stream::codex_stream;
+pub(crate) use gemini::{gemini_chat, gemini_stream};
+pub(crate) use opencode::opencode_stream;
+pub(crate) use qwen::{qwen_chat, qwen_stream};
+pub(crate) use stream::ClaudeStream;
 
 use crate::domain::run::command::{Observation, Usage};
 

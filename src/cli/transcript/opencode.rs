@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 /// A reader of its output stream.
 #[must_use]
-pub fn opencode_stream(context: TranscriptContext) -> Box<dyn Transcript> {
+pub(crate) fn opencode_stream(context: TranscriptContext) -> Box<dyn Transcript> {
     Box::new(StreamReader::<Stream>::new(context))
 }
 

@@ -18,13 +18,13 @@ const API_ERROR: &str = "[API Error:";
 
 /// A reader of its chat file.
 #[must_use]
-pub fn qwen_chat(context: TranscriptContext) -> Box<dyn Transcript> {
+pub(crate) fn qwen_chat(context: TranscriptContext) -> Box<dyn Transcript> {
     Box::new(FileReader::<Chat>::new(context))
 }
 
 /// A reader of its output stream.
 #[must_use]
-pub fn qwen_stream(context: TranscriptContext) -> Box<dyn Transcript> {
+pub(crate) fn qwen_stream(context: TranscriptContext) -> Box<dyn Transcript> {
     Box::new(StreamReader::<Stream>::new(context))
 }
 

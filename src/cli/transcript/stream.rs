@@ -27,7 +27,7 @@ use std::path::Path;
 const OPEN_MESSAGES_MAX: usize = 256;
 
 /// A reader of Claude's output stream.
-pub struct ClaudeStream {
+pub(crate) struct ClaudeStream {
     lines: Lines,
     state: State,
     told: Usage,
@@ -97,7 +97,7 @@ struct Outcome {
 impl ClaudeStream {
     /// Goes on where the context says.
     #[must_use]
-    pub fn new(context: TranscriptContext) -> Self {
+    pub(crate) fn new(context: TranscriptContext) -> Self {
         let TranscriptContext {
             offset,
             baseline,

@@ -126,7 +126,7 @@ impl Terminal {
 }
 
 /// The parameters of `CSI m` that make a pen from a fresh one.
-pub fn style(pen: &Pen) -> String {
+pub(crate) fn style(pen: &Pen) -> String {
     let flags = [
         (flag::BOLD, 1),
         (flag::DIM, 2),

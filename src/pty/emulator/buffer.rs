@@ -7,11 +7,11 @@ use super::charset::Charset;
 use super::line::Line;
 
 /// Columns between two tab stops at the start.
-pub const TAB_WIDTH: usize = 8;
+pub(crate) const TAB_WIDTH: usize = 8;
 
 /// What `ESC 7` keeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Saved {
+pub(crate) struct Saved {
     /// Column.
     pub x: usize,
     /// Line, counted from the oldest in the scrollback.
@@ -28,7 +28,7 @@ pub struct Saved {
 
 /// See the module.
 #[derive(Debug)]
-pub struct Buffer {
+pub(crate) struct Buffer {
     /// Scrollback, oldest first, and then the screen; empty for an alternate screen not shown.
     pub lines: VecDeque<Line>,
     /// Lines of scrollback.
@@ -52,7 +52,7 @@ pub struct Buffer {
 
 impl Buffer {
     /// Makes a screen; without scrollback it is the alternate one, not shown.
-    pub fn new(cols: usize, rows: usize, scrollback_max: usize) -> Self {
+    pub(crate) fn new(cols: usize, rows: usize, scrollback_max: usize) -> Self {
         let mut buffer = Self {
             lines: VecDeque::new(),
             base: 0,
@@ -73,7 +73,7 @@ impl Buffer {
     }
 
     /// Fills it with blank lines, when it has none.
-    pub fn show(&mut self, erased: Attr) {
+    pub(crate) fn show(&mut self, erased: Attr) {
         if self.lines.is_empty() {
             let blank = Line::blank(self.cols, erased, false);
             self.lines.extend(vec![blank; self.rows]);
@@ -81,7 +81,7 @@ impl Buffer {
     }
 
     /// Empties it; what `ESC 7` kept stays.
-    pub fn hide(&mut self) {
+    pub(crate) fn hide(&mut self) {
         self.lines.clear();
         self.base = 0;
         (self.x, self.y) = (0, 0);
@@ -90,32 +90,32 @@ impl Buffer {
     }
 
     /// Lines that it keeps at most.
-    pub fn len_max(&self) -> usize {
+    pub(crate) fn len_max(&self) -> usize {
         self.rows + self.scrollback_max
     }
 
     /// Whether long lines are wrapped anew when the width changes.
-    pub const fn reflows(&self) -> bool {
+    pub(crate) const fn reflows(&self) -> bool {
         self.scrollback_max > 0
     }
 
     /// The line in a row of the screen.
-    pub fn row(&mut self, y: usize) -> &mut Line {
+    pub(crate) fn row(&mut self, y: usize) -> &mut Line {
         &mut self.lines[self.base + y]
     }
 
     /// The cursor's line.
-    pub fn line(&mut self) -> &mut Line {
+    pub(crate) fn line(&mut self) -> &mut Line {
         &mut self.lines[self.base + self.y]
     }
 
     /// Whether the cursor stands between the margins.
-    pub fn is_inside(&self) -> bool {
+    pub(crate) fn is_inside(&self) -> bool {
         (self.top..=self.bottom).contains(&self.y)
     }
 
     /// Moves what is between the margins up by a line, into the scrollback from the first row.
-    pub fn scroll(&mut self, erased: Attr, wrapped: bool) {
+    pub(crate) fn scroll(&mut self, erased: Attr, wrapped: bool) {
         let (top, bottom) = (self.base + self.top, self.base + self.bottom);
         if self.top > 0 {
             self.turn(top, bottom, erased, wrapped);
@@ -145,34 +145,41 @@ impl Buffer {
     }
 
     /// Takes a line out at one place and puts a blank one in at another.
-    pub fn turn(&mut self, out: usize, into: usize, erased: Attr, wrapped: bool) {
+    pub(crate) fn turn(&mut self, out: usize, into: usize, erased: Attr, wrapped: bool) {
         let mut line = self.lines.remove(out).unwrap_or_default();
         line.reset(self.cols, erased, wrapped);
         self.lines.insert(into, line);
     }
 
     /// Erases the cells of a row from `start` to `end`.
-    pub fn erase(&mut self, y: usize, start: usize, end: usize, erased: Attr, selective: bool) {
+    pub(crate) fn erase(
+        &mut self,
+        y: usize,
+        start: usize,
+        end: usize,
+        erased: Attr,
+        selective: bool,
+    ) {
         self.row(y)
             .replace(start, end, Cell::empty(erased), selective);
     }
 
     /// Erases a row, which then does not go on with the one before.
-    pub fn erase_row(&mut self, y: usize, erased: Attr, selective: bool) {
+    pub(crate) fn erase_row(&mut self, y: usize, erased: Attr, selective: bool) {
         let line = self.row(y);
         line.fill(Cell::empty(erased), selective);
         line.wrapped = false;
     }
 
     /// Drops the scrollback.
-    pub fn drop_scrollback(&mut self) {
+    pub(crate) fn drop_scrollback(&mut self) {
         let count = self.lines.len().saturating_sub(self.rows);
         self.lines.drain(..count);
         self.base = self.base.saturating_sub(count);
     }
 
     /// Sets or removes the tab stop at the cursor.
-    pub fn set_tab(&mut self, on: bool) {
+    pub(crate) fn set_tab(&mut self, on: bool) {
         if self.tabs.len() <= self.x {
             self.tabs.resize(self.x + 1, false);
         }
@@ -180,14 +187,14 @@ impl Buffer {
     }
 
     /// The next tab stop, or the last column.
-    pub fn next_tab(&self) -> usize {
+    pub(crate) fn next_tab(&self) -> usize {
         let stops = self.tabs.iter().enumerate().skip(self.x + 1);
         let next = stops.filter(|(_, stop)| **stop).map(|(at, _)| at).next();
         next.unwrap_or(self.cols).min(self.cols - 1)
     }
 
     /// The tab stop before a column, or the first column.
-    pub fn tab_before(&self, x: usize) -> usize {
+    pub(crate) fn tab_before(&self, x: usize) -> usize {
         let mut stops = self.tabs.iter().take(x);
         stops
             .rposition(|stop| *stop)
@@ -212,6 +219,6 @@ impl Buffer {
 }
 
 /// A stop in every eighth column.
-pub fn default_tabs(cols: usize) -> Vec<bool> {
+pub(crate) fn default_tabs(cols: usize) -> Vec<bool> {
     (0..cols).map(|at| at.is_multiple_of(TAB_WIDTH)).collect()
 }

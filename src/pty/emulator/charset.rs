@@ -2,7 +2,7 @@
 
 /// A set, by its final byte in `ESC ( F`; the default is ASCII.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Charset(pub u8);
+pub(crate) struct Charset(pub u8);
 
 impl Default for Charset {
     fn default() -> Self {
@@ -33,10 +33,10 @@ const SWISS: &str = "#ù@à[é\\ç]ê^î_è`ô{ä|ö}ü~û";
 
 impl Charset {
     /// `ESC ( B`.
-    pub const ASCII: Self = Self(b'B');
+    pub(crate) const ASCII: Self = Self(b'B');
 
     /// The set that a final byte names.
-    pub fn named(byte: u8) -> Option<Self> {
+    pub(crate) fn named(byte: u8) -> Option<Self> {
         let known = byte == b'B' || Self(byte).pairs().is_some();
         known.then_some(Self(byte))
     }
@@ -50,7 +50,7 @@ impl Charset {
     }
 
     /// The character in place of an ASCII one.
-    pub fn translate(self, code: u32) -> u32 {
+    pub(crate) fn translate(self, code: u32) -> u32 {
         let Some(pairs) = self.pairs() else {
             return code;
         };
@@ -64,7 +64,7 @@ impl Charset {
     }
 
     /// The ASCII character that one stands in place of, or itself.
-    pub fn original(self, char: char) -> char {
+    pub(crate) fn original(self, char: char) -> char {
         let found = (b' '..0x7f).find(|code| self.translate(u32::from(*code)) == u32::from(char));
         found.map_or(char, char::from)
     }
@@ -72,7 +72,7 @@ impl Charset {
 
 /// G0 to G3 and which of them is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Charsets {
+pub(crate) struct Charsets {
     /// G0 to G3.
     pub sets: [Charset; 4],
     /// The number of the set in use.
@@ -93,13 +93,13 @@ impl Default for Charsets {
 
 impl Charsets {
     /// Uses G0 to G3.
-    pub fn shift(&mut self, level: usize) {
+    pub(crate) fn shift(&mut self, level: usize) {
         self.level = level;
         self.active = self.sets[level];
     }
 
     /// Makes G0 to G3 a set.
-    pub fn designate(&mut self, level: usize, set: Charset) {
+    pub(crate) fn designate(&mut self, level: usize, set: Charset) {
         self.sets[level] = set;
         if self.level == level {
             self.active = set;

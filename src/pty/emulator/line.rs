@@ -4,7 +4,7 @@ use super::cell::{Attr, Cell, flag};
 
 /// Cells that nothing was written to are not kept at a line's end.
 #[derive(Clone, Debug, Default)]
-pub struct Line {
+pub(crate) struct Line {
     cells: Vec<Cell>,
     len: usize,
     /// It goes on with what did not fit on the line before.
@@ -13,7 +13,7 @@ pub struct Line {
 
 impl Line {
     /// An empty line of a colour.
-    pub fn blank(len: usize, attr: Attr, wrapped: bool) -> Self {
+    pub(crate) fn blank(len: usize, attr: Attr, wrapped: bool) -> Self {
         let mut line = Self {
             cells: Vec::new(),
             len,
@@ -24,7 +24,7 @@ impl Line {
     }
 
     /// Makes it blank again, in the memory that it has.
-    pub fn reset(&mut self, len: usize, attr: Attr, wrapped: bool) {
+    pub(crate) fn reset(&mut self, len: usize, attr: Attr, wrapped: bool) {
         self.len = len;
         self.wrapped = wrapped;
         self.clear(attr);
@@ -38,7 +38,7 @@ impl Line {
     }
 
     /// Gives back memory that a line in the scrollback will not need.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         while self.cells.last() == Some(&Cell::EMPTY) {
             self.cells.pop();
         }
@@ -48,22 +48,22 @@ impl Line {
     }
 
     /// All cells that may hold something.
-    pub fn cells_mut(&mut self) -> &mut [Cell] {
+    pub(crate) fn cells_mut(&mut self) -> &mut [Cell] {
         &mut self.cells
     }
 
     /// All cells that may hold something.
-    pub fn cells(&self) -> &[Cell] {
+    pub(crate) fn cells(&self) -> &[Cell] {
         &self.cells
     }
 
     /// The cell in a column.
-    pub fn get(&self, at: usize) -> Cell {
+    pub(crate) fn get(&self, at: usize) -> Cell {
         self.cells.get(at).copied().unwrap_or(Cell::EMPTY)
     }
 
     /// Replaces the cell in a column.
-    pub fn set(&mut self, at: usize, cell: Cell) {
+    pub(crate) fn set(&mut self, at: usize, cell: Cell) {
         if at < self.cells.len() {
             self.cells[at] = cell;
         } else if cell != Cell::EMPTY && at < self.len {
@@ -73,7 +73,7 @@ impl Line {
     }
 
     /// Writes ASCII characters from a column on; there must be room.
-    pub fn set_ascii(&mut self, at: usize, text: &[u8], attr: Attr) {
+    pub(crate) fn set_ascii(&mut self, at: usize, text: &[u8], attr: Attr) {
         let cells = text.iter().map(|byte| Cell::new(u32::from(*byte), 1, attr));
         if self.cells.len() < at {
             self.cells.resize(at, Cell::EMPTY);
@@ -97,7 +97,7 @@ impl Line {
     }
 
     /// Replaces all cells; a selective erase leaves those that are protected.
-    pub fn fill(&mut self, cell: Cell, selective: bool) {
+    pub(crate) fn fill(&mut self, cell: Cell, selective: bool) {
         if selective {
             self.replace_selectively(0, self.len, cell);
         } else if cell == Cell::EMPTY {
@@ -109,7 +109,7 @@ impl Line {
     }
 
     /// Replaces the cells from `start` to `end`; half a wide character does not stay.
-    pub fn replace(&mut self, start: usize, end: usize, cell: Cell, selective: bool) {
+    pub(crate) fn replace(&mut self, start: usize, end: usize, cell: Cell, selective: bool) {
         let spared = |line: &Self, at| selective && is_protected(line.get(at));
         if start > 0 && self.get(start - 1).width() == 2 && !spared(self, start - 1) {
             self.set(start - 1, Cell::empty(cell.attr));
@@ -136,7 +136,7 @@ impl Line {
     }
 
     /// Moves what stands from `at` on to the right.
-    pub fn insert(&mut self, at: usize, count: usize, cell: Cell) {
+    pub(crate) fn insert(&mut self, at: usize, count: usize, cell: Cell) {
         let len = self.len;
         let at = at % len;
         if at > 0 && self.get(at - 1).width() == 2 {
@@ -152,7 +152,7 @@ impl Line {
     }
 
     /// Moves what stands behind `count` cells at `at` to the left.
-    pub fn delete(&mut self, at: usize, count: usize, cell: Cell) {
+    pub(crate) fn delete(&mut self, at: usize, count: usize, cell: Cell) {
         let len = self.len;
         let at = at % len;
         let count = count.min(len - at);
@@ -168,13 +168,13 @@ impl Line {
     }
 
     /// Changes the number of columns.
-    pub fn resize(&mut self, len: usize) {
+    pub(crate) fn resize(&mut self, len: usize) {
         self.cells.truncate(len);
         self.len = len;
     }
 
     /// Columns up to the last that holds something.
-    pub fn trimmed_len(&self) -> usize {
+    pub(crate) fn trimmed_len(&self) -> usize {
         let last = self.cells.iter().rposition(|cell| cell.has_content());
         last.map_or(0, |last| last + self.cells[last].width())
     }

@@ -10,7 +10,7 @@ const KEYBOARD_LEN_MAX: usize = 16;
 
 /// What is reported of the mouse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mouse {
+pub(crate) enum Mouse {
     /// Nothing.
     #[default]
     Off,
@@ -20,7 +20,7 @@ pub enum Mouse {
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Modes {
+pub(crate) struct Modes {
     /// IRM.
     pub insert: bool,
     /// LNM.
@@ -83,7 +83,7 @@ impl Default for Modes {
 
 impl Modes {
     /// `CSI h` and `CSI l`.
-    pub const fn set_ansi(&mut self, mode: u32, on: bool) {
+    pub(crate) const fn set_ansi(&mut self, mode: u32, on: bool) {
         match mode {
             4 => self.insert = on,
             20 => self.new_line = on,
@@ -92,7 +92,7 @@ impl Modes {
     }
 
     /// `CSI ? h` and `CSI ? l`, as far as no screen is concerned.
-    pub fn set_private(&mut self, mode: u32, on: bool) {
+    pub(crate) fn set_private(&mut self, mode: u32, on: bool) {
         match mode {
             1 => self.cursor_keys = on,
             6 => self.origin = on,
@@ -116,7 +116,7 @@ impl Modes {
     }
 
     /// What DECRQM answers for a mode of `CSI h`.
-    pub fn ask_ansi(&self, mode: u32) -> u32 {
+    pub(crate) fn ask_ansi(&self, mode: u32) -> u32 {
         match mode {
             2 => 4,
             4 => said(self.insert),
@@ -127,7 +127,7 @@ impl Modes {
     }
 
     /// What DECRQM answers for a mode of `CSI ? h`.
-    pub fn ask_private(&self, mode: u32, alternate: bool) -> u32 {
+    pub(crate) fn ask_private(&self, mode: u32, alternate: bool) -> u32 {
         match mode {
             1 => said(self.cursor_keys),
             6 => said(self.origin),
@@ -151,7 +151,7 @@ impl Modes {
     }
 
     /// `CSI ! p`.
-    pub fn soft_reset(&mut self) {
+    pub(crate) fn soft_reset(&mut self) {
         let old = std::mem::take(self);
         self.new_line = old.new_line;
         self.cursor_blinks = old.cursor_blinks;
@@ -161,20 +161,20 @@ impl Modes {
     }
 
     /// Keeps what `ESC c` does not change in the page's terminal.
-    pub const fn survive(&mut self, old: &Self) {
+    pub(crate) const fn survive(&mut self, old: &Self) {
         self.new_line = old.new_line;
         self.cursor_blinks = old.cursor_blinks;
         self.cursor_hidden = old.cursor_hidden;
     }
 
     /// The flags of the kitty keyboard.
-    pub fn keyboard(&self, alternate: bool) -> u32 {
+    pub(crate) fn keyboard(&self, alternate: bool) -> u32 {
         let stack = &self.keyboard[usize::from(alternate)];
         stack.last().copied().unwrap_or(0)
     }
 
     /// `CSI > u`.
-    pub fn push_keyboard(&mut self, alternate: bool, flags: u32) {
+    pub(crate) fn push_keyboard(&mut self, alternate: bool, flags: u32) {
         let stack = &mut self.keyboard[usize::from(alternate)];
         if stack.len() == KEYBOARD_LEN_MAX {
             stack.remove(0);
@@ -183,13 +183,13 @@ impl Modes {
     }
 
     /// `CSI < u`.
-    pub fn pop_keyboard(&mut self, alternate: bool, count: usize) {
+    pub(crate) fn pop_keyboard(&mut self, alternate: bool, count: usize) {
         let stack = &mut self.keyboard[usize::from(alternate)];
         stack.truncate(stack.len().saturating_sub(count));
     }
 
     /// `CSI = u`: 1 sets the flags, 2 adds some, 3 takes some away.
-    pub fn set_keyboard(&mut self, alternate: bool, flags: u32, how: u32) {
+    pub(crate) fn set_keyboard(&mut self, alternate: bool, flags: u32, how: u32) {
         let old = self.keyboard(alternate);
         let new = match how {
             2 => old | flags,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Red, green, blue.
-pub type Rgb = [u8; 3];
+pub(crate) type Rgb = [u8; 3];
 
 /// The first sixteen colours.
 const FIRST: [Rgb; 16] = [
@@ -26,11 +26,11 @@ const FIRST: [Rgb; 16] = [
 ];
 
 /// A colour that has a number of its own in OSC: text, background, cursor.
-pub const SPECIAL: [u32; 3] = [10, 11, 12];
+pub(crate) const SPECIAL: [u32; 3] = [10, 11, 12];
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub struct Palette {
+pub(crate) struct Palette {
     /// Of text, background and cursor, where no program changed them.
     own: [Rgb; 3],
     /// What programs changed: by the OSC number, or 256 colours from 1000 on.
@@ -53,14 +53,14 @@ const fn key(index: u32) -> u32 {
 
 impl Palette {
     /// Takes the colours of a viewer's page for the terminal's own.
-    pub fn adopt(&mut self, number: u32, color: Rgb) {
+    pub(crate) fn adopt(&mut self, number: u32, color: Rgb) {
         if let Some(at) = SPECIAL.iter().position(|it| *it == number) {
             self.own[at] = color;
         }
     }
 
     /// OSC 4: pairs of an index and a colour; gives what is asked for.
-    pub fn set_indexed(&mut self, text: &str) -> Vec<(String, Rgb)> {
+    pub(crate) fn set_indexed(&mut self, text: &str) -> Vec<(String, Rgb)> {
         let mut asked = Vec::new();
         let mut words = text.split(';');
         while let (Some(index), Some(color)) = (words.next(), words.next()) {
@@ -77,7 +77,7 @@ impl Palette {
     }
 
     /// OSC 10, 11 and 12; more colours are for the next numbers. Gives what is asked for.
-    pub fn set_special(&mut self, number: u32, text: &str) -> Vec<(String, Rgb)> {
+    pub(crate) fn set_special(&mut self, number: u32, text: &str) -> Vec<(String, Rgb)> {
         let mut asked = Vec::new();
         for (number, color) in (number..=12).zip(text.split(';')) {
             if color == "?" {
@@ -90,7 +90,7 @@ impl Palette {
     }
 
     /// OSC 104: some colours, or all, are the terminal's own again.
-    pub fn reset_indexed(&mut self, text: &str) {
+    pub(crate) fn reset_indexed(&mut self, text: &str) {
         if text.is_empty() {
             self.changed.retain(|key, _| SPECIAL.contains(key));
         }
@@ -101,12 +101,12 @@ impl Palette {
     }
 
     /// OSC 110, 111 and 112.
-    pub fn reset_special(&mut self, number: u32) {
+    pub(crate) fn reset_special(&mut self, number: u32) {
         self.changed.remove(&number);
     }
 
     /// What programs changed, as OSC strings.
-    pub fn changes(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn changes(&self) -> impl Iterator<Item = String> {
         self.changed.iter().map(|(key, color)| {
             let color = written(*color);
             match key.checked_sub(1000) {
@@ -140,12 +140,12 @@ impl Palette {
 }
 
 /// As terminals write a colour.
-pub fn written([red, green, blue]: Rgb) -> String {
+pub(crate) fn written([red, green, blue]: Rgb) -> String {
     format!("rgb:{red:02x}{red:02x}/{green:02x}{green:02x}/{blue:02x}{blue:02x}")
 }
 
 /// Reads `rgb:R/G/B` and `#RGB` with one to four digits each.
-pub fn parse(text: &str) -> Option<Rgb> {
+pub(crate) fn parse(text: &str) -> Option<Rgb> {
     let text = text.to_ascii_lowercase();
     let digits = |text: &str| u32::from_str_radix(text, 16).ok();
     if let Some(parts) = text.strip_prefix("rgb:") {

@@ -16,7 +16,7 @@ const DCS_LEN_MAX: usize = 4096;
 const PENDING_LEN_MAX: usize = 4096;
 
 /// What the output says.
-pub trait Actor {
+pub(super) trait Actor {
     /// Printable ASCII.
     fn ascii(&mut self, text: &[u8]);
     /// Any other character.
@@ -38,7 +38,7 @@ pub trait Actor {
 }
 
 /// The number of a function: prefix, intermediates and final byte, such as `b"?$p"`.
-pub const fn function(bytes: &[u8]) -> u32 {
+pub(super) const fn function(bytes: &[u8]) -> u32 {
     let mut number = 0;
     let mut at = 0;
     while at < bytes.len() {
@@ -50,7 +50,7 @@ pub const fn function(bytes: &[u8]) -> u32 {
 
 /// The parameters of a sequence.
 #[derive(Debug, Default)]
-pub struct Params {
+pub(super) struct Params {
     values: Vec<u32>,
     /// Parts behind a parameter, `None` for an empty one, and the number of the parameter.
     parts: Vec<(usize, Option<u32>)>,
@@ -68,27 +68,27 @@ impl Params {
     }
 
     /// How many there are, at least one.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.values.len()
     }
 
     /// One of them; 0 when it was left out.
-    pub fn get(&self, at: usize) -> u32 {
+    pub(super) fn get(&self, at: usize) -> u32 {
         self.values.get(at).copied().unwrap_or(0)
     }
 
     /// One of them as a count or a place: at least 1.
-    pub fn count(&self, at: usize) -> usize {
+    pub(super) fn count(&self, at: usize) -> usize {
         self.get(at).max(1) as usize
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = u32> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
         self.values.iter().copied()
     }
 
     /// The parts behind one of them.
-    pub fn parts(&self, at: usize) -> impl Iterator<Item = Option<u32>> {
+    pub(super) fn parts(&self, at: usize) -> impl Iterator<Item = Option<u32>> {
         let own = self.parts.iter().filter(move |(of, _)| *of == at);
         own.map(|(_, value)| *value)
     }
@@ -151,7 +151,7 @@ enum State {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Parser {
+pub(super) struct Parser {
     state: State,
     function: u32,
     params: Params,
@@ -166,7 +166,7 @@ pub struct Parser {
 
 impl Parser {
     /// Takes output in, cut anywhere.
-    pub fn advance(&mut self, bytes: &[u8], actor: &mut impl Actor) {
+    pub(super) fn advance(&mut self, bytes: &[u8], actor: &mut impl Actor) {
         let mut bytes = bytes;
         while !bytes.is_empty() && !self.cut.is_empty() {
             self.complete(&mut bytes, actor);
@@ -199,12 +199,12 @@ impl Parser {
     }
 
     /// The bytes that began something and did not end it.
-    pub fn pending(&self) -> Vec<u8> {
+    pub(super) fn pending(&self) -> Vec<u8> {
         [&self.pending[..], &self.cut].concat()
     }
 
     /// Whether it stopped between two things.
-    pub fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.state == State::Ground && self.cut.is_empty()
     }
 

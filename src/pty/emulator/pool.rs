@@ -6,14 +6,14 @@ use std::hash::Hash;
 use super::cell::{Cell, Content, Extended, flag};
 
 /// A link of OSC 8: its identifier, its address.
-pub type Link = (Box<str>, Box<str>);
+pub(super) type Link = (Box<str>, Box<str>);
 
 /// So many places are used before it is looked which are still needed.
 const SWEEP_LEN: usize = 4096;
 
 /// Values by their place; place 0 is the empty value.
 #[derive(Debug)]
-pub struct Pool<T> {
+pub(crate) struct Pool<T> {
     values: Vec<T>,
     places: HashMap<T, u32>,
     len_max: usize,
@@ -31,7 +31,7 @@ impl<T: Clone + Default + Eq + Hash> Pool<T> {
     }
 
     /// The place of a value; 0 when there is no room for more.
-    pub fn place(&mut self, value: &T) -> u32 {
+    pub(crate) fn place(&mut self, value: &T) -> u32 {
         if let Some(place) = self.places.get(value) {
             return *place;
         }
@@ -45,7 +45,7 @@ impl<T: Clone + Default + Eq + Hash> Pool<T> {
     }
 
     /// The value at a place.
-    pub fn get(&self, place: u32) -> &T {
+    pub(crate) fn get(&self, place: u32) -> &T {
         self.values.get(place as usize).unwrap_or(&self.values[0])
     }
 
@@ -72,7 +72,7 @@ impl<T: Clone + Default + Eq + Hash> Pool<T> {
 
 /// All of a terminal's.
 #[derive(Debug)]
-pub struct Pools {
+pub(crate) struct Pools {
     /// Characters that are drawn as one.
     pub clusters: Pool<Box<str>>,
     /// Underlines and links.
@@ -93,12 +93,12 @@ impl Default for Pools {
 
 impl Pools {
     /// Whether it is time for [`Pools::sweep`].
-    pub const fn is_full(&self) -> bool {
+    pub(crate) const fn is_full(&self) -> bool {
         self.clusters.is_full() || self.extended.is_full() || self.links.is_full()
     }
 
     /// Forgets what neither a cell nor a pen has.
-    pub fn sweep(&mut self, cells: &mut [&mut Cell], pens: &mut [&mut Extended]) {
+    pub(crate) fn sweep(&mut self, cells: &mut [&mut Cell], pens: &mut [&mut Extended]) {
         let mut clusters = vec![false; self.clusters.values.len()];
         let mut extended = vec![false; self.extended.values.len()];
         let mut links = vec![false; self.links.values.len()];

@@ -119,7 +119,7 @@ impl Terminal {
     }
 
     /// What a cell holds.
-    pub fn text_of(&self, cell: Cell) -> String {
+    pub(crate) fn text_of(&self, cell: Cell) -> String {
         match cell.content() {
             Content::Nothing => String::new(),
             Content::Char(code) => char::from_u32(code).map(String::from).unwrap_or_default(),

@@ -9,7 +9,7 @@ use super::line::Line;
 
 impl Buffer {
     /// Changes the size.
-    pub fn resize(&mut self, cols: usize, rows: usize) {
+    pub(crate) fn resize(&mut self, cols: usize, rows: usize) {
         if !self.lines.is_empty() {
             if self.cols < cols {
                 self.lines.iter_mut().for_each(|line| line.resize(cols));

@@ -4,7 +4,7 @@ use super::cell::{Color, Pen, flag};
 use super::parser::Params;
 
 /// Applies all parameters to a pen.
-pub fn apply(pen: &mut Pen, params: &Params) {
+pub(super) fn apply(pen: &mut Pen, params: &Params) {
     let mut at = 0;
     while at < params.len() {
         let code = params.get(at);

@@ -31,7 +31,7 @@ impl Spot {
 
 impl Terminal {
     /// Where the cursor is; none where nothing tells.
-    pub fn spot(&self) -> Option<Spot> {
+    pub(crate) fn spot(&self) -> Option<Spot> {
         let screen = if self.in_alternate {
             &self.alternate
         } else {
@@ -51,7 +51,7 @@ impl Terminal {
     }
 
     /// The text of a row up to a column, without the empty cells behind it.
-    pub fn row_text(&self, screen: &Buffer, y: usize, cols: usize) -> String {
+    pub(crate) fn row_text(&self, screen: &Buffer, y: usize, cols: usize) -> String {
         let (mut text, mut end) = (String::new(), 0);
         let Some(line) = screen.lines.get(screen.base + y) else {
             return text;

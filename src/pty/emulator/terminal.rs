@@ -12,7 +12,7 @@ use super::width::Before;
 
 /// See the module.
 #[derive(Debug)]
-pub struct Terminal {
+pub(crate) struct Terminal {
     /// Columns; two at least.
     pub cols: usize,
     /// Rows.
@@ -36,7 +36,7 @@ pub struct Terminal {
 
 impl Terminal {
     /// Makes a fresh one.
-    pub fn new(cols: usize, rows: usize, scrollback_max: usize) -> Self {
+    pub(crate) fn new(cols: usize, rows: usize, scrollback_max: usize) -> Self {
         let cols = cols.max(2);
         Self {
             cols,
@@ -57,7 +57,7 @@ impl Terminal {
     }
 
     /// Changes the size.
-    pub fn resize(&mut self, cols: usize, rows: usize) {
+    pub(crate) fn resize(&mut self, cols: usize, rows: usize) {
         let cols = cols.max(2);
         if (cols, rows) == (self.cols, self.rows) {
             return;
@@ -68,7 +68,7 @@ impl Terminal {
     }
 
     /// The screen that is shown.
-    pub const fn screen(&mut self) -> &mut Buffer {
+    pub(crate) const fn screen(&mut self) -> &mut Buffer {
         if self.in_alternate {
             &mut self.alternate
         } else {

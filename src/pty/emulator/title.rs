@@ -7,7 +7,7 @@ const STACK_LEN_MAX: usize = 10;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
-pub struct Titles {
+pub(crate) struct Titles {
     /// Of the window.
     pub window: String,
     /// Of the icon.
@@ -18,7 +18,7 @@ pub struct Titles {
 
 impl Titles {
     /// OSC 0, 1 and 2.
-    pub fn set(&mut self, kind: u32, text: &str) {
+    pub(crate) fn set(&mut self, kind: u32, text: &str) {
         let text: String = text.chars().take(TITLE_LEN_MAX).collect();
         if kind != 2 {
             self.icon.clone_from(&text);
@@ -29,7 +29,7 @@ impl Titles {
     }
 
     /// `CSI 22 t`: 0 both, 1 the icon's, 2 the window's.
-    pub fn push(&mut self, which: u32) {
+    pub(crate) fn push(&mut self, which: u32) {
         if which != 1 {
             push(&mut self.window_stack, self.window.clone());
         }
@@ -39,7 +39,7 @@ impl Titles {
     }
 
     /// `CSI 23 t`.
-    pub fn pop(&mut self, which: u32) {
+    pub(crate) fn pop(&mut self, which: u32) {
         if let Some(title) = self.window_stack.pop_if(|_| which != 1) {
             self.window = title;
         }

@@ -37,14 +37,14 @@ struct Range {
 
 /// What the characters before one mean for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Before {
+pub(crate) struct Before {
     class: Class,
     width: u8,
 }
 
 /// How a character is placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Placed {
+pub(crate) struct Placed {
     /// Columns of the cluster with it.
     pub width: usize,
     /// Columns of the cluster without it, when it joins that.
@@ -55,24 +55,24 @@ pub struct Placed {
 
 impl Before {
     /// After printable ASCII.
-    pub const ASCII: Self = Self {
+    pub(crate) const ASCII: Self = Self {
         class: Class::Other,
         width: 1,
     };
 
     /// Columns of the cluster.
-    pub fn width(self) -> usize {
+    pub(crate) fn width(self) -> usize {
         usize::from(self.width)
     }
 
     /// Whether any character joins what was before, as after some Arabic signs.
-    pub fn takes_all(self) -> bool {
+    pub(crate) fn takes_all(self) -> bool {
         self.class == Class::Prepend
     }
 }
 
 /// Places a character behind those `before`; `None` when a control or a sequence came between.
-pub fn place(code: u32, before: Option<Before>) -> Placed {
+pub(crate) fn place(code: u32, before: Option<Before>) -> Placed {
     let (class, wide) = look_up(code);
     let width = 1 + u8::from(wide);
     let Some(before) = before.filter(|before| joins(before.class, class)) else {

@@ -9,7 +9,7 @@ const BYTES_MAX: u64 = 1024 * 1024;
 
 /// Writes a line; on a disk that takes none it is lost. (`eprintln!` would panic, and a holder that
 /// ends takes its CLI along.)
-pub fn complain(line: impl Display) {
+pub(super) fn complain(line: impl Display) {
     static SAID: AtomicU64 = AtomicU64::new(0);
     let line = format!("{line}\n");
     let said = SAID.fetch_add(line.len() as u64, Ordering::Relaxed);

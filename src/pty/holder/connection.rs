@@ -42,7 +42,7 @@ const HOLD_TIME: Duration = Duration::from_millis(25);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// What all connections reach.
-pub struct Desk {
+pub(super) struct Desk {
     shared: Arc<Shared>,
     source: Source,
     input: Arc<Input>,
@@ -54,7 +54,7 @@ pub struct Desk {
 impl Desk {
     /// Puts together what connections need.
     #[must_use]
-    pub fn new(
+    pub(super) fn new(
         shared: &Arc<Shared>,
         input: Arc<Input>,
         log: LogReader,
@@ -165,7 +165,7 @@ impl Desk {
 ///
 /// # Errors
 /// When there can be no thread.
-pub fn spawn(desk: Desk, listener: UnixListener) -> io::Result<()> {
+pub(super) fn spawn(desk: Desk, listener: UnixListener) -> io::Result<()> {
     let desk = Arc::new(desk);
     thread::Builder::new()
         .name("listener".into())

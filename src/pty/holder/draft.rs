@@ -9,7 +9,7 @@ const SEQUENCE_LEN_MAX: usize = 64;
 
 /// See the module.
 #[derive(Debug, Default, Clone)]
-pub struct Draft {
+pub(super) struct Draft {
     /// Letters that stand there.
     letters: usize,
     /// A text came back, of unknown length: from the history, or by an undo.
@@ -29,12 +29,12 @@ pub struct Draft {
 impl Draft {
     /// True when a text stands at the prompt.
     #[must_use]
-    pub const fn is_there(&self) -> bool {
+    pub(super) const fn is_there(&self) -> bool {
         self.letters > 0 || self.recalled
     }
 
     /// Nothing stands there, whatever the keys said.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         let pasting = self.pasting;
         *self = Self {
             pasting,
@@ -43,7 +43,7 @@ impl Draft {
     }
 
     /// Takes in what a viewer typed, in one message of its terminal.
-    pub fn typed(&mut self, keys: &[u8]) {
+    pub(super) fn typed(&mut self, keys: &[u8]) {
         for &byte in keys {
             self.byte(byte);
         }

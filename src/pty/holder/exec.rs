@@ -21,7 +21,7 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Forks by `spawn`, for [`has_executed`] to be asked about the child. A child that aborts before
 /// it executes its program leaves no core file: that would be one of this process.
-pub fn forking<T>(spawn: impl FnOnce() -> T) -> nix::Result<T> {
+pub(super) fn forking<T>(spawn: impl FnOnce() -> T) -> nix::Result<T> {
     let name = prctl::get_name()?;
     prctl::set_name(FORKED)?;
     prctl::set_dumpable(false)?;
@@ -32,7 +32,7 @@ pub fn forking<T>(spawn: impl FnOnce() -> T) -> nix::Result<T> {
 }
 
 /// Waits until a child executes its program or dies before it does.
-pub fn has_executed(pid: u32) -> bool {
+pub(super) fn has_executed(pid: u32) -> bool {
     let began = Instant::now();
     while began.elapsed() < WAIT_MAX {
         // Without /proc nothing can be told; the child has not been waited for, so it is listed.

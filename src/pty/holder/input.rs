@@ -53,7 +53,7 @@ struct Queue {
 }
 
 /// Where connections leave input. Leaving never waits.
-pub struct Input {
+pub(super) struct Input {
     pty: File,
     queue: Mutex<Queue>,
     changed: Condvar,
@@ -67,7 +67,7 @@ pub struct Input {
 ///
 /// # Errors
 /// When there can be no thread.
-pub fn spawn(shared: &Arc<Shared>, pty: File, stops: Arc<Stops>) -> io::Result<Arc<Input>> {
+pub(super) fn spawn(shared: &Arc<Shared>, pty: File, stops: Arc<Stops>) -> io::Result<Arc<Input>> {
     let (pastes, waiting) = sync_channel(PASTES_LEN_MAX);
     let input = Input {
         pty,
@@ -94,7 +94,7 @@ impl Input {
     /// Types what a viewer typed. A stopped program is let go on by a key, which it does not get:
     /// a person types `fg` there, or anything at all.
     #[must_use]
-    pub fn typed(&self, shared: &Shared, bytes: Bytes, suspending: impl FnOnce()) -> bool {
+    pub(super) fn typed(&self, shared: &Shared, bytes: Bytes, suspending: impl FnOnce()) -> bool {
         let mut waking = self.waking.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let wakes = !is_report(&bytes) && self.stops.go_on_at_key(shared);
@@ -129,12 +129,12 @@ impl Input {
     }
 
     /// Lets a stopped program go on.
-    pub fn go_on(&self, shared: &Shared) {
+    pub(super) fn go_on(&self, shared: &Shared) {
         self.stops.go_on(shared);
     }
 
     /// Nothing stands at the prompt, whatever was typed.
-    pub fn no_draft(shared: &Shared) {
+    pub(super) fn no_draft(shared: &Shared) {
         shared.update(|state| {
             let mut draft = state.draft.clone();
             draft.clear();
@@ -145,7 +145,7 @@ impl Input {
     }
 
     /// The program took a prompt: nothing else is open.
-    pub fn prompted(shared: &Shared) {
+    pub(super) fn prompted(shared: &Shared) {
         shared.update(|state| {
             state.menu.close();
             state.look_at_menu()
@@ -155,7 +155,7 @@ impl Input {
     /// Types keystrokes, or queues them; false when the program has not read for so long that they
     /// are dropped.
     #[must_use]
-    pub fn keys(&self, mut bytes: Bytes) -> bool {
+    pub(super) fn keys(&self, mut bytes: Bytes) -> bool {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if !queue.writing && queue.chunks.is_empty() {
             // An error is the writer's to see.
@@ -176,7 +176,7 @@ impl Input {
 
     /// Queues a message; false when too many wait.
     #[must_use]
-    pub fn paste(&self, text: String) -> bool {
+    pub(super) fn paste(&self, text: String) -> bool {
         self.pastes.try_send(text).is_ok()
     }
 

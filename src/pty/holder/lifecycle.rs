@@ -37,7 +37,7 @@ const LAUNCHER_WAIT: Duration = Duration::from_secs(15);
 
 /// How the CLI ended.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Status {
+pub(super) struct Status {
     /// The exit code, when it ended by itself.
     pub code: Option<i32>,
     /// The name of the signal that ended it.
@@ -46,7 +46,7 @@ pub struct Status {
 
 /// All that main acts on.
 #[derive(Debug)]
-pub enum Event {
+pub(super) enum Event {
     /// The CLI itself ended.
     CliEnded(Status),
     /// A child stopped; the CLI by this signal.
@@ -76,7 +76,7 @@ pub enum Event {
 }
 
 /// See the module.
-pub struct Lifecycle {
+pub(super) struct Lifecycle {
     shared: Arc<Shared>,
     inbox: Receiver<Event>,
     spec: LaunchSpec,
@@ -96,7 +96,7 @@ pub struct Lifecycle {
 impl Lifecycle {
     /// Begins with a running CLI.
     #[must_use]
-    pub fn new(
+    pub(super) fn new(
         shared: Arc<Shared>,
         inbox: Receiver<Event>,
         spec: LaunchSpec,
@@ -121,7 +121,7 @@ impl Lifecycle {
     }
 
     /// Runs to the end; returns when the holder may end.
-    pub fn run(mut self) {
+    pub(super) fn run(mut self) {
         self.until_tree_gone();
         let exit = self.report();
         self.drain();
@@ -146,7 +146,7 @@ impl Lifecycle {
     }
 
     /// Ends the tree when the holder could not be completed.
-    pub fn give_up(mut self) {
+    pub(super) fn give_up(mut self) {
         self.end_within(Duration::ZERO);
         // Without a reaper nobody says that the tree is gone; looking does.
         let deadline = Instant::now() + GRACE;

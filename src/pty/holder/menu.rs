@@ -11,7 +11,7 @@ use crate::pty::emulator::Spot;
 
 /// See the module.
 #[derive(Debug, Default, Clone)]
-pub struct Menu {
+pub(super) struct Menu {
     /// The prompt, as it was before the first key.
     prompt: Option<Spot>,
     /// When a key was typed last, if one of them may have opened something.
@@ -23,7 +23,7 @@ pub struct Menu {
 impl Menu {
     /// Takes in what a viewer types; `spot` is where the cursor is now, `draft` whether a text stands
     /// at the prompt before.
-    pub fn typed(&mut self, keys: &[u8], draft: bool, spot: Option<&Spot>) {
+    pub(super) fn typed(&mut self, keys: &[u8], draft: bool, spot: Option<&Spot>) {
         if self.typed.is_none() && !draft {
             self.prompt = spot.filter(|spot| spot.may_be_prompt()).cloned();
         }
@@ -36,36 +36,36 @@ impl Menu {
     }
 
     /// Nothing is open, whatever was typed.
-    pub fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         *self = Self::default();
     }
 
     /// True when a key may have opened something.
     #[must_use]
-    pub const fn may_be_open(&self) -> bool {
+    pub(super) const fn may_be_open(&self) -> bool {
         self.typed.is_some()
     }
 
     /// When the last key was typed that may have opened something.
     #[must_use]
-    pub const fn last_key(&self) -> Option<Instant> {
+    pub(super) const fn last_key(&self) -> Option<Instant> {
         self.typed
     }
 
     /// Whether the prompt is out of sight. Where it never was known, nothing is.
     #[must_use]
-    pub fn is_open(&self, spot: Option<&Spot>) -> bool {
+    pub(super) fn is_open(&self, spot: Option<&Spot>) -> bool {
         self.typed.is_some() && self.prompt.is_some() && self.prompt.as_ref() != spot
     }
 
     /// Looks at the prompt: remembers whether a draft stands there.
-    pub const fn seen(&mut self, draft: bool) {
+    pub(super) const fn seen(&mut self, draft: bool) {
         self.draft = draft;
     }
 
     /// Whether a draft stood at the prompt before it went out of sight.
     #[must_use]
-    pub const fn had_draft(&self) -> bool {
+    pub(super) const fn had_draft(&self) -> bool {
         self.draft
     }
 }

@@ -13,7 +13,7 @@ use crate::pty::protocol::{Attach, Frame};
 
 /// One connection, shared by its two threads, and by the reader while a place is lent.
 #[derive(Debug)]
-pub struct Connection {
+pub(super) struct Connection {
     /// The peer.
     pub(super) stream: UnixStream,
     /// Set by the connection's thread when the peer asks for output.

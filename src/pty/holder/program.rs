@@ -24,7 +24,7 @@ const FORMATS: &str = "/proc/sys/fs/binfmt_misc";
 ///
 /// # Errors
 /// Why there is none that could be executed: the end of a sentence.
-pub fn find(program: &str, spec: &LaunchSpec) -> Result<PathBuf, String> {
+pub(super) fn find(program: &str, spec: &LaunchSpec) -> Result<PathBuf, String> {
     if program.contains('/') {
         let path = spec.cwd.join(program);
         return match files::not_executable(&path) {
@@ -50,7 +50,7 @@ pub fn find(program: &str, spec: &LaunchSpec) -> Result<PathBuf, String> {
 
 /// Says why a program that was found would not be executed, before it is tried.
 #[must_use]
-pub fn unfit(path: &Path, spec: &LaunchSpec) -> Option<String> {
+pub(super) fn unfit(path: &Path, spec: &LaunchSpec) -> Option<String> {
     if too_long(spec) {
         let length = length(spec).div_ceil(1024);
         return Some(format!(
@@ -71,7 +71,7 @@ pub fn unfit(path: &Path, spec: &LaunchSpec) -> Option<String> {
 
 /// Why the kernel refused to execute a program that was found and looked fit.
 #[must_use]
-pub fn refusal(path: &Path) -> String {
+pub(super) fn refusal(path: &Path) -> String {
     let flags = statvfs(path).map(|at| at.flags());
     if flags.is_ok_and(|flags| flags.contains(FsFlags::ST_NOEXEC)) {
         "its file system is mounted with noexec".to_owned()

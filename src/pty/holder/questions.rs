@@ -24,13 +24,13 @@ enum State {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Questions {
+pub(super) struct Questions {
     state: State,
 }
 
 impl Questions {
     /// Looks at output, cut anywhere; true when a question ends in it. May say so of what is none.
-    pub fn heard(&mut self, mut bytes: &[u8]) -> bool {
+    pub(super) fn heard(&mut self, mut bytes: &[u8]) -> bool {
         let mut heard = false;
         loop {
             if self.state == State::Text {

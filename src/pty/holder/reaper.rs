@@ -14,7 +14,7 @@ use super::lifecycle::{Event, Status};
 ///
 /// # Errors
 /// When there can be no thread.
-pub fn spawn(cli: u32, events: &SyncSender<Event>) -> io::Result<()> {
+pub(super) fn spawn(cli: u32, events: &SyncSender<Event>) -> io::Result<()> {
     let target = events.clone();
     thread::Builder::new()
         .name("reaper".into())

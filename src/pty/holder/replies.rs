@@ -19,7 +19,7 @@ const PASTE_END: &[u8] = b"\x1b[201~";
 
 /// One viewer's input.
 #[derive(Debug, Default)]
-pub struct Replies {
+pub(super) struct Replies {
     /// The beginning of what may be an answer.
     held: Vec<u8>,
     pasting: bool,
@@ -38,7 +38,7 @@ enum Found {
 
 impl Replies {
     /// Takes input, cut anywhere; gives what a person typed.
-    pub fn typed(&mut self, input: Bytes) -> Bytes {
+    pub(super) fn typed(&mut self, input: Bytes) -> Bytes {
         if self.held.is_empty() && !input.contains(&ESC) {
             return input;
         }
@@ -65,17 +65,17 @@ impl Replies {
     }
 
     /// Whether something is held that more input decides about.
-    pub const fn holds(&self) -> bool {
+    pub(super) const fn holds(&self) -> bool {
         !self.held.is_empty()
     }
 
     /// Gives what is held: nothing came that makes it an answer.
-    pub fn release(&mut self) -> Bytes {
+    pub(super) fn release(&mut self) -> Bytes {
         std::mem::take(&mut self.held).into()
     }
 
     /// Colours that were told since the last call.
-    pub fn take_colors(&mut self) -> Vec<(u32, Rgb)> {
+    pub(super) fn take_colors(&mut self) -> Vec<(u32, Rgb)> {
         std::mem::take(&mut self.colors)
     }
 

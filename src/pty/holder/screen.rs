@@ -36,7 +36,7 @@ enum Step {
 ///
 /// # Errors
 /// When there can be no thread.
-pub fn spawn(shared: &Arc<Shared>, log: LogReader, input: Arc<Input>) -> io::Result<()> {
+pub(super) fn spawn(shared: &Arc<Shared>, log: LogReader, input: Arc<Input>) -> io::Result<()> {
     let shared = Arc::clone(shared);
     thread::Builder::new()
         .name("screen".into())

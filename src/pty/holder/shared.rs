@@ -31,7 +31,7 @@ const SCREEN_LAG_OF_LOG: u64 = 8;
 
 /// A change of size, at its place in the output.
 #[derive(Clone, Copy, Debug)]
-pub struct ResizeMark {
+pub(super) struct ResizeMark {
     /// Counts the changes.
     pub seq: u64,
     /// The output up to here was for the size before.
@@ -42,7 +42,7 @@ pub struct ResizeMark {
 
 /// The screen at a place in the output.
 #[derive(Debug)]
-pub struct Snapshot {
+pub(super) struct Snapshot {
     /// The output offset it stands for.
     pub offset: u64,
     /// The first change of size that is not in it.
@@ -55,7 +55,7 @@ pub struct Snapshot {
 
 /// See the module. Fields are read and set by all threads.
 #[derive(Debug)]
-pub struct State {
+pub(super) struct State {
     /// What the log keeps; its end is the end of the output.
     pub extent: Extent,
     /// The size of the terminal.
@@ -102,38 +102,38 @@ pub struct State {
 impl State {
     /// The first change of size from `seq` on.
     #[must_use]
-    pub fn resize_from(&self, seq: u64) -> Option<ResizeMark> {
+    pub(super) fn resize_from(&self, seq: u64) -> Option<ResizeMark> {
         self.resizes.iter().find(|mark| mark.seq >= seq).copied()
     }
 
     /// The screen has taken in all there is.
     #[must_use]
-    pub const fn screen_is_current(&self) -> bool {
+    pub(super) const fn screen_is_current(&self) -> bool {
         self.screen_offset >= self.extent.end && self.screen_resizes >= self.next_resize
     }
 
     /// The screen must not wait any longer.
     #[must_use]
-    pub const fn screen_is_far(&self) -> bool {
+    pub(super) const fn screen_is_far(&self) -> bool {
         let lag = self.extent.end.saturating_sub(self.screen_offset);
         lag >= self.screen_lag_len_max
     }
 
     /// The number that the next change of size will get.
     #[must_use]
-    pub const fn next_resize(&self) -> u64 {
+    pub(super) const fn next_resize(&self) -> u64 {
         self.next_resize
     }
 
     /// The draft is another one; true when there is news for the server.
-    pub fn set_draft(&mut self, draft: Draft) -> bool {
+    pub(super) fn set_draft(&mut self, draft: Draft) -> bool {
         self.draft = draft;
         let there = self.draft.is_there();
         std::mem::replace(&mut self.program.draft, there) != there
     }
 
     /// Looks whether the prompt is in sight; true when there is news for the server.
-    pub fn look_at_menu(&mut self) -> bool {
+    pub(super) fn look_at_menu(&mut self) -> bool {
         let was = self.program.clone();
         self.program.may_be_menu = self.menu.may_be_open();
         self.program.menu = self.menu.is_open(self.spot.as_ref());
@@ -150,7 +150,7 @@ impl State {
     }
 
     /// Records a change of size at the present end of the output.
-    pub fn resize(&mut self, size: Size) {
+    pub(super) fn resize(&mut self, size: Size) {
         self.size = size;
         let mark = ResizeMark {
             seq: self.next_resize,
@@ -167,7 +167,7 @@ impl State {
 
 /// See the module.
 #[derive(Debug)]
-pub struct Shared {
+pub(super) struct Shared {
     run_id: Uuid,
     attempt: u32,
     pid: u32,
@@ -184,7 +184,7 @@ pub struct Shared {
 }
 
 /// What the screen's thread found to do.
-pub enum Work<T> {
+pub(super) enum Work<T> {
     /// This, now.
     Now(T),
     /// Something that can wait for more of it.
@@ -196,7 +196,7 @@ pub enum Work<T> {
 impl Shared {
     /// Begins at the end of the log, where the new attempt's output will go.
     #[must_use]
-    pub fn new(spec: &LaunchSpec, pid: u32, extent: Extent, log_len_max: u64) -> Self {
+    pub(super) fn new(spec: &LaunchSpec, pid: u32, extent: Extent, log_len_max: u64) -> Self {
         let state = State {
             extent,
             size: Size {
@@ -238,12 +238,12 @@ impl Shared {
     }
 
     /// Looks, without waiting. A thread that panicked under the lock left values, not halves.
-    pub fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes something and tells everyone.
-    pub fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    pub(super) fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let result = change(&mut self.lock());
         self.changed.notify_all();
         self.output.notify_all();
@@ -253,7 +253,7 @@ impl Shared {
 
     /// Tells how far the output has come; true when no more may come. What is new may come as a
     /// frame, when it is small, for viewers that have all before it.
-    pub fn output(&self, extent: Extent, frame: Option<&[u8]>) -> bool {
+    pub(super) fn output(&self, extent: Extent, frame: Option<&[u8]>) -> bool {
         let (sealed, for_screen, begin, next_resize, viewers) = {
             let mut state = self.lock();
             let begin = state.extent.end;
@@ -284,7 +284,7 @@ impl Shared {
     }
 
     /// Tells how far the screen has come; `spot` is nothing while the program draws.
-    pub fn screen(
+    pub(super) fn screen(
         &self,
         offset: u64,
         resizes: u64,
@@ -306,12 +306,12 @@ impl Shared {
     }
 
     /// Waits until `look` finds something; more output is no reason to look again.
-    pub fn wait<T>(&self, look: impl FnMut(&mut State) -> Option<T>) -> T {
+    pub(super) fn wait<T>(&self, look: impl FnMut(&mut State) -> Option<T>) -> T {
         self.wait_on(&self.changed, look)
     }
 
     /// Waits until `look` finds something, also in more output.
-    pub fn wait_output<T>(&self, look: impl FnMut(&mut State) -> Option<T>) -> T {
+    pub(super) fn wait_output<T>(&self, look: impl FnMut(&mut State) -> Option<T>) -> T {
         self.wait_on(&self.output, look)
     }
 
@@ -327,7 +327,7 @@ impl Shared {
 
     /// Waits for work of the screen. What can wait does so for `pause`; then `look` is told that it
     /// is over.
-    pub fn wait_screen<T>(
+    pub(super) fn wait_screen<T>(
         &self,
         pause: Duration,
         mut look: impl FnMut(&mut State, bool) -> Work<T>,
@@ -355,7 +355,7 @@ impl Shared {
     }
 
     /// Waits until `look` finds something, or the time is over.
-    pub fn wait_timeout<T>(
+    pub(super) fn wait_timeout<T>(
         &self,
         timeout: Duration,
         mut look: impl FnMut(&mut State) -> Option<T>,
@@ -376,7 +376,7 @@ impl Shared {
     /// Asks the screen thread for a snapshot of all output so far; `None` when it does not answer
     /// in time.
     #[must_use]
-    pub fn snapshot(&self, timeout: Duration) -> Option<Arc<Snapshot>> {
+    pub(super) fn snapshot(&self, timeout: Duration) -> Option<Arc<Snapshot>> {
         let (sender, receiver) = sync_channel(1);
         {
             let mut state = self.lock();
@@ -391,7 +391,7 @@ impl Shared {
     }
 
     /// Asks the screen to come as far as the output now is; tells how far that is.
-    pub fn hurry_screen(&self) -> u64 {
+    pub(super) fn hurry_screen(&self) -> u64 {
         let wanted = {
             let mut state = self.lock();
             state.screen_wanted = state.extent.end;
@@ -402,7 +402,7 @@ impl Shared {
     }
 
     /// Asks the screen to come as far as the output now is, and waits for it.
-    pub fn catch_up(&self, timeout: Duration) {
+    pub(super) fn catch_up(&self, timeout: Duration) {
         let wanted = self.hurry_screen();
         self.wait_timeout(timeout, |state| {
             (state.screen_offset >= wanted).then_some(())
@@ -411,7 +411,7 @@ impl Shared {
 
     /// The first frame for a connection.
     #[must_use]
-    pub fn hello(&self) -> Hello {
+    pub(super) fn hello(&self) -> Hello {
         let state = self.lock();
         Hello {
             protocol: PROTOCOL,

@@ -25,7 +25,7 @@ use crate::pty::run_files::{self, LockRefusal, RunLock};
 const SPEC_LEN_MAX: u64 = 16 * 1024 * 1024;
 
 /// A holder whose CLI runs and whose threads do not yet.
-pub struct Started {
+pub(super) struct Started {
     /// What to run.
     pub spec: LaunchSpec,
     /// Held as long as we live.
@@ -46,7 +46,7 @@ pub struct Started {
 ///
 /// # Errors
 /// The outcome to answer with; nothing runs then.
-pub fn start() -> Result<Started, Outcome> {
+pub(super) fn start() -> Result<Started, Outcome> {
     let spec = read_spec().map_err(failed("the launch document cannot be read"))?;
     detach(&spec.run_dir).map_err(failed("the holder cannot leave the server's session"))?;
     let lock = RunLock::acquire(&spec.run_dir, spec.attempt).map_err(|refusal| match refusal {
@@ -192,12 +192,12 @@ fn listen(spec: &LaunchSpec) -> io::Result<(UnixListener, PathBuf)> {
 ///
 /// # Errors
 /// When `/dev/null` cannot be opened.
-pub fn let_go_of_stdout() -> io::Result<()> {
+pub(super) fn let_go_of_stdout() -> io::Result<()> {
     dup2_stdout(File::options().write(true).open("/dev/null")?)?;
     Ok(())
 }
 
 /// Removes the socket; a path that stays is found dead by its next reader.
-pub fn remove_socket(path: &Path) {
+pub(super) fn remove_socket(path: &Path) {
     fs::remove_file(path).ok();
 }

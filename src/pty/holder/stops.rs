@@ -30,7 +30,7 @@ const SUSPENDING_LOOK: Duration = Duration::from_millis(100);
 const SUSPENDS: [&[u8]; 2] = [b"\x1a", b"\x1b[122;5u"];
 
 /// See the module.
-pub struct Stops {
+pub(super) struct Stops {
     launched: u32,
     /// The end of the terminal that programs have; none where it has no name.
     name: Option<PathBuf>,
@@ -54,7 +54,7 @@ enum ByKey {
 impl Stops {
     /// Of the launched program in its terminal.
     #[must_use]
-    pub fn new(launched: u32, terminal: &Terminal) -> Self {
+    pub(super) fn new(launched: u32, terminal: &Terminal) -> Self {
         let name = terminal.master.tty_name();
         let terminal = terminal.pty.try_clone().ok();
         Self {
@@ -72,7 +72,7 @@ impl Stops {
 
     /// A viewer types this. True for Ctrl+Z to a program that takes keys one by one: whether it
     /// suspends itself shows in a moment.
-    pub fn is_suspending(&self, keys: &[u8]) -> bool {
+    pub(super) fn is_suspending(&self, keys: &[u8]) -> bool {
         let suspends =
             SUSPENDS.iter().any(|key| keys.ends_with(key)) && self.is_raw() == Some(true);
         if suspends {
@@ -83,7 +83,7 @@ impl Stops {
 
     /// At what pace to look again.
     #[must_use]
-    pub fn pace(&self) -> Duration {
+    pub(super) fn pace(&self) -> Duration {
         match self.by_key() {
             ByKey::Typed(_) => SUSPENDING_LOOK,
             ByKey::Not | ByKey::Suspended => LOOK,
@@ -118,7 +118,7 @@ impl Stops {
 
     /// Looks whether the program is stopped, and tells when that changed; `signal` is what its
     /// parent was told.
-    pub fn look(&self, shared: &Shared, signal: Option<String>) {
+    pub(super) fn look(&self, shared: &Shared, signal: Option<String>) {
         self.tell(shared, &self.found(), signal);
     }
 
@@ -146,7 +146,7 @@ impl Stops {
     }
 
     /// Lets the program go on; false when it is not stopped.
-    pub fn go_on(&self, shared: &Shared) -> bool {
+    pub(super) fn go_on(&self, shared: &Shared) -> bool {
         let found = self.found();
         let_go_on(&found);
         let suspended = self.suspended();
@@ -159,7 +159,7 @@ impl Stops {
     }
 
     /// Lets it go on when the terminal is its own: a shell that took the terminal over reads keys.
-    pub fn go_on_at_key(&self, shared: &Shared) -> bool {
+    pub(super) fn go_on_at_key(&self, shared: &Shared) -> bool {
         if shared.lock().program.stopped.is_none() {
             return false;
         }

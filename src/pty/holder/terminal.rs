@@ -34,12 +34,12 @@ const JOIN_TIME: Duration = Duration::from_millis(2);
 const SMALL_MAX: u32 = 32;
 
 /// Our side of the PTY.
-pub type Master = Box<dyn MasterPty + Send>;
+pub(super) type Master = Box<dyn MasterPty + Send>;
 /// The program's side of the PTY.
-pub type ProgramSide = Box<dyn SlavePty + Send>;
+pub(super) type ProgramSide = Box<dyn SlavePty + Send>;
 
 /// The CLI in its PTY.
-pub struct Terminal {
+pub(super) struct Terminal {
     /// Process id of the CLI.
     pub pid: u32,
     /// Ours; resizes.
@@ -56,7 +56,7 @@ impl Terminal {
     ///
     /// # Errors
     /// A sentence for a person, which names the program.
-    pub fn start(spec: &LaunchSpec) -> Result<Self, String> {
+    pub(super) fn start(spec: &LaunchSpec) -> Result<Self, String> {
         let Some((name, arguments)) = spec.argv.split_first() else {
             return Err("There is no program to start.".to_owned());
         };
@@ -123,7 +123,7 @@ fn unblocked(master: &dyn MasterPty) -> io::Result<File> {
 ///
 /// # Errors
 /// As the kernel says.
-pub fn wait_ready(pty: &File, what: PollFlags, time: Option<Duration>) -> io::Result<bool> {
+pub(super) fn wait_ready(pty: &File, what: PollFlags, time: Option<Duration>) -> io::Result<bool> {
     let mut wanted = [PollFd::new(pty.as_fd(), what)];
     match ppoll(&mut wanted, time.map(TimeSpec::from_duration), None) {
         Ok(count) => Ok(count > 0),
@@ -136,7 +136,7 @@ pub fn wait_ready(pty: &File, what: PollFlags, time: Option<Duration>) -> io::Re
 ///
 /// # Errors
 /// The kernel's own words.
-pub fn resize(master: &dyn MasterPty, size: Size) -> Result<(), String> {
+pub(super) fn resize(master: &dyn MasterPty, size: Size) -> Result<(), String> {
     let resized = master.resize(pty_size(size));
     resized.map_err(|error| error.root_cause().to_string())
 }
@@ -155,7 +155,7 @@ fn pty_size(size: Size) -> PtySize {
 ///
 /// # Errors
 /// When a thread or a descriptor cannot be had.
-pub fn spawn(shared: &Arc<Shared>, pty: File, log: OutputLog) -> io::Result<LogReader> {
+pub(super) fn spawn(shared: &Arc<Shared>, pty: File, log: OutputLog) -> io::Result<LogReader> {
     let log_reader = log.reader()?;
     let shared = Arc::clone(shared);
     thread::Builder::new()

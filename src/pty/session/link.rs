@@ -30,7 +30,7 @@ const READ_LEN: usize = PIECE_LEN_MAX + ROOM_LEN_MIN;
 ///
 /// # Errors
 /// `NotListening` when nobody is there; `Foreign` when it is someone else; `Protocol`.
-pub async fn connect(
+pub(crate) async fn connect(
     run_dir: &Path,
     run_id: Uuid,
 ) -> Result<(Hello, FrameReader, FrameWriter), PtyError> {
@@ -74,7 +74,7 @@ pub async fn connect(
 
 /// Reads frames; a dropped read loses nothing.
 #[derive(Debug)]
-pub struct FrameReader {
+pub(crate) struct FrameReader {
     stream: OwnedReadHalf,
     buffer: BytesMut,
 }
@@ -84,7 +84,7 @@ impl FrameReader {
     ///
     /// # Errors
     /// When the socket fails or what comes is no frame.
-    pub async fn next(&mut self) -> Result<Option<Frame>, PtyError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Frame>, PtyError> {
         loop {
             if let Some(frame) = Frame::take(&mut self.buffer)? {
                 return Ok(Some(frame));
@@ -107,7 +107,7 @@ struct Outgoing {
 /// Sends frames through a task that owns the socket, so that a caller that gives up in the middle
 /// leaves no half frame behind. The socket's sending end closes with the last clone.
 #[derive(Clone, Debug)]
-pub struct FrameWriter {
+pub(crate) struct FrameWriter {
     outgoing: mpsc::Sender<Outgoing>,
 }
 
@@ -122,7 +122,7 @@ impl FrameWriter {
     ///
     /// # Errors
     /// `TooLong`; `Closed` when the holder is gone.
-    pub async fn send(&self, frame: &Frame) -> Result<(), PtyError> {
+    pub(crate) async fn send(&self, frame: &Frame) -> Result<(), PtyError> {
         let (written, done) = oneshot::channel();
         let frame = frame.encode()?;
         let sent = self.outgoing.send(Outgoing { frame, written }).await;

@@ -12,7 +12,7 @@ use crate::pty::emulator::width::{Before, place};
 const WIDE: &str = "中";
 
 /// The escape codes so far, and what the terminal that reads them is left with.
-pub struct Writer<'a> {
+pub(super) struct Writer<'a> {
     terminal: &'a Terminal,
     out: String,
     pen: Pen,
@@ -24,7 +24,7 @@ pub struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub fn new(terminal: &'a Terminal) -> Self {
+    pub(super) fn new(terminal: &'a Terminal) -> Self {
         Self {
             terminal,
             out: String::with_capacity(16 * 1024),
@@ -35,18 +35,18 @@ impl<'a> Writer<'a> {
         }
     }
 
-    pub fn into_bytes(self) -> Vec<u8> {
+    pub(super) fn into_bytes(self) -> Vec<u8> {
         self.out.into_bytes()
     }
 
     /// Anything that is no text.
-    pub fn raw(&mut self, codes: &str) {
+    pub(super) fn raw(&mut self, codes: &str) {
         self.out.push_str(codes);
         self.before = None;
         self.x = None;
     }
 
-    pub fn print(&mut self, codes: Arguments<'_>) {
+    pub(super) fn print(&mut self, codes: Arguments<'_>) {
         // Writing into a string cannot fail.
         self.out.write_fmt(codes).ok();
         self.before = None;
@@ -54,12 +54,12 @@ impl<'a> Writer<'a> {
     }
 
     /// Whether the cursor waits behind the last column.
-    pub fn waits(&self) -> bool {
+    pub(super) fn waits(&self) -> bool {
         self.x == Some(self.terminal.cols)
     }
 
     /// Goes to a column of the line.
-    pub fn go(&mut self, x: usize) {
+    pub(super) fn go(&mut self, x: usize) {
         if self.x == Some(x) {
             return;
         }
@@ -72,7 +72,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Takes up a pen.
-    pub fn pen(&mut self, pen: Pen) {
+    pub(super) fn pen(&mut self, pen: Pen) {
         if pen == self.pen {
             return;
         }
@@ -98,7 +98,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Takes up a pen that only restoring a saved one gives.
-    pub fn restore(&mut self, pen: Pen) {
+    pub(super) fn restore(&mut self, pen: Pen) {
         let mut made = Pen {
             extended: pen.extended,
             ..Pen::default()
@@ -119,7 +119,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes text of a cell where the cursor is.
-    pub fn text(&mut self, text: &str, width: usize) {
+    pub(super) fn text(&mut self, text: &str, width: usize) {
         let first = text.chars().next().map_or(0, u32::from);
         if self.before.is_some() && place(first, self.before).joins.is_some() {
             // Parts the two and does nothing else.
@@ -134,7 +134,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes the cells of a line from a column on that are not as they were at the start.
-    pub fn cells(&mut self, line: &Line, from: usize) {
+    pub(super) fn cells(&mut self, line: &Line, from: usize) {
         let len = line.cells().len().min(self.terminal.cols);
         let mut at = from;
         while at < len || self.soiled.is_some_and(|soiled| soiled == at) {
@@ -211,14 +211,14 @@ impl<'a> Writer<'a> {
     }
 
     /// Goes to the next line, which does not go on with this one.
-    pub fn new_line(&mut self) {
+    pub(super) fn new_line(&mut self) {
         self.plain();
         self.raw("\r\n");
         self.x = Some(0);
     }
 
     /// Goes to the next line, which goes on with this one.
-    pub fn wrap(&mut self, line: &Line, next: &Line, at_once: bool) {
+    pub(super) fn wrap(&mut self, line: &Line, next: &Line, at_once: bool) {
         let cols = self.terminal.cols;
         let first = next.get(0);
         let last = line.get(cols - 1);
@@ -247,7 +247,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Makes the first line one that goes on with a line that is not there any more.
-    pub fn wrap_first(&mut self) {
+    pub(super) fn wrap_first(&mut self) {
         self.go(self.terminal.cols - 1);
         self.text("  ", 2);
         self.raw("\x1b[H\x1b[M");
@@ -255,13 +255,13 @@ impl<'a> Writer<'a> {
     }
 
     /// Takes up a pen that erases in the default colour.
-    pub fn plain(&mut self) {
+    pub(super) fn plain(&mut self) {
         self.pen(Pen::default());
     }
 
     /// Puts the cursor where it is, with the last character before it, so that it can wait behind
     /// the last column and so that what follows joins.
-    pub fn cursor(
+    pub(super) fn cursor(
         &mut self,
         line: &Line,
         (x, y): (usize, usize),

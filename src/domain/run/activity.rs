@@ -6,8 +6,8 @@
 
 use super::{
     event::{
-        CompletedBy, DeliveredBy, Event, ExitedBy, HookReceived, HookSignal, Lacks, MessageBy, NeedsAttention,
-        PausedBy, ProcessExited, RunQuiet, RunStarted, Stage, StartedBy, StopBy,
+        CompletedBy, DeliveredBy, Event, ExitedBy, HookReceived, HookSignal, Lacks, MessageBy,
+        NeedsAttention, PausedBy, ProcessExited, RunQuiet, RunStarted, Stage, StartedBy, StopBy,
     },
     state::{Activity, Attention, NO_HOOK, PREPARING, Process, Quiet, Run, Status, Stopped},
 };

@@ -3,8 +3,8 @@
 
 use super::callers::Callers;
 use super::event::{
-    CheckpointAt, HookSignal, Lacks, NeedsAttention, RunCreated, Stage, StopBy, SubagentStart, SubagentStop,
-    ToolCall, ToolResult, WorktreeAt,
+    CheckpointAt, HookSignal, Lacks, NeedsAttention, RunCreated, Stage, StopBy, SubagentStart,
+    SubagentStop, ToolCall, ToolResult, WorktreeAt,
 };
 use super::work::Work;
 

@@ -13,9 +13,9 @@ pub use messages::{
     MessageNotTaken, MessageQueued, MessageTyping, MessageUnqueued, QueueReordered, RequestKey,
 };
 pub use words::{
-    CheckpointAt, CommittedAt, CompletedBy, CostSource, DeliveredBy, ExitedBy, HookSignal, Lacks, LeftOut,
-    MessageBy, PausedBy, PullRequestAt, PushedAt, RebasedAt, RepoBase, RepoBranch, RevertedAt,
-    Stage, StartedBy, StopBy, WorktreeAt,
+    CheckpointAt, CommittedAt, CompletedBy, CostSource, DeliveredBy, ExitedBy, HookSignal, Lacks,
+    LeftOut, MessageBy, PausedBy, PullRequestAt, PushedAt, RebasedAt, RepoBase, RepoBranch,
+    RevertedAt, Stage, StartedBy, StopBy, WorktreeAt,
 };
 
 use super::callers::Callers;

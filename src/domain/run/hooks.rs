@@ -209,23 +209,18 @@ fn meaning(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
     let prompt_turn = turn_id
         .clone()
         .filter(|_| moves && !over && matches!(signal, Signal::Prompt { .. }));
+    let callers = Some(callers).filter(|_| began_session).unwrap_or_default();
     let kept = |ignored: bool| -> Vec<Event> {
-        vec![
-            HookReceived {
-                hook_event_name: name,
-                signal: stored,
-                payload,
-                turn_id: prompt_turn,
-                ignored,
-                nested: false,
-                callers: if began_session {
-                    callers
-                } else {
-                    Callers::default()
-                },
-            }
-            .into(),
-        ]
+        let received = HookReceived {
+            hook_event_name: name,
+            signal: stored,
+            payload,
+            turn_id: prompt_turn,
+            ignored,
+            nested: false,
+            callers,
+        };
+        vec![received.into()]
     };
     match signal {
         Signal::SessionStarted { .. } if began => Vec::new(),

@@ -250,8 +250,7 @@ fn meaning(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
         Signal::Interrupted if moves && run.status == Status::Running => {
             vec![interrupted(turn_id.or_else(|| run.turn.clone()))]
         }
-        Signal::Interrupted => kept(true),
-        Signal::SessionEnded { goes_on: true } => kept(true),
+        Signal::Interrupted | Signal::SessionEnded { goes_on: true } => kept(true),
         Signal::SessionEnded { goes_on: false } => {
             let counts = run.facts_move() && !of_old_session;
             session_ended(run, counts, kept)

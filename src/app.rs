@@ -112,7 +112,7 @@ pub async fn serve(
     listening: impl FnOnce(SocketAddr),
     until: impl Future<Output = ()>,
 ) -> Result<(), String> {
-    let gate = http::gate_config(&config)?;
+    let gate = http::GateConfig::new(config.bind, &config.allowed_hosts, config.token.clone())?;
     allow_open_files();
     let _lock = FolderLock::take(&config.data_dir)?;
     let listener = http::listen(config.bind)?;

@@ -1,5 +1,9 @@
 //! An agent: how a CLI is started, and the rules of its fields.
 
+mod fields;
+
+pub use fields::AgentFields;
+
 use super::{AgentId, ProjectId, Time, run::prompt::is_blank, secrets, time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

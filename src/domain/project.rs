@@ -1,5 +1,9 @@
 //! Projects and their repositories, as values.
 
+mod change;
+
+pub use change::ProjectChange;
+
 use super::{ProjectId, RepoId, Time, run::prompt::is_blank, time};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

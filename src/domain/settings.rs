@@ -183,6 +183,12 @@ impl Default for NotificationSettings {
 }
 
 impl NotificationSettings {
+    /// Whether any channel is set up: without one nothing is told.
+    #[must_use]
+    pub const fn has_channel(&self) -> bool {
+        !self.discord_webhook_url.is_empty()
+    }
+
     /// Says what is wrong with the document, or nothing. `loopback` allows a webhook on this
     /// machine, for trying things out.
     #[must_use]
@@ -206,6 +212,33 @@ impl NotificationSettings {
         (!(url.is_empty() || (plain && (discord || local)))).then_some(
             "discord_webhook_url must be empty or start with https://discord.com/api/webhooks/",
         )
+    }
+}
+
+/// Fields of changed notification settings; an absent one is left alone.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct NotificationChange {
+    discord_webhook_url: Option<String>,
+    notify_on_pipeline_complete: Option<bool>,
+    notify_on_run_failed: Option<bool>,
+    notify_on_attention: Option<bool>,
+}
+
+impl NotificationChange {
+    /// Changes the fields that are given.
+    pub fn apply(self, settings: &mut NotificationSettings) {
+        if let Some(url) = self.discord_webhook_url {
+            settings.discord_webhook_url = url;
+        }
+        let NotificationSettings {
+            notify_on_pipeline_complete: complete,
+            notify_on_run_failed: failed,
+            notify_on_attention: attention,
+            ..
+        } = settings;
+        *complete = self.notify_on_pipeline_complete.unwrap_or(*complete);
+        *failed = self.notify_on_run_failed.unwrap_or(*failed);
+        *attention = self.notify_on_attention.unwrap_or(*attention);
     }
 }
 

@@ -1,108 +1,18 @@
 //! Agents, and templates for them.
 
 use super::{
-    answer::{Refused, json, ok, read, text, unknown},
+    answer::{created, find, no_content, ok},
     error::ApiError,
     extract::{Id, JsonBody},
     idempotent::Idempotent,
 };
 use crate::{
-    cli,
-    domain::{
-        Agent, AgentId, ProjectId, Secrets,
-        agent::{ALLOWED_TOOLS_DEFAULT, CLI_NAME_DEFAULT, MAX_TURNS_DEFAULT, ROLE_DEFAULT},
-    },
-    runtime::{Runtime, clock, ids},
-    store::StoreError,
+    domain::{Agent, AgentId, ProjectId, agent::AgentFields},
+    runtime::{Runtime, operations::agents},
 };
-use actix_web::{HttpResponse, delete, get, http::StatusCode, post, put, web};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use actix_web::{HttpResponse, delete, get, post, put, web};
+use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
-
-/// Fields of a new or changed agent. An absent field is left alone; null restores the default.
-#[derive(Deserialize, Default, utoipa::ToSchema)]
-pub(super) struct AgentFields {
-    /// Only for a new agent.
-    #[schema(value_type = Option<uuid::Uuid>)]
-    project_id: Option<String>,
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
-    name: Option<Option<String>>,
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
-    cli_name: Option<Option<String>>,
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>, max_length = 200)]
-    model: Option<Option<String>>,
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
-    instructions: Option<Option<String>>,
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
-    allowed_tools: Option<Option<String>>,
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<u32>, minimum = 1, maximum = 10_000)]
-    max_turns: Option<Option<u32>>,
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<Object>)]
-    provider_config: Option<Option<Map<String, Value>>>,
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
-    role: Option<Option<String>>,
-}
-
-/// Tells a null apart from an absent field.
-#[expect(
-    clippy::option_option,
-    reason = "absent, null and a value are three things here"
-)]
-fn given<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    Option::deserialize(deserializer).map(Some)
-}
-
-impl AgentFields {
-    fn change(self, agent: &mut Agent) {
-        fn set<T>(field: &mut T, given: Option<Option<T>>, default: impl FnOnce() -> T) {
-            if let Some(value) = given {
-                *field = value.unwrap_or_else(default);
-            }
-        }
-        // A name has no default: null is as wrong as an empty one.
-        set(&mut agent.name, self.name, String::new);
-        set(&mut agent.cli_name, self.cli_name, || {
-            CLI_NAME_DEFAULT.into()
-        });
-        set(&mut agent.model, self.model.map(Some), || None);
-        set(&mut agent.instructions, self.instructions, String::new);
-        set(&mut agent.allowed_tools, self.allowed_tools, || {
-            ALLOWED_TOOLS_DEFAULT.into()
-        });
-        set(&mut agent.max_turns, self.max_turns, || MAX_TURNS_DEFAULT);
-        set(&mut agent.provider_config, self.provider_config, Map::new);
-        set(&mut agent.role, self.role, || ROLE_DEFAULT.into());
-    }
-}
-
-/// Puts stored values back where the caller left masks.
-fn unmask(agent: &mut Agent, stored: &Secrets) -> Result<(), ApiError> {
-    let filled = stored.fill(&mut agent.provider_config);
-    filled.map_err(|name| {
-        let field = format!("provider_config.env.{name}");
-        ApiError::invalid(&field, "is a mask, and no value of it is stored")
-    })
-}
-
-fn check(agent: &Agent) -> Result<(), ApiError> {
-    let fault = agent
-        .fault(|name| cli::adapter(name).is_some())
-        .or_else(|| cli::adapter(&agent.cli_name)?.config_fault(&agent.provider_config));
-    fault.map_or(Ok(()), |why| Err(ApiError::breaks(&why)))
-}
 
 /// Creates an agent of a project.
 #[utoipa::path(tag = "agents", request_body = AgentFields,
@@ -119,43 +29,7 @@ pub(super) async fn create(
     let project_id: ProjectId = given
         .parse()
         .map_err(|_| ApiError::invalid("project_id", "must be a UUID"))?;
-    if read(&runtime, move |reader| reader.project(project_id))
-        .await?
-        .is_none()
-    {
-        return Err(unknown("project"));
-    }
-    let now = clock::now();
-    let mut agent = Agent {
-        id: ids::agent(),
-        project_id,
-        name: String::new(),
-        cli_name: CLI_NAME_DEFAULT.into(),
-        model: None,
-        instructions: String::new(),
-        allowed_tools: ALLOWED_TOOLS_DEFAULT.into(),
-        max_turns: MAX_TURNS_DEFAULT,
-        provider_config: Map::new(),
-        role: ROLE_DEFAULT.into(),
-        created_at: now,
-        updated_at: now,
-    };
-    body.change(&mut agent);
-    unmask(&mut agent, &Secrets::default())?;
-    check(&agent)?;
-    let answer = text(&agent.clone().masked())?;
-    let record = key.map(|key| key.answered(&answer));
-    match runtime.shared.writer.add_agent(agent, record).await {
-        Ok(()) => Ok(json(StatusCode::CREATED, answer)),
-        Err(StoreError::Missing) => Err(unknown("project")),
-        Err(error) => Err(error.into()),
-    }
-}
-
-async fn agent(runtime: &Runtime, id: AgentId) -> Result<Agent, ApiError> {
-    read(runtime, move |reader| reader.agent(id))
-        .await?
-        .ok_or_else(|| unknown("agent"))
+    created(&agents::create(&runtime, project_id, body, key).await?)
 }
 
 /// One agent.
@@ -166,7 +40,8 @@ pub(super) async fn get(
     runtime: web::Data<Runtime>,
     Id(id): Id<AgentId>,
 ) -> Result<HttpResponse, ApiError> {
-    ok(&agent(&runtime, id).await?.masked())
+    let agent = find(&runtime, "agent", move |reader| reader.agent(id)).await?;
+    ok(&agent.masked())
 }
 
 /// Changes the given fields of an agent; runs that exist keep the configuration they began with.
@@ -176,18 +51,9 @@ pub(super) async fn get(
 pub(super) async fn change(
     runtime: web::Data<Runtime>,
     Id(id): Id<AgentId>,
-    body: JsonBody<AgentFields>,
+    JsonBody(fields): JsonBody<AgentFields>,
 ) -> Result<HttpResponse, ApiError> {
-    let changed = runtime.shared.writer.change_agent(id, move |agent| {
-        let stored = Secrets::of(&agent.provider_config);
-        body.0.change(agent);
-        unmask(agent, &stored)?;
-        check(agent)?;
-        agent.updated_at = clock::now();
-        Ok::<_, Refused>(())
-    });
-    let agent = changed.await.map_err(|error| error.of("agent"))?;
-    ok(&agent.masked())
+    ok(&agents::change(&runtime, id, fields).await?)
 }
 
 /// Deletes an agent that has no live run.
@@ -197,14 +63,8 @@ pub(super) async fn remove(
     runtime: web::Data<Runtime>,
     Id(id): Id<AgentId>,
 ) -> Result<HttpResponse, ApiError> {
-    match runtime.shared.writer.remove_agent(id).await {
-        Ok(true) => Ok(HttpResponse::NoContent().finish()),
-        Ok(false) => Err(ApiError::conflict(
-            "A run of this agent has a live process; cancel it first.",
-        )),
-        Err(StoreError::Missing) => Err(unknown("agent")),
-        Err(error) => Err(error.into()),
-    }
+    agents::remove(&runtime, id).await?;
+    Ok(no_content())
 }
 
 /// The agents of a project.
@@ -215,12 +75,12 @@ pub(super) async fn list(
     runtime: web::Data<Runtime>,
     Id(id): Id<ProjectId>,
 ) -> Result<HttpResponse, ApiError> {
-    let found = read(&runtime, move |reader| {
+    let agents = find(&runtime, "project", move |reader| {
         let known = reader.project(id)?.is_some();
         known.then(|| reader.agents(id)).transpose()
     });
-    let agents = found.await?.ok_or_else(|| unknown("project"))?;
-    ok(&agents.into_iter().map(Agent::masked).collect::<Vec<_>>())
+    let agents = agents.await?.into_iter().map(Agent::masked);
+    ok(&agents.collect::<Vec<_>>())
 }
 
 /// What a template is for; pages list the templates by it.
@@ -263,6 +123,7 @@ pub(super) async fn list_templates() -> Result<HttpResponse, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::{clock, ids};
     use std::collections::HashSet;
 
     #[test]
@@ -277,22 +138,12 @@ mod tests {
             assert!(!template.description.is_empty() && !template.allowed_tools.is_empty());
             let report = template.instructions.contains("eport ");
             assert!(report, "{} says nothing to report", template.name);
-            let now = clock::now();
-            let agent = Agent {
-                id: ids::agent(),
-                project_id: ids::project(),
-                name: template.name,
-                cli_name: CLI_NAME_DEFAULT.into(),
-                model: None,
-                instructions: template.instructions,
-                allowed_tools: template.allowed_tools,
-                max_turns: MAX_TURNS_DEFAULT,
-                provider_config: Map::new(),
-                role: template.role,
-                created_at: now,
-                updated_at: now,
-            };
-            assert!(check(&agent).is_ok(), "{}", agent.name);
+            let mut agent = Agent::unnamed(ids::agent(), ids::project(), clock::now());
+            agent.name = template.name;
+            agent.instructions = template.instructions;
+            agent.allowed_tools = template.allowed_tools;
+            agent.role = template.role;
+            assert!(agents::check(&agent).is_ok(), "{}", agent.name);
         }
     }
 }

@@ -3,8 +3,8 @@
 
 use super::error::ApiError;
 use crate::{
-    domain::run::Rejection,
-    runtime::{AskError, Runtime, order::WorkFault},
+    domain::{RunId, run::Rejection},
+    runtime::{AskError, Runtime, operations::OperationError, order::WorkFault},
     store::{Reader, StoreError},
 };
 use actix_web::{HttpResponse, http::StatusCode};
@@ -27,9 +27,27 @@ where
     }
 }
 
-/// 404: there is none.
-pub fn unknown(what: &str) -> ApiError {
-    ApiError::not_found(what)
+/// Reads something that must exist: 404 names it when it does not.
+pub async fn find<T, Q>(runtime: &Runtime, what: &'static str, query: Q) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    Q: FnOnce(&Reader) -> Result<Option<T>, StoreError> + Send + 'static,
+{
+    let found = read(runtime, query).await?;
+    found.ok_or_else(|| ApiError::not_found(what))
+}
+
+/// Reads something of a run: 404 when the run does not exist.
+pub async fn read_of_run<T, Q>(runtime: &Runtime, id: RunId, query: Q) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    Q: FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+{
+    let found = find(runtime, "run", move |reader| {
+        let known = reader.run_exists(id)?;
+        known.then(|| query(reader)).transpose()
+    });
+    found.await
 }
 
 /// A JSON answer from JSON text.
@@ -44,6 +62,16 @@ pub fn ok(body: &impl serde::Serialize) -> Result<HttpResponse, ApiError> {
     Ok(json(StatusCode::OK, text(body)?))
 }
 
+/// 201 with what was made.
+pub fn created(body: &impl serde::Serialize) -> Result<HttpResponse, ApiError> {
+    Ok(json(StatusCode::CREATED, text(body)?))
+}
+
+/// 204: it is done.
+pub fn no_content() -> HttpResponse {
+    HttpResponse::NoContent().finish()
+}
+
 /// JSON text of a body.
 pub fn text(body: &impl serde::Serialize) -> Result<String, ApiError> {
     serde_json::to_string(body).map_err(ApiError::fault)
@@ -54,34 +82,16 @@ pub fn array(items: &[String]) -> HttpResponse {
     json(StatusCode::OK, format!("[{}]", items.join(",")))
 }
 
-/// Why a change of a stored document was not made.
-pub enum Refused {
-    /// A rule of the API.
-    Rule(ApiError),
-    /// The store.
-    Store(StoreError),
-}
-
-impl Refused {
-    /// The answer, for a document called `what`.
-    pub fn of(self, what: &str) -> ApiError {
-        match self {
-            Self::Rule(error) => error,
-            Self::Store(StoreError::Missing) => unknown(what),
-            Self::Store(error) => error.into(),
+impl From<OperationError> for ApiError {
+    fn from(error: OperationError) -> Self {
+        match error {
+            OperationError::Unknown(what) => Self::not_found(what),
+            OperationError::Invalid { field, why } => Self::invalid(&field, why),
+            OperationError::Full(why) => Self::busy(why, 5),
+            OperationError::Ask(error) => error.into(),
+            OperationError::Store(error) => error.into(),
+            OperationError::Failed(source) => Self::fault(source),
         }
-    }
-}
-
-impl From<ApiError> for Refused {
-    fn from(error: ApiError) -> Self {
-        Self::Rule(error)
-    }
-}
-
-impl From<StoreError> for Refused {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
     }
 }
 
@@ -121,7 +131,7 @@ impl From<StoreError> for ApiError {
 impl From<AskError> for ApiError {
     fn from(error: AskError) -> Self {
         match error {
-            AskError::UnknownRun => unknown("run"),
+            AskError::UnknownRun => Self::not_found("run"),
             AskError::Busy { .. } | AskError::TooManyRuns { .. } => Self::busy(sentence(&error), 1),
             AskError::Rejected(rejection) => refused(rejection),
             AskError::NoEventName => Self::invalid(
@@ -178,7 +188,7 @@ fn refused(rejection: Rejection) -> ApiError {
         Rejection::OtherOrder => "queue_differs",
         Rejection::QueueFull { .. } => return ApiError::busy(sentence(&rejection), 1),
         Rejection::NotQueued => return ApiError::not_found("message in the queue of this run"),
-        Rejection::Deleted => return unknown("run"),
+        Rejection::Deleted => return ApiError::not_found("run"),
     };
     ApiError::conflict(sentence(&rejection)).with_code(code)
 }

@@ -1,146 +1,38 @@
 //! What a run changed: the diff, its size, and the checkpoints.
 
 use super::{
-    answer::{ok, read, unknown},
+    answer::{ok, read_of_run},
     error::ApiError,
     extract::Id,
 };
 use crate::{
     domain::{
         RepoId, RunId, Time,
-        run::{
-            Event,
-            event::{CheckpointAt, WorktreeAt},
-            view::{self, LeftOutView},
-        },
+        run::view::{self, LeftOutView},
         time,
     },
-    git::{self, ChangesOf, DiffStats, ErrorKind, FileChange, FileStatus, GitError},
-    runtime::{Runtime, messages::AskError, order},
-    store::{Reader, StoreError},
+    runtime::{
+        Runtime,
+        operations::{
+            OperationError,
+            changes::{
+                self, Change, Checkpoint, DiffStats, FileChange, FileStatus, RunRepo, Walked,
+            },
+        },
+    },
 };
 use actix_web::{HttpResponse, get, web};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
-use std::{borrow::Cow, path::PathBuf};
+use std::{borrow::Cow, io};
 use tokio::sync::mpsc;
 
 /// Bytes of an answer that are gathered before they leave.
 const PIECE_LEN: usize = 256 * 1024;
 /// Pieces that may wait for a slow reader.
 const PIECES_MAX: usize = 4;
-
-/// A repo of a run, as its row tells.
-#[derive(Deserialize)]
-pub(super) struct RepoRow {
-    pub repo_id: RepoId,
-    pub name: String,
-    pub repo_path: PathBuf,
-    worktree: Option<PathBuf>,
-    pub branch: String,
-    base_commit: String,
-    #[serde(default)]
-    source: Option<String>,
-    #[serde(skip)]
-    checkpoint: Option<String>,
-}
-
-impl RepoRow {
-    pub(super) fn at(&self) -> WorktreeAt {
-        WorktreeAt {
-            repo_id: self.repo_id,
-            name: self.name.clone(),
-            worktree: self.worktree.clone().unwrap_or_default(),
-            branch: self.branch.clone(),
-        }
-    }
-
-    /// What its changes are compared with: itself, with the base commit that leaves the run's own.
-    fn on_own_base(mut self) -> Result<Self, GitError> {
-        let source = self.source.as_deref();
-        self.base_commit = git::own_base(&self.at(), &self.repo_path, &self.base_commit, source)?;
-        Ok(self)
-    }
-
-    fn of<'a>(&'a self, at: &'a WorktreeAt) -> ChangesOf<'a> {
-        ChangesOf {
-            at,
-            repo_path: &self.repo_path,
-            base_commit: &self.base_commit,
-            checkpoint: self.checkpoint.as_deref(),
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct RunRow {
-    repos: Vec<RepoRow>,
-}
-
-/// The repos of a run, each with its last checkpoint; nothing for an unknown run.
-pub(super) fn repos(reader: &Reader, id: RunId) -> Result<Option<Vec<RepoRow>>, StoreError> {
-    let Some(view) = reader.run_view(id)? else {
-        return Ok(None);
-    };
-    let row: RunRow =
-        serde_json::from_str(&view).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-    let mut repos = row.repos;
-    for (_, _, kept) in checkpoints(reader, id)? {
-        for repo in &mut repos {
-            let of_repo = kept.iter().find(|kept| kept.repo_id == repo.repo_id);
-            if let Some(kept) = of_repo {
-                repo.checkpoint = Some(kept.commit.clone());
-            }
-        }
-    }
-    Ok(Some(repos))
-}
-
-/// Refuses when some of a run's work cannot be kept.
-pub(super) async fn whole(runtime: &Runtime, id: RunId) -> Result<(), ApiError> {
-    let repos = read(runtime, move |reader| repos(reader, id)).await?;
-    let repos = repos.ok_or_else(|| unknown("run"))?;
-    let looked = web::block(move || {
-        let mut left_out = Vec::new();
-        for repo in &repos {
-            // What fails for all of a repo is told by the deletion itself.
-            let found = git::left_out(&repo.at(), &repo.repo_path).unwrap_or_default();
-            left_out.extend(found.into_iter().map(|left| (repo.name.clone(), left)));
-        }
-        let named = left_out.iter().map(|(name, left)| (name.as_str(), left));
-        order::not_kept(&named.collect::<Vec<_>>(), &[])
-    });
-    match looked.await.map_err(ApiError::fault)? {
-        Some(fault) => Err(AskError::Work(fault).into()),
-        None => Ok(()),
-    }
-}
-
-type Kept = ((u32, String), Time, Vec<CheckpointAt>);
-
-/// Checkpoints of a run, oldest first: number and reason, time, commits.
-fn checkpoints(reader: &Reader, id: RunId) -> Result<Vec<Kept>, StoreError> {
-    let mut all = Vec::new();
-    for stored in reader.events_of_run(id, 0, None, Some("run.checkpointed"))? {
-        if let Event::RunCheckpointed(kept) = stored.event()? {
-            all.push(((kept.number, kept.reason), stored.created_at, kept.repos));
-        }
-    }
-    Ok(all)
-}
-
-fn fault(name: &str, error: GitError) -> ApiError {
-    match error.kind() {
-        ErrorKind::Fault => ApiError::fault(error),
-        ErrorKind::Invalid
-        | ErrorKind::Unknown
-        | ErrorKind::Unusable
-        | ErrorKind::Conflict
-        | ErrorKind::TimedOut => ApiError::conflict(format!("Repo '{name}': {error}.")),
-    }
-}
 
 /// How much a run has changed.
 #[utoipa::path(tag = "changes",
@@ -150,42 +42,25 @@ pub(super) async fn diff_stats(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {
-    let repos = read(&runtime, move |reader| repos(reader, id)).await?;
-    let repos = repos.ok_or_else(|| unknown("run"))?;
-    let shared = std::sync::Arc::clone(&runtime.shared);
-    let counted = web::block(move || {
-        let mut total = DiffStats::default();
-        for repo in repos {
-            let name = repo.name.clone();
-            let stats = repo
-                .on_own_base()
-                .and_then(|repo| shared.stats.diff_stats(repo.of(&repo.at())));
-            total.add(stats.map_err(|error| fault(&name, error))?);
-        }
-        Ok::<_, ApiError>(total)
-    });
-    let total = counted.await.map_err(ApiError::fault)??;
-    ok(&total)
+    ok(&changes::diff_stats(&runtime, id).await?)
 }
 
 /// What a run has changed, file by file.
 #[utoipa::path(tag = "changes",
     responses((status = 200, body = ChangesView), (status = 404), (status = 409)))]
 #[get("/api/runs/{id}/changes")]
-pub(super) async fn changes(
+pub(super) async fn list(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {
-    let repos = read(&runtime, move |reader| repos(reader, id)).await?;
-    let repos = repos.ok_or_else(|| unknown("run"))?;
+    let repos = changes::repos(&runtime, id).await?;
     let (sender, mut pieces) = mpsc::channel(PIECES_MAX);
     let job = tokio::task::spawn_blocking(move || {
         let mut out = Out {
             sender,
             piece: Vec::new(),
         };
-        let told = tell(repos, &mut out);
-        told.and_then(|()| out.leave().map_err(ApiError::fault))
+        write(repos, &mut out)
     });
     // Until the first piece has left, a failure is an answer of its own.
     let Some(first) = pieces.recv().await else {
@@ -199,8 +74,8 @@ pub(super) async fn changes(
         // Cut off rather than completed: the reader sees that it is not all.
         match job?.await {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some((Err(std::io::Error::other(error)), (pieces, None))),
-            Err(error) => Some((Err(std::io::Error::other(error)), (pieces, None))),
+            Ok(Err(error)) => Some((Err(io::Error::other(ApiError::from(error))), (pieces, None))),
+            Err(error) => Some((Err(io::Error::other(error)), (pieces, None))),
         }
     });
     let all = futures_util::stream::once(async { Ok(first) }).chain(rest);
@@ -220,11 +95,8 @@ impl Out {
         self.piece.extend_from_slice(text.as_bytes());
     }
 
-    fn value(&mut self, value: &impl Serialize) -> Result<(), GitError> {
-        serde_json::to_writer(&mut self.piece, value).map_err(|error| GitError::Io {
-            doing: "writing a change as JSON",
-            source: error.into(),
-        })?;
+    fn value(&mut self, value: &impl Serialize) -> io::Result<()> {
+        serde_json::to_writer(&mut self.piece, value)?;
         if self.piece.len() >= PIECE_LEN {
             self.leave()?;
         }
@@ -232,47 +104,56 @@ impl Out {
     }
 
     /// Sends what was gathered; fails when the reader went away.
-    fn leave(&mut self) -> Result<(), GitError> {
+    fn leave(&mut self) -> io::Result<()> {
         let piece = Bytes::from(std::mem::take(&mut self.piece));
         let sent = self.sender.blocking_send(piece);
-        sent.map_err(|_| GitError::Cancelled)
+        sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+
+    /// Writes one change into the list of repos, with what stands before it.
+    fn change(&mut self, change: Change<'_>, between: &mut Between) -> io::Result<()> {
+        match change {
+            Change::Repo(repo) => {
+                self.text(std::mem::replace(&mut between.repos, ","));
+                between.files = "";
+                let mut head = json!({
+                    "repo_id": repo.repo_id, "repo_name": repo.name,
+                    "branch": repo.branch, "base_commit": repo.base_commit,
+                })
+                .to_string();
+                head.pop();
+                self.text(&head);
+                self.text(",\"files\":[");
+                Ok(())
+            }
+            Change::File(file) => {
+                self.text(std::mem::replace(&mut between.files, ","));
+                self.value(&FileChangeView::of(file))
+            }
+            Change::RepoEnd { uncommitted } => {
+                self.text(&format!("],\"uncommitted\":{uncommitted}}}"));
+                Ok(())
+            }
+        }
     }
 }
 
-fn tell(repos: Vec<RepoRow>, out: &mut Out) -> Result<(), ApiError> {
-    let mut total = DiffStats::default();
-    let mut left_out = Vec::new();
+/// What stands before the next of a list: nothing, then commas.
+#[derive(Default)]
+struct Between {
+    repos: &'static str,
+    files: &'static str,
+}
+
+fn write(repos: Vec<RunRepo>, out: &mut Out) -> Result<(), OperationError> {
+    let mut between = Between::default();
     out.text("{\"repos\":[");
-    for (number, repo) in repos.into_iter().enumerate() {
-        let name = repo.name.clone();
-        let told = |error| fault(&name, error);
-        let repo = repo.on_own_base().map_err(told)?;
-        if number > 0 {
-            out.text(",");
-        }
-        let mut head = json!({
-            "repo_id": repo.repo_id, "repo_name": repo.name,
-            "branch": repo.branch, "base_commit": repo.base_commit,
-        })
-        .to_string();
-        head.pop();
-        out.text(&head);
-        out.text(",\"files\":[");
-        let mut between = "";
-        let changed = git::changes(repo.of(&repo.at()), &mut |file| {
-            out.text(std::mem::replace(&mut between, ","));
-            out.value(&FileChangeView::of(&file))
-        });
-        let changed = changed.map_err(told)?;
-        total.add(changed.total);
-        left_out.extend(
-            changed
-                .left_out
-                .iter()
-                .map(|left| view::left_out(&repo.name, left)),
-        );
-        out.text(&format!("],\"uncommitted\":{}}}", changed.uncommitted));
-    }
+    let walked = changes::walk(repos, &mut |change| out.change(change, &mut between))?;
+    let Walked { total, left_out } = walked;
+    let left_out = left_out.iter();
+    let left_out: Vec<_> = left_out
+        .map(|(repo, left)| view::left_out(repo, left))
+        .collect();
     let DiffStats {
         files_changed,
         insertions,
@@ -283,7 +164,8 @@ fn tell(repos: Vec<RepoRow>, out: &mut Out) -> Result<(), ApiError> {
          \"left_out\":{}}}",
         json!(left_out)
     ));
-    Ok(())
+    out.leave()
+        .map_err(|error| OperationError::Failed(error.into()))
 }
 
 /// Everything since the base commit, committed or not.
@@ -381,7 +263,13 @@ struct CheckpointRepoView {
 }
 
 impl CheckpointView {
-    fn of(((number, reason), created_at, repos): Kept) -> Self {
+    fn of(checkpoint: Checkpoint) -> Self {
+        let Checkpoint {
+            number,
+            reason,
+            created_at,
+            repos,
+        } = checkpoint;
         let left_out = view::left_out_of_all(&repos);
         let repos = repos.into_iter().map(|kept| CheckpointRepoView {
             repo_name: kept.repo_name,
@@ -405,10 +293,7 @@ pub(super) async fn list_checkpoints(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {
-    let kept = read(&runtime, move |reader| {
-        let known = reader.run_exists(id)?;
-        known.then(|| checkpoints(reader, id)).transpose()
-    });
-    let kept = kept.await?.ok_or_else(|| unknown("run"))?;
-    ok(&kept.into_iter().map(CheckpointView::of).collect::<Vec<_>>())
+    let kept = read_of_run(&runtime, id, move |reader| changes::checkpoints(reader, id));
+    let shown = kept.await?.into_iter().map(CheckpointView::of);
+    ok(&shown.collect::<Vec<_>>())
 }

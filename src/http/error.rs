@@ -7,12 +7,10 @@
 use actix_web::body::BoxBody;
 use actix_web::http::header::{self, ContentType, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{HttpResponse, ResponseError, web};
 use std::error::Error as StdError;
 use std::fmt;
 use uuid::Uuid;
-
-use super::routes;
 
 /// Carries the stable code of an error; the sentence is for people and may change.
 pub const ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
@@ -314,22 +312,6 @@ pub fn install(config: &mut web::ServiceConfig) {
         }));
 }
 
-/// Answers what no route takes: 405 where the path exists with another method, else 404.
-pub async fn unknown_route(request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    Err(refuse_route(request.match_info().unprocessed()))
-}
-
-/// The error for a path (as the router sees it) under a method that it does not take.
-#[must_use]
-pub fn refuse_route(path: &str) -> ApiError {
-    let allowed = routes::allowed_methods(path);
-    if allowed.is_empty() {
-        ApiError::not_found("path")
-    } else {
-        ApiError::method_not_allowed(&allowed)
-    }
-}
-
 /// Draws a fault's id. Not from `runtime::ids`: a fault must be told also when the runtime is gone.
 fn fault_id() -> Uuid {
     let mut bytes = [0_u8; 16];
@@ -413,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_times_and_methods_are_told() {
+    fn waiting_times_are_told() {
         assert_eq!(
             header_of(&ApiError::busy("x", 7), "retry-after").unwrap(),
             "7"
@@ -425,13 +407,6 @@ mod tests {
         assert_eq!(
             header_of(&ApiError::unauthorized(), "www-authenticate").unwrap(),
             "Bearer"
-        );
-        let error = refuse_route("/api/health");
-        assert_eq!(error.status_code(), StatusCode::METHOD_NOT_ALLOWED);
-        assert_eq!(header_of(&error, "allow").unwrap(), "GET, HEAD");
-        assert_eq!(
-            refuse_route("/api/nothing").status_code(),
-            StatusCode::NOT_FOUND
         );
     }
 

@@ -8,7 +8,7 @@
 mod schema;
 
 use super::{
-    answer::{array, ok, read, unknown},
+    answer::{array, ok, read, read_of_run},
     connection::Requests,
     error::ApiError,
     extract::{Id, Query},
@@ -86,16 +86,10 @@ pub(super) async fn list(
             format!("'{name}' is no event type"),
         ));
     }
-    let events = read(&runtime, move |reader| {
-        if !reader.run_exists(id)? {
-            return Ok(None);
-        }
-        reader
-            .events_of_run(id, after_sequence, limit, event_type.as_deref())
-            .map(Some)
-    })
-    .await?
-    .ok_or_else(|| unknown("run"))?;
+    let events = read_of_run(&runtime, id, move |reader| {
+        reader.events_of_run(id, after_sequence, limit, event_type.as_deref())
+    });
+    let events = events.await?;
     Ok(array(
         &events.iter().map(StoredEvent::wire).collect::<Vec<_>>(),
     ))
@@ -115,9 +109,7 @@ pub(super) async fn of_run(
     query: Query<StreamQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let after = resume_from(last_event_id(&request), query.0.last_event_id.as_deref())?;
-    if !read(&runtime, move |reader| reader.run_exists(id)).await? {
-        return Err(unknown("run"));
-    }
+    read_of_run(&runtime, id, |_| Ok(())).await?;
     stream(&runtime, &metrics, &request, Some(id), after)
 }
 

@@ -19,8 +19,8 @@ use uuid::Uuid;
 use super::error::ApiError;
 use super::json;
 use crate::{
-    cli::payload,
     domain::{AgentId, MessageId, ProjectId, RepoId, RunId},
+    runtime::operations::hooks,
 };
 
 /// Largest body of a call of the API.
@@ -65,15 +65,8 @@ impl FromRequest for RawJson {
         let delivered = request.headers().contains_key(DELIVERY);
         Box::pin(async move {
             let bytes = body.await?;
-            let object = match json::parse_object(&bytes) {
-                Ok(object) => object,
-                Err(error) => match payload::object(&bytes) {
-                    Ok(object) => object,
-                    // Our hook program brings it: there is no second copy of it.
-                    Err(why) if delivered => payload::kept_raw(&bytes, &why),
-                    Err(_) => return Err(error),
-                },
-            };
+            let object = json::parse_object(&bytes)
+                .or_else(|error| hooks::repaired(&bytes, delivered).ok_or(error))?;
             Ok(Self { object, bytes })
         })
     }

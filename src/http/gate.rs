@@ -38,7 +38,8 @@ use super::error::{self, ApiError};
 use super::extract;
 use super::metrics::{Metrics, Rule};
 use super::peer::{Peer, Verdict};
-use super::routes::{self, RouteClass};
+use super::route_class::RouteClass;
+use super::routes;
 use super::token::{GuessLimit, Secret};
 use crate::runtime::threads;
 
@@ -329,7 +330,7 @@ impl Gate {
             );
             let is_known = lost && !routes::allowed_methods(path).is_empty();
             let error = match status {
-                StatusCode::METHOD_NOT_ALLOWED if is_known => error::refuse_route(path),
+                StatusCode::METHOD_NOT_ALLOWED if is_known => routes::refuse(path),
                 other => ApiError::from_status(other),
             };
             answer = error.error_response();

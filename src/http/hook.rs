@@ -7,21 +7,19 @@ use super::{
     metrics::Metrics,
 };
 use crate::{
-    cli::hook_program,
-    domain::{RunId, run::callers::Callers},
+    domain::{
+        RunId,
+        run::callers::{CALLERS_HEADER, Callers},
+    },
     runtime::{
-        Request, Runtime,
-        services::kept_hooks::{KeptHook, may_be_stored_later},
+        Runtime,
+        operations::hooks::{self, Hook, ServerKey},
     },
 };
 use actix_web::{HttpRequest, HttpResponse, get, http::StatusCode, post, web};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::sync::Arc;
 use uuid::Uuid;
-
-/// Key of the data folder.
-pub(super) struct ServerKey(pub(super) String);
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -56,7 +54,7 @@ pub(super) async fn prove(
         address.parse().ok()
     });
     let address = address.ok_or_else(|| ApiError::unavailable("The server is starting.", 1))?;
-    let proof = hook_program::proof(&key.0, nonce, address);
+    let proof = key.proof(nonce, address);
     ok(&ProofView { proof })
 }
 
@@ -83,26 +81,16 @@ pub(super) async fn receive(
         }
     };
     // A list that cannot be read says nothing of who called, and the hook counts all the same.
-    let callers = request.headers().get(hook_program::CALLERS);
+    let callers = request.headers().get(CALLERS_HEADER);
     let callers = callers.and_then(|value| value.to_str().ok()?.parse().ok());
     let callers: Callers = callers.unwrap_or_default();
-    let hook = Request::Hook {
-        payload: Value::Object(body.object),
+    let hook = Hook {
+        object: body.object,
+        bytes: body.bytes,
         delivery,
-        callers: callers.clone(),
+        callers,
     };
-    if let Err(error) = runtime.hook(id, hook).await {
-        // A second try of the same delivery is recognised, others would be recorded twice.
-        if let Some(delivery) = delivery.filter(|_| may_be_stored_later(&error)) {
-            runtime.keep_hook(KeptHook {
-                run_id: id,
-                bytes: body.bytes,
-                delivery,
-                callers,
-            });
-        }
-        return Err(error.into());
-    }
+    hooks::record(&runtime, id, hook).await?;
     metrics.hooks_received.increment();
     Ok(json(StatusCode::OK, "{}".to_owned()))
 }

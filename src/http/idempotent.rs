@@ -1,7 +1,7 @@
 //! `Idempotency-Key`: a write that is sent again under the same key gets the first answer again.
 
 use super::{
-    answer::{json, read},
+    answer::{json, read, text},
     error::ApiError,
     extract::{BODY_BYTES_MAX, BODY_WAIT, NoBody, check_media, read_body},
     json,
@@ -12,7 +12,7 @@ use actix_web::{
     web,
 };
 use futures_util::future::LocalBoxFuture;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -144,11 +144,13 @@ async fn first_answer(
     Ok(Some(json(status, first.answer)))
 }
 
-/// Remembers the answer of a write that could not carry the key along.
-pub async fn remember(runtime: &Runtime, key: Option<Box<Idempotency>>, answer: &str) {
-    let Some(key) = key else { return };
-    let record = key.answered(answer);
-    if let Err(error) = runtime.shared.writer.remember(record, clock::now()).await {
-        log::warn!("An answer under an Idempotency-Key was not remembered: {error}.");
-    }
+/// 200 with the outcome of a write that could not carry its key along; remembers it.
+pub async fn ok_once(
+    runtime: &Runtime,
+    key: Option<Box<Idempotency>>,
+    body: &impl Serialize,
+) -> Result<HttpResponse, ApiError> {
+    let answer = text(body)?;
+    runtime.remember(key, &answer).await;
+    Ok(json(StatusCode::OK, answer))
 }

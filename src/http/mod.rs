@@ -23,10 +23,10 @@ mod events;
 mod hook;
 mod idempotent;
 mod logs;
-pub mod openapi;
 mod projects;
 mod pull_requests;
 mod queue;
+mod route_class;
 mod runs;
 mod server;
 mod settings;
@@ -34,7 +34,9 @@ mod terminal;
 mod ui;
 mod work;
 
-pub use server::{gate_config, listen, server};
+pub use gate::GateConfig;
+pub use routes::openapi;
+pub use server::{listen, server};
 
 /// Parts that only the fuzz targets of tests/fuzz look at from outside.
 #[doc(hidden)]

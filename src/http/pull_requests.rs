@@ -1,162 +1,19 @@
 //! Pull requests of a run, and those of a project's branches.
 
 use super::{
-    answer::{json, ok, read, text, unknown},
-    changes,
+    answer::{json, ok},
     error::ApiError,
     extract::Id,
     idempotent::Idempotent,
 };
 use crate::{
-    domain::{
-        ProjectId, RepoId, RunId,
-        run::{
-            Event,
-            event::{PullRequestAt, WorktreeAt},
-            prompt::is_blank,
-            view::PullRequestView,
-        },
+    domain::{ProjectId, RunId, run::view::PullRequestView},
+    runtime::{
+        Runtime,
+        operations::pull_requests::{self, NewPullRequest, PrStatusView},
     },
-    forge::{Forge, ForgeError, Forges, Head, PrStatus, PullRequest, Remote, cross_reference},
-    git,
-    runtime::{Request, Runtime, order::Order},
-    store::{Reader, StoreError},
 };
 use actix_web::{HttpResponse, get, http::StatusCode, post, web};
-use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
-
-#[derive(Deserialize, utoipa::ToSchema)]
-pub(super) struct NewPullRequest {
-    /// Not blank.
-    title: String,
-    #[serde(default)]
-    body: String,
-    /// The branch to merge into; when left out, the one that the run came from if the forge has it,
-    /// else the forge's default branch.
-    base: Option<String>,
-    #[serde(default)]
-    draft: bool,
-}
-
-/// The branch that a push was about.
-#[derive(Deserialize)]
-struct PushedBranch {
-    repo_name: String,
-    branch: String,
-    remote_branch: Option<String>,
-}
-
-/// A repo whose remotes are at a forge that we can ask.
-struct AtForge {
-    name: String,
-    /// Where its branches are pushed.
-    head: Remote,
-    /// Where pull requests of them are opened.
-    base: Remote,
-    /// The branch that they are merged into, when the configuration names one.
-    into: Option<String>,
-    forge: Forge,
-}
-
-fn fault(error: &ForgeError) -> ApiError {
-    match error {
-        ForgeError::UnknownForge { .. } | ForgeError::NoToken { .. } => {
-            ApiError::conflict(format!("There is {error}."))
-        }
-        ForgeError::RateLimited { .. }
-        | ForgeError::Refused { .. }
-        | ForgeError::Unreachable { .. }
-        | ForgeError::TimedOut { .. }
-        | ForgeError::Unusable { .. } => ApiError::remote(format!("The forge failed: {error}.")),
-    }
-}
-
-/// Finds the forge behind a repo's remotes, and that there is a token for it.
-async fn at_forge(
-    forges: &Forges,
-    name: String,
-    repo_path: PathBuf,
-    at: Option<WorktreeAt>,
-    branch: String,
-) -> Result<AtForge, ApiError> {
-    let of = name.clone();
-    let found = web::block(move || git::remotes_of(&repo_path, at.as_ref(), &of, &branch)).await;
-    let found = found.map_err(ApiError::fault)?;
-    let found = found.map_err(|error| ApiError::conflict(format!("Repo {error}.")))?;
-    let ssh = found.ssh_command.as_deref();
-    let (head, forge) = forges.find(&found.push.urls, ssh).await.map_err(|error| {
-        let nowhere = || {
-            let why = format!("The remote of repo '{name}' is at no forge that is known.");
-            ApiError::conflict(why)
-        };
-        error.map_or_else(nowhere, |error| fault(&error))
-    })?;
-    let mut place = AtForge {
-        name,
-        base: head.clone(),
-        head,
-        into: found.base_branch,
-        forge,
-    };
-    for base in &found.bases {
-        // A remote at another forge cannot take a branch of this one.
-        if let Ok((base, forge)) = forges.find(&base.urls, ssh).await
-            && base.host == place.head.host
-        {
-            let chosen = found.chosen.filter(|chosen| chosen.split('/').count() == 2);
-            let chosen = chosen.map(|chosen| format!("https://{}/{chosen}", base.host));
-            let chosen = chosen.and_then(|url| Remote::parse(&url));
-            place.base = chosen.unwrap_or(base);
-            place.forge = forge;
-            break;
-        }
-    }
-    let token = place.forge.check_token().await;
-    token.map_err(|error| fault(&error))?;
-    Ok(place)
-}
-
-impl AtForge {
-    /// Opens a pull request of a pushed branch: into the branch that is asked for, else into the
-    /// configured one, else into the one that the run came from if it is there, else into the
-    /// forge's default.
-    async fn propose(
-        &self,
-        branch: &str,
-        source: Option<&str>,
-        new: &NewPullRequest,
-    ) -> Result<PullRequest, ForgeError> {
-        let mut into = new.base.as_deref().or(self.into.as_deref());
-        if into.is_none()
-            && let Some(source) = source.filter(|source| *source != branch)
-            && self.forge.has_branch(&self.base, source).await?
-        {
-            into = Some(source);
-        }
-        let head = Head {
-            branch,
-            at: Some(&self.head),
-        };
-        let (title, body) = (&new.title, &new.body);
-        let opened = self
-            .forge
-            .open_pull_request(&self.base, head, into, title, body, new.draft);
-        opened.await
-    }
-}
-
-/// The branches that a run came from, by repo.
-fn sources(reader: &Reader, id: RunId) -> Result<Vec<(RepoId, Option<String>)>, StoreError> {
-    let mut sources = Vec::new();
-    for stored in reader.events_of_run(id, 0, None, Some("run.created"))? {
-        if let Event::RunCreated(created) = stored.event()? {
-            let repos = created.repos.into_iter();
-            sources.extend(repos.map(|base| (base.repo_id, base.source)));
-        }
-    }
-    Ok(sources)
-}
 
 /// Pushes the run's branches and opens a pull request of each.
 #[utoipa::path(tag = "changes", request_body = NewPullRequest,
@@ -165,103 +22,11 @@ fn sources(reader: &Reader, id: RunId) -> Result<Vec<(RepoId, Option<String>)>, 
 #[post("/api/runs/{id}/pull-request")]
 pub(super) async fn open(
     runtime: web::Data<Runtime>,
-    forges: web::Data<Forges>,
     Id(id): Id<RunId>,
-    Idempotent { body: new, key }: Idempotent<NewPullRequest, 201>,
+    Idempotent { body, key }: Idempotent<NewPullRequest, 201>,
 ) -> Result<HttpResponse, ApiError> {
-    if is_blank(&new.title) {
-        return Err(ApiError::invalid("title", "must not be blank"));
-    }
-    let repos = read(&runtime, move |reader| changes::repos(reader, id)).await?;
-    let repos = repos.ok_or_else(|| unknown("run"))?;
-    // Forge and token are looked for before anything leaves this machine.
-    let mut places = Vec::new();
-    for repo in &repos {
-        let (name, branch) = (repo.name.clone(), repo.branch.clone());
-        let path = repo.repo_path.clone();
-        places.push(at_forge(&forges, name, path, Some(repo.at()), branch).await?);
-    }
-    let sources = read(&runtime, move |reader| sources(reader, id)).await?;
-    let push = Request::Order {
-        order: Order::Push,
-        idempotent: None,
-    };
-    let pushed = runtime.ask(id, push).await?;
-    let pushed: Vec<PushedBranch> = serde_json::from_str(&pushed).map_err(ApiError::fault)?;
-    let mut opened = Vec::new();
-    let mut all = Vec::new();
-    for (repo, place) in repos.iter().zip(&places) {
-        let of_repo = pushed.iter().find(|at| at.repo_name == repo.name);
-        let branch = of_repo.map_or(&repo.branch, |at| {
-            at.remote_branch.as_ref().unwrap_or(&at.branch)
-        });
-        let source = sources.iter().find(|(of, _)| *of == repo.repo_id);
-        let source = source.and_then(|(_, source)| source.as_deref());
-        let made = place.propose(branch, source, &new).await;
-        all.push(PullRequestAt {
-            repo_id: repo.repo_id,
-            repo_name: repo.name.clone(),
-            number: made.as_ref().ok().map(|made| made.number),
-            url: made.as_ref().ok().map(|made| made.url.clone()),
-            error: made.as_ref().err().map(ToString::to_string),
-        });
-        opened.push(made);
-    }
-    refer_to_each_other(&places, &opened).await;
-    let failed = opened.iter().find_map(|made| made.as_ref().err());
-    let refused = failed
-        .filter(|_| opened.iter().all(Result::is_err))
-        .map(fault);
-    let shown: Vec<_> = all.iter().map(PullRequestView::from).collect();
-    let order = Order::PullRequests {
-        answer: text(&shown)?,
-        title: new.title,
-        repos: all,
-    };
-    let idempotent = key.filter(|_| refused.is_none());
-    let answer = runtime
-        .ask(id, Request::Order { order, idempotent })
-        .await?;
-    match refused {
-        Some(refused) => Err(refused),
-        None => Ok(json(StatusCode::CREATED, answer)),
-    }
-}
-
-/// Pull requests of several repos name each other; one that cannot be told of it is logged.
-async fn refer_to_each_other(places: &[AtForge], opened: &[Result<PullRequest, ForgeError>]) {
-    let made: Vec<_> = places
-        .iter()
-        .zip(opened)
-        .filter_map(|(place, made)| Some((place, made.as_ref().ok()?)))
-        .collect();
-    if made.len() < 2 {
-        return;
-    }
-    let named: Vec<_> = made
-        .iter()
-        .map(|(place, made)| (place.name.clone(), (*made).clone()))
-        .collect();
-    let block = cross_reference(&named);
-    for (place, made) in made {
-        let told = place
-            .forge
-            .add_cross_reference(&place.base, made.number, &block);
-        if let Err(error) = told.await {
-            log::warn!(
-                "Pull request {} does not name the others: {error}.",
-                made.url
-            );
-        }
-    }
-}
-
-/// The pull request of a branch.
-#[derive(Serialize, utoipa::ToSchema)]
-struct PrStatusView {
-    repo_id: RepoId,
-    #[serde(flatten)]
-    status: PrStatus,
+    let opened = pull_requests::open(&runtime, id, body, key).await?;
+    Ok(json(StatusCode::CREATED, opened))
 }
 
 /// The pull requests of a project's branches, as their forges tell.
@@ -271,42 +36,7 @@ struct PrStatusView {
 #[get("/api/projects/{id}/branches/pr-status")]
 pub(super) async fn status(
     runtime: web::Data<Runtime>,
-    forges: web::Data<Forges>,
     Id(id): Id<ProjectId>,
 ) -> Result<HttpResponse, ApiError> {
-    let project = read(&runtime, move |reader| reader.project(id)).await?;
-    let project = project.ok_or_else(|| unknown("project"))?;
-    let mut shown = Vec::new();
-    let mut failed = None;
-    let mut asked = false;
-    for repo in project.repos {
-        let repo_path = repo.repo_path.clone();
-        let branches = web::block(move || git::branches(&repo_path)).await;
-        let branches = branches
-            .map_err(ApiError::fault)?
-            .map_err(|why| super::branches::fault(&repo.name, why))?;
-        let names = branches.into_iter().filter(|branch| !branch.is_default);
-        let names: Vec<_> = names.map(|branch| branch.name).collect();
-        let first = names.first().cloned().unwrap_or_default();
-        let place = match at_forge(&forges, repo.name.clone(), repo.repo_path, None, first).await {
-            Ok(place) => place,
-            Err(error) => {
-                failed.get_or_insert(error);
-                continue;
-            }
-        };
-        let (base, head) = (&place.base, Some(&place.head));
-        let known = place.forge.pull_request_status_of(base, head, &names).await;
-        let known = known.map_err(|error| fault(&error))?;
-        asked = true;
-        shown.extend(known.statuses.into_iter().map(|status| PrStatusView {
-            repo_id: repo.id,
-            status,
-        }));
-    }
-    // A project with a repo elsewhere is told of the others.
-    match failed {
-        Some(error) if !asked => Err(error),
-        Some(_) | None => ok(&shown),
-    }
+    ok(&pull_requests::status(&runtime, id).await?)
 }

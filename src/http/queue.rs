@@ -1,7 +1,7 @@
 //! The messages that wait for a run's turn to end: listed, left, taken back, put into another order.
 
 use super::{
-    answer::{json, read, unknown},
+    answer::{find, json, no_content},
     error::ApiError,
     extract::{Id, JsonBody, NoBody},
     idempotent::Idempotent,
@@ -28,8 +28,8 @@ pub(super) async fn list(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {
-    let queue = read(&runtime, move |reader| reader.run_queue(id)).await?;
-    Ok(json(StatusCode::OK, queue.ok_or_else(|| unknown("run"))?))
+    let queue = find(&runtime, "run", move |reader| reader.run_queue(id)).await?;
+    Ok(json(StatusCode::OK, queue))
 }
 
 /// Queues a message for the end of the turn.
@@ -68,7 +68,7 @@ pub(super) async fn remove(
     let idempotent = None;
     let request = Request::Queue { change, idempotent };
     runtime.ask(run_id, request).await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(no_content())
 }
 
 /// Puts the queue into another order.

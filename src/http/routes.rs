@@ -7,65 +7,18 @@
 //! Holds: patterns are matched against the path as the router sees it (percent-decoded once), so
 //! that an encoded path cannot be one thing to the gate and another to the router.
 
+pub mod openapi;
+
 use super::{
-    agents, branches, changes, events, hook, logs, openapi, projects, pull_requests, queue, runs,
-    settings, side, terminal, ui, work,
+    agents, branches, changes, error::ApiError, events, hook, logs, projects, pull_requests, queue,
+    runs, settings, side, terminal, ui, work,
 };
-use actix_web::{http::Method, web};
+use actix_web::{HttpRequest, HttpResponse, http::Method, web};
 use std::sync::LazyLock;
 use utoipa::openapi::HttpMethod;
 
+pub use super::route_class::RouteClass;
 use RouteClass::{Hook, Open, Read, Terminal, TokenCookie, Ui, Write};
-
-/// What the gate asks of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RouteClass {
-    /// Health: behind the Host check alone.
-    Open,
-    /// Changes nothing.
-    Read,
-    /// Changes something; a body must be JSON.
-    Write,
-    /// The terminal's upgrade: a GET that is treated as a write.
-    Terminal,
-    /// A CLI's hook: opened by the run's own secret.
-    Hook,
-    /// `GET /`: the web UI's page, and with `?token=` the place where the cookie is set.
-    TokenCookie,
-    /// Files of the web UI.
-    Ui,
-}
-
-impl RouteClass {
-    /// All classes, in the order of [`RouteClass::index`].
-    pub const ALL: [Self; 7] = [Open, Read, Write, Terminal, Hook, TokenCookie, Ui];
-
-    /// The name in metrics.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Open => "open",
-            Read => "read",
-            Write => "write",
-            Terminal => "terminal",
-            Hook => "hook",
-            TokenCookie => "token_cookie",
-            Ui => "ui",
-        }
-    }
-
-    /// The place in [`RouteClass::ALL`].
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self as usize
-    }
-
-    /// Whether a browser renders the answer, which then needs a Content-Security-Policy.
-    #[must_use]
-    pub const fn is_page(self) -> bool {
-        matches!(self, TokenCookie | Ui)
-    }
-}
 
 /// One route: a method on a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,7 +119,7 @@ routes! {
     events::list => Read,
     events::of_run => Read,
     // Changes and git
-    changes::changes => Read,
+    changes::list => Read,
     changes::diff_stats => Read,
     changes::list_checkpoints => Read,
     work::restore => Write,
@@ -256,6 +209,26 @@ pub fn allowed_methods(path: &str) -> Vec<&'static Method> {
     methods
 }
 
+/// The error for a path (as the router sees it) under a method that it does not take: 405 where the
+/// path exists with another method, else 404.
+#[must_use]
+pub fn refuse(path: &str) -> ApiError {
+    let allowed = allowed_methods(path);
+    if allowed.is_empty() {
+        ApiError::not_found("path")
+    } else {
+        ApiError::method_not_allowed(&allowed)
+    }
+}
+
+/// Answers what no route takes.
+///
+/// # Errors
+/// Always; see [`refuse`].
+pub async fn unknown(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    Err(refuse(request.match_info().unprocessed()))
+}
+
 /// Compares a path with a pattern, segment by segment. `{x}` takes one non-empty segment.
 #[must_use]
 pub fn matches(pattern: &str, path: &str) -> bool {
@@ -290,7 +263,7 @@ pub fn run_of_hook(path: &str) -> Option<uuid::Uuid> {
 mod tests {
     use super::*;
     use actix_web::{
-        App, HttpResponse,
+        App, ResponseError,
         http::StatusCode,
         test::{TestRequest, call_service, init_service},
     };
@@ -359,6 +332,16 @@ mod tests {
         assert_eq!(allowed_methods("/api/terminal"), [&Method::GET]);
         assert_eq!(allowed_methods("/api/runs/x/hook"), [&Method::POST]);
         assert!(allowed_methods("/api/none").is_empty());
+    }
+
+    #[test]
+    fn what_no_route_takes_is_405_where_the_path_exists_and_else_404() {
+        let error = refuse("/api/health");
+        assert_eq!(error.status_code(), StatusCode::METHOD_NOT_ALLOWED);
+        let answer = error.error_response();
+        assert_eq!(answer.headers().get("allow").unwrap(), "GET, HEAD");
+        let error = refuse("/api/nothing");
+        assert_eq!(error.status_code(), StatusCode::NOT_FOUND);
     }
 
     #[test]

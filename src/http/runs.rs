@@ -1,26 +1,22 @@
 //! Runs: made, listed, stopped, continued, deleted; their tasks.
 
 use super::{
-    answer::{array, json, read, unknown},
+    answer::{array, find, json, no_content, read},
     error::ApiError,
     extract::{Id, NoBody, Query},
-    idempotent::{Idempotent, remember},
+    idempotent::Idempotent,
     work::Forced,
 };
 use crate::{
     domain::{
-        Agent, AgentId, Project, ProjectId, RunId,
-        run::{
-            Status,
-            command::NewRun,
-            event::{RepoBase, StopBy},
-            prompt::is_blank,
-            tasks::Task,
-            view::RunView,
-        },
+        AgentId, ProjectId, RunId,
+        run::{Status, event::StopBy, prompt::is_blank, tasks::Task, view::RunView},
     },
-    git::{self, ErrorKind, GitError},
-    runtime::{Request, Runtime, Wish, ids, messages::Idempotency},
+    runtime::{
+        Request, Runtime, Wish, ids,
+        messages::Idempotency,
+        operations::runs::{self, RunFields},
+    },
     store::{RunFilter, StoreError},
 };
 use actix_web::{HttpResponse, delete, get, http::StatusCode, post, web};
@@ -99,84 +95,15 @@ pub(super) async fn create(
     Idempotent { body, key }: Idempotent<NewRunFields, 201>,
 ) -> Result<HttpResponse, ApiError> {
     not_blank("task", &body.task)?;
-    let agent_id = AgentId(body.agent_id);
-    let parent = body.parent_run_id.map(RunId);
-    let (agent, project) = read(&runtime, move |reader| {
-        let Some(agent) = reader.agent(agent_id)? else {
-            return Ok((None, None));
-        };
-        let project = reader.project(agent.project_id)?;
-        Ok((Some(agent), project))
-    })
-    .await?;
-    let agent = agent.ok_or_else(|| unknown("agent"))?;
-    let project = project.ok_or_else(|| unknown("project"))?;
-    if let Some(parent) = parent
-        && !read(&runtime, move |reader| reader.run_exists(parent)).await?
-    {
-        return Err(unknown("parent run"));
-    }
-    let run_id = ids::run();
-    let checked = web::block(move || check(run_id, body, agent, project));
-    let new = checked.await.map_err(ApiError::fault)??;
-    let request = Request::Create {
-        new: Box::new(new),
-        idempotent: key,
+    let fields = RunFields {
+        agent_id: AgentId(body.agent_id),
+        task: body.task,
+        source_branch: body.source_branch,
+        notify: body.notify,
+        parent_run_id: body.parent_run_id.map(RunId),
     };
-    let view = runtime.ask(run_id, request).await?;
+    let view = runs::create(&runtime, fields, key).await?;
     Ok(json(StatusCode::CREATED, view))
-}
-
-/// Everything that can be known before the 201: repos open, commits exist, the branch is free.
-fn check(
-    run_id: RunId,
-    fields: NewRunFields,
-    agent: Agent,
-    project: Project,
-) -> Result<NewRun, ApiError> {
-    if project.repos.is_empty() {
-        let why = format!("Project '{}' has no repo yet; add one first.", project.name);
-        return Err(ApiError::conflict(why));
-    }
-    let run_branch = run_id.default_branch();
-    let mut repos = Vec::new();
-    for repo in &project.repos {
-        let fault = |error: GitError| repo_fault(&repo.name, &error);
-        git::inspect(&repo.repo_path).map_err(fault)?;
-        let base_commit =
-            git::resolve_commit(&repo.repo_path, &fields.source_branch).map_err(fault)?;
-        git::check_branch_free(&repo.repo_path, &run_branch).map_err(fault)?;
-        repos.push(RepoBase {
-            repo_id: repo.id,
-            name: repo.name.clone(),
-            repo_path: repo.repo_path.clone(),
-            base_commit,
-            source: git::source_of(&repo.repo_path, &fields.source_branch),
-        });
-    }
-    Ok(NewRun {
-        task: fields.task,
-        source_branch: fields.source_branch,
-        run_branch,
-        project_id: project.id,
-        agent_id: agent.id,
-        parent_run_id: fields.parent_run_id.map(RunId),
-        notify: fields.notify,
-        agent,
-        repos,
-        set_up: project.set_up,
-    })
-}
-
-fn repo_fault(name: &str, error: &GitError) -> ApiError {
-    let why = format!("Repo '{name}': {error}.");
-    match error.kind() {
-        ErrorKind::Conflict | ErrorKind::Unusable => ApiError::conflict(why),
-        ErrorKind::Unknown | ErrorKind::Invalid => {
-            ApiError::invalid("source_branch", format!("is wrong. {why}"))
-        }
-        ErrorKind::TimedOut | ErrorKind::Fault => ApiError::malformed(why),
-    }
 }
 
 /// Runs, newest first.
@@ -217,8 +144,8 @@ pub(super) async fn get(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {
-    let view = read(&runtime, move |reader| reader.run_view(id)).await?;
-    Ok(json(StatusCode::OK, view.ok_or_else(|| unknown("run"))?))
+    let view = find(&runtime, "run", move |reader| reader.run_view(id)).await?;
+    Ok(json(StatusCode::OK, view))
 }
 
 /// Deletes a run with its worktrees; live processes are ended first.
@@ -230,12 +157,8 @@ pub(super) async fn remove(
     Id(id): Id<RunId>,
     Query(Forced { force }): Query<Forced>,
 ) -> Result<HttpResponse, ApiError> {
-    if !force {
-        // Before the process is ended: a refusal changes nothing.
-        super::changes::whole(&runtime, id).await?;
-    }
-    runtime.stop(id, Wish::Delete { force }).await?;
-    Ok(HttpResponse::NoContent().finish())
+    runs::remove(&runtime, id, force).await?;
+    Ok(no_content())
 }
 
 async fn stop(
@@ -245,7 +168,7 @@ async fn stop(
     by: StopBy,
 ) -> Result<HttpResponse, ApiError> {
     let view = runtime.stop(id, Wish::Stop(by)).await?;
-    remember(runtime, key, &view).await;
+    runtime.remember(key, &view).await;
     Ok(json(StatusCode::OK, view))
 }
 
@@ -341,6 +264,6 @@ pub(super) async fn tasks(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {
-    let tasks = read(&runtime, move |reader| reader.run_tasks(id)).await?;
-    Ok(json(StatusCode::OK, tasks.ok_or_else(|| unknown("run"))?))
+    let tasks = find(&runtime, "run", move |reader| reader.run_tasks(id)).await?;
+    Ok(json(StatusCode::OK, tasks))
 }

@@ -6,18 +6,12 @@
 //!
 //! This file alone knows `actix-web-actors`; see docs/decisions/0004.
 
-use super::{
-    answer::{read, unknown},
-    error::ApiError,
-    extract::Query,
-};
-use crate::{
-    domain::RunId,
-    pty::{
-        self, ExitReport, ToViewer, Viewer, ViewerReader, ViewerWriter,
-        run_files::{LockState, lock_state},
+use super::{error::ApiError, extract::Query};
+use crate::runtime::{
+    Runtime,
+    operations::terminals::{
+        self, ExitReport, NewTerminal, Screen, ToViewer, ViewerReader, ViewerWriter, Watching,
     },
-    runtime::{Runtime, shared::ViewerGuard},
 };
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, ResponseFuture,
@@ -30,17 +24,14 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 use std::{
-    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::sync::mpsc;
 
-mod ephemeral;
 mod flow;
 pub mod said;
 
-use ephemeral::Ephemeral;
 use flow::Flow;
 use said::{MESSAGE_BYTES_MAX, Pieces, ToHolder, TooLong, Whole};
 
@@ -49,8 +40,6 @@ const PING_BYTES: u64 = 64 * 1024;
 /// A viewer that has not been heard of for so long is gone.
 const SILENCE: Duration = Duration::from_secs(60);
 const HEARTBEAT: Duration = Duration::from_secs(20);
-/// From this protocol on a holder answers what programs ask, and takes colours for it.
-const TAKES_COLORS: u32 = 2;
 /// Keystroke messages waiting for the holder.
 const INPUT_LEN_MAX: usize = 64;
 
@@ -84,16 +73,22 @@ pub(super) async fn open(
         side("cols", query.cols, 120)?,
         side("rows", query.rows, 30)?,
     );
-    let socket = match &query.run_id {
+    let (screen, watching) = match &query.run_id {
         Some(run_id) => {
-            let run_id = run_id.parse().map_err(|_| unknown("run"))?;
-            attach(&runtime, run_id).await?
+            let run_id = run_id.parse().map_err(|_| ApiError::not_found("run"))?;
+            terminals::attach(&runtime, run_id).await?
         }
         None => {
-            let (viewer, ephemeral) = ephemeral::start(&runtime, &query, size).await?;
-            Socket::new(Source::Live(Box::new(viewer)), Some(ephemeral), None)
+            let new = NewTerminal {
+                cwd: query.cwd,
+                cli: query.cli,
+                task: query.task,
+                size,
+            };
+            terminals::start(&runtime, new).await?
         }
     };
+    let socket = Socket::new(screen, watching);
     ws::WsResponseBuilder::new(socket, &request, payload)
         .frame_size(MESSAGE_BYTES_MAX)
         .start()
@@ -107,53 +102,11 @@ fn side(field: &str, given: Option<u32>, default: u16) -> Result<u16, ApiError> 
     said::side(given).ok_or_else(|| ApiError::invalid(field, "must be 1 to 1000"))
 }
 
-async fn attach(runtime: &Runtime, run_id: RunId) -> Result<Socket, ApiError> {
-    if !read(runtime, move |reader| reader.run_exists(run_id)).await? {
-        return Err(unknown("run"));
-    }
-    let limit = runtime.shared.config.viewers_max;
-    let guard = runtime.viewer(run_id).ok_or_else(|| {
-        ApiError::busy(
-            format!("{limit} viewers are attached to this terminal already."),
-            5,
-        )
-    })?;
-    let run_dir = runtime.shared.run_dir(run_id);
-    let source = match pty::attach(&run_dir, run_id.0).await {
-        Ok(viewer) => Source::Live(Box::new(viewer)),
-        Err(error) => {
-            log::debug!(run_id:%; "Run {run_id} has no live terminal: {error}.");
-            let left = web::block(move || left(&run_dir)).await;
-            let left = left.map_err(ApiError::fault)?.map_err(ApiError::fault)?;
-            let last = left.map_err(ApiError::conflict)?;
-            Source::Last(last)
-        }
-    };
-    Ok(Socket::new(source, None, Some(guard)))
-}
-
-/// What a run without a live terminal has left of it, or why there is nothing.
-fn left(run_dir: &Path) -> std::io::Result<Result<pty::LastScreen, &'static str>> {
-    if let Some(last) = pty::last_screen(run_dir)? {
-        return Ok(Ok(last));
-    }
-    Ok(Err(match lock_state(run_dir)? {
-        LockState::Free { .. } => "This run left no last screen; what its CLI wrote is in its log.",
-        // A holder that does not listen is just starting.
-        LockState::Never | LockState::Held => "This run has no terminal: its CLI has not started.",
-    }))
-}
-
-enum Source {
-    Live(Box<Viewer>),
-    Last(pty::LastScreen),
-}
-
 /// One viewer.
 struct Socket {
-    source: Option<Source>,
-    _ephemeral: Option<Ephemeral>,
-    _guard: Option<ViewerGuard>,
+    /// Until it is shown.
+    screen: Option<Screen>,
+    _watching: Watching,
     input: Option<mpsc::Sender<ToHolder>>,
     flow: Arc<Flow>,
     pinged: u64,
@@ -185,11 +138,10 @@ struct Relay(ToViewer);
 struct Over;
 
 impl Socket {
-    fn new(source: Source, ephemeral: Option<Ephemeral>, guard: Option<ViewerGuard>) -> Self {
+    fn new(screen: Screen, watching: Watching) -> Self {
         Self {
-            source: Some(source),
-            _ephemeral: ephemeral,
-            _guard: guard,
+            screen: Some(screen),
+            _watching: watching,
             input: None,
             flow: Arc::default(),
             pinged: 0,
@@ -337,11 +289,11 @@ impl Actor for Socket {
         let ready = |cols: u16, rows: u16, alive: bool| {
             json!({"type": "ready", "cols": cols, "rows": rows, "alive": alive}).to_string()
         };
-        match self.source.take() {
-            Some(Source::Live(viewer)) => {
+        match self.screen.take() {
+            Some(Screen::Live(viewer)) => {
                 let hello = viewer.hello();
                 self.told = (hello.cols, hello.rows);
-                self.takes_colors = hello.protocol >= TAKES_COLORS;
+                self.takes_colors = viewer.takes_colors();
                 context.text(ready(hello.cols, hello.rows, hello.exit.is_none()));
                 let (reader, writer) = viewer.split();
                 let (input, waiting) = mpsc::channel(INPUT_LEN_MAX);
@@ -349,7 +301,7 @@ impl Actor for Socket {
                 actix::spawn(type_on(writer, waiting));
                 actix::spawn(relay(reader, context.address(), Arc::clone(&self.flow)));
             }
-            Some(Source::Last(last)) => {
+            Some(Screen::Last(last)) => {
                 context.text(ready(last.cols, last.rows, false));
                 context.binary(last.bytes);
                 return Self::exit(&last.exit, context);

@@ -12,6 +12,9 @@ use super::protocol::{Attach, Frame, Size};
 use super::session::{FrameReader, FrameWriter, connect};
 use super::{ExitReport, Hello, PtyError};
 
+/// From this protocol on a holder answers what programs ask, and takes colours for it.
+const TAKES_COLORS: u32 = 2;
+
 /// What a viewer is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ToViewer {
@@ -90,6 +93,12 @@ impl Viewer {
     #[must_use]
     pub const fn hello(&self) -> &Hello {
         &self.hello
+    }
+
+    /// Whether the holder answers what programs ask, and takes colours for it.
+    #[must_use]
+    pub const fn takes_colors(&self) -> bool {
+        self.hello.protocol >= TAKES_COLORS
     }
 
     /// Splits it. The connection closes when the writer is dropped.

@@ -5,7 +5,7 @@ use super::{
     messages::AskError,
     registry::revive,
     run::mailbox::Recover,
-    services::{moved, prune, spares},
+    services::{moved, prune, spares, trusted_filters},
     shared::Shared,
 };
 use std::sync::Arc;
@@ -17,7 +17,7 @@ impl Runtime {
     /// # Errors
     /// When the database cannot tell which.
     pub async fn recover(&self) -> Result<usize, AskError> {
-        super::trust_filters(&self.shared.reader)?;
+        trusted_filters::announce(&self.shared.reader)?;
         moved::mend(self).await?;
         let runs = self.shared.reader.live_runs()?;
         let count = runs.len();

@@ -1,15 +1,17 @@
 //! What all actors share.
 
 use super::{
+    clock,
     reads::Reads,
     services::{
-        kept_hooks::table::KeptHooks, notifier::Notifier, spares::table::Spares,
-        unrecorded::table::Unrecorded, watch::Watch,
+        kept_hooks::table::KeptHooks, notifier::Notifier, programs::Programs,
+        spares::table::Spares, unrecorded::table::Unrecorded, watch::Watch,
     },
 };
 use crate::{
     config::Config,
     domain::{RunId, settings::ModelSettings},
+    forge::{ForgeConfig, Forges},
     git::{RepoLocks, StatsCache},
     store::{Reader, StoreError, Writer},
 };
@@ -44,6 +46,10 @@ pub struct Shared {
     pub spares: Spares,
     /// Who tells people what happened.
     pub notifier: Arc<Notifier>,
+    /// Where pull requests are opened.
+    pub(super) forges: Forges,
+    /// Which CLIs are installed.
+    pub(super) programs: Programs,
     /// Hooks that the log could not take.
     pub(super) kept_hooks: KeptHooks,
     /// Stops that are carried out and not in the log.
@@ -91,6 +97,7 @@ impl Shared {
         watch: Watch,
     ) -> Result<Self, StoreError> {
         let stats = stats_cache(&config);
+        let forges = forges(&config);
         let prices = RwLock::new(Arc::new(reader.model_settings()?));
         Ok(Self {
             config,
@@ -103,6 +110,8 @@ impl Shared {
             heavy_jobs: tokio::sync::Semaphore::new(HEAVY_JOBS_MAX),
             spares: Spares::default(),
             notifier,
+            forges,
+            programs: Programs::default(),
             kept_hooks: KeptHooks::default(),
             unrecorded: Unrecorded::default(),
             watch,
@@ -174,6 +183,13 @@ impl Shared {
         let viewers = self.viewers.lock().unwrap_or_else(PoisonError::into_inner);
         viewers.get(&run_id).copied().unwrap_or(0)
     }
+}
+
+fn forges(config: &Config) -> Forges {
+    let mut at_forges = ForgeConfig::new(config.server_env.clone(), clock::now);
+    at_forges.github_api.clone_from(&config.github_api);
+    at_forges.gitlab_api.clone_from(&config.gitlab_api);
+    Forges::new(at_forges)
 }
 
 /// The cache knows where the user's own files lie that git reads.

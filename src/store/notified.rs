@@ -13,7 +13,7 @@ pub struct Untold {
     pub settings: NotificationSettings,
     /// Where the notifier stands in the log, as the database knows.
     pub remembered: EventId,
-    /// The first event after it that may tell something, when a webhook is set.
+    /// The first event after it that may tell something, when a channel is set up.
     pub event: Option<StoredEvent>,
     /// Whether the event's run asks for it now.
     pub notify: bool,
@@ -34,7 +34,7 @@ impl Reader {
     /// When the database fails or the settings do not decode.
     pub fn untold(&self, handled: EventId) -> Result<Untold, StoreError> {
         self.with(|connection| {
-            // One statement sees one moment: an event that was there before the webhook was set
+            // One statement sees one moment: an event that was there before the channel was set up
             // is never seen without the place that lies behind it.
             let mut query = connection.prepare_cached(
                 "SELECT e.id, e.run_id, e.sequence, e.event_type, e.payload, e.created_at,
@@ -53,7 +53,7 @@ impl Reader {
                 Ok((row.get(6)?, row.get(7)?, maybe_stored(row)?, row.get(8)?))
             })?;
             let settings = decode(document)?;
-            let event = event.filter(|_| !settings.discord_webhook_url.is_empty());
+            let event = event.filter(|_| settings.has_channel());
             Ok(Untold {
                 settings,
                 remembered,
@@ -105,7 +105,7 @@ impl Writer {
     }
 
     /// Changes the settings of notifications: read, changed and written in one transaction. With the
-    /// first webhook the notifier's place moves to the head of the log. Answers the settings before
+    /// first channel the notifier's place moves to the head of the log. Answers the settings before
     /// and after.
     ///
     /// # Errors
@@ -125,7 +125,7 @@ impl Writer {
                  ON CONFLICT (name) DO UPDATE SET document = ?2",
                 rusqlite::params![SETTINGS, encode(&settings)?],
             )?;
-            if before.discord_webhook_url.is_empty() {
+            if !before.has_channel() {
                 connection.execute(
                     "UPDATE notified SET event_id = (SELECT COALESCE(MAX(id), 0) FROM events)",
                     [],

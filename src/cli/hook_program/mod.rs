@@ -29,9 +29,6 @@ use uuid::Uuid;
 /// Largest payload that the server takes.
 pub const PAYLOAD_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// Header that names who called, the nearest first: `PID-START`, joined by dots.
-pub const CALLERS: &str = "X-Abbado-Callers";
-
 /// Largest payload that is read at all; of a larger one nothing can be kept.
 const INPUT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 

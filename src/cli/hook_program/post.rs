@@ -1,10 +1,10 @@
 //! One POST over a plain socket, all of it within a deadline.
 
-use super::{
-    CALLERS,
-    server::{Listener, Server},
+use super::server::{Listener, Server};
+use crate::{
+    cli::hook_files,
+    domain::run::callers::{CALLERS_HEADER, Callers},
 };
-use crate::{cli::hook_files, domain::run::callers::Callers};
 use serde::Deserialize;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -126,7 +126,7 @@ fn write(
     let head = format!(
         "POST /api/runs/{run_id}/hook HTTP/1.1\r\nHost: localhost:{}\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\
-         X-Abbado-Hook-Token: {token}\r\nX-Abbado-Delivery: {delivery}\r\n{CALLERS}: {callers}\r\n\r\n",
+         X-Abbado-Hook-Token: {token}\r\nX-Abbado-Delivery: {delivery}\r\n{CALLERS_HEADER}: {callers}\r\n\r\n",
         address.port(),
         payload.len(),
     );

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 use utoipa::ToSchema;
 
+/// Header in which the hook program names them.
+pub const CALLERS_HEADER: &str = "X-Abbado-Callers";
 /// Most callers that are named, the nearest first.
 pub const CALLERS_MAX: usize = 8;
 /// Most sessions and processes of nested CLIs that are remembered.

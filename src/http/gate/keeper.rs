@@ -1,7 +1,7 @@
 //! The gate in front of the services of a worker.
 
 use super::super::connection::{Requests, Visit};
-use super::super::routes::{self, RouteClass};
+use super::super::{route_class::RouteClass, routes};
 use super::{Gate, Passage, Refusal};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};

@@ -80,7 +80,7 @@ fn colors(colors: &[(u32, String)]) -> Option<Bytes> {
 pub fn side(given: u32) -> Option<u16> {
     u16::try_from(given)
         .ok()
-        .filter(|side| (1..=crate::pty::SIZE_MAX).contains(side))
+        .filter(|side| (1..=crate::runtime::operations::terminals::SIZE_MAX).contains(side))
 }
 
 /// A message that came in several frames, put together.

@@ -1,21 +1,23 @@
-//! Tells people who are not looking, through the webhook of the settings.
+//! Tells people who are not looking, through the channels that are set up.
 //!
-//! It follows the log by itself, one message at a time and in order: what waits for a receiver
+//! It follows the log by itself, one notice at a time and in order: what waits for a receiver
 //! waits in the log. The broadcaster says when the log grew by something that may be told; no run
-//! waits for anything here.
+//! waits for anything here. A notice goes to every channel; while one of them does not take it, the
+//! next notice waits for all of them.
 //!
 //! # Crash
-//! Its place in the log moves on after the receiver took a message. Killed before the receiver has
+//! Its place in the log moves on after the receivers took a message. Killed before the receiver has
 //! the message, it is sent by the next server; killed between the receiver's answer and our
 //! commit, it is sent again, with the same event in its footer. See docs/decisions/0008.
 
 use crate::{
-    discord::{self, Webhook},
     domain::{
         EventId,
         run::notice::{Kind, Notice, Story},
+        settings::NotificationSettings,
     },
     fault,
+    notify::{self, CHANNELS, Channel, Client, DeliveryError, Message},
     runtime::clock,
     store::{Reader, StoreError, StoredEvent, Untold, Writer},
 };
@@ -33,8 +35,7 @@ const STORE_WAIT: Duration = Duration::from_secs(5);
 /// The handle of the notifier.
 pub struct Notifier {
     news: watch::Sender<News>,
-    /// The way to webhooks, also for a message that is sent by hand.
-    pub webhook: Webhook,
+    client: Client,
 }
 
 /// What the notifier is told; it looks at the log and the settings itself.
@@ -42,8 +43,8 @@ pub struct Notifier {
 struct News {
     /// Grows with the log.
     log: u64,
-    /// Grows with each other webhook.
-    webhook: u64,
+    /// Grows when a channel is set up, changed or removed.
+    channels: u64,
     stop: bool,
 }
 
@@ -54,7 +55,7 @@ impl Notifier {
         let (news, heard) = watch::channel(News::default());
         let notifier = Arc::new(Self {
             news,
-            webhook: Webhook::default(),
+            client: Client::default(),
         });
         let follower = Follower {
             notifier: Arc::clone(&notifier),
@@ -62,6 +63,7 @@ impl Notifier {
             reader,
             writer,
             handled: 0,
+            taken_by: Vec::new(),
             failures: 0,
         };
         // The thread ends with the process.
@@ -74,9 +76,28 @@ impl Notifier {
         self.news.send_modify(|news| news.log += 1);
     }
 
-    /// There is another webhook: a wait for the old one is over.
-    pub fn webhook_changed(&self) {
-        self.news.send_modify(|news| news.webhook += 1);
+    /// Other settings were stored. With another address of a channel, a wait for the old one is
+    /// over.
+    pub fn settings_changed(&self, before: &NotificationSettings, after: &NotificationSettings) {
+        let moved = |channel: &&dyn Channel| channel.address(before) != channel.address(after);
+        if CHANNELS.iter().any(moved) {
+            self.news.send_modify(|news| news.channels += 1);
+        }
+    }
+
+    /// Sends a test message to every channel that is set up, once. Stays on the thread it was
+    /// called on.
+    ///
+    /// # Errors
+    /// The first that was not taken.
+    pub async fn send_test(&self, settings: &NotificationSettings) -> Result<(), DeliveryError> {
+        for channel in CHANNELS {
+            if let Some(address) = channel.address(settings) {
+                let sent = channel.deliver(&self.client, address, Message::Test, clock::now());
+                sent.await?;
+            }
+        }
+        Ok(())
     }
 
     /// Begins no other message, and waits for the one under way.
@@ -94,7 +115,9 @@ struct Follower {
     writer: Writer,
     /// Everything up to here is told of. May be ahead of the database when that failed.
     handled: EventId,
-    /// Failures of the receiver in a row.
+    /// Channels that are done with an event although others are not, by name.
+    taken_by: Vec<(EventId, &'static str)>,
+    /// Failures of a receiver in a row.
     failures: u32,
 }
 
@@ -113,8 +136,8 @@ struct Found {
     remembered: EventId,
     /// Everything before it tells nothing.
     event_id: EventId,
-    /// What it tells, and where to.
-    notice: Option<(Notice, String)>,
+    /// What it tells, and the settings that say where to.
+    notice: Option<(Notice, NotificationSettings)>,
 }
 
 impl Follower {
@@ -138,7 +161,7 @@ impl Follower {
         }
     }
 
-    /// Waits for a time, or for anything new; until a time only another webhook is news enough.
+    /// Waits for a time, or for anything new; until a time only another channel is news enough.
     async fn rest(&mut self, known: News, until: Option<Instant>) {
         let time = async {
             match until {
@@ -147,7 +170,7 @@ impl Follower {
             }
         };
         let enough = |news: &News| {
-            let other = news.webhook != known.webhook;
+            let other = news.channels != known.channels;
             news.stop || other || (until.is_none() && news.log != known.log)
         };
         tokio::select! {
@@ -155,7 +178,7 @@ impl Follower {
             // The sender cannot be gone: this side holds it too.
             _ = self.news.wait_for(enough) => {}
         }
-        if self.news.borrow().webhook != known.webhook {
+        if self.news.borrow().channels != known.channels {
             self.failures = 0;
         }
     }
@@ -164,7 +187,7 @@ impl Follower {
         let (reader, handled) = (self.reader.clone(), self.handled);
         let found = crate::runtime::threads::run(move || look(&reader, handled)).await;
         let found = found.map_err(|error| StoreError::Database(error.to_string()))??;
-        let Some((notice, url)) = found.notice else {
+        let Some((notice, settings)) = found.notice else {
             self.handled = found.event_id;
             if self.handled > found.remembered {
                 self.writer.told(self.handled).await?;
@@ -179,39 +202,55 @@ impl Follower {
                 "A notification was given up: its receiver did not take it in time.");
             return self.told(found.event_id).await;
         }
-        self.deliver(&notice, found.event_id, &url).await
+        self.deliver(&notice, found.event_id, &settings).await
     }
 
+    /// Delivers a notice to the channels that have not taken it yet.
     async fn deliver(
         &mut self,
         notice: &Notice,
         event_id: EventId,
-        url: &str,
+        settings: &NotificationSettings,
     ) -> Result<Next, StoreError> {
-        fault::point("notify.before_send");
-        let message = discord::message(notice, event_id);
-        let sent = self
-            .notifier
-            .webhook
-            .send(url, &message, clock::now())
-            .await;
-        fault::point("notify.after_answer");
-        let Err(error) = sent else {
+        let mut waits_for = None;
+        for channel in CHANNELS {
+            let name = channel.name();
+            let address = channel.address(settings);
+            let wanted = |_: &&str| !self.taken_by.contains(&(event_id, name));
+            let Some(address) = address.filter(wanted) else {
+                continue;
+            };
+            fault::point("notify.before_send");
+            let message = Message::Notice { notice, event_id };
+            let client = &self.notifier.client;
+            let sent = channel.deliver(client, address, message, clock::now());
+            let sent = sent.await;
+            fault::point("notify.after_answer");
+            match sent {
+                Ok(()) => {
+                    log::debug!(event_id, run_id:% = notice.run_id, channel = name;
+                        "A notification was delivered.");
+                }
+                Err(error) if !error.may_pass() => {
+                    log::warn!(event_id, run_id:% = notice.run_id, channel = name;
+                        "A notification was not delivered and is not tried again: {error}.");
+                }
+                Err(error) => {
+                    waits_for = Some((name, error));
+                    continue;
+                }
+            }
+            self.taken_by.push((event_id, name));
+        }
+        let Some((channel, error)) = waits_for else {
             self.failures = 0;
-            log::debug!(event_id, run_id:% = notice.run_id; "A notification was delivered.");
             return self.told(event_id).await;
         };
-        if !error.may_pass() {
-            self.failures = 0;
-            log::warn!(event_id, run_id:% = notice.run_id;
-                "A notification was not delivered and is not tried again: {error}.");
-            return self.told(event_id).await;
-        }
         self.failures = self.failures.saturating_add(1);
         // Without chance, waits have no jitter; nothing worse happens.
         let chance = getrandom::u32().unwrap_or_default();
-        let wait = discord::wait(self.failures, error.asked_wait(), chance);
-        log::warn!(event_id, run_id:% = notice.run_id, wait_ms = wait.as_millis() as u64;
+        let wait = notify::wait(self.failures, error.asked_wait(), chance);
+        log::warn!(event_id, run_id:% = notice.run_id, channel, wait_ms = wait.as_millis() as u64;
             "A notification waits for its receiver: {error}.");
         Ok(Next::TryAgain(wait))
     }
@@ -220,6 +259,7 @@ impl Follower {
     /// disk is full.
     async fn told(&mut self, event_id: EventId) -> Result<Next, StoreError> {
         self.handled = event_id;
+        self.taken_by.clear();
         self.writer.told(event_id).await?;
         fault::point("notify.after_commit");
         Ok(Next::Step)
@@ -252,7 +292,7 @@ fn look(reader: &Reader, handled: EventId) -> Result<Found, StoreError> {
             return Ok(Found {
                 remembered,
                 event_id,
-                notice: Some((notice, untold.settings.discord_webhook_url)),
+                notice: Some((notice, untold.settings)),
             });
         }
     }

@@ -4,7 +4,7 @@ use abbado::http::connection::{self, Waits};
 use abbado::http::extract::{JsonBody, RawJson};
 use abbado::http::gate::{Gate, GateConfig};
 use abbado::http::metrics::{Elsewhere, Metrics};
-use abbado::http::{error, side};
+use abbado::http::{error, routes, side};
 use actix_web::{App, HttpRequest, HttpResponse, web};
 use actix_web_actors::ws;
 use futures_util::stream;
@@ -69,7 +69,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/api/runs/{id}/hook", web::post().to(hook))
         .route("/api/events/stream", web::get().to(events))
         .route("/api/terminal", web::get().to(terminal))
-        .default_service(web::to(error::unknown_route));
+        .default_service(web::to(routes::unknown));
 }
 
 /// A running server; it ends with the process of the tests.

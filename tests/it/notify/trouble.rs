@@ -9,8 +9,8 @@ use crate::{
     support::{World, text},
 };
 use abbado::{
-    discord::{Webhook, WebhookError},
     domain::Time,
+    notify::{CHANNELS, Client, DeliveryError, Message},
 };
 use serde_json::{Value, json};
 use std::process::Command;
@@ -234,10 +234,10 @@ const TRUSTS: &str = "ABBADO_TEST_WEBHOOK";
 
 #[actix_web::test]
 async fn tls_takes_the_certificates_that_this_machine_trusts_and_no_others() {
-    let message = json!({"embeds": [{"title": "x"}], "allowed_mentions": {"parse": []}});
     let send = async |url: &str| {
-        let webhook = Webhook::default();
-        webhook.send(url, &message, Time::UNIX_EPOCH).await
+        let client = Client::default();
+        let sent = CHANNELS[0].deliver(&client, url, Message::Test, Time::UNIX_EPOCH);
+        sent.await
     };
     if let Some(url) = std::env::var_os(TRUSTS) {
         assert_eq!(send(url.to_str().unwrap()).await, Ok(()));
@@ -249,7 +249,7 @@ async fn tls_takes_the_certificates_that_this_machine_trusts_and_no_others() {
     let url = url.replace("http://127.0.0.1", "https://localhost");
     let error = send(&url).await.unwrap_err();
     let distrusted =
-        matches!(&error, WebhookError::Unreachable(why) if why.contains("UnknownIssuer"));
+        matches!(&error, DeliveryError::Unreachable(why) if why.contains("UnknownIssuer"));
     assert!(distrusted, "{error}");
     assert_eq!(receiver.requests(), [] as [Value; 0]);
     let name = "notify::trouble::tls_takes_the_certificates_that_this_machine_trusts_and_no_others";

@@ -1596,6 +1596,7 @@ export interface components {
             /** @description 1 to 200 characters, not blank. */
             name: string;
         };
+        /** @description What the pull requests of a run are made of, the same for each repo. */
         NewPullRequest: {
             /**
              * @description The branch to merge into; when left out, the one that the run came from if the forge has it,
@@ -1624,6 +1625,7 @@ export interface components {
             /** @description What the agent is to do; not blank. */
             task: string;
         };
+        /** @description Fields of changed notification settings; an absent one is left alone. */
         NotificationChange: {
             discord_webhook_url?: string | null;
             notify_on_attention?: boolean | null;
@@ -1906,6 +1908,7 @@ export interface components {
              */
             stopped: boolean;
         };
+        /** @description Fields of a changed project; an absent one is left alone. */
         ProjectChange: {
             /** @description Shell script run in each worktree before it is removed. */
             cleanup_script?: string | null;

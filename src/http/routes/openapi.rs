@@ -1,6 +1,7 @@
 //! `openapi.json`: generated from the handlers, checked in under schema/, kept current by a test.
 
-use super::routes::{self, Document, RouteClass};
+use super::{Document, RouteClass, classify};
+use crate::http::answer::json;
 use actix_web::{
     HttpResponse, get,
     http::{Method, StatusCode},
@@ -29,7 +30,7 @@ pub fn text() -> String {
             if let Some(operation) = operation {
                 operation.operation_id = Some(operation_id(&method, path));
                 add_path_parameters(operation, path);
-                add_refusals(operation, routes::classify(&method, path));
+                add_refusals(operation, classify(&method, path));
                 complete(operation);
             }
         }
@@ -163,6 +164,6 @@ fn operation_id(method: &Method, path: &str) -> String {
 /// This document.
 #[utoipa::path(tag = "others", responses((status = 200, body = Object)))]
 #[get("/api/openapi.json")]
-pub(super) async fn show() -> HttpResponse {
-    super::answer::json(StatusCode::OK, text())
+pub(in crate::http) async fn show() -> HttpResponse {
+    json(StatusCode::OK, text())
 }

@@ -1,0 +1,42 @@
+//! What a channel can do. Each is one implementation in a file of its own.
+
+use super::{error::DeliveryError, post::Client};
+use crate::domain::{EventId, Time, run::notice::Notice, settings::NotificationSettings};
+use async_trait::async_trait;
+
+/// What is delivered.
+#[derive(Debug, Clone, Copy)]
+pub enum Message<'m> {
+    /// What an event of a run tells.
+    Notice {
+        /// The texts.
+        notice: &'m Notice,
+        /// The event. The message names it, so that one that came twice is known by it.
+        event_id: EventId,
+    },
+    /// Nothing but that the channel works.
+    Test,
+}
+
+/// One way to reach people. Its futures stay on the thread they were made on (actix).
+#[async_trait(?Send)]
+pub trait Channel: Sync {
+    /// Its name in log lines.
+    fn name(&self) -> &'static str;
+
+    /// Where its messages go under these settings, nothing while it is not set up. A secret.
+    fn address<'s>(&self, settings: &'s NotificationSettings) -> Option<&'s str>;
+
+    /// Delivers a message to an address, once.
+    ///
+    /// # Errors
+    /// Why it was not taken. After [`DeliveryError::Unreachable`] and [`DeliveryError::TimedOut`]
+    /// it may have been all the same: nobody knows.
+    async fn deliver(
+        &self,
+        client: &Client,
+        address: &str,
+        message: Message<'_>,
+        now: Time,
+    ) -> Result<(), DeliveryError>;
+}

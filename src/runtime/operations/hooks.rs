@@ -1,0 +1,94 @@
+//! Hooks as they arrive: what their payloads are, how they are recorded, and how the server proves
+//! itself to those who send them.
+
+use crate::{
+    cli::{hook_program, payload},
+    domain::{RunId, run::callers::Callers},
+    runtime::{
+        Request, Runtime,
+        messages::AskError,
+        services::kept_hooks::{KeptHook, may_be_stored_later},
+    },
+};
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use std::net::SocketAddr;
+use uuid::Uuid;
+
+/// Key of the data folder, which the hook program can read too.
+pub struct ServerKey(String);
+
+impl ServerKey {
+    /// Reads it, or makes one.
+    ///
+    /// # Errors
+    /// One sentence when it can be neither read nor made.
+    pub fn of(runtime: &Runtime) -> Result<Self, String> {
+        let data_dir = &runtime.shared.config.data_dir;
+        let key = hook_program::key(data_dir);
+        key.map(Self)
+            .map_err(|error| format!("the key of {} is unusable: {error}", data_dir.display()))
+    }
+
+    /// Shows that this server has the key: HMAC-SHA256 of the nonce, a space, and the server's
+    /// address.
+    #[must_use]
+    pub fn proof(&self, nonce: &str, address: SocketAddr) -> String {
+        hook_program::proof(&self.0, nonce, address)
+    }
+}
+
+/// The object in a payload that is not quite JSON. What our hook program brings is kept in any case:
+/// there is no second copy of it.
+#[must_use]
+pub fn repaired(bytes: &[u8], by_hook_program: bool) -> Option<Map<String, Value>> {
+    match payload::object(bytes) {
+        Ok(object) => Some(object),
+        Err(why) if by_hook_program => Some(payload::kept_raw(bytes, &why)),
+        Err(_) => None,
+    }
+}
+
+/// A hook as it arrived.
+pub struct Hook {
+    /// The payload.
+    pub object: Map<String, Value>,
+    /// The payload as the CLI sent it.
+    pub bytes: Bytes,
+    /// The hook program's id of the delivery.
+    pub delivery: Option<Uuid>,
+    /// Who called the hook program, when it says so.
+    pub callers: Callers,
+}
+
+/// Records a hook; answered when its event is durable.
+///
+/// # Errors
+/// Those of [`Runtime::ask`]. A hook with a delivery that the log could not take is kept in memory,
+/// and recorded when it can.
+pub async fn record(runtime: &Runtime, run_id: RunId, hook: Hook) -> Result<(), AskError> {
+    let Hook {
+        object,
+        bytes,
+        delivery,
+        callers,
+    } = hook;
+    let request = Request::Hook {
+        payload: Value::Object(object),
+        delivery,
+        callers: callers.clone(),
+    };
+    let Err(error) = runtime.hook(run_id, request).await else {
+        return Ok(());
+    };
+    // A second try of the same delivery is recognised, others would be recorded twice.
+    if let Some(delivery) = delivery.filter(|_| may_be_stored_later(&error)) {
+        runtime.keep_hook(KeptHook {
+            run_id,
+            bytes,
+            delivery,
+            callers,
+        });
+    }
+    Err(error)
+}

@@ -1,0 +1,72 @@
+//! What callers have done that no run's actor decides alone: projects with their repositories,
+//! agents, new runs, branches, pull requests, what a run changed, terminals, settings.
+//!
+//! One file a resource. Each operation checks the rules, does the work (git and files on threads
+//! that may block), stores the outcome, and answers with a typed value or an [`OperationError`].
+
+pub mod agents;
+pub mod branches;
+pub mod changes;
+pub mod error;
+pub mod hooks;
+pub mod output;
+pub mod projects;
+pub mod pull_requests;
+pub mod runs;
+pub mod settings;
+pub mod terminals;
+
+pub use error::OperationError;
+
+use super::{Runtime, messages::Idempotency};
+use crate::{
+    domain::{Project, ProjectId},
+    store::{Idempotent, Reader, StoreError},
+};
+use serde::Serialize;
+
+/// The key under which the answer of a write is remembered, when the caller sent one.
+pub type Key = Option<Box<Idempotency>>;
+
+/// Does something that blocks.
+async fn blocking<T: Send + 'static>(
+    job: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, OperationError> {
+    let done = tokio::task::spawn_blocking(job).await;
+    done.map_err(OperationError::failed)
+}
+
+/// Reads from the store, as [`super::reads`] does.
+async fn read<T, Q>(runtime: &Runtime, query: Q) -> Result<T, OperationError>
+where
+    T: Send + 'static,
+    Q: FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+{
+    let read = runtime.shared.reads.begin(query).await;
+    Ok(read.map_err(OperationError::failed)??)
+}
+
+/// A project that exists.
+async fn project(runtime: &Runtime, id: ProjectId) -> Result<Project, OperationError> {
+    let project = read(runtime, move |reader| reader.project(id)).await?;
+    project.ok_or(OperationError::Unknown("project"))
+}
+
+/// What the store remembers of a first answer, in the form in which callers get it.
+fn record(key: Key, answer: &impl Serialize) -> Result<Option<Idempotent>, OperationError> {
+    let Some(key) = key else { return Ok(None) };
+    let text = serde_json::to_string(answer).map_err(OperationError::failed)?;
+    Ok(Some(key.answered(&text)))
+}
+
+impl Runtime {
+    /// Remembers the answer of a write that could not carry its key along.
+    pub async fn remember(&self, key: Key, answer: &str) {
+        let Some(key) = key else { return };
+        let record = key.answered(answer);
+        let writer = &self.shared.writer;
+        if let Err(error) = writer.remember(record, super::clock::now()).await {
+            log::warn!("An answer under an Idempotency-Key was not remembered: {error}.");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Terminals for viewers: a run's, or one without a run for as long as one viewer watches.
+
+use super::{OperationError, blocking, read};
+use crate::{
+    cli,
+    domain::{RunId, environment},
+    pty::{
+        self, LaunchSpec, Session,
+        run_files::{LockState, lock_state},
+    },
+    runtime::{Runtime, ids, order::WorkFault, shared::ViewerGuard},
+};
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+};
+
+pub(crate) use pty::{
+    ExitReport, LastScreen, SIZE_MAX, ToViewer, Viewer, ViewerReader, ViewerWriter,
+};
+
+/// What a viewer gets to see.
+pub enum Screen {
+    /// A terminal with its program.
+    Live(Box<Viewer>),
+    /// The program has ended; this was left on the screen.
+    Last(LastScreen),
+}
+
+/// Kept for as long as the viewer watches. Ends a terminal without a run when it is dropped.
+pub struct Watching {
+    _viewer: Option<ViewerGuard>,
+    _ephemeral: Option<Ephemeral>,
+}
+
+/// Attaches a viewer to the terminal of a run.
+///
+/// # Errors
+/// `Unknown` run; `Full` when too many viewers are attached; a conflict when there is neither a live
+/// terminal nor a last screen.
+pub async fn attach(
+    runtime: &Runtime,
+    run_id: RunId,
+) -> Result<(Screen, Watching), OperationError> {
+    if !read(runtime, move |reader| reader.run_exists(run_id)).await? {
+        return Err(OperationError::Unknown("run"));
+    }
+    let limit = runtime.shared.config.viewers_max;
+    let guard = runtime.viewer(run_id).ok_or_else(|| {
+        OperationError::Full(format!(
+            "{limit} viewers are attached to this terminal already."
+        ))
+    })?;
+    let run_dir = runtime.shared.run_dir(run_id);
+    let screen = match pty::attach(&run_dir, run_id.0).await {
+        Ok(viewer) => Screen::Live(Box::new(viewer)),
+        Err(error) => {
+            log::debug!(run_id:%; "Run {run_id} has no live terminal: {error}.");
+            let left = blocking(move || last_screen(&run_dir)).await?;
+            let left = left.map_err(OperationError::failed)?;
+            Screen::Last(left.map_err(OperationError::conflict)?)
+        }
+    };
+    let watching = Watching {
+        _viewer: Some(guard),
+        _ephemeral: None,
+    };
+    Ok((screen, watching))
+}
+
+/// What a run without a live terminal has left of it, or why there is nothing.
+fn last_screen(run_dir: &Path) -> io::Result<Result<LastScreen, &'static str>> {
+    if let Some(last) = pty::last_screen(run_dir)? {
+        return Ok(Ok(last));
+    }
+    Ok(Err(match lock_state(run_dir)? {
+        LockState::Free { .. } => "This run left no last screen; what its CLI wrote is in its log.",
+        // A holder that does not listen is just starting.
+        LockState::Never | LockState::Held => "This run has no terminal: its CLI has not started.",
+    }))
+}
+
+/// A terminal without a run.
+#[derive(Debug, Default)]
+pub struct NewTerminal {
+    /// Its folder; the home folder by default.
+    pub cwd: Option<String>,
+    /// Its program: `claude`, `codex` or `shell`; `claude` by default.
+    pub cli: Option<String>,
+    /// Run in the program's print mode.
+    pub task: Option<String>,
+    /// Columns and rows.
+    pub size: (u16, u16),
+}
+
+/// Starts a terminal for one viewer.
+///
+/// # Errors
+/// `Invalid` for an unknown CLI and a folder that is none; [`WorkFault::Invalid`] when the program
+/// does not start.
+pub async fn start(
+    runtime: &Runtime,
+    new: NewTerminal,
+) -> Result<(Screen, Watching), OperationError> {
+    let config = &runtime.shared.config;
+    let cwd = new.cwd.map_or_else(|| config.home.clone(), PathBuf::from);
+    if !cwd.is_absolute() || !cwd.is_dir() {
+        let why = "must be the absolute path of a folder";
+        return Err(OperationError::invalid("cwd", why));
+    }
+    let name = new.cli.as_deref().unwrap_or("claude");
+    let argv = cli::ephemeral_argv(name, new.task.as_deref(), &config.server_env)
+        .map_err(|why| OperationError::invalid("cli", why))?;
+    let terminal_id = ids::random();
+    let run_dir = config
+        .data_dir
+        .join("terminals")
+        .join(terminal_id.to_string());
+    let mut env: BTreeMap<String, String> = config.server_env.iter().cloned().collect();
+    environment::for_terminal(&mut env);
+    env.insert("ABBADO_RUN_ID".into(), terminal_id.to_string());
+    env.insert("PWD".into(), cwd.to_string_lossy().into_owned());
+    let (cols, rows) = new.size;
+    let spec = LaunchSpec {
+        run_id: terminal_id,
+        attempt: 1,
+        run_dir: run_dir.clone(),
+        argv,
+        cwd,
+        env: env.into_iter().collect(),
+        cols,
+        rows,
+        ephemeral: true,
+    };
+    make_private(&run_dir).map_err(OperationError::failed)?;
+    let session = pty::launch(&config.program, &spec).await.map_err(|error| {
+        OperationError::from(WorkFault::Invalid(format!(
+            "The terminal did not start: {error}."
+        )))
+    })?;
+    let viewer = pty::attach(&run_dir, terminal_id).await;
+    let viewer = viewer.map_err(OperationError::failed)?;
+    let watching = Watching {
+        _viewer: None,
+        _ephemeral: Some(Ephemeral {
+            _session: session,
+            run_dir,
+        }),
+    };
+    Ok((Screen::Live(Box::new(viewer)), watching))
+}
+
+fn make_private(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+}
+
+/// The launching connection of a terminal without a run: when it closes, all of it ends.
+struct Ephemeral {
+    _session: Session,
+    run_dir: PathBuf,
+}
+
+impl Drop for Ephemeral {
+    fn drop(&mut self) {
+        // The holder may still write there; what it leaves is removed at the next start.
+        drop(std::fs::remove_dir_all(&self.run_dir));
+    }
+}

@@ -3,16 +3,17 @@
 use std::{fs::File, io::Read, str::FromStr};
 
 /// More than a line ever has: a name, and fifty numbers of up to 20 digits.
-const LINE_LEN_MAX: u64 = 4096;
+const LINE_LEN_MAX: usize = 2048;
 
 /// The line of a process; nothing when it is gone.
 #[must_use]
 pub(crate) fn line(pid: u32) -> Option<String> {
-    let mut line = Vec::with_capacity(LINE_LEN_MAX as usize);
-    let file = File::open(format!("/proc/{pid}/stat")).ok()?;
-    file.take(LINE_LEN_MAX).read_to_end(&mut line).ok()?;
+    let mut line = [0; LINE_LEN_MAX];
+    let mut file = File::open(format!("/proc/{pid}/stat")).ok()?;
+    // The kernel writes the line anew for each read, all of it at once.
+    let length = file.read(&mut line).ok()?;
     // A process may give itself a name that is not UTF-8.
-    Some(String::from_utf8_lossy(&line).into_owned())
+    Some(String::from_utf8_lossy(line.get(..length)?).into_owned())
 }
 
 /// The fields of a line.

@@ -6,10 +6,8 @@
 #![cfg(target_os = "linux")]
 
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, setsockopt, socket,
-    sockopt,
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket,
 };
-use nix::sys::time::{TimeVal, TimeValLike};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
@@ -81,16 +79,11 @@ fn ask(
         SockProtocol::NetlinkSockDiag,
     );
     let handle = socket(kind.0, kind.1, SockFlag::SOCK_CLOEXEC, kind.2)?;
-    // The kernel answers at once; the limit only keeps a broken one from holding a worker.
-    setsockopt(
-        &handle,
-        sockopt::ReceiveTimeout,
-        &TimeVal::milliseconds(250),
-    )?;
     let request = request(source, target);
     send(handle.as_raw_fd(), &request, MsgFlags::empty())?;
     let mut buffer = [0_u8; 1024];
-    let length = recv(handle.as_raw_fd(), &mut buffer, MsgFlags::empty())?;
+    // The kernel has answered before `send` returns.
+    let length = recv(handle.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT)?;
     parse_answer(&buffer[..length], is_wanted)
 }
 

@@ -122,6 +122,30 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<bool> {
     }
 }
 
+/// Nothing of what is not there.
+///
+/// # Errors
+/// Those of `done` but for the one that says so.
+pub(crate) fn if_there<T>(done: io::Result<T>) -> io::Result<Option<T>> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        done => done.map(Some),
+    }
+}
+
+/// Removes a file, if it is there.
+///
+/// # Errors
+/// As removing files does.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    if_there(fs::remove_file(path)).map(drop)
+}
+
+/// Whether a folder is there; a link to one is none.
+pub(crate) fn is_folder(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|found| found.is_dir())
+}
+
 /// Whether nothing of ours is there: nothing at all, or something that is no regular file.
 #[must_use]
 pub(crate) fn is_absent(error: &io::Error) -> bool {

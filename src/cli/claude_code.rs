@@ -5,7 +5,8 @@
 
 use super::{
     Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,
-    choices, hook_files, hooks, launch,
+    argv::Argv,
+    hook_files, hooks, launch,
     transcript::{ClaudeStream, ClaudeTranscript},
     typed,
 };
@@ -90,12 +91,7 @@ impl Adapter for ClaudeCode {
     fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError> {
         hook_files::ensure(context.run_dir, context.abbado)?;
         let settings = settings(context)?;
-        hook_files::write_private(context.run_dir, SETTINGS, &settings).map_err(|source| {
-            CliError::File {
-                name: SETTINGS,
-                source,
-            }
-        })?;
+        hook_files::write(context.run_dir, SETTINGS, &settings)?;
         let env = launch::environment(context, &ENVIRONMENT);
         launch::finish(context, argv(context)?, env, self.install_hint())
     }
@@ -121,46 +117,30 @@ fn argv(context: &LaunchContext<'_>) -> Result<Vec<String>, CliError> {
     let agent = context.agent;
     let settings = context.run_dir.join(SETTINGS);
     let settings = settings.to_str().ok_or(CliError::PathNotUtf8)?;
-    let mut argv: Vec<String> = vec![agent.bin().unwrap_or("claude").to_owned()];
-    let mut push = |items: &[&str]| argv.extend(items.iter().map(|item| (*item).to_owned()));
+    let mut argv = Argv::new(context, "claude");
     if agent.mode() == AgentMode::Headless {
-        push(&[
-            "-p",
-            "--output-format",
-            "stream-json",
-            "--verbose",
-            "--include-partial-messages",
-        ]);
-        push(&["--max-turns", &agent.max_turns.to_string()]);
+        argv.push(&["-p", "--output-format", "stream-json", "--verbose"]);
+        argv.push(&["--include-partial-messages"]);
+        argv.push(&["--max-turns", &agent.max_turns.to_string()]);
     }
-    push(&["--settings", settings]);
-    match context.resume {
-        Some(session) => push(&["--resume", session]),
-        None => push(&["--session-id", &context.new_session_id.to_string()]),
-    }
-    if let Some(model) = agent.model.as_deref().filter(|model| !model.is_empty()) {
-        push(&["--model", model]);
-    }
+    argv.push(&["--settings", settings]);
+    argv.session();
+    argv.model("--model");
     let mode = agent
         .provider_config
         .get("permission_mode")
         .and_then(Value::as_str);
-    push(&["--permission-mode", mode.unwrap_or(PERMISSION_MODE_DEFAULT)]);
-    let tools = choices::tools(&agent.allowed_tools).join(",");
-    if !tools.is_empty() {
-        push(&["--allowedTools", &tools]);
-    }
+    argv.push(&["--permission-mode", mode.unwrap_or(PERMISSION_MODE_DEFAULT)]);
+    argv.tools("--allowedTools");
     if !agent.instructions.trim().is_empty() {
-        push(&["--append-system-prompt", &agent.instructions]);
+        argv.push(&["--append-system-prompt", &agent.instructions]);
     }
-    let extra = agent.args();
-    push(&extra.iter().map(String::as_str).collect::<Vec<_>>());
+    argv.own();
     if let Some(folder) = context.task_file.and_then(std::path::Path::parent) {
-        push(&["--add-dir", launch::utf8(folder)?]);
+        argv.push(&["--add-dir", launch::utf8(folder)?]);
     }
     // Without `--` the variadic --allowedTools would take the prompt for a tool.
-    push(&["--", context.task]);
-    Ok(argv)
+    Ok(argv.end(&["--", context.task]))
 }
 
 fn settings(context: &LaunchContext<'_>) -> Result<Vec<u8>, CliError> {

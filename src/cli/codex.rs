@@ -9,6 +9,7 @@
 
 use super::{
     Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,
+    argv::Argv,
     choices::{self, PRIVATE, STATES, choice},
     hook_files, hooks, launch,
     transcript::{CodexRollout, codex_stream},
@@ -86,7 +87,7 @@ impl Adapter for Codex {
         Limits::counted(mode, Keeper::None, Keeper::None)
     }
 
-    fn config_fault(&self, config: &Map<String, Value>) -> Option<String> {
+    fn validate_config(&self, config: &Map<String, Value>) -> Option<String> {
         Options::of(config).err()
     }
 
@@ -153,51 +154,44 @@ impl<'a> Options<'a> {
 }
 
 fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<Vec<String>, CliError> {
-    let agent = context.agent;
-    let headless = agent.mode() == AgentMode::Headless;
-    let mut argv: Vec<String> = vec![agent.bin().unwrap_or("codex").to_owned()];
-    let mut push = |items: &[&str]| argv.extend(items.iter().map(|item| (*item).to_owned()));
+    let headless = context.agent.mode() == AgentMode::Headless;
+    let mut argv = Argv::new(context, "codex");
     if headless {
         // A run of several repos works in the folder above them, which is none itself.
-        push(&["exec", "--json", "--skip-git-repo-check"]);
+        argv.push(&["exec", "--json", "--skip-git-repo-check"]);
     } else {
         if context.resume.is_some() {
-            push(&["resume"]);
+            argv.push(&["resume"]);
         }
         // The shared background server would outlive the run.
-        push(&["--no-daemon"]);
+        argv.push(&["--no-daemon"]);
     }
-    push(&["--dangerously-bypass-hook-trust"]);
+    argv.push(&["--dangerously-bypass-hook-trust"]);
     if options.sandbox == BYPASS {
-        push(&["--dangerously-bypass-approvals-and-sandbox"]);
+        argv.push(&["--dangerously-bypass-approvals-and-sandbox"]);
     } else {
-        push(&["-s", options.sandbox]);
+        argv.push(&["-s", options.sandbox]);
         if !headless {
-            push(&["-a", options.approval]);
+            argv.push(&["-a", options.approval]);
         }
     }
-    if let Some(model) = agent.model.as_deref().filter(|model| !model.is_empty()) {
-        push(&["-m", model]);
-    }
+    argv.model("-m");
     for setting in settings(context, options)? {
-        push(&["-c", &setting]);
+        argv.push(&["-c", &setting]);
     }
-    let extra = agent.args();
-    push(&extra.iter().map(String::as_str).collect::<Vec<_>>());
+    argv.own();
     if headless && context.resume.is_some() {
-        push(&["resume"]);
+        argv.push(&["resume"]);
     }
-    push(&["--"]);
-    push(context.resume.as_slice());
-    push(&[context.task]);
-    Ok(argv)
+    argv.push(&["--"]);
+    argv.push(context.resume.as_slice());
+    Ok(argv.end(&[context.task]))
 }
 
 /// Configuration of this launch, each as `key=value` with a TOML value.
 fn settings(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<Vec<String>, CliError> {
-    let hook = context.run_dir.join(hook_files::HOOK);
     // Codex gives the command to a shell.
-    let command = toml_string(&launch::quoted(launch::utf8(&hook)?));
+    let command = toml_string(&hook_files::shell_command(context.run_dir)?);
     let hooks = HOOKS.iter().map(|(event, timeout)| {
         format!(
             "hooks.{event}=[{{hooks=[{{type=\"command\",command={command},timeout={timeout}}}]}}]"

@@ -153,7 +153,7 @@ fn the_sandbox_is_left_only_when_asked_for_by_name() {
 
 #[test]
 fn what_the_adapter_does_not_know_is_refused() {
-    let fault = |json: &str| Codex.config_fault(serde_json::from_str(json).as_ref().unwrap());
+    let fault = |json: &str| Codex.validate_config(serde_json::from_str(json).as_ref().unwrap());
     for fine in [
         "{}",
         r#"{"bin": "x", "args": [], "env": {}, "mode": "headless"}"#,

@@ -11,6 +11,7 @@
 
 use super::{
     Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,
+    argv::Argv,
     choices::{self, PRIVATE, STATES, choice},
     hook_files, hooks, launch,
     transcript::{gemini_chat, gemini_stream},
@@ -20,6 +21,7 @@ use crate::domain::{
     AgentMode,
     run::command::{Hook, Signal},
 };
+use crate::files;
 use serde_json::{Map, Value, json};
 use std::fs::{self, read_dir, remove_file};
 use std::io;
@@ -95,7 +97,7 @@ impl Adapter for Gemini {
         Limits::counted(mode, Keeper::None, Keeper::Cli)
     }
 
-    fn config_fault(&self, config: &Map<String, Value>) -> Option<String> {
+    fn validate_config(&self, config: &Map<String, Value>) -> Option<String> {
         Options::of(config).err()
     }
 
@@ -204,40 +206,18 @@ impl<'a> Options<'a> {
 }
 
 fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Vec<String> {
-    let agent = context.agent;
-    let mut argv: Vec<String> = vec![agent.bin().unwrap_or("gemini").to_owned()];
-    let mut push = |items: &[&str]| argv.extend(items.iter().map(|item| (*item).to_owned()));
-    let headless = agent.mode() == AgentMode::Headless;
-    if headless {
-        push(&["--output-format", "stream-json"]);
+    let mut argv = Argv::new(context, "gemini");
+    if context.agent.mode() == AgentMode::Headless {
+        argv.push(&["--output-format", "stream-json"]);
     }
-    match context.resume {
-        Some(session) => push(&["--resume", session]),
-        None => push(&["--session-id", &context.new_session_id.to_string()]),
-    }
-    if let Some(model) = agent.model.as_deref().filter(|model| !model.is_empty()) {
-        push(&["--model", model]);
-    }
-    push(&["--approval-mode", options.approval]);
+    argv.session();
+    argv.model("--model");
+    argv.push(&["--approval-mode", options.approval]);
     if options.trusted {
-        push(&["--skip-trust"]);
+        argv.push(&["--skip-trust"]);
     }
-    let tools = launch::legacy_tools(&agent.allowed_tools, &TOOLS);
-    if !tools.is_empty() {
-        push(&[&format!("--allowed-tools={tools}")]);
-    }
-    let extra = agent.args();
-    push(&extra.iter().map(String::as_str).collect::<Vec<_>>());
-    if let Some(folder) = context.task_file.and_then(Path::parent) {
-        push(&[&format!("--include-directories={}", folder.display())]);
-    }
-    let flag = if headless {
-        "prompt"
-    } else {
-        "prompt-interactive"
-    };
-    push(&[&format!("--{flag}={}", launch::unstripped(context.task))]);
-    argv
+    argv.legacy_tools(&TOOLS);
+    argv.legacy_task()
 }
 
 /// Makes the folder of state anew: links to the user's own, and our extension. What Gemini itself
@@ -252,9 +232,8 @@ fn state(context: &LaunchContext<'_>, ours: &Path, theirs: Option<&Path>) -> Res
     }
     let own = extensions.join(EXTENSION);
     fs::create_dir_all(own.join("hooks")).map_err(failed)?;
-    let hook = context.run_dir.join(hook_files::HOOK);
     // Gemini gives the command to a shell.
-    let command = launch::quoted(launch::utf8(&hook)?);
+    let command = hook_files::shell_command(context.run_dir)?;
     let ours = json!([{"hooks": [
         {"type": "command", "command": command, "timeout": HOOK_TIMEOUT_MILLISECONDS},
     ]}]);
@@ -280,10 +259,8 @@ fn state(context: &LaunchContext<'_>, ours: &Path, theirs: Option<&Path>) -> Res
 
 /// Links what lies in one folder into another, without `not`. What is there and no link stays.
 fn link_all(from: &Path, to: &Path, not: &[&str]) -> io::Result<()> {
-    let entries = match read_dir(from) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
+    let Some(entries) = files::if_there(read_dir(from))? else {
+        return Ok(());
     };
     for entry in entries {
         let name = entry?.file_name();

@@ -8,9 +8,9 @@
 //! Every file is written aside and renamed; a launch writes all of them again but the secret, which
 //! is made once and kept, and made anew when a crash of the machine took it.
 
-use super::CliError;
+use super::{CliError, launch};
 use crate::files;
-use std::fs::{self, DirBuilder};
+use std::fs::DirBuilder;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
@@ -94,24 +94,34 @@ pub(super) fn write_private(folder: &Path, name: &str, bytes: &[u8]) -> io::Resu
     files::rename(&aside, &folder.join(name))
 }
 
+/// The same for a file of the run folder.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn write(run_dir: &Path, name: &'static str, bytes: &[u8]) -> Result<(), CliError> {
+    write_private(run_dir, name, bytes).map_err(|source| CliError::File { name, source })
+}
+
+/// The hook program as the command of a shell.
+///
+/// # Errors
+/// When the path is no UTF-8.
+pub(super) fn shell_command(run_dir: &Path) -> Result<String, CliError> {
+    Ok(launch::quoted(launch::utf8(&run_dir.join(HOOK))?))
+}
+
 fn point(run_dir: &Path, abbado: &Path) -> io::Result<()> {
     let aside = run_dir.join(".hook.new");
-    remove(&aside)?;
+    files::remove(&aside)?;
     let small = abbado.with_file_name(PROGRAM);
     symlink(if small.is_file() { &small } else { abbado }, &aside)?;
     files::rename(&aside, &run_dir.join(HOOK))
 }
 
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]

@@ -26,8 +26,7 @@ impl LongTask {
             return Ok(None);
         }
         let folder = hook_files::folder(run_dir, FOLDER)?;
-        hook_files::write_private(&folder, FILE, task.as_bytes())
-            .map_err(|source| CliError::File { name: FILE, source })?;
+        hook_files::write(&folder, FILE, task.as_bytes())?;
         let path = folder.join(FILE);
         let prompt = prompt::in_a_file(launch::utf8(&path)?);
         Ok(Some(Self { path, prompt }))

@@ -10,6 +10,7 @@
 
 use super::{
     Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,
+    argv::Argv,
     choices::{self, PRIVATE, STATES, choice},
     hook_files, hooks, launch,
     transcript::{qwen_chat, qwen_stream},
@@ -94,7 +95,7 @@ impl Adapter for Qwen {
         Limits::counted(mode, Keeper::Cli, Keeper::Cli)
     }
 
-    fn config_fault(&self, config: &Map<String, Value>) -> Option<String> {
+    fn validate_config(&self, config: &Map<String, Value>) -> Option<String> {
         Options::of(config).err()
     }
 
@@ -114,12 +115,7 @@ impl Adapter for Qwen {
         let options = Options::of(&context.agent.provider_config).map_err(CliError::Config)?;
         hook_files::ensure(context.run_dir, context.abbado)?;
         let document = defaults(context)?;
-        hook_files::write_private(context.run_dir, DEFAULTS, &document).map_err(|source| {
-            CliError::File {
-                name: DEFAULTS,
-                source,
-            }
-        })?;
+        hook_files::write(context.run_dir, DEFAULTS, &document)?;
         let mut env = launch::environment(context, &[]);
         let mut set = |name: &str, at: PathBuf| {
             launch::utf8(&at).map(|at| env.insert(name.to_owned(), at.to_owned()))
@@ -180,46 +176,21 @@ impl<'a> Options<'a> {
 
 fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Vec<String> {
     let agent = context.agent;
-    let mut argv: Vec<String> = vec![agent.bin().unwrap_or("qwen").to_owned()];
-    let mut push = |items: &[&str]| argv.extend(items.iter().map(|item| (*item).to_owned()));
-    let headless = agent.mode() == AgentMode::Headless;
-    if headless {
-        push(&[
-            "--output-format",
-            "stream-json",
-            "--include-partial-messages",
-        ]);
-        push(&["--max-session-turns", &agent.max_turns.to_string()]);
+    let mut argv = Argv::new(context, "qwen");
+    if agent.mode() == AgentMode::Headless {
+        argv.push(&["--output-format", "stream-json"]);
+        argv.push(&["--include-partial-messages"]);
+        argv.push(&["--max-session-turns", &agent.max_turns.to_string()]);
     }
-    match context.resume {
-        Some(session) => push(&["--resume", session]),
-        None => push(&["--session-id", &context.new_session_id.to_string()]),
-    }
-    if let Some(model) = agent.model.as_deref().filter(|model| !model.is_empty()) {
-        push(&["--model", model]);
-    }
-    push(&["--approval-mode", options.approval]);
-    let tools = launch::legacy_tools(&agent.allowed_tools, &TOOLS);
-    if !tools.is_empty() {
-        push(&[&format!("--allowed-tools={tools}")]);
-    }
+    argv.session();
+    argv.model("--model");
+    argv.push(&["--approval-mode", options.approval]);
+    argv.legacy_tools(&TOOLS);
     if !agent.instructions.trim().is_empty() {
         let told = launch::unstripped(&agent.instructions);
-        push(&[&format!("--append-system-prompt={told}")]);
+        argv.push(&[&format!("--append-system-prompt={told}")]);
     }
-    let extra = agent.args();
-    push(&extra.iter().map(String::as_str).collect::<Vec<_>>());
-    // One argument with its value: what follows `--` is no prompt to Qwen.
-    if let Some(folder) = context.task_file.and_then(Path::parent) {
-        push(&[&format!("--include-directories={}", folder.display())]);
-    }
-    let flag = if headless {
-        "prompt"
-    } else {
-        "prompt-interactive"
-    };
-    push(&[&format!("--{flag}={}", launch::unstripped(context.task))]);
-    argv
+    argv.legacy_task()
 }
 
 /// What the machine's defaults say, and our hooks.
@@ -231,9 +202,8 @@ fn defaults(context: &LaunchContext<'_>) -> Result<Vec<u8>, CliError> {
         PathBuf::from,
     );
     let mut document = read(&theirs)?;
-    let hook = context.run_dir.join(hook_files::HOOK);
     // Qwen gives the command to a shell.
-    let command = launch::quoted(launch::utf8(&hook)?);
+    let command = hook_files::shell_command(context.run_dir)?;
     let ours = json!({"hooks": [
         {"type": "command", "command": command, "timeout": HOOK_TIMEOUT_MILLISECONDS},
     ]});

@@ -52,25 +52,15 @@ pub(super) trait Api: fmt::Debug + Send + Sync {
     fn token_command<'h>(&self, host: &'h str) -> Vec<&'h str>;
 
     /// Says nothing when the repository has the branch, else [`ForgeError::Refused`] with 404.
-    async fn branch(
-        &self,
-        session: &Session<'_>,
-        remote: &Remote,
-        branch: &str,
-    ) -> Result<(), ForgeError>;
+    async fn branch(&self, session: &Session<'_>, branch: &str) -> Result<(), ForgeError>;
 
     /// The branch that a new pull request goes into when none is named.
-    async fn default_branch(
-        &self,
-        session: &Session<'_>,
-        remote: &Remote,
-    ) -> Result<String, ForgeError>;
+    async fn default_branch(&self, session: &Session<'_>) -> Result<String, ForgeError>;
 
     /// The open pull request of a branch.
     async fn find_open(
         &self,
         session: &Session<'_>,
-        remote: &Remote,
         head: Head<'_>,
     ) -> Result<Option<PullRequest>, ForgeError>;
 
@@ -78,23 +68,16 @@ pub(super) trait Api: fmt::Debug + Send + Sync {
     async fn create(
         &self,
         session: &Session<'_>,
-        remote: &Remote,
         new: &NewPullRequest<'_>,
     ) -> Result<PullRequest, ForgeError>;
 
     /// The text of a pull request.
-    async fn body(
-        &self,
-        session: &Session<'_>,
-        remote: &Remote,
-        number: u64,
-    ) -> Result<String, ForgeError>;
+    async fn body(&self, session: &Session<'_>, number: u64) -> Result<String, ForgeError>;
 
     /// Replaces it.
     async fn set_body(
         &self,
         session: &Session<'_>,
-        remote: &Remote,
         number: u64,
         body: &str,
     ) -> Result<(), ForgeError>;
@@ -103,7 +86,6 @@ pub(super) trait Api: fmt::Debug + Send + Sync {
     async fn statuses(
         &self,
         session: &Session<'_>,
-        remote: &Remote,
         fork: Option<&Remote>,
         branches: &[&String],
     ) -> Result<Vec<PrStatus>, ForgeError>;

@@ -116,8 +116,8 @@ impl Forge {
     /// # Errors
     /// Every kind but [`ForgeError::UnknownForge`].
     pub async fn has_branch(&self, remote: &Remote, branch: &str) -> Result<bool, ForgeError> {
-        let session = self.session().await?;
-        let found = self.api.branch(&session, remote, branch).await;
+        let session = self.session(remote).await?;
+        let found = self.api.branch(&session, branch).await;
         match found {
             Ok(()) => Ok(true),
             Err(ForgeError::Refused { status: 404, .. }) => Ok(false),
@@ -140,15 +140,15 @@ impl Forge {
         draft: bool,
     ) -> Result<PullRequest, ForgeError> {
         let head = head.into();
-        let session = self.session().await?;
-        if let Some(open) = self.api.find_open(&session, remote, head).await? {
+        let session = self.session(remote).await?;
+        if let Some(open) = self.api.find_open(&session, head).await? {
             return Ok(open);
         }
         let default;
         let base = match base {
             Some(base) => base,
             None => {
-                default = self.api.default_branch(&session, remote).await?;
+                default = self.api.default_branch(&session).await?;
                 &default
             }
         };
@@ -159,12 +159,12 @@ impl Forge {
             body,
             draft,
         };
-        let created = self.api.create(&session, remote, &new).await;
+        let created = self.api.create(&session, &new).await;
         // Somebody may have opened one meanwhile: GitHub answers 422, GitLab 409.
         if let Err(ForgeError::Refused {
             status: 409 | 422, ..
         }) = &created
-            && let Ok(Some(open)) = self.api.find_open(&session, remote, head).await
+            && let Ok(Some(open)) = self.api.find_open(&session, head).await
         {
             return Ok(open);
         }
@@ -181,8 +181,8 @@ impl Forge {
         number: u64,
         body: &str,
     ) -> Result<(), ForgeError> {
-        let session = self.session().await?;
-        self.api.set_body(&session, remote, number, body).await
+        let session = self.session(remote).await?;
+        self.api.set_body(&session, number, body).await
     }
 
     /// Puts the block of [`super::cross_reference`] into the text that the pull request has now,
@@ -196,15 +196,15 @@ impl Forge {
         number: u64,
         block: &str,
     ) -> Result<(), ForgeError> {
-        let session = self.session().await?;
-        let body = self.api.body(&session, remote, number).await?;
+        let session = self.session(remote).await?;
+        let body = self.api.body(&session, number).await?;
         // A text that was edited on the forge's page has the line ends of forms.
         let body = body.replace("\r\n", "\n");
         let wanted = with_cross_reference(&body, block);
         if wanted == body {
             return Ok(());
         }
-        self.api.set_body(&session, remote, number, &wanted).await
+        self.api.set_body(&session, number, &wanted).await
     }
 
     /// Pull requests of `branches`, the open one or else the newest of each: one request for
@@ -275,11 +275,11 @@ impl Forge {
         if branches.is_empty() {
             return Ok(Vec::new());
         }
-        let session = self.session().await?;
+        let session = self.session(remote).await?;
         let branches: Vec<&String> = branches.iter().collect();
         let mut found = Vec::new();
         for part in branches.chunks(BRANCHES_A_REQUEST_MAX) {
-            found.extend(self.api.statuses(&session, remote, fork, part).await?);
+            found.extend(self.api.statuses(&session, fork, part).await?);
         }
         Ok(choose(found))
     }
@@ -290,7 +290,7 @@ impl Forge {
         self.shared.token(&self.host, variables, &command).await
     }
 
-    async fn session(&self) -> Result<Session<'_>, ForgeError> {
+    async fn session<'a>(&'a self, remote: &'a Remote) -> Result<Session<'a>, ForgeError> {
         let token = self.token().await?;
         let tls = if self.url.starts_with("http://") {
             None
@@ -300,6 +300,7 @@ impl Forge {
         let limit = self.shared.config.request_limit;
         Ok(Session {
             shared: &self.shared,
+            remote,
             host: &self.host,
             api: &self.url,
             version: self.api.version(),

@@ -111,9 +111,9 @@ impl Api for GitHub {
     async fn find_open(
         &self,
         session: &Session<'_>,
-        remote: &Remote,
         head: Head<'_>,
     ) -> Result<Option<PullRequest>, ForgeError> {
+        let remote = session.remote;
         let fork = head.fork(remote);
         let owner = &fork.unwrap_or(remote).owner_path;
         let owned = format!("{owner}:{}", head.branch);
@@ -122,7 +122,7 @@ impl Api for GitHub {
             ("head", owned.as_str()),
             ("per_page", "100"),
         ];
-        let pulls: Vec<Pull> = session.get(&path(remote, "/pulls"), &query).await?;
+        let pulls: Vec<Pull> = session.get(&path(session.remote, "/pulls"), &query).await?;
         // GitHub leaves out a filter that it does not understand, and a fork can have the branch too.
         let from_there = |pull: &Pull| match (fork, pull.head.repo.as_ref()) {
             (None, Some(from)) => pull.base.repo.as_ref().is_some_and(|to| from.id == to.id),
@@ -145,22 +145,17 @@ impl Api for GitHub {
         }))
     }
 
-    async fn default_branch(
-        &self,
-        session: &Session<'_>,
-        remote: &Remote,
-    ) -> Result<String, ForgeError> {
-        let repository: Repository = session.get(&path(remote, ""), &[]).await?;
+    async fn default_branch(&self, session: &Session<'_>) -> Result<String, ForgeError> {
+        let repository: Repository = session.get(&path(session.remote, ""), &[]).await?;
         Ok(repository.default_branch)
     }
 
     async fn create(
         &self,
         session: &Session<'_>,
-        remote: &Remote,
         new: &NewPullRequest<'_>,
     ) -> Result<PullRequest, ForgeError> {
-        let fork = new.head.fork(remote);
+        let fork = new.head.fork(session.remote);
         let head = fork.map_or_else(
             || new.head.branch.to_owned(),
             |fork| format!("{}:{}", fork.owner_path, new.head.branch),
@@ -173,11 +168,11 @@ impl Api for GitHub {
             "draft": new.draft,
         });
         // An organisation can have several repositories of one network.
-        if let Some(fork) = fork.filter(|fork| same(&fork.owner_path, &remote.owner_path)) {
+        if let Some(fork) = fork.filter(|fork| same(&fork.owner_path, &session.remote.owner_path)) {
             body["head_repo"] = json!(fork.repo);
         }
         let pull: Pull = session
-            .send(Method::POST, &path(remote, "/pulls"), &body)
+            .send(Method::POST, &path(session.remote, "/pulls"), &body)
             .await?;
         Ok(PullRequest {
             number: pull.number,
@@ -186,14 +181,9 @@ impl Api for GitHub {
         })
     }
 
-    async fn body(
-        &self,
-        session: &Session<'_>,
-        remote: &Remote,
-        number: u64,
-    ) -> Result<String, ForgeError> {
+    async fn body(&self, session: &Session<'_>, number: u64) -> Result<String, ForgeError> {
         let pull: Pull = session
-            .get(&path(remote, &format!("/pulls/{number}")), &[])
+            .get(&path(session.remote, &format!("/pulls/{number}")), &[])
             .await?;
         Ok(pull.body.unwrap_or_default())
     }
@@ -201,38 +191,31 @@ impl Api for GitHub {
     async fn set_body(
         &self,
         session: &Session<'_>,
-        remote: &Remote,
         number: u64,
         body: &str,
     ) -> Result<(), ForgeError> {
-        let path = path(remote, &format!("/pulls/{number}"));
+        let path = path(session.remote, &format!("/pulls/{number}"));
         let _pull: Pull = session
             .send(Method::PATCH, &path, &json!({"body": body}))
             .await?;
         Ok(())
     }
 
-    async fn branch(
-        &self,
-        session: &Session<'_>,
-        remote: &Remote,
-        branch: &str,
-    ) -> Result<(), ForgeError> {
+    async fn branch(&self, session: &Session<'_>, branch: &str) -> Result<(), ForgeError> {
         let branch = branch.split('/').map(in_url).collect::<Vec<_>>().join("/");
-        let path = path(remote, &format!("/branches/{branch}"));
+        let path = path(session.remote, &format!("/branches/{branch}"));
         session.get(&path, &[]).await.map(|_: IgnoredAny| ())
     }
 
     async fn statuses(
         &self,
         session: &Session<'_>,
-        remote: &Remote,
         fork: Option<&Remote>,
         branches: &[&String],
     ) -> Result<Vec<PrStatus>, ForgeError> {
         let mut variables = Map::new();
-        variables.insert("owner".to_owned(), json!(remote.owner_path));
-        variables.insert("name".to_owned(), json!(remote.repo));
+        variables.insert("owner".to_owned(), json!(session.remote.owner_path));
+        variables.insert("name".to_owned(), json!(session.remote.repo));
         let (mut declared, mut asked) = (String::new(), String::new());
         for (at, branch) in branches.iter().enumerate() {
             variables.insert(format!("b{at}"), json!(branch));
@@ -256,10 +239,8 @@ impl Api for GitHub {
             let gone = || session.refused(404, "no such repository".to_owned());
             return Err(answer.error.unwrap_or_else(gone));
         };
-        if let Some(error) = answer.error {
-            // A token that may not see checks: everything else is there.
-            log::debug!(error:% = error; "A forge left out a part of what was asked.");
-        }
+        // A token that may not see checks: everything else is there.
+        answer.log_error();
         let mut statuses = Vec::new();
         for (at, branch) in branches.iter().enumerate() {
             let Some(list) = found
@@ -292,7 +273,7 @@ struct Node {
     number: u64,
     title: String,
     url: String,
-    state: State,
+    state: PullRequestState,
     is_draft: bool,
     is_cross_repository: bool,
     /// Null when the fork is gone.
@@ -308,7 +289,7 @@ struct Named {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-enum State {
+enum PullRequestState {
     Open,
     Closed,
     Merged,
@@ -340,10 +321,10 @@ impl Node {
             number: self.number,
             title: self.title,
             state: match self.state {
-                State::Open if self.is_draft => PrState::Draft,
-                State::Open => PrState::Open,
-                State::Closed => PrState::Closed,
-                State::Merged => PrState::Merged,
+                PullRequestState::Open if self.is_draft => PrState::Draft,
+                PullRequestState::Open => PrState::Open,
+                PullRequestState::Closed => PrState::Closed,
+                PullRequestState::Merged => PrState::Merged,
             },
             url: web_url(self.url),
             checks: rollup.map_or(Checks::None, |rollup| match rollup.state.as_str() {

@@ -105,17 +105,16 @@ impl Api for GitLab {
     async fn find_open(
         &self,
         session: &Session<'_>,
-        remote: &Remote,
         head: Head<'_>,
     ) -> Result<Option<PullRequest>, ForgeError> {
-        let fork = id_of_fork(session, head.fork(remote)).await?;
+        let fork = id_of_fork(session, head.fork(session.remote)).await?;
         let query = [
             ("state", "opened"),
             ("source_branch", head.branch),
             ("per_page", "100"),
         ];
         let found: Vec<MergeRequest> = session
-            .get(&path(remote, "/merge_requests"), &query)
+            .get(&path(session.remote, "/merge_requests"), &query)
             .await?;
         // Several forks can have a branch of that name.
         let ours = |mr: &MergeRequest| {
@@ -129,12 +128,8 @@ impl Api for GitLab {
         }))
     }
 
-    async fn default_branch(
-        &self,
-        session: &Session<'_>,
-        remote: &Remote,
-    ) -> Result<String, ForgeError> {
-        let project: Project = session.get(&path(remote, ""), &[]).await?;
+    async fn default_branch(&self, session: &Session<'_>) -> Result<String, ForgeError> {
+        let project: Project = session.get(&path(session.remote, ""), &[]).await?;
         let empty = || session.refused(404, "the project has no default branch".to_owned());
         project.default_branch.ok_or_else(empty)
     }
@@ -142,7 +137,6 @@ impl Api for GitLab {
     async fn create(
         &self,
         session: &Session<'_>,
-        remote: &Remote,
         new: &NewPullRequest<'_>,
     ) -> Result<PullRequest, ForgeError> {
         let title = if new.draft {
@@ -157,12 +151,12 @@ impl Api for GitLab {
             "target_branch": new.base,
         });
         // It is asked of the project that has the branch.
-        let fork = new.head.fork(remote);
+        let fork = new.head.fork(session.remote);
         if fork.is_some() {
-            let target: Project = session.get(&path(remote, ""), &[]).await?;
+            let target: Project = session.get(&path(session.remote, ""), &[]).await?;
             body["target_project_id"] = json!(target.id);
         }
-        let path = path(fork.unwrap_or(remote), "/merge_requests");
+        let path = path(fork.unwrap_or(session.remote), "/merge_requests");
         let mr: MergeRequest = session.send(Method::POST, &path, &body).await?;
         Ok(PullRequest {
             number: mr.iid,
@@ -171,13 +165,8 @@ impl Api for GitLab {
         })
     }
 
-    async fn body(
-        &self,
-        session: &Session<'_>,
-        remote: &Remote,
-        number: u64,
-    ) -> Result<String, ForgeError> {
-        let path = path(remote, &format!("/merge_requests/{number}"));
+    async fn body(&self, session: &Session<'_>, number: u64) -> Result<String, ForgeError> {
+        let path = path(session.remote, &format!("/merge_requests/{number}"));
         let mr: MergeRequest = session.get(&path, &[]).await?;
         Ok(mr.description.unwrap_or_default())
     }
@@ -185,35 +174,31 @@ impl Api for GitLab {
     async fn set_body(
         &self,
         session: &Session<'_>,
-        remote: &Remote,
         number: u64,
         body: &str,
     ) -> Result<(), ForgeError> {
-        let path = path(remote, &format!("/merge_requests/{number}"));
+        let path = path(session.remote, &format!("/merge_requests/{number}"));
         let body = json!({"description": body});
         let _mr: MergeRequest = session.send(Method::PUT, &path, &body).await?;
         Ok(())
     }
 
-    async fn branch(
-        &self,
-        session: &Session<'_>,
-        remote: &Remote,
-        branch: &str,
-    ) -> Result<(), ForgeError> {
-        let path = path(remote, &format!("/repository/branches/{}", in_url(branch)));
+    async fn branch(&self, session: &Session<'_>, branch: &str) -> Result<(), ForgeError> {
+        let path = path(
+            session.remote,
+            &format!("/repository/branches/{}", in_url(branch)),
+        );
         session.get(&path, &[]).await.map(|_: IgnoredAny| ())
     }
 
     async fn statuses(
         &self,
         session: &Session<'_>,
-        remote: &Remote,
         fork: Option<&Remote>,
         branches: &[&String],
     ) -> Result<Vec<PrStatus>, ForgeError> {
         let fork = id_of_fork(session, fork).await?;
-        let variables = json!({"path": remote.full_name(), "branches": branches});
+        let variables = json!({"path": session.remote.full_name(), "branches": branches});
         let mut answer = session.graphql(QUERY, variables).await?;
         let list = answer
             .data
@@ -224,9 +209,7 @@ impl Api for GitLab {
             let gone = || session.refused(404, "no such project for this token".to_owned());
             return Err(answer.error.unwrap_or_else(gone));
         };
-        if let Some(error) = answer.error {
-            log::debug!(error:% = error; "A forge left out a part of what was asked.");
-        }
+        answer.log_error();
         let list: Nodes = session.shape(list)?;
         let ours = list.nodes.into_iter().flatten();
         let ours = ours.filter(|node| {

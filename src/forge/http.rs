@@ -31,7 +31,7 @@ pub(super) struct Ask<'a> {
 }
 
 /// What was answered, whatever the status.
-pub(super) struct Answer {
+pub(super) struct Response {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -82,7 +82,7 @@ impl Http {
     ///
     /// # Errors
     /// No connection, no answer in time, too long an answer, a redirect to another host.
-    pub(super) async fn exchange(&self, mut ask: Ask<'_>) -> Result<Answer, ForgeError> {
+    pub(super) async fn exchange(&self, mut ask: Ask<'_>) -> Result<Response, ForgeError> {
         let exchange = async {
             for _ in 0..=REDIRECTS_MAX {
                 let answer = self.once(&ask).await?;
@@ -99,7 +99,7 @@ impl Http {
         }
     }
 
-    async fn once(&self, ask: &Ask<'_>) -> Result<Answer, ForgeError> {
+    async fn once(&self, ask: &Ask<'_>) -> Result<Response, ForgeError> {
         let bearer = format!("Bearer {}", self.token.expose());
         let mut bearer =
             HeaderValue::from_str(&bearer).map_err(|_| self.unusable("its token is no header"))?;
@@ -124,7 +124,7 @@ impl Http {
             .map_err(|error| self.not_sent(&error))?
             .timeout(self.limit);
         let body = response.body().limit(ANSWER_BYTES_MAX).await;
-        Ok(Answer {
+        Ok(Response {
             status: response.status(),
             headers: response.headers().clone(),
             body: body.map_err(|error| self.not_read(&error))?,
@@ -132,7 +132,7 @@ impl Http {
     }
 
     /// Where an answer sends us: only ever to another page of the same host and port.
-    fn redirect(&self, ask: &Ask<'_>, answer: &Answer) -> Result<Option<String>, ForgeError> {
+    fn redirect(&self, ask: &Ask<'_>, answer: &Response) -> Result<Option<String>, ForgeError> {
         let repeatable = matches!(answer.status.as_u16(), 307 | 308)
             || (matches!(answer.status.as_u16(), 301 | 302) && ask.method == Method::GET);
         let target = answer.headers.get(header::LOCATION);

@@ -15,13 +15,14 @@
 //! - `forges`: which forge is behind a remote, and what callers can have it do.
 //! - `api`: what each forge implements; `github`, `gitlab`: the two that do.
 //! - `head`: the branch of a pull request, here or in a fork.
-//! - `token`: where tokens come from; `ssh`: which host an alias is; `program`: who is asked.
+//! - `token`: where tokens come from; `ssh`: which host an alias is; `command`: who is asked.
 //! - `session`, `http`, `budget`: one request, its bounds and its price; `shared`: what all share.
 //! - `status`: what is known of a repository's pull requests, kept for a minute.
 //! - `related`: pull requests of one run that name each other.
 
 mod api;
 mod budget;
+mod command;
 mod config;
 mod error;
 mod forges;
@@ -29,7 +30,6 @@ mod github;
 mod gitlab;
 mod head;
 mod http;
-mod program;
 mod related;
 mod remote;
 mod session;

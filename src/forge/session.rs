@@ -3,7 +3,8 @@
 use super::{
     budget,
     error::{ForgeError, clean},
-    http::{Answer, Ask, Http},
+    http::{Ask, Http, Response},
+    remote::Remote,
     shared::Shared,
     token::Token,
 };
@@ -19,9 +20,19 @@ pub(super) struct GraphQl {
     pub error: Option<ForgeError>,
 }
 
-/// One forge, one token.
+impl GraphQl {
+    /// Tells the log of an error beside data.
+    pub(super) fn log_error(&self) {
+        if let Some(error) = &self.error {
+            log::debug!(error:% = error; "A forge left out a part of what was asked.");
+        }
+    }
+}
+
+/// One repository of a forge, one token.
 pub(super) struct Session<'a> {
     pub shared: &'a Shared,
+    pub remote: &'a Remote,
     /// The host of the remote, for messages and budgets.
     pub host: &'a str,
     /// Base URL of the REST API, without `/` at its end.
@@ -149,12 +160,12 @@ impl Session<'_> {
         clean(text, self.token.expose())
     }
 
-    fn observe(&self, answer: &Answer, resource: &str) {
+    fn observe(&self, answer: &Response, resource: &str) {
         let (budgets, now) = (&self.shared.budgets, self.shared.now());
         budgets.observe(self.host, resource, &answer.headers, now);
     }
 
-    fn limited(&self, answer: &Answer, message: String) -> ForgeError {
+    fn limited(&self, answer: &Response, message: String) -> ForgeError {
         let (budgets, now) = (&self.shared.budgets, self.shared.now());
         let until = budgets.pause(self.host, &answer.headers, now);
         log::info!(host = self.host, until:% = until; "A forge asks us to wait.");
@@ -165,7 +176,7 @@ impl Session<'_> {
         }
     }
 
-    fn judge(&self, answer: &Answer) -> Result<(), ForgeError> {
+    fn judge(&self, answer: &Response) -> Result<(), ForgeError> {
         let status = answer.status;
         if status.is_success() {
             return Ok(());

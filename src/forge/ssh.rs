@@ -3,7 +3,7 @@
 //! People with several accounts at one forge give each an alias, so the host of a remote may be a
 //! name that only their `ssh` knows.
 
-use super::{program, remote::host_name};
+use super::{command, remote::host_name};
 use std::{path::Path, time::Duration};
 
 /// Most bytes of what `ssh -G` prints: a line for each of its options.
@@ -18,7 +18,7 @@ pub(super) async fn real_host(
     limit: Duration,
 ) -> Option<String> {
     let ask = async |argv: &[&str]| {
-        let said = program::said(argv, environment, limit, BYTES_MAX)
+        let said = command::output_of(argv, environment, limit, BYTES_MAX)
             .await
             .ok()?;
         told(&String::from_utf8_lossy(&said)).filter(|host| host != alias)

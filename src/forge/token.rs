@@ -6,7 +6,7 @@
 //! for just that host. Both programs would answer with their own variables for any host, so
 //! they do not see them.
 
-use super::{error::ForgeError, program};
+use super::{command, error::ForgeError};
 use std::{fmt, time::Duration};
 
 /// Longest token, bytes.
@@ -107,7 +107,7 @@ impl Search<'_> {
             environment.push((name.to_owned(), "1".to_owned()));
         }
         let bytes_max = TOKEN_BYTES_MAX as u64 * 2;
-        let said = program::said(argv, &environment, self.limit, bytes_max).await?;
+        let said = command::output_of(argv, &environment, self.limit, bytes_max).await?;
         Token::new(&String::from_utf8_lossy(&said)).ok_or("gave none".to_owned())
     }
 }

@@ -20,6 +20,7 @@ use super::{
     records, repository,
     text::{items, os_string},
 };
+use crate::files;
 use git2::{Delta, Oid, Repository, Signature};
 use std::{
     collections::HashSet,
@@ -65,7 +66,7 @@ impl Step<'_> {
 
     fn in_checkout(&self, repository: &Repository, checkout: &Checkout) -> Result<(), GitError> {
         // An agent could put a link in the place of its worktree.
-        if !fs::symlink_metadata(&checkout.folder).is_ok_and(|found| found.is_dir()) {
+        if !files::is_folder(&checkout.folder) {
             return Err(self.dirty(checkout, "its folder is not there"));
         }
         if checkout.busy {

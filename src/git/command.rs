@@ -15,7 +15,7 @@ use crate::{
     detached::{self, Child, Streams},
     domain::environment,
 };
-use pipes::{Heard, Input, Pipes};
+use pipes::{Input, Pipes, Printed};
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
@@ -335,14 +335,14 @@ impl Started<'_> {
         sink: &mut dyn FnMut(&[u8]) -> Result<(), GitError>,
     ) -> Result<(), GitError> {
         let hooks = self.program.hooks;
-        let mut hand_on = |heard: Heard<'_>| match heard {
-            Heard::Output(piece) => {
+        let mut hand_on = |printed: Printed<'_>| match printed {
+            Printed::Output(piece) => {
                 if hooks {
                     said.output(piece);
                 }
                 sink(piece)
             }
-            Heard::Complaint(piece) => {
+            Printed::Complaint(piece) => {
                 said.complaints(piece);
                 Ok(())
             }

@@ -22,9 +22,6 @@ use std::{
 const SEARCHED_MAX: u64 = 64 * 1024 * 1024;
 
 /// The paths whose conflicts are not resolved, sorted, as text.
-///
-/// # Errors
-/// Those of starting `git`.
 pub(super) fn unresolved(place: &Place) -> Result<Vec<String>, GitError> {
     let listed = |which: &str| {
         let list = place.git("git ls-files").args(["ls-files", "-z", which]);

@@ -204,7 +204,7 @@ fn parents_are_folders(root: &Path, path: &Path) -> bool {
         .filter(|part| !part.as_os_str().is_empty());
     above
         .map(|part| root.join(part))
-        .all(|folder| is_folder(&folder))
+        .all(|folder| files::is_folder(&folder))
 }
 
 /// Makes the folders above `path`; `false` when something else stands there.
@@ -215,7 +215,7 @@ fn make_parents(root: &Path, path: &Path) -> Result<bool, GitError> {
         match fs::create_dir(&folder) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                if !is_folder(&folder) {
+                if !files::is_folder(&folder) {
                     return Ok(false);
                 }
             }
@@ -223,8 +223,4 @@ fn make_parents(root: &Path, path: &Path) -> Result<bool, GitError> {
         }
     }
     Ok(true)
-}
-
-fn is_folder(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }

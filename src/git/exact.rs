@@ -44,9 +44,6 @@ const PIECE_LEN: usize = 256 * 1024;
 
 /// Writes the files of a staged worktree that a checkout would write differently down as a tree, in hex;
 /// none when there are none. `former` is such a tree of before.
-///
-/// # Errors
-/// Those of `git`.
 pub(super) fn keep(
     staging: &Staging,
     base_commit: &str,

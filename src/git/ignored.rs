@@ -9,9 +9,6 @@ use std::collections::BTreeSet;
 
 /// Those of the paths, in their order, that git does not ignore. A path that ends with a slash names
 /// a folder. None may be in the index, nor lie beyond a symbolic link.
-///
-/// # Errors
-/// Those of starting `git`.
 pub(super) fn not_ignored(
     place: &Place,
     mut paths: Vec<Vec<u8>>,

@@ -15,9 +15,6 @@ use std::path::PathBuf;
 
 /// A sentence when a file of attributes names LFS for a worktree that was checked out without it:
 /// what LFS keeps are pointers there.
-///
-/// # Errors
-/// Those of starting `git`.
 pub(super) fn note(place: &Place) -> Result<Option<String>, GitError> {
     if is_set_up(place) {
         return Ok(None);

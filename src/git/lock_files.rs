@@ -6,6 +6,7 @@
 //! packed refs are named by the refusal of git, and left to their owner.
 
 use super::GitError;
+use crate::files;
 use std::{
     fs::{self, File, Metadata},
     io::{self, Write},
@@ -99,12 +100,7 @@ fn remove(lock: &Path, judged: &Metadata) -> Result<(), GitError> {
         "{} was left behind by a git that ended; it is removed.",
         lock.display()
     );
-    match fs::remove_file(lock) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(GitError::io("removing a lock that was left behind")(error))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
+    files::remove(lock).map_err(GitError::io("removing a lock that was left behind"))
 }
 
 /// The lock of a worktree's index, held by us.

@@ -91,7 +91,7 @@ fn mended(
 /// The name of the record that a worktree's `.git` file names, when this repository has none of that
 /// name.
 fn lost(common_dir: &Path, worktree: &Path) -> Option<OsString> {
-    let is_folder = fs::symlink_metadata(worktree).is_ok_and(|found| found.is_dir());
+    let is_folder = files::is_folder(worktree);
     let named = records::git_dir_in(&worktree.join(".git")).filter(|_| is_folder)?;
     let named = worktree.join(named);
     let records = named.parent().filter(|it| it.ends_with("worktrees"))?;

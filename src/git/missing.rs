@@ -70,9 +70,6 @@ pub(super) fn absent(error: &GitError) -> Option<Oid> {
 
 /// Lets `git` read what a merge of two commits reads: all folders of both and of their merge bases,
 /// and the files that differ.
-///
-/// # Errors
-/// Those of `git`.
 pub(super) fn read_merge(place: &Place, ours: Oid, theirs: Oid) -> Result<(), GitError> {
     let tips = [ours.to_string(), theirs.to_string()];
     let bases = place
@@ -95,9 +92,6 @@ pub(super) fn read_merge(place: &Place, ours: Oid, theirs: Oid) -> Result<(), Gi
 }
 
 /// The same for a rebase, which also reads what each commit changed.
-///
-/// # Errors
-/// Those of `git`.
 pub(super) fn read_rebase(place: &Place, own: Oid, onto: Oid) -> Result<(), GitError> {
     read_merge(place, own, onto)?;
     let commits = format!("{own}...{onto}");
@@ -105,9 +99,6 @@ pub(super) fn read_rebase(place: &Place, own: Oid, onto: Oid) -> Result<(), GitE
 }
 
 /// Lets `git` read what it needs for a command, whose output is of no interest.
-///
-/// # Errors
-/// Those of `git`.
 pub(super) fn read(place: &Place, command: &[&str]) -> Result<(), GitError> {
     let program = place.git("git fetch").args(command).limit(HEAVY.min(FETCH));
     program.run_into(&mut |_| Ok(()))

@@ -2,7 +2,8 @@
 //!
 //! Called by the runtime, on blocking threads; every function opens its own `Repository`. git2
 //! reads and resolves; the `git` program checks out, stages and moves refs, started in one place
-//! (`command`). What must stay true:
+//! (`command`), so that whatever answers a [`GitError`] may fail as a start of `git` does
+//! (`command::Command::run`); its other errors are said beside it. What must stay true:
 //!
 //! - a repository is hostile: nothing that its own configuration names is run because we looked
 //!   at it, added a worktree or took a checkpoint (`place`);

@@ -18,6 +18,7 @@ use crate::domain::{
     RunId,
     run::event::{LeftOut, WorktreeAt},
 };
+use crate::files;
 use git2::{Oid, Repository};
 use std::{
     fs,
@@ -148,7 +149,7 @@ impl Job<'_> {
     ) -> Result<(), GitError> {
         let git_folder = folder.join(".git");
         // A file leads to a folder elsewhere, which stays.
-        if !fs::symlink_metadata(&git_folder).is_ok_and(|found| found.is_dir()) {
+        if !files::is_folder(&git_folder) {
             return Ok(());
         }
         let place = Place::open(&self.git_dir, &git_folder)?;

@@ -5,6 +5,7 @@
 //! a name among the records of this one, which has to bear it out.
 
 use super::{GitError, repository, text::os_string};
+use crate::files;
 use nix::fcntl::OFlag;
 use std::{
     fs::{self, File},
@@ -80,13 +81,10 @@ impl Records {
 /// # Errors
 /// When the folder of records cannot be read.
 pub(super) fn all(common_dir: &Path) -> Result<Vec<WorktreeRecord>, GitError> {
-    let folder = match fs::read_dir(folder_of(common_dir)) {
-        Ok(folder) => folder,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(GitError::io("reading the list of worktrees")(error)),
-    };
+    let folder = files::if_there(fs::read_dir(folder_of(common_dir)));
+    let folder = folder.map_err(GitError::io("reading the list of worktrees"))?;
     let mut found = Vec::new();
-    for item in folder {
+    for item in folder.into_iter().flatten() {
         let item = item.map_err(GitError::io("reading the list of worktrees"))?;
         // Links are skipped: a record is a folder that git made.
         if item.file_type().is_ok_and(|kind| kind.is_dir()) {
@@ -123,7 +121,7 @@ fn named_by(common_dir: &Path, worktree: &Path) -> Option<WorktreeRecord> {
     let dot_git = resolved(worktree).join(".git");
     let named = git_dir_in(&dot_git)?;
     let admin = folder_of(common_dir).join(named.file_name()?);
-    let is_folder = fs::symlink_metadata(&admin).is_ok_and(|found| found.is_dir());
+    let is_folder = files::is_folder(&admin);
     let said = recorded_path(&admin).filter(|said| is_folder && *said == dot_git);
     said.map(|dot_git| WorktreeRecord { admin, dot_git })
 }

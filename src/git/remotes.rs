@@ -56,9 +56,6 @@ pub(crate) fn remotes_of(
 }
 
 /// The worktree's place, or the user's checkout when there is no worktree.
-///
-/// # Errors
-/// Those of starting `git`.
 pub(super) fn place_of(
     repository: &Repository,
     repo_path: &Path,

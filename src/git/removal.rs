@@ -14,6 +14,7 @@ use super::{
     repository,
 };
 use crate::domain::run::event::WorktreeAt;
+use crate::files;
 use git2::BranchType;
 use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
 
@@ -64,7 +65,7 @@ pub(crate) fn is_in_place(at: &WorktreeAt, repo_path: &Path) -> bool {
     let Ok(open) = OpenWorktree::open(at, repo_path) else {
         return false;
     };
-    let is_folder = fs::symlink_metadata(&at.worktree).is_ok_and(|found| found.is_dir());
+    let is_folder = files::is_folder(&at.worktree);
     let has_git_file = fs::symlink_metadata(at.worktree.join(".git")).is_ok();
     // Without one, the repository's record alone says whose the files are.
     is_folder && (!has_git_file || points_at(&at.worktree, &open.common_dir, Some(&open.record)))
@@ -222,10 +223,9 @@ pub(super) fn remove_record(common_dir: &Path, entry: &WorktreeRecord) -> Result
 
 /// What was not there is as good as removed.
 fn or_missing(removed: io::Result<()>, doing: &'static str) -> Result<(), GitError> {
-    match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(GitError::io(doing)(error)),
-        Ok(()) | Err(_) => Ok(()),
-    }
+    files::if_there(removed)
+        .map(drop)
+        .map_err(GitError::io(doing))
 }
 
 /// Gives us the right to empty a folder and those below it. Failures show when removing.

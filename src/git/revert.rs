@@ -262,13 +262,11 @@ impl Replaced {
     /// `WorktreeGone`, `Io`, and those of starting `git`: the first of all that failed.
     pub(crate) fn undo(self) -> Result<(), GitError> {
         let head = self.head_back();
-        let files = checkpoint::restore(&self.at, &self.repo_path, &self.kept);
+        let contents = checkpoint::restore(&self.at, &self.repo_path, &self.kept);
         let failed = GitError::io("bringing back a worktree's index");
-        let index = match fs::rename(self.saved.0.join("index"), self.admin.join("index")) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
-            Ok(()) | Err(_) => Ok(()),
-        };
-        head.and(files).and(index)
+        let index = fs::rename(self.saved.0.join("index"), self.admin.join("index"));
+        let index = files::if_there(index).map(drop).map_err(failed);
+        head.and(contents).and(index)
     }
 
     fn head_back(&self) -> Result<(), GitError> {

@@ -291,9 +291,6 @@ impl Spare {
     }
 
     /// Whether a run that begins at `base` can have it.
-    ///
-    /// # Errors
-    /// Those of starting `git`.
     pub(super) fn fitting(
         &self,
         repository: &Repository,
@@ -363,12 +360,7 @@ impl Fitting<'_> {
             moved => moved.map_err(GitError::io("moving a spare worktree"))?,
         }
         crate::fault::point("spare.moved");
-        match fs::remove_file(admin.join("locked")) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(GitError::io("unlocking a spare worktree")(error));
-            }
-            Ok(()) | Err(_) => {}
-        }
+        files::remove(&admin.join("locked")).map_err(GitError::io("unlocking a spare worktree"))?;
         let place = Place::open(admin, path)?;
         let name = format!("refs/heads/{branch}");
         let none = "0".repeat(base.to_string().len());

@@ -14,9 +14,6 @@ use git2::{ObjectType, Oid};
 use std::collections::BTreeSet;
 
 /// Paths in which a tree differs from HEAD; none where the checkout is not sparse.
-///
-/// # Errors
-/// Those of `git`.
 pub(super) fn differing(staging: &Staging, tree: Oid) -> Result<BTreeSet<Vec<u8>>, GitError> {
     let sparse = staging.place.value(b"core.sparsecheckout");
     if !sparse.is_some_and(is_true) {
@@ -35,9 +32,6 @@ pub(super) fn differing(staging: &Staging, tree: Oid) -> Result<BTreeSet<Vec<u8>
 
 /// Has git look at these paths of our index, wherever its patterns leave them out; answers those, with a
 /// NUL after each.
-///
-/// # Errors
-/// Those of `git`.
 pub(super) fn show(staging: &Staging, paths: &BTreeSet<Vec<u8>>) -> Result<Vec<u8>, GitError> {
     if paths.is_empty() {
         return Ok(Vec::new());
@@ -59,9 +53,6 @@ pub(super) fn show(staging: &Staging, paths: &BTreeSet<Vec<u8>>) -> Result<Vec<u
 }
 
 /// Writes those of these paths out that are in our index and outside of the checkout.
-///
-/// # Errors
-/// Those of `git`.
 pub(super) fn write(staging: &Staging, paths: &BTreeSet<Vec<u8>>) -> Result<(), GitError> {
     let left_out = show(staging, paths)?;
     if left_out.is_empty() {

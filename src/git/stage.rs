@@ -23,9 +23,6 @@ use std::{collections::BTreeSet, fs};
 impl Staging {
     /// Takes in all that git tracks or would track, ignored files aside. Answers what it had to leave
     /// out; of a tracked path the index keeps what it had.
-    ///
-    /// # Errors
-    /// Those of `git`.
     pub(super) fn stage(&self) -> Result<Vec<LeftOut>, GitError> {
         let tracked = match self.survey() {
             Ok(tracked) if self.is_copied() => tracked,
@@ -61,9 +58,6 @@ impl Staging {
 
     /// Answers at pipes that git would wait at, for as long as this lives; nothing is staged. Tells the
     /// changed files that are too large to be.
-    ///
-    /// # Errors
-    /// Those of `git`.
     pub(super) fn answer_fifos(&self) -> Result<Vec<LeftOut>, GitError> {
         let found = surroundings::look(&self.place, &self.survey()?, &self.fifos)?;
         Ok(self.unread(&found.large))

@@ -57,8 +57,7 @@ impl Staging {
         let worktree = &at.worktree;
         let open = OpenWorktree::open(at, repo_path)?;
         let admin = &open.record.admin;
-        let is_folder = fs::symlink_metadata(worktree).is_ok_and(|found| found.is_dir());
-        if !is_folder {
+        if !files::is_folder(worktree) {
             return Err(GitError::WorktreeGone {
                 name: at.name.clone(),
             });
@@ -171,9 +170,6 @@ impl Staging {
     }
 
     /// Writes our index down as a tree, in hex.
-    ///
-    /// # Errors
-    /// Those of `git`.
     pub(super) fn write_tree(&self) -> Result<String, GitError> {
         Ok(line(
             &self.edit_index("git write-tree").arg("write-tree").run()?,
@@ -181,9 +177,6 @@ impl Staging {
     }
 
     /// Makes our index that of HEAD, keeping what it knows about unchanged files.
-    ///
-    /// # Errors
-    /// Those of `git`.
     pub(super) fn reset_index(&self) -> Result<(), GitError> {
         let read = self.edit_index("git read-tree").arg("read-tree");
         let read = match self.head {

@@ -30,9 +30,6 @@ pub(super) struct Listed {
 
 /// Files of an index whose attributes name a filter that the user allowed, by their paths. `ls_files` is a
 /// start of git on that index.
-///
-/// # Errors
-/// Those of `git`.
 pub(super) fn filtered(
     place: &Place,
     ls_files: Command<'_>,
@@ -93,9 +90,6 @@ fn lying_so<'f>(
 
 /// Whether one of the files, which come with their blobs, lies as it is stored, though the user allowed its
 /// filter.
-///
-/// # Errors
-/// Those of `git`.
 pub(super) fn any<'f>(
     staging: &Staging,
     files: impl Iterator<Item = (&'f [u8], Oid)>,
@@ -111,9 +105,6 @@ pub(super) fn any<'f>(
 }
 
 /// Puts back what `before` says of files that were staged anew and lie as they were stored.
-///
-/// # Errors
-/// Those of `git`.
 pub(super) fn keep(staging: &Staging, before: &BTreeMap<Vec<u8>, Listed>) -> Result<(), GitError> {
     if before.is_empty() {
         return Ok(());
@@ -139,9 +130,6 @@ pub(super) fn keep(staging: &Staging, before: &BTreeMap<Vec<u8>, Listed>) -> Res
 }
 
 /// Checks such files of a staged worktree out again.
-///
-/// # Errors
-/// Those of `git`.
 pub(super) fn fill_in(staging: &Staging) -> Result<(), GitError> {
     let place = &staging.place;
     let tracked = filtered(place, place.git("git ls-files"))?;

@@ -17,9 +17,10 @@ use super::{
     text::{items, os_string},
 };
 use crate::domain::run::event::WorktreeAt;
+use crate::files;
 use git2::{Oid, Repository, RepositoryInitOptions};
 use std::{
-    fs, io,
+    fs,
     path::{Component, Path, PathBuf},
 };
 
@@ -205,13 +206,12 @@ fn activate(git_dir: &Path, name: &Path) -> Result<(), GitError> {
 
 /// Whether a folder is a repository that has a commit.
 fn has_commit(git_dir: &Path, commit: Oid) -> bool {
-    let is_folder = fs::symlink_metadata(git_dir).is_ok_and(|found| found.is_dir());
-    is_folder && Repository::open_bare(git_dir).is_ok_and(|found| found.find_commit(commit).is_ok())
+    files::is_folder(git_dir)
+        && Repository::open_bare(git_dir).is_ok_and(|found| found.find_commit(commit).is_ok())
 }
 
 fn is_empty_folder(folder: &Path) -> bool {
-    fs::symlink_metadata(folder).is_ok_and(|found| found.is_dir())
-        && fs::read_dir(folder).is_ok_and(|mut items| items.next().is_none())
+    files::is_folder(folder) && fs::read_dir(folder).is_ok_and(|mut items| items.next().is_none())
 }
 
 /// Has `git` fetch what the user's repository is a partial clone of, where that lacks it too.
@@ -239,10 +239,8 @@ fn begin(git_dir: &Path, folder: &Path, user_git_dir: &Path, commit: Oid) -> Res
     let repository = Repository::init_opts(git_dir, &options).map_err(failed())?;
     write_alternates(&git_dir.join("objects"), user_git_dir).map_err(written())?;
     // Submodules of a shallow clone have their end of history told apart.
-    match fs::copy(user_git_dir.join("shallow"), git_dir.join("shallow")) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(written()(error)),
-        Ok(_) | Err(_) => {}
-    }
+    let shallow = fs::copy(user_git_dir.join("shallow"), git_dir.join("shallow"));
+    files::if_there(shallow).map(drop).map_err(written())?;
     let user = Repository::open_bare(user_git_dir).map_err(failed())?;
     if let Ok(remote) = user.find_remote("origin")
         && let Ok(url) = remote.url()

@@ -133,7 +133,7 @@ fn carry(started: Started) -> i32 {
         answer(&Outcome::Failed { sentence }).ok();
         return 1;
     }
-    let told = answer(&Outcome::Ready { pid }).and_then(|()| startup::let_go_of_stdout());
+    let told = answer(&Outcome::Ready { pid }).and_then(|()| startup::release_stdout());
     if told.is_err() && !ephemeral {
         // The launching server is gone; the next one finds us by the socket.
         complain("The launching server did not take the answer.");

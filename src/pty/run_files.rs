@@ -144,7 +144,7 @@ pub fn write_exit(run_dir: &Path, exit: &ExitReport) -> io::Result<()> {
 /// As removing files does; a missing file is none.
 pub fn remove_stale(run_dir: &Path) -> io::Result<()> {
     for name in [EXIT, SCREEN_HEAD, SCREEN_BYTES] {
-        remove_if_there(&run_dir.join(name))?;
+        files::remove(&run_dir.join(name))?;
     }
     Ok(())
 }
@@ -182,13 +182,6 @@ fn sync_parent(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(parent) => files::folder(parent)?.sync_all(),
         None => Ok(()),
-    }
-}
-
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(err) if err.kind() != io::ErrorKind::NotFound => Err(err),
-        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -298,14 +291,14 @@ pub fn prepare_socket(run_dir: &Path, run_id: Uuid) -> io::Result<PathBuf> {
     let near = run_dir.join(SOCKET);
     let note = run_dir.join(SOCKET_PATH);
     let path = if near.as_os_str().len() < SOCKET_PATH_LEN_MAX {
-        remove_if_there(&note)?;
+        files::remove(&note)?;
         near
     } else {
         let far = runtime_folder()?.join(format!("{run_id}.sock"));
         write_atomic(&note, far.as_os_str().as_bytes())?;
         far
     };
-    remove_if_there(&path)?;
+    files::remove(&path)?;
     Ok(path)
 }
 

@@ -259,7 +259,8 @@ impl Session {
     }
 }
 
-/// Steers a run's terminal. Cheap to clone; each call returns when its frame is written.
+/// Steers a run's terminal. Cheap to clone; each call returns when its frame is written, and fails
+/// when the holder is gone.
 #[derive(Clone, Debug)]
 pub struct SessionHandle {
     writer: FrameWriter,
@@ -269,9 +270,6 @@ pub struct SessionHandle {
 
 impl SessionHandle {
     /// Types keystrokes. Over 4 MiB that the program does not read, more are dropped.
-    ///
-    /// # Errors
-    /// When the holder is gone.
     pub async fn input(&self, bytes: Bytes) -> Result<(), PtyError> {
         self.writer.input(bytes).await
     }
@@ -295,17 +293,11 @@ impl SessionHandle {
 
     /// Ends everything that the run started: SIGTERM, SIGKILL after `grace`. The exit tells when
     /// that is done. A second call can only shorten the grace.
-    ///
-    /// # Errors
-    /// When the holder is gone.
     pub async fn stop(&self, grace: Duration) -> Result<(), PtyError> {
         self.stop_because(grace, None).await
     }
 
     /// The same with a word that comes back with the exit.
-    ///
-    /// # Errors
-    /// When the holder is gone.
     pub async fn stop_because(
         &self,
         grace: Duration,
@@ -317,26 +309,17 @@ impl SessionHandle {
     }
 
     /// Lets a stopped program go on.
-    ///
-    /// # Errors
-    /// When the holder is gone.
     pub async fn go_on(&self) -> Result<(), PtyError> {
         self.about_program(Frame::GoOn).await
     }
 
     /// Says that what viewers typed answered a question, and stands at no prompt.
-    ///
-    /// # Errors
-    /// When the holder is gone.
     pub async fn no_draft(&self) -> Result<(), PtyError> {
         self.about_program(Frame::NoDraft).await
     }
 
     /// Says that the program took a prompt, so that no menu is open. For holders that told
     /// `may_be_menu`; earlier ones do not know it.
-    ///
-    /// # Errors
-    /// When the holder is gone.
     pub async fn prompted(&self) -> Result<(), PtyError> {
         self.about_program(Frame::Prompted).await
     }

@@ -2,13 +2,14 @@
 
 use super::{
     Reader, StoreError, Writer,
+    query::{all, first},
     reader::has_live_process,
     rows::{time_at, uuid_at},
 };
 use crate::domain::{
     Agent, AgentId, Project, ProjectId, Repo, RepoId, Time, project::SetUp, settings::ModelSettings,
 };
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 use std::{
     ffi::OsString,
@@ -57,6 +58,14 @@ pub(super) fn remember(
     Ok(())
 }
 
+fn remember_any(
+    connection: &Connection,
+    record: Option<&Idempotent>,
+    at: Time,
+) -> Result<(), StoreError> {
+    record.map_or(Ok(()), |record| remember(connection, record, at))
+}
+
 pub(super) fn forget_old_keys(connection: &Connection) -> Result<(), StoreError> {
     connection.execute(
         "DELETE FROM idempotency
@@ -85,9 +94,7 @@ impl Writer {
                     project.created_at.timestamp_millis()
                 ],
             )?;
-            idempotent.map_or(Ok(()), |record| {
-                remember(connection, &record, project.created_at)
-            })
+            remember_any(connection, idempotent.as_ref(), project.created_at)
         })
         .await
     }
@@ -168,7 +175,7 @@ impl Writer {
                     git_dir.as_os_str().as_bytes()
                 ],
             )?;
-            idempotent.map_or(Ok(()), |record| remember(connection, &record, at))
+            remember_any(connection, idempotent.as_ref(), at)
         })
         .await
     }
@@ -206,9 +213,7 @@ impl Writer {
                     agent.created_at.timestamp_millis()
                 ],
             )?;
-            idempotent.map_or(Ok(()), |record| {
-                remember(connection, &record, agent.updated_at)
-            })
+            remember_any(connection, idempotent.as_ref(), agent.updated_at)
         })
         .await
     }
@@ -262,37 +267,21 @@ impl Writer {
     }
 
     /// Stores the models and their prices.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub async fn put_model_settings(&self, settings: &ModelSettings) -> Result<(), StoreError> {
         let document = encode(settings)?;
-        self.run(move |connection| {
-            connection.execute(
-                "INSERT INTO settings (name, document) VALUES (?1, ?2)
-                 ON CONFLICT (name) DO UPDATE SET document = ?2",
-                params![MODELS, document],
-            )?;
-            Ok(())
-        })
-        .await
+        self.run(move |connection| put_setting(connection, MODELS, &document))
+            .await
     }
 }
 
 impl Reader {
     /// All projects, oldest first, with their repos.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub fn projects(&self) -> Result<Vec<Project>, StoreError> {
         self.with(|connection| {
-            let mut query = connection.prepare_cached(
-                "SELECT id, name, setup_script, cleanup_script, copy_files, created_at,
-                        spare_worktrees, trusted_filters
-                 FROM projects ORDER BY created_at, rowid",
-            )?;
-            let rows = query.query_map([], project)?;
-            let mut projects: Vec<Project> = rows.collect::<Result<_, _>>()?;
+            let sql = "SELECT id, name, setup_script, cleanup_script, copy_files, created_at,
+                              spare_worktrees, trusted_filters
+                       FROM projects ORDER BY created_at, rowid";
+            let mut projects = all(connection, sql, [], project)?;
             for project in &mut projects {
                 project.repos = repos(connection, project.id)?;
             }
@@ -301,9 +290,6 @@ impl Reader {
     }
 
     /// One project; nothing for an unknown one.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub fn project(&self, id: ProjectId) -> Result<Option<Project>, StoreError> {
         self.with(|connection| project_of(connection, id))
     }
@@ -322,11 +308,11 @@ impl Reader {
     /// When the database fails or a document does not decode.
     pub fn agents(&self, project: ProjectId) -> Result<Vec<Agent>, StoreError> {
         self.with(|connection| {
-            let mut query = connection.prepare_cached(
-                "SELECT document FROM agents WHERE project_id = ?1 ORDER BY created_at, rowid",
-            )?;
-            let rows = query.query_map([project.0.as_bytes()], |row| row.get::<_, String>(0))?;
-            rows.map(|document| agent(&document?)).collect()
+            let sql = "SELECT document FROM agents WHERE project_id = ?1
+                       ORDER BY created_at, rowid";
+            let documents: Vec<String> =
+                all(connection, sql, [project.0.as_bytes()], |row| row.get(0))?;
+            documents.iter().map(|document| agent(document)).collect()
         })
     }
 
@@ -342,21 +328,11 @@ impl Reader {
     }
 
     /// A settings document as stored; nothing when it was never changed.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub(super) fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
-        self.with(|connection| {
-            let mut query =
-                connection.prepare_cached("SELECT document FROM settings WHERE name = ?1")?;
-            Ok(query.query_row([name], |row| row.get(0)).optional()?)
-        })
+        self.with(|connection| setting_of(connection, name))
     }
 
     /// The first answer under a key, younger than a day at `now`.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub fn remembered(
         &self,
         scope: &str,
@@ -364,22 +340,18 @@ impl Reader {
         now: Time,
     ) -> Result<Option<Idempotent>, StoreError> {
         self.with(|connection| {
-            let mut query = connection.prepare_cached(
-                "SELECT fingerprint, status, answer FROM idempotency
-                 WHERE scope = ?1 AND key = ?2 AND created_at > ?3",
-            )?;
+            let sql = "SELECT fingerprint, status, answer FROM idempotency
+                       WHERE scope = ?1 AND key = ?2 AND created_at > ?3";
             let since = now.timestamp_millis() - IDEMPOTENCY_MILLIS;
-            Ok(query
-                .query_row(params![scope, key, since], |row| {
-                    Ok(Idempotent {
-                        scope: scope.to_owned(),
-                        key: key.to_owned(),
-                        fingerprint: row.get(0)?,
-                        status: row.get(1)?,
-                        answer: row.get(2)?,
-                    })
+            first(connection, sql, params![scope, key, since], |row| {
+                Ok(Idempotent {
+                    scope: scope.to_owned(),
+                    key: key.to_owned(),
+                    fingerprint: row.get(0)?,
+                    status: row.get(1)?,
+                    answer: row.get(2)?,
                 })
-                .optional()?)
+            })
         })
     }
 }
@@ -393,13 +365,10 @@ fn found(changed: usize) -> Result<(), StoreError> {
 }
 
 fn project_of(connection: &Connection, id: ProjectId) -> Result<Option<Project>, StoreError> {
-    let mut query = connection.prepare_cached(
-        "SELECT id, name, setup_script, cleanup_script, copy_files, created_at, spare_worktrees,
-                trusted_filters
-         FROM projects WHERE id = ?1",
-    )?;
-    let found = query.query_row([id.0.as_bytes()], project).optional()?;
-    let Some(mut project) = found else {
+    let sql = "SELECT id, name, setup_script, cleanup_script, copy_files, created_at,
+                      spare_worktrees, trusted_filters
+               FROM projects WHERE id = ?1";
+    let Some(mut project) = first(connection, sql, [id.0.as_bytes()], project)? else {
         return Ok(None);
     };
     project.repos = repos(connection, id)?;
@@ -424,26 +393,44 @@ fn project(row: &Row<'_>) -> rusqlite::Result<Project> {
 }
 
 fn repos(connection: &Connection, project: ProjectId) -> Result<Vec<Repo>, StoreError> {
-    let mut query = connection.prepare_cached(
-        "SELECT id, name, repo_path FROM repos WHERE project_id = ?1 ORDER BY rowid",
-    )?;
-    let rows = query.query_map([project.0.as_bytes()], |row| {
+    let sql = "SELECT id, name, repo_path FROM repos WHERE project_id = ?1 ORDER BY rowid";
+    all(connection, sql, [project.0.as_bytes()], |row| {
         let path: Vec<u8> = row.get(2)?;
         Ok(Repo {
             id: RepoId(uuid_at(row, 0)?),
             name: row.get(1)?,
             repo_path: PathBuf::from(OsString::from_vec(path)),
         })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    })
 }
 
 fn agent_of(connection: &Connection, id: AgentId) -> Result<Option<Agent>, StoreError> {
-    let mut query = connection.prepare_cached("SELECT document FROM agents WHERE id = ?1")?;
-    let found: Option<String> = query
-        .query_row([id.0.as_bytes()], |row| row.get(0))
-        .optional()?;
+    let sql = "SELECT document FROM agents WHERE id = ?1";
+    let found: Option<String> = first(connection, sql, [id.0.as_bytes()], |row| row.get(0))?;
     found.map(|document| agent(&document)).transpose()
+}
+
+/// A settings document as stored; nothing when it was never changed.
+pub(super) fn setting_of(
+    connection: &Connection,
+    name: &str,
+) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT document FROM settings WHERE name = ?1";
+    first(connection, sql, [name], |row| row.get(0))
+}
+
+/// Stores a settings document.
+pub(super) fn put_setting(
+    connection: &Connection,
+    name: &str,
+    document: &str,
+) -> Result<(), StoreError> {
+    connection.execute(
+        "INSERT INTO settings (name, document) VALUES (?1, ?2)
+         ON CONFLICT (name) DO UPDATE SET document = ?2",
+        params![name, document],
+    )?;
+    Ok(())
 }
 
 pub(super) fn encode(document: &impl Serialize) -> Result<String, StoreError> {

@@ -151,10 +151,7 @@ fn keep_copy(location: &Location, found: u32) -> Result<(), StoreError> {
 
 /// An empty file that is its owner's alone, in the place of any other.
 fn make_private(path: &Path) -> std::io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
+    files::remove(path)?;
     let mut options = std::fs::File::options();
     options
         .write(true)

@@ -1,13 +1,15 @@
 //! The log and what is kept beside it, in SQLite.
 //!
 //! One thread writes ([`writer`]), a pool reads ([`reader`]). Only [`codec`] knows stored bytes.
-//! No SQLite type leaves this room, so that another engine could stand behind the same calls.
+//! Whatever answers a [`StoreError`] may fail because the database does; its other errors are said
+//! beside it. No SQLite type leaves this room, so that another engine could stand behind the same calls.
 
 mod catalog;
 mod codec;
 mod migrate;
 mod notified;
 mod projection;
+mod query;
 mod reader;
 mod rows;
 mod secrets;

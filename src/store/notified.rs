@@ -1,8 +1,13 @@
 //! The notifier's place in the log, and what lies next after it.
 
-use super::{Reader, StoreError, Writer, catalog::encode, codec::StoredEvent, rows::stored};
+use super::{
+    Reader, StoreError, Writer,
+    catalog::{encode, put_setting, setting_of},
+    codec::StoredEvent,
+    rows::stored,
+};
 use crate::domain::{EventId, RunId, settings::NotificationSettings};
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::Row;
 
 /// Name of the settings document.
 const SETTINGS: &str = "notifications";
@@ -90,9 +95,6 @@ impl Reader {
 
 impl Writer {
     /// Remembers that all events up to this one are told of.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub async fn told(&self, event_id: EventId) -> Result<(), StoreError> {
         self.run(move |connection| {
             connection.execute(
@@ -115,16 +117,12 @@ impl Writer {
         change: impl FnOnce(&mut NotificationSettings) -> Result<(), E> + Send + 'static,
     ) -> Result<(NotificationSettings, NotificationSettings), E> {
         let changed = self.run(move |connection| {
-            let before = decode(document(connection)?)?;
+            let before = decode(setting_of(connection, SETTINGS)?)?;
             let mut settings = before.clone();
             if let Err(refused) = change(&mut settings) {
                 return Ok(Err(refused));
             }
-            connection.execute(
-                "INSERT INTO settings (name, document) VALUES (?1, ?2)
-                 ON CONFLICT (name) DO UPDATE SET document = ?2",
-                rusqlite::params![SETTINGS, encode(&settings)?],
-            )?;
+            put_setting(connection, SETTINGS, &encode(&settings)?)?;
             if !before.has_channel() {
                 connection.execute(
                     "UPDATE notified SET event_id = (SELECT COALESCE(MAX(id), 0) FROM events)",
@@ -135,11 +133,6 @@ impl Writer {
         });
         changed.await?
     }
-}
-
-fn document(connection: &Connection) -> Result<Option<String>, StoreError> {
-    let mut query = connection.prepare_cached("SELECT document FROM settings WHERE name = ?1")?;
-    Ok(query.query_row([SETTINGS], |row| row.get(0)).optional()?)
 }
 
 fn decode(document: Option<String>) -> Result<NotificationSettings, StoreError> {

@@ -6,14 +6,15 @@ use super::{
     Location, StoreError,
     codec::{EventRow, StoredEvent},
     projection,
-    rows::{event_at, log_of, stored, uuid_at},
+    query::{all, first},
+    rows::{event_at, log_of, run_id, stored},
 };
 use crate::domain::{
     AgentId, EventId, ProjectId, RunId,
     run::{Run, Status, view},
 };
 use r2d2_sqlite::SqliteConnectionManager;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use rusqlite::{Connection, OpenFlags, Row, params};
 use std::{ops::ControlFlow, path::Path};
 
 /// Memory for pages of a read connection, in KiB: scans gain nothing from it, and the system keeps the
@@ -81,9 +82,6 @@ impl Reader {
     }
 
     /// The first damage that SQLite finds in the file; nothing when it is whole.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub fn damage(&self) -> Result<Option<String>, StoreError> {
         self.with(|connection| {
             let found: String =
@@ -93,51 +91,31 @@ impl Reader {
     }
 
     /// The run as the API shows it; nothing for an unknown one.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub fn run_view(&self, id: RunId) -> Result<Option<String>, StoreError> {
         self.with(|connection| {
-            let mut query = connection.prepare_cached(
-                "SELECT view, document FROM runs JOIN run_heads ON run_id = id WHERE id = ?1",
-            )?;
-            Ok(query.query_row([id.0.as_bytes()], view_at).optional()?)
+            let sql = "SELECT view, document FROM runs JOIN run_heads ON run_id = id WHERE id = ?1";
+            first(connection, sql, [id.0.as_bytes()], view_at)
         })
     }
 
     /// The run's waiting messages as the API shows them; nothing for an unknown run.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub fn run_queue(&self, id: RunId) -> Result<Option<String>, StoreError> {
         self.run_column(id, "SELECT queue FROM runs WHERE id = ?1")
     }
 
     /// The run's tasks as the API shows them; nothing for an unknown run.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub fn run_tasks(&self, id: RunId) -> Result<Option<String>, StoreError> {
         self.run_column(id, "SELECT tasks FROM runs WHERE id = ?1")
     }
 
     /// True when the run exists.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub fn run_exists(&self, id: RunId) -> Result<bool, StoreError> {
-        Ok(self
-            .run_column(id, "SELECT '' FROM runs WHERE id = ?1")?
-            .is_some())
+        let found = self.run_column(id, "SELECT '' FROM runs WHERE id = ?1")?;
+        Ok(found.is_some())
     }
 
     fn run_column(&self, id: RunId, sql: &str) -> Result<Option<String>, StoreError> {
-        self.with(|connection| {
-            let mut query = connection.prepare_cached(sql)?;
-            Ok(query
-                .query_row([id.0.as_bytes()], |row| row.get(0))
-                .optional()?)
-        })
+        self.with(|connection| first(connection, sql, [id.0.as_bytes()], |row| row.get(0)))
     }
 
     /// Runs as the API shows them, newest first.
@@ -147,55 +125,34 @@ impl Reader {
     pub fn runs(&self, filter: &RunFilter) -> Result<Vec<String>, StoreError> {
         self.with(|connection| {
             let before = filter.before.map(|id| age_of(connection, id)).transpose()?;
-            let mut query = connection.prepare_cached(
-                "SELECT view, document FROM runs JOIN run_heads ON run_id = id
-                 WHERE (?1 IS NULL OR project_id = ?1) AND (?2 IS NULL OR agent_id = ?2)
-                   AND (?3 IS NULL OR status = ?3)
-                   AND (?4 IS NULL OR (created_at, id) < (?6, ?4))
-                 ORDER BY created_at DESC, id DESC LIMIT ?5",
-            )?;
-            let rows = query.query_map(
-                params![
-                    filter.project_id.map(|id| id.0.into_bytes()),
-                    filter.agent_id.map(|id| id.0.into_bytes()),
-                    filter.status.map(Status::word),
-                    filter.before.map(|id| id.0.into_bytes()),
-                    filter
-                        .limit
-                        .map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX)),
-                    before,
-                ],
-                view_at,
-            )?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            let sql = "SELECT view, document FROM runs JOIN run_heads ON run_id = id
+                       WHERE (?1 IS NULL OR project_id = ?1) AND (?2 IS NULL OR agent_id = ?2)
+                         AND (?3 IS NULL OR status = ?3)
+                         AND (?4 IS NULL OR (created_at, id) < (?6, ?4))
+                       ORDER BY created_at DESC, id DESC LIMIT ?5";
+            let params = params![
+                filter.project_id.map(|id| id.0.into_bytes()),
+                filter.agent_id.map(|id| id.0.into_bytes()),
+                filter.status.map(Status::word),
+                filter.before.map(|id| id.0.into_bytes()),
+                at_most(filter.limit),
+                before,
+            ];
+            all(connection, sql, params, view_at)
         })
     }
 
     /// Runs that a restart must look after.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub fn live_runs(&self) -> Result<Vec<RunId>, StoreError> {
-        self.with(|connection| {
-            let mut query = connection.prepare("SELECT id FROM runs WHERE live = 1")?;
-            let rows = query.query_map([], |row| Ok(RunId(uuid_at(row, 0)?)))?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
+        let sql = "SELECT id FROM runs WHERE live = 1";
+        self.with(|connection| all(connection, sql, [], run_id))
     }
 
     /// Runs with a worktree whose path does not begin so.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub fn runs_with_worktrees_outside(&self, folder: &str) -> Result<Vec<RunId>, StoreError> {
-        self.with(|connection| {
-            let mut query = connection.prepare(
-                "SELECT DISTINCT runs.id FROM runs, json_each(runs.view, '$.repos') AS repo
-                 WHERE substr(repo.value ->> '$.worktree', 1, length(?1)) <> ?1",
-            )?;
-            let rows = query.query_map([folder], |row| Ok(RunId(uuid_at(row, 0)?)))?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
+        let sql = "SELECT DISTINCT runs.id FROM runs, json_each(runs.view, '$.repos') AS repo
+                   WHERE substr(repo.value ->> '$.worktree', 1, length(?1)) <> ?1";
+        self.with(|connection| all(connection, sql, [folder], run_id))
     }
 
     /// A run folded from its log; nothing for an unknown or deleted one.
@@ -208,9 +165,6 @@ impl Reader {
     }
 
     /// Events of one run after a sequence, oldest first, at most `limit`, of one type when given.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub fn events_of_run(
         &self,
         id: RunId,
@@ -219,23 +173,16 @@ impl Reader {
         event_type: Option<&str>,
     ) -> Result<Vec<StoredEvent>, StoreError> {
         self.with(|connection| {
-            let mut query = connection.prepare_cached(
-                "SELECT id, run_id, sequence, event_type, payload, created_at FROM events
-                 WHERE run_id = ?1 AND sequence > ?2 AND (?3 IS NULL OR event_type = ?3)
-                 ORDER BY sequence LIMIT ?4",
-            )?;
-            let limit = limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+            let sql = "SELECT id, run_id, sequence, event_type, payload, created_at FROM events
+                       WHERE run_id = ?1 AND sequence > ?2 AND (?3 IS NULL OR event_type = ?3)
+                       ORDER BY sequence LIMIT ?4";
             let after = i64::try_from(after_sequence).unwrap_or(i64::MAX);
-            let rows =
-                query.query_map(params![id.0.as_bytes(), after, event_type, limit], stored)?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            let params = params![id.0.as_bytes(), after, event_type, at_most(limit)];
+            all(connection, sql, params, stored)
         })
     }
 
     /// Events after a place in the log, oldest first, at most `limit`; of one run when given.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub fn events_after(
         &self,
         run: Option<RunId>,
@@ -252,9 +199,6 @@ impl Reader {
 
     /// Shows events after a place in the log to `visit`, oldest first, at most `limit`, until it
     /// breaks off; of one run when given.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub fn visit_after(
         &self,
         run: Option<RunId>,
@@ -287,17 +231,11 @@ impl Reader {
     }
 
     /// Place of the last event of the log; 0 for an empty one.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub fn head(&self) -> Result<EventId, StoreError> {
         self.with(head_of)
     }
 
     /// Which log this is. A data folder that is made anew has another one.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub fn log_id(&self) -> Result<uuid::Uuid, StoreError> {
         self.with(|connection| {
             let mut query = connection.prepare_cached("SELECT id FROM log_identity")?;
@@ -307,9 +245,6 @@ impl Reader {
     }
 
     /// True when a hook delivery was recorded.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub fn delivered(&self, delivery: uuid::Uuid) -> Result<bool, StoreError> {
         self.with(|connection| {
             let mut query = connection
@@ -319,17 +254,12 @@ impl Reader {
     }
 
     /// True for a run that was deleted: its last event says so, and is all that is left of it.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub fn is_deleted(&self, id: RunId) -> Result<bool, StoreError> {
         self.with(|connection| {
-            let mut query = connection.prepare_cached(
-                "SELECT event_type = 'run.deleted' FROM events
-                 WHERE run_id = ?1 ORDER BY sequence DESC LIMIT 1",
-            )?;
-            let last = query.query_row([id.0.as_bytes()], |row| row.get(0));
-            Ok(last.optional()?.unwrap_or(false))
+            let sql = "SELECT event_type = 'run.deleted' FROM events
+                       WHERE run_id = ?1 ORDER BY sequence DESC LIMIT 1";
+            let last = first(connection, sql, [id.0.as_bytes()], |row| row.get(0))?;
+            Ok(last.unwrap_or(false))
         })
     }
 }
@@ -372,12 +302,14 @@ pub(super) fn events_behind(
     after: EventId,
     limit: u32,
 ) -> Result<Vec<StoredEvent>, StoreError> {
-    let mut query = connection.prepare_cached(
-        "SELECT id, run_id, sequence, event_type, payload, created_at FROM events
-         WHERE id > ?1 ORDER BY id LIMIT ?2",
-    )?;
-    let rows = query.query_map(params![after, limit], stored)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let sql = "SELECT id, run_id, sequence, event_type, payload, created_at FROM events
+               WHERE id > ?1 ORDER BY id LIMIT ?2";
+    all(connection, sql, params![after, limit], stored)
+}
+
+/// A limit as SQLite takes it; below zero there is none.
+fn at_most(limit: Option<u64>) -> i64 {
+    limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX))
 }
 
 /// A run's document, of its body and its head.

@@ -3,25 +3,27 @@
 use super::{
     StoreError,
     codec::{EventRow, StoredEvent},
+    query::all,
 };
 use crate::domain::{RunId, Time};
 use rusqlite::{Connection, Row};
 
 /// All events of a run, oldest first.
 pub(super) fn log_of(connection: &Connection, id: RunId) -> Result<Vec<StoredEvent>, StoreError> {
-    let mut query = connection.prepare_cached(
-        "SELECT id, run_id, sequence, event_type, payload, created_at FROM events
-         WHERE run_id = ?1 ORDER BY sequence",
-    )?;
-    let rows = query.query_map([id.0.as_bytes()], stored)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let sql = "SELECT id, run_id, sequence, event_type, payload, created_at FROM events
+               WHERE run_id = ?1 ORDER BY sequence";
+    all(connection, sql, [id.0.as_bytes()], stored)
 }
 
 /// Every run that the log knows, deleted ones included.
 pub(super) fn run_ids_in_log(connection: &Connection) -> Result<Vec<RunId>, StoreError> {
-    let mut query = connection.prepare("SELECT DISTINCT run_id FROM events")?;
-    let rows = query.query_map([], |row| Ok(RunId(uuid_at(row, 0)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let sql = "SELECT DISTINCT run_id FROM events";
+    all(connection, sql, [], run_id)
+}
+
+/// The run that the first column names.
+pub(super) fn run_id(row: &Row<'_>) -> rusqlite::Result<RunId> {
+    Ok(RunId(uuid_at(row, 0)?))
 }
 
 pub(super) fn uuid_at(row: &Row<'_>, column: usize) -> rusqlite::Result<uuid::Uuid> {

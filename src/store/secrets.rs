@@ -1,8 +1,8 @@
 //! Values of the environment that a run's agent was given: beside the log, never in it.
 
-use super::{Reader, StoreError};
+use super::{Reader, StoreError, query::first};
 use crate::domain::{RunId, Secrets, secrets};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use serde_json::{Map, Value};
 
 impl Reader {
@@ -12,11 +12,8 @@ impl Reader {
     /// When the database fails or what is stored does not decode.
     pub fn run_secrets(&self, id: RunId) -> Result<Secrets, StoreError> {
         self.with(|connection| {
-            let mut query =
-                connection.prepare_cached("SELECT document FROM run_secrets WHERE run_id = ?1")?;
-            let kept: Option<String> = query
-                .query_row([id.0.as_bytes()], |row| row.get(0))
-                .optional()?;
+            let sql = "SELECT document FROM run_secrets WHERE run_id = ?1";
+            let kept: Option<String> = first(connection, sql, [id.0.as_bytes()], |row| row.get(0))?;
             match kept {
                 // The fault names no value.
                 Some(document) => serde_json::from_str(&document).map_err(|_| {
@@ -30,13 +27,9 @@ impl Reader {
 
 /// The values in the log itself, of runs that older versions made.
 fn in_log(connection: &Connection, id: RunId) -> Result<Secrets, StoreError> {
-    let mut query = connection.prepare_cached(
-        "SELECT payload FROM events
-         WHERE run_id = ?1 AND sequence = 1 AND event_type = 'run.created'",
-    )?;
-    let payload: Option<String> = query
-        .query_row([id.0.as_bytes()], |row| row.get(0))
-        .optional()?;
+    let sql = "SELECT payload FROM events
+               WHERE run_id = ?1 AND sequence = 1 AND event_type = 'run.created'";
+    let payload: Option<String> = first(connection, sql, [id.0.as_bytes()], |row| row.get(0))?;
     let created = payload.and_then(|payload| serde_json::from_str::<Value>(&payload).ok());
     let config = created.as_ref().and_then(|created| {
         let config = created.get("agent")?.get("provider_config")?;

@@ -89,14 +89,14 @@ impl std::fmt::Debug for Stored {
 pub type Batch = Arc<Vec<StoredEvent>>;
 
 /// Says whether the commit that held a write succeeded.
-type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+type CommitSender<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// A catalog write: run inside the transaction, then told of the commit.
 type CatalogJob = Box<dyn FnOnce(Result<&Connection, StoreError>) -> (bool, Finish) + Send>;
 type Finish = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 enum Write {
-    Append(Append, Answer<()>),
+    Append(Append, CommitSender<()>),
     Catalog(CatalogJob),
 }
 

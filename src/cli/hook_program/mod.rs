@@ -129,7 +129,7 @@ fn post(
     payload: &[u8],
     delivery: Uuid,
     callers: &Callers,
-) -> io::Result<post::Answer> {
+) -> io::Result<post::Response> {
     let token = hook_files::token(run_dir)?.ok_or(io::ErrorKind::NotFound)?;
     // `..` of the path itself: the run folder may be named by a relative path or a link.
     let data_dir = run_dir.join("../..");

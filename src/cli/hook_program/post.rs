@@ -31,12 +31,12 @@ pub(super) struct Request<'a> {
 }
 
 /// What the server said.
-pub(super) struct Answer {
+pub(super) struct Response {
     pub(super) status: u16,
     pub(super) body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     pub(super) const fn is_success(&self) -> bool {
         self.status >= 200 && self.status < 300
     }
@@ -51,7 +51,11 @@ impl Answer {
 ///
 /// # Errors
 /// When the server is not there, is too slow, does not speak HTTP, or is another one.
-pub(super) fn send(server: &Server, data_dir: &Path, request: &Request<'_>) -> io::Result<Answer> {
+pub(super) fn send(
+    server: &Server,
+    data_dir: &Path,
+    request: &Request<'_>,
+) -> io::Result<Response> {
     let deadline = Instant::now() + DEADLINE;
     let address = server.address();
     let mut stream = TcpStream::connect_timeout(&address, left(deadline)?)?;
@@ -148,7 +152,7 @@ fn write_all(stream: &mut TcpStream, deadline: Instant, bytes: &[u8]) -> io::Res
     Ok(())
 }
 
-fn read(stream: &mut TcpStream, deadline: Instant) -> io::Result<Answer> {
+fn read(stream: &mut TcpStream, deadline: Instant) -> io::Result<Response> {
     let mut bytes = Vec::new();
     let mut chunk = [0_u8; 4096];
     loop {
@@ -172,7 +176,7 @@ fn read(stream: &mut TcpStream, deadline: Instant) -> io::Result<Answer> {
 }
 
 /// The answer, once it is whole. Without a length its body ends with the connection.
-fn parse(bytes: &[u8], ended: bool) -> io::Result<Option<Answer>> {
+fn parse(bytes: &[u8], ended: bool) -> io::Result<Option<Response>> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut response = httparse::Response::new(&mut headers);
     let parsed = response.parse(bytes).map_err(io::Error::other)?;
@@ -194,11 +198,11 @@ fn parse(bytes: &[u8], ended: bool) -> io::Result<Option<Answer>> {
         .map(|length: Option<usize>| length.ok_or(io::ErrorKind::InvalidData))
         .transpose()?;
     match length {
-        Some(length) => Ok(body.get(..length).map(|body| Answer {
+        Some(length) => Ok(body.get(..length).map(|body| Response {
             status,
             body: body.to_vec(),
         })),
-        None if ended => Ok(Some(Answer {
+        None if ended => Ok(Some(Response {
             status,
             body: body.to_vec(),
         })),

@@ -10,6 +10,7 @@
 
 use super::{
     Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,
+    argv::Argv,
     choices::{self, PRIVATE, STATES, choice},
     hook_files, hooks, launch,
     transcript::{ClaudeTranscript, opencode_stream},
@@ -64,7 +65,7 @@ impl Adapter for OpenCode {
         Limits::counted(mode, Keeper::None, Keeper::Cli)
     }
 
-    fn config_fault(&self, config: &Map<String, Value>) -> Option<String> {
+    fn validate_config(&self, config: &Map<String, Value>) -> Option<String> {
         Options::of(config).err()
     }
 
@@ -122,33 +123,29 @@ impl<'a> Options<'a> {
 }
 
 fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Vec<String> {
-    let agent = context.agent;
-    let mut argv: Vec<String> = vec![agent.bin().unwrap_or("opencode").to_owned()];
-    let mut push = |items: &[&str]| argv.extend(items.iter().map(|item| (*item).to_owned()));
-    let headless = agent.mode() == AgentMode::Headless;
+    let headless = context.agent.mode() == AgentMode::Headless;
+    let mut argv = Argv::new(context, "opencode");
     if headless {
-        push(&["run", "--format", "json"]);
+        argv.push(&["run", "--format", "json"]);
     }
     if let Some(session) = context.resume {
-        push(&["--session", session]);
+        argv.push(&["--session", session]);
     }
-    if let Some(model) = agent.model.as_deref().filter(|model| !model.is_empty()) {
-        push(&["--model", model]);
-    }
+    argv.model("--model");
     if options.approval == AUTO {
-        push(&["--auto"]);
+        argv.push(&["--auto"]);
     }
-    let extra = agent.args();
-    push(&extra.iter().map(String::as_str).collect::<Vec<_>>());
+    argv.own();
     if headless {
         // A word that is a number would end OpenCode. It puts whatever has a space into quotes,
         // which our plugin takes off again.
         let space = if context.task.contains(' ') { "" } else { " " };
-        push(&["--", &format!("{}{space}", context.task)]);
+        argv.end(&["--", &format!("{}{space}", context.task)])
     } else if context.resume.is_none() {
-        push(&[&format!("--prompt={}", launch::unstripped(context.task))]);
+        argv.end(&[&format!("--prompt={}", launch::unstripped(context.task))])
+    } else {
+        argv.end(&[])
     }
-    argv
 }
 
 /// The configuration that the run would have anyway from this variable, our plugin and what
@@ -158,10 +155,8 @@ fn content(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<String,
     let unusable = |why: &str| CliError::Config(format!("{CONTENT} cannot be added to: {why}"));
     let mut content: Map<String, Value> =
         serde_json::from_str(&before).map_err(|error| unusable(&error.to_string()))?;
-    let write = |name: &'static str, text: &str| {
-        hook_files::write_private(context.run_dir, name, text.as_bytes())
-            .map_err(|source| CliError::File { name, source })
-    };
+    let write =
+        |name: &'static str, text: &str| hook_files::write(context.run_dir, name, text.as_bytes());
     write(PLUGIN.0, &plugin(context))?;
     let mut add = |key: &str, path: String| {
         let list = content.entry(key).or_insert_with(|| json!([]));

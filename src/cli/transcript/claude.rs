@@ -6,10 +6,10 @@
 //! totals that were told: so nothing counts twice, also when a message's records lie on both sides.
 
 use super::{
-    lines::Tail,
+    lines::{Tail, parsed},
+    report::Report,
     rows::{Message, ModelUsage, Row, milliseconds},
     totals::Totals,
-    with_totals,
 };
 use crate::cli::{Transcript, TranscriptContext};
 use crate::domain::run::command::{Observation, Usage};
@@ -33,7 +33,7 @@ const SUBAGENTS_MAX: usize = 1000;
 
 /// A reader of Claude's transcript.
 pub(crate) struct ClaudeTranscript {
-    state: State,
+    report: Report,
     main: Option<Tail>,
     subagents: BTreeMap<PathBuf, Tail>,
     /// Where the first file is read on, and the totals up to there.
@@ -41,36 +41,16 @@ pub(crate) struct ClaudeTranscript {
     told: Usage,
 }
 
-struct State {
-    totals: Totals,
-    /// Not told yet; an error of the file keeps it for the next call.
-    observed: Vec<Observation>,
-    malformed: u64,
-}
-
 impl ClaudeTranscript {
     /// Goes on where the context says.
     #[must_use]
     pub(crate) fn new(context: TranscriptContext) -> Self {
-        let TranscriptContext {
-            offset,
-            baseline,
-            prices,
-            mode: _,
-        } = context;
-        let totals = Totals::new(prices, &baseline);
-        let state = State {
-            totals,
-            observed: Vec::new(),
-            malformed: 0,
-        };
-        let (main, subagents, told) = (None, BTreeMap::new(), baseline.clone());
         Self {
-            state,
-            main,
-            subagents,
-            start: (offset, baseline),
-            told,
+            report: Report::new(Totals::new(context.prices, &context.baseline)),
+            main: None,
+            subagents: BTreeMap::new(),
+            start: (context.offset, context.baseline.clone()),
+            told: context.baseline,
         }
     }
 
@@ -80,7 +60,7 @@ impl ClaudeTranscript {
             return Ok(());
         }
         if self.main.is_some() {
-            self.state.totals.next_session();
+            self.report.totals.next_session();
             self.subagents.clear();
             self.start.0 = 0;
         }
@@ -89,28 +69,27 @@ impl ClaudeTranscript {
             self.main = Some(Tail::new(path, 0));
             return Ok(());
         }
-        let mut totals = Totals::new(self.state.totals.prices().clone(), &Usage::default());
-        std::mem::swap(&mut totals, &mut self.state.totals);
+        let again = self.report.again();
+        let former = std::mem::replace(&mut self.report, again);
         let mut main = Tail::new(path, 0);
         let read = self
             .read_subagents(path)
-            .and_then(|()| main.read(Some(offset), |line| self.state.line(line, false)));
-        self.state.observed.clear();
+            .and_then(|()| main.read(Some(offset), |text| line(&mut self.report, text, false)));
         if let Err(error) = read {
-            self.state.totals = totals;
+            self.report = former;
             self.subagents.clear();
             return Err(error);
         }
-        self.state.totals.contained_in(&baseline);
+        self.report.told_before(&baseline);
         self.main = Some(main);
         Ok(())
     }
 
     fn read_subagents(&mut self, main: &Path) -> io::Result<()> {
-        let entries = match files::list(&main.with_extension("").join("subagents")) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
+        let Some(entries) =
+            files::if_there(files::list(&main.with_extension("").join("subagents")))?
+        else {
+            return Ok(());
         };
         for entry in entries {
             let path = entry?.path();
@@ -123,7 +102,7 @@ impl ClaudeTranscript {
             }
         }
         for tail in self.subagents.values_mut() {
-            tail.read(None, |line| self.state.line(line, true))?;
+            tail.read(None, |text| line(&mut self.report, text, true))?;
         }
         Ok(())
     }
@@ -139,100 +118,72 @@ impl Transcript for ClaudeTranscript {
         self.read_subagents(path)?;
         let mut offset = 0;
         if let Some(main) = &mut self.main {
-            main.read(None, |line| self.state.line(line, false))?;
+            main.read(None, |text| line(&mut self.report, text, false))?;
             // Of a file that is gone, or was cut, what was read before stays read.
             offset = main.consumed().max(self.start.0);
         }
-        let mut observed = std::mem::take(&mut self.state.observed);
-        with_totals(
-            &mut observed,
-            &mut self.told,
-            self.state.totals.usage(offset),
-        );
-        Ok(observed)
-    }
-
-    fn feed(&mut self, _: &[u8]) -> Vec<Observation> {
-        Vec::new()
+        Ok(self.report.take(&mut self.told, offset))
     }
 }
 
-impl State {
-    fn line(&mut self, line: &[u8], subagent: bool) {
-        if line.iter().all(u8::is_ascii_whitespace) {
-            return;
+fn line(report: &mut Report, line: &[u8], subagent: bool) {
+    let Some(row) = parsed::<Row<'_>>(line) else {
+        return;
+    };
+    let side = subagent || row.is_sidechain == Some(true);
+    match (&*row.kind, row.subtype.as_deref()) {
+        ("assistant", _) => assistant(report, &row, side),
+        ("user", _) if !side => user(report, &row),
+        ("system", Some("turn_duration")) if !side => {
+            let took = milliseconds(row.duration_ms.unwrap_or(0.0));
+            report.totals.took(took);
         }
-        let Ok(row) = serde_json::from_slice::<Row<'_>>(line) else {
-            self.malformed += 1;
-            log::debug!(malformed = self.malformed; "A line of a transcript is no record.");
-            return;
-        };
-        let side = subagent || row.is_sidechain == Some(true);
-        match (&*row.kind, row.subtype.as_deref()) {
-            ("assistant", _) => self.assistant(&row, side),
-            ("user", _) if !side => self.user(&row),
-            ("system", Some("turn_duration")) if !side => {
-                self.totals
-                    .took(milliseconds(row.duration_ms.unwrap_or(0.0)));
+        ("cost-state", _) if !side => {
+            if let Some(dollars) = row.total_cost_usd.filter(|dollars| *dollars >= 0.0) {
+                cost(&mut report.totals, dollars, row.model_usage);
             }
-            ("cost-state", _) if !side => {
-                if let Some(dollars) = row.total_cost_usd.filter(|dollars| *dollars >= 0.0) {
-                    self.cost(dollars, row.model_usage);
-                }
-            }
-            _ => {}
         }
+        _ => {}
     }
+}
 
-    /// The cost of the session, which is that of these tokens.
-    fn cost(&mut self, dollars: f64, model_usage: Option<&RawValue>) {
-        let models = model_usage.map(RawValue::get).map(serde_json::from_str);
-        let Some(Ok(models)) = models else {
-            return self.totals.reported_at_least(dollars);
-        };
-        let models: HashMap<String, ModelUsage> = models;
-        let covered = models
-            .into_iter()
-            .map(|(name, usage)| (name, usage.buckets()));
-        self.totals.reported_for(dollars, &covered.collect());
+/// The cost of the session, which is that of these tokens.
+fn cost(totals: &mut Totals, dollars: f64, model_usage: Option<&RawValue>) {
+    let models = model_usage.map(RawValue::get).map(serde_json::from_str);
+    let Some(Ok(models)) = models else {
+        return totals.reported_at_least(dollars);
+    };
+    let models: HashMap<String, ModelUsage> = models;
+    let covered = models
+        .into_iter()
+        .map(|(name, usage)| (name, usage.buckets()));
+    totals.reported_for(dollars, &covered.collect());
+}
+
+fn assistant(report: &mut Report, row: &Row<'_>, side: bool) {
+    let Some(message) = message(row).filter(|message| !message.is_synthetic()) else {
+        return;
+    };
+    let (totals, model) = (&mut report.totals, message.model.as_deref());
+    if let (Some(id), Some(usage)) = (&message.id, message.usage) {
+        totals.count(id, model, usage.over([0; 4]));
     }
-
-    fn assistant(&mut self, row: &Row<'_>, side: bool) {
-        let Some(message) = message(row) else { return };
-        if message.is_synthetic() {
-            return;
-        }
-        if let (Some(id), Some(usage)) = (&message.id, message.usage) {
-            self.totals
-                .count(id, message.model.as_deref(), usage.over([0; 4]));
-        }
-        if side {
-            return;
-        }
-        if let Some(model) = &message.model {
-            self.totals.answered_by(model);
-        }
-        let texts = message.texts();
-        let said = |text| Observation::Message {
-            text,
-            message_id: message.id.clone(),
-        };
-        self.observed.extend(texts.into_iter().map(said));
+    if side {
+        return;
     }
+    if let Some(model) = model {
+        totals.answered_by(model);
+    }
+    for text in message.texts() {
+        report.message(text, message.id.clone());
+    }
+}
 
-    fn user(&mut self, row: &Row<'_>) {
-        let Some(message) = message(row).filter(|message| message.may_say(INTERRUPTED_START))
-        else {
-            return;
-        };
-        if message
-            .texts()
-            .iter()
-            .any(|text| INTERRUPTED.contains(&text.trim()))
-        {
-            self.observed
-                .push(Observation::Interrupted { turn_id: None });
-        }
+fn user(report: &mut Report, row: &Row<'_>) {
+    let message = message(row).filter(|message| message.may_say(INTERRUPTED_START));
+    let texts = message.map_or_else(Vec::new, |message| message.texts());
+    if texts.iter().any(|text| INTERRUPTED.contains(&text.trim())) {
+        report.interrupted(None);
     }
 }
 

@@ -11,10 +11,10 @@
 
 use super::{
     codex_rows::{Event, Info, Item, Meta, Row, Turn},
-    lines::Tail,
+    lines::{Tail, parsed},
+    report::Report,
     rows::milliseconds,
     totals::{Tokens, Totals, minus, plus},
-    with_totals,
 };
 use crate::cli::{Transcript, TranscriptContext};
 use crate::domain::run::command::{Observation, Usage};
@@ -32,7 +32,7 @@ const SUBAGENTS_MAX: usize = 1000;
 
 /// A reader of Codex's rollout.
 pub(crate) struct CodexRollout {
-    state: State,
+    progress: Progress,
     main: Option<Thread>,
     /// By thread id; none until its file is found.
     subagents: BTreeMap<String, Option<Thread>>,
@@ -57,10 +57,8 @@ struct Count {
     counted: Tokens,
 }
 
-struct State {
-    totals: Totals,
-    /// Not told yet; an error of the file keeps it for the next call.
-    observed: Vec<Observation>,
+struct Progress {
+    report: Report,
     /// Threads of subagents that were heard of.
     spawned: Vec<String>,
 }
@@ -69,18 +67,13 @@ impl CodexRollout {
     /// Goes on where the context says.
     #[must_use]
     pub(crate) fn new(context: TranscriptContext) -> Self {
-        let TranscriptContext {
-            offset,
-            baseline,
-            prices,
-            mode: _,
-        } = context;
+        let totals = Totals::new(context.prices, &context.baseline);
         Self {
-            state: State::new(Totals::new(prices, &baseline)),
+            progress: Progress::new(Report::new(totals)),
             main: None,
             subagents: BTreeMap::new(),
-            start: (offset, baseline.clone()),
-            told: baseline,
+            start: (context.offset, context.baseline.clone()),
+            told: context.baseline,
         }
     }
 
@@ -92,18 +85,16 @@ impl CodexRollout {
         let mut main = Thread::new(path);
         let (offset, baseline) = self.start.clone();
         if self.main.is_some() {
-            self.state.totals.next_session();
+            self.progress.report.totals.next_session();
             self.subagents.clear();
             self.start.0 = 0;
         } else if offset > 0 {
-            let prices = self.state.totals.prices().clone();
-            let mut again = State::new(Totals::new(prices, &Usage::default()));
+            let mut again = Progress::new(self.progress.report.again());
             main.read(Some(offset), &mut again, true)?;
             let mut subagents = BTreeMap::new();
             read_subagents(&mut subagents, path, &mut again)?;
-            again.observed.clear();
-            again.totals.contained_in(&baseline);
-            (self.state, self.subagents) = (again, subagents);
+            again.report.told_before(&baseline);
+            (self.progress, self.subagents) = (again, subagents);
         }
         self.main = Some(main);
         Ok(())
@@ -118,19 +109,12 @@ impl Transcript for CodexRollout {
         self.turn_to(path)?;
         let mut offset = 0;
         if let Some(main) = &mut self.main {
-            main.read(None, &mut self.state, true)?;
+            main.read(None, &mut self.progress, true)?;
             // Of a file that is gone, what was read before stays read.
             offset = main.file.consumed().max(self.start.0);
         }
-        read_subagents(&mut self.subagents, path, &mut self.state)?;
-        let mut observed = std::mem::take(&mut self.state.observed);
-        let totals = self.state.totals.usage(offset);
-        with_totals(&mut observed, &mut self.told, totals);
-        Ok(observed)
-    }
-
-    fn feed(&mut self, _: &[u8]) -> Vec<Observation> {
-        Vec::new()
+        read_subagents(&mut self.subagents, path, &mut self.progress)?;
+        Ok(self.progress.report.take(&mut self.told, offset))
     }
 }
 
@@ -138,10 +122,10 @@ impl Transcript for CodexRollout {
 fn read_subagents(
     subagents: &mut BTreeMap<String, Option<Thread>>,
     main: &Path,
-    state: &mut State,
+    progress: &mut Progress,
 ) -> io::Result<()> {
     loop {
-        for id in std::mem::take(&mut state.spawned) {
+        for id in std::mem::take(&mut progress.spawned) {
             if subagents.len() < SUBAGENTS_MAX {
                 subagents.entry(id).or_default();
             }
@@ -150,9 +134,9 @@ fn read_subagents(
             open_subagents(subagents, main)?;
         }
         for thread in subagents.values_mut().flatten() {
-            thread.read(None, state, false)?;
+            thread.read(None, progress, false)?;
         }
-        if state.spawned.is_empty() {
+        if progress.spawned.is_empty() {
             return Ok(());
         }
     }
@@ -163,10 +147,8 @@ fn open_subagents(subagents: &mut BTreeMap<String, Option<Thread>>, main: &Path)
     let Some(folder) = main.parent() else {
         return Ok(());
     };
-    let entries = match files::list(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
+    let Some(entries) = files::if_there(files::list(folder))? else {
+        return Ok(());
     };
     for entry in entries {
         let path = entry?.path();
@@ -190,27 +172,22 @@ impl Thread {
     }
 
     /// Reads on; `main` for the thread that a person speaks with.
-    fn read(&mut self, limit: Option<u64>, state: &mut State, main: bool) -> io::Result<()> {
+    fn read(&mut self, limit: Option<u64>, progress: &mut Progress, main: bool) -> io::Result<()> {
         let Self { file, count } = self;
-        file.read(limit, |line| state.line(line, count, main))
+        file.read(limit, |line| progress.line(line, count, main))
     }
 }
 
-impl State {
-    const fn new(totals: Totals) -> Self {
+impl Progress {
+    const fn new(report: Report) -> Self {
         Self {
-            totals,
-            observed: Vec::new(),
+            report,
             spawned: Vec::new(),
         }
     }
 
     fn line(&mut self, line: &[u8], count: &mut Count, main: bool) {
-        if line.iter().all(u8::is_ascii_whitespace) {
-            return;
-        }
-        let Ok(row) = serde_json::from_slice::<Row<'_>>(line) else {
-            log::debug!(bytes = line.len(); "A line of a rollout is no record.");
+        let Some(row) = parsed::<Row<'_>>(line) else {
             return;
         };
         let Some(payload) = row.payload.map(RawValue::get) else {
@@ -224,7 +201,7 @@ impl State {
             "turn_context" => {
                 if let Ok(Turn { model: Some(model) }) = serde_json::from_str(payload) {
                     if main {
-                        self.totals.answered_by(&model);
+                        self.report.totals.answered_by(&model);
                     }
                     count.model = Some(model);
                 }
@@ -245,17 +222,15 @@ impl State {
         let turn_id = event.turn_id;
         match &*event.kind {
             "task_complete" => {
-                self.totals.took(took);
-                let failed = event.error.map(|failure| Observation::Ended {
-                    failure: Some(failure.sentence()),
-                    turn_id,
-                });
-                self.observed.extend(failed);
+                self.report.totals.took(took);
+                if let Some(failure) = event.error {
+                    self.report.ended(Some(failure.sentence()), turn_id);
+                }
             }
             "turn_aborted" => {
-                self.totals.took(took);
+                self.report.totals.took(took);
                 if event.reason.as_deref() == Some(INTERRUPTED) {
-                    self.observed.push(Observation::Interrupted { turn_id });
+                    self.report.interrupted(turn_id);
                 }
             }
             _ => {}
@@ -268,11 +243,7 @@ impl State {
         match &*item.kind {
             "AgentMessage" if main => {
                 let pieces = item.content.into_iter().filter_map(|piece| piece.text);
-                let (text, message_id) = (pieces.collect::<String>(), item.id);
-                if !text.is_empty() {
-                    self.observed
-                        .push(Observation::Message { text, message_id });
-                }
+                self.report.message(pieces.collect(), item.id);
             }
             "CollabAgentToolCall" => self.spawned.extend(item.receiver_thread_ids),
             _ => {}
@@ -287,6 +258,6 @@ impl State {
         }
         let grown = minus(sum, count.counted);
         count.counted = plus(count.counted, grown);
-        self.totals.grew(count.model.as_deref(), grown);
+        self.report.totals.grew(count.model.as_deref(), grown);
     }
 }

@@ -7,10 +7,11 @@
 use super::{
     codex_rows::{Failure, TokenUsage},
     follow::{Record, StreamReader},
+    report::Report,
     totals::{Tokens, Totals, minus, plus, tokens_of},
 };
 use crate::cli::{Transcript, TranscriptContext};
-use crate::domain::run::command::{Observation, Usage};
+use crate::domain::run::command::Usage;
 use serde::Deserialize;
 use std::borrow::Cow;
 
@@ -50,6 +51,8 @@ struct Item<'a> {
 }
 
 impl Record for Stream {
+    type Row<'a> = Line<'a>;
+
     fn at(offset: u64, baseline: &Usage) -> Self {
         Self {
             counted: tokens_of(baseline),
@@ -59,25 +62,27 @@ impl Record for Stream {
         }
     }
 
-    fn take(&mut self, record: &[u8], totals: &mut Totals, observed: &mut Vec<Observation>) {
-        let Ok(line) = serde_json::from_slice::<Line<'_>>(record) else {
-            log::debug!(bytes = record.len(); "A line of the output stream is no record.");
-            return;
-        };
-        if self.at_work {
-            self.tell_thread(observed);
+    fn take(&mut self, line: Line<'_>, report: &mut Report) {
+        if self.at_work
+            && let Some(session_id) = self.thread.take()
+        {
+            report.session(session_id, None, self.model.clone());
         }
         match &*line.kind {
             "thread.started" => self.thread = line.thread_id,
             "turn.started" => self.at_work = true,
-            "item.completed" => item(line.item, observed),
+            "item.completed" => {
+                if let Some(item) = line.item.filter(|item| item.kind == "agent_message") {
+                    report.message(item.text.unwrap_or_default(), item.id);
+                }
+            }
             "turn.completed" => {
-                self.tokens(line.usage.unwrap_or_default(), totals);
-                ended(None, observed);
+                self.tokens(line.usage.unwrap_or_default(), &mut report.totals);
+                report.ended(None, None);
             }
             "turn.failed" => {
                 let failure = line.error.unwrap_or_default();
-                ended(Some(failure.sentence()), observed);
+                report.ended(Some(failure.sentence()), None);
             }
             _ => {}
         }
@@ -89,16 +94,6 @@ impl Record for Stream {
 }
 
 impl Stream {
-    fn tell_thread(&mut self, observed: &mut Vec<Observation>) {
-        if let Some(session_id) = self.thread.take() {
-            observed.push(Observation::Session {
-                session_id,
-                cli_version: None,
-                model: self.model.clone(),
-            });
-        }
-    }
-
     fn tokens(&mut self, usage: TokenUsage, totals: &mut Totals) {
         let model = self.model.as_deref();
         if let Some(model) = model {
@@ -108,19 +103,4 @@ impl Stream {
         self.counted = plus(self.counted, grown);
         totals.grew(model, grown);
     }
-}
-
-fn item(item: Option<Item<'_>>, observed: &mut Vec<Observation>) {
-    let Some(item) = item.filter(|item| item.kind == "agent_message") else {
-        return;
-    };
-    if let Some(text) = item.text.filter(|text| !text.is_empty()) {
-        let message_id = item.id;
-        observed.push(Observation::Message { text, message_id });
-    }
-}
-
-fn ended(failure: Option<String>, observed: &mut Vec<Observation>) {
-    let turn_id = None;
-    observed.push(Observation::Ended { failure, turn_id });
 }

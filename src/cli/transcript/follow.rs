@@ -5,24 +5,28 @@
 //! it finds off the totals. A new reader of a stream goes on at its place.
 
 use super::{
-    lines::{Lines, Tail, record},
+    lines::{Lines, Tail, parsed, record},
+    report::Report,
     totals::Totals,
-    with_totals,
 };
 use crate::cli::{Transcript, TranscriptContext};
 use crate::domain::run::command::{Observation, Usage};
+use serde::Deserialize;
 use std::io;
 use std::path::Path;
 
 /// What the records of one CLI mean.
 pub(super) trait Record: Default + Send {
+    /// The parts of a record that are read.
+    type Row<'a>: Deserialize<'a>;
+
     /// Of a stream that is read on at `offset`, with these totals up to there.
     fn at(_offset: u64, _baseline: &Usage) -> Self {
         Self::default()
     }
 
-    /// Takes one record, a JSON object.
-    fn take(&mut self, record: &[u8], totals: &mut Totals, observed: &mut Vec<Observation>);
+    /// Takes one record.
+    fn take(&mut self, row: Self::Row<'_>, report: &mut Report);
 
     /// Tells the model that the run is known to work with.
     fn model_is(&mut self, _model: &str) {}
@@ -30,7 +34,7 @@ pub(super) trait Record: Default + Send {
 
 /// A reader of a transcript file.
 pub(super) struct FileReader<R> {
-    state: State<R>,
+    progress: Progress<R>,
     file: Option<Tail>,
     /// Where the first file is read on, and the totals up to there.
     start: (u64, Usage),
@@ -39,31 +43,20 @@ pub(super) struct FileReader<R> {
 
 /// A reader of an output stream.
 pub(super) struct StreamReader<R> {
-    state: State<R>,
+    progress: Progress<R>,
     lines: Lines,
     told: Usage,
 }
 
-struct State<R> {
+struct Progress<R> {
     records: R,
-    totals: Totals,
-    /// Not told yet; an error of the file keeps it for the next call.
-    observed: Vec<Observation>,
+    report: Report,
 }
 
-impl<R: Record> State<R> {
-    fn new(records: R, totals: Totals) -> Self {
-        Self {
-            records,
-            totals,
-            observed: Vec::new(),
-        }
-    }
-
+impl<R: Record> Progress<R> {
     fn line(&mut self, line: &[u8]) {
-        if let Some(record) = record(line) {
-            self.records
-                .take(record, &mut self.totals, &mut self.observed);
+        if let Some(row) = record(line).and_then(parsed) {
+            self.records.take(row, &mut self.report);
         }
     }
 }
@@ -71,17 +64,14 @@ impl<R: Record> State<R> {
 impl<R: Record> FileReader<R> {
     /// Goes on where the context says.
     pub(super) fn new(context: TranscriptContext) -> Self {
-        let TranscriptContext {
-            offset,
-            baseline,
-            prices,
-            mode: _,
-        } = context;
         Self {
-            state: State::new(R::default(), Totals::new(prices, &baseline)),
+            progress: Progress {
+                records: R::default(),
+                report: Report::new(Totals::new(context.prices, &context.baseline)),
+            },
             file: None,
-            start: (offset, baseline.clone()),
-            told: baseline,
+            start: (context.offset, context.baseline.clone()),
+            told: context.baseline,
         }
     }
 
@@ -93,15 +83,16 @@ impl<R: Record> FileReader<R> {
         let mut file = Tail::new(path, 0);
         let (offset, baseline) = &self.start;
         if self.file.is_some() {
-            self.state.totals.next_session();
+            self.progress.report.totals.next_session();
             self.start.0 = 0;
         } else if *offset > 0 {
-            let prices = self.state.totals.prices().clone();
-            let mut again = State::new(R::default(), Totals::new(prices, &Usage::default()));
+            let mut again = Progress {
+                records: R::default(),
+                report: self.progress.report.again(),
+            };
             file.read(Some(*offset), |line| again.line(line))?;
-            again.observed.clear();
-            again.totals.contained_in(baseline);
-            self.state = again;
+            again.report.told_before(baseline);
+            self.progress = again;
         }
         self.file = Some(file);
         Ok(())
@@ -114,45 +105,32 @@ impl<R: Record> Transcript for FileReader<R> {
             return Ok(Vec::new());
         };
         self.turn_to(path)?;
-        let Self { state, file, .. } = self;
+        let Self { progress, file, .. } = self;
         let mut offset = 0;
         if let Some(file) = file {
-            file.read(None, |line| state.line(line))?;
+            file.read(None, |line| progress.line(line))?;
             // Of a file that is gone, what was read before stays read.
             offset = file.consumed().max(self.start.0);
         }
-        let mut observed = std::mem::take(&mut state.observed);
-        with_totals(&mut observed, &mut self.told, state.totals.usage(offset));
-        Ok(observed)
-    }
-
-    fn feed(&mut self, _: &[u8]) -> Vec<Observation> {
-        Vec::new()
+        Ok(progress.report.take(&mut self.told, offset))
     }
 }
 
 impl<R: Record> StreamReader<R> {
     /// Goes on where the context says.
     pub(super) fn new(context: TranscriptContext) -> Self {
-        let TranscriptContext {
-            offset,
-            baseline,
-            prices,
-            mode: _,
-        } = context;
         Self {
-            state: State::new(R::at(offset, &baseline), Totals::new(prices, &baseline)),
-            lines: Lines::at(offset),
-            told: baseline,
+            progress: Progress {
+                records: R::at(context.offset, &context.baseline),
+                report: Report::new(Totals::new(context.prices, &context.baseline)),
+            },
+            lines: Lines::at(context.offset),
+            told: context.baseline,
         }
     }
 }
 
 impl<R: Record> Transcript for StreamReader<R> {
-    fn read(&mut self, _: Option<&Path>) -> io::Result<Vec<Observation>> {
-        Ok(Vec::new())
-    }
-
     fn output_read(&self) -> u64 {
         self.lines.consumed()
     }
@@ -162,13 +140,16 @@ impl<R: Record> Transcript for StreamReader<R> {
     }
 
     fn feed(&mut self, output: &[u8]) -> Vec<Observation> {
-        let Self { state, lines, told } = self;
-        lines.feed(output, |line| state.line(line));
-        let mut observed = std::mem::take(&mut state.observed);
-        with_totals(&mut observed, told, state.totals.usage(lines.consumed()));
-        observed
+        let Self {
+            progress,
+            lines,
+            told,
+        } = self;
+        lines.feed(output, |line| progress.line(line));
+        progress.report.take(told, lines.consumed())
     }
+
     fn model_is(&mut self, model: &str) {
-        self.state.records.model_is(model);
+        self.progress.records.model_is(model);
     }
 }

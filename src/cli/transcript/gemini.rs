@@ -2,11 +2,11 @@
 
 use super::{
     follow::{FileReader, Record, StreamReader},
+    report::Report,
     rows::milliseconds,
     totals::{Tokens, Totals},
 };
 use crate::cli::{Transcript, TranscriptContext};
-use crate::domain::run::command::Observation;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -51,27 +51,23 @@ struct ChatTokens {
 }
 
 impl Record for Chat {
-    fn take(&mut self, record: &[u8], totals: &mut Totals, observed: &mut Vec<Observation>) {
-        let Ok(message) = serde_json::from_slice::<Message>(record) else {
-            return;
-        };
+    type Row<'a> = Message;
+
+    fn take(&mut self, message: Message, report: &mut Report) {
         match &*message.kind {
-            "gemini" => answered(message, totals, observed),
-            "info" if message.content == CANCELLED => {
-                observed.push(Observation::Interrupted { turn_id: None });
-            }
+            "gemini" => answered(message, report),
+            "info" if message.content == CANCELLED => report.interrupted(None),
             "error" => {
                 let said = message.content.as_str().unwrap_or_default();
-                let failure = Some(format!("Gemini could not go on: {said}"));
-                let turn_id = None;
-                observed.push(Observation::Ended { failure, turn_id });
+                report.ended(Some(format!("Gemini could not go on: {said}")), None);
             }
             _ => {}
         }
     }
 }
 
-fn answered(message: Message, totals: &mut Totals, observed: &mut Vec<Observation>) {
+fn answered(message: Message, report: &mut Report) {
+    let totals = &mut report.totals;
     let (Some(id), Some(tokens)) = (message.id, message.tokens) else {
         return;
     };
@@ -94,10 +90,7 @@ fn answered(message: Message, totals: &mut Totals, observed: &mut Vec<Observatio
         Value::Array(parts) => parts.iter().filter_map(|it| it["text"].as_str()).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => String::new(),
     };
-    if !text.is_empty() {
-        let message_id = Some(id);
-        observed.push(Observation::Message { text, message_id });
-    }
+    report.message(text, Some(id));
 }
 
 /// Records of the stream. Text comes in pieces, which end where anything else begins.
@@ -145,41 +138,29 @@ struct ModelStats {
 }
 
 impl Record for Stream {
-    fn take(&mut self, record: &[u8], totals: &mut Totals, observed: &mut Vec<Observation>) {
-        let Ok(line) = serde_json::from_slice::<Line>(record) else {
-            return;
-        };
+    type Row<'a> = Line;
+
+    fn take(&mut self, line: Line, report: &mut Report) {
         if line.kind == "message" && line.role.as_deref() == Some("assistant") {
             let text = line.content.unwrap_or_default();
             self.text.push_str(&text);
-            let message_id = None;
-            observed.push(Observation::Token { text, message_id });
+            report.token(text, None);
             return;
         }
-        if !self.text.is_empty() {
-            let text = std::mem::take(&mut self.text);
-            let message_id = None;
-            observed.push(Observation::Message { text, message_id });
-        }
+        report.message(std::mem::take(&mut self.text), None);
         match &*line.kind {
             "init" => {
                 self.model.clone_from(&line.model);
                 if let Some(session_id) = line.session_id {
-                    observed.push(Observation::Session {
-                        session_id,
-                        cli_version: None,
-                        model: line.model,
-                    });
+                    report.session(session_id, None, line.model);
                 }
             }
             "result" => {
-                self.count(&line.stats.unwrap_or_default(), totals);
+                self.count(&line.stats.unwrap_or_default(), &mut report.totals);
                 let failed = line.status.as_deref() != Some("success");
                 let said = line.error.and_then(|error| error.message);
                 let said = said.unwrap_or_else(|| "Gemini could not go on".to_owned());
-                let failure = failed.then_some(said);
-                let turn_id = None;
-                observed.push(Observation::Ended { failure, turn_id });
+                report.ended(failed.then_some(said), None);
             }
             _ => {}
         }

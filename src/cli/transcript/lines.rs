@@ -1,6 +1,7 @@
 //! Cuts bytes into lines, and follows a file that grows.
 
 use crate::files;
+use serde::Deserialize;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -88,6 +89,19 @@ impl Lines {
     }
 }
 
+/// A record of which the parts that matter are read; none for a blank line, and for what is no
+/// record.
+pub(super) fn parsed<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Option<T> {
+    if line.iter().all(u8::is_ascii_whitespace) {
+        return None;
+    }
+    let parsed = serde_json::from_slice(line).ok();
+    if parsed.is_none() {
+        log::debug!(bytes = line.len(); "A line of a session is no record.");
+    }
+    parsed
+}
+
 /// The JSON object in a line of a terminal, which may be sent escape codes before and after it.
 pub(super) fn record(line: &[u8]) -> Option<&[u8]> {
     let start = line.iter().position(|byte| *byte == b'{')?;
@@ -129,10 +143,8 @@ impl Tail {
         limit: Option<u64>,
         mut each: impl FnMut(&[u8]),
     ) -> io::Result<()> {
-        let mut file = match files::open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
+        let Some(mut file) = files::if_there(files::open(&self.path))? else {
+            return Ok(());
         };
         // The end is fixed now: a writer that never pauses must not hold the reader for ever.
         let length = file.metadata()?.len();

@@ -13,6 +13,7 @@ mod gemini;
 mod lines;
 mod opencode;
 mod qwen;
+mod report;
 mod rows;
 mod stream;
 mod totals;
@@ -25,23 +26,8 @@ pub(crate) use opencode::opencode_stream;
 pub(crate) use qwen::{qwen_chat, qwen_stream};
 pub(crate) use stream::ClaudeStream;
 
+#[cfg(test)]
 use crate::domain::run::command::{Observation, Usage};
-
-/// Adds the totals to what was observed when somebody would want to know them: when they changed,
-/// or when the cursor moved over something that must not be told again.
-fn with_totals(observed: &mut Vec<Observation>, told: &mut Usage, now: Usage) {
-    let same = Usage {
-        transcript_offset: told.transcript_offset,
-        ..now.clone()
-    } == *told;
-    let final_words = observed
-        .iter()
-        .any(|one| !matches!(one, Observation::Token { .. }));
-    if !same || final_words {
-        told.clone_from(&now);
-        observed.push(Observation::Usage(now));
-    }
-}
 
 #[cfg(test)]
 mod codex_tests;

@@ -2,10 +2,10 @@
 
 use super::{
     follow::{Record, StreamReader},
+    report::Report,
     totals::Totals,
 };
 use crate::cli::{Transcript, TranscriptContext};
-use crate::domain::run::command::Observation;
 use serde::Deserialize;
 
 /// A reader of its output stream.
@@ -66,26 +66,19 @@ struct FailureData {
 }
 
 impl Record for Stream {
-    fn take(&mut self, record: &[u8], totals: &mut Totals, observed: &mut Vec<Observation>) {
-        let Ok(line) = serde_json::from_slice::<Line>(record) else {
-            return;
-        };
+    type Row<'a> = Line;
+
+    fn take(&mut self, line: Line, report: &mut Report) {
         match (&*line.kind, line.part) {
-            ("text", Some(part)) => {
-                let (text, message_id) = (part.text.unwrap_or_default(), part.message);
-                if !text.is_empty() {
-                    observed.push(Observation::Message { text, message_id });
-                }
-            }
-            ("step_finish", Some(part)) => self.count(&part, totals),
+            ("text", Some(part)) => report.message(part.text.unwrap_or_default(), part.message),
+            ("step_finish", Some(part)) => self.count(&part, &mut report.totals),
             ("error", _) => {
                 let error = line
                     .error
                     .map(|it| it.data.and_then(|it| it.message).or(it.name));
                 let said = error.flatten();
-                let failure = said.or_else(|| Some("OpenCode could not go on".to_owned()));
-                let turn_id = None;
-                observed.push(Observation::Ended { failure, turn_id });
+                let said = said.unwrap_or_else(|| "OpenCode could not go on".to_owned());
+                report.ended(Some(said), None);
             }
             _ => {}
         }

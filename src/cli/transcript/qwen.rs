@@ -6,11 +6,11 @@
 
 use super::{
     follow::{FileReader, Record, StreamReader},
+    report::Report,
     rows::milliseconds,
-    totals::{Tokens, Totals},
+    totals::Tokens,
 };
 use crate::cli::{Transcript, TranscriptContext};
-use crate::domain::run::command::Observation;
 use serde::Deserialize;
 
 /// How Qwen begins the answer that it makes up for a request that failed.
@@ -65,13 +65,13 @@ struct ChatTokens {
 }
 
 impl Record for Chat {
-    fn take(&mut self, record: &[u8], totals: &mut Totals, observed: &mut Vec<Observation>) {
-        let Ok(row) = serde_json::from_slice::<Row>(record) else {
-            return;
-        };
+    type Row<'a> = Row;
+
+    fn take(&mut self, row: Row, report: &mut Report) {
         if row.kind != "assistant" {
             return;
         }
+        let totals = &mut report.totals;
         let model = row.model.as_deref();
         if let (Some(id), Some(tokens)) = (&row.uuid, row.usage_metadata) {
             let cached = tokens.cached_content_token_count;
@@ -84,10 +84,7 @@ impl Record for Chat {
         let parts = row.message.map_or_else(Vec::new, |message| message.parts);
         let said = parts.into_iter().filter(|part| !part.thought);
         let text: String = said.filter_map(|part| part.text).collect();
-        if !text.is_empty() {
-            let message_id = row.uuid;
-            observed.push(Observation::Message { text, message_id });
-        }
+        report.message(text, row.uuid);
     }
 }
 
@@ -160,49 +157,40 @@ impl StreamTokens {
 }
 
 impl Record for Stream {
-    fn take(&mut self, record: &[u8], totals: &mut Totals, observed: &mut Vec<Observation>) {
-        let Ok(line) = serde_json::from_slice::<Line>(record) else {
-            return;
-        };
+    type Row<'a> = Line;
+
+    fn take(&mut self, line: Line, report: &mut Report) {
         let own = line.parent_tool_use_id.is_none();
         match (&*line.kind, line.subtype.as_deref()) {
             ("system", Some("init")) => {
-                let (cli_version, model) = (line.qwen_code_version, line.model);
-                observed.extend(line.session_id.map(|session_id| Observation::Session {
-                    session_id,
-                    cli_version,
-                    model,
-                }));
+                if let Some(session_id) = line.session_id {
+                    report.session(session_id, line.qwen_code_version, line.model);
+                }
             }
-            ("stream_event", _) if own => self.event(line.event, observed),
-            ("assistant", _) => answered(line.message, own, totals, observed),
-            ("result", _) => ended(line, totals, observed),
+            ("stream_event", _) if own => self.event(line.event, report),
+            ("assistant", _) => answered(line.message, own, report),
+            ("result", _) => ended(line, report),
             _ => {}
         }
     }
 }
 
 impl Stream {
-    fn event(&mut self, event: Option<Event>, observed: &mut Vec<Observation>) {
+    fn event(&mut self, event: Option<Event>, report: &mut Report) {
         let Some(event) = event else { return };
         if let Some(message) = event.message {
             self.message = message.id;
         }
         let delta = event.delta.filter(|delta| delta.kind == "text_delta");
         if let Some(text) = delta.and_then(|delta| delta.text) {
-            let message_id = self.message.clone();
-            observed.push(Observation::Token { text, message_id });
+            report.token(text, self.message.clone());
         }
     }
 }
 
-fn answered(
-    message: Option<Message>,
-    own: bool,
-    totals: &mut Totals,
-    observed: &mut Vec<Observation>,
-) {
+fn answered(message: Option<Message>, own: bool, report: &mut Report) {
     let Some(message) = message else { return };
+    let totals = &mut report.totals;
     let model = message.model.as_deref();
     let tokens = message.usage.unwrap_or_default().buckets();
     if let Some(id) = &message.id
@@ -219,14 +207,14 @@ fn answered(
     let blocks: Vec<Block> = serde_json::from_value(message.content).unwrap_or_default();
     let texts = blocks.into_iter().filter(|block| block.kind == "text");
     for text in texts.filter_map(|block| block.text) {
-        if !text.is_empty() && !text.starts_with(API_ERROR) {
-            let message_id = message.id.clone();
-            observed.push(Observation::Message { text, message_id });
+        if !text.starts_with(API_ERROR) {
+            report.message(text, message.id.clone());
         }
     }
 }
 
-fn ended(line: Line, totals: &mut Totals, observed: &mut Vec<Observation>) {
+fn ended(line: Line, report: &mut Report) {
+    let totals = &mut report.totals;
     let (_, earlier) = totals.sums();
     if earlier == 0 {
         totals.at_least(line.usage.unwrap_or_default().buckets());
@@ -235,7 +223,5 @@ fn ended(line: Line, totals: &mut Totals, observed: &mut Vec<Observation>) {
     let said = line.error.and_then(|error| error.message).or(line.result);
     let said = said.unwrap_or_else(|| "Qwen could not go on".to_owned());
     let failed = line.is_error == Some(true) || said.starts_with(API_ERROR);
-    let failure = failed.then_some(said);
-    let turn_id = None;
-    observed.push(Observation::Ended { failure, turn_id });
+    report.ended(failed.then_some(said), None);
 }

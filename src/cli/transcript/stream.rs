@@ -9,10 +9,10 @@
 //! subagents come with that sum only: their messages are not streamed.
 
 use super::{
-    lines::{Lines, record},
+    lines::{Lines, parsed, record},
+    report::Report,
     rows::{Message, ModelUsage, TokenUsage, milliseconds},
     totals::{Tokens, Totals, plus, sum},
-    with_totals,
 };
 use crate::cli::{Transcript, TranscriptContext};
 use crate::domain::run::command::{Observation, Usage};
@@ -20,7 +20,6 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::path::Path;
 
 /// Subagents whose messages may be open at once; more are forgotten, their tokens still come with
 /// the end of the turn.
@@ -29,15 +28,14 @@ const OPEN_MESSAGES_MAX: usize = 256;
 /// A reader of Claude's output stream.
 pub(crate) struct ClaudeStream {
     lines: Lines,
-    state: State,
+    progress: Progress,
     told: Usage,
     /// Bytes of the part that was told and is not read once more yet.
     again: usize,
 }
 
-struct State {
-    totals: Totals,
-    observed: Vec<Observation>,
+struct Progress {
+    report: Report,
     /// The message that is being streamed, by the tool call it is for (none: the agent itself).
     open: HashMap<Option<String>, Open>,
 }
@@ -98,23 +96,17 @@ impl ClaudeStream {
     /// Goes on where the context says.
     #[must_use]
     pub(crate) fn new(context: TranscriptContext) -> Self {
-        let TranscriptContext {
-            offset,
-            baseline,
-            prices,
-            mode: _,
-        } = context;
-        let again = usize::try_from(offset).unwrap_or(usize::MAX);
+        let again = usize::try_from(context.offset).unwrap_or(usize::MAX);
         let found = Usage::default();
-        let state = State {
-            totals: Totals::new(prices, if again > 0 { &found } else { &baseline }),
-            observed: Vec::new(),
-            open: HashMap::new(),
-        };
+        let totals = if again > 0 { &found } else { &context.baseline };
+        let totals = Totals::new(context.prices, totals);
         Self {
             lines: Lines::at(0),
-            state,
-            told: baseline,
+            progress: Progress {
+                report: Report::new(totals),
+                open: HashMap::new(),
+            },
+            told: context.baseline,
             again,
         }
     }
@@ -125,29 +117,27 @@ impl ClaudeStream {
             return output;
         }
         let (told, new) = output.split_at(self.again.min(output.len()));
-        let Self { lines, state, .. } = self;
-        lines.feed(told, |line| state.line(line));
-        state.observed.clear();
+        let Self {
+            lines, progress, ..
+        } = self;
+        lines.feed(told, |line| progress.line(line));
+        progress.report.forget();
         self.again -= told.len();
         if self.again == 0 {
-            state.totals.contained_in(&self.told);
+            progress.report.told_before(&self.told);
         }
         new
     }
 }
 
 impl Transcript for ClaudeStream {
-    fn read(&mut self, _: Option<&Path>) -> std::io::Result<Vec<Observation>> {
-        Ok(Vec::new())
-    }
-
     fn passed_over(&mut self, bytes: u64) {
         self.lines.pass_over(bytes);
         if self.again > 0 {
             let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
             self.again = self.again.saturating_sub(bytes);
             if self.again == 0 {
-                self.state.totals.contained_in(&self.told);
+                self.progress.report.told_before(&self.told);
             }
         }
     }
@@ -158,20 +148,20 @@ impl Transcript for ClaudeStream {
             return Vec::new();
         }
         let Self {
-            lines, state, told, ..
+            lines,
+            progress,
+            told,
+            ..
         } = self;
-        lines.feed(output, |line| state.line(line));
-        let mut observed = std::mem::take(&mut state.observed);
-        with_totals(&mut observed, told, state.totals.usage(lines.consumed()));
-        observed
+        lines.feed(output, |line| progress.line(line));
+        progress.report.take(told, lines.consumed())
     }
 }
 
-impl State {
+impl Progress {
     fn line(&mut self, line: &[u8]) {
         let Some(record) = record(line) else { return };
-        let Ok(line) = serde_json::from_slice::<Line<'_>>(record) else {
-            log::debug!(bytes = record.len(); "A line of the output stream is no record.");
+        let Some(line) = parsed::<Line<'_>>(record) else {
             return;
         };
         match (&*line.kind, line.subtype.as_deref()) {
@@ -192,14 +182,10 @@ impl State {
             return;
         };
         if let Some(model) = &line.model {
-            self.totals.answered_by(model);
+            self.report.totals.answered_by(model);
         }
-        let (cli_version, model) = (line.claude_code_version, line.model);
-        self.observed.push(Observation::Session {
-            session_id,
-            cli_version,
-            model,
-        });
+        self.report
+            .session(session_id, line.claude_code_version, line.model);
     }
 
     fn event(&mut self, line: Line<'_>) {
@@ -234,7 +220,7 @@ impl State {
                     .filter(|delta| delta.kind == "text_delta" && of.is_none());
                 if let Some(text) = delta.and_then(|delta| delta.text) {
                     let message_id = self.open.get(&of).map(|open| open.id.clone());
-                    self.observed.push(Observation::Token { text, message_id });
+                    self.report.token(text, message_id);
                 }
             }
             "message_delta" => {
@@ -242,7 +228,8 @@ impl State {
                     return;
                 };
                 open.tokens = usage.over(open.tokens);
-                self.totals
+                self.report
+                    .totals
                     .count(&open.id, open.model.as_deref(), open.tokens);
             }
             "message_stop" => {
@@ -261,53 +248,53 @@ impl State {
         };
         // Here usage is that of the message's start: good enough for one that was not streamed.
         if let (Some(id), Some(usage)) = (&message.id, message.usage)
-            && !self.totals.knows(id)
+            && !self.report.totals.knows(id)
         {
-            self.totals
+            self.report
+                .totals
                 .count(id, message.model.as_deref(), usage.over([0; 4]));
         }
         if line.parent_tool_use_id.is_some() {
             return;
         }
         if let Some(model) = &message.model {
-            self.totals.answered_by(model);
+            self.report.totals.answered_by(model);
         }
-        let said = |text| Observation::Message {
-            text,
-            message_id: message.id.clone(),
-        };
-        self.observed.extend(message.texts().into_iter().map(said));
+        for text in message.texts() {
+            self.report.message(text, message.id.clone());
+        }
     }
 
     fn result(&mut self, outcome: Outcome) {
-        self.totals
+        self.report
+            .totals
             .at_least(outcome.usage.unwrap_or_default().over([0; 4]));
         // Newer versions report the sums over all resumes, older ones those of this process; the
         // tokens tell which.
         let models = outcome.model_usage.values();
         let told = models.fold([0; 4], |sum, usage| plus(sum, usage.buckets()));
-        let (present, earlier) = self.totals.sums();
+        let (present, earlier) = self.report.totals.sums();
         let whole_run = sum(told) > present.saturating_add(earlier / 2);
         if whole_run {
-            self.totals.at_least_of_run(told);
+            self.report.totals.at_least_of_run(told);
         } else {
-            self.totals.at_least(told);
+            self.report.totals.at_least(told);
         }
         if let Some(dollars) = outcome.total_cost_usd.filter(|dollars| *dollars >= 0.0) {
             if whole_run {
-                self.totals.reported_run(dollars, told);
+                self.report.totals.reported_run(dollars, told);
             } else {
-                self.totals.reported(dollars);
+                self.report.totals.reported(dollars);
             }
         }
-        self.totals
+        self.report
+            .totals
             .took(milliseconds(outcome.duration_ms.unwrap_or(0.0)));
         let failure = outcome
             .is_error
             .unwrap_or(false)
             .then(|| outcome.sentence());
-        let turn_id = None;
-        self.observed.push(Observation::Ended { failure, turn_id });
+        self.report.ended(failure, None);
     }
 }
 

@@ -7,7 +7,7 @@
 use super::{
     ChangesOf, DiffStats, GitError, listing,
     quick::{Identity, Looked, Quick, identity},
-    watched::{Budget, News, Watched, folders_max},
+    watched::{Budget, Watched, WatchedChange, folders_max},
 };
 use crate::domain::TrustedFilter;
 use crate::git::{
@@ -105,10 +105,10 @@ impl StatsCache {
                 Ok(stats) => return Ok(stats),
                 Err(news) => news,
             },
-            None => News::Folders,
+            None => WatchedChange::Folders,
         };
         // Taken out: an error leaves nothing behind.
-        let former = kept.take().filter(|_| news == News::Files);
+        let former = kept.take().filter(|_| news == WatchedChange::Files);
         match self.count(of, former) {
             Ok(Some((stats, fresh))) => {
                 *kept = fresh;
@@ -155,7 +155,7 @@ impl StatsCache {
     }
 
     /// The answer, if it still holds; else what happened.
-    fn still(&self, kept: &mut Kept, of: ChangesOf<'_>) -> Result<DiffStats, News> {
+    fn still(&self, kept: &mut Kept, of: ChangesOf<'_>) -> Result<DiffStats, WatchedChange> {
         let (worktree, ground) = (&of.at.worktree, &kept.ground);
         let now = Place::open(&ground.admin, worktree).ok().and_then(|place| {
             self.ground(
@@ -165,7 +165,7 @@ impl StatsCache {
             )
         });
         if now.as_ref() != Some(ground) {
-            return Err(News::Folders);
+            return Err(WatchedChange::Folders);
         }
         let same = |(path, known): &(PathBuf, Identity)| identity(path) == *known;
         let answer = kept.answer.take().filter(|answer| {
@@ -174,9 +174,9 @@ impl StatsCache {
                 && answer.files.iter().all(same)
         });
         match (kept.watched.news(), answer) {
-            (News::Nothing, Some(answer)) => Ok(kept.answer.insert(answer).stats),
-            (News::Folders, _) => Err(News::Folders),
-            (News::Nothing | News::Files, _) => Err(News::Files),
+            (WatchedChange::Nothing, Some(answer)) => Ok(kept.answer.insert(answer).stats),
+            (WatchedChange::Folders, _) => Err(WatchedChange::Folders),
+            (WatchedChange::Nothing | WatchedChange::Files, _) => Err(WatchedChange::Files),
         }
     }
 
@@ -228,10 +228,10 @@ impl StatsCache {
         let steady = ground.files.iter().all(same);
         // Last: whatever happened before is in it.
         let news = watched.news();
-        if !steady || news == News::Folders || !files.iter().all(one_name) {
+        if !steady || news == WatchedChange::Folders || !files.iter().all(one_name) {
             return None;
         }
-        let answer = (news == News::Nothing).then(|| CachedStats {
+        let answer = (news == WatchedChange::Nothing).then(|| CachedStats {
             stats,
             made: Instant::now(),
             files,

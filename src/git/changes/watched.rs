@@ -18,7 +18,7 @@ use std::{
 
 /// What happened since the last look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum News {
+pub(super) enum WatchedChange {
     Nothing,
     /// Files changed.
     Files,
@@ -95,11 +95,11 @@ impl Watched {
     }
 
     /// What happened since the last call.
-    pub(super) fn news(&self) -> News {
+    pub(super) fn news(&self) -> WatchedChange {
         if self.is_whole() {
             self.queue.news()
         } else {
-            News::Folders
+            WatchedChange::Folders
         }
     }
 }
@@ -114,7 +114,7 @@ pub(super) fn folders_max() -> usize {
 
 #[cfg(target_os = "linux")]
 mod queue {
-    use super::News;
+    use super::WatchedChange;
     use nix::{
         errno::Errno,
         sys::{
@@ -167,13 +167,13 @@ mod queue {
             )
         }
 
-        pub(super) fn news(&self) -> News {
-            let mut news = News::Nothing;
+        pub(super) fn news(&self) -> WatchedChange {
+            let mut news = WatchedChange::Nothing;
             loop {
                 let events = match self.0.read_events() {
                     Ok(events) => events,
                     Err(Errno::EAGAIN) => return news,
-                    Err(_) => return News::Folders,
+                    Err(_) => return WatchedChange::Folders,
                 };
                 for event in events {
                     let own = AddWatchFlags::IN_ISDIR
@@ -184,9 +184,9 @@ mod queue {
                         | AddWatchFlags::IN_MOVE_SELF;
                     let rules = event.name.is_some_and(|name| name == ".gitignore");
                     if rules || event.mask.intersects(own) {
-                        news = News::Folders;
-                    } else if news == News::Nothing {
-                        news = News::Files;
+                        news = WatchedChange::Folders;
+                    } else if news == WatchedChange::Nothing {
+                        news = WatchedChange::Files;
                     }
                 }
             }
@@ -196,7 +196,7 @@ mod queue {
 
 #[cfg(not(target_os = "linux"))]
 mod queue {
-    use super::News;
+    use super::WatchedChange;
     use std::path::Path;
 
     /// Other systems tell of changes late, or not of all.
@@ -212,7 +212,7 @@ mod queue {
             match *self {}
         }
 
-        pub(super) fn news(&self) -> News {
+        pub(super) fn news(&self) -> WatchedChange {
             match *self {}
         }
     }

@@ -29,7 +29,7 @@ pub(super) struct Input {
 }
 
 /// A piece of what it wrote.
-pub(super) enum Heard<'a> {
+pub(super) enum Printed<'a> {
     Output(&'a [u8]),
     Complaint(&'a [u8]),
 }
@@ -53,7 +53,7 @@ impl Pipes {
     pub(super) fn pass(
         &mut self,
         wait: Duration,
-        hand_on: &mut dyn FnMut(Heard<'_>) -> Result<(), GitError>,
+        hand_on: &mut dyn FnMut(Printed<'_>) -> Result<(), GitError>,
     ) -> Result<bool, GitError> {
         let (write, out, err) = self.ready(wait)?;
         if write && self.input.as_mut().is_some_and(|input| !input.feed()) {
@@ -61,10 +61,10 @@ impl Pipes {
         }
         let mut piece = [0; PIECE_LEN];
         if out && let Some(read) = read(&mut self.stdout, &mut piece) {
-            hand_on(Heard::Output(&piece[..read]))?;
+            hand_on(Printed::Output(&piece[..read]))?;
         }
         if err && let Some(read) = read(&mut self.stderr, &mut piece) {
-            hand_on(Heard::Complaint(&piece[..read]))?;
+            hand_on(Printed::Complaint(&piece[..read]))?;
         }
         Ok(write || out || err)
     }

@@ -130,7 +130,7 @@ impl Params {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-enum State {
+enum ParserState {
     #[default]
     Ground,
     Escape,
@@ -152,7 +152,7 @@ enum State {
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Parser {
-    state: State,
+    state: ParserState,
     function: u32,
     params: Params,
     string: Vec<u8>,
@@ -173,9 +173,9 @@ impl Parser {
         }
         while let Some(first) = bytes.first() {
             let printable = *first >= b' ' && *first != 0x7f;
-            let taken = if self.state == State::Ground && printable {
+            let taken = if self.state == ParserState::Ground && printable {
                 self.text(bytes, actor)
-            } else if matches!(self.state, State::Osc | State::DcsData) {
+            } else if matches!(self.state, ParserState::Osc | ParserState::DcsData) {
                 self.string(bytes)
             } else {
                 0
@@ -205,7 +205,7 @@ impl Parser {
 
     /// Whether it stopped between two things.
     pub(super) fn is_idle(&self) -> bool {
-        self.state == State::Ground && self.cut.is_empty()
+        self.state == ParserState::Ground && self.cut.is_empty()
     }
 
     /// Takes bytes until the character that was cut is whole, or is none.
@@ -221,7 +221,7 @@ impl Parser {
             }
             Decoded::Invalid(len) => len,
             Decoded::Char(code, len) => {
-                let printed = self.state == State::Ground && code >= 0xa0;
+                let printed = self.state == ParserState::Ground && code >= 0xa0;
                 if printed {
                     actor.text(true);
                     actor.char(code);
@@ -277,7 +277,7 @@ impl Parser {
     }
 
     fn keep(&mut self, bytes: &[u8]) {
-        let len_max = if self.state == State::Osc {
+        let len_max = if self.state == ParserState::Osc {
             OSC_LEN_MAX
         } else {
             DCS_LEN_MAX
@@ -291,13 +291,13 @@ impl Parser {
     }
 
     /// Stays inside a sequence.
-    fn wait(&mut self, bytes: &[u8], state: State) {
+    fn wait(&mut self, bytes: &[u8], state: ParserState) {
         self.state = state;
         let room = PENDING_LEN_MAX.saturating_sub(self.pending.len());
         self.pending.extend(bytes.iter().take(room));
     }
 
-    fn begin(&mut self, bytes: &[u8], state: State) {
+    fn begin(&mut self, bytes: &[u8], state: ParserState) {
         self.pending.clear();
         self.function = 0;
         self.params.clear();
@@ -307,23 +307,23 @@ impl Parser {
     }
 
     fn end(&mut self) {
-        self.state = State::Ground;
+        self.state = ParserState::Ground;
         self.pending.clear();
     }
 
-    fn collect(&mut self, code: u32, bytes: &[u8], state: State) {
+    fn collect(&mut self, code: u32, bytes: &[u8], state: ParserState) {
         self.function = self.function << 8 | code;
         self.wait(bytes, state);
     }
 
-    fn param(&mut self, code: u32, bytes: &[u8], state: State) {
+    fn param(&mut self, code: u32, bytes: &[u8], state: ParserState) {
         self.params.push(code as u8);
         self.wait(bytes, state);
     }
 
     /// One character that is no plain text, or one inside a sequence.
     fn step(&mut self, code: u32, bytes: &[u8], actor: &mut impl Actor) {
-        use State::{CsiEntry, DcsData, DcsEntry, Escape, Ground, Ignored, Osc};
+        use ParserState::{CsiEntry, DcsData, DcsEntry, Escape, Ground, Ignored, Osc};
         match (self.state, code) {
             (Osc | DcsData, 0x1b | 0x9c | 0x18 | 0x1a) | (Osc, 0x07) => {
                 self.end_string(code, actor);
@@ -350,7 +350,7 @@ impl Parser {
     }
 
     fn step_inside(&mut self, code: u32, bytes: &[u8], actor: &mut impl Actor) {
-        use State::{DcsData, Escape, EscapeIntermediate, Ignored, Osc};
+        use ParserState::{DcsData, Escape, EscapeIntermediate, Ignored, Osc};
         let c0 = code < 0x20;
         let state = self.state;
         if matches!(state, Osc | DcsData | Ignored) {
@@ -378,7 +378,7 @@ impl Parser {
     }
 
     const fn is_in_dcs(&self) -> bool {
-        use State::{DcsEntry, DcsIgnore, DcsIntermediate, DcsParam};
+        use ParserState::{DcsEntry, DcsIgnore, DcsIntermediate, DcsParam};
         matches!(
             self.state,
             DcsEntry | DcsParam | DcsIntermediate | DcsIgnore
@@ -386,13 +386,13 @@ impl Parser {
     }
 
     fn step_escape(&mut self, code: u32, bytes: &[u8], actor: &mut impl Actor) {
-        let begun = self.state == State::Escape;
+        let begun = self.state == ParserState::Escape;
         match bytes {
-            [0x20..=0x2f] => self.collect(code, bytes, State::EscapeIntermediate),
-            b"[" if begun => self.wait(bytes, State::CsiEntry),
-            b"]" if begun => self.wait(bytes, State::Osc),
-            b"P" if begun => self.wait(bytes, State::DcsEntry),
-            b"X" | b"^" | b"_" if begun => self.wait(bytes, State::Ignored),
+            [0x20..=0x2f] => self.collect(code, bytes, ParserState::EscapeIntermediate),
+            b"[" if begun => self.wait(bytes, ParserState::CsiEntry),
+            b"]" if begun => self.wait(bytes, ParserState::Osc),
+            b"P" if begun => self.wait(bytes, ParserState::DcsEntry),
+            b"X" | b"^" | b"_" if begun => self.wait(bytes, ParserState::Ignored),
             [0x30..=0x7e] => {
                 let function = self.function << 8 | code;
                 self.end();
@@ -404,7 +404,7 @@ impl Parser {
     }
 
     fn step_csi(&mut self, code: u32, bytes: &[u8], actor: &mut impl Actor) {
-        use State::{CsiEntry, CsiIgnore, CsiIntermediate, CsiParam};
+        use ParserState::{CsiEntry, CsiIgnore, CsiIntermediate, CsiParam};
         match (self.state, code) {
             (CsiIgnore, 0x40..=0x7e) => self.end(),
             (CsiIgnore, _) => self.wait(bytes, CsiIgnore),
@@ -423,7 +423,7 @@ impl Parser {
     }
 
     fn step_dcs(&mut self, code: u32, bytes: &[u8]) {
-        use State::{DcsData, DcsEntry, DcsIgnore, DcsIntermediate, DcsParam};
+        use ParserState::{DcsData, DcsEntry, DcsIgnore, DcsIntermediate, DcsParam};
         match (self.state, code) {
             (DcsIgnore, _) => self.wait(bytes, DcsIgnore),
             (_, 0x40..=0x7e) => self.collect(code, bytes, DcsData),
@@ -440,7 +440,7 @@ impl Parser {
         let said = !self.long && !matches!(code, 0x18 | 0x1a);
         let string = std::mem::take(&mut self.string);
         let text = String::from_utf8_lossy(&string);
-        if said && self.state == State::DcsData {
+        if said && self.state == ParserState::DcsData {
             actor.dcs(self.function, &text);
         } else if said {
             let (number, text) = text.split_once(';').unwrap_or((&text, ""));
@@ -451,7 +451,7 @@ impl Parser {
         actor.part();
         self.string = string;
         if code == 0x1b {
-            self.begin(b"\x1b", State::Escape);
+            self.begin(b"\x1b", ParserState::Escape);
         } else {
             self.end();
         }

@@ -142,7 +142,7 @@ impl Desk {
                 because: stop.because,
             }),
             Frame::Ack => self.tell(Event::Acknowledged),
-            Frame::GoOn => self.input.go_on(&self.shared),
+            Frame::GoOn => self.input.resume(&self.shared),
             Frame::NoDraft => Input::no_draft(&self.shared),
             Frame::Prompted => Input::prompted(&self.shared),
             Frame::Hello(_)

@@ -97,7 +97,7 @@ impl Input {
     pub(super) fn typed(&self, shared: &Shared, bytes: Bytes, suspending: impl FnOnce()) -> bool {
         let mut waking = self.waking.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        let wakes = !is_report(&bytes) && self.stops.go_on_at_key(shared);
+        let wakes = !is_report(&bytes) && self.stops.resume_at_key(shared);
         if wakes || waking.is_some_and(|until| now < until) {
             let done = bytes.contains(&b'\r') || bytes.contains(&b'\n');
             *waking = (!done).then(|| now + WAKING);
@@ -129,8 +129,8 @@ impl Input {
     }
 
     /// Lets a stopped program go on.
-    pub(super) fn go_on(&self, shared: &Shared) {
-        self.stops.go_on(shared);
+    pub(super) fn resume(&self, shared: &Shared) {
+        self.stops.resume(shared);
     }
 
     /// Nothing stands at the prompt, whatever was typed.
@@ -239,7 +239,7 @@ impl Input {
 
     fn type_messages(&self, shared: &Shared, waiting: &Receiver<String>) {
         while let Ok(text) = waiting.recv() {
-            let stopped = self.stops.go_on(shared);
+            let stopped = self.stops.resume(shared);
             if shared.lock().bracketed_before {
                 // One that was stopped takes its terminal back first.
                 shared.wait_timeout(GO_ON_WAIT, |state| state.bracketed_paste.then_some(()));

@@ -141,7 +141,7 @@ impl Lifecycle {
             }
         }
         self.shared.update(|state| state.closing = true);
-        let done = |state: &mut super::shared::State| (state.senders == 0).then_some(());
+        let done = |state: &mut super::shared::HolderState| (state.senders == 0).then_some(());
         self.shared.wait_timeout(FAREWELL_WAIT, done);
     }
 
@@ -158,15 +158,8 @@ impl Lifecycle {
 
     fn until_tree_gone(&mut self) {
         loop {
-            let event = match self.wait_until() {
-                None => self
-                    .inbox
-                    .recv()
-                    .map_err(|_| RecvTimeoutError::Disconnected),
-                Some(at) => self
-                    .inbox
-                    .recv_timeout(at.saturating_duration_since(Instant::now())),
-            };
+            let wait = self.wait_until().saturating_duration_since(Instant::now());
+            let event = self.inbox.recv_timeout(wait);
             match event {
                 Ok(Event::TreeGone) => return,
                 Ok(Event::CliEnded(status)) => {
@@ -194,10 +187,13 @@ impl Lifecycle {
         }
     }
 
-    fn wait_until(&self) -> Option<Instant> {
-        let look = self.ending.as_ref().map(|_| Instant::now() + LOOK_INTERVAL);
-        look.or(self.launcher_deadline)
-            .or_else(|| Some(Instant::now() + self.stops.pace()))
+    fn wait_until(&self) -> Instant {
+        match self.ending {
+            Some(_) => Instant::now() + LOOK_INTERVAL,
+            None => self
+                .launcher_deadline
+                .unwrap_or_else(|| Instant::now() + self.stops.pace()),
+        }
     }
 
     /// Tells whether the program is stopped. What is being ended is stopped by us, if at all.

@@ -10,7 +10,7 @@ const ESC: u8 = 0x1b;
 const SEQUENCE_LEN_MAX: usize = 64;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
+enum ScanState {
     #[default]
     Text,
     Escape,
@@ -25,15 +25,15 @@ enum State {
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Questions {
-    state: State,
+    state: ScanState,
 }
 
 impl Questions {
     /// Looks at output, cut anywhere; true when a question ends in it. May say so of what is none.
-    pub(super) fn heard(&mut self, mut bytes: &[u8]) -> bool {
+    pub(super) fn scan(&mut self, mut bytes: &[u8]) -> bool {
         let mut heard = false;
         loop {
-            if self.state == State::Text {
+            if self.state == ScanState::Text {
                 let Some(at) = memchr(ESC, bytes) else {
                     return heard;
                 };
@@ -54,7 +54,7 @@ impl Questions {
     }
 
     fn step(&mut self, byte: u8) -> bool {
-        use State::{Ending, Escape, Sequence, String, Text};
+        use ScanState::{Ending, Escape, Sequence, String, Text};
         let mut asks = false;
         self.state = match (self.state, byte) {
             (Ending(asked), _) => {
@@ -114,12 +114,12 @@ const fn is_question(first: u8, last: u8, end: u8) -> bool {
     }
 }
 
-const fn after_escape(byte: u8) -> State {
+const fn after_escape(byte: u8) -> ScanState {
     match byte {
-        b'[' => State::Sequence(0, 0),
-        b']' | b'P' => State::String(0, false),
-        ESC => State::Escape,
-        _ => State::Text,
+        b'[' => ScanState::Sequence(0, 0),
+        b']' | b'P' => ScanState::String(0, false),
+        ESC => ScanState::Escape,
+        _ => ScanState::Text,
     }
 }
 
@@ -127,11 +127,11 @@ const fn after_escape(byte: u8) -> State {
 mod tests {
     use super::*;
 
-    fn heard(bytes: &[u8]) -> bool {
-        let whole = Questions::default().heard(bytes);
+    fn scan(bytes: &[u8]) -> bool {
+        let whole = Questions::default().scan(bytes);
         let mut single = Questions::default();
         let single = bytes.iter().fold(false, |heard, byte| {
-            heard | single.heard(std::slice::from_ref(byte))
+            heard | single.scan(std::slice::from_ref(byte))
         });
         assert_eq!(whole, single, "{}", bytes.escape_ascii());
         whole
@@ -157,13 +157,13 @@ mod tests {
             "\x1b\x1b[1m\x1b[5n",
             "\x1b]0;a\x1b[c",
         ] {
-            assert!(heard(asked.as_bytes()), "{asked:?}");
+            assert!(scan(asked.as_bytes()), "{asked:?}");
         }
         let flood = "line\x1b[1mbold\x1b[m\r\n".repeat(2000);
         for (before, behind) in [("", &flood[..]), (&flood, ""), (&flood, &flood)] {
-            assert!(heard(format!("{before}\x1b[6n{behind}").as_bytes()));
+            assert!(scan(format!("{before}\x1b[6n{behind}").as_bytes()));
         }
-        assert!(!heard(flood.as_bytes()));
+        assert!(!scan(flood.as_bytes()));
         for said in [
             "plain [c",
             "\x1b[1;31m\x1b[K",
@@ -176,7 +176,7 @@ mod tests {
             "\x1b(c",
             "\x1bc",
         ] {
-            assert!(!heard(said.as_bytes()), "{said:?}");
+            assert!(!scan(said.as_bytes()), "{said:?}");
         }
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::complaint::complain;
 use super::input::Input;
-use super::shared::{ResizeMark, Shared, Snapshot, State, Work};
+use super::shared::{HolderState, ResizeMark, ScreenStep, Shared, Snapshot};
 use crate::fault;
 use crate::pty::emulator::Emulator;
 use crate::pty::output_log::LogReader;
@@ -112,21 +112,21 @@ impl<'a> Follower<'a> {
     }
 
     /// What is to be done, once a pause is over or somebody needs it.
-    fn look(&mut self, state: &mut State, over: bool) -> Work<Step> {
+    fn look(&mut self, state: &mut HolderState, over: bool) -> ScreenStep<Step> {
         let far = state.screen_is_far();
         if over || far || state.screen_wanted > self.offset || state.output_ended {
             self.target = state.extent.end;
         }
         match self.next_step(state) {
-            Some(Step::Process(_)) if self.offset >= self.target => Work::Later,
-            Some(step) => Work::Now(step),
-            None => Work::None,
+            Some(Step::Process(_)) if self.offset >= self.target => ScreenStep::Later,
+            Some(step) => ScreenStep::Now(step),
+            None => ScreenStep::None,
         }
     }
 
     /// Size changes come at their place, and whoever waits is served before more output than there
     /// was when they asked.
-    fn next_step(&self, state: &mut State) -> Option<Step> {
+    fn next_step(&self, state: &mut HolderState) -> Option<Step> {
         if !state.viewer_colors.is_empty() {
             return Some(Step::Colors(std::mem::take(&mut state.viewer_colors)));
         }

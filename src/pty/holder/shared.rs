@@ -55,7 +55,7 @@ pub(super) struct Snapshot {
 
 /// See the module. Fields are read and set by all threads.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct HolderState {
     /// What the log keeps; its end is the end of the output.
     pub extent: Extent,
     /// The size of the terminal.
@@ -99,7 +99,7 @@ pub(super) struct State {
     pub menu: Menu,
 }
 
-impl State {
+impl HolderState {
     /// The first change of size from `seq` on.
     #[must_use]
     pub(super) fn resize_from(&self, seq: u64) -> Option<ResizeMark> {
@@ -174,7 +174,7 @@ pub(super) struct Shared {
     argv: Vec<String>,
     /// Where this launch's output begins.
     start: u64,
-    state: Mutex<State>,
+    state: Mutex<HolderState>,
     /// All but the progress of output.
     changed: Condvar,
     /// More output, or any change.
@@ -184,7 +184,7 @@ pub(super) struct Shared {
 }
 
 /// What the screen's thread found to do.
-pub(super) enum Work<T> {
+pub(super) enum ScreenStep<T> {
     /// This, now.
     Now(T),
     /// Something that can wait for more of it.
@@ -197,7 +197,7 @@ impl Shared {
     /// Begins at the end of the log, where the new attempt's output will go.
     #[must_use]
     pub(super) fn new(spec: &LaunchSpec, pid: u32, extent: Extent, log_len_max: u64) -> Self {
-        let state = State {
+        let state = HolderState {
             extent,
             size: Size {
                 cols: spec.cols,
@@ -238,12 +238,12 @@ impl Shared {
     }
 
     /// Looks, without waiting. A thread that panicked under the lock left values, not halves.
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, HolderState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes something and tells everyone.
-    pub(super) fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    pub(super) fn update<T>(&self, change: impl FnOnce(&mut HolderState) -> T) -> T {
         let result = change(&mut self.lock());
         self.changed.notify_all();
         self.output.notify_all();
@@ -306,16 +306,16 @@ impl Shared {
     }
 
     /// Waits until `look` finds something; more output is no reason to look again.
-    pub(super) fn wait<T>(&self, look: impl FnMut(&mut State) -> Option<T>) -> T {
+    pub(super) fn wait<T>(&self, look: impl FnMut(&mut HolderState) -> Option<T>) -> T {
         self.wait_on(&self.changed, look)
     }
 
     /// Waits until `look` finds something, also in more output.
-    pub(super) fn wait_output<T>(&self, look: impl FnMut(&mut State) -> Option<T>) -> T {
+    pub(super) fn wait_output<T>(&self, look: impl FnMut(&mut HolderState) -> Option<T>) -> T {
         self.wait_on(&self.output, look)
     }
 
-    fn wait_on<T>(&self, told: &Condvar, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
+    fn wait_on<T>(&self, told: &Condvar, mut look: impl FnMut(&mut HolderState) -> Option<T>) -> T {
         let mut state = self.lock();
         loop {
             if let Some(found) = look(&mut state) {
@@ -330,7 +330,7 @@ impl Shared {
     pub(super) fn wait_screen<T>(
         &self,
         pause: Duration,
-        mut look: impl FnMut(&mut State, bool) -> Work<T>,
+        mut look: impl FnMut(&mut HolderState, bool) -> ScreenStep<T>,
     ) -> T {
         let mut state = self.lock();
         let mut due: Option<Instant> = None;
@@ -338,15 +338,15 @@ impl Shared {
             let now = Instant::now();
             let over = due.is_some_and(|due| due <= now);
             match look(&mut state, over) {
-                Work::Now(found) => return found,
-                Work::Later => {
+                ScreenStep::Now(found) => return found,
+                ScreenStep::Later => {
                     let left = due
                         .get_or_insert(now + pause)
                         .saturating_duration_since(now);
                     let waited = self.screen.wait_timeout(state, left);
                     state = waited.unwrap_or_else(PoisonError::into_inner).0;
                 }
-                Work::None => {
+                ScreenStep::None => {
                     let waited = self.screen.wait(state);
                     state = waited.unwrap_or_else(PoisonError::into_inner);
                 }
@@ -358,7 +358,7 @@ impl Shared {
     pub(super) fn wait_timeout<T>(
         &self,
         timeout: Duration,
-        mut look: impl FnMut(&mut State) -> Option<T>,
+        mut look: impl FnMut(&mut HolderState) -> Option<T>,
     ) -> Option<T> {
         let deadline = Instant::now() + timeout;
         let mut state = self.lock();

@@ -192,7 +192,7 @@ fn listen(spec: &LaunchSpec) -> io::Result<(UnixListener, PathBuf)> {
 ///
 /// # Errors
 /// When `/dev/null` cannot be opened.
-pub(super) fn let_go_of_stdout() -> io::Result<()> {
+pub(super) fn release_stdout() -> io::Result<()> {
     dup2_stdout(File::options().write(true).open("/dev/null")?)?;
     Ok(())
 }

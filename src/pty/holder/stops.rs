@@ -18,7 +18,7 @@ use nix::unistd::tcgetpgrp;
 use super::shared::Shared;
 use super::terminal::Terminal;
 use crate::pty::Stopped;
-use crate::pty::process_tree::stopped::{StoppedProcess, let_go_on, let_group_go_on, stopped};
+use crate::pty::process_tree::stopped::{StoppedProcess, resume, resume_group, stopped};
 
 /// How often the program is looked at: of one below a wrapper nobody tells us that it stopped.
 const LOOK: Duration = Duration::from_secs(2);
@@ -146,12 +146,12 @@ impl Stops {
     }
 
     /// Lets the program go on; false when it is not stopped.
-    pub(super) fn go_on(&self, shared: &Shared) -> bool {
+    pub(super) fn resume(&self, shared: &Shared) -> bool {
         let found = self.found();
-        let_go_on(&found);
+        resume(&found);
         let suspended = self.suspended();
         if suspended && let Some(group) = self.foreground() {
-            let_group_go_on(group);
+            resume_group(group);
             self.set(ByKey::Not);
         }
         self.look(shared, None);
@@ -159,7 +159,7 @@ impl Stops {
     }
 
     /// Lets it go on when the terminal is its own: a shell that took the terminal over reads keys.
-    pub(super) fn go_on_at_key(&self, shared: &Shared) -> bool {
+    pub(super) fn resume_at_key(&self, shared: &Shared) -> bool {
         if shared.lock().program.stopped.is_none() {
             return false;
         }
@@ -171,7 +171,7 @@ impl Stops {
         if !own {
             return false;
         }
-        self.go_on(shared)
+        self.resume(shared)
     }
 
     /// The process group that the terminal belongs to.

@@ -178,7 +178,7 @@ fn follow(shared: &Shared, pty: File, mut log: OutputLog) {
         let head = output_head(log.extent().end, len);
         buffer[..OUTPUT_HEAD_LEN].copy_from_slice(&head);
         let frame = &buffer[..OUTPUT_HEAD_LEN + len];
-        let asked = questions.heard(&frame[OUTPUT_HEAD_LEN..]);
+        let asked = questions.scan(&frame[OUTPUT_HEAD_LEN..]);
         // The program goes on when the disk is full; what it wrote meanwhile is not kept.
         match log.append(&frame[OUTPUT_HEAD_LEN..]) {
             Ok(done) => {

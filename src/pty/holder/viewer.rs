@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::peer::{Connection, Lent};
-use super::shared::{ResizeMark, Shared, State};
+use super::shared::{HolderState, ResizeMark, Shared};
 use crate::pty::output_log::LogReader;
 use crate::pty::protocol::{
     Attach, Frame, OUTPUT_HEAD_LEN, PIECE_LEN_MAX, SnapshotPiece, output_head,
@@ -154,7 +154,7 @@ impl<'a> Sender<'a> {
     }
 
     /// Takes the place back, and lends it when there is nothing to do.
-    fn look(&mut self, state: &State) -> Option<Step> {
+    fn look(&mut self, state: &HolderState) -> Option<Step> {
         if let Some(lent) = self.connection.take_back() {
             self.offset = lent.offset;
             if !lent.rest.is_empty() {
@@ -172,7 +172,7 @@ impl<'a> Sender<'a> {
         step
     }
 
-    fn next_step(&self, state: &State) -> Option<Step> {
+    fn next_step(&self, state: &HolderState) -> Option<Step> {
         if self.connection.closed.load(Ordering::Relaxed) {
             return Some(Step::Closed);
         }

@@ -63,16 +63,16 @@ pub fn stopped(launched: u32, terminal: &Path) -> Vec<StoppedProcess> {
 }
 
 /// Lets them go on, each with its process group.
-pub fn let_go_on(processes: &[StoppedProcess]) {
+pub fn resume(processes: &[StoppedProcess]) {
     for process in processes {
-        let_group_go_on(process.group);
+        resume_group(process.group);
         // It may have left the group just now; one that has ended needs nothing.
         signalled(process.pid, kill).ok();
     }
 }
 
 /// Lets a process group go on.
-pub fn let_group_go_on(group: u32) {
+pub fn resume_group(group: u32) {
     signalled(group, killpg).ok();
 }
 

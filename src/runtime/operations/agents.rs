@@ -23,7 +23,7 @@ fn unmask(agent: &mut Agent, stored: &Secrets) -> Result<(), OperationError> {
 pub fn check(agent: &Agent) -> Result<(), OperationError> {
     let fault = agent
         .fault(|name| cli::adapter(name).is_some())
-        .or_else(|| cli::adapter(&agent.cli_name)?.config_fault(&agent.provider_config));
+        .or_else(|| cli::adapter(&agent.cli_name)?.validate_config(&agent.provider_config));
     fault.map_or(Ok(()), |why| Err(OperationError::breaks(&why)))
 }
 

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 /// What one transaction did.
 #[derive(Default)]
-pub(super) struct Done {
+pub(super) struct TransactionResult {
     committed: Vec<StoredEvent>,
     rows: BTreeMap<RunId, RunRow>,
     deleted: HashSet<RunId>,
@@ -48,8 +48,11 @@ impl Worker {
     }
 
     /// Begins a transaction and writes everything into it; nothing is visible yet.
-    pub(super) fn begin(&self, waiting: Vec<Write>) -> Result<Done, (Vec<Write>, StoreError)> {
-        let mut done = Done::default();
+    pub(super) fn begin(
+        &self,
+        waiting: Vec<Write>,
+    ) -> Result<TransactionResult, (Vec<Write>, StoreError)> {
+        let mut done = TransactionResult::default();
         self.leave_transaction();
         if let Err(error) = self.say("BEGIN IMMEDIATE") {
             return Err((waiting, error));
@@ -61,7 +64,7 @@ impl Worker {
         Ok(done)
     }
 
-    pub(super) fn commit(&self, done: &Done) -> Result<(), StoreError> {
+    pub(super) fn commit(&self, done: &TransactionResult) -> Result<(), StoreError> {
         // A full disk has ended the transaction: rows would be written by themselves, and stay.
         if self.connection.is_autocommit() {
             return Err(StoreError::Full);
@@ -71,7 +74,11 @@ impl Worker {
     }
 
     /// Answers all, and returns the events that became visible.
-    fn finish(&self, mut done: Done, commit: &Result<(), StoreError>) -> Vec<StoredEvent> {
+    fn finish(
+        &self,
+        mut done: TransactionResult,
+        commit: &Result<(), StoreError>,
+    ) -> Vec<StoredEvent> {
         if let Err(error) = commit {
             log::error!(batch_len = done.answers.len(); "A commit failed: {error}.");
             self.leave_transaction();
@@ -85,7 +92,7 @@ impl Worker {
 
     /// Carries out one write so that its failure is its own: in a savepoint, or as one statement,
     /// which SQLite undoes by itself. A savepoint copies each page that is written to in it.
-    fn one(&self, write: Write, done: &mut Done) -> Finish {
+    fn one(&self, write: Write, done: &mut TransactionResult) -> Finish {
         let alone = matches!(&write, Write::Append(append, _) if append.is_one_statement());
         // A full disk ends the whole transaction; what follows must not run outside of it.
         let begun = match self.connection.is_autocommit() {
@@ -149,7 +156,7 @@ impl Worker {
         }
     }
 
-    fn append(&self, append: Append, done: &mut Done) -> Result<(), StoreError> {
+    fn append(&self, append: Append, done: &mut TransactionResult) -> Result<(), StoreError> {
         let id = append.run_id;
         let found = match done.sequences.get(&id) {
             Some(known) => *known,
@@ -243,7 +250,7 @@ impl Worker {
     }
 
     /// One row a run, however many appends of it the batch held.
-    fn write_rows(&self, done: &Done) -> Result<(), StoreError> {
+    fn write_rows(&self, done: &TransactionResult) -> Result<(), StoreError> {
         for (id, row) in &done.rows {
             if !done.deleted.contains(id) {
                 projection::write(&self.connection, *id, row)?;

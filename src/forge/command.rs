@@ -16,7 +16,7 @@ use tokio::io::AsyncReadExt;
 ///
 /// # Errors
 /// Why it printed nothing, for a person.
-pub(super) async fn said(
+pub(super) async fn output_of(
     argv: &[&str],
     environment: &[(String, String)],
     limit: Duration,

@@ -4,7 +4,7 @@
 use super::error::ApiError;
 use crate::{
     domain::{RunId, run::Rejection},
-    runtime::{AskError, Runtime, operations::OperationError, order::WorkFault},
+    runtime::{AskError, Runtime, operations::OperationError, order::OrderError},
     store::{Reader, StoreError},
 };
 use actix_web::{HttpResponse, http::StatusCode};
@@ -149,17 +149,17 @@ impl From<AskError> for ApiError {
                     5,
                 )
             }
-            AskError::Work(fault) => match fault {
-                WorkFault::Invalid(why) => Self::malformed(why),
-                WorkFault::Missing(why) => Self::missing(why),
-                WorkFault::Conflict(why) => Self::conflict(why),
-                WorkFault::NotKept(why) => Self::conflict(why).with_code("work_not_kept"),
-                WorkFault::Remote(why) => Self::remote(why),
-                WorkFault::Fault(why) => Self::fault(why),
+            AskError::Order(error) => match error {
+                OrderError::Invalid(why) => Self::malformed(why),
+                OrderError::Missing(why) => Self::missing(why),
+                OrderError::Conflict(why) => Self::conflict(why),
+                OrderError::NotKept(why) => Self::conflict(why).with_code("work_not_kept"),
+                OrderError::Remote(why) => Self::remote(why),
+                OrderError::Internal(why) => Self::fault(why),
             },
             AskError::Undeliverable(why) => Self::invalid("message", why),
             AskError::NotTaken(_) => Self::remote(sentence(&error)).with_code("message_not_taken"),
-            AskError::World(why) => Self::fault(why),
+            AskError::JobFailed(why) => Self::fault(why),
             AskError::ActorEnded => Self::unavailable(
                 "The run is read anew from its log; look whether this was recorded, and try again if not.",
                 1,

@@ -1,7 +1,7 @@
 //! Pull requests of a run, and those of a project's branches.
 
 use super::{
-    answer::{json, ok},
+    answer::{created, ok},
     error::ApiError,
     extract::Id,
     idempotent::Idempotent,
@@ -13,7 +13,7 @@ use crate::{
         operations::pull_requests::{self, NewPullRequest, PrStatusView},
     },
 };
-use actix_web::{HttpResponse, get, http::StatusCode, post, web};
+use actix_web::{HttpResponse, get, post, web};
 
 /// Pushes the run's branches and opens a pull request of each.
 #[utoipa::path(tag = "changes", request_body = NewPullRequest,
@@ -25,8 +25,7 @@ pub(super) async fn open(
     Id(id): Id<RunId>,
     Idempotent { body, key }: Idempotent<NewPullRequest, 201>,
 ) -> Result<HttpResponse, ApiError> {
-    let opened = pull_requests::open(&runtime, id, body, key).await?;
-    Ok(json(StatusCode::CREATED, opened))
+    created(&pull_requests::open(&runtime, id, body, key).await?)
 }
 
 /// The pull requests of a project's branches, as their forges tell.

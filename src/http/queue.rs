@@ -1,7 +1,7 @@
 //! The messages that wait for a run's turn to end: listed, left, taken back, put into another order.
 
 use super::{
-    answer::{find, json, no_content},
+    answer::{created, find, json, no_content, ok},
     error::ApiError,
     extract::{Id, JsonBody, NoBody},
     idempotent::Idempotent,
@@ -52,7 +52,7 @@ pub(super) async fn add(
         change,
         idempotent: key,
     };
-    Ok(json(StatusCode::CREATED, runtime.ask(id, request).await?))
+    created(&runtime.ask(id, request).await?)
 }
 
 /// Takes a message back from the queue.
@@ -86,5 +86,5 @@ pub(super) async fn reorder(
     let change = QueueChange::Reorder { order };
     let idempotent = None;
     let request = Request::Queue { change, idempotent };
-    Ok(json(StatusCode::OK, runtime.ask(id, request).await?))
+    ok(&runtime.ask(id, request).await?)
 }

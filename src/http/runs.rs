@@ -1,19 +1,19 @@
 //! Runs: made, listed, stopped, continued, deleted; their tasks.
 
 use super::{
-    answer::{array, find, json, no_content, read},
+    answer::{array, created, find, json, no_content, ok, read},
     error::ApiError,
     extract::{Id, NoBody, Query},
-    idempotent::Idempotent,
+    idempotent::{Idempotent, ok_once},
     work::Forced,
 };
 use crate::{
     domain::{
         AgentId, ProjectId, RunId,
-        run::{Status, event::StopBy, prompt::is_blank, tasks::Task, view::RunView},
+        run::{Status, prompt::is_blank, tasks::Task, view::RunView},
     },
     runtime::{
-        Request, Runtime, Wish, ids,
+        Request, Runtime, Stop, ids,
         messages::Idempotency,
         operations::runs::{self, RunFields},
     },
@@ -102,8 +102,7 @@ pub(super) async fn create(
         notify: body.notify,
         parent_run_id: body.parent_run_id.map(RunId),
     };
-    let view = runs::create(&runtime, fields, key).await?;
-    Ok(json(StatusCode::CREATED, view))
+    created(&runs::create(&runtime, fields, key).await?)
 }
 
 /// Runs, newest first.
@@ -165,11 +164,10 @@ async fn stop(
     runtime: &Runtime,
     id: RunId,
     key: Option<Box<Idempotency>>,
-    by: StopBy,
+    stop: Stop,
 ) -> Result<HttpResponse, ApiError> {
-    let view = runtime.stop(id, Wish::Stop(by)).await?;
-    runtime.remember(key, &view).await;
-    Ok(json(StatusCode::OK, view))
+    let reply = runtime.stop(id, stop).await?;
+    ok_once(runtime, key, &reply).await
 }
 
 /// Ends the run's processes; the run is over.
@@ -181,7 +179,7 @@ pub(super) async fn cancel(
     Id(id): Id<RunId>,
     Idempotent { key, .. }: Idempotent<NoBody>,
 ) -> Result<HttpResponse, ApiError> {
-    stop(&runtime, id, key, StopBy::Cancel).await
+    stop(&runtime, id, key, Stop::Cancel).await
 }
 
 /// Ends the run's processes; the run can be continued.
@@ -193,7 +191,7 @@ pub(super) async fn pause(
     Id(id): Id<RunId>,
     Idempotent { key, .. }: Idempotent<NoBody>,
 ) -> Result<HttpResponse, ApiError> {
-    stop(&runtime, id, key, StopBy::Pause).await
+    stop(&runtime, id, key, Stop::Pause).await
 }
 
 /// Continues a run, with a message or without one.
@@ -208,7 +206,7 @@ pub(super) async fn go_on(
 ) -> Result<HttpResponse, ApiError> {
     let GoOn { message } = body;
     let request = match message {
-        None => Request::LetGoOn,
+        None => Request::Resume,
         Some(message) => {
             not_blank("message", &message)?;
             Request::Continue {
@@ -218,7 +216,7 @@ pub(super) async fn go_on(
             }
         }
     };
-    Ok(json(StatusCode::OK, runtime.ask(id, request).await?))
+    ok(&runtime.ask(id, request).await?)
 }
 
 /// Begins a run again that failed before its CLI started.
@@ -230,8 +228,7 @@ pub(super) async fn retry(
     Id(id): Id<RunId>,
     Idempotent { key, .. }: Idempotent<NoBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let view = runtime.ask(id, Request::Retry { idempotent: key }).await?;
-    Ok(json(StatusCode::OK, view))
+    ok(&runtime.ask(id, Request::Retry { idempotent: key }).await?)
 }
 
 /// Says whether to notify when the run goes idle or ends.
@@ -244,16 +241,11 @@ pub(super) async fn notify(
     Idempotent { body, key }: Idempotent<Notify>,
 ) -> Result<HttpResponse, ApiError> {
     let Notify { notify } = body;
-    let view = runtime
-        .ask(
-            id,
-            Request::SetNotify {
-                notify,
-                idempotent: key,
-            },
-        )
-        .await?;
-    Ok(json(StatusCode::OK, view))
+    let request = Request::SetNotify {
+        notify,
+        idempotent: key,
+    };
+    ok(&runtime.ask(id, request).await?)
 }
 
 /// The CLI's task list.

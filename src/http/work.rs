@@ -1,7 +1,7 @@
 //! What people have done with a run's work: commit, push, accept, rename, revert, restore.
 
 use super::{
-    answer::json,
+    answer::ok,
     error::ApiError,
     extract::{Id, NoBody, Query},
     idempotent::Idempotent,
@@ -16,7 +16,7 @@ use crate::{
     },
     runtime::{Request, Runtime, messages::Idempotency, order::Order},
 };
-use actix_web::{HttpResponse, http::StatusCode, post, web};
+use actix_web::{HttpResponse, post, web};
 use serde::Deserialize;
 
 /// Longest commit message, in bytes.
@@ -48,10 +48,8 @@ async fn order(
     order: Order,
     idempotent: Option<Box<Idempotency>>,
 ) -> Result<HttpResponse, ApiError> {
-    let answer = runtime
-        .ask(id, Request::Order { order, idempotent })
-        .await?;
-    Ok(json(StatusCode::OK, answer))
+    let request = Request::Order { order, idempotent };
+    ok(&runtime.ask(id, request).await?)
 }
 
 /// Commits what the run has changed.

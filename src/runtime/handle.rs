@@ -1,9 +1,9 @@
 //! The handle that the rest of the program asks through.
 
 use super::{
-    messages::{Answer, AskError, Request},
+    messages::{AskError, Outcome, Request},
     registry::{Count, Counts, Drain, Registry},
-    reply::Reply,
+    reply::ReplySender,
     run::mailbox::Ask,
     services::{notifier::Notifier, watch::Watch},
     shared::{Shared, ViewerGuard},
@@ -58,18 +58,18 @@ impl Runtime {
     ///
     /// # Errors
     /// See [`AskError`].
-    pub async fn ask(&self, run_id: RunId, request: Request) -> Answer {
-        let (reply, answer) = Reply::new();
+    pub async fn ask(&self, run_id: RunId, request: Request) -> Outcome {
+        let (caller, outcome) = ReplySender::new();
         let ask = Ask {
             run_id,
             request,
-            reply,
+            caller,
         };
-        // A message that was sent is carried out, whoever waits for its answer.
+        // A request that was sent is carried out, whoever waits for its reply.
         if self.registry.try_send(ask).is_err() {
             return Err(AskError::ShuttingDown);
         }
-        answer.await.unwrap_or(Err(AskError::ActorEnded))
+        outcome.await.unwrap_or(Err(AskError::ActorEnded))
     }
 
     /// Joins the live stream after a place.

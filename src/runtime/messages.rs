@@ -1,25 +1,187 @@
-//! What a run can be asked, and why it may come to nothing.
+//! What a run can be asked, what the caller gets, and why a request may fail.
 
+use super::order::{Order, OrderError};
 use crate::{
     domain::{
         MessageId,
         run::{
-            Rejection,
+            Rejection, Run,
             callers::Callers,
             command::NewRun,
-            event::{RequestKey, StopBy},
+            event::{CommittedAt, PullRequestAt, PushedAt, RequestKey, StopBy},
+            outbox::Queued,
+            view::{
+                CommittedView, LeftOutView, PullRequestView, PushedView, QueuedView, ReplacedView,
+                RunView,
+            },
         },
     },
-    store::{Idempotent, StoreError},
+    store::{self, Idempotent, StoreError},
 };
 use data_encoding::HEXLOWER;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
+use std::sync::Arc;
 use uuid::Uuid;
 
-/// What the caller gets: the run as the API shows it, or why not.
-pub type Answer = Result<String, AskError>;
+/// A request to one run, from outside.
+#[derive(Debug)]
+pub enum Request {
+    /// Create the run. Gets [`Reply::Run`].
+    Create {
+        /// What the run is made of.
+        new: Box<NewRun>,
+        /// The key under which the reply is remembered.
+        idempotent: Option<Box<Idempotency>>,
+    },
+    /// Continue with a message. Gets [`Reply::Run`], for a message that is typed once the CLI took it.
+    Continue {
+        /// The message's id, for when it is typed.
+        id: MessageId,
+        /// The message.
+        message: String,
+        /// The key under which the reply is remembered.
+        idempotent: Option<Box<Idempotency>>,
+    },
+    /// Continue a stopped CLI (SIGCONT) without a message. Gets [`Reply::Run`].
+    Resume,
+    /// Start a run again that failed before its CLI started. Gets [`Reply::Run`].
+    Retry {
+        /// The key under which the reply is remembered.
+        idempotent: Option<Box<Idempotency>>,
+    },
+    /// Change the queue. Gets what [`QueueChange`] says.
+    Queue {
+        /// The change.
+        change: QueueChange,
+        /// The key under which the reply is remembered.
+        idempotent: Option<Box<Idempotency>>,
+    },
+    /// Stop the run. Gets what [`Stop`] says, once it has stopped.
+    Stop(Stop),
+    /// Turn notifications of the run on or off. Gets [`Reply::Run`].
+    SetNotify {
+        /// On.
+        notify: bool,
+        /// The key under which the reply is remembered.
+        idempotent: Option<Box<Idempotency>>,
+    },
+    /// Change the run's work. Gets what [`Order`] says, once it is done and recorded.
+    Order {
+        /// The change.
+        order: Order,
+        /// The key under which the reply is remembered.
+        idempotent: Option<Box<Idempotency>>,
+    },
+    /// Record a hook of the run's CLI. Gets [`Reply::Done`].
+    Hook {
+        /// The payload, an object.
+        payload: Value,
+        /// The hook program's id of the delivery.
+        delivery: Option<Uuid>,
+        /// Who called it, when it says so.
+        callers: Callers,
+    },
+}
 
-/// Why a request came to nothing.
+/// How a run is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// The run is over. Gets [`Reply::Run`].
+    Cancel,
+    /// The run can be continued. Gets [`Reply::Run`].
+    Pause,
+    /// The run is deleted. Gets [`Reply::Done`].
+    Delete {
+        /// Delete it even when some of its work cannot be kept.
+        force: bool,
+    },
+}
+
+impl Stop {
+    /// As the log names it.
+    #[must_use]
+    pub const fn by(self) -> StopBy {
+        match self {
+            Self::Cancel => StopBy::Cancel,
+            Self::Pause => StopBy::Pause,
+            Self::Delete { .. } => StopBy::Delete,
+        }
+    }
+}
+
+/// A change of the messages that wait.
+#[derive(Debug)]
+pub enum QueueChange {
+    /// Add a message at the end. Gets [`Reply::Queued`].
+    Add {
+        /// The message's id.
+        id: MessageId,
+        /// The message.
+        message: String,
+    },
+    /// Remove a message. Gets [`Reply::Queue`].
+    Remove {
+        /// The message's id.
+        id: MessageId,
+    },
+    /// Put the messages into this order, and continue after a halt. Gets [`Reply::Queue`].
+    Reorder {
+        /// Exactly those that wait.
+        order: Vec<MessageId>,
+    },
+}
+
+/// What the caller of a successful request gets. It serialises as the API shows it.
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// The request is carried out, and there is nothing to show.
+    Done,
+    /// The run as the request left it.
+    Run(Arc<Run>),
+    /// The run after its files were replaced.
+    Replaced {
+        /// The run.
+        run: Arc<Run>,
+        /// Paths that the checkpoint taken before does not hold.
+        left_out: Vec<LeftOutView>,
+    },
+    /// All messages that wait.
+    Queue(Vec<Queued>),
+    /// A message that waits.
+    Queued {
+        /// The message.
+        message: Queued,
+        /// The message at position 1 goes out first.
+        position: usize,
+    },
+    /// A commit for each repo with changes, or why there is none.
+    Committed(Vec<CommittedAt>),
+    /// The push of each repo.
+    Pushed(Vec<PushedAt>),
+    /// The pull request of each repo.
+    PullRequests(Vec<PullRequestAt>),
+}
+
+impl Serialize for Reply {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Done => to.serialize_unit(),
+            Self::Run(run) => RunView::of(run).serialize(to),
+            Self::Replaced { run, left_out } => ReplacedView::of(run, left_out).serialize(to),
+            Self::Queue(queue) => QueuedView::all(queue).serialize(to),
+            Self::Queued { message, position } => QueuedView::of(message, *position).serialize(to),
+            Self::Committed(repos) => to.collect_seq(repos.iter().map(CommittedView::from)),
+            Self::Pushed(repos) => to.collect_seq(repos.iter().map(PushedView::from)),
+            Self::PullRequests(repos) => to.collect_seq(repos.iter().map(PullRequestView::from)),
+        }
+    }
+}
+
+/// What a request came to.
+pub type Outcome = Result<Reply, AskError>;
+
+/// Why a request failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AskError {
     /// No such run.
@@ -37,24 +199,24 @@ pub enum AskError {
         /// The bound.
         limit: usize,
     },
-    /// The run refused.
+    /// The run's state forbids it.
     #[error(transparent)]
     Rejected(#[from] Rejection),
     /// A hook without an event name.
     #[error("the hook payload has no event name")]
     NoEventName,
-    /// The store could not.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The run's processes are ended; the log takes no word of it yet.
+    /// The run's processes were ended, and the log could not record it yet.
     #[error("{0}; the run's processes were ended, which is recorded when there is room")]
     Unrecorded(StoreError),
-    /// What was to be done with the run's work came to nothing.
-    #[error("{0:?}")]
-    Work(super::order::WorkFault),
-    /// A job on the world failed.
+    /// An order was not carried out.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    /// A job failed by an error of ours, or of the operating system.
     #[error("{0}")]
-    World(String),
+    JobFailed(String),
     /// The run's CLI cannot be given this message.
     #[error("{0}")]
     Undeliverable(String),
@@ -69,97 +231,7 @@ pub enum AskError {
     ShuttingDown,
 }
 
-/// A request to one run, from outside.
-#[derive(Debug)]
-pub enum Request {
-    /// Make it.
-    Create {
-        /// What of.
-        new: Box<NewRun>,
-        /// The answer to remember.
-        idempotent: Option<Box<Idempotency>>,
-    },
-    /// Go on with a message.
-    Continue {
-        /// Its id, should it be typed.
-        id: MessageId,
-        /// The message.
-        message: String,
-        /// The answer to remember.
-        idempotent: Option<Box<Idempotency>>,
-    },
-    /// Let a stopped CLI go on, without a message.
-    LetGoOn,
-    /// Begin again.
-    Retry {
-        /// The answer to remember.
-        idempotent: Option<Box<Idempotency>>,
-    },
-    /// Change the queue.
-    Queue {
-        /// How.
-        change: QueueChange,
-        /// The answer to remember.
-        idempotent: Option<Box<Idempotency>>,
-    },
-    /// cancel or pause: answered when it is done.
-    Stop {
-        /// Which.
-        by: StopBy,
-    },
-    /// Change the wish to be told.
-    SetNotify {
-        /// The wish.
-        notify: bool,
-        /// The answer to remember.
-        idempotent: Option<Box<Idempotency>>,
-    },
-    /// Have something done with the run's work: answered when it is done and recorded.
-    Order {
-        /// What.
-        order: super::order::Order,
-        /// The answer to remember.
-        idempotent: Option<Box<Idempotency>>,
-    },
-    /// Delete: answered when it is gone.
-    Delete {
-        /// Also when not all of the work can be kept.
-        force: bool,
-    },
-    /// A hook of its CLI.
-    Hook {
-        /// The payload, an object.
-        payload: Value,
-        /// The hook program's id of the delivery.
-        delivery: Option<Uuid>,
-        /// Who called it, when it says so.
-        callers: Callers,
-    },
-}
-
-/// A change of the messages that wait. Adding answers with the message, the others with the queue.
-#[derive(Debug)]
-pub enum QueueChange {
-    /// One more.
-    Add {
-        /// Its id.
-        id: MessageId,
-        /// The message.
-        message: String,
-    },
-    /// One less.
-    Remove {
-        /// Which.
-        id: MessageId,
-    },
-    /// Another order; goes on after a halt.
-    Reorder {
-        /// Exactly those that wait.
-        order: Vec<MessageId>,
-    },
-}
-
-/// A key whose first answer is to be remembered.
+/// A key under which the reply of a request is remembered, so that its repetition gets it again.
 #[derive(Debug, Clone)]
 pub struct Idempotency {
     /// Method and path.
@@ -168,7 +240,7 @@ pub struct Idempotency {
     pub key: String,
     /// SHA-256 of the body.
     pub fingerprint: Vec<u8>,
-    /// Status of the answer when all goes well.
+    /// HTTP status of a successful reply.
     pub status: u16,
 }
 
@@ -197,21 +269,17 @@ impl Idempotency {
         }
     }
 
-    /// The record, with the answer.
-    #[must_use]
-    pub fn answered(&self, answer: &str) -> Idempotent {
-        Idempotent {
+    /// The record that is stored: the key with its reply.
+    ///
+    /// # Errors
+    /// When the reply cannot be encoded.
+    pub fn with_reply(&self, reply: &impl Serialize) -> Result<Idempotent, StoreError> {
+        Ok(Idempotent {
             scope: self.scope.clone(),
             key: self.key.clone(),
             fingerprint: self.fingerprint.clone(),
             status: self.status,
-            answer: answer.to_owned(),
-        }
-    }
-}
-
-impl From<&Rejection> for AskError {
-    fn from(rejection: &Rejection) -> Self {
-        Self::Rejected(*rejection)
+            answer: store::encode_reply(reply)?,
+        })
     }
 }

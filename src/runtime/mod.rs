@@ -1,6 +1,6 @@
 //! The actors, and what they ask of the side rooms. In the order in which a request meets them:
 //!
-//! - [`messages`] and [`order`]: what callers may ask, and what they are answered;
+//! - [`messages`] and [`order`]: what callers may ask, and the replies and errors they get;
 //! - [`registry`]: finds or builds the run's actor, within bounds, and puts idle ones to sleep;
 //! - [`run`]: one run. `core` decides, without IO; `actor` feeds it and carries out what it says;
 //! - [`jobs`]: what takes a while (git, scripts, launches), and tells its outcome to the core;
@@ -31,7 +31,6 @@ mod tests;
 pub mod threads;
 
 pub use handle::Runtime;
-pub use messages::{Answer, AskError, QueueChange, Request};
-pub use reply::Reply;
-pub use services::unrecorded::Wish;
+pub use messages::{AskError, Outcome, QueueChange, Reply, Request, Stop};
+pub use reply::ReplySender;
 pub use shared::Shared;

@@ -1,4 +1,4 @@
-//! What people may want done with a run's work, and why it may come to nothing.
+//! What people may order for a run's work, and why it may fail.
 
 use crate::{
     domain::run::{
@@ -8,49 +8,43 @@ use crate::{
     git::{ErrorKind, GitError},
 };
 
-/// What somebody wants done.
+/// A change of a run's work.
 #[derive(Debug, Clone)]
 pub enum Order {
-    /// Commit everything in the worktrees.
+    /// Commit everything in the worktrees. Gets [`Reply::Committed`](super::Reply::Committed).
     Commit {
         /// The message; not blank.
         message: String,
     },
-    /// Push the run branch.
+    /// Push the run branch. Gets [`Reply::Pushed`](super::Reply::Pushed).
     Push,
-    /// Push it, and record that the work was accepted.
+    /// Push it, and record that the work was accepted. Gets [`Reply::Pushed`](super::Reply::Pushed).
     Accept,
-    /// Record pull requests that were opened, after the push; the answer is given along.
+    /// Record pull requests that were opened after the push. Gets
+    /// [`Reply::PullRequests`](super::Reply::PullRequests).
     PullRequests {
         /// The title.
         title: String,
-        /// One a repo.
+        /// One for each repo.
         repos: Vec<PullRequestAt>,
-        /// What the caller is told.
-        answer: String,
     },
-    /// Record what was done to the run from elsewhere; the answer is given along.
-    Record {
-        /// What.
-        work: Box<Work>,
-        /// What the caller is told.
-        answer: String,
-    },
-    /// Give the run branch another name.
+    /// Record what was done to the run from elsewhere. Gets [`Reply::Done`](super::Reply::Done).
+    Record(Box<Work>),
+    /// Rename the run branch. Gets [`Reply::Run`](super::Reply::Run).
     Rename {
-        /// The name.
+        /// The new name.
         name: String,
     },
-    /// Take branch and files back to the base commits.
+    /// Reset branch and files to the base commits. Gets [`Reply::Replaced`](super::Reply::Replaced).
     Revert {
-        /// Also when the checkpoint before it cannot hold all.
+        /// Revert even when the checkpoint before it cannot hold all files.
         force: bool,
     },
-    /// Bring back the contents of a checkpoint.
+    /// Put the contents of a checkpoint back. Gets [`Reply::Replaced`](super::Reply::Replaced).
     Restore {
-        /// Its number.
+        /// The checkpoint's number.
         number: u32,
-        /// Also when the checkpoint before it cannot hold all.
+        /// Restore even when the checkpoint before it cannot hold all files.
         force: bool,
     },
 }
@@ -59,7 +53,7 @@ impl Order {
     pub(super) const fn kind(&self) -> WorkKind {
         match self {
             Self::Commit { .. } => WorkKind::Commit,
-            Self::Push | Self::Accept | Self::PullRequests { .. } | Self::Record { .. } => {
+            Self::Push | Self::Accept | Self::PullRequests { .. } | Self::Record(_) => {
                 WorkKind::Ship
             }
             Self::Rename { .. } => WorkKind::Rename,
@@ -73,21 +67,27 @@ impl Order {
     }
 }
 
-/// Why an order came to nothing, as the caller is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WorkFault {
-    /// What was asked for makes no sense.
+/// Why an order was not carried out, in whole sentences for the caller.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OrderError {
+    /// The order makes no sense.
+    #[error("{0}")]
     Invalid(String),
-    /// It is not there.
+    /// What it names does not exist.
+    #[error("{0}")]
     Missing(String),
     /// The present state of a repository forbids it.
+    #[error("{0}")]
     Conflict(String),
-    /// Some of the work cannot be kept; nothing was done, and going on would drop it.
+    /// Some of the work cannot be kept; nothing was done, since it would be lost.
+    #[error("{0}")]
     NotKept(String),
-    /// Somebody else's server refused or failed.
+    /// The server of a remote refused or failed.
+    #[error("{0}")]
     Remote(String),
-    /// Ours.
-    Fault(String),
+    /// An error of ours, or of the operating system.
+    #[error("{0}")]
+    Internal(String),
 }
 
 /// Paths named in a refusal, and the bytes that they may take.
@@ -97,7 +97,7 @@ const NAMED_BYTES_MAX: usize = 8 * 1024;
 /// Refuses what would drop work that no checkpoint holds: `left_out` has repos and paths, `others` is
 /// what else could not be kept, each a line of the refusal.
 #[must_use]
-pub fn not_kept(left_out: &[(&str, &LeftOut)], others: &[String]) -> Option<WorkFault> {
+pub fn not_kept(left_out: &[(&str, &LeftOut)], others: &[String]) -> Option<OrderError> {
     let paths = left_out
         .iter()
         .map(|(repo, left)| format!("{repo}: '{}' ({})", left.path, left.why));
@@ -117,7 +117,7 @@ pub fn not_kept(left_out: &[(&str, &LeftOut)], others: &[String]) -> Option<Work
     why.push_str(
         "\nMove it away or make it readable, or repeat with ?force=true to go on without it.",
     );
-    Some(WorkFault::NotKept(why))
+    Some(OrderError::NotKept(why))
 }
 
 /// A letter of a path or a reason, where lines have a meaning.
@@ -127,7 +127,7 @@ fn on_one_line(letter: char) -> impl Iterator<Item = char> {
     escaped.into_iter().flatten().chain(plain)
 }
 
-impl WorkFault {
+impl OrderError {
     pub(super) fn of(name: &str, error: &GitError) -> Self {
         let why = format!("Repo '{name}': {error}.");
         match error.kind() {
@@ -136,7 +136,7 @@ impl WorkFault {
             | ErrorKind::Unusable
             | ErrorKind::Conflict
             | ErrorKind::TimedOut => Self::Conflict(why),
-            ErrorKind::Fault => Self::Fault(why),
+            ErrorKind::Fault => Self::Internal(why),
         }
     }
 }
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     fn refusal(left_out: &[(&str, &LeftOut)], others: &[String]) -> Vec<String> {
-        let Some(WorkFault::NotKept(why)) = not_kept(left_out, others) else {
+        let Some(OrderError::NotKept(why)) = not_kept(left_out, others) else {
             panic!("not refused");
         };
         why.lines().map(str::to_owned).collect()

@@ -1,24 +1,35 @@
-//! Who waits for an answer.
+//! The way back to a caller who waits for a reply.
 
-use crate::{runtime::messages::Answer, store::Stored};
+use super::{
+    messages::{Outcome, Reply},
+    order::OrderError,
+};
+use crate::{
+    domain::{
+        MessageId,
+        run::{Rejection, Run, view::LeftOutView},
+    },
+    store::Stored,
+};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-/// Somebody who waits for an answer. Dropped without one, they hear that the actor ended.
+/// Where a caller waits for what a request came to. A sender that is dropped unused tells the caller
+/// that the actor ended.
 #[derive(Debug)]
-pub struct Reply {
-    caller: oneshot::Sender<Answer>,
-    /// An admitted request is under way until it is answered.
+pub struct ReplySender {
+    caller: oneshot::Sender<Outcome>,
+    /// An admitted request is under way until it has its reply.
     permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Reply {
-    /// One, and where its answer comes out.
+impl ReplySender {
+    /// A sender, and where its reply comes out.
     #[must_use]
-    pub fn new() -> (Self, oneshot::Receiver<Answer>) {
-        let (caller, answer) = oneshot::channel();
+    pub fn new() -> (Self, oneshot::Receiver<Outcome>) {
+        let (caller, receiver) = oneshot::channel();
         let permit = None;
-        (Self { caller, permit }, answer)
+        (Self { caller, permit }, receiver)
     }
 
     /// The request is admitted.
@@ -26,35 +37,83 @@ impl Reply {
         self.permit = Some(permit);
     }
 
-    /// Answers; a caller that went away wants no answer.
-    pub(in crate::runtime) fn answer(self, with: Answer) {
+    /// Sends what the request came to; a caller that went away needs nothing.
+    pub(in crate::runtime) fn send(self, outcome: Outcome) {
         drop(self.permit);
-        drop(self.caller.send(with));
+        drop(self.caller.send(outcome));
     }
 }
 
-/// A reply that the writer gives with the commit, or else the actor.
+/// Which reply the caller gets once the events of its request are stored.
+#[derive(Debug, Clone, Default)]
+pub enum ReplyWith {
+    /// The run.
+    #[default]
+    Run,
+    /// The messages that wait.
+    Queue,
+    /// One of the messages that wait.
+    Queued(MessageId),
+    /// The run, and the paths that the checkpoint taken before does not hold.
+    Replaced(Vec<LeftOutView>),
+    /// An outcome that is known already.
+    Known(Outcome),
+}
+
+impl From<Reply> for ReplyWith {
+    fn from(reply: Reply) -> Self {
+        Self::Known(Ok(reply))
+    }
+}
+
+impl From<OrderError> for ReplyWith {
+    fn from(error: OrderError) -> Self {
+        Self::Known(Err(error.into()))
+    }
+}
+
+impl ReplyWith {
+    /// The outcome, when the run is as the request left it.
+    pub(in crate::runtime) fn of(self, run: &Arc<Run>) -> Outcome {
+        Ok(match self {
+            Self::Run => Reply::Run(Arc::clone(run)),
+            Self::Queue => Reply::Queue(run.outbox.queue.clone()),
+            Self::Queued(id) => {
+                let (message, position) = run.outbox.waiting(id).ok_or(Rejection::NotQueued)?;
+                let message = message.clone();
+                Reply::Queued { message, position }
+            }
+            Self::Replaced(left_out) => {
+                let run = Arc::clone(run);
+                Reply::Replaced { run, left_out }
+            }
+            Self::Known(outcome) => return outcome,
+        })
+    }
+}
+
+/// A reply that the writer sends with the commit, or else the actor.
 #[derive(Clone)]
-pub struct PendingReply(Arc<Mutex<Option<Reply>>>);
+pub struct PendingReply(Arc<Mutex<Option<(ReplySender, Outcome)>>>);
 
 impl PendingReply {
-    /// One for whoever is the first to give it.
-    pub fn new(reply: Option<Reply>) -> Self {
+    /// A reply for whoever takes it first; none for what nobody waits for.
+    pub fn new(reply: Option<(ReplySender, Outcome)>) -> Self {
         Self(Arc::new(Mutex::new(reply)))
     }
 
-    /// Answers right behind the commit, from the writer's thread.
-    pub fn when_stored(&self, with: Answer) -> Stored {
+    /// Sends the reply as soon as the commit returned, from the writer's thread.
+    pub fn when_stored(&self) -> Stored {
         let pending = self.clone();
         Stored::new(move || {
-            if let Some(reply) = pending.take() {
-                reply.answer(with);
+            if let Some((caller, outcome)) = pending.take() {
+                caller.send(outcome);
             }
         })
     }
 
     /// The reply, for the first who takes it.
-    pub fn take(&self) -> Option<Reply> {
+    pub fn take(&self) -> Option<(ReplySender, Outcome)> {
         let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         pending.take()
     }

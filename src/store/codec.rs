@@ -7,6 +7,7 @@ use crate::domain::{
     run::{Event, event::EVENT_VERSION},
     time,
 };
+use serde::Serialize;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -162,6 +163,14 @@ pub fn encode(event: Event) -> Result<(Event, Payload), StoreError> {
     let json = value.to_string();
     let event = Event::decode(event_type, &json).map_err(|error| corrupt(&error))?;
     Ok((event, Payload { event_type, json }))
+}
+
+/// The body of a reply, as it is remembered under an idempotency key and sent again.
+///
+/// # Errors
+/// When serde cannot write the reply (never, for our types).
+pub fn encode_reply(reply: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(reply).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
 /// Cuts long strings, everywhere in the value.

@@ -18,6 +18,7 @@ mod tests;
 mod writer;
 
 pub use catalog::Idempotent;
+pub(crate) use codec::encode_reply;
 pub use codec::{EventRow, Payload, StoredEvent, encode};
 pub(crate) use notified::Untold;
 pub use projection::RunRow;

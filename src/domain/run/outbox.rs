@@ -58,6 +58,13 @@ impl Outbox {
         self.typing.as_ref().filter(|typing| !typing.given_up)
     }
 
+    /// A message that waits, with its position; the message at position 1 goes out first.
+    #[must_use]
+    pub fn waiting(&self, id: MessageId) -> Option<(&Queued, usize)> {
+        let mut placed = self.queue.iter().zip(1..);
+        placed.find(|(queued, _)| queued.id == id)
+    }
+
     /// The unconfirmed message that this prompt is.
     pub(super) fn confirmed_by(&self, prompt: &str) -> Option<&Typing> {
         let typing = self.typing.as_ref();

@@ -21,7 +21,7 @@ pub(super) fn enqueue(run: &Run, id: MessageId, text: String) -> Result<Vec<Even
 }
 
 pub(super) fn unqueue(run: &Run, id: MessageId) -> Result<Vec<Event>, Rejection> {
-    if !run.outbox.queue.iter().any(|queued| queued.id == id) {
+    if run.outbox.waiting(id).is_none() {
         return Err(Rejection::NotQueued);
     }
     if run.outbox.under_way().is_some_and(|typing| typing.id == id) {

@@ -163,7 +163,7 @@ impl<'r> Documents<'r> {
         Self {
             body: body(run),
             tasks: run.tasks.shown().collect(),
-            queue: run.outbox.queue.iter().zip(1..).map(waiting).collect(),
+            queue: QueuedView::all(&run.outbox.queue),
         }
     }
 
@@ -191,10 +191,54 @@ fn text(document: &impl Serialize) -> String {
     serde_json::to_string(document).expect("paths were read from JSON, keys are names")
 }
 
-/// The run's JSON document, all fields always present.
+impl<'r> RunView<'r> {
+    /// The run as it is now, all fields always present.
+    #[must_use]
+    pub fn of(run: &'r Run) -> Self {
+        Self {
+            body: body(run),
+            head: run_head(run),
+        }
+    }
+}
+
+impl<'r> QueuedView<'r> {
+    /// A message at its place, of which the first is 1.
+    #[must_use]
+    pub fn of(queued: &'r Queued, position: usize) -> Self {
+        Self {
+            id: queued.id,
+            message: &queued.text,
+            position,
+            created_at: queued.created_at,
+        }
+    }
+
+    /// All that wait, in the order in which they go out.
+    #[must_use]
+    pub fn all(queue: &'r [Queued]) -> Vec<Self> {
+        let placed = queue.iter().zip(1..);
+        placed
+            .map(|(queued, position)| Self::of(queued, position))
+            .collect()
+    }
+}
+
+impl<'r> ReplacedView<'r> {
+    /// The run as it is now, with the paths that were left out.
+    #[must_use]
+    pub fn of(run: &'r Run, left_out: &'r [LeftOutView]) -> Self {
+        Self {
+            run: RunView::of(run),
+            left_out,
+        }
+    }
+}
+
+/// The run's JSON document.
 #[must_use]
 pub fn run(run: &Run) -> String {
-    text(&run_view(run))
+    text(&RunView::of(run))
 }
 
 /// The run's JSON document, of its body and its head.
@@ -203,15 +247,6 @@ pub fn joined(body: &str, head: &str) -> String {
     let fields = body.strip_suffix('}').unwrap_or(body);
     let others = head.strip_prefix('{').unwrap_or(head);
     format!("{fields},{others}")
-}
-
-/// The run's JSON document, with what the checkpoint of before the last change of its files does not hold.
-#[must_use]
-pub fn with_left_out(run: &Run, left_out: &[LeftOutView]) -> String {
-    text(&ReplacedView {
-        run: run_view(run),
-        left_out,
-    })
 }
 
 /// A path that no checkpoint can hold.
@@ -246,13 +281,6 @@ fn run_head(run: &Run) -> RunHead {
         updated_at: run.updated_at,
         activity: run.activity(),
         last_sequence: run.last_sequence,
-    }
-}
-
-fn run_view(run: &Run) -> RunView<'_> {
-    RunView {
-        body: body(run),
-        head: run_head(run),
     }
 }
 
@@ -318,21 +346,4 @@ fn repos(run: &Run) -> Vec<RunRepoView<'_>> {
             source: base.source.as_deref(),
         })
         .collect()
-}
-
-/// One message that waits, at its place; nothing when it does not.
-#[must_use]
-pub fn queued(run: &Run, id: MessageId) -> Option<String> {
-    let mut queue = run.outbox.queue.iter().zip(1..);
-    let found = queue.find(|(queued, _)| queued.id == id)?;
-    Some(text(&waiting(found)))
-}
-
-fn waiting((queued, position): (&Queued, usize)) -> QueuedView<'_> {
-    QueuedView {
-        id: queued.id,
-        message: &queued.text,
-        position,
-        created_at: queued.created_at,
-    }
 }

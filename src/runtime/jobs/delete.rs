@@ -15,7 +15,7 @@ use crate::{
     fault, git,
     runtime::{
         messages::AskError,
-        order::{WorkFault, not_kept},
+        order::{OrderError, not_kept},
         run::input::Update,
         shared::Shared,
     },
@@ -51,7 +51,9 @@ async fn keep_and_remove(context: &JobContext, force: bool) -> Result<Vec<Worktr
     // Keeping comes first and must succeed: nothing is removed that is not kept.
     let run = context.run.clone();
     let kept = context.blocking(move || keep_last(&run, force)).await;
-    let last = kept.map_err(AskError::World)?.map_err(AskError::Work)?;
+    let last = kept
+        .map_err(AskError::JobFailed)?
+        .map_err(AskError::Order)?;
     fault::point("delete.kept");
     for at in context
         .run
@@ -71,11 +73,13 @@ async fn keep_and_remove(context: &JobContext, force: bool) -> Result<Vec<Worktr
     let removed = context
         .blocking(move || remove_all(&run, &shared, last.as_ref(), force))
         .await;
-    removed.map_err(AskError::World)?.map_err(AskError::Work)
+    removed
+        .map_err(AskError::JobFailed)?
+        .map_err(AskError::Order)
 }
 
 /// The last work of a run, nested repositories included; none when it equals the last checkpoint.
-fn keep_last(run: &Run, force: bool) -> Result<Option<Checkpoint>, WorkFault> {
+fn keep_last(run: &Run, force: bool) -> Result<Option<Checkpoint>, OrderError> {
     let mut there = run.clone();
     there.worktrees.retain(|at| in_place(run, at));
     if let Some(fault) = locked(&there).filter(|_| !force) {
@@ -115,12 +119,12 @@ fn keep_last(run: &Run, force: bool) -> Result<Option<Checkpoint>, WorkFault> {
 }
 
 /// Refuses when somebody locked a worktree: git would not remove it either.
-fn locked(run: &Run) -> Option<WorkFault> {
+fn locked(run: &Run) -> Option<OrderError> {
     run.worktrees.iter().find_map(|at| {
         let why = git::lock_of(at, &base_of(run, at)?.repo_path)?;
         let why = if why.is_empty() { why } else { format!(" ({why})") };
         let name = &at.name;
-        Some(WorkFault::Conflict(format!(
+        Some(OrderError::Conflict(format!(
             "Nothing was deleted: the worktree of '{name}' is locked{why}. Unlock it with `git worktree unlock`, \
              or repeat with ?force=true."
         )))
@@ -132,7 +136,7 @@ fn remove_all(
     shared: &Shared,
     last: Option<&Checkpoint>,
     force: bool,
-) -> Result<Vec<WorktreeAt>, WorkFault> {
+) -> Result<Vec<WorktreeAt>, OrderError> {
     let kept = last.map_or(&run.checkpoint, |checkpoint| &checkpoint.repos);
     let mut removed = Vec::new();
     for base in &run.created.repos {
@@ -147,7 +151,7 @@ fn remove_all(
             .map(|kept| kept.commit.as_str());
         let job = || remove_one(run, base, at, commit, shared, force);
         let gone = shared.repo_locks.with(&[git_dir], job);
-        let gone = gone.map_err(|error| WorkFault::of(&base.name, &error))?;
+        let gone = gone.map_err(|error| OrderError::of(&base.name, &error))?;
         removed.extend(at.filter(|_| gone).cloned());
     }
     let folder = shared.worktrees_dir(run.id);

@@ -146,8 +146,8 @@ pub async fn carry_out(job: Job, context: JobContext) {
         Job::Work {
             order,
             idempotent,
-            reply,
-        } => work::work(context, order, idempotent, reply).await,
+            caller,
+        } => work::work(context, order, idempotent, caller).await,
         Job::Delete { force } => delete::delete(context, force).await,
     }
 }

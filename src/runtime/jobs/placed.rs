@@ -7,7 +7,7 @@ use crate::{
         event::{RepoBase, WorktreeAt},
     },
     git::{self, Operation, WorktreeSpec},
-    runtime::order::WorkFault,
+    runtime::order::OrderError,
 };
 
 /// The repo that a worktree is of.
@@ -29,10 +29,10 @@ pub(super) fn placed(run: &Run) -> Vec<(&WorktreeAt, &RepoBase)> {
 }
 
 /// Asks each repo whether the state of its worktree allows an operation, before any is changed.
-pub(super) fn check(run: &Run, operation: Operation) -> Result<(), WorkFault> {
+pub(super) fn check(run: &Run, operation: Operation) -> Result<(), OrderError> {
     for (at, base) in placed(run) {
         git::check(operation, at, &base.repo_path)
-            .map_err(|error| WorkFault::of(&at.name, &error))?;
+            .map_err(|error| OrderError::of(&at.name, &error))?;
     }
     Ok(())
 }

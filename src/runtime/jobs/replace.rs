@@ -14,7 +14,7 @@ use crate::{
     },
     git::{self, GitError, Operation, Replaced},
     runtime::{
-        order::{WorkFault, not_kept},
+        order::{OrderError, not_kept},
         run::worked::Worked,
         shared::Shared,
     },
@@ -23,12 +23,12 @@ use crate::{
 
 /// Keeps the present work of all repos, also where nothing changed. What a checkpoint cannot hold
 /// refuses it, unless forced.
-fn keep(run: &Run, reason: &str, force: bool) -> Result<Checkpoint, WorkFault> {
+fn keep(run: &Run, reason: &str, force: bool) -> Result<Checkpoint, OrderError> {
     let number = run.checkpoint_number + 1;
     let mut repos = Vec::new();
     for (at, base) in placed(run) {
         let kept = git::checkpoint_always(wish(run, at, base, number, reason));
-        repos.push(kept.map_err(|error| WorkFault::of(&at.name, &error))?);
+        repos.push(kept.map_err(|error| OrderError::of(&at.name, &error))?);
     }
     if let Some(fault) = not_kept(&left_out(&repos), &[]).filter(|_| !force) {
         return Err(fault);
@@ -46,7 +46,7 @@ fn replace(
     run: &Run,
     kept: &Checkpoint,
     mut one: impl FnMut(&WorktreeAt, &RepoBase, &CheckpointAt) -> Result<Replaced, GitError>,
-) -> Result<(), WorkFault> {
+) -> Result<(), OrderError> {
     let mut replaced = Vec::new();
     for (at, base) in placed(run) {
         let Some(kept) = of_repo(&kept.repos, at) else {
@@ -60,7 +60,7 @@ fn replace(
                         log::error!(run_id:% = run.id; "Repo {} stays changed: {error}.", at.name);
                     }
                 }
-                return Err(WorkFault::of(&at.name, &error));
+                return Err(OrderError::of(&at.name, &error));
             }
         }
     }
@@ -105,9 +105,9 @@ pub(super) fn restore(run: &Run, shared: &Shared, number: u32, force: bool) -> W
         Ok(Some(wanted)) => wanted,
         Ok(None) => {
             let why = format!("This run has no checkpoint {number}.");
-            return Worked::failed(WorkFault::Missing(why));
+            return Worked::failed(OrderError::Missing(why));
         }
-        Err(error) => return Worked::failed(WorkFault::Fault(error.to_string())),
+        Err(error) => return Worked::failed(OrderError::Internal(error.to_string())),
     };
     if let Err(fault) = check(run, Operation::Restore) {
         return Worked::failed(fault);

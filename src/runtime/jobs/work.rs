@@ -13,19 +13,17 @@ use crate::{
             BranchRenamed, CommittedAt, PushedAt, RepoBase, RepoBranch, RunAccepted, RunCommitted,
             RunPullRequest, RunPushed, WorktreeAt,
         },
-        view::{CommittedView, PushedView},
         work::Work,
     },
     git::{self, ErrorKind, GitError, Operation},
     runtime::{
-        messages::Idempotency,
-        order::{Order, WorkFault},
-        reply::Reply,
+        messages::{Idempotency, Reply},
+        order::{Order, OrderError},
+        reply::{ReplySender, ReplyWith},
         run::{input::Update, worked::Worked},
         shared::Shared,
     },
 };
-use serde_json::json;
 use std::sync::Arc;
 
 /// Carries an order out, and tells what came of it.
@@ -33,10 +31,10 @@ pub(super) async fn work(
     context: JobContext,
     order: Order,
     idempotent: Option<Box<Idempotency>>,
-    reply: Reply,
+    caller: ReplySender,
 ) {
     let mut worked = carry_out(&context, order).await;
-    (worked.reply, worked.idempotent) = (Some(reply), idempotent);
+    (worked.caller, worked.idempotent) = (Some(caller), idempotent);
     context.update(Update::Worked(Box::new(worked))).await;
 }
 
@@ -46,21 +44,18 @@ async fn carry_out(context: &JobContext, order: Order) -> Worked {
         Order::Commit { message } => commit(&run, message),
         Order::Push => push(&run, false),
         Order::Accept => push(&run, true),
-        Order::PullRequests {
-            title,
-            repos,
-            answer,
-        } => {
+        Order::PullRequests { title, repos } => {
+            let reply = Reply::PullRequests(repos.clone());
             let opened = RunPullRequest { title, repos };
-            Worked::new(vec![Work::PullRequest(opened)], Ok(Some(answer)))
+            Worked::new(vec![Work::PullRequest(opened)], reply)
         }
-        Order::Record { work, answer } => Worked::new(vec![*work], Ok(Some(answer))),
+        Order::Record(work) => Worked::new(vec![*work], Reply::Done),
         Order::Rename { name } => rename(&run, &shared, name),
         Order::Revert { force } => replace::revert(&run, force),
         Order::Restore { number, force } => replace::restore(&run, &shared, number, force),
     });
     done.await
-        .unwrap_or_else(|error| Worked::failed(WorkFault::Fault(error)))
+        .unwrap_or_else(|error| Worked::failed(OrderError::Internal(error)))
 }
 
 fn commit(run: &Run, message: String) -> Worked {
@@ -78,7 +73,7 @@ fn commit(run: &Run, message: String) -> Worked {
             Ok(None) => continue,
             Ok(Some(made)) => (Some(made), None),
             Err(error) => {
-                first.get_or_insert_with(|| WorkFault::of(&at.name, &error));
+                first.get_or_insert_with(|| OrderError::of(&at.name, &error));
                 (None, Some(error.to_string()))
             }
         };
@@ -93,27 +88,26 @@ fn commit(run: &Run, message: String) -> Worked {
     }
     if repos.is_empty() {
         let why = "There is nothing to commit: no repo has changes.".to_owned();
-        return Worked::failed(WorkFault::Invalid(why));
+        return Worked::failed(OrderError::Invalid(why));
     }
-    let shown: Vec<_> = repos.iter().map(CommittedView::from).collect();
-    let answer = match first {
-        Some(fault) if repos.iter().all(|at| at.commit.is_none()) => Err(fault),
-        Some(_) | None => Ok(Some(json!(shown).to_string())),
+    let reply = match first {
+        Some(error) if repos.iter().all(|at| at.commit.is_none()) => ReplyWith::from(error),
+        Some(_) | None => Reply::Committed(repos.clone()).into(),
     };
     Worked::new(
         vec![Work::Committed(RunCommitted { message, repos })],
-        answer,
+        reply,
     )
 }
 
 /// The branch of a repo that has the run's work: the run's, or another that was made during the
 /// run and that its worktree is on.
-fn branch_to_push(run: &Run, base: &RepoBase) -> Result<String, WorkFault> {
+fn branch_to_push(run: &Run, base: &RepoBase) -> Result<String, OrderError> {
     let at = worktree_of(run, base);
     let branch = at.map(|at| git::check(Operation::Push, at, &base.repo_path));
     match branch {
         None | Some(Err(GitError::WorktreeGone { .. })) => Ok(run.run_branch.clone()),
-        Some(branch) => branch.map_err(|error| WorkFault::of(&base.name, &error)),
+        Some(branch) => branch.map_err(|error| OrderError::of(&base.name, &error)),
     }
 }
 
@@ -163,12 +157,11 @@ fn push(run: &Run, accept: bool) -> Worked {
     }
     if without_remote == repos.len() {
         let why = "No repo of this run has a remote to push to; add one with `git remote add`.";
-        return Worked::failed(WorkFault::Conflict(why.to_owned()));
+        return Worked::failed(OrderError::Conflict(why.to_owned()));
     }
-    let shown: Vec<_> = repos.iter().map(PushedView::from).collect();
     let went_through = repos.iter().any(|at| at.pushed);
-    let answer = if went_through {
-        Ok(Some(json!(shown).to_string()))
+    let reply = if went_through {
+        ReplyWith::from(Reply::Pushed(repos.clone()))
     } else {
         let said: Vec<_> = repos
             .iter()
@@ -176,10 +169,10 @@ fn push(run: &Run, accept: bool) -> Worked {
             .collect();
         let why = format!("Nothing was pushed. {}", said.join(" "));
         // Nothing has left this machine when each repo's own state forbids it.
-        Err(if conflicts == repos.len() {
-            WorkFault::Conflict(why)
+        ReplyWith::from(if conflicts == repos.len() {
+            OrderError::Conflict(why)
         } else {
-            WorkFault::Remote(why)
+            OrderError::Remote(why)
         })
     };
     let pushed = RunPushed {
@@ -189,7 +182,7 @@ fn push(run: &Run, accept: bool) -> Worked {
     if accept && went_through {
         work.push(Work::Accepted(RunAccepted { repos }));
     }
-    Worked::new(work, answer)
+    Worked::new(work, reply)
 }
 
 fn rename(run: &Run, shared: &Shared, name: String) -> Worked {
@@ -202,7 +195,7 @@ fn rename(run: &Run, shared: &Shared, name: String) -> Worked {
         match git::check(Operation::Rename, at, &base.repo_path) {
             Ok(branch) => *from = branch,
             Err(GitError::WorktreeGone { .. }) => {}
-            Err(error) => return Worked::failed(WorkFault::of(&base.name, &error)),
+            Err(error) => return Worked::failed(OrderError::of(&base.name, &error)),
         }
     }
     let repos = bases.iter().zip(&from);
@@ -215,7 +208,7 @@ fn rename(run: &Run, shared: &Shared, name: String) -> Worked {
     let git_dirs: Vec<_> = found.collect();
     let job = || git::rename_everywhere(&repos, &name);
     if let Err((repo, error)) = shared.repo_locks.with(&git_dirs, job) {
-        return Worked::failed(WorkFault::of(&repo, &error));
+        return Worked::failed(OrderError::of(&repo, &error));
     }
     let repos = bases.iter().map(|base| RepoBranch {
         repo_id: base.repo_id,
@@ -227,5 +220,5 @@ fn rename(run: &Run, shared: &Shared, name: String) -> Worked {
         repos: repos.collect(),
         to: name,
     };
-    Worked::new(vec![Work::Renamed(renamed)], Ok(None))
+    Worked::new(vec![Work::Renamed(renamed)], ReplyWith::Run)
 }

@@ -12,7 +12,7 @@ use crate::{
     git::{self, ErrorKind, GitError},
     runtime::{
         Request, Runtime,
-        order::{Order, WorkFault},
+        order::{Order, OrderError},
     },
     store::{Reader, RunFilter, StoreError},
 };
@@ -78,8 +78,8 @@ fn makers(reader: &Reader, project: ProjectId) -> Result<Makers, StoreError> {
 pub(super) fn fault(name: &str, error: GitError) -> OperationError {
     let why = format!("Repo '{name}': {error}.");
     match error.kind() {
-        ErrorKind::Unknown => WorkFault::Missing(why).into(),
-        ErrorKind::Invalid => WorkFault::Invalid(why).into(),
+        ErrorKind::Unknown => OrderError::Missing(why).into(),
+        ErrorKind::Invalid => OrderError::Invalid(why).into(),
         ErrorKind::Unusable | ErrorKind::Conflict | ErrorKind::TimedOut => {
             OperationError::conflict(why)
         }
@@ -218,13 +218,9 @@ async fn record(runtime: &Runtime, project: ProjectId, at: RebasedAt) {
         Some(*run)
     });
     let Some(run) = run else { return };
-    let work = Box::new(Work::Rebased(RunRebased { repos: vec![at] }));
-    let order = Order::Record {
-        work,
-        answer: String::new(),
-    };
+    let work = Work::Rebased(RunRebased { repos: vec![at] });
     let request = Request::Order {
-        order,
+        order: Order::Record(Box::new(work)),
         idempotent: None,
     };
     if let Err(error) = runtime.ask(run, request).await {

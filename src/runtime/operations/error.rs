@@ -1,7 +1,7 @@
 //! Why an operation came to nothing.
 
 use crate::{
-    runtime::{messages::AskError, order::WorkFault},
+    runtime::{messages::AskError, order::OrderError},
     store::StoreError,
 };
 use std::error::Error;
@@ -51,7 +51,7 @@ impl OperationError {
 
     /// The present state forbids it; a whole sentence.
     pub(super) fn conflict(why: impl Into<String>) -> Self {
-        WorkFault::Conflict(why.into()).into()
+        OrderError::Conflict(why.into()).into()
     }
 
     /// A failure of ours.
@@ -71,8 +71,8 @@ impl OperationError {
     }
 }
 
-impl From<WorkFault> for OperationError {
-    fn from(fault: WorkFault) -> Self {
-        Self::Ask(AskError::Work(fault))
+impl From<OrderError> for OperationError {
+    fn from(error: OrderError) -> Self {
+        Self::Ask(error.into())
     }
 }

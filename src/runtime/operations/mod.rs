@@ -54,18 +54,21 @@ async fn project(runtime: &Runtime, id: ProjectId) -> Result<Project, OperationE
 
 /// What the store remembers of a first answer, in the form in which callers get it.
 fn record(key: Key, answer: &impl Serialize) -> Result<Option<Idempotent>, OperationError> {
-    let Some(key) = key else { return Ok(None) };
-    let text = serde_json::to_string(answer).map_err(OperationError::failed)?;
-    Ok(Some(key.answered(&text)))
+    Ok(key.map(|key| key.with_reply(answer)).transpose()?)
 }
 
 impl Runtime {
     /// Remembers the answer of a write that could not carry its key along.
-    pub async fn remember(&self, key: Key, answer: &str) {
+    pub async fn remember(&self, key: Key, answer: &impl Serialize) {
         let Some(key) = key else { return };
-        let record = key.answered(answer);
-        let writer = &self.shared.writer;
-        if let Err(error) = writer.remember(record, super::clock::now()).await {
+        let remembered = match key.with_reply(answer) {
+            Ok(record) => {
+                let writer = &self.shared.writer;
+                writer.remember(record, super::clock::now()).await
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = remembered {
             log::warn!("An answer under an Idempotency-Key was not remembered: {error}.");
         }
     }

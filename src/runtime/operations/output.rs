@@ -4,7 +4,7 @@ use super::{OperationError, blocking, read};
 use crate::{
     domain::{RunId, Secrets},
     pty::output_log::{self, Extent},
-    runtime::{Runtime, order::WorkFault},
+    runtime::{Runtime, order::OrderError},
 };
 use std::{io, path::PathBuf};
 
@@ -19,7 +19,7 @@ pub struct Output {
 /// The output of a run.
 ///
 /// # Errors
-/// `Unknown` run; [`WorkFault::Missing`] when there is no output.
+/// `Unknown` run; [`OrderError::Missing`] when there is no output.
 pub async fn of_run(runtime: &Runtime, id: RunId) -> Result<Output, OperationError> {
     let found = read(runtime, move |reader| {
         let known = reader.run_exists(id)?;
@@ -31,7 +31,7 @@ pub async fn of_run(runtime: &Runtime, id: RunId) -> Result<Output, OperationErr
     let extent = blocking(move || output_log::extent(&folder)).await?;
     let extent = extent.map_err(OperationError::failed)?.ok_or_else(|| {
         let why = "This run has no output: its CLI was never started.";
-        WorkFault::Missing(why.to_owned())
+        OrderError::Missing(why.to_owned())
     })?;
     Ok(Output {
         run_dir,

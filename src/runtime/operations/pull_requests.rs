@@ -8,14 +8,13 @@ use crate::{
             Event,
             event::{PullRequestAt, WorktreeAt},
             prompt::is_blank,
-            view::PullRequestView,
         },
     },
     forge::{Forge, ForgeError, Head, PrStatus, PullRequest, Remote, cross_reference},
     git,
     runtime::{
-        Request, Runtime,
-        order::{Order, WorkFault},
+        Reply, Request, Runtime,
+        order::{Order, OrderError},
     },
     store::{Reader, StoreError},
 };
@@ -44,14 +43,6 @@ pub struct PrStatusView {
     status: PrStatus,
 }
 
-/// The branch that a push was about.
-#[derive(Deserialize)]
-struct PushedBranch {
-    repo_name: String,
-    branch: String,
-    remote_branch: Option<String>,
-}
-
 /// A repo whose remotes are at a forge that we can ask.
 struct AtForge {
     name: String,
@@ -74,7 +65,7 @@ fn fault(error: &ForgeError) -> OperationError {
         | ForgeError::Unreachable { .. }
         | ForgeError::TimedOut { .. }
         | ForgeError::Unusable { .. } => {
-            WorkFault::Remote(format!("The forge failed: {error}.")).into()
+            OrderError::Remote(format!("The forge failed: {error}.")).into()
         }
     }
 }
@@ -169,13 +160,13 @@ fn sources(reader: &Reader, id: RunId) -> Result<Vec<(RepoId, Option<String>)>, 
 ///
 /// # Errors
 /// `Invalid` title; `Unknown` run; a conflict when a repo is at no known forge or there is no token;
-/// [`WorkFault::Remote`] when no pull request was opened; those of a push.
+/// [`OrderError::Remote`] when no pull request was opened; those of a push.
 pub async fn open(
     runtime: &Runtime,
     id: RunId,
     new: NewPullRequest,
     key: Key,
-) -> Result<String, OperationError> {
+) -> Result<Reply, OperationError> {
     if is_blank(&new.title) {
         return Err(OperationError::invalid("title", "must not be blank"));
     }
@@ -192,9 +183,9 @@ pub async fn open(
         order: Order::Push,
         idempotent: None,
     };
-    let pushed = runtime.ask(id, push).await?;
-    let pushed: Vec<PushedBranch> =
-        serde_json::from_str(&pushed).map_err(OperationError::failed)?;
+    let Reply::Pushed(pushed) = runtime.ask(id, push).await? else {
+        return Err(OperationError::failed("a push got the reply of another request"));
+    };
     let mut opened = Vec::new();
     let mut all = Vec::new();
     for (repo, place) in repos.iter().zip(&places) {
@@ -219,20 +210,14 @@ pub async fn open(
     let refused = failed
         .filter(|_| opened.iter().all(Result::is_err))
         .map(fault);
-    let shown: Vec<_> = all.iter().map(PullRequestView::from).collect();
     let order = Order::PullRequests {
-        answer: serde_json::to_string(&shown).map_err(OperationError::failed)?,
         title: new.title,
         repos: all,
     };
     let idempotent = key.filter(|_| refused.is_none());
-    let answer = runtime
-        .ask(id, Request::Order { order, idempotent })
-        .await?;
-    match refused {
-        Some(refused) => Err(refused),
-        None => Ok(answer),
-    }
+    let request = Request::Order { order, idempotent };
+    let reply = runtime.ask(id, request).await?;
+    refused.map_or(Ok(reply), Err)
 }
 
 /// Pull requests of several repos name each other; one that cannot be told of it is logged.

@@ -8,8 +8,8 @@ use crate::{
     },
     git::{self, ErrorKind, GitError},
     runtime::{
-        Request, Runtime, Wish, ids,
-        order::{self, WorkFault},
+        Reply, Request, Runtime, Stop, ids,
+        order::{self, OrderError},
     },
 };
 
@@ -37,7 +37,7 @@ pub async fn create(
     runtime: &Runtime,
     fields: RunFields,
     key: Key,
-) -> Result<String, OperationError> {
+) -> Result<Reply, OperationError> {
     let (agent_id, parent) = (fields.agent_id, fields.parent_run_id);
     let found = read(runtime, move |reader| {
         let Some(agent) = reader.agent(agent_id)? else {
@@ -111,7 +111,7 @@ fn repo_fault(name: &str, error: &GitError) -> OperationError {
         ErrorKind::Unknown | ErrorKind::Invalid => {
             OperationError::invalid("source_branch", format!("is wrong. {why}"))
         }
-        ErrorKind::TimedOut | ErrorKind::Fault => WorkFault::Invalid(why).into(),
+        ErrorKind::TimedOut | ErrorKind::Fault => OrderError::Invalid(why).into(),
     }
 }
 
@@ -119,13 +119,13 @@ fn repo_fault(name: &str, error: &GitError) -> OperationError {
 /// done when some of its work cannot be kept.
 ///
 /// # Errors
-/// `Unknown` run; [`WorkFault::NotKept`]; those of [`Runtime::stop`].
+/// `Unknown` run; [`OrderError::NotKept`]; those of [`Runtime::stop`].
 pub async fn remove(runtime: &Runtime, id: RunId, force: bool) -> Result<(), OperationError> {
     if !force {
         // Before the process is ended: a refusal changes nothing.
         check_all_is_kept(runtime, id).await?;
     }
-    runtime.stop(id, Wish::Delete { force }).await?;
+    runtime.stop(id, Stop::Delete { force }).await?;
     Ok(())
 }
 

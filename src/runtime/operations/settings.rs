@@ -7,7 +7,7 @@ use crate::{
         AgentMode,
         settings::{ModelSettings, NotificationChange, NotificationSettings, Provider},
     },
-    runtime::{Runtime, order::WorkFault},
+    runtime::{Runtime, order::OrderError},
     store::Reader,
 };
 use serde::Serialize;
@@ -115,7 +115,7 @@ pub async fn change_notifications(
 /// Sends a test message to the channels that are set up, now and once.
 ///
 /// # Errors
-/// A conflict when none is; [`WorkFault::Remote`] when it was not delivered.
+/// A conflict when none is; [`OrderError::Remote`] when it was not delivered.
 pub async fn test_notifications(runtime: &Runtime) -> Result<(), OperationError> {
     let settings = read(runtime, Reader::notification_settings).await?;
     if !settings.has_channel() {
@@ -125,6 +125,6 @@ pub async fn test_notifications(runtime: &Runtime) -> Result<(), OperationError>
     }
     let sent = runtime.shared.notifier.send_test(&settings).await;
     sent.map_err(|error| {
-        WorkFault::Remote(format!("The message was not delivered: {error}.")).into()
+        OrderError::Remote(format!("The message was not delivered: {error}.")).into()
     })
 }

@@ -8,7 +8,7 @@ use crate::{
         self, LaunchSpec, Session,
         run_files::{LockState, lock_state},
     },
-    runtime::{Runtime, ids, order::WorkFault, shared::ViewerGuard},
+    runtime::{Runtime, ids, order::OrderError, shared::ViewerGuard},
 };
 use std::{
     collections::BTreeMap,
@@ -97,7 +97,7 @@ pub struct NewTerminal {
 /// Starts a terminal for one viewer.
 ///
 /// # Errors
-/// `Invalid` for an unknown CLI and a folder that is none; [`WorkFault::Invalid`] when the program
+/// `Invalid` for an unknown CLI and a folder that is none; [`OrderError::Invalid`] when the program
 /// does not start.
 pub async fn start(
     runtime: &Runtime,
@@ -135,7 +135,7 @@ pub async fn start(
     };
     make_private(&run_dir).map_err(OperationError::failed)?;
     let session = pty::launch(&config.program, &spec).await.map_err(|error| {
-        OperationError::from(WorkFault::Invalid(format!(
+        OperationError::from(OrderError::Invalid(format!(
             "The terminal did not start: {error}."
         )))
     })?;

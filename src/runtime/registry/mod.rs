@@ -124,23 +124,23 @@ impl Handler<Ask> for Registry {
 
     fn handle(&mut self, mut ask: Ask, context: &mut Self::Context) -> Self::Result {
         if self.draining {
-            return ask.reply.answer(Err(AskError::ShuttingDown));
+            return ask.caller.send(Err(AskError::ShuttingDown));
         }
         let build = builder(&self.shared, context.address());
         let reader = &self.shared.reader;
         match self.slots.admit(ask.run_id, &ask.request, reader, build) {
-            Err(error) => ask.reply.answer(Err(error)),
+            Err(error) => ask.caller.send(Err(error)),
             Ok((actor, permit)) => {
-                ask.reply.admit(permit);
+                ask.caller.admit(permit);
                 // Sent here and now, so that requests keep their order.
                 match actor.try_send(ask) {
                     Ok(()) => {}
                     Err(SendError::Full(ask)) => {
                         let limit = self.shared.config.commands_max;
-                        ask.reply.answer(Err(AskError::Busy { limit }));
+                        ask.caller.send(Err(AskError::Busy { limit }));
                     }
                     Err(SendError::Closed(ask)) => {
-                        ask.reply.answer(Err(AskError::ActorEnded));
+                        ask.caller.send(Err(AskError::ActorEnded));
                     }
                 }
             }

@@ -17,7 +17,7 @@ use crate::{
         jobs::{self, JobContext, Tell, Told, Updates, holder, transcript},
         messages::AskError,
         registry::slots::Seed,
-        reply::Reply,
+        reply::ReplySender,
         shared::Shared,
         threads,
     },
@@ -108,9 +108,9 @@ impl RunActor {
             let mut outputs = VecDeque::from(self.core.handle(input, clock::now()));
             if committed {
                 fault::point("run.after_commit");
-                while outputs.front().is_some_and(Output::is_answer) {
-                    let answer = outputs.pop_front();
-                    inputs.extend(answer.and_then(|answer| self.carry_out(answer, context)));
+                while outputs.front().is_some_and(Output::is_reply) {
+                    let reply = outputs.pop_front();
+                    inputs.extend(reply.and_then(|reply| self.carry_out(reply, context)));
                 }
                 fault::point("run.after_answer");
             }
@@ -133,7 +133,7 @@ impl RunActor {
     fn carry_out(&mut self, output: Output, context: &mut Context<Self>) -> Option<Input> {
         match output {
             Output::Append(append, after) => self.append(*append, after, context),
-            Output::Reply(reply, answer) => reply.answer(answer),
+            Output::Reply(caller, outcome) => caller.send(outcome),
             Output::Start(job) => self.start(job, context),
             Output::StopSetUp => self.set_up.store(true, Ordering::Relaxed),
             Output::Holder(command) => {
@@ -324,12 +324,12 @@ impl RunActor {
         let Some(request) = self.shared.unrecorded.request(self.id) else {
             return;
         };
-        let (reply, answer) = Reply::new();
-        self.feed(Input::Asked { request, reply }, context);
+        let (caller, outcome) = ReplySender::new();
+        self.feed(Input::Asked { request, caller }, context);
         let (shared, id) = (Arc::clone(&self.shared), self.id);
         actix::spawn(async move {
-            let answer = answer.await.ok();
-            shared.unrecorded.answered(id, answer.as_ref());
+            let outcome = outcome.await.unwrap_or(Err(AskError::ActorEnded));
+            shared.unrecorded.asked_again(id, &outcome);
         });
     }
 
@@ -388,8 +388,11 @@ impl Actor for RunActor {
 impl Handler<Ask> for RunActor {
     type Result = ();
 
-    fn handle(&mut self, Ask { request, reply, .. }: Ask, context: &mut Self::Context) {
-        self.feed(Input::Asked { request, reply }, context);
+    fn handle(&mut self, ask: Ask, context: &mut Self::Context) {
+        let Ask {
+            request, caller, ..
+        } = ask;
+        self.feed(Input::Asked { request, caller }, context);
     }
 }
 

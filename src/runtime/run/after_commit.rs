@@ -1,38 +1,24 @@
 //! What follows the commit of a run's events.
 
 use crate::{
-    domain::run::Effect,
+    domain::run::{Effect, Run},
     runtime::{
-        messages::{Answer, AskError},
-        reply::{PendingReply, Reply},
+        messages::Outcome,
+        reply::{PendingReply, ReplySender},
     },
 };
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 use uuid::Uuid;
 
 /// What follows a commit.
 pub struct AfterCommit {
     pub effects: Vec<Effect>,
-    /// No stop is outstanding any more.
-    pub stopped: bool,
-    pub settled: Option<Settled>,
-    pub view: String,
-    pub answered: Answer,
+    /// The run as it is without a stop under way: the reply to those who asked for the stop.
+    pub stopped: Option<Arc<Run>>,
+    /// The caller whose message was typed, or given up, by these events.
+    pub settled: Option<(ReplySender, Outcome)>,
     pub reply: PendingReply,
+    /// A spool file to remove.
     pub spooled: Option<PathBuf>,
     pub delivery: Option<Uuid>,
-}
-
-/// What the caller is told once the events that decide it are stored.
-pub struct Settled {
-    pub reply: Reply,
-    /// None when the message was delivered: then the answer is the run.
-    pub refusal: Option<AskError>,
-}
-
-impl Settled {
-    pub fn told(self, view: &str) -> (Reply, Answer) {
-        let told = self.refusal.map_or_else(|| Ok(view.to_owned()), Err);
-        (self.reply, told)
-    }
 }

@@ -29,8 +29,8 @@ use crate::{
         run::{Run, event::StopBy},
     },
     runtime::{
-        messages::{Answer, AskError},
-        reply::Reply,
+        messages::{AskError, Outcome},
+        reply::ReplySender,
     },
     store::StoreError,
 };
@@ -55,7 +55,7 @@ pub struct Core {
     /// How long a CLI may idle at its prompt; none for ever.
     idle_limit: Option<Duration>,
     /// None until `run.created` is applied.
-    run: Option<Box<Run>>,
+    run: Option<Arc<Run>>,
     /// As it was when the writer was last given its row whole.
     shown: Option<Box<Run>>,
     /// Read by the registry: a process is alive or wanted.
@@ -63,13 +63,13 @@ pub struct Core {
 
     /// Appends under way.
     pending: usize,
-    /// Answers that tell of appends under way.
+    /// Replies that wait for appends under way.
     deferred: Vec<DeferredReply>,
     failed: Option<StoreError>,
     /// Callers of cancel and pause.
-    stop_waiters: Vec<Reply>,
+    stop_waiters: Vec<ReplySender>,
     /// Callers of delete.
-    delete_waiters: Vec<Reply>,
+    delete_waiters: Vec<ReplySender>,
     /// One of them said to go on without what cannot be kept.
     delete_forced: bool,
     /// A deletion is under way.
@@ -111,7 +111,7 @@ impl Core {
             now: Time::default(),
             outputs: Vec::new(),
             idle_limit,
-            run: run.map(Box::new),
+            run: run.map(Arc::new),
             shown: None,
             live,
             pending: 0,
@@ -141,7 +141,7 @@ impl Core {
         self.now = now;
         match input {
             Input::Resume => self.resume(),
-            Input::Asked { request, reply } => self.asked(request, reply),
+            Input::Asked { request, caller } => self.asked(request, caller),
             Input::Committed { outcome, after } => self.committed(outcome, *after),
             Input::Update(update) => self.on_update(update),
             Input::Timer { timer, viewed } => self.on_timer(timer, viewed),
@@ -190,9 +190,9 @@ impl Core {
         self.outputs.push(output);
     }
 
-    fn reply(&mut self, reply: Option<Reply>, with: Answer) {
-        if let Some(reply) = reply {
-            self.emit(Output::Reply(reply, with));
+    fn reply(&mut self, caller: Option<ReplySender>, outcome: Outcome) {
+        if let Some(caller) = caller {
+            self.emit(Output::Reply(caller, outcome));
         }
     }
 

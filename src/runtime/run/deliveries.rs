@@ -1,6 +1,6 @@
 //! Hook deliveries that an actor knows: each is recorded once, and said to be so once it is durable.
 
-use crate::runtime::reply::Reply;
+use crate::runtime::reply::ReplySender;
 use std::{
     collections::{HashMap, VecDeque},
     path::PathBuf,
@@ -14,7 +14,7 @@ const SEEN_MAX: usize = 256;
 /// Who brought a hook.
 pub(super) enum Bringer {
     /// A caller waits for it.
-    Caller(Reply),
+    Caller(ReplySender),
     /// A spool file, removed when its events are durable.
     Spool(PathBuf),
 }

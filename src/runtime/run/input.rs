@@ -13,7 +13,7 @@ use crate::{
     pty::{ExitReport, Hello, Program},
     runtime::{
         messages::{AskError, Request},
-        reply::Reply,
+        reply::ReplySender,
     },
     store::StoreError,
 };
@@ -28,7 +28,7 @@ pub enum Input {
         /// What.
         request: Request,
         /// Who.
-        reply: Reply,
+        caller: ReplySender,
     },
     /// An append came to this.
     Committed {

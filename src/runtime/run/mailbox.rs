@@ -2,7 +2,7 @@
 
 use crate::{
     domain::RunId,
-    runtime::{jobs::Tell, messages::Request, reply::Reply},
+    runtime::{jobs::Tell, messages::Request, reply::ReplySender},
 };
 use actix::{Message, Recipient};
 
@@ -15,7 +15,7 @@ pub struct Ask {
     /// The request.
     pub request: Request,
     /// Who asks.
-    pub reply: Reply,
+    pub caller: ReplySender,
 }
 
 /// Builds the actor of a run that has something outstanding.

@@ -8,6 +8,5 @@ pub mod input;
 pub mod mailbox;
 pub mod output;
 pub mod recovery;
-pub mod shown;
 pub mod spool;
 pub mod worked;

@@ -9,9 +9,9 @@ use crate::{
     },
     pty::ExitReport,
     runtime::{
-        messages::{Answer, Idempotency},
+        messages::{Idempotency, Outcome},
         order::Order,
-        reply::Reply,
+        reply::ReplySender,
     },
     store::Append,
 };
@@ -22,8 +22,8 @@ use uuid::Uuid;
 pub enum Output {
     /// Have events stored, and tell [`super::input::Input::Committed`].
     Append(Box<Append>, Box<AfterCommit>),
-    /// Answer.
-    Reply(Reply, Answer),
+    /// Reply to a caller.
+    Reply(ReplySender, Outcome),
     /// Begin a job.
     Start(Job),
     /// Have a set-up that is under way stop.
@@ -65,7 +65,7 @@ pub enum Output {
 
 impl Output {
     /// True for what a caller waits for, and the spool.
-    pub const fn is_answer(&self) -> bool {
+    pub const fn is_reply(&self) -> bool {
         matches!(self, Self::Reply(..) | Self::RemoveSpooled(_))
     }
 }
@@ -119,10 +119,10 @@ pub enum Job {
     Work {
         /// What.
         order: Order,
-        /// The answer to remember.
+        /// The key under which the reply is remembered.
         idempotent: Option<Box<Idempotency>>,
         /// Who ordered it.
-        reply: Reply,
+        caller: ReplySender,
     },
     /// Keep unmerged work, then remove worktrees, branches, files.
     Delete {

@@ -1,9 +1,12 @@
 //! What came of an order on a run's work.
 
-use super::shown::Shown;
 use crate::{
     domain::run::{command::Checkpoint, view, work::Work},
-    runtime::{messages::Idempotency, order::WorkFault, reply::Reply},
+    runtime::{
+        messages::Idempotency,
+        order::OrderError,
+        reply::{ReplySender, ReplyWith},
+    },
 };
 
 /// What came of an order.
@@ -12,39 +15,36 @@ pub struct Worked {
     pub checkpoint: Option<Checkpoint>,
     /// To be recorded.
     pub work: Vec<Work>,
-    /// JSON for the caller; without one, what is shown of the run as it is then.
-    pub answer: Result<Option<String>, WorkFault>,
-    /// What is shown.
-    pub shown: Shown,
+    /// What the caller gets once that is recorded.
+    pub reply: ReplyWith,
     /// Who ordered it.
-    pub reply: Option<Reply>,
-    /// The answer to remember.
+    pub caller: Option<ReplySender>,
+    /// The key under which the reply is remembered.
     pub idempotent: Option<Box<Idempotency>>,
 }
 
 impl Worked {
-    pub fn new(work: Vec<Work>, answer: Result<Option<String>, WorkFault>) -> Self {
+    pub fn new(work: Vec<Work>, reply: impl Into<ReplyWith>) -> Self {
         Self {
             checkpoint: None,
             work,
-            answer,
-            shown: Shown::Run,
-            reply: None,
+            reply: reply.into(),
+            caller: None,
             idempotent: None,
         }
     }
 
-    pub fn failed(fault: WorkFault) -> Self {
-        Self::new(Vec::new(), Err(fault))
+    pub fn failed(error: OrderError) -> Self {
+        Self::new(Vec::new(), error)
     }
 
     /// Files were replaced, or were to be; `before` is the checkpoint that was taken first.
-    pub fn replaced(before: Checkpoint, outcome: Result<Work, WorkFault>) -> Self {
+    pub fn replaced(before: Checkpoint, outcome: Result<Work, OrderError>) -> Self {
+        let left_out = view::left_out_of_all(&before.repos);
         let mut done = match outcome {
-            Ok(work) => Self::new(vec![work], Ok(None)),
-            Err(fault) => Self::failed(fault),
+            Ok(work) => Self::new(vec![work], ReplyWith::Replaced(left_out)),
+            Err(error) => Self::failed(error),
         };
-        done.shown = Shown::LeftOut(view::left_out_of_all(&before.repos));
         done.checkpoint = Some(before);
         done
     }

@@ -12,7 +12,7 @@ use crate::{
     runtime::{
         handle::Runtime,
         ids,
-        messages::{Answer, AskError, Request},
+        messages::{AskError, Outcome, Request},
     },
     store::StoreError,
 };
@@ -53,7 +53,7 @@ impl Runtime {
     ///
     /// # Errors
     /// Those of [`Runtime::ask`].
-    pub async fn hook(&self, run_id: RunId, hook: Request) -> Answer {
+    pub async fn hook(&self, run_id: RunId, hook: Request) -> Outcome {
         let kept = &self.shared.kept_hooks;
         if kept.first(Some(run_id)).is_none() {
             return self.ask(run_id, hook).await;

@@ -44,15 +44,11 @@ pub(in crate::runtime) async fn mend(runtime: &Runtime) -> Result<(), AskError> 
     for run_id in runs {
         let shared = Arc::clone(&runtime.shared);
         let moved = crate::runtime::threads::run(move || moved(&shared, run_id)).await;
-        let moved = moved.map_err(|error| AskError::World(error.to_string()))?;
+        let moved = moved.map_err(|error| AskError::JobFailed(error.to_string()))?;
         let Some(repos) = moved else { continue };
-        let work = Box::new(Work::Moved(WorktreeCreated { repos, millis: 0 }));
-        let order = Order::Record {
-            work,
-            answer: String::new(),
-        };
+        let work = Work::Moved(WorktreeCreated { repos, millis: 0 });
         let request = Request::Order {
-            order,
+            order: Order::Record(Box::new(work)),
             idempotent: None,
         };
         match runtime.ask(run_id, request).await {

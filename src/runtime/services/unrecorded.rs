@@ -15,14 +15,12 @@ use crate::{
     runtime::{
         handle::Runtime,
         jobs::reach::GRACE,
-        messages::{Answer, AskError},
+        messages::{AskError, Outcome, Request, Stop},
         threads,
     },
     store::StoreError,
 };
 use std::time::Duration;
-
-pub use table::Wish;
 
 /// Longest time for telling a holder; its processes are ended all the same.
 const TOLD: Duration = Duration::from_secs(2);
@@ -32,24 +30,24 @@ impl Runtime {
     ///
     /// # Errors
     /// Those of [`Runtime::ask`]; `Unrecorded` when it is done and not in the log.
-    pub async fn stop(&self, run_id: RunId, wish: Wish) -> Answer {
-        match self.ask(run_id, wish.request()).await {
+    pub async fn stop(&self, run_id: RunId, stop: Stop) -> Outcome {
+        match self.ask(run_id, Request::Stop(stop)).await {
             Err(AskError::Store(cause @ (StoreError::Full | StoreError::Unwritable(_)))) => {
-                Err(self.end_unrecorded(run_id, wish, cause).await)
+                Err(self.end_unrecorded(run_id, stop, cause).await)
             }
-            answer => answer,
+            outcome => outcome,
         }
     }
 
-    async fn end_unrecorded(&self, run_id: RunId, wish: Wish, cause: StoreError) -> AskError {
+    async fn end_unrecorded(&self, run_id: RunId, stop: Stop, cause: StoreError) -> AskError {
         // Known before anything ends: the end of the CLI is not to be taken for its own.
-        let earlier = self.shared.unrecorded.stops().insert(run_id, wish);
-        self.tell_holder(run_id, wish).await;
+        let earlier = self.shared.unrecorded.stops().insert(run_id, stop);
+        self.tell_holder(run_id, stop).await;
         let ended = threads::run(move || pty::end_leftovers(run_id.0)).await;
         match ended {
             // A stop is refused without a process: one that is not there any more was ended by the
             // request, whose outcome found no room.
-            Ok(Ok(0)) if earlier.is_none() && matches!(wish, Wish::Delete { .. }) => {
+            Ok(Ok(0)) if earlier.is_none() && matches!(stop, Stop::Delete { .. }) => {
                 self.shared.unrecorded.stops().remove(&run_id);
                 AskError::Store(cause)
             }
@@ -57,17 +55,17 @@ impl Runtime {
                 log::warn!(run_id:%, count; "Run {run_id} was stopped while nothing can be recorded ({cause}): {count} processes were ended.");
                 AskError::Unrecorded(cause)
             }
-            Ok(Err(error)) => AskError::World(format!("processes of the run stay: {error}")),
-            Err(error) => AskError::World(error.to_string()),
+            Ok(Err(error)) => AskError::JobFailed(format!("processes of the run stay: {error}")),
+            Err(error) => AskError::JobFailed(error.to_string()),
         }
     }
 
     /// Has the holder say with the exit why it came.
-    async fn tell_holder(&self, run_id: RunId, wish: Wish) {
+    async fn tell_holder(&self, run_id: RunId, stop: Stop) {
         let run_dir = self.shared.run_dir(run_id);
         let told = async {
             if let Probe::Live(session) = pty::probe(&run_dir, run_id.0).await? {
-                let because = Some(wish.word().to_owned());
+                let because = Some(table::word(stop).to_owned());
                 session.handle().stop_because(GRACE, because).await?;
             }
             Ok::<_, pty::PtyError>(())

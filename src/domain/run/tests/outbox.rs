@@ -238,10 +238,11 @@ fn the_queue_is_shown_in_its_order() {
     for (at, id) in ids.iter().enumerate() {
         assert_eq!(shown[at]["id"], id.to_string());
         assert_eq!(shown[at]["position"], at + 1);
-        let one = view::queued(&live.run, *id).expect("it waits");
-        assert_eq!(one, shown[at].to_string());
+        let (queued, position) = live.run.outbox.waiting(*id).expect("it waits");
+        let one = view::QueuedView::of(queued, position);
+        assert_eq!(serde_json::to_value(one).expect("JSON"), shown[at]);
     }
-    assert_eq!(view::queued(&live.run, message(9)), None);
+    assert_eq!(live.run.outbox.waiting(message(9)), None);
 }
 
 #[test]

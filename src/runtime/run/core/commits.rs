@@ -4,40 +4,40 @@ use super::Core;
 use crate::{
     domain::{
         Secrets,
-        run::{Command, Event, Run, decide, effect, view},
+        run::{Command, Event, Run, decide, effect},
     },
     runtime::{
-        messages::{Answer, AskError, Idempotency},
-        reply::{PendingReply, Reply},
-        run::{after_commit::AfterCommit, deliveries::Bringer, output::Output, shown::Shown},
+        messages::{AskError, Idempotency, Outcome, Reply},
+        reply::{PendingReply, ReplySender, ReplyWith},
+        run::{after_commit::AfterCommit, deliveries::Bringer, output::Output},
     },
     store::{self, Append, RunRow, StoreError},
 };
-use std::{path::PathBuf, sync::atomic::Ordering};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering},
+};
 use uuid::Uuid;
 
-/// An answer to what changed nothing: true once the state it was decided on is durable.
+/// A reply to what changed nothing: true once the state it was decided on is durable.
 pub(super) struct DeferredReply {
     /// So many appends come first.
     behind: usize,
-    reply: Option<Reply>,
-    answer: Answer,
+    reply: Option<(ReplySender, Outcome)>,
     spooled: Option<PathBuf>,
 }
 
 /// What goes with a command.
 #[derive(Default)]
 pub(super) struct ReplyContext {
-    pub reply: Option<Reply>,
+    pub caller: Option<ReplySender>,
+    pub with: ReplyWith,
+    /// The writer replies: the actor has nothing to add.
+    pub with_commit: bool,
     pub delivery: Option<Uuid>,
     pub idempotent: Option<Box<Idempotency>>,
     /// With `run.created`: what the log must not hold.
     pub secrets: Secrets,
-    /// What the caller is answered; without it, what is to be shown.
-    pub answer: Option<Answer>,
-    /// The writer answers: the actor has nothing to add.
-    pub with_commit: bool,
-    pub shown: Shown,
     /// A spool file to take away after the commit.
     pub spooled: Option<PathBuf>,
 }
@@ -46,17 +46,14 @@ impl Core {
     /// Decides a command, and has its events stored.
     pub(super) fn execute(&mut self, command: Command, context: ReplyContext) {
         let Some(run) = &self.run else {
-            return self.reply(context.reply, Err(AskError::UnknownRun));
+            return self.reply(context.caller, Err(AskError::UnknownRun));
         };
         match decide::decide(run, command) {
-            Err(rejection) => self.tell(context.reply, Err(rejection.into()), None),
+            Err(rejection) => self.reply_in_order(context.caller, Err(rejection.into())),
             Ok(events) if events.is_empty() => {
-                let view = || {
-                    let part = context.shown.of(run);
-                    Ok(part.unwrap_or_else(|| view::run(run)))
-                };
-                let answer = context.answer.unwrap_or_else(view);
-                self.tell(context.reply, answer, context.spooled);
+                let with = context.with;
+                let reply = context.caller.map(|caller| (caller, with.of(run)));
+                self.defer(reply, context.spooled);
             }
             Ok(mut events) => {
                 self.name_request(&mut events);
@@ -81,7 +78,7 @@ impl Core {
             Ok(encoded) => self.appended(encoded, context, stopping),
             Err(error) => {
                 let told = AskError::Store(StoreError::clone(&error));
-                self.reply(context.reply, Err(told));
+                self.reply(context.caller, Err(told));
                 Err(error)
             }
         };
@@ -115,24 +112,18 @@ impl Core {
         let settled = self.settle(&applied);
         let stopped = stopping && run.stop.is_none();
         let request = Self::request_done(typed, &applied);
-        let wanted = (context.reply.is_some() && context.answer.is_none())
-            || request.is_some()
-            || settled.is_some()
-            || (stopped && !self.stop_waiters.is_empty());
-        let view = if wanted {
-            view::run(&run)
-        } else {
-            String::new()
+        let as_it_is = || Reply::Run(Arc::clone(&run));
+        let settled = settled.map(|(caller, refusal)| {
+            let outcome = refusal.map_or_else(|| Ok(as_it_is()), Err);
+            (caller, outcome)
+        });
+        let reply = context.caller.map(|caller| (caller, context.with.of(&run)));
+        let idempotent = match (&reply, context.idempotent, request) {
+            (Some((_, Ok(reply))), Some(key), _) => Some(key.with_reply(reply)?),
+            (_, _, Some(request)) => Some(Idempotency::of(&request).with_reply(&as_it_is())?),
+            (_, _, None) => None,
         };
-        let shown = || context.shown.of(&run).unwrap_or_else(|| view.clone());
-        let answered = context.answer.unwrap_or_else(|| Ok(shown()));
-        let fine = answered.as_ref().ok();
-        let idempotent = context
-            .idempotent
-            .zip(fine)
-            .map(|(key, text)| key.answered(text))
-            .or_else(|| Some(Idempotency::of(&request?).answered(&view)));
-        let reply = PendingReply::new(context.reply);
+        let reply = PendingReply::new(reply);
         let append = Append {
             run_id: self.id,
             expected_sequence,
@@ -142,93 +133,97 @@ impl Core {
             delivery: context.delivery,
             idempotent,
             secrets: context.secrets,
-            stored: context
-                .with_commit
-                .then(|| reply.when_stored(answered.clone())),
+            stored: context.with_commit.then(|| reply.when_stored()),
+        };
+        let after = AfterCommit {
+            effects,
+            stopped: stopped.then(|| Arc::clone(&run)),
+            settled,
+            reply,
+            spooled: context.spooled,
+            delivery: context.delivery,
         };
         self.live.store(run.is_live(), Ordering::Relaxed);
         self.run = Some(run);
         self.pending += 1;
         self.deliveries.begin(append.delivery);
-        let after = AfterCommit {
-            effects,
-            stopped,
-            settled,
-            view,
-            answered,
-            reply,
-            spooled: context.spooled,
-            delivery: context.delivery,
-        };
         Ok((append, after))
     }
 
     /// Takes the run out, with these events folded.
-    fn apply(&mut self, events: &[Event]) -> Result<Box<Run>, StoreError> {
+    fn apply(&mut self, events: &[Event]) -> Result<Arc<Run>, StoreError> {
         let mut rest = events.iter();
         let mut run = match (self.run.take(), events.first()) {
             (Some(run), _) => run,
             (None, Some(Event::RunCreated(created))) => {
                 rest.next();
-                Box::new(Run::create(self.id, created, self.now))
+                Arc::new(Run::create(self.id, created, self.now))
             }
             (None, _) => return Err(StoreError::Missing),
         };
-        rest.for_each(|event| run.apply(event, self.now));
+        // Copied while a reply shows it as it was.
+        let applied = Arc::make_mut(&mut run);
+        rest.for_each(|event| applied.apply(event, self.now));
         Ok(run)
     }
 
-    /// An append came to this: answers, then carries the effects out.
+    /// An append came to this: replies, then carries the effects out.
     pub(super) fn committed(&mut self, outcome: Result<(), StoreError>, after: AfterCommit) {
         self.pending -= 1;
         if let Err(error) = outcome {
             self.fail(&error);
             // What failed first is the cause; a wrong sequence behind it only follows from it.
             let cause = self.failed.clone().unwrap_or(error);
-            self.reply(after.reply.take(), Err(cause.into()));
+            let caller = after.reply.take().map(|(caller, _)| caller);
+            self.reply(caller, Err(cause.into()));
             return self.emit(Output::End);
         }
         if let Some(path) = after.spooled {
             self.spooled_is_stored(path);
         }
-        if let Some(settled) = after.settled {
-            let (reply, told) = settled.told(&after.view);
-            self.reply(Some(reply), told);
+        if let Some((caller, outcome)) = after.settled {
+            self.reply(Some(caller), outcome);
         }
-        if after.stopped {
-            for waiter in std::mem::take(&mut self.stop_waiters) {
-                self.reply(Some(waiter), Ok(after.view.clone()));
+        if let Some(run) = after.stopped {
+            for caller in std::mem::take(&mut self.stop_waiters) {
+                self.reply(Some(caller), Ok(Reply::Run(Arc::clone(&run))));
             }
         }
-        self.reply(after.reply.take(), after.answered);
+        if let Some((caller, outcome)) = after.reply.take() {
+            self.reply(Some(caller), outcome);
+        }
         for bringer in self.deliveries.durable(after.delivery) {
             self.is_recorded(bringer);
         }
         self.deferred.iter_mut().for_each(|reply| reply.behind -= 1);
-        self.tell_deferred();
+        self.send_deferred();
         for effect in after.effects {
             self.carry_out(effect);
         }
         self.work();
     }
 
-    /// Answers what changed nothing, behind the appends under way: what is told survives a crash.
-    pub(super) fn tell(&mut self, reply: Option<Reply>, answer: Answer, spooled: Option<PathBuf>) {
-        let behind = self.pending;
-        self.deferred.push(DeferredReply {
-            behind,
-            reply,
-            answer,
-            spooled,
-        });
-        self.tell_deferred();
+    /// Replies behind the appends under way, so that what the reply says survives a crash.
+    pub(super) fn reply_in_order(&mut self, caller: Option<ReplySender>, outcome: Outcome) {
+        self.defer(caller.map(|caller| (caller, outcome)), None);
     }
 
-    fn tell_deferred(&mut self) {
+    fn defer(&mut self, reply: Option<(ReplySender, Outcome)>, spooled: Option<PathBuf>) {
+        self.deferred.push(DeferredReply {
+            behind: self.pending,
+            reply,
+            spooled,
+        });
+        self.send_deferred();
+    }
+
+    fn send_deferred(&mut self) {
         let durable = |reply: &mut DeferredReply| reply.behind == 0;
-        let told: Vec<_> = self.deferred.extract_if(.., durable).collect();
-        for deferred in told {
-            self.reply(deferred.reply, deferred.answer);
+        let durable: Vec<_> = self.deferred.extract_if(.., durable).collect();
+        for deferred in durable {
+            if let Some((caller, outcome)) = deferred.reply {
+                self.reply(Some(caller), outcome);
+            }
             if let Some(path) = deferred.spooled {
                 self.spooled_is_stored(path);
             }
@@ -248,17 +243,17 @@ impl Core {
     pub(super) fn answer_waiters(&mut self, error: &AskError) {
         let twice = self.deliveries.give_up().into_iter();
         let twice = twice.filter_map(|bringer| match bringer {
-            Bringer::Caller(reply) => Some(reply),
+            Bringer::Caller(caller) => Some(caller),
             // It is still in the spool.
             Bringer::Spool(_) => None,
         });
-        let waiters: Vec<Reply> = self
+        let waiters: Vec<ReplySender> = self
             .stop_waiters
             .drain(..)
             .chain(self.delete_waiters.drain(..))
             .chain(twice)
-            .chain(self.deferred.drain(..).filter_map(|waits| waits.reply))
-            .chain(self.waiting.take().map(|waiting| waiting.reply))
+            .chain(self.deferred.drain(..).filter_map(|it| Some(it.reply?.0)))
+            .chain(self.waiting.take().map(|waiting| waiting.caller))
             .collect();
         for waiter in waiters {
             self.reply(Some(waiter), Err(error.clone()));
@@ -266,7 +261,7 @@ impl Core {
     }
 
     /// A deletion is over: tells who waited for it.
-    pub(super) fn deletion_over(&mut self, outcome: &Answer) {
+    pub(super) fn deletion_over(&mut self, outcome: &Outcome) {
         self.deleting = false;
         for waiter in std::mem::take(&mut self.delete_waiters) {
             self.reply(Some(waiter), outcome.clone());

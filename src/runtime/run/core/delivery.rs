@@ -15,12 +15,10 @@ use crate::{
     },
     runtime::{
         messages::{AskError, Idempotency, QueueChange},
-        reply::Reply,
+        reply::{ReplySender, ReplyWith},
         run::{
-            after_commit::Settled,
             input::Timer,
             output::{HolderCommand, Job, OUT_OF_REACH},
-            shown::Shown,
         },
     },
 };
@@ -38,7 +36,7 @@ const ASKED: &str = "a question came up in the CLI's terminal; nothing was typed
 /// A caller of continue whose message is being typed.
 pub(super) struct Waiting {
     id: MessageId,
-    pub reply: Reply,
+    pub caller: ReplySender,
     /// Goes into the log with the message.
     request: Option<RequestKey>,
 }
@@ -56,18 +54,18 @@ impl Core {
         id: MessageId,
         message: &str,
         idempotent: Option<Box<Idempotency>>,
-        reply: Reply,
+        caller: ReplySender,
     ) {
         if let Some((refusal, _)) = self.occupied() {
-            return self.reply(Some(reply), Err(refusal.into()));
+            return self.reply(Some(caller), Err(refusal.into()));
         }
         // At its prompt it is let go on by its holder, which waits until it takes a message.
         if self.is_at_work() {
-            self.let_program_go_on();
+            self.continue_program();
         }
         let message = match self.prepared(message) {
             Ok(message) => message,
-            Err(refusal) => return self.reply(Some(reply), Err(refusal)),
+            Err(refusal) => return self.reply(Some(caller), Err(refusal)),
         };
         let types = self.run.as_ref().is_some_and(|run| {
             // Whatever is refused is answered at once.
@@ -78,11 +76,11 @@ impl Core {
         if types {
             self.waiting = Some(Waiting {
                 id,
-                reply,
+                caller,
                 request: idempotent.map(|key| key.request()),
             });
         } else {
-            context.reply = Some(reply);
+            context.caller = Some(caller);
             context.idempotent = idempotent;
         }
         self.execute(Command::Continue { id, message }, context);
@@ -90,12 +88,12 @@ impl Core {
 
     /// A change of the messages that wait.
     pub(super) fn change_queue(&mut self, change: QueueChange, mut context: ReplyContext) {
-        context.shown = Shown::Queue;
+        context.with = ReplyWith::Queue;
         let command = match change {
             QueueChange::Add { id, message } => match self.prepared(&message) {
-                Err(refusal) => return self.reply(context.reply, Err(refusal)),
+                Err(refusal) => return self.reply(context.caller, Err(refusal)),
                 Ok(message) => {
-                    context.shown = Shown::Queued(id);
+                    context.with = ReplyWith::Queued(id);
                     Command::Enqueue { id, message }
                 }
             },
@@ -105,8 +103,8 @@ impl Core {
         self.execute(command, context);
     }
 
-    /// Takes the caller whose message these events decide on.
-    pub(super) fn settle(&mut self, events: &[Event]) -> Option<Settled> {
+    /// Takes the caller whose message these events decide on; the error says why it was not taken.
+    pub(super) fn settle(&mut self, events: &[Event]) -> Option<(ReplySender, Option<AskError>)> {
         let id = self.waiting.as_ref()?.id;
         let refusal = events.iter().find_map(|event| {
             if let Event::UserMessage(message) = event {
@@ -118,11 +116,7 @@ impl Core {
                 None
             }
         })?;
-        let waiting = self.waiting.take()?;
-        Some(Settled {
-            reply: waiting.reply,
-            refusal,
-        })
+        Some((self.waiting.take()?.caller, refusal))
     }
 
     /// Notes in the log which request brought the message that is to be typed.

@@ -7,9 +7,12 @@ use crate::{
         MessageId,
         run::{Command, Effect, state::Process},
     },
-    runtime::run::{
-        input::Timer,
-        output::{HolderCommand, Job, Output},
+    runtime::{
+        messages::Reply,
+        run::{
+            input::Timer,
+            output::{HolderCommand, Job, Output},
+        },
     },
 };
 use std::time::Duration;
@@ -44,7 +47,7 @@ impl Core {
             }
             Effect::Forget => {
                 self.emit(Output::Forget);
-                self.deletion_over(&Ok(String::new()));
+                self.deletion_over(&Ok(Reply::Done));
             }
         }
     }

@@ -15,7 +15,7 @@ use crate::{
     },
     pty::ExitReport,
     runtime::{
-        messages::AskError,
+        messages::{AskError, Reply},
         run::{
             deliveries::Bringer,
             output::{Job, Output, TranscriptRead, Watched},
@@ -165,7 +165,7 @@ impl Core {
         });
         let Some(Ok(mut hook)) = translated else {
             return match bringer {
-                Bringer::Caller(reply) => self.reply(Some(reply), Err(AskError::NoEventName)),
+                Bringer::Caller(caller) => self.reply(Some(caller), Err(AskError::NoEventName)),
                 Bringer::Spool(path) => self.set_aside(path),
             };
         };
@@ -199,7 +199,7 @@ impl Core {
     /// A delivery is in the log: says so to who brought it.
     pub(super) fn is_recorded(&mut self, bringer: Bringer) {
         match bringer {
-            Bringer::Caller(reply) => self.reply(Some(reply), Ok(String::new())),
+            Bringer::Caller(caller) => self.reply(Some(caller), Ok(Reply::Done)),
             Bringer::Spool(path) => self.spooled_is_stored(path),
         }
     }
@@ -210,13 +210,13 @@ impl Core {
     }
 
     fn take_hook(&mut self, hook: Hook, delivery: Option<Uuid>, bringer: Bringer) {
-        let (reply, spooled) = match bringer {
-            Bringer::Caller(reply) => (Some(reply), None),
+        let (caller, spooled) = match bringer {
+            Bringer::Caller(caller) => (Some(caller), None),
             Bringer::Spool(path) => (None, Some(path)),
         };
         let context = ReplyContext {
-            reply,
-            answer: Some(Ok(String::new())),
+            caller,
+            with: Reply::Done.into(),
             with_commit: true,
             delivery,
             spooled,

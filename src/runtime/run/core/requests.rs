@@ -8,25 +8,24 @@ use super::{
 use crate::{
     domain::{
         Secrets,
-        run::{
-            Command, Effect, Status, admission::admit, decide, event::StopBy, view, work::WorkKind,
-        },
+        run::{Command, Effect, Status, admission::admit, decide, event::StopBy, work::WorkKind},
     },
     runtime::{
-        messages::{AskError, Idempotency, Request},
+        messages::{AskError, Idempotency, Reply, Request, Stop},
         order::Order,
-        reply::Reply,
+        reply::ReplySender,
         run::{
             deliveries::Bringer,
             output::{HolderCommand, Job},
         },
     },
 };
+use std::sync::Arc;
 
 impl Core {
-    pub(super) fn asked(&mut self, request: Request, reply: Reply) {
-        let context = |reply, idempotent| ReplyContext {
-            reply: Some(reply),
+    pub(super) fn asked(&mut self, request: Request, caller: ReplySender) {
+        let context = |caller, idempotent| ReplyContext {
+            caller: Some(caller),
             idempotent,
             ..ReplyContext::default()
         };
@@ -37,7 +36,7 @@ impl Core {
             } => {
                 let context = ReplyContext {
                     secrets: Secrets::take(&mut new.agent.provider_config),
-                    ..context(reply, idempotent)
+                    ..context(caller, idempotent)
                 };
                 self.record(vec![(*new).into()], context);
             }
@@ -45,26 +44,21 @@ impl Core {
                 id,
                 message,
                 idempotent,
-            } => self.say(id, &message, idempotent, reply),
-            Request::LetGoOn => self.let_go_on(reply),
+            } => self.say(id, &message, idempotent, caller),
+            Request::Resume => self.resume_program(caller),
             Request::Retry { idempotent } => {
-                self.execute(Command::Retry, context(reply, idempotent));
+                self.execute(Command::Retry, context(caller, idempotent));
             }
             Request::Queue { change, idempotent } => {
-                self.change_queue(change, context(reply, idempotent));
+                self.change_queue(change, context(caller, idempotent));
             }
-            Request::Stop { by } => self.stop_by(by, reply),
-            Request::Delete { force } => {
-                // Who waits for it already and did not force it gets the same answer.
-                self.delete_forced = force || self.delete_forced && !self.delete_waiters.is_empty();
-                self.stop_by(StopBy::Delete, reply);
-            }
+            Request::Stop(stop) => self.stop_by(stop, caller),
             Request::SetNotify { notify, idempotent } => {
-                self.execute(Command::SetNotify { notify }, context(reply, idempotent));
+                self.execute(Command::SetNotify { notify }, context(caller, idempotent));
             }
-            Request::Order { order, idempotent } => self.order(order, idempotent, reply),
+            Request::Order { order, idempotent } => self.order(order, idempotent, caller),
             Request::Hook { .. } if self.run.as_ref().is_some_and(|run| run.deleted) => {
-                self.tell(Some(reply), Err(AskError::UnknownRun), None);
+                self.reply_in_order(Some(caller), Err(AskError::UnknownRun));
             }
             Request::Hook {
                 payload,
@@ -75,26 +69,31 @@ impl Core {
                     payload,
                     delivery,
                     callers,
-                    bringer: Bringer::Caller(reply),
+                    bringer: Bringer::Caller(caller),
                 })));
                 self.work();
             }
         }
     }
 
-    fn stop_by(&mut self, by: StopBy, reply: Reply) {
+    fn stop_by(&mut self, stop: Stop, caller: ReplySender) {
+        if let Stop::Delete { force } = stop {
+            // Who waits for it already and did not force it gets the same reply.
+            self.delete_forced = force || self.delete_forced && !self.delete_waiters.is_empty();
+        }
         // Who deletes what is deleted already would wait for an end that has been.
         let Some(run) = self.run.as_ref().filter(|run| !run.deleted) else {
-            return self.tell(Some(reply), Err(AskError::UnknownRun), None);
+            return self.reply_in_order(Some(caller), Err(AskError::UnknownRun));
         };
+        let by = stop.by();
         let events = match decide::decide(run, Command::Stop { by }) {
-            Err(rejection) => return self.tell(Some(reply), Err(rejection.into()), None),
+            Err(rejection) => return self.reply_in_order(Some(caller), Err(rejection.into())),
             Ok(events) => events,
         };
         if by == StopBy::Delete {
-            self.delete_waiters.push(reply);
+            self.delete_waiters.push(caller);
         } else {
-            self.stop_waiters.push(reply);
+            self.stop_waiters.push(caller);
         }
         if !events.is_empty() {
             self.record(events, ReplyContext::default());
@@ -104,22 +103,22 @@ impl Core {
         }
     }
 
-    /// A stopped CLI goes on without a message; one that runs needs one.
-    fn let_go_on(&mut self, reply: Reply) {
-        self.let_program_go_on();
-        let told = match &self.run {
-            None => return self.reply(Some(reply), Err(AskError::UnknownRun)),
-            Some(run) if run.stopped.is_some() => Ok(view::run(run)),
+    /// Continues a stopped CLI without a message; one that is not stopped needs one.
+    fn resume_program(&mut self, caller: ReplySender) {
+        self.continue_program();
+        let outcome = match &self.run {
+            None => return self.reply(Some(caller), Err(AskError::UnknownRun)),
+            Some(run) if run.stopped.is_some() => Ok(Reply::Run(Arc::clone(run))),
             Some(_) => {
                 let why = "must be given: the CLI is not stopped".to_owned();
                 Err(AskError::Undeliverable(why))
             }
         };
-        self.tell(Some(reply), told, None);
+        self.reply_in_order(Some(caller), outcome);
     }
 
-    /// Lets a stopped CLI go on, unless it is being ended.
-    pub(super) fn let_program_go_on(&mut self) {
+    /// Continues a stopped CLI, unless it is being ended.
+    pub(super) fn continue_program(&mut self) {
         let run = self.run.as_ref();
         if run.is_some_and(|run| run.stopped.is_some() && run.stop.is_none()) {
             self.hold(HolderCommand::Continue);
@@ -137,18 +136,18 @@ impl Core {
     }
 
     /// Takes an order; a job carries it out.
-    fn order(&mut self, order: Order, idempotent: Option<Box<Idempotency>>, reply: Reply) {
+    fn order(&mut self, order: Order, idempotent: Option<Box<Idempotency>>, caller: ReplySender) {
         match self.admit(order.kind()) {
-            Err(refusal) => self.tell(Some(reply), Err(refusal), None),
+            Err(refusal) => self.reply_in_order(Some(caller), Err(refusal)),
             Ok(()) => self.start(Job::Work {
                 order,
                 idempotent,
-                reply,
+                caller,
             }),
         }
     }
 
-    /// A job that waited for others, unless they changed what it needs: then who ordered it is told.
+    /// A job that waited for others, unless they changed what it needs: then its caller is told.
     pub(super) fn admitted(&mut self, job: Job) -> Option<Job> {
         let Job::Work { order, .. } = &job else {
             return Some(job);
@@ -156,8 +155,8 @@ impl Core {
         let Err(refusal) = self.admit(order.kind()) else {
             return Some(job);
         };
-        if let Job::Work { reply, .. } = job {
-            self.reply(Some(reply), Err(refusal));
+        if let Job::Work { caller, .. } = job {
+            self.reply(Some(caller), Err(refusal));
         }
         None
     }

@@ -4,14 +4,11 @@ use super::{Core, commits::ReplyContext, inbox::Item};
 use crate::{
     domain::run::{Command, Effect, Status, event::StopBy, state::Process},
     pty::ExitReport,
-    runtime::{
-        messages::AskError,
-        run::{
-            input::{Timer, Update},
-            output::Job,
-            recovery::{self, Plan},
-            worked::Worked,
-        },
+    runtime::run::{
+        input::{Timer, Update},
+        output::Job,
+        recovery::{self, Plan},
+        worked::Worked,
     },
 };
 
@@ -85,15 +82,14 @@ impl Core {
         }
     }
 
-    /// Records what was done, then answers.
+    /// Records what was done, then replies.
     fn worked(&mut self, worked: Worked) {
         if let Some(checkpoint) = worked.checkpoint {
             self.fact(Command::Checkpointed(checkpoint));
         }
         let context = ReplyContext {
-            reply: worked.reply,
-            answer: worked.answer.map_err(AskError::Work).transpose(),
-            shown: worked.shown,
+            caller: worked.caller,
+            with: worked.reply,
             idempotent: worked.idempotent,
             ..ReplyContext::default()
         };

@@ -231,7 +231,7 @@ impl Server {
             }
             Job::Work { .. } => unreachable!("nobody orders"),
             Job::Delete { .. } if !lucky => Word::Update(Update::NotRemoved {
-                why: AskError::World("busy".into()),
+                why: AskError::JobFailed("busy".into()),
             }),
             Job::Delete { .. } => Word::Update(Update::Removed {
                 removed: Vec::new(),

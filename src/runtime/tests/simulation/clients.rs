@@ -4,8 +4,8 @@ use super::{checks::Log, server::Server, world::World};
 use crate::{
     domain::{RunId, run::callers::Callers},
     runtime::{
-        Reply, ids,
-        messages::{Answer, AskError, Idempotency, QueueChange, Request},
+        ReplySender, ids,
+        messages::{AskError, Idempotency, Outcome, QueueChange, Request},
         run::mailbox::Ask,
     },
 };
@@ -38,7 +38,7 @@ pub enum Promise {
 struct Call {
     run_id: RunId,
     promise: Promise,
-    answer: oneshot::Receiver<Answer>,
+    outcome: oneshot::Receiver<Outcome>,
 }
 
 /// What was promised and must hold for ever.
@@ -64,16 +64,16 @@ pub struct Clients {
 
 impl Clients {
     pub fn ask(&mut self, server: &mut Server, run_id: RunId, request: Request, promise: Promise) {
-        let (reply, answer) = Reply::new();
+        let (caller, outcome) = ReplySender::new();
         server.ask(Ask {
             run_id,
             request,
-            reply,
+            caller,
         });
         self.calls.push(Call {
             run_id,
             promise,
-            answer,
+            outcome,
         });
     }
 
@@ -128,17 +128,17 @@ impl Clients {
         let mut heard = false;
         let mut at = 0;
         while at < self.calls.len() {
-            let answer = match self.calls[at].answer.try_recv() {
+            let outcome = match self.calls[at].outcome.try_recv() {
                 Err(oneshot::error::TryRecvError::Empty) => {
                     at += 1;
                     continue;
                 }
                 Err(oneshot::error::TryRecvError::Closed) => Err(AskError::ActorEnded),
-                Ok(answer) => answer,
+                Ok(outcome) => outcome,
             };
             heard = true;
             let call = self.calls.remove(at);
-            self.answered(world, call.run_id, call.promise, answer);
+            self.answered(world, call.run_id, call.promise, outcome);
         }
         heard
     }
@@ -150,8 +150,8 @@ impl Clients {
         }
     }
 
-    fn answered(&mut self, world: &mut World, run_id: RunId, promise: Promise, answer: Answer) {
-        let name = match &answer {
+    fn answered(&mut self, world: &mut World, run_id: RunId, promise: Promise, outcome: Outcome) {
+        let name = match &outcome {
             Ok(_) => "done",
             Err(AskError::Rejected(_)) => "rejected",
             Err(AskError::Store(_)) => "not stored",
@@ -162,10 +162,10 @@ impl Clients {
             Err(_) => "other",
         };
         *self.answers.entry(name).or_default() += 1;
-        if matches!(answer, Err(AskError::UnknownRun)) {
+        if matches!(outcome, Err(AskError::UnknownRun)) {
             self.acknowledged.unknown.push(run_id);
         }
-        match (promise, answer) {
+        match (promise, outcome) {
             (promise, Ok(_)) => self.acknowledged.add(run_id, promise),
             (Promise::Hook(..), Err(AskError::UnknownRun | AskError::NoEventName)) => {}
             (Promise::Hook(delivery, payload), Err(_)) => {

@@ -11,13 +11,14 @@ use crate::{
     domain::{
         RunId, Time,
         run::{
+            Command,
             command::{Observation, Usage},
             event::StopBy,
             state::Process,
         },
     },
     runtime::{
-        messages::{QueueChange, Request},
+        messages::{QueueChange, Request, Stop},
         run::input::Update,
     },
     store::{
@@ -288,8 +289,17 @@ impl History {
         let Some(server) = &mut self.server else {
             return;
         };
-        self.clients
-            .ask(server, run_id, Request::Stop { by }, Promise::Stopped);
+        let stop = match by {
+            StopBy::Cancel => Stop::Cancel,
+            StopBy::Pause => Stop::Pause,
+            StopBy::Idle | StopBy::Delete => {
+                let fact = Update::Fact(Command::Stop { by });
+                server.tell(run_id, Word::Update(fact));
+                return self.did("stop", format!("{run_id} by {by}"));
+            }
+        };
+        let request = Request::Stop(stop);
+        self.clients.ask(server, run_id, request, Promise::Stopped);
         self.did("stop", format!("{run_id} by {by}"));
     }
 
@@ -300,12 +310,8 @@ impl History {
         let Some(server) = &mut self.server else {
             return;
         };
-        self.clients.ask(
-            server,
-            run_id,
-            Request::Delete { force: false },
-            Promise::Deleted,
-        );
+        let request = Request::Stop(Stop::Delete { force: false });
+        self.clients.ask(server, run_id, request, Promise::Deleted);
         self.did("delete", run_id);
     }
 

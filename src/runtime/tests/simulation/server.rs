@@ -160,9 +160,9 @@ impl Server {
             .admit(ask.run_id, &ask.request, &self.reader, build);
         self.begin(built);
         match admitted {
-            Err(error) => ask.reply.answer(Err(error)),
+            Err(error) => ask.caller.send(Err(error)),
             Ok((handle, permit)) => {
-                ask.reply.admit(permit);
+                ask.caller.admit(permit);
                 let mut actor = handle.0.borrow_mut();
                 actor.mailbox.push_back(Mail::Ask(ask));
             }
@@ -206,8 +206,10 @@ impl Server {
                 handle.0.borrow_mut().busy -= 1;
                 self.feed(handle, Input::JobEnded { exclusive });
             }
-            Some(Mail::Ask(Ask { request, reply, .. })) => {
-                self.feed(handle, Input::Asked { request, reply });
+            Some(Mail::Ask(Ask {
+                request, caller, ..
+            })) => {
+                self.feed(handle, Input::Asked { request, caller });
             }
         }
     }
@@ -301,7 +303,7 @@ impl Server {
                 let commit = self.writer.append(*append).expect("there is room");
                 actor.in_flight.push_back((commit, after));
             }
-            Output::Reply(reply, answer) => reply.answer(answer),
+            Output::Reply(caller, outcome) => caller.send(outcome),
             Output::StopSetUp => actor.set_up.set(true),
             Output::AdoptSession => actor.session = actor.offered,
             Output::DropSession => actor.session = None,

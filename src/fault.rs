@@ -10,8 +10,8 @@ use std::time::Duration;
 
 /// All points, in the order in which a run meets them.
 pub const POINTS: &[&str] = &[
-    "run.before_apply",
-    "run.after_apply",
+    "run.before_append",
+    "run.after_append",
     "store.before_commit",
     "store.after_commit",
     "publish.before",

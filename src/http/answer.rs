@@ -186,6 +186,8 @@ fn refused(rejection: Rejection) -> ApiError {
         Rejection::Draft => "draft_at_prompt",
         Rejection::Menu => "menu_open",
         Rejection::OtherOrder => "queue_differs",
+        Rejection::Invalid { field, why } => return ApiError::invalid(field, why),
+        Rejection::NoRepo => return ApiError::conflict(sentence(&rejection)),
         Rejection::QueueFull { .. } => return ApiError::busy(sentence(&rejection), 1),
         Rejection::NotQueued => return ApiError::not_found("message in the queue of this run"),
         Rejection::Deleted => return ApiError::not_found("run"),

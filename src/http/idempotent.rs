@@ -1,7 +1,7 @@
 //! `Idempotency-Key`: a write that is sent again under the same key gets the first answer again.
 
 use super::{
-    answer::{json, read, text},
+    answer::{json, ok, read},
     error::ApiError,
     extract::{BODY_BYTES_MAX, BODY_WAIT, NoBody, check_media, read_body},
     json,

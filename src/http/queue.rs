@@ -5,7 +5,7 @@ use super::{
     error::ApiError,
     extract::{Id, JsonBody, NoBody},
     idempotent::Idempotent,
-    runs::{Message, not_blank},
+    runs::Message,
 };
 use crate::{
     domain::{MessageId, RunId, run::view::QueuedView},
@@ -43,7 +43,6 @@ pub(super) async fn add(
     Idempotent { body, key }: Idempotent<Message, 201>,
 ) -> Result<HttpResponse, ApiError> {
     let Message { message } = body;
-    not_blank("message", &message)?;
     let change = QueueChange::Add {
         id: ids::message(),
         message,

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     domain::{
         AgentId, ProjectId, RunId,
-        run::{Status, prompt::is_blank, tasks::Task, view::RunView},
+        run::{Status, tasks::Task, view::RunView},
     },
     runtime::{
         Request, Runtime, Stop, ids,
@@ -21,9 +21,6 @@ use crate::{
 };
 use actix_web::{HttpResponse, delete, get, http::StatusCode, post, web};
 use serde::Deserialize;
-
-/// Longest task or message, in bytes.
-const TASK_BYTES_MAX: usize = 512 * 1024;
 
 #[derive(Deserialize, utoipa::ToSchema)]
 pub(super) struct NewRunFields {
@@ -72,19 +69,6 @@ pub(super) struct ListQuery {
     before: Option<uuid::Uuid>,
 }
 
-pub(super) fn not_blank(field: &str, text: &str) -> Result<(), ApiError> {
-    if is_blank(text) {
-        return Err(ApiError::invalid(field, "must not be blank"));
-    }
-    if text.len() > TASK_BYTES_MAX || text.contains('\0') {
-        return Err(ApiError::invalid(
-            field,
-            "must be text of at most 512 KiB without NUL",
-        ));
-    }
-    Ok(())
-}
-
 /// Creates a run, which begins at once.
 #[utoipa::path(tag = "runs", request_body = NewRunFields,
     responses((status = 201, body = RunView), (status = 400), (status = 404),
@@ -94,7 +78,6 @@ pub(super) async fn create(
     runtime: web::Data<Runtime>,
     Idempotent { body, key }: Idempotent<NewRunFields, 201>,
 ) -> Result<HttpResponse, ApiError> {
-    not_blank("task", &body.task)?;
     let fields = RunFields {
         agent_id: AgentId(body.agent_id),
         task: body.task,
@@ -207,14 +190,11 @@ pub(super) async fn go_on(
     let GoOn { message } = body;
     let request = match message {
         None => Request::Resume,
-        Some(message) => {
-            not_blank("message", &message)?;
-            Request::Continue {
-                id: ids::message(),
-                message,
-                idempotent: key,
-            }
-        }
+        Some(message) => Request::Continue {
+            id: ids::message(),
+            message,
+            idempotent: key,
+        },
     };
     ok(&runtime.ask(id, request).await?)
 }

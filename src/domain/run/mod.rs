@@ -9,6 +9,7 @@ mod caller;
 pub mod callers;
 pub mod command;
 mod cost;
+pub mod create;
 pub mod decide;
 pub mod effect;
 pub mod event;

@@ -1,10 +1,21 @@
-//! Why a run refuses a command. Each is an answer (409), not a failure.
+//! Why a run refuses a command. Each is a reply (409 unless it says otherwise), not a failure.
 
 use super::{event::StopBy, status::Status};
 
-/// The state forbids it.
+/// A rule of the run forbids it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
+    /// The value of a field breaks a rule (400).
+    #[error("`{field}` {why}")]
+    Invalid {
+        /// The field, as callers name it.
+        field: &'static str,
+        /// Reads on after the field.
+        why: &'static str,
+    },
+    /// create in a project without repos.
+    #[error("the project has no repo yet; add one first")]
+    NoRepo,
     /// cancel or pause without a process.
     #[error("the run is {status} and has no live process")]
     NotLive {

@@ -31,8 +31,8 @@ pub struct RunFields {
 /// Creates a run, which begins at once.
 ///
 /// # Errors
-/// `Unknown` agent, project or parent run; `Invalid` source branch; a conflict when the project has
-/// no repo, or a repository cannot take the run; those of [`Runtime::ask`].
+/// `Unknown` agent, project or parent run; `Invalid` source branch; a conflict when a repository cannot
+/// take the run; those of [`Runtime::ask`], whose core decides the rest.
 pub async fn create(
     runtime: &Runtime,
     fields: RunFields,
@@ -70,10 +70,6 @@ fn new_run(
     agent: Agent,
     project: Project,
 ) -> Result<NewRun, OperationError> {
-    if project.repos.is_empty() {
-        let why = format!("Project '{}' has no repo yet; add one first.", project.name);
-        return Err(OperationError::conflict(why));
-    }
     let run_branch = run_id.default_branch();
     let mut repos = Vec::new();
     for repo in &project.repos {

@@ -7,6 +7,7 @@ use super::{
     mailbox::{Ask, Passivate, Passivated, Recover, Registry},
     output::{HolderCommand, Job, Output, TranscriptRead, Watched},
     spool,
+    waits::Waits,
 };
 use crate::{
     domain::{RunId, run::Command},
@@ -72,10 +73,10 @@ impl RunActor {
     /// An actor for a run that is about to be created, or was folded from its log.
     pub fn new(seed: Seed, shared: Arc<Shared>, registry: Registry) -> Self {
         let minutes = shared.config.idle_minutes;
-        let idle_limit = (minutes > 0).then(|| Duration::from_secs(minutes * 60));
+        let idle = (minutes > 0).then(|| Duration::from_secs(minutes * 60));
         Self {
             id: seed.run_id,
-            core: Core::new(seed.run_id, seed.run, seed.live, idle_limit),
+            core: Core::new(seed.run_id, seed.run, seed.live, Waits::new(idle)),
             run_dir: shared.run_dir(seed.run_id),
             shared,
             registry,
@@ -232,8 +233,12 @@ impl RunActor {
         if self.holding {
             return self.held.push_back((append, after));
         }
+        fault::point("run.before_append");
         match self.shared.writer.append(append) {
-            Ok(commit) => self.await_commit(commit, after, context),
+            Ok(commit) => {
+                fault::point("run.after_append");
+                self.await_commit(commit, after, context);
+            }
             Err(append) => {
                 self.holding = true;
                 self.wait_for_room(*append, after, context);

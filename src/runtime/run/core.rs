@@ -21,6 +21,7 @@ use super::{
     deliveries::Deliveries,
     input::Input,
     output::{Job, Output},
+    waits::Waits,
 };
 use crate::{
     cli::{self, Adapter},
@@ -43,7 +44,6 @@ use std::{
     collections::{HashSet, VecDeque},
     path::PathBuf,
     sync::{Arc, atomic::AtomicBool},
-    time::Duration,
 };
 
 /// The state of one run's actor, but for what ties it to the world.
@@ -52,8 +52,7 @@ pub struct Core {
     /// Of the present input.
     now: Time,
     outputs: Vec<Output>,
-    /// How long a CLI may idle at its prompt; none for ever.
-    idle_limit: Option<Duration>,
+    waits: Waits,
     /// None until `run.created` is applied.
     run: Option<Arc<Run>>,
     /// As it was when the writer was last given its row whole.
@@ -100,17 +99,12 @@ pub struct Core {
 
 impl Core {
     /// That of a run about to be created, or of one folded from its log.
-    pub fn new(
-        id: RunId,
-        run: Option<Run>,
-        live: Arc<AtomicBool>,
-        idle_limit: Option<Duration>,
-    ) -> Self {
+    pub fn new(id: RunId, run: Option<Run>, live: Arc<AtomicBool>, waits: Waits) -> Self {
         Self {
             id,
             now: Time::default(),
             outputs: Vec::new(),
-            idle_limit,
+            waits,
             run: run.map(Arc::new),
             shown: None,
             live,

@@ -9,4 +9,5 @@ pub mod mailbox;
 pub mod output;
 pub mod recovery;
 pub mod spool;
+pub mod waits;
 pub mod worked;

@@ -303,6 +303,7 @@ fn refusal(rejection: Rejection) -> char {
         Rejection::Typing | Rejection::Asking | Rejection::Draft | Rejection::Menu => 't',
         Rejection::QueueFull { .. } | Rejection::NotQueued | Rejection::OtherOrder => 'q',
         Rejection::NoWorktree { .. } | Rejection::PauseFirst { .. } => 'g',
+        Rejection::Invalid { .. } | Rejection::NoRepo => unreachable!("the run exists"),
     }
 }
 

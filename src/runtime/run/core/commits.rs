@@ -72,7 +72,6 @@ impl Core {
         // An append that was under way before somebody asked for a stop is no answer to it.
         let stop = |event: &Event| matches!(event, Event::StopRequested(_));
         let stopping = self.is_stopping() || events.iter().any(stop);
-        crate::fault::point("run.before_apply");
         let encoded = events.into_iter().map(store::encode).collect();
         let appended = match encoded {
             Ok(encoded) => self.appended(encoded, context, stopping),
@@ -106,7 +105,6 @@ impl Core {
         let (applied, payloads): (Vec<Event>, Vec<_>) = encoded.into_iter().unzip();
         let typed = self.run.as_ref().and_then(|run| run.outbox.typing.clone());
         let run = self.apply(&applied)?;
-        crate::fault::point("run.after_apply");
         let effects = effect::after(&run, &applied);
         let row = RunRow::since(&run, &mut self.shown);
         let settled = self.settle(&applied);

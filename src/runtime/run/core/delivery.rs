@@ -56,6 +56,10 @@ impl Core {
         idempotent: Option<Box<Idempotency>>,
         caller: ReplySender,
     ) {
+        let message = match self.prepared(message) {
+            Ok(message) => message,
+            Err(refusal) => return self.reply(Some(caller), Err(refusal)),
+        };
         if let Some((refusal, _)) = self.occupied() {
             return self.reply(Some(caller), Err(refusal.into()));
         }
@@ -63,10 +67,6 @@ impl Core {
         if self.is_at_work() {
             self.continue_program();
         }
-        let message = match self.prepared(message) {
-            Ok(message) => message,
-            Err(refusal) => return self.reply(Some(caller), Err(refusal)),
-        };
         let types = self.run.as_ref().is_some_and(|run| {
             // Whatever is refused is answered at once.
             let free = run.outbox.under_way().is_none() && run.stop.is_none();

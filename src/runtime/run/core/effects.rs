@@ -65,7 +65,7 @@ impl Core {
 
     /// Sets the idle limit going for a CLI that now waits at its prompt.
     pub(super) fn watch_idleness(&mut self) {
-        let (Some(run), Some(wait)) = (&self.run, self.idle_limit) else {
+        let (Some(run), Some(wait)) = (&self.run, self.waits.idle) else {
             return;
         };
         if matches!(run.process, Process::Alive { .. }) {

@@ -11,7 +11,6 @@ use crate::{
         AgentMode,
         run::{Command, Rejection, state::Process},
     },
-    fault,
     pty::{self, Hello, Untyped},
     runtime::run::{
         input::Timer,
@@ -23,11 +22,8 @@ use std::time::Duration;
 
 /// How long a CLI has to leave by its own keys.
 const QUIT: Duration = Duration::from_secs(5);
-/// Between two looks for a holder that cannot be spoken with: at first, and at most.
-const AGAIN: Duration = Duration::from_secs(5);
-const AGAIN_MAX: Duration = Duration::from_secs(60);
-/// A holder that was told to stop has ended its tree by then, unless it is stuck.
-const STUCK: Duration = Duration::from_secs(15);
+/// Longest time between two tries to reach a holder.
+const REACH_MAX: Duration = Duration::from_secs(60);
 
 const DRAFT: &str = "a draft that was typed in the terminal stands at the CLI's prompt; the \
                      message goes out once it is sent or cleared there";
@@ -133,8 +129,8 @@ impl Core {
         let Some(run) = self.run.as_ref().filter(|_| self.session) else {
             return;
         };
-        let (attempt, wait) = (run.attempt, fault::wait("holder.stuck", STUCK));
-        self.set_timer(wait, Timer::Stuck { attempt });
+        let attempt = run.attempt;
+        self.set_timer(self.waits.stuck, Timer::Stuck { attempt });
         self.emit(Output::Holder(HolderCommand::Stop));
     }
 
@@ -170,9 +166,8 @@ impl Core {
                 return self.end_out_of_reach();
             }
         }
-        let again = fault::wait("holder.again", AGAIN);
         let doubled = 1_u32.checked_shl(self.reach.failed - 1).unwrap_or(u32::MAX);
-        let wait = again.saturating_mul(doubled).min(AGAIN_MAX);
+        let wait = self.waits.reach.saturating_mul(doubled).min(REACH_MAX);
         self.set_timer(wait, Timer::Reach { attempt });
     }
 

@@ -8,7 +8,10 @@ use super::{
 use crate::{
     domain::{
         Secrets,
-        run::{Command, Effect, Status, admission::admit, decide, event::StopBy, work::WorkKind},
+        run::{
+            Command, Effect, Status, admission::admit, command::NewRun, create, decide,
+            event::StopBy, work::WorkKind,
+        },
     },
     runtime::{
         messages::{AskError, Idempotency, Reply, Request, Stop},
@@ -20,7 +23,7 @@ use crate::{
         },
     },
 };
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 impl Core {
     pub(super) fn asked(&mut self, request: Request, caller: ReplySender) {
@@ -30,15 +33,8 @@ impl Core {
             ..ReplyContext::default()
         };
         match request {
-            Request::Create {
-                mut new,
-                idempotent,
-            } => {
-                let context = ReplyContext {
-                    secrets: Secrets::take(&mut new.agent.provider_config),
-                    ..context(caller, idempotent)
-                };
-                self.record(vec![(*new).into()], context);
+            Request::Create { new, idempotent } => {
+                self.create(*new, context(caller, idempotent));
             }
             Request::Continue {
                 id,
@@ -72,6 +68,18 @@ impl Core {
                     bringer: Bringer::Caller(caller),
                 })));
                 self.work();
+            }
+        }
+    }
+
+    fn create(&mut self, mut new: NewRun, mut context: ReplyContext) {
+        context.secrets = Secrets::take(&mut new.agent.provider_config);
+        match create::create(new) {
+            Ok(events) => self.record(events, context),
+            Err(rejection) => {
+                // A run that is not created is not one of those that are live.
+                self.live.store(false, Ordering::Relaxed);
+                self.reply(context.caller, Err(rejection.into()));
             }
         }
     }

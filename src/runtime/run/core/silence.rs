@@ -9,15 +9,10 @@ use crate::{
         Time,
         run::{Command, Run, event::Lacks},
     },
-    fault,
-    runtime::run::input::Timer,
+    runtime::run::{input::Timer, waits::Waits},
 };
 use std::time::Duration;
 
-/// From the start of a CLI with a prompt to its first hook, which comes within seconds.
-const NO_HOOK: Duration = Duration::from_secs(30);
-/// A working CLI without a word for so long is said to be silent.
-const NO_EVENT: Duration = Duration::from_secs(90);
 /// A watch is looked at no sooner, however late it is.
 const SOONEST: Duration = Duration::from_millis(10);
 
@@ -37,27 +32,27 @@ impl Watches {
     }
 }
 
-fn bound(lacks: Lacks) -> Duration {
+const fn bound(waits: &Waits, lacks: Lacks) -> Duration {
     match lacks {
-        Lacks::Hook => fault::wait("quiet.no_hook", NO_HOOK),
-        Lacks::Event => fault::wait("quiet.no_event", NO_EVENT),
+        Lacks::Hook => waits.hook,
+        Lacks::Event => waits.event,
     }
 }
 
 /// What is left of the bound; nothing when the run waits for no such word.
-fn left(run: &Run, lacks: Lacks, now: Time) -> Option<Duration> {
-    let (waits, since) = match lacks {
+fn left(run: &Run, waits: &Waits, lacks: Lacks, now: Time) -> Option<Duration> {
+    let (is_due, since) = match lacks {
         Lacks::Hook => (run.waits_for_hook(), run.runs_since),
         Lacks::Event => (run.waits_for_word(), run.heard_at),
     };
     // A clock that was set back lets the wait begin anew.
     let silent = (now - since).to_std().unwrap_or_default();
-    waits.then(|| bound(lacks).saturating_sub(silent))
+    is_due.then(|| bound(waits, lacks).saturating_sub(silent))
 }
 
 impl Core {
     fn silence_left(&self, lacks: Lacks) -> Option<Duration> {
-        left(self.run.as_ref()?, lacks, self.now)
+        left(self.run.as_ref()?, &self.waits, lacks, self.now)
     }
 
     /// Sets the timers that the run's state asks for and that are not set.
@@ -87,7 +82,7 @@ impl Core {
         let Some(run) = &self.run else { return };
         let attempt = run.attempt;
         if self.silence_left(lacks) == Some(Duration::ZERO) {
-            let millis = u64::try_from(bound(lacks).as_millis()).unwrap_or(u64::MAX);
+            let millis = u64::try_from(bound(&self.waits, lacks).as_millis()).unwrap_or(u64::MAX);
             self.fact(Command::Silent {
                 attempt,
                 lacks,
@@ -95,16 +90,5 @@ impl Core {
             });
         }
         self.watch_silence();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_bounds_are_those_of_the_texts() {
-        assert_eq!(bound(Lacks::Hook).as_secs(), 30);
-        assert_eq!(bound(Lacks::Event).as_secs(), 90);
     }
 }

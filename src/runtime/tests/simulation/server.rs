@@ -20,6 +20,7 @@ use crate::{
             mailbox::Ask,
             output::{HolderCommand, Job, Output},
             spool,
+            waits::Waits,
         },
         stream::ring::{Bounds, Ring},
     },
@@ -382,7 +383,7 @@ fn build(seed: Seed, built: &mut Option<Handle>) -> Handle {
     let Seed { run_id, run, live } = seed;
     let actor = Actor {
         run_id,
-        core: Core::new(run_id, run, live, Some(IDLE_LIMIT)),
+        core: Core::new(run_id, run, live, Waits::new(Some(IDLE_LIMIT))),
         connected: true,
         mailbox: VecDeque::new(),
         in_flight: VecDeque::new(),

@@ -4,7 +4,7 @@ use super::{
     JobContext,
     checkpoint::{checkpoint_now, left_out},
     placed::{base_of, placed, worktree_of},
-    script::{Script, ScriptFault},
+    script::{Script, ScriptError},
 };
 use crate::{
     domain::run::{
@@ -62,7 +62,7 @@ async fn keep_and_remove(context: &JobContext, force: bool) -> Result<Vec<Worktr
         .filter(|at| in_place(&context.run, at))
     {
         let never = AtomicBool::new(false);
-        if let Err(ScriptFault::Failed { reason, detail }) =
+        if let Err(ScriptError::Failed { reason, detail }) =
             Script::CleanUp.run(context, at, &never).await
         {
             // What it should have cleaned is not ours; the run goes all the same.
@@ -82,8 +82,8 @@ async fn keep_and_remove(context: &JobContext, force: bool) -> Result<Vec<Worktr
 fn keep_last(run: &Run, force: bool) -> Result<Option<Checkpoint>, OrderError> {
     let mut there = run.clone();
     there.worktrees.retain(|at| in_place(run, at));
-    if let Some(fault) = locked(&there).filter(|_| !force) {
-        return Err(fault);
+    if let Some(error) = locked(&there).filter(|_| !force) {
+        return Err(error);
     }
     let (last, mut failures) = checkpoint_now(&there, "delete");
     let mut nested = Vec::new();
@@ -105,7 +105,7 @@ fn keep_last(run: &Run, force: bool) -> Result<Option<Checkpoint>, OrderError> {
     missing.retain(is_there);
     missing.extend(nested.iter().map(|(repo, left)| (*repo, left)));
     match not_kept(&missing, &failures) {
-        Some(fault) if !force => return Err(fault),
+        Some(error) if !force => return Err(error),
         Some(_) => {
             let names = missing
                 .iter()

@@ -1,5 +1,5 @@
-//! What takes a while: git, scripts, launches, holders. A job works on the run as it was when it
-//! began, and tells its outcome by an update; it never knows the run's actor.
+//! Work that takes time: git, scripts, launches, holders. A job works on the run as it was when the
+//! job began, and reports its outcome as an update; it never knows the run's actor.
 
 mod checkpoint;
 mod cli_output;
@@ -44,48 +44,48 @@ pub struct JobContext {
 #[derive(Clone)]
 pub struct Updates {
     run_id: RunId,
-    registry: Recipient<Tell>,
+    registry: Recipient<UpdateRun>,
 }
 
-/// News of the world for one run; what the registry takes.
+/// A report of a job or a watcher to one run, by way of the registry.
 #[derive(actix::Message)]
 #[rtype(result = "Result<(), AskError>")]
-pub struct Tell {
+pub struct UpdateRun {
     /// The run.
     pub run_id: RunId,
-    /// The news.
-    pub told: Told,
+    /// The report.
+    pub update: JobUpdate,
 }
 
-/// What is told.
-pub enum Told {
-    /// The holder is there, and this is our end of it.
+/// What a job or a watcher reports.
+pub enum JobUpdate {
+    /// The holder was reached; this is our end of the connection.
     Session(Box<Session>),
     /// Anything else.
     Update(Update),
 }
 
-impl From<Session> for Told {
+impl From<Session> for JobUpdate {
     fn from(session: Session) -> Self {
         Self::Session(Box::new(session))
     }
 }
 
-impl From<Update> for Told {
+impl From<Update> for JobUpdate {
     fn from(update: Update) -> Self {
         Self::Update(update)
     }
 }
 
 impl Updates {
-    pub const fn new(run_id: RunId, registry: Recipient<Tell>) -> Self {
+    pub const fn new(run_id: RunId, registry: Recipient<UpdateRun>) -> Self {
         Self { run_id, registry }
     }
 
-    /// Tells the run, and waits until it has taken it; a server that shuts down takes nothing.
-    async fn send(&self, told: Told) {
+    /// Reports to the run, and waits until its core has the update; a server that shuts down takes none.
+    async fn send(&self, update: JobUpdate) {
         let run_id = self.run_id;
-        match self.registry.send(Tell { run_id, told }).await {
+        match self.registry.send(UpdateRun { run_id, update }).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => log::warn!(run_id:%; "Run {run_id} rejected an update: {error}."),
             Err(error) => {
@@ -105,12 +105,12 @@ impl JobContext {
         }
     }
 
-    /// Tells the run.
-    pub async fn update(&self, told: impl Into<Told>) {
-        self.updates.send(told.into()).await;
+    /// Reports to the run.
+    pub async fn update(&self, update: impl Into<JobUpdate>) {
+        self.updates.send(update.into()).await;
     }
 
-    /// Runs something that blocks; a panic in it is an error of ours and is told as one.
+    /// Runs something that blocks; a panic in it becomes an error.
     pub async fn blocking<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,

@@ -30,8 +30,8 @@ fn keep(run: &Run, reason: &str, force: bool) -> Result<Checkpoint, OrderError> 
         let kept = git::checkpoint_always(wish(run, at, base, number, reason));
         repos.push(kept.map_err(|error| OrderError::of(&at.name, &error))?);
     }
-    if let Some(fault) = not_kept(&left_out(&repos), &[]).filter(|_| !force) {
-        return Err(fault);
+    if let Some(error) = not_kept(&left_out(&repos), &[]).filter(|_| !force) {
+        return Err(error);
     }
     let reason = reason.to_owned();
     Ok(Checkpoint {
@@ -71,7 +71,7 @@ fn replace(
 pub(super) fn revert(run: &Run, force: bool) -> Worked {
     let checkpoint = match keep(run, "revert", force) {
         Ok(checkpoint) => checkpoint,
-        Err(fault) => return Worked::failed(fault),
+        Err(error) => return Worked::failed(error),
     };
     let mut repos = Vec::new();
     let reverted = replace(run, &checkpoint, |at, base, kept| {
@@ -109,12 +109,12 @@ pub(super) fn restore(run: &Run, shared: &Shared, number: u32, force: bool) -> W
         }
         Err(error) => return Worked::failed(OrderError::Internal(error.to_string())),
     };
-    if let Err(fault) = check(run, Operation::Restore) {
-        return Worked::failed(fault);
+    if let Err(error) = check(run, Operation::Restore) {
+        return Worked::failed(error);
     }
     let before = match keep(run, "restore", force) {
         Ok(before) => before,
-        Err(fault) => return Worked::failed(fault),
+        Err(error) => return Worked::failed(error),
     };
     let wanted_at = |at: &WorktreeAt| of_repo(&wanted.repos, at).map(|kept| kept.commit.clone());
     let restored = replace(run, &before, |at, base, kept| {

@@ -41,7 +41,7 @@ pub(super) enum Script {
 }
 
 /// Why a script did not end well.
-pub(super) enum ScriptFault {
+pub(super) enum ScriptError {
     /// It was asked to end.
     Stopped,
     /// It failed: one sentence, and its last lines.
@@ -59,13 +59,13 @@ impl Script {
     /// Runs it in a worktree, when the project has one.
     ///
     /// # Errors
-    /// See [`ScriptFault`].
+    /// See [`ScriptError`].
     pub(super) async fn run(
         self,
         context: &JobContext,
         at: &WorktreeAt,
         stop: &AtomicBool,
-    ) -> Result<(), ScriptFault> {
+    ) -> Result<(), ScriptError> {
         let set_up = &context.run.created.set_up;
         let text = match self {
             Self::SetUp => &set_up.setup_script,
@@ -75,25 +75,25 @@ impl Script {
             return Ok(());
         }
         let run_dir = context.shared.run_dir(context.run.id);
-        let failed = |why: String, detail| ScriptFault::Failed {
+        let failed = |why: String, detail| ScriptError::Failed {
             reason: format!("the {} failed in {}: {why}", self.name(), at.name),
             detail,
         };
-        let fault = |error: io::Error| failed(error.to_string(), String::new());
+        let unusable = |error: io::Error| failed(error.to_string(), String::new());
         let path = run_dir.join("setup.log");
         let mut options = std::fs::File::options();
         let log = files::open_own(options.create(true).append(true).mode(0o600), &path);
-        let log = log.map_err(fault)?;
-        let from = log.metadata().map_err(fault)?.len();
+        let log = log.map_err(unusable)?;
+        let from = log.metadata().map_err(unusable)?.len();
         let ended = self
             .wait(context, at, text, log, stop)
             .await
-            .map_err(fault)?;
+            .map_err(unusable)?;
         let output = read_from(&path, from).unwrap_or_default();
         let heading = format!("[abbado] {} in {}:\n", self.name(), at.name);
         note(&run_dir, &[heading.as_bytes(), &output].concat());
         match ended {
-            None => Err(ScriptFault::Stopped),
+            None => Err(ScriptError::Stopped),
             Some(status) if status.success() => Ok(()),
             Some(status) => Err(failed(status.to_string(), last_lines(&output))),
         }

@@ -10,7 +10,7 @@ use super::{
     checkpoint::of_repo,
     placed::{base_of, placed, specs},
     reach::end_leftovers,
-    script::{self, Script, ScriptFault},
+    script::{self, Script, ScriptError},
     unused,
 };
 use crate::{
@@ -41,7 +41,7 @@ const COLS: u16 = 120;
 const ROWS: u16 = 30;
 
 /// Why set-up ended early.
-enum Fault {
+enum SetUpError {
     /// It was asked to.
     Stopped,
     /// It failed.
@@ -52,7 +52,7 @@ enum Fault {
     },
 }
 
-impl Fault {
+impl SetUpError {
     fn worktree(error: &GitError) -> Self {
         let (stage, detail) = (Stage::Worktree, String::new());
         Self::Failed {
@@ -71,11 +71,11 @@ impl Fault {
     }
 }
 
-impl From<ScriptFault> for Fault {
-    fn from(fault: ScriptFault) -> Self {
-        match fault {
-            ScriptFault::Stopped => Self::Stopped,
-            ScriptFault::Failed { reason, detail } => Self::setup(reason, detail),
+impl From<ScriptError> for SetUpError {
+    fn from(error: ScriptError) -> Self {
+        match error {
+            ScriptError::Stopped => Self::Stopped,
+            ScriptError::Failed { reason, detail } => Self::setup(reason, detail),
         }
     }
 }
@@ -103,8 +103,8 @@ pub(super) async fn run(context: JobContext, again: bool) {
             }
             Update::SetUpStopped
         }
-        Err(Fault::Stopped) => Update::SetUpStopped,
-        Err(Fault::Failed {
+        Err(SetUpError::Stopped) => Update::SetUpStopped,
+        Err(SetUpError::Failed {
             stage,
             reason,
             detail,
@@ -142,7 +142,7 @@ async fn unlock_branches(context: &JobContext) {
 async fn set_up(
     context: &JobContext,
     stop: &Arc<AtomicBool>,
-) -> Result<Option<(Vec<WorktreeAt>, u64)>, Fault> {
+) -> Result<Option<(Vec<WorktreeAt>, u64)>, SetUpError> {
     let begun = Instant::now();
     let run = &context.run;
     make_run_folder(&context.shared.run_dir(run.id))?;
@@ -173,7 +173,7 @@ async fn set_up(
 }
 
 /// The run's own folder, its owner's alone, with the spool that hooks fall back to.
-fn make_run_folder(run_dir: &Path) -> Result<(), Fault> {
+fn make_run_folder(run_dir: &Path) -> Result<(), SetUpError> {
     use std::os::unix::fs::DirBuilderExt;
     let folder = spool::folder(run_dir);
     let made = std::fs::DirBuilder::new()
@@ -181,14 +181,17 @@ fn make_run_folder(run_dir: &Path) -> Result<(), Fault> {
         .mode(0o700)
         .create(folder);
     made.map_err(|error| {
-        Fault::setup(
+        SetUpError::setup(
             format!("the run folder cannot be made: {error}"),
             String::new(),
         )
     })
 }
 
-async fn add_worktrees(context: &JobContext, stop: &Arc<AtomicBool>) -> Result<Vec<Added>, Fault> {
+async fn add_worktrees(
+    context: &JobContext,
+    stop: &Arc<AtomicBool>,
+) -> Result<Vec<Added>, SetUpError> {
     let mut specs: Vec<WorktreeSpec> = missing(context);
     let (stop, shared) = (Arc::clone(stop), Arc::clone(&context.shared));
     // One that goes on has its branch already.
@@ -208,9 +211,9 @@ async fn add_worktrees(context: &JobContext, stop: &Arc<AtomicBool>) -> Result<V
         .await;
     match added {
         Ok(Ok(added)) => Ok(added),
-        Ok(Err(GitError::Cancelled)) => Err(Fault::Stopped),
-        Ok(Err(error)) => Err(Fault::worktree(&error)),
-        Err(error) => Err(Fault::Failed {
+        Ok(Err(GitError::Cancelled)) => Err(SetUpError::Stopped),
+        Ok(Err(error)) => Err(SetUpError::worktree(&error)),
+        Err(error) => Err(SetUpError::Failed {
             stage: Stage::Worktree,
             reason: format!("making worktrees failed: {error}"),
             detail: String::new(),
@@ -240,7 +243,7 @@ async fn complete(
     context: &JobContext,
     added: &[Added],
     stop: &Arc<AtomicBool>,
-) -> Result<(), Fault> {
+) -> Result<(), SetUpError> {
     for one in added {
         let bases = &context.run.created.repos;
         let base = bases.iter().find(|base| base.repo_id == one.at.repo_id);
@@ -256,9 +259,9 @@ async fn complete(
         };
         let notes = match context.blocking(job).await {
             Ok(Ok(found)) => found,
-            Ok(Err(GitError::Cancelled)) => return Err(Fault::Stopped),
-            Ok(Err(error)) => return Err(Fault::worktree(&error)),
-            Err(error) => return Err(Fault::setup(error, String::new())),
+            Ok(Err(GitError::Cancelled)) => return Err(SetUpError::Stopped),
+            Ok(Err(error)) => return Err(SetUpError::worktree(&error)),
+            Err(error) => return Err(SetUpError::setup(error, String::new())),
         };
         let name = &one.at.name;
         for sentence in notes.iter().chain(&one.note) {
@@ -270,7 +273,7 @@ async fn complete(
     Ok(())
 }
 
-async fn copy_files(context: &JobContext, worktrees: &[WorktreeAt]) -> Result<(), Fault> {
+async fn copy_files(context: &JobContext, worktrees: &[WorktreeAt]) -> Result<(), SetUpError> {
     let globs = context.run.created.set_up.copy_files.clone();
     if globs.is_empty() {
         return Ok(());
@@ -290,7 +293,7 @@ async fn copy_files(context: &JobContext, worktrees: &[WorktreeAt]) -> Result<()
             .blocking(move || git::copy_files(&from, &to, &globs))
             .await;
         let failed = |why: String| {
-            Fault::setup(
+            SetUpError::setup(
                 format!("copy_files into {} failed: {why}", at.name),
                 String::new(),
             )
@@ -345,7 +348,7 @@ pub(super) async fn fill_in_stored(context: &JobContext) {
 }
 
 /// Brings the last checkpoint back into worktrees that had gone.
-async fn restore(context: &JobContext, worktrees: &[WorktreeAt]) -> Result<(), Fault> {
+async fn restore(context: &JobContext, worktrees: &[WorktreeAt]) -> Result<(), SetUpError> {
     for at in worktrees {
         let run = &context.run;
         let (kept, base) = (of_repo(&run.checkpoint, at), base_of(run, at));
@@ -357,7 +360,7 @@ async fn restore(context: &JobContext, worktrees: &[WorktreeAt]) -> Result<(), F
         let job = move || git::restore(&at, &repo_path, &commit);
         let failed = |why: String| {
             let reason = format!("the last checkpoint of {name} could not be restored: {why}");
-            Fault::Failed {
+            SetUpError::Failed {
                 stage: Stage::Worktree,
                 reason,
                 detail: String::new(),

@@ -6,7 +6,7 @@
 use super::{
     JobContext,
     placed::specs,
-    script::{Script, ScriptFault},
+    script::{Script, ScriptError},
 };
 use crate::{
     domain::run::event::WorktreeAt,
@@ -75,7 +75,7 @@ pub(super) async fn remove_unused(context: &JobContext) -> Option<(Vec<WorktreeA
     }
     for at in &run.worktrees {
         let never = AtomicBool::new(false);
-        if let Err(ScriptFault::Failed { reason, detail }) =
+        if let Err(ScriptError::Failed { reason, detail }) =
             Script::CleanUp.run(context, at, &never).await
         {
             log::warn!(run_id:% = run.id; "A worktree that holds nothing is removed, but {reason}: {detail}");

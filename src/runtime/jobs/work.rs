@@ -62,9 +62,9 @@ fn commit(run: &Run, message: String) -> Worked {
     let all = placed(run);
     // One repo alone is asked by the commit itself.
     if all.len() > 1
-        && let Err(fault) = check(run, Operation::Commit)
+        && let Err(error) = check(run, Operation::Commit)
     {
-        return Worked::failed(fault);
+        return Worked::failed(error);
     }
     let mut repos = Vec::new();
     let mut first = None;
@@ -126,7 +126,7 @@ fn push(run: &Run, accept: bool) -> Worked {
     for base in &run.created.repos {
         match branch_to_push(run, base) {
             Ok(branch) => branches.push(branch),
-            Err(fault) => return Worked::failed(fault),
+            Err(error) => return Worked::failed(error),
         }
     }
     let (mut without_remote, mut conflicts) = (0, 0);

@@ -78,7 +78,12 @@ pub async fn record(runtime: &Runtime, run_id: RunId, hook: Hook) -> Result<(), 
         delivery,
         callers: callers.clone(),
     };
-    let Err(error) = runtime.hook(run_id, request).await else {
+    let recorded = if runtime.shared.kept_hooks.first(Some(run_id)).is_none() {
+        runtime.ask(run_id, request).await
+    } else {
+        runtime.record_after_kept(run_id, request).await
+    };
+    let Err(error) = recorded else {
         return Ok(());
     };
     // A second try of the same delivery is recognised, others would be recorded twice.

@@ -184,7 +184,9 @@ pub async fn open(
         idempotent: None,
     };
     let Reply::Pushed(pushed) = runtime.ask(id, push).await? else {
-        return Err(OperationError::failed("a push got the reply of another request"));
+        return Err(OperationError::failed(
+            "a push got the reply of another request",
+        ));
     };
     let mut opened = Vec::new();
     let mut all = Vec::new();

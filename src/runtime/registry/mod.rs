@@ -1,14 +1,14 @@
-//! Routes requests and news to run actors, and owns their only strong addresses.
+//! Routes requests and updates to the actors of runs, and owns the only strong addresses of those.
 //!
-//! It admits (64 commands under way a run, 256 live runs), builds an actor when its run is spoken
-//! to, builds it again when it ended by a failure or a panic, and puts idle ones to sleep: an
-//! ended run costs no memory but its row.
+//! It admits requests (64 of one run at a time, 256 live runs), builds the actor of a run at its first
+//! message, builds it again after a failure or a panic, and passivates idle actors: an ended run costs
+//! no memory but its row.
 
 pub(super) mod revive;
 pub(super) mod slots;
 
 use super::{
-    jobs::{Tell, Told},
+    jobs::UpdateRun,
     messages::AskError,
     run::{
         actor::RunActor,
@@ -42,12 +42,12 @@ impl Address for Addr<RunActor> {
     }
 }
 
-/// Takes no more requests; answers when none is under way.
+/// Refuses further requests; returns when none is under way.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Drain;
 
-/// Asks how many runs it holds.
+/// Asks for [`Counts`].
 #[derive(Message)]
 #[rtype(result = "Counts")]
 pub struct Count;
@@ -64,26 +64,26 @@ pub struct Counts {
 }
 
 impl Registry {
-    /// Starts it; runs whose files changed come from `changed`.
+    /// Starts the registry; `changed` yields the runs whose files changed.
     #[must_use]
     pub fn start(shared: Arc<Shared>, mut changed: mpsc::Receiver<RunId>) -> Addr<Self> {
         let (commands_max, live_runs_max) =
             (shared.config.commands_max, shared.config.live_runs_max);
-        let registry = Self {
+        let actor = Self {
             shared,
             slots: Slots::new(commands_max, live_runs_max),
             draining: false,
         };
-        let address = Actor::start(registry);
-        let look = address.clone();
+        let address = Actor::start(actor);
+        let registry = address.clone();
         actix::spawn(async move {
             while let Some(run_id) = changed.recv().await {
-                let tell = Tell {
+                let changed = UpdateRun {
                     run_id,
-                    told: Told::Update(Update::FilesChanged),
+                    update: Update::FilesChanged.into(),
                 };
-                if let Err(error) = look.send(tell).await {
-                    log::debug!("Changes are no longer looked at: {error}.");
+                if let Err(error) = registry.send(changed).await {
+                    log::debug!("Changes of files are no longer reported: {error}.");
                     break;
                 }
             }
@@ -104,7 +104,7 @@ fn builder(
 ) -> impl FnOnce(Seed) -> Addr<RunActor> + use<> {
     let shared = Arc::clone(shared);
     let link = Link {
-        tell: registry.clone().recipient(),
+        update: registry.clone().recipient(),
         passivate: registry.clone().recipient(),
         recover: registry.recipient(),
     };
@@ -148,19 +148,19 @@ impl Handler<Ask> for Registry {
     }
 }
 
-impl Handler<Tell> for Registry {
+impl Handler<UpdateRun> for Registry {
     type Result = ResponseFuture<Result<(), AskError>>;
 
-    fn handle(&mut self, tell: Tell, context: &mut Self::Context) -> Self::Result {
-        let Some(slot) = self.slot(tell.run_id, context) else {
+    fn handle(&mut self, update: UpdateRun, context: &mut Self::Context) -> Self::Result {
+        let Some(slot) = self.slot(update.run_id, context) else {
             return Box::pin(std::future::ready(Err(AskError::UnknownRun)));
         };
-        let awake = Arc::clone(&slot.telling);
-        let sent = slot.actor.send(tell);
+        let awake = Arc::clone(&slot.updates);
+        let sent = slot.actor.send(update);
         Box::pin(async move {
-            let answer = sent.await.unwrap_or(Err(AskError::ActorEnded));
+            let taken = sent.await.unwrap_or(Err(AskError::ActorEnded));
             drop(awake);
-            answer
+            taken
         })
     }
 }
@@ -181,7 +181,7 @@ impl Handler<Recover> for Registry {
     type Result = ();
 
     fn handle(&mut self, recover: Recover, context: &mut Self::Context) {
-        // Building the actor is enough: it looks after itself as it starts.
+        // Building the actor is enough: it recovers as it starts.
         self.slot(recover.run_id, context);
     }
 }
@@ -190,13 +190,13 @@ impl Handler<Passivate> for Registry {
     type Result = MessageResult<Passivate>;
 
     fn handle(&mut self, passivate: Passivate, context: &mut Self::Context) -> Self::Result {
-        let asleep = self.slots.put_to_sleep(passivate.run_id);
-        let idle = asleep.is_some();
-        if let Some(actor) = asleep {
-            let rest = actor.send(Passivated);
-            context.spawn(rest.into_actor(self).map(|_, _, _| ()));
+        let idle = self.slots.passivate(passivate.run_id);
+        let passivated = idle.is_some();
+        if let Some(actor) = idle {
+            let ended = actor.send(Passivated);
+            context.spawn(ended.into_actor(self).map(|_, _, _| ()));
         }
-        MessageResult(idle)
+        MessageResult(passivated)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who is awake: the routing table of the registry, and its bounds.
+//! The routing table of the registry, and the bounds within which it admits requests.
 
 use crate::{
     domain::{RunId, run::Run},
@@ -14,20 +14,21 @@ use std::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Where a run's actor is spoken to.
+/// Where a run's actor takes messages.
 pub(in crate::runtime) trait Address: Clone {
-    /// False once it has ended.
+    /// False once the actor has ended.
     fn is_connected(&self) -> bool;
 }
 
-/// What an actor is built of: its run (none when it is about to be created), and whether that is
-/// live.
+/// What an actor is built of: its run (none when it is about to be created), and the flag by which the
+/// actor says that the run is live.
 pub(in crate::runtime) struct Seed {
     pub run_id: RunId,
     pub run: Option<Run>,
     pub live: Arc<AtomicBool>,
 }
 
+/// The actors of runs, by run.
 pub(in crate::runtime) struct Slots<A> {
     slots: HashMap<RunId, Slot<A>>,
     /// Requests of one run that may be under way.
@@ -37,12 +38,13 @@ pub(in crate::runtime) struct Slots<A> {
     pub folded: u64,
 }
 
+/// The actor of a run.
 pub(in crate::runtime) struct Slot<A> {
     pub actor: A,
-    /// Requests under way; its permits are the bound.
+    /// A permit for each request that may be under way at a time.
     pub admission: Arc<Semaphore>,
-    /// News under way keeps it awake too.
-    pub telling: Arc<()>,
+    /// Cloned for each update under way, which keeps the actor awake too.
+    pub updates: Arc<()>,
     /// Set by the actor: a process is alive or wanted.
     live: Arc<AtomicBool>,
 }
@@ -70,7 +72,8 @@ impl<A: Address> Slots<A> {
         self.slots.values().filter(live).count()
     }
 
-    /// The run's slot; its actor is built when it is not there or has ended.
+    /// The run's slot, with an actor that is built when there is none or it has ended; none for an unknown
+    /// run.
     pub fn slot(
         &mut self,
         run_id: RunId,
@@ -108,13 +111,13 @@ impl<A: Address> Slots<A> {
             Slot {
                 actor,
                 admission: Arc::new(Semaphore::new(self.commands_max)),
-                telling: Arc::new(()),
+                updates: Arc::new(()),
                 live,
             },
         );
     }
 
-    /// Routes a request, or says at once why not.
+    /// The actor for a request, and the permit that the request holds while it is under way.
     ///
     /// # Errors
     /// A bound is reached, or there is no such run.
@@ -147,12 +150,12 @@ impl<A: Address> Slots<A> {
         Ok((slot.actor.clone(), permit))
     }
 
-    /// Forgets an actor that asks to sleep, unless a request or news is under way to it. Nothing
-    /// can reach it any more but who gets it here.
-    pub fn put_to_sleep(&mut self, run_id: RunId) -> Option<A> {
+    /// Removes the slot of an actor that has nothing to do, unless a request or an update is under way
+    /// to it. Only the caller can reach the actor from then on.
+    pub fn passivate(&mut self, run_id: RunId) -> Option<A> {
         let slot = self.slots.get(&run_id)?;
         let idle = slot.admission.available_permits() == self.commands_max
-            && Arc::strong_count(&slot.telling) == 1;
+            && Arc::strong_count(&slot.updates) == 1;
         if !idle {
             return None;
         }

@@ -1,4 +1,4 @@
-//! The actor of one run: feeds its [`Core`], and carries out what that says. It decides nothing.
+//! The actor of one run: feeds its [`Core`] with inputs, and carries out the outputs. It decides nothing.
 
 use super::{
     after_commit::AfterCommit,
@@ -15,7 +15,7 @@ use crate::{
     pty::{Session, SessionHandle},
     runtime::{
         clock,
-        jobs::{self, JobContext, Tell, Told, Updates, holder, transcript},
+        jobs::{self, JobContext, JobUpdate, UpdateRun, Updates, holder, transcript},
         messages::AskError,
         registry::slots::Seed,
         reply::ReplySender,
@@ -54,7 +54,7 @@ pub struct RunActor {
     registry: Registry,
     /// Our end of the holder, while it lives.
     session: Option<SessionHandle>,
-    /// A session that was attached just now.
+    /// A session that was attached just now, and that the core may adopt.
     offered: Option<Session>,
     spool: spool::Known,
     transcript: Option<transcript::Reader>,
@@ -92,7 +92,7 @@ impl RunActor {
         }
     }
 
-    /// Tells the core, and does what it says, also to what that comes to at once.
+    /// Feeds the core, and carries out its outputs; some of them yield further inputs at once.
     fn feed(&mut self, input: Input, context: &mut Context<Self>) {
         let mut inputs = VecDeque::from([input]);
         if inputs[0].follows_spool() {
@@ -121,7 +121,7 @@ impl RunActor {
         }
     }
 
-    /// What waits in the spool.
+    /// The hooks that wait in the spool.
     fn spooled(&mut self) -> Input {
         let listed = self.spool.new_ones(&self.run_dir);
         Input::Spool(listed.unwrap_or_else(|error| {
@@ -130,7 +130,7 @@ impl RunActor {
         }))
     }
 
-    /// Does one thing; gives what the core is to know of it at once.
+    /// Carries out one output; returns what the core has to know of it at once.
     fn carry_out(&mut self, output: Output, context: &mut Context<Self>) -> Option<Input> {
         match output {
             Output::Append(append, after) => self.append(*append, after, context),
@@ -213,7 +213,7 @@ impl RunActor {
         let Some(run) = self.core.run().cloned() else {
             return;
         };
-        let updates = Updates::new(self.id, self.registry.tell.clone());
+        let updates = Updates::new(self.id, self.registry.update.clone());
         let shared = Arc::clone(&self.shared);
         let with = JobContext::new(run, shared, Arc::clone(&self.set_up), updates);
         self.busy += 1;
@@ -324,7 +324,7 @@ impl RunActor {
         fault::point("delete.folder_removed");
     }
 
-    /// Makes a stop again that is carried out and was not recorded.
+    /// Requests a stop again that is carried out and was not recorded.
     fn record_stop(&mut self, context: &mut Context<Self>) {
         let Some(request) = self.shared.unrecorded.request(self.id) else {
             return;
@@ -338,8 +338,8 @@ impl RunActor {
         });
     }
 
-    /// Has the actor built again after a while, also when nobody speaks to the run: what it could
-    /// not record, such as the end of its process, is found out once more.
+    /// Has the actor built again after a while, also without a message to the run: what it could not
+    /// record, such as the end of its process, is then found out again.
     fn revive_later(&self) {
         let (run_id, registry) = (self.id, self.registry.recover.clone());
         actix::spawn(async move {
@@ -401,17 +401,17 @@ impl Handler<Ask> for RunActor {
     }
 }
 
-impl Handler<Tell> for RunActor {
+impl Handler<UpdateRun> for RunActor {
     type Result = Result<(), AskError>;
 
-    fn handle(&mut self, tell: Tell, context: &mut Self::Context) -> Self::Result {
-        let update = match tell.told {
-            Told::Session(session) => {
+    fn handle(&mut self, message: UpdateRun, context: &mut Self::Context) -> Self::Result {
+        let update = match message.update {
+            JobUpdate::Session(session) => {
                 let hello = Box::new(session.hello().clone());
                 self.offered = Some(*session);
                 Update::Attached(hello)
             }
-            Told::Update(update) => update,
+            JobUpdate::Update(update) => update,
         };
         if matches!(update, Update::FilesChanged) {
             self.shared.watch.looked(self.id);
@@ -432,7 +432,7 @@ impl Handler<Tell> for RunActor {
             self.record_stop(context);
         }
         self.feed(Input::Update(update), context);
-        // One that was not kept is let go.
+        // A connection that the core did not adopt is dropped.
         self.offered = None;
         Ok(())
     }

@@ -1,9 +1,9 @@
-//! All that a run decides, without a mailbox, IO, a clock or ids of its own: [`Core::handle`] takes
-//! one input and says what is to be done.
+//! All decisions of a run, without a mailbox, IO, a clock or ids of its own: [`Core::handle`] takes one
+//! input and returns what to do.
 //!
-//! Events are applied before they are durable, but nothing of them is shown until their commit:
-//! replies, effects and the projection leave with it. So several appends may be under way at once.
-//! When one fails the actor ends, and the registry builds it again from the log.
+//! Events are applied before they are durable, but nothing of them is shown before their commit:
+//! replies, effects and the read model follow it. So several appends may be under way at once. When
+//! one fails, the actor ends, and the registry builds it again from the log.
 //!
 //! The actor ([`super::actor`]) and the simulation (`runtime::tests::simulation`) drive the same
 //! core.
@@ -12,13 +12,13 @@ mod commits;
 mod delivery;
 mod effects;
 mod holder;
+mod hooks;
 mod inbox;
 mod requests;
 mod silence;
 mod updates;
 
 use super::{
-    deliveries::Deliveries,
     input::Input,
     output::{Job, Output},
     waits::Waits,
@@ -27,18 +27,19 @@ use crate::{
     cli::{self, Adapter},
     domain::{
         RunId, Time,
-        run::{Run, event::StopBy},
+        run::{Command, Run, event::StopBy},
     },
     runtime::{
-        messages::{AskError, Outcome},
+        messages::{AskError, Outcome, Request},
         reply::ReplySender,
     },
     store::StoreError,
 };
-use commits::DeferredReply;
+use commits::{DeferredReply, ReplyContext};
 use delivery::Waiting;
 use holder::{Program, Reach};
-use inbox::{Item, WaitsFor};
+use hooks::Deliveries;
+use inbox::{Bringer, Hooked, Item, WaitsFor};
 use silence::Watches;
 use std::{
     collections::{HashSet, VecDeque},
@@ -46,7 +47,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-/// The state of one run's actor, but for what ties it to the world.
+/// The state of one run's actor, apart from its mailbox, connections and files.
 pub struct Core {
     id: RunId,
     /// Of the present input.
@@ -55,12 +56,12 @@ pub struct Core {
     waits: Waits,
     /// None until `run.created` is applied.
     run: Option<Arc<Run>>,
-    /// As it was when the writer was last given its row whole.
+    /// The run as it was when the writer last got its whole row.
     shown: Option<Box<Run>>,
     /// Read by the registry: a process is alive or wanted.
     live: Arc<AtomicBool>,
 
-    /// Appends under way.
+    /// How many appends are under way.
     pending: usize,
     /// Replies that wait for appends under way.
     deferred: Vec<DeferredReply>,
@@ -69,21 +70,21 @@ pub struct Core {
     stop_waiters: Vec<ReplySender>,
     /// Callers of delete.
     delete_waiters: Vec<ReplySender>,
-    /// One of them said to go on without what cannot be kept.
+    /// One of them accepts that what cannot be kept is lost.
     delete_forced: bool,
     /// A deletion is under way.
     deleting: bool,
     /// The caller of continue whose message is being typed.
     waiting: Option<Waiting>,
 
-    /// What must keep its order: hooks, looks at the transcript, the end of the process.
+    /// Hooks, looks at the transcript and the exit of the process, which keep their order.
     inbox: VecDeque<Item>,
-    /// What the first of it waits for.
+    /// What the first of them waits for.
     waits_for: Option<WaitsFor>,
     /// Spool files in the inbox or not yet durable.
     spool_under_way: HashSet<PathBuf>,
     deliveries: Deliveries,
-    /// Where the last hook said that the transcript is.
+    /// The transcript that the last hook named.
     transcript_named: Option<PathBuf>,
 
     /// A holder is attached.
@@ -93,12 +94,12 @@ pub struct Core {
     watches: Watches,
     /// A set-up is under way.
     setting_up: bool,
-    /// An exclusive job runs, and these wait for its end.
+    /// Jobs that wait for the end of the exclusive job under way; none without one.
     exclusive: Option<VecDeque<Job>>,
 }
 
 impl Core {
-    /// That of a run about to be created, or of one folded from its log.
+    /// The core of a run that is about to be created, or was folded from its log.
     pub fn new(id: RunId, run: Option<Run>, live: Arc<AtomicBool>, waits: Waits) -> Self {
         Self {
             id,
@@ -130,12 +131,12 @@ impl Core {
         }
     }
 
-    /// Takes one input at a time of the wall clock; gives what is to be done, in order.
+    /// Takes one input, at `now` of the wall clock; returns what to do, in order.
     pub fn handle(&mut self, input: Input, now: Time) -> Vec<Output> {
         self.now = now;
         match input {
             Input::Resume => self.resume(),
-            Input::Asked { request, caller } => self.asked(request, caller),
+            Input::Asked { request, caller } => self.request(request, caller),
             Input::Committed { outcome, after } => self.committed(outcome, *after),
             Input::Update(update) => self.on_update(update),
             Input::Timer { timer, viewed } => self.on_timer(timer, viewed),
@@ -153,6 +154,49 @@ impl Core {
         std::mem::take(&mut self.outputs)
     }
 
+    fn request(&mut self, request: Request, caller: ReplySender) {
+        let context = |caller, idempotent| ReplyContext {
+            caller: Some(caller),
+            idempotent,
+            ..ReplyContext::default()
+        };
+        match request {
+            Request::Create { new, idempotent } => {
+                self.create(*new, context(caller, idempotent));
+            }
+            Request::Continue {
+                id,
+                message,
+                idempotent,
+            } => self.say(id, &message, idempotent, caller),
+            Request::Resume => self.resume_program(caller),
+            Request::Retry { idempotent } => {
+                self.execute(Command::Retry, context(caller, idempotent));
+            }
+            Request::Queue { change, idempotent } => {
+                self.change_queue(change, context(caller, idempotent));
+            }
+            Request::Stop(stop) => self.stop_by(stop, caller),
+            Request::SetNotify { notify, idempotent } => {
+                self.execute(Command::SetNotify { notify }, context(caller, idempotent));
+            }
+            Request::Order { order, idempotent } => self.order(order, idempotent, caller),
+            Request::Hook { .. } if self.run.as_ref().is_some_and(|run| run.deleted) => {
+                self.reply_in_order(Some(caller), Err(AskError::UnknownRun));
+            }
+            Request::Hook {
+                payload,
+                delivery,
+                callers,
+            } => self.hook(Hooked {
+                payload,
+                delivery,
+                callers,
+                bringer: Bringer::Caller(caller),
+            }),
+        }
+    }
+
     /// The run as it is decided, which may be ahead of the log; none before it is created.
     pub fn run(&self) -> Option<&Run> {
         self.run.as_deref()
@@ -164,12 +208,12 @@ impl Core {
         self.pending
     }
 
-    /// Events were not stored: only the log knows how things are.
+    /// Events were not stored: only the log knows the state of the run.
     pub const fn has_failed(&self) -> bool {
         self.failed.is_some()
     }
 
-    /// True when nothing is outstanding here: the actor may be put to sleep.
+    /// True when nothing is outstanding: the actor may be passivated.
     pub fn is_idle(&self) -> bool {
         let quiet = self.run.as_ref().is_none_or(|run| !run.needs_recovery());
         quiet
@@ -190,7 +234,7 @@ impl Core {
         }
     }
 
-    /// Begins a job, when no other stands in its way.
+    /// Starts a job; an exclusive one once no other exclusive job is under way.
     fn start(&mut self, job: Job) {
         if !job.is_exclusive() {
             return self.emit(Output::Start(job));
@@ -204,7 +248,7 @@ impl Core {
         }
     }
 
-    /// An exclusive job ended: the next begins, unless the run no longer admits it.
+    /// An exclusive job ended: starts the next that the run still admits.
     fn next_exclusive(&mut self) {
         while let Some(job) = self.exclusive.as_mut().and_then(VecDeque::pop_front) {
             if let Some(job) = self.admitted(job) {

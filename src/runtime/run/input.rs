@@ -1,4 +1,4 @@
-//! What a run's core is told.
+//! The inputs of a run's core.
 
 use super::{after_commit::AfterCommit, spool::Spooled, worked::Worked};
 use crate::{
@@ -19,29 +19,29 @@ use crate::{
 };
 use std::path::PathBuf;
 
-/// One thing that a core is told.
+/// One input of a core.
 pub enum Input {
-    /// The core was built from its log: what was outstanding goes on.
+    /// The core was built from its log, and resumes what was outstanding.
     Resume,
-    /// Somebody asks.
+    /// A request.
     Asked {
-        /// What.
+        /// The request.
         request: Request,
-        /// Who.
+        /// Where its reply goes.
         caller: ReplySender,
     },
-    /// An append came to this.
+    /// An append was stored, or failed.
     Committed {
-        /// Stored, or why not.
+        /// Why it failed.
         outcome: Result<(), StoreError>,
         /// What follows it.
         after: Box<AfterCommit>,
     },
-    /// A job or a watcher tells.
+    /// A report of a job or a watcher.
     Update(Update),
-    /// A timer rings.
+    /// A timer ended.
     Timer {
-        /// Which.
+        /// The timer.
         timer: Timer,
         /// Somebody looks at the run's terminal.
         viewed: bool,
@@ -50,21 +50,21 @@ pub enum Input {
     Spool(Vec<PathBuf>),
     /// A spool file that was asked for.
     SpoolRead(Spooled),
-    /// Whether the log has the delivery that was asked for.
+    /// Whether the log has the delivery that was looked up.
     Delivered(bool),
-    /// What the transcript that was asked for says further.
+    /// What is new in the transcript.
     TranscriptRead(Vec<Observation>),
-    /// A job ended, however it did.
+    /// A job ended, with or without an update.
     JobEnded {
-        /// It was one of those of which one runs at a time.
+        /// It was one of those that run one at a time.
         exclusive: bool,
     },
-    /// The actor ends: whoever waits hears of it.
+    /// The actor ends: all who wait for a reply are told.
     End,
 }
 
 impl Input {
-    /// True when hooks in the spool come before what this tells.
+    /// True when hooks in the spool come before this input.
     pub const fn follows_spool(&self) -> bool {
         match self {
             Self::Asked { request, .. } => matches!(request, Request::Hook { .. }),
@@ -85,11 +85,11 @@ impl Input {
     }
 }
 
-/// What jobs and watchers tell of the world.
+/// What jobs and watchers report.
 pub enum Update {
     /// A fact to decide on.
     Fact(Command),
-    /// The holder is there, and its process runs or has an exit to tell.
+    /// The holder was reached; its process runs, or its exit is to be acknowledged.
     Attached(Box<Hello>),
     /// The process and all it started are gone.
     Exited {

@@ -2,11 +2,11 @@
 
 use crate::{
     domain::RunId,
-    runtime::{jobs::Tell, messages::Request, reply::ReplySender},
+    runtime::{jobs::UpdateRun, messages::Request, reply::ReplySender},
 };
 use actix::{Message, Recipient};
 
-/// A request with its run; what the registry takes.
+/// A request to a run, by way of the registry.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Ask {
@@ -26,7 +26,7 @@ pub struct Recover {
     pub run_id: RunId,
 }
 
-/// An actor with nothing to do asks to be put to sleep.
+/// An actor with nothing to do asks to be passivated.
 #[derive(Message)]
 #[rtype(result = "bool")]
 pub struct Passivate {
@@ -34,18 +34,18 @@ pub struct Passivate {
     pub run_id: RunId,
 }
 
-/// The registry has forgotten this actor.
+/// The registry has removed the slot of this actor, which ends.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Passivated;
 
-/// Where an actor reaches the registry.
+/// How an actor reaches the registry.
 #[derive(Clone)]
 pub struct Registry {
-    /// For what jobs tell.
-    pub tell: Recipient<Tell>,
-    /// For its own sleep.
+    /// For updates of its jobs.
+    pub update: Recipient<UpdateRun>,
+    /// To be passivated.
     pub passivate: Recipient<Passivate>,
-    /// For another actor after it.
+    /// To be built again after a failure.
     pub recover: Recipient<Recover>,
 }

@@ -3,7 +3,6 @@
 pub mod actor;
 pub mod after_commit;
 pub mod core;
-mod deliveries;
 pub mod input;
 pub mod mailbox;
 pub mod output;

@@ -1,4 +1,4 @@
-//! What a run's core wants done. The actor does it in this order.
+//! The outputs of a run's core, which the actor carries out in order.
 
 use super::{after_commit::AfterCommit, input::Timer};
 use crate::{
@@ -20,42 +20,42 @@ use uuid::Uuid;
 
 /// One thing to do.
 pub enum Output {
-    /// Have events stored, and tell [`super::input::Input::Committed`].
+    /// Store events, and report [`super::input::Input::Committed`].
     Append(Box<Append>, Box<AfterCommit>),
     /// Reply to a caller.
     Reply(ReplySender, Outcome),
-    /// Begin a job.
+    /// Start a job.
     Start(Job),
-    /// Have a set-up that is under way stop.
+    /// Stop the set-up that is under way.
     StopSetUp,
-    /// Tell the holder.
+    /// Send a command to the holder.
     Holder(HolderCommand),
-    /// Keep the session that was attached just now as the run's.
+    /// Keep the connection that was attached just now as the run's.
     AdoptSession,
-    /// Follow what it tells from now on.
+    /// Report what the holder sends from now on.
     WatchSession,
-    /// Let its holder go: the exit is in the log, or nothing may run.
+    /// Release its holder: the exit is in the log, or nothing may run.
     ReleaseSession,
-    /// Forget the session: its holder cannot be spoken with.
+    /// Drop the connection: its holder cannot be reached.
     DropSession,
-    /// Tell [`super::input::Input::Timer`] after a while.
+    /// Report [`super::input::Input::Timer`] after a while.
     SetTimer(Duration, Timer),
-    /// Follow a file of the run.
+    /// Watch a file of the run.
     Watch(Watched),
-    /// List the spool, and tell [`super::input::Input::Spool`].
+    /// List the spool, and report [`super::input::Input::Spool`].
     ListSpool,
-    /// Read a spool file, and tell [`super::input::Input::SpoolRead`].
+    /// Read a spool file, and report [`super::input::Input::SpoolRead`].
     ReadSpool(PathBuf),
     /// The events of a spool file are stored: remove it.
     RemoveSpooled(PathBuf),
-    /// Put a spool file aside that is no hook.
+    /// Move a spool file aside that is no hook.
     SetSpooledAside(PathBuf),
-    /// Look whether the log has a delivery, and tell [`super::input::Input::Delivered`].
+    /// Look a delivery up in the log, and report [`super::input::Input::Delivered`].
     LookUp(Uuid),
-    /// Read the transcript up to its present end, and tell
+    /// Read the transcript up to its present end, and report
     /// [`super::input::Input::TranscriptRead`].
     ReadTranscript(Box<TranscriptRead>),
-    /// Let the reader of the transcript go: the process is over.
+    /// Close the transcript: the process is over.
     CloseTranscript,
     /// Give back everything of the run that is held in memory or on disk.
     Forget,
@@ -70,7 +70,7 @@ impl Output {
     }
 }
 
-/// Something that takes a while and tells its outcome.
+/// Work that takes time and reports its outcome as an update.
 pub enum Job {
     /// Make worktrees, copy files, run the set-up script.
     SetUp {
@@ -148,7 +148,7 @@ impl Job {
     }
 }
 
-/// A word for the holder.
+/// A command for the holder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HolderCommand {
     /// Press the keys by which the CLI leaves, one after the other.
@@ -166,7 +166,7 @@ pub enum HolderCommand {
     },
     /// Press Enter.
     Enter,
-    /// Let a stopped program go on.
+    /// Continue a stopped program.
     Continue,
     /// What was typed was an answer: no draft stands at the prompt.
     NoDraft,
@@ -177,7 +177,7 @@ pub enum HolderCommand {
 /// Why a message was not typed whose holder cannot be spoken with.
 pub const OUT_OF_REACH: &str = "the CLI's terminal is out of reach; nothing was typed";
 
-/// A file that is followed.
+/// A file that is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Watched {
     /// The spool of hooks.

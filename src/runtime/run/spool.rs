@@ -28,12 +28,14 @@ const SETTLES: Duration = Duration::from_millis(2500);
 pub(in crate::runtime) struct Known {
     /// The folder, held open: asking it is cheaper than looking for it by its path.
     folder: Option<File>,
-    state: Option<State>,
+    /// The last time that it was listed.
+    listed: Option<Listing>,
 }
 
-struct State {
-    /// Its time of change, and since when it is known.
+struct Listing {
+    /// The folder's time of change then.
     changed: SystemTime,
+    /// When that was first seen.
     since: Instant,
     /// It was listed so long after that change that a later one would show.
     settled: bool,
@@ -45,14 +47,14 @@ impl Known {
         let Some(changed) = self.changed(run_dir)? else {
             return Ok(Vec::new());
         };
-        let since = match &self.state {
-            Some(state) if state.changed == changed && state.settled => return Ok(Vec::new()),
-            Some(state) if state.changed == changed => state.since,
+        let since = match &self.listed {
+            Some(last) if last.changed == changed && last.settled => return Ok(Vec::new()),
+            Some(last) if last.changed == changed => last.since,
             Some(_) | None => Instant::now(),
         };
         let settled = since.elapsed() >= SETTLES;
         let waiting = waiting(run_dir)?;
-        self.state = Some(State {
+        self.listed = Some(Listing {
             changed,
             since,
             settled,
@@ -175,14 +177,14 @@ mod tests {
         assert_eq!(known.new_ones(run.path()).unwrap().len(), 1);
         // As long as a change might not show, it is listed.
         assert_eq!(known.new_ones(run.path()).unwrap().len(), 1);
-        let state = known.state.as_mut().unwrap();
+        let state = known.listed.as_mut().unwrap();
         state.since -= SETTLES;
         assert_eq!(known.new_ones(run.path()).unwrap().len(), 1);
-        assert!(known.state.as_ref().unwrap().settled);
+        assert!(known.listed.as_ref().unwrap().settled);
         assert!(known.new_ones(run.path()).unwrap().is_empty());
         put("2.json");
         assert_eq!(known.new_ones(run.path()).unwrap().len(), 2);
-        assert!(!known.state.as_ref().unwrap().settled);
+        assert!(!known.listed.as_ref().unwrap().settled);
         fs::remove_file(folder(run.path()).join("1.json")).unwrap();
         assert_eq!(known.new_ones(run.path()).unwrap().len(), 1);
         // One that is made anew is another one.

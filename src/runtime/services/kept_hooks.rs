@@ -49,15 +49,12 @@ const fn may_be_asked_again(error: &AskError) -> bool {
 }
 
 impl Runtime {
-    /// Records a hook, after those of its run that are kept.
+    /// Records a hook after those of its run that are kept.
     ///
     /// # Errors
     /// Those of [`Runtime::ask`].
-    pub async fn hook(&self, run_id: RunId, hook: Request) -> Outcome {
+    pub async fn record_after_kept(&self, run_id: RunId, hook: Request) -> Outcome {
         let kept = &self.shared.kept_hooks;
-        if kept.first(Some(run_id)).is_none() {
-            return self.ask(run_id, hook).await;
-        }
         let _recording = kept.recording.lock().await;
         self.record_kept(Some(run_id)).await?;
         self.ask(run_id, hook).await

@@ -34,13 +34,13 @@ const STORE_WAIT: Duration = Duration::from_secs(5);
 
 /// The handle of the notifier.
 pub struct Notifier {
-    news: watch::Sender<News>,
+    wakeups: watch::Sender<Wakeups>,
     client: Client,
 }
 
-/// What the notifier is told; it looks at the log and the settings itself.
+/// Why the notifier wakes up; it reads the log and the settings itself.
 #[derive(Clone, Copy, Default)]
-struct News {
+struct Wakeups {
     /// Grows with the log.
     log: u64,
     /// Grows when a channel is set up, changed or removed.
@@ -52,14 +52,14 @@ impl Notifier {
     /// Starts it on a thread of its own.
     #[must_use]
     pub fn start(reader: Reader, writer: Writer) -> Arc<Self> {
-        let (news, heard) = watch::channel(News::default());
+        let (wakeups, woken) = watch::channel(Wakeups::default());
         let notifier = Arc::new(Self {
-            news,
+            wakeups,
             client: Client::default(),
         });
         let follower = Follower {
             notifier: Arc::clone(&notifier),
-            news: heard,
+            wakeups: woken,
             reader,
             writer,
             handled: 0,
@@ -73,7 +73,7 @@ impl Notifier {
 
     /// The log grew by an event that may tell something.
     pub fn log_grew(&self) {
-        self.news.send_modify(|news| news.log += 1);
+        self.wakeups.send_modify(|wakeups| wakeups.log += 1);
     }
 
     /// Other settings were stored. With another address of a channel, a wait for the old one is
@@ -81,7 +81,7 @@ impl Notifier {
     pub fn settings_changed(&self, before: &NotificationSettings, after: &NotificationSettings) {
         let moved = |channel: &&dyn Channel| channel.address(before) != channel.address(after);
         if CHANNELS.iter().any(moved) {
-            self.news.send_modify(|news| news.channels += 1);
+            self.wakeups.send_modify(|wakeups| wakeups.channels += 1);
         }
     }
 
@@ -102,15 +102,15 @@ impl Notifier {
 
     /// Begins no other message, and waits for the one under way.
     pub async fn stop(&self) {
-        self.news.send_modify(|news| news.stop = true);
-        self.news.closed().await;
+        self.wakeups.send_modify(|wakeups| wakeups.stop = true);
+        self.wakeups.closed().await;
     }
 }
 
 /// Follows the log.
 struct Follower {
     notifier: Arc<Notifier>,
-    news: watch::Receiver<News>,
+    wakeups: watch::Receiver<Wakeups>,
     reader: Reader,
     writer: Writer,
     /// Everything up to here is told of. May be ahead of the database when that failed.
@@ -143,7 +143,7 @@ struct Found {
 impl Follower {
     async fn follow(mut self) {
         loop {
-            let known = *self.news.borrow_and_update();
+            let known = *self.wakeups.borrow_and_update();
             if known.stop {
                 return;
             }
@@ -161,24 +161,24 @@ impl Follower {
         }
     }
 
-    /// Waits for a time, or for anything new; until a time only another channel is news enough.
-    async fn rest(&mut self, known: News, until: Option<Instant>) {
+    /// Waits for a time, or for anything new; until a time only another channel is a reason.
+    async fn rest(&mut self, known: Wakeups, until: Option<Instant>) {
         let time = async {
             match until {
                 Some(until) => sleep_until(until).await,
                 None => std::future::pending().await,
             }
         };
-        let enough = |news: &News| {
-            let other = news.channels != known.channels;
-            news.stop || other || (until.is_none() && news.log != known.log)
+        let enough = |wakeups: &Wakeups| {
+            let other = wakeups.channels != known.channels;
+            wakeups.stop || other || (until.is_none() && wakeups.log != known.log)
         };
         tokio::select! {
             () = time => return,
             // The sender cannot be gone: this side holds it too.
-            _ = self.news.wait_for(enough) => {}
+            _ = self.wakeups.wait_for(enough) => {}
         }
-        if self.news.borrow().channels != known.channels {
+        if self.wakeups.borrow().channels != known.channels {
             self.failures = 0;
         }
     }

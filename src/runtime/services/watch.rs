@@ -31,7 +31,7 @@ struct Watchers {
     kernel: Option<RecommendedWatcher>,
     /// Made for the first path that the kernel does not watch.
     poll: Option<PollWatcher>,
-    told: Told,
+    changes: ChangeSender,
 }
 
 impl Watchers {
@@ -55,7 +55,7 @@ impl Watchers {
                 );
             }
             let config = notify::Config::default().with_poll_interval(LOOK);
-            match PollWatcher::new(self.told.clone(), config) {
+            match PollWatcher::new(self.changes.clone(), config) {
                 Ok(poll) => self.poll = Some(poll),
                 Err(error) => {
                     log::error!("Changes of files are not noticed: {error}.");
@@ -80,12 +80,12 @@ impl Watchers {
 
 /// Tells which runs a change concerns.
 #[derive(Clone)]
-struct Told {
+struct ChangeSender {
     table: Arc<Mutex<Table>>,
     changed: mpsc::Sender<RunId>,
 }
 
-impl notify::EventHandler for Told {
+impl notify::EventHandler for ChangeSender {
     fn handle_event(&mut self, event: notify::Result<notify::Event>) {
         let Ok(event) = event else { return };
         if event.kind.is_access() {
@@ -93,8 +93,8 @@ impl notify::EventHandler for Told {
         }
         let mut table = lock(&self.table);
         for run_id in table.concerned(&event) {
-            if table.told.insert(run_id) && self.changed.try_send(run_id).is_err() {
-                table.told.remove(&run_id);
+            if table.reported.insert(run_id) && self.changed.try_send(run_id).is_err() {
+                table.reported.remove(&run_id);
             }
         }
     }
@@ -104,8 +104,8 @@ impl notify::EventHandler for Told {
 struct Table {
     /// Folders above a file that is not there yet may be several runs'.
     runs: HashMap<PathBuf, HashSet<RunId>>,
-    /// Told already and not looked at yet.
-    told: HashSet<RunId>,
+    /// Reported, and not looked at since.
+    reported: HashSet<RunId>,
 }
 
 impl Table {
@@ -133,15 +133,15 @@ impl Watch {
     }
 
     fn with(
-        kernel: impl FnOnce(Told) -> notify::Result<RecommendedWatcher>,
+        kernel: impl FnOnce(ChangeSender) -> notify::Result<RecommendedWatcher>,
     ) -> (Self, mpsc::Receiver<RunId>) {
         let (changed, runs) = mpsc::channel(QUEUE_LEN_MAX);
         let table: Arc<Mutex<Table>> = Arc::default();
-        let told = Told {
+        let changes = ChangeSender {
             table: Arc::clone(&table),
             changed,
         };
-        let kernel = kernel(told.clone())
+        let kernel = kernel(changes.clone())
             .inspect_err(|error| {
                 log::warn!("The kernel watches no files ({error}; inotify instances of this user are used up, see fs.inotify.max_user_instances): they are looked at every {LOOK:?}.");
             })
@@ -149,7 +149,7 @@ impl Watch {
         let watchers = Mutex::new(Watchers {
             kernel,
             poll: None,
-            told,
+            changes,
         });
         (Self { watchers, table }, runs)
     }
@@ -212,7 +212,7 @@ impl Watch {
                 }
                 !runs.is_empty()
             });
-            table.told.remove(&run_id);
+            table.reported.remove(&run_id);
         }
         let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
         for path in free {
@@ -220,9 +220,9 @@ impl Watch {
         }
     }
 
-    /// The run is being looked at: a change from now on is told again.
+    /// The run is being looked at: a change from now on is reported again.
     pub fn looked(&self, run_id: RunId) {
-        lock(&self.table).told.remove(&run_id);
+        lock(&self.table).reported.remove(&run_id);
     }
 }
 

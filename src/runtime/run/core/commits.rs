@@ -9,7 +9,7 @@ use crate::{
     runtime::{
         messages::{AskError, Idempotency, Outcome, Reply},
         reply::{PendingReply, ReplySender, ReplyWith},
-        run::{after_commit::AfterCommit, deliveries::Bringer, output::Output},
+        run::{after_commit::AfterCommit, output::Output},
     },
     store::{self, Append, RunRow, StoreError},
 };
@@ -239,17 +239,11 @@ impl Core {
 
     /// Tells all who wait that it comes to nothing.
     pub(super) fn answer_waiters(&mut self, error: &AskError) {
-        let twice = self.deliveries.give_up().into_iter();
-        let twice = twice.filter_map(|bringer| match bringer {
-            Bringer::Caller(caller) => Some(caller),
-            // It is still in the spool.
-            Bringer::Spool(_) => None,
-        });
         let waiters: Vec<ReplySender> = self
             .stop_waiters
             .drain(..)
             .chain(self.delete_waiters.drain(..))
-            .chain(twice)
+            .chain(self.deliveries.give_up())
             .chain(self.deferred.drain(..).filter_map(|it| Some(it.reply?.0)))
             .chain(self.waiting.take().map(|waiting| waiting.caller))
             .collect();

@@ -1,43 +1,38 @@
-//! What must keep its order waits in one list: hooks, spooled hooks, looks at the transcript, the
-//! end of the process.
+//! The inbox: hooks, spooled hooks, looks at the transcript and the exit of the process wait in one
+//! queue, so that they keep their order.
 
 use super::{Core, commits::ReplyContext};
 use crate::{
-    cli::{CliError, payload as payloads},
     domain::{
         AgentMode,
         run::{
             Command,
             callers::Callers,
-            command::{Hook, Observation, Signal},
+            command::{Hook, Observation},
             event::Lacks,
         },
     },
     pty::ExitReport,
     runtime::{
-        messages::{AskError, Reply},
-        run::{
-            deliveries::Bringer,
-            output::{Job, Output, TranscriptRead, Watched},
-            spool::Spooled,
-        },
+        reply::ReplySender,
+        run::output::{Job, Output, TranscriptRead, Watched},
     },
 };
 use serde_json::Value;
 use std::path::PathBuf;
 use uuid::Uuid;
 
-/// Appends of one run that may be under way before its list waits.
+/// Appends of one run that may be under way before its inbox waits.
 const PENDING_MAX: usize = 64;
 
-/// Something that must keep its order.
+/// An entry of the inbox.
 pub(super) enum Item {
     Hook(Box<Hooked>),
-    /// A hook in the spool; read when its turn comes, so that a long list costs no memory.
+    /// A hook in the spool; read when its turn comes, so that a long queue costs no memory.
     Spooled(PathBuf),
     /// The transcript may have grown.
     Look,
-    /// Nothing was heard of the CLI for too long, unless what waits in the list is a word of it.
+    /// The CLI sent nothing for too long, unless something of it waits in the inbox.
     Silence(Lacks),
     /// The process is gone.
     Exit {
@@ -46,7 +41,7 @@ pub(super) enum Item {
     },
 }
 
-/// A hook as it came.
+/// A hook as it arrived.
 pub(super) struct Hooked {
     pub payload: Value,
     pub delivery: Option<Uuid>,
@@ -54,7 +49,15 @@ pub(super) struct Hooked {
     pub bringer: Bringer,
 }
 
-/// What the first of the list waits for.
+/// Who brought a hook, and waits until it is recorded.
+pub(super) enum Bringer {
+    /// A caller waits for it.
+    Caller(ReplySender),
+    /// A spool file, removed when its events are durable.
+    Spool(PathBuf),
+}
+
+/// What the first entry waits for.
 pub(super) enum WaitsFor {
     /// The content of a spool file.
     Spool(PathBuf),
@@ -64,7 +67,7 @@ pub(super) enum WaitsFor {
     Transcript(Then),
 }
 
-/// What it is read for.
+/// What the transcript is read for.
 pub(super) enum Then {
     Look,
     Silence(Lacks),
@@ -75,20 +78,9 @@ pub(super) enum Then {
     },
 }
 
-/// Hooks at whose moment the transcript is read up to its end.
-const fn reads_transcript(signal: &Signal) -> bool {
-    matches!(
-        signal,
-        Signal::TurnEnded { .. }
-            | Signal::TurnFailed { .. }
-            | Signal::SessionEnded { .. }
-            | Signal::Interrupted
-    )
-}
-
 impl Core {
-    /// Works the list off, in order, until it is empty, its first waits, or enough is being stored:
-    /// each commit goes on here.
+    /// Handles the entries in order, until the inbox is empty, its first entry waits, or enough appends are
+    /// under way; each commit continues here.
     pub(super) fn work(&mut self) {
         while self.waits_for.is_none() && self.pending < PENDING_MAX {
             let Some(item) = self.inbox.pop_front() else {
@@ -107,136 +99,6 @@ impl Core {
                 }
             }
         }
-    }
-
-    /// Puts spooled hooks into the list. What is in it already is not read again.
-    pub(super) fn spool(&mut self, paths: Vec<PathBuf>) {
-        for path in paths {
-            if self.spool_under_way.insert(path.clone()) {
-                self.inbox.push_back(Item::Spooled(path));
-            }
-        }
-        self.work();
-    }
-
-    pub(super) fn spool_read(&mut self, spooled: Spooled) {
-        let Some(WaitsFor::Spool(path)) = self.waits_for.take() else {
-            return;
-        };
-        let Spooled {
-            delivery,
-            callers,
-            payload,
-        } = spooled;
-        match payload {
-            None => self.set_aside(path),
-            Some(payload) => self.translate(Hooked {
-                payload,
-                delivery,
-                callers,
-                bringer: Bringer::Spool(path),
-            }),
-        }
-        self.work();
-    }
-
-    fn set_aside(&mut self, path: PathBuf) {
-        self.spool_under_way.remove(&path);
-        self.emit(Output::SetSpooledAside(path));
-    }
-
-    /// A hook in abbado's words, unless it is none or was recorded before.
-    fn translate(&mut self, hooked: Hooked) {
-        let Hooked {
-            payload,
-            delivery,
-            callers,
-            bringer,
-        } = hooked;
-        let translated = self.adapter().map(|adapter| {
-            // What our hook program brings has no second copy.
-            let ours = delivery.is_some() && !payloads::has_name(&payload);
-            let payload = if ours {
-                Value::Object(payloads::named(payload, &CliError::NoEventName.to_string()))
-            } else {
-                payload
-            };
-            adapter.hook(payload)
-        });
-        let Some(Ok(mut hook)) = translated else {
-            return match bringer {
-                Bringer::Caller(caller) => self.reply(Some(caller), Err(AskError::NoEventName)),
-                Bringer::Spool(path) => self.set_aside(path),
-            };
-        };
-        hook.callers = callers;
-        let Some(delivery) = delivery else {
-            return self.take_hook(hook, None, bringer);
-        };
-        if self.deliveries.came_before(delivery) {
-            // Who brings one that is not durable yet waits for that.
-            if let Some(bringer) = self.deliveries.wait(delivery, bringer) {
-                self.is_recorded(bringer);
-            }
-            return;
-        }
-        self.emit(Output::LookUp(delivery));
-        self.waits_for = Some(WaitsFor::LookUp(Box::new(hook), delivery, bringer));
-    }
-
-    pub(super) fn looked_up(&mut self, before: bool) {
-        let Some(WaitsFor::LookUp(hook, delivery, bringer)) = self.waits_for.take() else {
-            return;
-        };
-        if before {
-            self.is_recorded(bringer);
-        } else {
-            self.take_hook(*hook, Some(delivery), bringer);
-        }
-        self.work();
-    }
-
-    /// A delivery is in the log: says so to who brought it.
-    pub(super) fn is_recorded(&mut self, bringer: Bringer) {
-        match bringer {
-            Bringer::Caller(caller) => self.reply(Some(caller), Ok(Reply::Done)),
-            Bringer::Spool(path) => self.spooled_is_stored(path),
-        }
-    }
-
-    pub(super) fn spooled_is_stored(&mut self, path: PathBuf) {
-        self.spool_under_way.remove(&path);
-        self.emit(Output::RemoveSpooled(path));
-    }
-
-    fn take_hook(&mut self, hook: Hook, delivery: Option<Uuid>, bringer: Bringer) {
-        let (caller, spooled) = match bringer {
-            Bringer::Caller(caller) => (Some(caller), None),
-            Bringer::Spool(path) => (None, Some(path)),
-        };
-        let context = ReplyContext {
-            caller,
-            with: Reply::Done.into(),
-            with_commit: true,
-            delivery,
-            spooled,
-            ..ReplyContext::default()
-        };
-        let nested = self.run.as_ref().is_some_and(|run| run.is_nested(&hook));
-        // What a nested CLI writes down is none of the run's.
-        if !nested && reads_transcript(&hook.signal) {
-            let path = hook.transcript_path.clone();
-            let then = Then::Hook(Box::new(hook), Box::new(context));
-            return self.read_transcript(path, then);
-        }
-        // Where it will be is watched from the first hook that names it, and looked at again when
-        // anything changes there.
-        if !nested && hook.transcript_path != self.transcript_named {
-            self.transcript_named.clone_from(&hook.transcript_path);
-            self.watch_transcript();
-        }
-        let observed = Vec::new();
-        self.execute(Command::Hook { hook, observed }, context);
     }
 
     /// Follows the transcript of the session, and the one that the last hook named.
@@ -258,8 +120,8 @@ impl Core {
         }
     }
 
-    /// Has the transcript read up to its present end. The list waits for it.
-    fn read_transcript(&mut self, path: Option<PathBuf>, then: Then) {
+    /// Has the transcript read up to its present end. The inbox waits for that.
+    pub(super) fn read_transcript(&mut self, path: Option<PathBuf>, then: Then) {
         let (Some(run), Some(adapter)) = (&self.run, self.adapter()) else {
             return self.then(then, Vec::new());
         };

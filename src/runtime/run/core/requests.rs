@@ -1,10 +1,6 @@
-//! What callers ask.
+//! Requests: creation, stops, orders.
 
-use super::{
-    Core,
-    commits::ReplyContext,
-    inbox::{Hooked, Item},
-};
+use super::{Core, commits::ReplyContext};
 use crate::{
     domain::{
         Secrets,
@@ -14,65 +10,16 @@ use crate::{
         },
     },
     runtime::{
-        messages::{AskError, Idempotency, Reply, Request, Stop},
+        messages::{AskError, Idempotency, Reply, Stop},
         order::Order,
         reply::ReplySender,
-        run::{
-            deliveries::Bringer,
-            output::{HolderCommand, Job},
-        },
+        run::output::{HolderCommand, Job},
     },
 };
 use std::sync::{Arc, atomic::Ordering};
 
 impl Core {
-    pub(super) fn asked(&mut self, request: Request, caller: ReplySender) {
-        let context = |caller, idempotent| ReplyContext {
-            caller: Some(caller),
-            idempotent,
-            ..ReplyContext::default()
-        };
-        match request {
-            Request::Create { new, idempotent } => {
-                self.create(*new, context(caller, idempotent));
-            }
-            Request::Continue {
-                id,
-                message,
-                idempotent,
-            } => self.say(id, &message, idempotent, caller),
-            Request::Resume => self.resume_program(caller),
-            Request::Retry { idempotent } => {
-                self.execute(Command::Retry, context(caller, idempotent));
-            }
-            Request::Queue { change, idempotent } => {
-                self.change_queue(change, context(caller, idempotent));
-            }
-            Request::Stop(stop) => self.stop_by(stop, caller),
-            Request::SetNotify { notify, idempotent } => {
-                self.execute(Command::SetNotify { notify }, context(caller, idempotent));
-            }
-            Request::Order { order, idempotent } => self.order(order, idempotent, caller),
-            Request::Hook { .. } if self.run.as_ref().is_some_and(|run| run.deleted) => {
-                self.reply_in_order(Some(caller), Err(AskError::UnknownRun));
-            }
-            Request::Hook {
-                payload,
-                delivery,
-                callers,
-            } => {
-                self.inbox.push_back(Item::Hook(Box::new(Hooked {
-                    payload,
-                    delivery,
-                    callers,
-                    bringer: Bringer::Caller(caller),
-                })));
-                self.work();
-            }
-        }
-    }
-
-    fn create(&mut self, mut new: NewRun, mut context: ReplyContext) {
+    pub(super) fn create(&mut self, mut new: NewRun, mut context: ReplyContext) {
         context.secrets = Secrets::take(&mut new.agent.provider_config);
         match create::create(new) {
             Ok(events) => self.record(events, context),
@@ -84,7 +31,7 @@ impl Core {
         }
     }
 
-    fn stop_by(&mut self, stop: Stop, caller: ReplySender) {
+    pub(super) fn stop_by(&mut self, stop: Stop, caller: ReplySender) {
         if let Stop::Delete { force } = stop {
             // Who waits for it already and did not force it gets the same reply.
             self.delete_forced = force || self.delete_forced && !self.delete_waiters.is_empty();
@@ -112,7 +59,7 @@ impl Core {
     }
 
     /// Continues a stopped CLI without a message; one that is not stopped needs one.
-    fn resume_program(&mut self, caller: ReplySender) {
+    pub(super) fn resume_program(&mut self, caller: ReplySender) {
         self.continue_program();
         let outcome = match &self.run {
             None => return self.reply(Some(caller), Err(AskError::UnknownRun)),
@@ -144,7 +91,12 @@ impl Core {
     }
 
     /// Takes an order; a job carries it out.
-    fn order(&mut self, order: Order, idempotent: Option<Box<Idempotency>>, caller: ReplySender) {
+    pub(super) fn order(
+        &mut self,
+        order: Order,
+        idempotent: Option<Box<Idempotency>>,
+        caller: ReplySender,
+    ) {
         match self.admit(order.kind()) {
             Err(refusal) => self.reply_in_order(Some(caller), Err(refusal)),
             Ok(()) => self.start(Job::Work {

@@ -59,7 +59,7 @@ impl Address for Handle {
 pub enum Mail {
     Ask(Ask),
     /// An update, and what keeps the actor awake for it.
-    Tell(
+    Update(
         Word,
         #[expect(dead_code, reason = "held, not read")] Arc<()>,
     ),
@@ -139,7 +139,7 @@ impl Server {
         let slot = self
             .slots
             .slot(run_id, &self.reader, |seed| build(seed, &mut built));
-        let found = slot.map(|slot| (slot.actor.clone(), Arc::clone(&slot.telling)));
+        let found = slot.map(|slot| (slot.actor.clone(), Arc::clone(&slot.updates)));
         self.begin(built);
         found
     }
@@ -173,7 +173,7 @@ impl Server {
     pub fn tell(&mut self, run_id: RunId, word: Word) {
         if let Some((handle, awake)) = self.awake(run_id) {
             let mut actor = handle.0.borrow_mut();
-            actor.mailbox.push_back(Mail::Tell(word, awake));
+            actor.mailbox.push_back(Mail::Update(word, awake));
         }
     }
 
@@ -184,7 +184,7 @@ impl Server {
             let idle = actor.core.is_idle() && actor.busy == 0;
             (idle && actor.connected, actor.run_id)
         };
-        let asleep = idle.then(|| self.slots.put_to_sleep(run_id)).flatten();
+        let asleep = idle.then(|| self.slots.passivate(run_id)).flatten();
         let Some(asleep) = asleep else { return false };
         asleep.0.borrow_mut().mailbox.push_back(Mail::Passivated);
         true
@@ -196,8 +196,8 @@ impl Server {
         match mail {
             None => {}
             Some(Mail::Passivated) => self.stop(handle),
-            Some(Mail::Tell(Word::Update(update), _)) => self.feed(handle, Input::Update(update)),
-            Some(Mail::Tell(Word::Attached(attempt), _)) => {
+            Some(Mail::Update(Word::Update(update), _)) => self.feed(handle, Input::Update(update)),
+            Some(Mail::Update(Word::Attached(attempt), _)) => {
                 let hello = self.hello(handle, attempt);
                 handle.0.borrow_mut().offered = Some(attempt);
                 self.feed(handle, Input::Update(Update::Attached(Box::new(hello))));

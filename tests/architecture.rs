@@ -105,6 +105,20 @@ fn no_room_uses_one_it_may_not() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Handlers read; the runtime writes.
+#[test]
+fn http_only_reads_the_store() {
+    let mut wrong = Vec::new();
+    for path in sources(&root().join("src/http")) {
+        let text = fs::read_to_string(&path).unwrap();
+        let mut words = text.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+        if words.any(|word| word == "Writer") || text.contains(".writer.") {
+            wrong.push(path);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn no_files_import_each_other_in_a_circle() {
     let src = root().join("src");

@@ -30,7 +30,7 @@ use uuid::Uuid;
 
 pub use config::{GateConfig, TOKEN_CHARS_MIN, check_bind};
 use credential::{Credential, QueryToken, credential, query_token};
-pub use hooks::{HookSecrets, RunFolderSecrets};
+pub use hooks::HookSecrets;
 pub use keeper::Gatekeeper;
 
 use super::authority::{self, Authority};

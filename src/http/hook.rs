@@ -49,12 +49,8 @@ pub(super) async fn prove(
     if nonce.len() != 64 || !nonce.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(ApiError::invalid("nonce", "must be 64 hexadecimal digits"));
     }
-    let address = runtime.shared.base_url.get().and_then(|url| {
-        let address = url.strip_prefix("http://")?;
-        address.parse().ok()
-    });
-    let address = address.ok_or_else(|| ApiError::unavailable("The server is starting.", 1))?;
-    let proof = key.proof(nonce, address);
+    let proof = key.proof(&runtime, nonce);
+    let proof = proof.ok_or_else(|| ApiError::unavailable("The server is starting.", 1))?;
     ok(&ProofView { proof })
 }
 

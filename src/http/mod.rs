@@ -1,28 +1,28 @@
-//! The HTTP edge: the gate, errors, extractors and the pages beside the API proper.
+//! The HTTP edge: connections, the gate, and a handler for each route.
 //!
 //! Reading order: [`routes`] says what exists, [`gate`] who gets in, [`extract`] how a request is
-//! read, [`error`] how the server says no.
+//! read, `answer` and [`error`] how it is answered. Handlers lie in one file a resource; they read
+//! from the store, ask runs, and have everything else done by `runtime::operations`.
 
-pub mod authority;
 pub mod connection;
 pub mod error;
 pub mod extract;
 pub mod gate;
 pub mod json;
 pub mod metrics;
-pub mod peer;
 pub mod routes;
 pub mod side;
-pub mod token;
 
 mod agents;
 mod answer;
+mod authority;
 mod branches;
 mod changes;
 mod events;
 mod hook;
 mod idempotent;
 mod logs;
+mod peer;
 mod projects;
 mod pull_requests;
 mod queue;
@@ -31,6 +31,7 @@ mod runs;
 mod server;
 mod settings;
 mod terminal;
+mod token;
 mod ui;
 mod work;
 

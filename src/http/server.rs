@@ -3,12 +3,17 @@
 use super::{
     connection::{self, Waits},
     error,
-    gate::{Gate, GateConfig, RunFolderSecrets},
+    gate::{Gate, GateConfig},
     metrics::Metrics,
     routes,
-    side::HomeDir,
 };
-use crate::runtime::{Runtime, operations::hooks::ServerKey};
+use crate::{
+    domain::RunId,
+    runtime::{
+        Runtime,
+        operations::hooks::{self, ServerKey},
+    },
+};
 use actix_web::{App, dev::Server, web};
 use std::{
     net::{SocketAddr, TcpListener},
@@ -43,17 +48,14 @@ pub fn server(
     gate.bound = listener.local_addr().map_err(|error| error.to_string())?;
     let key = web::Data::new(ServerKey::of(&runtime)?);
     let metrics = Arc::new(Metrics::default());
-    let secrets = RunFolderSecrets {
-        data_dir: runtime.shared.config.data_dir.clone(),
-    };
+    let shared = Arc::clone(&runtime.shared);
+    let secrets = move |run| hooks::secret(&shared.run_dir(RunId(run)));
     let gate = Gate::new(gate, secrets, Arc::clone(&metrics));
-    let home = web::Data::new(HomeDir(runtime.shared.config.home.clone()));
     let metrics = web::Data::new(metrics);
     let runtime = web::Data::new(runtime);
     let app = move || {
         App::new()
             .app_data(web::Data::clone(&runtime))
-            .app_data(web::Data::clone(&home))
             .app_data(web::Data::clone(&metrics))
             .app_data(web::Data::clone(&key))
             .configure(error::install)

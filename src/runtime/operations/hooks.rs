@@ -2,8 +2,9 @@
 //! itself to those who send them.
 
 use crate::{
-    cli::{hook_program, payload},
+    cli::{hook_files, hook_program, payload},
     domain::{RunId, run::callers::Callers},
+    files,
     runtime::{
         Request, Runtime,
         messages::AskError,
@@ -12,7 +13,7 @@ use crate::{
 };
 use bytes::Bytes;
 use serde_json::{Map, Value};
-use std::net::SocketAddr;
+use std::path::Path;
 use uuid::Uuid;
 
 /// Key of the data folder, which the hook program can read too.
@@ -31,10 +32,22 @@ impl ServerKey {
     }
 
     /// Shows that this server has the key: HMAC-SHA256 of the nonce, a space, and the server's
-    /// address.
+    /// address. Nothing while that is not known yet.
     #[must_use]
-    pub fn proof(&self, nonce: &str, address: SocketAddr) -> String {
-        hook_program::proof(&self.0, nonce, address)
+    pub fn proof(&self, runtime: &Runtime, nonce: &str) -> Option<String> {
+        let url = runtime.shared.base_url.get()?;
+        let address = url.strip_prefix("http://")?.parse().ok()?;
+        Some(hook_program::proof(&self.0, nonce, address))
+    }
+}
+
+/// The secret of a run's hooks, by the run's folder; nothing when there is no such run. Blocks.
+#[must_use]
+pub fn secret(run_dir: &Path) -> Option<String> {
+    match files::read_text(&run_dir.join(hook_files::TOKEN), files::SMALL) {
+        Ok(text) => Some(text.trim_end().to_owned()),
+        // A run whose secret is gone exists all the same, and no secret is right for it.
+        Err(_) => run_dir.is_dir().then(String::new),
     }
 }
 
@@ -96,4 +109,22 @@ pub async fn record(runtime: &Runtime, run_id: RunId, hook: Hook) -> Result<(), 
         });
     }
     Err(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn secrets_are_read_from_the_folder_of_the_run() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = data.path().join("run");
+        assert_eq!(secret(&folder), None);
+        fs::create_dir_all(&folder).unwrap();
+        let of_known_run = secret(&folder);
+        assert_eq!(of_known_run.as_deref(), Some(""), "nothing is right");
+        fs::write(folder.join("hook.token"), format!("{}\n", "ab".repeat(32))).unwrap();
+        assert_eq!(secret(&folder), Some("ab".repeat(32)));
+    }
 }

@@ -1,5 +1,5 @@
 //! What callers have done that no run's actor decides alone: projects with their repositories,
-//! agents, new runs, branches, pull requests, what a run changed, terminals, settings.
+//! agents, new runs, branches, pull requests, what a run changed, terminals, settings, folders to choose from.
 //!
 //! One file a resource. Each operation checks the rules, does the work (git and files on threads
 //! that may block), stores the outcome, and answers with a typed value or an [`OperationError`].
@@ -8,6 +8,7 @@ pub mod agents;
 pub mod branches;
 pub mod changes;
 pub mod error;
+pub mod folders;
 pub mod hooks;
 pub mod output;
 pub mod projects;

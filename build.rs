@@ -21,7 +21,7 @@ fn main() {
     write_assets();
 }
 
-/// Writes the table of the UI's files for src/http/ui.rs.
+/// Writes the table of the UI's files for src/http/api/ui.rs.
 fn write_assets() {
     let here = env::current_dir().expect("cargo starts this in the package's folder");
     let dist = here.join("web/dist");

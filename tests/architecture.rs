@@ -171,7 +171,7 @@ const OPENED_PLAINLY: &[(&str, &str)] = &[
     ("pty/process_tree", "/proc and cgroups"),
     ("pty/holder/program.rs", "/proc"),
     ("pty/holder/startup.rs", "/dev/null"),
-    ("http/peer.rs", "/proc"),
+    ("http/edge/peer.rs", "/proc"),
     ("cli/hook_program/callers.rs", "/proc"),
     ("git/lock_files/holders.rs", "/proc"),
     ("git/changes/watched.rs", "/proc"),

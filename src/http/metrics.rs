@@ -8,7 +8,7 @@ use actix_web::http::StatusCode;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
-use super::route_class::RouteClass;
+use crate::http::route_class::RouteClass;
 
 /// A number that only grows.
 #[derive(Debug, Default)]

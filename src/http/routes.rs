@@ -9,15 +9,18 @@
 
 pub mod openapi;
 
-use super::{
-    agents, branches, changes, error::ApiError, events, hook, logs, projects, pull_requests, queue,
-    runs, settings, side, terminal, ui, work,
+use crate::http::{
+    api::{
+        agents, branches, changes, events, hook, logs, projects, pull_requests, queue, runs,
+        settings, side, terminal, ui, work,
+    },
+    wire::{error::ApiError, extract::parse_id},
 };
 use actix_web::{HttpRequest, HttpResponse, http::Method, web};
 use std::sync::LazyLock;
 use utoipa::openapi::HttpMethod;
 
-pub use super::route_class::RouteClass;
+pub use crate::http::route_class::RouteClass;
 use RouteClass::{Hook, Open, Read, Terminal, TokenCookie, Ui, Write};
 
 /// One route: a method on a path.
@@ -256,7 +259,7 @@ pub fn matches(pattern: &str, path: &str) -> bool {
 #[must_use]
 pub fn run_of_hook(path: &str) -> Option<uuid::Uuid> {
     let id = path.strip_prefix("/api/runs/")?.strip_suffix("/hook")?;
-    super::extract::parse_id(id)
+    parse_id(id)
 }
 
 #[cfg(test)]

@@ -1,14 +1,16 @@
 //! The listening socket and the server on it.
 
-use super::{
-    connection::{self, Waits},
-    error,
-    gate::{Gate, GateConfig},
-    metrics::Metrics,
-    routes,
-};
 use crate::{
     domain::RunId,
+    http::{
+        edge::{
+            connection::{self, Waits},
+            gate::{Gate, GateConfig},
+        },
+        metrics::Metrics,
+        routes,
+        wire::error,
+    },
     runtime::{
         Runtime,
         operations::hooks::{self, ServerKey},

@@ -1,7 +1,7 @@
 //! `openapi.json`: generated from the handlers, checked in under schema/, kept current by a test.
 
 use super::{Document, RouteClass, classify};
-use crate::http::answer::json;
+use crate::http::wire::answer::json;
 use actix_web::{
     HttpResponse, get,
     http::{Method, StatusCode},

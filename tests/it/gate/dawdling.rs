@@ -2,7 +2,7 @@
 
 use super::server::{Server, TOKEN, message};
 use crate::support::{PATIENCE, World, pause};
-use abbado::http::connection::Waits;
+use abbado::http::edge::connection::Waits;
 use std::{
     io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},

@@ -1,10 +1,10 @@
 //! A server with the gate and a dummy handler for each class, and a client that sends raw bytes.
 
-use abbado::http::connection::{self, Waits};
-use abbado::http::extract::{JsonBody, RawJson};
-use abbado::http::gate::{Gate, GateConfig};
+use abbado::http::edge::connection::{self, Waits};
+use abbado::http::edge::gate::{Gate, GateConfig};
 use abbado::http::metrics::{Elsewhere, Metrics};
-use abbado::http::{error, routes, side};
+use abbado::http::wire::extract::{JsonBody, RawJson};
+use abbado::http::{api::side, routes, wire::error};
 use actix_web::{App, HttpRequest, HttpResponse, web};
 use actix_web_actors::ws;
 use futures_util::stream;

@@ -7,7 +7,7 @@ use abbado::{
         Command,
         command::{Hook, Signal},
     },
-    http::json,
+    http::wire::json,
 };
 use serde_json::{Map, Value};
 

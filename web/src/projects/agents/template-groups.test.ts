@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import templates from "../../../../src/http/agent_templates.json";
+import templates from "../../../../src/http/api/agent_templates.json";
 import type { Template } from "@/api/client";
 import { byGroup } from "./template-groups";
 

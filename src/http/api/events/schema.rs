@@ -9,7 +9,7 @@ use utoipa::{
 };
 
 /// One object for each event type: `event_type` tells which.
-pub(in crate::http) struct EventView;
+pub struct EventView;
 
 /// What all events have beside their type and payload.
 #[derive(ToSchema)]

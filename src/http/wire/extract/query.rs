@@ -1,6 +1,6 @@
 //! Queries: read as typed values, with errors that name the parameter.
 
-use crate::http::error::ApiError;
+use crate::http::wire::error::ApiError;
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
 use serde::de::DeserializeOwned;
 use std::future::{Ready, ready};

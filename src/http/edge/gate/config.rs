@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use crate::http::authority::AllowedHost;
-use crate::http::token::Secret;
+use crate::http::edge::authority::AllowedHost;
+use crate::http::edge::token::Secret;
 
 /// Shortest token that a server beyond loopback starts with.
 pub const TOKEN_CHARS_MIN: usize = 32;

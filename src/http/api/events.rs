@@ -7,15 +7,17 @@
 
 mod schema;
 
-use super::{
-    answer::{array, ok, read, read_of_run},
-    connection::Requests,
-    error::ApiError,
-    extract::{Id, Query},
-    metrics::Metrics,
-};
 use crate::{
     domain::{EventId, RunId, run::Event},
+    http::{
+        edge::connection::Requests,
+        metrics::Metrics,
+        wire::{
+            answer::{array, ok, read, read_of_run},
+            error::ApiError,
+            extract::{Id, Query},
+        },
+    },
     runtime::{
         Runtime,
         stream::broadcaster::{Joined, Subscription},
@@ -48,7 +50,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct PageQuery {
+pub struct PageQuery {
     #[serde(default)]
     after_sequence: u64,
     limit: Option<u64>,
@@ -59,7 +61,7 @@ pub(super) struct PageQuery {
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct StreamQuery {
+pub struct StreamQuery {
     /// The last id that the reader has; the header `Last-Event-ID` wins over it.
     last_event_id: Option<String>,
 }
@@ -68,7 +70,7 @@ pub(super) struct StreamQuery {
 #[utoipa::path(tag = "events", params(PageQuery),
     responses((status = 200, body = [EventView]), (status = 400), (status = 404)))]
 #[get("/api/runs/{id}/events")]
-pub(super) async fn list(
+pub async fn list(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     query: Query<PageQuery>,
@@ -101,7 +103,7 @@ pub(super) async fn list(
     responses((status = 200, body = String, content_type = "text/event-stream"), (status = 400),
               (status = 404), (status = 429)))]
 #[get("/api/runs/{id}/events/stream")]
-pub(super) async fn of_run(
+pub async fn of_run(
     runtime: web::Data<Runtime>,
     metrics: web::Data<Arc<Metrics>>,
     request: HttpRequest,
@@ -119,7 +121,7 @@ pub(super) async fn of_run(
     responses((status = 200, body = String, content_type = "text/event-stream"), (status = 400),
               (status = 429)))]
 #[get("/api/events/stream")]
-pub(super) async fn of_all(
+pub async fn of_all(
     runtime: web::Data<Runtime>,
     metrics: web::Data<Arc<Metrics>>,
     request: HttpRequest,
@@ -131,7 +133,7 @@ pub(super) async fn of_all(
 
 /// Where the whole log ends now: what is read after this call holds every event up to there.
 #[derive(Serialize, utoipa::ToSchema)]
-pub(super) struct HeadView {
+pub struct HeadView {
     /// 0 for an empty log.
     #[schema(value_type = i64)]
     last_event_id: EventId,
@@ -142,7 +144,7 @@ pub(super) struct HeadView {
 /// Where the log ends now.
 #[utoipa::path(tag = "events", responses((status = 200, body = HeadView)))]
 #[get("/api/events/head")]
-pub(super) async fn head(runtime: web::Data<Runtime>) -> Result<HttpResponse, ApiError> {
+pub async fn head(runtime: web::Data<Runtime>) -> Result<HttpResponse, ApiError> {
     let head = read(&runtime, |reader| {
         Ok(HeadView {
             last_event_id: reader.head()?,

@@ -34,13 +34,13 @@ pub use hooks::HookSecrets;
 pub use keeper::Gatekeeper;
 
 use super::authority::{self, Authority};
-use super::error::{self, ApiError};
-use super::extract;
-use super::metrics::{Metrics, Rule};
 use super::peer::{Peer, Verdict};
-use super::route_class::RouteClass;
-use super::routes;
 use super::token::{GuessLimit, Secret};
+use crate::http::metrics::{Metrics, Rule};
+use crate::http::route_class::RouteClass;
+use crate::http::routes;
+use crate::http::wire::error::{self, ApiError};
+use crate::http::wire::extract;
 use crate::runtime::threads;
 
 /// Carries the secret of a run's hooks.

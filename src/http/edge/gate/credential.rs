@@ -3,7 +3,7 @@
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header;
 
-use crate::http::token::Secret;
+use crate::http::edge::token::Secret;
 
 /// The `token` parameter of `GET /`.
 pub(super) enum QueryToken {

@@ -1,8 +1,8 @@
 //! The gate in front of the services of a worker.
 
-use super::super::connection::{Requests, Visit};
-use super::super::{route_class::RouteClass, routes};
 use super::{Gate, Passage, Refusal};
+use crate::http::edge::connection::{Requests, Visit};
+use crate::http::{route_class::RouteClass, routes};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::error::InternalError;

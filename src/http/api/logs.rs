@@ -1,11 +1,11 @@
 //! The output of a run's terminal.
 
-use super::{
-    error::{ApiError, ERROR_CODE},
-    extract::Id,
-};
 use crate::{
     domain::RunId,
+    http::wire::{
+        error::{ApiError, ERROR_CODE},
+        extract::Id,
+    },
     runtime::{Runtime, operations::output},
 };
 use actix_web::{HttpRequest, HttpResponse, get, http::StatusCode, web};
@@ -20,7 +20,7 @@ const LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
               (status = 206, body = String, content_type = "text/plain"), (status = 404),
               (status = 416)))]
 #[get("/api/runs/{id}/logs")]
-pub(super) async fn logs(
+pub async fn logs(
     runtime: web::Data<Runtime>,
     request: HttpRequest,
     Id(id): Id<RunId>,

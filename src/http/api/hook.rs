@@ -1,15 +1,17 @@
 //! The way in for CLI hooks.
 
-use super::{
-    answer::{json, ok},
-    error::ApiError,
-    extract::{DELIVERY, Id, Query, RawJson},
-    metrics::Metrics,
-};
 use crate::{
     domain::{
         RunId,
         run::callers::{CALLERS_HEADER, Callers},
+    },
+    http::{
+        metrics::Metrics,
+        wire::{
+            answer::{json, ok},
+            error::ApiError,
+            extract::{DELIVERY, Id, Query, RawJson},
+        },
     },
     runtime::{
         Runtime,
@@ -23,14 +25,14 @@ use uuid::Uuid;
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct ProofQuery {
+pub struct ProofQuery {
     /// 64 hexadecimal digits that were never asked for before.
     #[param(pattern = "^[0-9a-f]{64}$")]
     nonce: String,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
-pub(super) struct ProofView {
+pub struct ProofView {
     proof: String,
 }
 
@@ -40,7 +42,7 @@ pub(super) struct ProofView {
 #[utoipa::path(tag = "hooks", params(ProofQuery),
     responses((status = 200, body = ProofView), (status = 400)))]
 #[get("/api/proof")]
-pub(super) async fn prove(
+pub async fn prove(
     runtime: web::Data<Runtime>,
     key: web::Data<ServerKey>,
     query: Query<ProofQuery>,
@@ -59,7 +61,7 @@ pub(super) async fn prove(
     responses((status = 200, body = Object), (status = 400), (status = 403), (status = 404),
               (status = 413), (status = 429)))]
 #[post("/api/runs/{id}/hook")]
-pub(super) async fn receive(
+pub async fn receive(
     runtime: web::Data<Runtime>,
     metrics: web::Data<Arc<Metrics>>,
     request: HttpRequest,

@@ -1,21 +1,21 @@
 //! The messages that wait for a run's turn to end: listed, left, taken back, put into another order.
 
-use super::{
-    answer::{created, find, json, no_content, ok},
-    error::ApiError,
-    extract::{Id, JsonBody, NoBody},
-    idempotent::Idempotent,
-    runs::Message,
-};
+use super::runs::Message;
 use crate::{
     domain::{MessageId, RunId, run::view::QueuedView},
+    http::wire::{
+        answer::{created, find, json, no_content, ok},
+        error::ApiError,
+        extract::{Id, JsonBody, NoBody},
+        idempotent::Idempotent,
+    },
     runtime::{QueueChange, Request, Runtime, ids},
 };
 use actix_web::{HttpResponse, delete, get, http::StatusCode, post, put, web};
 use serde::Deserialize;
 
 #[derive(Deserialize, utoipa::ToSchema)]
-pub(super) struct Order {
+pub struct Order {
     /// Exactly the messages that wait.
     order: Vec<uuid::Uuid>,
 }
@@ -24,7 +24,7 @@ pub(super) struct Order {
 #[utoipa::path(tag = "runs",
     responses((status = 200, body = [QueuedView]), (status = 404)))]
 #[get("/api/runs/{id}/queue")]
-pub(super) async fn list(
+pub async fn list(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {
@@ -37,7 +37,7 @@ pub(super) async fn list(
     responses((status = 201, body = QueuedView), (status = 400), (status = 404),
               (status = 409), (status = 429)))]
 #[post("/api/runs/{id}/queue")]
-pub(super) async fn add(
+pub async fn add(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { body, key }: Idempotent<Message, 201>,
@@ -57,7 +57,7 @@ pub(super) async fn add(
 /// Takes a message back from the queue.
 #[utoipa::path(tag = "runs", responses((status = 204), (status = 404), (status = 409)))]
 #[delete("/api/runs/{id}/queue/{message_id}")]
-pub(super) async fn remove(
+pub async fn remove(
     runtime: web::Data<Runtime>,
     Id(run_id): Id<RunId>,
     Id(message): Id<MessageId>,
@@ -75,7 +75,7 @@ pub(super) async fn remove(
     responses((status = 200, body = [QueuedView]), (status = 400), (status = 404),
               (status = 409)))]
 #[put("/api/runs/{id}/queue")]
-pub(super) async fn reorder(
+pub async fn reorder(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     JsonBody(body): JsonBody<Order>,

@@ -1,11 +1,5 @@
 //! What people have done with a run's work: commit, push, accept, rename, revert, restore.
 
-use super::{
-    answer::ok,
-    error::ApiError,
-    extract::{Id, NoBody, Query},
-    idempotent::Idempotent,
-};
 use crate::{
     domain::{
         RunId,
@@ -13,6 +7,12 @@ use crate::{
             prompt::is_blank,
             view::{CommittedView, PushedView, ReplacedView, RunView},
         },
+    },
+    http::wire::{
+        answer::ok,
+        error::ApiError,
+        extract::{Id, NoBody, Query},
+        idempotent::Idempotent,
     },
     runtime::{Request, Runtime, messages::Idempotency, order::Order},
 };
@@ -23,20 +23,20 @@ use serde::Deserialize;
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
 #[derive(Deserialize, utoipa::ToSchema)]
-pub(super) struct CommitMessage {
+pub struct CommitMessage {
     /// Not blank.
     message: String,
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
-pub(super) struct BranchName {
+pub struct BranchName {
     /// A branch name as git takes it, without `refs/heads/`.
     name: String,
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Forced {
+pub struct Forced {
     /// Also when some of the work cannot be kept; the refusal without it names what.
     #[serde(default)]
     pub force: bool,
@@ -57,7 +57,7 @@ async fn order(
     responses((status = 200, body = [CommittedView]), (status = 400),
               (status = 404), (status = 409)))]
 #[post("/api/runs/{id}/commit")]
-pub(super) async fn commit(
+pub async fn commit(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { body, key }: Idempotent<CommitMessage>,
@@ -77,7 +77,7 @@ pub(super) async fn commit(
     responses((status = 200, body = [PushedView]), (status = 404), (status = 409),
               (status = 502)))]
 #[post("/api/runs/{id}/push")]
-pub(super) async fn push(
+pub async fn push(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { key, .. }: Idempotent<NoBody>,
@@ -90,7 +90,7 @@ pub(super) async fn push(
     responses((status = 200, body = [PushedView]), (status = 404), (status = 409),
               (status = 502)))]
 #[post("/api/runs/{id}/accept")]
-pub(super) async fn accept(
+pub async fn accept(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { key, .. }: Idempotent<NoBody>,
@@ -102,7 +102,7 @@ pub(super) async fn accept(
 #[utoipa::path(tag = "changes", params(Forced),
     responses((status = 200, body = ReplacedView), (status = 404), (status = 409)))]
 #[post("/api/runs/{id}/revert")]
-pub(super) async fn revert(
+pub async fn revert(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Query(Forced { force }): Query<Forced>,
@@ -116,7 +116,7 @@ pub(super) async fn revert(
 #[utoipa::path(tag = "changes", params(Forced),
     responses((status = 200, body = ReplacedView), (status = 404), (status = 409)))]
 #[post("/api/runs/{id}/checkpoints/{number}/restore")]
-pub(super) async fn restore(
+pub async fn restore(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Id(number): Id<u32>,
@@ -131,7 +131,7 @@ pub(super) async fn restore(
     responses((status = 200, body = RunView), (status = 400), (status = 404),
               (status = 409)))]
 #[post("/api/runs/{id}/rename-branch")]
-pub(super) async fn rename_branch(
+pub async fn rename_branch(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { body, key }: Idempotent<BranchName>,

@@ -6,11 +6,13 @@
 //!
 //! This file alone knows `actix-web-actors`; see docs/decisions/0004.
 
-use super::{error::ApiError, extract::Query};
-use crate::runtime::{
-    Runtime,
-    operations::terminals::{
-        self, ExitReport, NewTerminal, Screen, ToViewer, ViewerReader, ViewerWriter, Watching,
+use crate::{
+    http::wire::{error::ApiError, extract::Query},
+    runtime::{
+        Runtime,
+        operations::terminals::{
+            self, ExitReport, NewTerminal, Screen, ToViewer, ViewerReader, ViewerWriter, Watching,
+        },
     },
 };
 use actix::{
@@ -45,7 +47,7 @@ const INPUT_LEN_MAX: usize = 64;
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct TerminalQuery {
+pub struct TerminalQuery {
     /// Attach to this run; without it an ephemeral terminal starts.
     run_id: Option<String>,
     /// Folder of an ephemeral terminal; the home folder by default.
@@ -62,7 +64,7 @@ pub(super) struct TerminalQuery {
 #[utoipa::path(tag = "terminal", params(TerminalQuery),
     responses((status = 101), (status = 400), (status = 404), (status = 409), (status = 429)))]
 #[get("/api/terminal")]
-pub(super) async fn open(
+pub async fn open(
     runtime: web::Data<Runtime>,
     request: HttpRequest,
     query: Query<TerminalQuery>,

@@ -1,13 +1,13 @@
 //! Pull requests of a run, and those of a project's branches.
 
-use super::{
-    answer::{created, ok},
-    error::ApiError,
-    extract::Id,
-    idempotent::Idempotent,
-};
 use crate::{
     domain::{ProjectId, RunId, run::view::PullRequestView},
+    http::wire::{
+        answer::{created, ok},
+        error::ApiError,
+        extract::Id,
+        idempotent::Idempotent,
+    },
     runtime::{
         Runtime,
         operations::pull_requests::{self, NewPullRequest, PrStatusView},
@@ -20,7 +20,7 @@ use actix_web::{HttpResponse, get, post, web};
     responses((status = 201, body = [PullRequestView]), (status = 400),
               (status = 404), (status = 409), (status = 502)))]
 #[post("/api/runs/{id}/pull-request")]
-pub(super) async fn open(
+pub async fn open(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { body, key }: Idempotent<NewPullRequest, 201>,
@@ -33,7 +33,7 @@ pub(super) async fn open(
     responses((status = 200, body = [PrStatusView]), (status = 404),
               (status = 409), (status = 502)))]
 #[get("/api/projects/{id}/branches/pr-status")]
-pub(super) async fn status(
+pub async fn status(
     runtime: web::Data<Runtime>,
     Id(id): Id<ProjectId>,
 ) -> Result<HttpResponse, ApiError> {

@@ -1,16 +1,16 @@
 //! Runs: made, listed, stopped, continued, deleted; their tasks.
 
-use super::{
-    answer::{array, created, find, json, no_content, ok, read},
-    error::ApiError,
-    extract::{Id, NoBody, Query},
-    idempotent::{Idempotent, ok_once},
-    work::Forced,
-};
+use super::work::Forced;
 use crate::{
     domain::{
         AgentId, ProjectId, RunId,
         run::{Status, tasks::Task, view::RunView},
+    },
+    http::wire::{
+        answer::{array, created, find, json, no_content, ok, read},
+        error::ApiError,
+        extract::{Id, NoBody, Query},
+        idempotent::{Idempotent, ok_once},
     },
     runtime::{
         Request, Runtime, Stop, ids,
@@ -23,7 +23,7 @@ use actix_web::{HttpResponse, delete, get, http::StatusCode, post, web};
 use serde::Deserialize;
 
 #[derive(Deserialize, utoipa::ToSchema)]
-pub(super) struct NewRunFields {
+pub struct NewRunFields {
     agent_id: uuid::Uuid,
     /// What the agent is to do; not blank.
     task: String,
@@ -40,26 +40,26 @@ fn head() -> String {
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
-pub(super) struct Message {
+pub struct Message {
     /// Not blank; at most 64 KiB, and nothing that the CLI takes for a key or a command of its own.
-    pub(super) message: String,
+    pub message: String,
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
-pub(super) struct GoOn {
+pub struct GoOn {
     /// As in the queue. A stopped CLI is let go on; in the middle of a turn, the message waits in the
     /// queue for its end. Without a message a stopped CLI is let go on, and nothing else happens.
     message: Option<String>,
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
-pub(super) struct Notify {
+pub struct Notify {
     notify: bool,
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct ListQuery {
+pub struct ListQuery {
     project_id: Option<uuid::Uuid>,
     agent_id: Option<uuid::Uuid>,
     /// One of the six states.
@@ -74,7 +74,7 @@ pub(super) struct ListQuery {
     responses((status = 201, body = RunView), (status = 400), (status = 404),
               (status = 409), (status = 429)))]
 #[post("/api/runs")]
-pub(super) async fn create(
+pub async fn create(
     runtime: web::Data<Runtime>,
     Idempotent { body, key }: Idempotent<NewRunFields, 201>,
 ) -> Result<HttpResponse, ApiError> {
@@ -92,7 +92,7 @@ pub(super) async fn create(
 #[utoipa::path(tag = "runs", params(ListQuery),
     responses((status = 200, body = [RunView]), (status = 400)))]
 #[get("/api/runs")]
-pub(super) async fn list(
+pub async fn list(
     runtime: web::Data<Runtime>,
     query: Query<ListQuery>,
 ) -> Result<HttpResponse, ApiError> {
@@ -122,10 +122,7 @@ pub(super) async fn list(
 #[utoipa::path(tag = "runs",
     responses((status = 200, body = RunView), (status = 404)))]
 #[get("/api/runs/{id}")]
-pub(super) async fn get(
-    runtime: web::Data<Runtime>,
-    Id(id): Id<RunId>,
-) -> Result<HttpResponse, ApiError> {
+pub async fn get(runtime: web::Data<Runtime>, Id(id): Id<RunId>) -> Result<HttpResponse, ApiError> {
     let view = find(&runtime, "run", move |reader| reader.run_view(id)).await?;
     Ok(json(StatusCode::OK, view))
 }
@@ -134,7 +131,7 @@ pub(super) async fn get(
 #[utoipa::path(tag = "runs", params(Forced),
     responses((status = 204), (status = 404), (status = 409)))]
 #[delete("/api/runs/{id}")]
-pub(super) async fn remove(
+pub async fn remove(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Query(Forced { force }): Query<Forced>,
@@ -157,7 +154,7 @@ async fn stop(
 #[utoipa::path(tag = "runs",
     responses((status = 200, body = RunView), (status = 404), (status = 409)))]
 #[post("/api/runs/{id}/cancel")]
-pub(super) async fn cancel(
+pub async fn cancel(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { key, .. }: Idempotent<NoBody>,
@@ -169,7 +166,7 @@ pub(super) async fn cancel(
 #[utoipa::path(tag = "runs",
     responses((status = 200, body = RunView), (status = 404), (status = 409)))]
 #[post("/api/runs/{id}/pause")]
-pub(super) async fn pause(
+pub async fn pause(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { key, .. }: Idempotent<NoBody>,
@@ -182,7 +179,7 @@ pub(super) async fn pause(
     responses((status = 200, body = RunView), (status = 400), (status = 404),
               (status = 409), (status = 502)))]
 #[post("/api/runs/{id}/continue")]
-pub(super) async fn go_on(
+pub async fn go_on(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { body, key }: Idempotent<GoOn>,
@@ -203,7 +200,7 @@ pub(super) async fn go_on(
 #[utoipa::path(tag = "runs",
     responses((status = 200, body = RunView), (status = 404), (status = 409)))]
 #[post("/api/runs/{id}/retry")]
-pub(super) async fn retry(
+pub async fn retry(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { key, .. }: Idempotent<NoBody>,
@@ -215,7 +212,7 @@ pub(super) async fn retry(
 #[utoipa::path(tag = "runs", request_body = Notify,
     responses((status = 200, body = RunView), (status = 400), (status = 404)))]
 #[post("/api/runs/{id}/notify")]
-pub(super) async fn notify(
+pub async fn notify(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { body, key }: Idempotent<Notify>,
@@ -232,7 +229,7 @@ pub(super) async fn notify(
 #[utoipa::path(tag = "runs",
     responses((status = 200, body = [Task]), (status = 404)))]
 #[get("/api/runs/{id}/tasks")]
-pub(super) async fn tasks(
+pub async fn tasks(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {

@@ -1,15 +1,15 @@
 //! What a run changed: the diff, its size, and the checkpoints.
 
-use super::{
-    answer::{ok, read_of_run},
-    error::ApiError,
-    extract::Id,
-};
 use crate::{
     domain::{
         RepoId, RunId, Time,
         run::view::{self, LeftOutView},
         time,
+    },
+    http::wire::{
+        answer::{ok, read_of_run},
+        error::ApiError,
+        extract::Id,
     },
     runtime::{
         Runtime,
@@ -38,7 +38,7 @@ const PIECES_MAX: usize = 4;
 #[utoipa::path(tag = "changes",
     responses((status = 200, body = DiffStats), (status = 404), (status = 409)))]
 #[get("/api/runs/{id}/diff-stats")]
-pub(super) async fn diff_stats(
+pub async fn diff_stats(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {
@@ -49,7 +49,7 @@ pub(super) async fn diff_stats(
 #[utoipa::path(tag = "changes",
     responses((status = 200, body = ChangesView), (status = 404), (status = 409)))]
 #[get("/api/runs/{id}/changes")]
-pub(super) async fn list(
+pub async fn list(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {
@@ -245,7 +245,7 @@ fn odd(path: &[u8]) -> Option<String> {
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
-pub(super) struct CheckpointView {
+pub struct CheckpointView {
     number: u32,
     #[serde(with = "time")]
     #[schema(value_type = String, format = DateTime)]
@@ -289,7 +289,7 @@ impl CheckpointView {
 #[utoipa::path(tag = "changes",
     responses((status = 200, body = [CheckpointView]), (status = 404)))]
 #[get("/api/runs/{id}/checkpoints")]
-pub(super) async fn list_checkpoints(
+pub async fn list_checkpoints(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {

@@ -5,12 +5,15 @@ use actix_web::{HttpResponse, get, web};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-use super::error::ApiError;
-use super::extract::Query;
-use super::metrics::{Elsewhere, Metrics};
-use crate::runtime::{
-    Runtime,
-    operations::folders::{self, Folder},
+use crate::{
+    http::{
+        metrics::{Elsewhere, Metrics},
+        wire::{error::ApiError, extract::Query},
+    },
+    runtime::{
+        Runtime,
+        operations::folders::{self, Folder},
+    },
 };
 
 /// The commit that was built, or `unknown` outside a repository.

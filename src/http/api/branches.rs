@@ -1,13 +1,13 @@
 //! The branches of a project: listed over all its repos, deleted, merged, rebased.
 
-use super::{
-    answer::{no_content, ok},
-    error::ApiError,
-    extract::{Id, NoBody, Query},
-    idempotent::{Idempotent, ok_once},
-};
 use crate::{
     domain::{ProjectId, RepoId},
+    http::wire::{
+        answer::{no_content, ok},
+        error::ApiError,
+        extract::{Id, NoBody, Query},
+        idempotent::{Idempotent, ok_once},
+    },
     runtime::{
         Runtime,
         operations::branches::{self, BranchName, BranchView, Merged, Rebased},
@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct BranchQuery {
+pub struct BranchQuery {
     /// The branch, without `refs/heads/`.
     branch: String,
     /// Its repo; may be left out when the project has one.
@@ -46,7 +46,7 @@ impl BranchQuery {
 #[utoipa::path(tag = "branches",
     responses((status = 200, body = [BranchView]), (status = 400), (status = 404)))]
 #[get("/api/projects/{id}/branches")]
-pub(super) async fn list(
+pub async fn list(
     runtime: web::Data<Runtime>,
     Id(id): Id<ProjectId>,
 ) -> Result<HttpResponse, ApiError> {
@@ -57,7 +57,7 @@ pub(super) async fn list(
 #[utoipa::path(tag = "branches", params(BranchQuery),
     responses((status = 204), (status = 400), (status = 404), (status = 409)))]
 #[delete("/api/projects/{id}/branches")]
-pub(super) async fn remove(
+pub async fn remove(
     runtime: web::Data<Runtime>,
     Id(id): Id<ProjectId>,
     Query(query): Query<BranchQuery>,
@@ -71,7 +71,7 @@ pub(super) async fn remove(
     responses((status = 200, body = Merged), (status = 400), (status = 404),
               (status = 409)))]
 #[post("/api/projects/{id}/branches/merge")]
-pub(super) async fn merge(
+pub async fn merge(
     runtime: web::Data<Runtime>,
     Id(id): Id<ProjectId>,
     Query(query): Query<BranchQuery>,
@@ -86,7 +86,7 @@ pub(super) async fn merge(
     responses((status = 200, body = Rebased), (status = 400), (status = 404),
               (status = 409)))]
 #[post("/api/projects/{id}/branches/rebase")]
-pub(super) async fn rebase(
+pub async fn rebase(
     runtime: web::Data<Runtime>,
     Id(id): Id<ProjectId>,
     Query(query): Query<BranchQuery>,

@@ -164,3 +164,38 @@ fn claude_takes_its_queue_one_a_turn() {
 fn codex_takes_its_queue_one_a_turn() {
     a_real_cli_takes_its_queue(codex);
 }
+
+#[test]
+fn replies_of_a_run_come_again_byte_for_byte_under_their_key() {
+    let world = World::new();
+    let server = world.serve();
+    let run = working(&world, &server);
+    let at = |operation: &str| format!("runs/{run}/{operation}");
+    let requests = [
+        (at("queue"), json!({"message": "a"}), 201),
+        (at("notify"), json!({"notify": true}), 200),
+        (at("cancel"), json!(null), 200),
+    ];
+    for (path, body, status) in requests {
+        let headers = [
+            ("Content-Type", "application/json"),
+            ("Idempotency-Key", "k"),
+        ];
+        // A body, or none at all.
+        let headers = if body.is_null() {
+            &headers[1..]
+        } else {
+            &headers
+        };
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let ask = || server.post_with(&path, headers, &body);
+        let (first, again) = (ask(), ask());
+        assert_eq!((first.status, again.status), (status, status), "{first:?}");
+        assert_eq!(first.text, again.text, "{path}");
+        assert!(first.text.starts_with('{'), "{first:?}");
+    }
+}

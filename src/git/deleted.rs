@@ -1,6 +1,6 @@
 //! What deleted runs left in a repository, and for how long.
 //!
-//! Called by `abbado doctor`, which lists it, and by the runtime once a day, which lets go of
+//! Called by `abbado doctor`, which lists it, and by the runtime once a day, which removes
 //! what is old. A run's refs are known by the record that [`super::keep_deleted`] wrote; without
 //! one, nothing is removed.
 //!
@@ -57,7 +57,7 @@ pub(crate) fn deleted_runs(repo_path: &Path) -> Result<Vec<DeletedRun>, GitError
     Ok(found)
 }
 
-/// Lets go of the runs that were deleted before a moment, and answers how many there were. Their
+/// Removes what is kept of runs deleted before a moment, and returns how many there were. Their
 /// commits stay until git itself collects them.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! The record of a run's worktree, made again when it is gone or damaged though the worktree is there.
+//! Recreates the record of a run's worktree that is gone or damaged while the worktree is there.
 //!
 //! `git worktree prune` takes the record of a worktree that it does not find, on a disk that is not
 //! mounted say, and `git gc` does so by itself after three months; a power cut can empty a HEAD. The
@@ -23,7 +23,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const DOING: &str = "making the record of a worktree again";
+const DOING: &str = "recreating the record of a worktree";
 
 /// A run's worktree as its repository has it.
 pub(super) struct OpenWorktree {

@@ -18,7 +18,7 @@
 //! - [`emulator`], `snapshot`: the screen, and how it is written out
 //! - `skip`: what a flood scrolls out of the screen's memory is not taken in
 //! - [`process_tree`]: finding and ending all that a run started
-//! - [`end`]: finding and ending holders without a word
+//! - [`end`]: finds and ends holders by their processes
 //! - [`holder`]: the process that has all of these
 //! - [`session`], [`viewer`]: the server's two ends of the socket
 //!
@@ -134,7 +134,7 @@ pub struct Hello {
 /// What a holder knows of the program in its terminal beside its output.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Program {
-    /// It is stopped, and does nothing until it is let go on.
+    /// It is stopped, and does nothing until it is resumed.
     #[serde(default)]
     pub stopped: Option<Stopped>,
     /// A viewer left a text at its prompt that was not sent off.

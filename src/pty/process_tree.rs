@@ -176,7 +176,7 @@ fn send(process: Process, signal: Signal) -> bool {
     same && i32::try_from(process.pid).is_ok_and(|pid| kill(Pid::from_raw(pid), signal).is_ok())
 }
 
-/// Asks each process to end; a stopped one is let go on, so that it can.
+/// Asks each process to end; a stopped one is resumed, so that it can.
 pub fn terminate(processes: &[Process]) {
     for process in processes {
         if send(*process, Signal::SIGTERM) {

@@ -115,7 +115,7 @@ pub enum Frame {
     Stop(Stop),
     /// From the server: the exit is recorded, the holder may end.
     Ack,
-    /// From the server: let a stopped program go on.
+    /// From the server: resume a stopped program.
     GoOn,
     /// From the server: what was typed answered a question, and stands at no prompt.
     NoDraft,

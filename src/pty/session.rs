@@ -79,7 +79,7 @@ pub enum Probe {
     Live(Session),
     /// Its holder is gone and has left word.
     Exited(ExitReport),
-    /// Its holder is gone without a word, or there never was one.
+    /// Its holder is gone and left no exit report, or there never was one.
     Gone {
         /// The highest attempt launched.
         recorded_attempt: Option<u32>,
@@ -140,7 +140,7 @@ async fn converse(child: &mut Child, spec: &LaunchSpec) -> io::Result<Outcome> {
     if answer.is_empty() {
         return Err(io::Error::new(
             io::ErrorKind::UnexpectedEof,
-            "the holder ended without a word",
+            "the holder ended and said nothing",
         ));
     }
     Ok(serde_json::from_slice(&answer)?)
@@ -229,7 +229,7 @@ impl Session {
     /// Waits for what the holder tells next; an exit is the last. May be dropped and called again.
     ///
     /// # Errors
-    /// `Closed` or `Io` when the holder is gone without a word: [`probe`] tells what it left.
+    /// `Closed` or `Io` when the holder is gone and sent no exit: [`probe`] tells what it left.
     pub async fn next(&mut self) -> Result<Told, PtyError> {
         if let Some(exit) = &self.hello.exit {
             return Ok(Told::Exit(exit.clone()));
@@ -308,7 +308,7 @@ impl SessionHandle {
         self.writer.send(&Frame::Stop(stop)).await
     }
 
-    /// Lets a stopped program go on.
+    /// Resumes a stopped program.
     pub async fn go_on(&self) -> Result<(), PtyError> {
         self.about_program(Frame::GoOn).await
     }

@@ -232,7 +232,7 @@ pub fn look(location: &Location) -> Result<Option<Reader>, StoreError> {
     })
 }
 
-/// Makes the projection again from the log. Returns the number of runs.
+/// Rebuilds the read model from the log. Returns the number of runs.
 ///
 /// # Errors
 /// When the log cannot be read or the projection not be written.

@@ -145,7 +145,7 @@ pub(super) fn remove(connection: &Connection, id: RunId) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Makes all rows again from the log, in one transaction. Returns the number of runs.
+/// Rebuilds all rows from the log, in one transaction. Returns the number of runs.
 pub(super) fn rebuild(connection: &mut Connection) -> Result<usize, StoreError> {
     let transaction = connection.transaction()?;
     transaction.execute_batch("DELETE FROM runs; DELETE FROM run_heads")?;

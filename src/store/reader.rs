@@ -142,7 +142,7 @@ impl Reader {
         })
     }
 
-    /// Runs that a restart must look after.
+    /// Runs that a restart must recover.
     pub fn live_runs(&self) -> Result<Vec<RunId>, StoreError> {
         let sql = "SELECT id FROM runs WHERE live = 1";
         self.with(|connection| all(connection, sql, [], run_id))

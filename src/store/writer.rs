@@ -35,7 +35,7 @@ const QUEUE_LEN_MAX: usize = 1024;
 const BATCH_LEN_MAX: usize = 256;
 /// Events handed on at once after a panic.
 const CATCH_UP_LEN: u32 = 1024;
-/// After so many writes the statistics and the list of old keys are looked after.
+/// After so many writes old idempotency keys are removed.
 const TIDY_EVERY: u64 = 10_000;
 
 /// Events of one run to append, all or none.

@@ -2,7 +2,7 @@
 //!
 //! An answer holds while all that it was made of is as it was: the files, which are watched from
 //! before they were looked at; the index and HEAD; the configuration, and the files that say what
-//! is ignored and how contents are read. In doubt it is made anew.
+//! is ignored and how contents are read. In doubt it is counted again.
 
 use super::{
     ChangesOf, DiffStats, GitError, listing,

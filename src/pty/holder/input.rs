@@ -30,9 +30,9 @@ const BEFORE_RETURN: Duration = Duration::from_millis(300);
 /// How long a paste waits for the screen to know the program's modes, or for the program to read.
 const PASTE_WAIT: Duration = Duration::from_secs(2);
 
-/// How long a program that was let go on has to take its terminal back before a message is typed.
+/// How long a resumed program has to take its terminal back before a message is typed.
 const GO_ON_WAIT: Duration = Duration::from_secs(3);
-/// Keys that follow the one that let a program go on, each so soon, belong to it: `fg` has two.
+/// Keys that follow the one that resumed a program, each so soon, belong to it: `fg` has two.
 const WAKING: Duration = Duration::from_millis(600);
 
 /// How long a program has to show what a key opened.
@@ -59,7 +59,7 @@ pub(super) struct Input {
     changed: Condvar,
     pastes: SyncSender<String>,
     stops: Arc<Stops>,
-    /// Keys up to then, or up to Enter, belong to the one that let the program go on.
+    /// Keys up to then, or up to Enter, belong to the one that resumed the program.
     waking: Mutex<Option<Instant>>,
 }
 
@@ -91,7 +91,7 @@ pub(super) fn spawn(shared: &Arc<Shared>, pty: File, stops: Arc<Stops>) -> io::R
 }
 
 impl Input {
-    /// Types what a viewer typed. A stopped program is let go on by a key, which it does not get:
+    /// Types what a viewer typed. A stopped program is resumed by a key, which it does not get:
     /// a person types `fg` there, or anything at all.
     #[must_use]
     pub(super) fn typed(&self, shared: &Shared, bytes: Bytes, suspending: impl FnOnce()) -> bool {
@@ -128,7 +128,7 @@ impl Input {
         self.keys(bytes)
     }
 
-    /// Lets a stopped program go on.
+    /// Resumes a stopped program.
     pub(super) fn resume(&self, shared: &Shared) {
         self.stops.resume(shared);
     }

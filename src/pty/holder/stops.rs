@@ -1,4 +1,4 @@
-//! Knowing that the program is stopped, and letting it go on.
+//! Detects that the program is stopped, and resumes it.
 //!
 //! A program that Ctrl+Z suspends gives its terminal back and stops itself by SIGTSTP. The launched
 //! one leads its session, where the kernel drops that signal: no shell would be there to let it go
@@ -145,7 +145,7 @@ impl Stops {
         }
     }
 
-    /// Lets the program go on; false when it is not stopped.
+    /// Resumes the program; false when it is not stopped.
     pub(super) fn resume(&self, shared: &Shared) -> bool {
         let found = self.found();
         resume(&found);
@@ -158,7 +158,7 @@ impl Stops {
         suspended || !found.is_empty()
     }
 
-    /// Lets it go on when the terminal is its own: a shell that took the terminal over reads keys.
+    /// Resumes it when the terminal is its own: a shell that took the terminal over reads keys.
     pub(super) fn resume_at_key(&self, shared: &Shared) -> bool {
         if shared.lock().program.stopped.is_none() {
             return false;

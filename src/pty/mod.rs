@@ -50,7 +50,7 @@ pub(crate) use end::{end_holder, end_stray, is_held};
 pub use process_tree::end_leftovers;
 pub(crate) use run_files::has_socket;
 pub use run_files::{LastScreen, last_screen};
-pub use session::{LaunchError, Probe, Session, SessionHandle, Told, launch, probe};
+pub use session::{HolderConnection, HolderEvent, HolderHandle, LaunchError, Probe, launch, probe};
 pub use viewer::{ToViewer, Viewer, ViewerReader, ViewerWriter, attach};
 
 /// The version of the frames that this program speaks. A server speaks this one and the one before.

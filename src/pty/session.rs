@@ -76,7 +76,7 @@ pub enum LaunchError {
 #[derive(Debug)]
 pub enum Probe {
     /// Its holder lives; [`Hello::exit`] tells whether the CLI does.
-    Live(Session),
+    Live(HolderConnection),
     /// Its holder is gone and has left word.
     Exited(ExitReport),
     /// Its holder is gone and left no exit report, or there never was one.
@@ -91,7 +91,7 @@ pub enum Probe {
 ///
 /// # Errors
 /// See [`LaunchError`]. After `Refused`, `Busy`, `Spawn` and `Failed` nothing of this launch runs.
-pub async fn launch(program: &Path, spec: &LaunchSpec) -> Result<Session, LaunchError> {
+pub async fn launch(program: &Path, spec: &LaunchSpec) -> Result<HolderConnection, LaunchError> {
     let mut child = Command::new(program)
         .arg("holder")
         .env_clear()
@@ -106,7 +106,7 @@ pub async fn launch(program: &Path, spec: &LaunchSpec) -> Result<Session, Launch
     match outcome.map_err(|_| LaunchError::Timeout)?? {
         Outcome::Ready { .. } => connect(&spec.run_dir, spec.run_id)
             .await
-            .map(Session::new)
+            .map(HolderConnection::new)
             .map_err(LaunchError::Connect),
         Outcome::Refused { recorded_attempt } => Err(LaunchError::Refused { recorded_attempt }),
         Outcome::Busy => Err(LaunchError::Busy),
@@ -155,7 +155,7 @@ pub async fn probe(run_dir: &Path, run_id: Uuid) -> Result<Probe, PtyError> {
     let mut waited = Duration::ZERO;
     loop {
         let problem = match connect(run_dir, run_id).await {
-            Ok(link) => return Ok(Probe::Live(Session::new(link))),
+            Ok(link) => return Ok(Probe::Live(HolderConnection::new(link))),
             Err(err @ (PtyError::NotListening | PtyError::Closed | PtyError::Io(_))) => err,
             // What it left on disk is true whatever it says, or does not say.
             Err(err) => {
@@ -186,7 +186,7 @@ pub async fn probe(run_dir: &Path, run_id: Uuid) -> Result<Probe, PtyError> {
 
 /// What a holder tells the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum HolderEvent {
     /// What it knows of the program changed.
     Program(Program),
     /// The run's tree has ended.
@@ -196,17 +196,17 @@ pub enum Told {
 /// The server's own connection to a living holder. It closes when this and all its handles are
 /// dropped; only an ephemeral terminal minds.
 #[derive(Debug)]
-pub struct Session {
+pub struct HolderConnection {
     hello: Hello,
     reader: FrameReader,
-    handle: SessionHandle,
+    handle: HolderHandle,
 }
 
-impl Session {
+impl HolderConnection {
     fn new((hello, reader, writer): (Hello, FrameReader, FrameWriter)) -> Self {
         Self {
             reader,
-            handle: SessionHandle {
+            handle: HolderHandle {
                 writer,
                 tells_program: hello.protocol >= TELLS_PROGRAM,
             },
@@ -222,7 +222,7 @@ impl Session {
 
     /// Makes a handle for steering.
     #[must_use]
-    pub fn handle(&self) -> SessionHandle {
+    pub fn handle(&self) -> HolderHandle {
         self.handle.clone()
     }
 
@@ -230,18 +230,18 @@ impl Session {
     ///
     /// # Errors
     /// `Closed` or `Io` when the holder is gone and sent no exit: [`probe`] tells what it left.
-    pub async fn next(&mut self) -> Result<Told, PtyError> {
+    pub async fn next(&mut self) -> Result<HolderEvent, PtyError> {
         if let Some(exit) = &self.hello.exit {
-            return Ok(Told::Exit(exit.clone()));
+            return Ok(HolderEvent::Exit(exit.clone()));
         }
         loop {
             let frame = self.reader.next().await?.ok_or(PtyError::Closed)?;
             if let Frame::Exit(exit) = frame {
                 self.hello.exit = Some(exit.clone());
-                return Ok(Told::Exit(exit));
+                return Ok(HolderEvent::Exit(exit));
             }
             if let Frame::Program(program) = frame {
-                return Ok(Told::Program(program));
+                return Ok(HolderEvent::Program(program));
             }
         }
     }
@@ -249,10 +249,10 @@ impl Session {
     /// Waits until the run's tree has ended. May be dropped and called again.
     ///
     /// # Errors
-    /// As [`Session::next`].
+    /// As [`HolderConnection::next`].
     pub async fn wait_exit(&mut self) -> Result<ExitReport, PtyError> {
         loop {
-            if let Told::Exit(exit) = self.next().await? {
+            if let HolderEvent::Exit(exit) = self.next().await? {
                 return Ok(exit);
             }
         }
@@ -262,13 +262,13 @@ impl Session {
 /// Steers a run's terminal. Cheap to clone; each call returns when its frame is written, and fails
 /// when the holder is gone.
 #[derive(Clone, Debug)]
-pub struct SessionHandle {
+pub struct HolderHandle {
     writer: FrameWriter,
     /// The holder knows the frames about its program.
     tells_program: bool,
 }
 
-impl SessionHandle {
+impl HolderHandle {
     /// Types keystrokes. Over 4 MiB that the program does not read, more are dropped.
     pub async fn input(&self, bytes: Bytes) -> Result<(), PtyError> {
         self.writer.input(bytes).await

@@ -6,7 +6,7 @@ use abbado::pty::emulator::Emulator;
 use abbado::pty::output_log::{extent, read_at};
 use abbado::pty::process_tree::end_leftovers;
 use abbado::pty::protocol::Size;
-use abbado::pty::{LaunchError, Probe, SessionHandle, ToViewer, attach, last_screen};
+use abbado::pty::{HolderHandle, LaunchError, Probe, ToViewer, attach, last_screen};
 use bytes::Bytes;
 
 mod program;
@@ -410,7 +410,7 @@ fn a_run_folder_with_a_long_path_works_too() {
     });
 }
 
-async fn end(handle: &SessionHandle) {
+async fn end(handle: &HolderHandle) {
     handle.stop(Duration::ZERO).await.unwrap();
 }
 

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     domain::{MessageId, run::Command},
-    pty::{PtyError, Session, SessionHandle, Told},
+    pty::{HolderConnection, HolderEvent, HolderHandle, PtyError},
     runtime::run::{
         input::Update,
         output::{HolderCommand, OUT_OF_REACH},
@@ -21,7 +21,7 @@ use std::time::Duration;
 const SETTLE: Duration = Duration::from_millis(200);
 
 /// Tells the holder; one that is gone is no error here: whoever follows it hears of its end.
-pub async fn tell(context: JobContext, session: SessionHandle, command: HolderCommand) {
+pub async fn tell(context: JobContext, session: HolderHandle, command: HolderCommand) {
     let run_id = context.run.id;
     let not_told = if let HolderCommand::Paste { id, .. } = &command {
         Some(*id)
@@ -48,7 +48,7 @@ pub async fn tell(context: JobContext, session: SessionHandle, command: HolderCo
     }
 }
 
-async fn say(session: &SessionHandle, command: HolderCommand) -> Result<(), PtyError> {
+async fn say(session: &HolderHandle, command: HolderCommand) -> Result<(), PtyError> {
     match command {
         HolderCommand::Keys(keys) => {
             for key in keys {
@@ -75,14 +75,14 @@ pub async fn await_prompt(context: &JobContext, id: MessageId) {
 }
 
 /// Tells what the holder tells, until the end of its process.
-pub async fn watch(context: JobContext, mut session: Session) {
+pub async fn watch(context: JobContext, mut session: HolderConnection) {
     let attempt = session.hello().attempt;
     loop {
         match session.next().await {
-            Ok(Told::Program(program)) => {
+            Ok(HolderEvent::Program(program)) => {
                 context.update(Update::Program { attempt, program }).await;
             }
-            Ok(Told::Exit(report)) => {
+            Ok(HolderEvent::Exit(report)) => {
                 let attempt = report.attempt;
                 let report = Some(report);
                 return context.update(Update::Exited { report, attempt }).await;
@@ -97,6 +97,6 @@ pub async fn watch(context: JobContext, mut session: Session) {
 }
 
 /// Lets the holder of an earlier attempt go.
-pub async fn release(context: JobContext, session: Session) {
+pub async fn release(context: JobContext, session: HolderConnection) {
     reach::release(context.run.id, session).await;
 }

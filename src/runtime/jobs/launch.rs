@@ -3,7 +3,7 @@
 use super::{JobContext, reach::reach, set_up, unused};
 use crate::{
     domain::run::{Command, event::Stage},
-    pty::{self, LaunchError, LaunchSpec, Session},
+    pty::{self, HolderConnection, LaunchError, LaunchSpec},
     runtime::run::input::Update,
 };
 use std::{
@@ -18,7 +18,10 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Launches when the holder of the attempt before has gone: its exit was acknowledged a moment
 /// ago. Nothing of a launch that finds it there is left, so that the attempt stays the same.
-async fn launch_after_the_last(program: &Path, spec: &LaunchSpec) -> Result<Session, LaunchError> {
+async fn launch_after_the_last(
+    program: &Path,
+    spec: &LaunchSpec,
+) -> Result<HolderConnection, LaunchError> {
     let begun = Instant::now();
     loop {
         match pty::launch(program, spec).await {

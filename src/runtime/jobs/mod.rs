@@ -18,7 +18,7 @@ pub mod work;
 
 use crate::{
     domain::{RunId, run::Run},
-    pty::Session,
+    pty::HolderConnection,
     runtime::{
         messages::AskError,
         run::{input::Update, output::Job},
@@ -60,13 +60,13 @@ pub struct UpdateRun {
 /// What a job or a watcher reports.
 pub enum JobUpdate {
     /// The holder was reached; this is our end of the connection.
-    Session(Box<Session>),
+    Session(Box<HolderConnection>),
     /// Anything else.
     Update(Update),
 }
 
-impl From<Session> for JobUpdate {
-    fn from(session: Session) -> Self {
+impl From<HolderConnection> for JobUpdate {
+    fn from(session: HolderConnection) -> Self {
         Self::Session(Box::new(session))
     }
 }

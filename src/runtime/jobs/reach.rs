@@ -7,7 +7,7 @@ use super::JobContext;
 use crate::{
     domain::{RunId, run::state::Process},
     fault,
-    pty::{self, Probe, Session},
+    pty::{self, HolderConnection, Probe},
     runtime::run::{
         input::Update,
         recovery::{self, Finding, Seen},
@@ -46,7 +46,7 @@ pub(super) async fn end(context: &JobContext) {
 }
 
 /// Lets the holder of an earlier attempt go, whose exit is in the log.
-pub(super) async fn release(id: RunId, mut session: Session) {
+pub(super) async fn release(id: RunId, mut session: HolderConnection) {
     let handle = session.handle();
     let released = async {
         if session.hello().exit.is_none() {
@@ -62,7 +62,7 @@ pub(super) async fn release(id: RunId, mut session: Session) {
 
 /// The same, when a launch found it in its way: waits until it has gone, and has the run launched
 /// again.
-async fn wait_released(context: &JobContext, session: Session) {
+async fn wait_released(context: &JobContext, session: HolderConnection) {
     let (run_id, attempt) = (context.run.id, session.hello().attempt);
     release(run_id, session).await;
     let run_dir = context.shared.run_dir(run_id);

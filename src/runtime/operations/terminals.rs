@@ -5,7 +5,7 @@ use crate::{
     cli,
     domain::{RunId, environment},
     pty::{
-        self, LaunchSpec, Session,
+        self, HolderConnection, LaunchSpec,
         run_files::{LockState, lock_state},
     },
     runtime::{Runtime, ids, order::OrderError, shared::ViewerGuard},
@@ -161,7 +161,7 @@ fn make_private(folder: &Path) -> io::Result<()> {
 
 /// The launching connection of a terminal without a run: when it closes, all of it ends.
 struct Ephemeral {
-    _session: Session,
+    _session: HolderConnection,
     run_dir: PathBuf,
 }
 

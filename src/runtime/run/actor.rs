@@ -12,7 +12,7 @@ use super::{
 use crate::{
     domain::{RunId, run::Command},
     fault,
-    pty::{Session, SessionHandle},
+    pty::{HolderConnection, HolderHandle},
     runtime::{
         clock,
         jobs::{self, JobContext, JobUpdate, UpdateRun, Updates, holder, transcript},
@@ -53,9 +53,9 @@ pub struct RunActor {
     run_dir: PathBuf,
     registry: Registry,
     /// Our end of the holder, while it lives.
-    session: Option<SessionHandle>,
+    session: Option<HolderHandle>,
     /// A session that was attached just now, and that the core may adopt.
-    offered: Option<Session>,
+    offered: Option<HolderConnection>,
     spool: spool::Known,
     transcript: Option<transcript::Reader>,
     /// Held by a read of the transcript that hangs.
@@ -149,7 +149,7 @@ impl RunActor {
                 }
             }
             Output::AdoptSession => {
-                self.session = self.offered.as_ref().map(Session::handle);
+                self.session = self.offered.as_ref().map(HolderConnection::handle);
             }
             Output::WatchSession => {
                 if let Some(session) = self.offered.take() {

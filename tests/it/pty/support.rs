@@ -9,7 +9,7 @@ use std::time::Duration;
 use abbado::pty::process_tree::{carrying, end_leftovers};
 use abbado::pty::protocol::Size;
 use abbado::pty::run_files::{LockState, lock_state};
-use abbado::pty::{LaunchError, LaunchSpec, Probe, Session, launch, probe};
+use abbado::pty::{HolderConnection, LaunchError, LaunchSpec, Probe, launch, probe};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use tempfile::TempDir;
@@ -140,7 +140,7 @@ impl Run {
         }
     }
 
-    pub async fn launch_spec(&self, spec: &LaunchSpec) -> Result<Session, LaunchError> {
+    pub async fn launch_spec(&self, spec: &LaunchSpec) -> Result<HolderConnection, LaunchError> {
         let session = within("the launch", launch(&self.program, spec)).await?;
         let mut holders = self.holders.take();
         holders.extend(lock_owner(&self.path));
@@ -148,11 +148,15 @@ impl Run {
         Ok(session)
     }
 
-    pub async fn try_launch(&self, attempt: u32, script: &str) -> Result<Session, LaunchError> {
+    pub async fn try_launch(
+        &self,
+        attempt: u32,
+        script: &str,
+    ) -> Result<HolderConnection, LaunchError> {
         self.launch_spec(&self.spec(attempt, script)).await
     }
 
-    pub async fn launch(&self, script: &str) -> Session {
+    pub async fn launch(&self, script: &str) -> HolderConnection {
         self.try_launch(self.next_attempt(), script).await.unwrap()
     }
 

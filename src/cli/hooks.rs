@@ -115,7 +115,7 @@ fn signal(name: &str, payload: &Value, speaker: &str) -> Signal {
 
 /// The signal of a `hook.received` that abbado 0.1.0 stored: it stored the name alone.
 #[must_use]
-pub fn stored_signal(name: &str) -> Option<HookSignal> {
+pub(crate) fn stored_signal(name: &str) -> Option<HookSignal> {
     match name {
         "UserPromptSubmit" => Some(HookSignal::Prompt),
         "Stop" => Some(HookSignal::TurnEnded),

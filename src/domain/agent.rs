@@ -2,7 +2,7 @@
 
 mod fields;
 
-pub use fields::AgentFields;
+pub(crate) use fields::AgentFields;
 
 use super::{AgentId, ProjectId, Time, run::prompt::is_blank, secrets, time};
 use serde::{Deserialize, Serialize};
@@ -11,21 +11,21 @@ use std::fmt;
 use utoipa::ToSchema;
 
 /// Default of `cli_name`.
-pub const CLI_NAME_DEFAULT: &str = "claude-code";
+pub(crate) const CLI_NAME_DEFAULT: &str = "claude-code";
 /// Default of `allowed_tools`.
-pub const ALLOWED_TOOLS_DEFAULT: &str = "Read,Edit,Write,Bash,Glob,Grep";
+pub(crate) const ALLOWED_TOOLS_DEFAULT: &str = "Read,Edit,Write,Bash,Glob,Grep";
 /// Default of `max_turns`.
-pub const MAX_TURNS_DEFAULT: u32 = 100;
+pub(crate) const MAX_TURNS_DEFAULT: u32 = 100;
 /// Default of `role`.
-pub const ROLE_DEFAULT: &str = "builder";
+pub(crate) const ROLE_DEFAULT: &str = "builder";
 /// Largest `max_turns`.
-pub const MAX_TURNS_MAX: u32 = 10_000;
+pub(crate) const MAX_TURNS_MAX: u32 = 10_000;
 /// Longest `model`, in characters.
-pub const MODEL_CHARS_MAX: usize = 200;
+pub(crate) const MODEL_CHARS_MAX: usize = 200;
 /// Longest `instructions`, in bytes.
-pub const INSTRUCTIONS_BYTES_MAX: usize = 256 * 1024;
+pub(crate) const INSTRUCTIONS_BYTES_MAX: usize = 256 * 1024;
 /// Longest `role`, in characters.
-pub const ROLE_CHARS_MAX: usize = 64;
+pub(crate) const ROLE_CHARS_MAX: usize = 64;
 
 /// A configuration of a CLI, copied whole into each run it starts.
 #[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]

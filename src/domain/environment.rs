@@ -33,7 +33,9 @@ const UTF8: &str = if cfg!(target_os = "macos") {
 
 /// What the children of a process with these variables inherit, in the same order.
 #[must_use]
-pub fn inherited(all: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<(OsString, OsString)> {
+pub(crate) fn inherited(
+    all: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Vec<(OsString, OsString)> {
     let all: Vec<_> = all.into_iter().collect();
     let names: Vec<String> = all
         .iter()
@@ -66,7 +68,7 @@ pub fn inherited(all: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<(Os
 /// The same for a process of ours that outlives its parent: with our own settings, without the
 /// server's token.
 #[must_use]
-pub fn for_a_holder(
+pub(crate) fn for_a_holder(
     all: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Vec<(OsString, OsString)> {
     let all: Vec<_> = all.into_iter().collect();
@@ -82,7 +84,7 @@ pub fn for_a_holder(
 
 /// Adds what every program in a PTY needs: the kind of terminal, and a locale with UTF-8 unless
 /// there is one.
-pub fn for_terminal(env: &mut BTreeMap<String, String>) {
+pub(crate) fn for_terminal(env: &mut BTreeMap<String, String>) {
     for (name, value) in TERMINAL {
         env.insert(name.to_owned(), value.to_owned());
     }

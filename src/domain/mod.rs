@@ -4,12 +4,12 @@
 //! values. `decide` may refuse; `apply` may not fail. The other rooms all use this one; it uses
 //! none of them.
 
-pub mod agent;
-pub mod environment;
-pub mod ids;
-pub mod project;
+pub(crate) mod agent;
+pub(crate) mod environment;
+pub(crate) mod ids;
+pub(crate) mod project;
 pub mod run;
-pub mod secrets;
+pub(crate) mod secrets;
 pub mod settings;
 
 /// By this variable of their environment a run's processes are found.

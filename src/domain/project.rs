@@ -2,7 +2,7 @@
 
 mod change;
 
-pub use change::ProjectChange;
+pub(crate) use change::ProjectChange;
 
 use super::{ProjectId, RepoId, Time, run::prompt::is_blank, time};
 use serde::{Deserialize, Serialize};
@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use utoipa::ToSchema;
 
 /// Longest name of a project, in characters.
-pub const PROJECT_NAME_CHARS_MAX: usize = 200;
+pub(crate) const PROJECT_NAME_CHARS_MAX: usize = 200;
 /// Longest name of a repo, in characters; it becomes a folder name.
-pub const REPO_NAME_CHARS_MAX: usize = 64;
+pub(crate) const REPO_NAME_CHARS_MAX: usize = 64;
 
 /// A set of repositories that agents work on together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -96,7 +96,7 @@ pub struct Repo {
 
 /// Says what is wrong with a project's name, or nothing.
 #[must_use]
-pub fn project_name_fault(name: &str) -> Option<&'static str> {
+pub(crate) fn project_name_fault(name: &str) -> Option<&'static str> {
     if is_blank(name) {
         return Some("name must not be blank");
     }
@@ -106,7 +106,7 @@ pub fn project_name_fault(name: &str) -> Option<&'static str> {
 
 /// Says what is wrong with a repo's name, or nothing. The rule keeps it a plain folder name.
 #[must_use]
-pub fn repo_name_fault(name: &str) -> Option<&'static str> {
+pub(crate) fn repo_name_fault(name: &str) -> Option<&'static str> {
     if name.is_empty() || name.len() > REPO_NAME_CHARS_MAX {
         return Some("name must have 1 to 64 characters");
     }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use std::{collections::BTreeMap, fmt};
 
 /// Stands for a value wherever it is shown. No value may be equal to it.
-pub const MASK: &str = "***";
+pub(crate) const MASK: &str = "***";
 /// Values that are shorter are words like `true`: in a text they cannot be told from others.
 const CONCEALED_CHARS_MIN: usize = 8;
 /// Parts of names whose values are secret whatever they look like.
@@ -174,7 +174,7 @@ fn humps(word: &str) -> usize {
 }
 
 /// Puts [`MASK`] in the place of every value of `provider_config.env`; names stay.
-pub fn mask(config: &mut Map<String, Value>) {
+pub(crate) fn mask(config: &mut Map<String, Value>) {
     match config.get_mut(ENV) {
         Some(Value::Object(env)) => env.values_mut().for_each(|value| *value = MASK.into()),
         // Never valid, but perhaps a value all the same.

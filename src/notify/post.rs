@@ -113,7 +113,7 @@ impl Answer {
     ///
     /// # Errors
     /// `Refused` and `Busy`.
-    pub fn judge(
+    pub(super) fn judge(
         &self,
         words: Option<&str>,
         wait: Option<Duration>,

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 /// Fields of a new or changed agent. An absent field is left alone; null restores the default.
 #[derive(Debug, Deserialize, Default, ToSchema)]
-pub struct AgentFields {
+pub(crate) struct AgentFields {
     /// Only for a new agent.
     #[schema(value_type = Option<uuid::Uuid>)]
     pub project_id: Option<String>,
@@ -53,7 +53,7 @@ where
 
 impl AgentFields {
     /// Changes the fields that are given.
-    pub fn apply(self, agent: &mut Agent) {
+    pub(crate) fn apply(self, agent: &mut Agent) {
         fn set<T>(field: &mut T, given: Option<Option<T>>, default: impl FnOnce() -> T) {
             if let Some(value) = given {
                 *field = value.unwrap_or_else(default);

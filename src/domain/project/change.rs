@@ -12,7 +12,7 @@ const FILTER_BYTES_MAX: usize = 200;
 
 /// Fields of a changed project; an absent one is left alone.
 #[derive(Debug, Deserialize, ToSchema)]
-pub struct ProjectChange {
+pub(crate) struct ProjectChange {
     name: Option<String>,
     /// Shell script run in each new worktree before the CLI.
     setup_script: Option<String>,
@@ -32,7 +32,7 @@ pub struct ProjectChange {
 impl ProjectChange {
     /// Says what is wrong with a field, or nothing.
     #[must_use]
-    pub fn fault(&self) -> Option<String> {
+    pub(crate) fn fault(&self) -> Option<String> {
         let name_fault = self.name.as_deref().and_then(project_name_fault);
         if let Some(why) = name_fault {
             return Some(why.to_owned());
@@ -74,7 +74,7 @@ impl ProjectChange {
 
     /// Changes the fields that are given, except `trusted_filters`: of these the definitions are
     /// needed.
-    pub fn apply(self, project: &mut Project) {
+    pub(crate) fn apply(self, project: &mut Project) {
         fn set<T>(field: &mut T, given: Option<T>) {
             if let Some(value) = given {
                 *field = value;

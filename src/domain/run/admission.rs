@@ -10,7 +10,7 @@ use super::{
 ///
 /// # Errors
 /// A [`Rejection`] that names the state.
-pub fn admit(run: &Run, kind: WorkKind) -> Result<(), Rejection> {
+pub(crate) fn admit(run: &Run, kind: WorkKind) -> Result<(), Rejection> {
     let status = run.status;
     if run.deleted {
         return Err(Rejection::Deleted);

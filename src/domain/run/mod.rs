@@ -3,8 +3,8 @@
 //! [`command::Command`] comes in, [`decide::decide`] chooses events or refuses, [`state::Run::apply`]
 //! folds them, [`effect::after`] says what is wanted of the world once they are stored.
 
-pub mod activity;
-pub mod admission;
+pub(crate) mod activity;
+pub(crate) mod admission;
 mod caller;
 pub mod callers;
 pub mod command;
@@ -14,17 +14,17 @@ pub mod decide;
 pub mod effect;
 pub mod event;
 mod hooks;
-pub mod notice;
-pub mod outbox;
+pub(crate) mod notice;
+pub(crate) mod outbox;
 pub mod prompt;
 mod queue;
-pub mod rejection;
-pub mod state;
+pub(crate) mod rejection;
+pub(crate) mod state;
 mod status;
-pub mod tasks;
+pub(crate) mod tasks;
 mod usage;
 pub mod view;
-pub mod work;
+pub(crate) mod work;
 
 mod apply;
 

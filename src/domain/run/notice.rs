@@ -11,7 +11,7 @@ use super::{
 use crate::domain::{RunId, Secrets, Time, settings::NotificationSettings};
 
 /// Types of the events that may tell something. The store has an index of these.
-pub const TELLING: [&str; 4] = [
+pub(crate) const TELLING: [&str; 4] = [
     "run.paused",
     "run.completed",
     "run.failed",
@@ -85,7 +85,7 @@ pub struct Notice {
 
 /// A run as told so far.
 #[derive(Debug)]
-pub struct Story {
+pub(crate) struct Story {
     id: RunId,
     /// Told to nobody.
     secrets: Secrets,
@@ -99,7 +99,7 @@ pub struct Story {
 impl Story {
     /// Nothing heard yet of a run whose agent was given these values.
     #[must_use]
-    pub const fn new(id: RunId, secrets: Secrets) -> Self {
+    pub(crate) const fn new(id: RunId, secrets: Secrets) -> Self {
         Self {
             id,
             secrets,
@@ -110,7 +110,7 @@ impl Story {
     }
 
     /// Hears the next event, written at `at`.
-    pub fn hear(&mut self, event: &Event, at: Time) {
+    pub(crate) fn hear(&mut self, event: &Event, at: Time) {
         let Some(run) = &mut self.run else {
             if let Event::RunCreated(created) = event {
                 self.run = Some(Run::create(self.id, created, at));
@@ -130,7 +130,7 @@ impl Story {
 
     /// What the last event heard tells, when that is wanted.
     #[must_use]
-    pub fn notice(&self, switches: &NotificationSettings) -> Option<Notice> {
+    pub(crate) fn notice(&self, switches: &NotificationSettings) -> Option<Notice> {
         let run = self.run.as_ref()?;
         let (kind, text) = self.told.as_ref()?;
         let created = &run.created;

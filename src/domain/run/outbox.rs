@@ -10,7 +10,7 @@ use super::{
 use crate::domain::{MessageId, Time};
 
 /// Most messages that wait for one run.
-pub const QUEUE_LEN_MAX: usize = 64;
+pub(crate) const QUEUE_LEN_MAX: usize = 64;
 
 /// A message that waits for the end of the turn.
 #[derive(Debug, Clone, PartialEq)]

@@ -16,7 +16,7 @@ pub use super::status::Status;
 
 pub(super) const PREPARING: &str = "preparing worktrees";
 /// Kind of the attention for a CLI that lives and sent no hook.
-pub const NO_HOOK: &str = "no_hook";
+pub(crate) const NO_HOOK: &str = "no_hook";
 
 /// Nothing is heard of the CLI.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,7 +8,7 @@ use super::event::{
 
 /// A piece of work that somebody may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WorkKind {
+pub(crate) enum WorkKind {
     /// Commit what is in the worktrees.
     Commit,
     /// Push the run branch, open a pull request, accept: from the branch alone.

@@ -171,20 +171,6 @@ impl Forge {
         created
     }
 
-    /// Replaces the text of a pull request.
-    ///
-    /// # Errors
-    /// Every kind but [`ForgeError::UnknownForge`].
-    pub async fn update_body(
-        &self,
-        remote: &Remote,
-        number: u64,
-        body: &str,
-    ) -> Result<(), ForgeError> {
-        let session = self.session(remote).await?;
-        self.api.set_body(&session, number, body).await
-    }
-
     /// Puts the block of [`super::cross_reference`] into the text that the pull request has now,
     /// in place of an older block. Writes only if that changes the text.
     ///
@@ -207,26 +193,14 @@ impl Forge {
         self.api.set_body(&session, number, &wanted).await
     }
 
-    /// Pull requests of `branches`, the open one or else the newest of each: one request for
-    /// each [`BRANCHES_A_REQUEST_MAX`] branches, kept for [`super::FRESH_SECS`]. When the forge
-    /// must not be asked now, what was known before is given again, and says so.
+    /// Pull requests of `branches`, which `fork` has if it is given: the open one or else the newest
+    /// of each. One request for each `BRANCHES_A_REQUEST_MAX` branches, kept for `FRESH_SECS`. When
+    /// the forge must not be asked now, what was known before is given again, and says so.
     ///
     /// # Errors
     /// Every kind but [`ForgeError::UnknownForge`]; [`ForgeError::RateLimited`] only when nothing
     /// was known before.
     pub async fn pull_request_status(
-        &self,
-        remote: &Remote,
-        branches: &[String],
-    ) -> Result<PrStatuses, ForgeError> {
-        self.pull_request_status_of(remote, None, branches).await
-    }
-
-    /// The same for branches that `fork` has.
-    ///
-    /// # Errors
-    /// As [`Self::pull_request_status`].
-    pub async fn pull_request_status_of(
         &self,
         remote: &Remote,
         fork: Option<&Remote>,

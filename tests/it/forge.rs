@@ -133,12 +133,8 @@ async fn pull_requests_of_one_run_name_each_other_once() {
         assert_eq!(text, &json!(format!("Words.\nMore.\n\n{block}")));
         assert!(block.contains(&opened.url));
 
-        forge
-            .update_body(&remote, opened.number, "New.")
-            .await
-            .unwrap();
         let gone = forge
-            .update_body(&kind.remote_named("gone"), 1, "x")
+            .add_cross_reference(&kind.remote_named("gone"), 1, "x")
             .await
             .unwrap_err();
         assert!(
@@ -183,10 +179,10 @@ async fn one_comes_from_a_fork_and_is_found_again_there() {
         }
         assert_eq!((open().await.existed, open().await.number), (true, 3));
         let b = ["b".to_owned()];
-        let known = forge.pull_request_status_of(&base, Some(&fork), &b);
+        let known = forge.pull_request_status(&base, Some(&fork), &b);
         let known = known.await.unwrap();
         assert_eq!(known.statuses[0].number, 3, "the newest of ours: {known:?}");
-        let known = forge.pull_request_status(&base, &b).await.unwrap();
+        let known = forge.pull_request_status(&base, None, &b).await.unwrap();
         assert_eq!(known.statuses[0].number, 2);
     }
 }

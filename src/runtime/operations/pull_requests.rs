@@ -275,7 +275,7 @@ pub async fn status(runtime: &Runtime, id: ProjectId) -> Result<Vec<PrStatusView
             }
         };
         let (base, head) = (&place.base, Some(&place.head));
-        let known = place.forge.pull_request_status_of(base, head, &names).await;
+        let known = place.forge.pull_request_status(base, head, &names).await;
         let known = known.map_err(|error| fault(&error))?;
         asked = true;
         shown.extend(known.statuses.into_iter().map(|status| PrStatusView {

@@ -18,7 +18,7 @@ async fn thirty_branches_are_one_request() {
         }
         let statuses = fake
             .forge()
-            .pull_request_status(&kind.remote(), &branches)
+            .pull_request_status(&kind.remote(), None, &branches)
             .await
             .unwrap();
         assert_eq!(numbers(&statuses), (1..=20).collect::<Vec<u64>>());
@@ -40,7 +40,7 @@ async fn thirty_branches_are_one_request() {
         let many: Vec<String> = (0..150).map(|at| format!("abbado/b-{at:02}")).collect();
         let statuses = fake
             .forge()
-            .pull_request_status(&kind.remote(), &many)
+            .pull_request_status(&kind.remote(), None, &many)
             .await
             .unwrap();
         assert_eq!(statuses.statuses.len(), 20);
@@ -80,7 +80,7 @@ async fn every_state_and_every_outcome_of_checks_is_told() {
         let branches = names(&["e", "d", "c", "b", "a", "a", "none"]);
         let statuses = fake
             .forge()
-            .pull_request_status(&kind.remote(), &branches)
+            .pull_request_status(&kind.remote(), None, &branches)
             .await
             .unwrap();
         let told: Vec<_> = statuses
@@ -111,7 +111,12 @@ async fn an_answer_is_kept_for_a_minute_and_readers_share_it() {
         fake.pull("b", &json!({}));
         let (a, b, both) = (names(&["a"]), names(&["b"]), names(&["a", "b"]));
         let asked = async |branches: &[String]| {
-            numbers(&forge.pull_request_status(&remote, branches).await.unwrap())
+            numbers(
+                &forge
+                    .pull_request_status(&remote, None, branches)
+                    .await
+                    .unwrap(),
+            )
         };
         assert_eq!(asked(&[]).await, [0; 0]);
         assert_eq!(fake.calls().len(), 0, "nothing to ask");
@@ -147,17 +152,17 @@ async fn looking_stops_when_forty_percent_of_the_budget_are_used() {
         fake.post("budget", &json!({"limit": 1000, "remaining": 602}));
         for (seconds, requests) in [(0, 1), (60, 2), (60, 2), (60, 2)] {
             fake.move_clock(seconds);
-            forge.pull_request_status(&remote, &a).await.unwrap();
+            forge.pull_request_status(&remote, None, &a).await.unwrap();
             assert_eq!(fake.calls().len(), requests, "{kind:?}");
         }
-        let old = forge.pull_request_status(&remote, &a).await.unwrap();
+        let old = forge.pull_request_status(&remote, None, &a).await.unwrap();
         assert_eq!(numbers(&old), [1]);
         assert_eq!(old.as_of, Time::from_timestamp(BEGIN + 60, 0).unwrap());
         let reset = Time::from_timestamp(BEGIN + 3600, 0);
         assert_eq!(old.limited_until, reset);
         // Nothing known of another repository, so there is no old answer.
         let other = forge
-            .pull_request_status(&kind.remote_named("other"), &a)
+            .pull_request_status(&kind.remote_named("other"), None, &a)
             .await
             .unwrap_err();
         let ForgeError::RateLimited { until, message, .. } = other else {
@@ -175,7 +180,7 @@ async fn looking_stops_when_forty_percent_of_the_budget_are_used() {
             .unwrap();
         fake.post("budget", &json!({"remaining": 1000, "reset": BEGIN + 7200}));
         fake.move_clock(3600 - 180);
-        let fresh = forge.pull_request_status(&remote, &a).await.unwrap();
+        let fresh = forge.pull_request_status(&remote, None, &a).await.unwrap();
         assert_eq!((fresh.as_of, fresh.limited_until), (reset.unwrap(), None));
     }
 }
@@ -187,7 +192,7 @@ async fn a_forge_that_says_wait_is_not_asked_and_the_old_answer_is_given() {
         let (forge, remote) = (fake.forge(), kind.remote());
         fake.pull("a", &json!({}));
         let a = names(&["a"]);
-        forge.pull_request_status(&remote, &a).await.unwrap();
+        forge.pull_request_status(&remote, None, &a).await.unwrap();
         for (at, answer) in [
             json!({"status": 429, "headers": {"retry-after": "100"}, "body": {"message": "Slow down"}}),
             json!({"status": 503, "headers": {"retry-after": "100"}, "text": null, "body": {}}),
@@ -199,7 +204,7 @@ async fn a_forge_that_says_wait_is_not_asked_and_the_old_answer_is_given() {
             answer.as_object_mut().unwrap().remove("text");
             fake.move_clock(61);
             fake.next(&json!([answer]));
-            let old = forge.pull_request_status(&remote, &a).await.unwrap();
+            let old = forge.pull_request_status(&remote, None, &a).await.unwrap();
             assert_eq!(numbers(&old), [1]);
             assert!(old.limited_until.is_some() && old.as_of < old.limited_until.unwrap());
             let calls = fake.calls().len();
@@ -208,7 +213,7 @@ async fn a_forge_that_says_wait_is_not_asked_and_the_old_answer_is_given() {
             assert!(matches!(refused, Err(ForgeError::RateLimited { .. })), "{refused:?}");
             assert_eq!(fake.calls().len(), calls, "not even what the user asks for");
             fake.move_clock(1);
-            let fresh = forge.pull_request_status(&remote, &a).await.unwrap();
+            let fresh = forge.pull_request_status(&remote, None, &a).await.unwrap();
             assert_eq!((fresh.limited_until, fake.calls().len()), (None, calls + 1), "{at}");
         }
     }
@@ -228,7 +233,7 @@ async fn githubs_limits_that_come_as_403_or_as_200_are_limits_and_other_403_are_
         let forge = fake.forge();
         for _ in 0..2 {
             let answer = forge
-                .pull_request_status(&Kind::GitHub.remote(), &names(&["a"]))
+                .pull_request_status(&Kind::GitHub.remote(), None, &names(&["a"]))
                 .await;
             assert!(
                 matches!(answer, Err(ForgeError::RateLimited { .. })),
@@ -241,7 +246,7 @@ async fn githubs_limits_that_come_as_403_or_as_200_are_limits_and_other_403_are_
     fake.next(&json!([{"status": 403, "body": {"message": "Resource not accessible"}}]));
     let answer = fake
         .forge()
-        .pull_request_status(&Kind::GitHub.remote(), &names(&["a"]))
+        .pull_request_status(&Kind::GitHub.remote(), None, &names(&["a"]))
         .await;
     assert_eq!(
         answer.unwrap_err().to_string(),

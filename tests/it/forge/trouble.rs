@@ -20,7 +20,7 @@ async fn answered(fake: &Fake, answer: &Value) -> [ForgeError; 2] {
     fake.next(&json!([answer]));
     let status = fake.forge();
     let status = status
-        .pull_request_status(&fake.kind.remote(), &names(&["b"]))
+        .pull_request_status(&fake.kind.remote(), None, &names(&["b"]))
         .await;
     [opened, status.unwrap_err()]
 }
@@ -54,7 +54,7 @@ async fn without_a_token_it_says_where_it_looked_and_asks_nobody() {
         assert_eq!(forge.check_token().await.unwrap_err().to_string(), wanted);
         assert_eq!(open(&fake, &forge).await.unwrap_err().to_string(), wanted);
         let status = forge
-            .pull_request_status(&kind.remote(), &names(&["b"]))
+            .pull_request_status(&kind.remote(), None, &names(&["b"]))
             .await;
         assert!(matches!(status, Err(ForgeError::NoToken { .. })));
         assert_eq!(fake.calls().len(), 0);
@@ -201,7 +201,7 @@ async fn a_refusal_has_the_forges_own_words() {
             .await
             .unwrap_err();
         let status = forge
-            .pull_request_status(&gone, &names(&["b"]))
+            .pull_request_status(&gone, None, &names(&["b"]))
             .await
             .unwrap_err();
         for error in [opened, status] {
@@ -243,7 +243,7 @@ async fn a_forge_that_hangs_is_given_up() {
     let forge = fake.forge();
     drop(fake);
     let gone = forge
-        .pull_request_status(&Kind::GitHub.remote(), &names(&["b"]))
+        .pull_request_status(&Kind::GitHub.remote(), None, &names(&["b"]))
         .await
         .unwrap_err();
     assert!(matches!(gone, ForgeError::Unreachable { .. }), "{gone}");
@@ -342,7 +342,7 @@ async fn tls_takes_the_certificates_that_this_machine_trusts_and_no_others() {
         .for_remote(&remote)
         .unwrap();
     let error = forge
-        .pull_request_status(&remote, &names(&["b"]))
+        .pull_request_status(&remote, None, &names(&["b"]))
         .await
         .unwrap_err();
     if trusted.is_some() {

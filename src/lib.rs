@@ -25,10 +25,6 @@ pub mod notify;
 mod output;
 mod proc_stat;
 pub mod pty;
-#[cfg_attr(
-    not(test),
-    allow(unreachable_pub, reason = "its files are still being taken apart")
-)]
 pub mod runtime;
 mod sockets;
 pub mod store;

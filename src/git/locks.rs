@@ -11,22 +11,16 @@ use std::{
 
 /// Locks by the repository's real git folder ([`super::Inspected::git_dir`]). Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct RepoLocks {
+pub(crate) struct RepoLocks {
     /// Bounded by the number of repositories in use: locks that nobody holds are dropped.
     locks: Arc<Mutex<HashMap<PathBuf, Arc<Mutex<()>>>>>,
 }
 
 impl RepoLocks {
-    /// No lock held.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// Runs `work` while holding the locks of all these repositories. They are taken in the order
     /// of their paths, so that two jobs never wait for each other; one named twice counts once.
     /// `work` must not ask for a lock itself.
-    pub fn with<T>(&self, git_dirs: &[PathBuf], work: impl FnOnce() -> T) -> T {
+    pub(crate) fn with<T>(&self, git_dirs: &[PathBuf], work: impl FnOnce() -> T) -> T {
         let ordered: BTreeSet<&Path> = git_dirs.iter().map(PathBuf::as_path).collect();
         let locks: Vec<_> = ordered
             .into_iter()
@@ -63,7 +57,7 @@ mod unit {
 
     #[test]
     fn holders_exclude_each_other_in_any_order() {
-        let locks = RepoLocks::new();
+        let locks = RepoLocks::default();
         let inside = AtomicU32::new(0);
         std::thread::scope(|scope| {
             for turn in 0..8 {

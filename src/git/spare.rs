@@ -64,7 +64,7 @@ pub(crate) struct SpareSpec {
 
 /// A worktree that is ready for a run.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Spare {
+pub(crate) struct Spare {
     folder: PathBuf,
     worktree: PathBuf,
     base: Oid,
@@ -280,13 +280,13 @@ fn outside(place: &Place, common_dir: &Path) -> Result<Option<Vec<Outside>>, Git
 impl Spare {
     /// Its folder.
     #[must_use]
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// What is checked out, in hex.
     #[must_use]
-    pub fn base_commit(&self) -> String {
+    pub(crate) fn base_commit(&self) -> String {
         self.base.to_string()
     }
 

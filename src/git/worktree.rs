@@ -102,7 +102,7 @@ pub(super) fn add_all(
     specs: &[WorktreeSpec],
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Vec<WorktreeAt>, GitError> {
-    let added = add_worktrees(specs, &RepoLocks::new(), cancelled)?;
+    let added = add_worktrees(specs, &RepoLocks::default(), cancelled)?;
     Ok(added.into_iter().map(|added| added.at).collect())
 }
 

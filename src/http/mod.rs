@@ -15,7 +15,7 @@ mod server;
 
 pub use edge::gate::GateConfig;
 pub use routes::openapi;
-pub use server::{listen, server};
+pub(crate) use server::{listen, server};
 
 /// Parts that only the fuzz targets of tests/fuzz look at from outside.
 #[doc(hidden)]

@@ -26,7 +26,7 @@ use std::{
 ///
 /// # Errors
 /// One sentence that names the address.
-pub fn listen(address: SocketAddr) -> Result<TcpListener, String> {
+pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener, String> {
     TcpListener::bind(address).map_err(|error| {
         if error.kind() == std::io::ErrorKind::AddrInUse {
             format!(
@@ -42,7 +42,7 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, String> {
 ///
 /// # Errors
 /// When the socket cannot be used.
-pub fn server(
+pub(crate) fn server(
     runtime: Runtime,
     mut gate: GateConfig,
     listener: TcpListener,

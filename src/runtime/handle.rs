@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 
 /// The running actors.
 #[derive(Clone)]
-pub struct Runtime {
+pub(crate) struct Runtime {
     /// What they share.
     pub shared: Arc<Shared>,
     pub(super) registry: Addr<Registry>,
@@ -34,7 +34,7 @@ impl Runtime {
     ///
     /// # Errors
     /// When the log's head cannot be read.
-    pub fn start(
+    pub(crate) fn start(
         config: Config,
         writer: Writer,
         reader: Reader,
@@ -58,7 +58,7 @@ impl Runtime {
     ///
     /// # Errors
     /// See [`AskError`].
-    pub async fn ask(&self, run_id: RunId, request: Request) -> Outcome {
+    pub(crate) async fn ask(&self, run_id: RunId, request: Request) -> Outcome {
         let (caller, outcome) = ReplySender::new();
         let ask = Ask {
             run_id,
@@ -73,7 +73,7 @@ impl Runtime {
     }
 
     /// Joins the live stream after a place.
-    pub async fn subscribe(&self, run_id: Option<RunId>, after: EventId) -> Joined {
+    pub(crate) async fn subscribe(&self, run_id: Option<RunId>, after: EventId) -> Joined {
         self.broadcaster
             .send(Subscribe { run_id, after })
             .await
@@ -82,12 +82,12 @@ impl Runtime {
 
     /// Counts a viewer of a run, or refuses: the bound is reached.
     #[must_use]
-    pub fn viewer(&self, run_id: RunId) -> Option<ViewerGuard> {
+    pub(crate) fn viewer(&self, run_id: RunId) -> Option<ViewerGuard> {
         self.shared.viewer(run_id)
     }
 
     /// What the registry holds; nothing when it is gone.
-    pub async fn counts(&self) -> Option<Counts> {
+    pub(crate) async fn counts(&self) -> Option<Counts> {
         self.registry.send(Count).await.ok()
     }
 
@@ -95,19 +95,19 @@ impl Runtime {
     ///
     /// # Errors
     /// When the database fails.
-    pub fn events_appended(&self) -> Result<u64, StoreError> {
+    pub(crate) fn events_appended(&self) -> Result<u64, StoreError> {
         let head = self.shared.reader.head()?;
         Ok(u64::try_from(head - self.floor).unwrap_or(0))
     }
 
     /// Ends all event streams.
-    pub async fn close_streams(&self) {
+    pub(crate) async fn close_streams(&self) {
         // A broadcaster that is gone has ended them.
         self.broadcaster.send(Close).await.ok();
     }
 
     /// Waits until no request is under way, and takes no more.
-    pub async fn drain(&self) {
+    pub(crate) async fn drain(&self) {
         // A registry that is gone is drained.
         self.registry.send(Drain).await.ok();
     }

@@ -5,31 +5,31 @@ use uuid::Uuid;
 
 /// A run's id: random, since its first eight digits name its branch.
 #[must_use]
-pub fn run() -> RunId {
+pub(crate) fn run() -> RunId {
     RunId(random())
 }
 
 /// A project's id.
 #[must_use]
-pub fn project() -> ProjectId {
+pub(crate) fn project() -> ProjectId {
     ProjectId(Uuid::now_v7())
 }
 
 /// A repo's id.
 #[must_use]
-pub fn repo() -> RepoId {
+pub(crate) fn repo() -> RepoId {
     RepoId(Uuid::now_v7())
 }
 
 /// An agent's id.
 #[must_use]
-pub fn agent() -> AgentId {
+pub(crate) fn agent() -> AgentId {
     AgentId(Uuid::now_v7())
 }
 
 /// A message's id.
 #[must_use]
-pub fn message() -> MessageId {
+pub(crate) fn message() -> MessageId {
     MessageId(Uuid::now_v7())
 }
 
@@ -39,6 +39,6 @@ pub fn message() -> MessageId {
     clippy::disallowed_methods,
     reason = "this is the place the lint points to"
 )]
-pub fn random() -> Uuid {
+pub(crate) fn random() -> Uuid {
     Uuid::new_v4()
 }

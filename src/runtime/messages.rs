@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 /// A request to one run, from outside.
 #[derive(Debug)]
-pub enum Request {
+pub(crate) enum Request {
     /// Create the run. Gets [`Reply::Run`].
     Create {
         /// What the run is made of.
@@ -86,7 +86,7 @@ pub enum Request {
 
 /// How a run is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
+pub(crate) enum Stop {
     /// The run is over. Gets [`Reply::Run`].
     Cancel,
     /// The run can be continued. Gets [`Reply::Run`].
@@ -101,7 +101,7 @@ pub enum Stop {
 impl Stop {
     /// As the log names it.
     #[must_use]
-    pub const fn by(self) -> StopBy {
+    pub(crate) const fn by(self) -> StopBy {
         match self {
             Self::Cancel => StopBy::Cancel,
             Self::Pause => StopBy::Pause,
@@ -112,7 +112,7 @@ impl Stop {
 
 /// A change of the messages that wait.
 #[derive(Debug)]
-pub enum QueueChange {
+pub(crate) enum QueueChange {
     /// Add a message at the end. Gets [`Reply::Queued`].
     Add {
         /// The message's id.
@@ -134,7 +134,7 @@ pub enum QueueChange {
 
 /// What the caller of a successful request gets. It serialises as the API shows it.
 #[derive(Debug, Clone)]
-pub enum Reply {
+pub(crate) enum Reply {
     /// The request is carried out, and there is nothing to show.
     Done,
     /// The run as the request left it.
@@ -179,7 +179,7 @@ impl Serialize for Reply {
 }
 
 /// What a request came to.
-pub type Outcome = Result<Reply, AskError>;
+pub(crate) type Outcome = Result<Reply, AskError>;
 
 /// Why a request failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -233,7 +233,7 @@ pub enum AskError {
 
 /// A key under which the reply of a request is remembered, so that its repetition gets it again.
 #[derive(Debug, Clone)]
-pub struct Idempotency {
+pub(crate) struct Idempotency {
     /// Method and path.
     pub scope: String,
     /// The client's key.
@@ -247,7 +247,7 @@ pub struct Idempotency {
 impl Idempotency {
     /// As the log has it.
     #[must_use]
-    pub fn request(&self) -> RequestKey {
+    pub(crate) fn request(&self) -> RequestKey {
         RequestKey {
             scope: self.scope.clone(),
             key: self.key.clone(),
@@ -258,7 +258,7 @@ impl Idempotency {
 
     /// As the log has it; a fingerprint that is no hex is that of no request.
     #[must_use]
-    pub fn of(request: &RequestKey) -> Self {
+    pub(crate) fn of(request: &RequestKey) -> Self {
         Self {
             scope: request.scope.clone(),
             key: request.key.clone(),
@@ -273,7 +273,7 @@ impl Idempotency {
     ///
     /// # Errors
     /// When the reply cannot be encoded.
-    pub fn with_reply(&self, reply: &impl Serialize) -> Result<Idempotent, StoreError> {
+    pub(crate) fn with_reply(&self, reply: &impl Serialize) -> Result<Idempotent, StoreError> {
         Ok(Idempotent {
             scope: self.scope.clone(),
             key: self.key.clone(),

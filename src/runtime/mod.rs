@@ -11,26 +11,24 @@
 //! Invariants, as absences: nothing is visible before its commit; no run has two actors; no queue
 //! is without a bound; nobody but a run's own actor decides for it.
 
-pub mod clock;
+pub(crate) mod clock;
 mod handle;
-pub mod ids;
+pub(crate) mod ids;
 mod jobs;
-pub mod messages;
+pub(crate) mod messages;
 pub(crate) mod operations;
-pub mod order;
-pub mod reads;
+pub(crate) mod order;
+pub(crate) mod reads;
 mod recover;
-pub mod registry;
-pub mod reply;
+pub(crate) mod registry;
+pub(crate) mod reply;
 mod run;
-pub mod services;
-pub mod shared;
+pub(crate) mod services;
+pub(crate) mod shared;
 pub mod stream;
 #[cfg(test)]
 mod tests;
 pub mod threads;
 
-pub use handle::Runtime;
-pub use messages::{AskError, Outcome, QueueChange, Reply, Request, Stop};
-pub use reply::ReplySender;
-pub use shared::Shared;
+pub(crate) use handle::Runtime;
+pub(crate) use messages::{AskError, QueueChange, Reply, Request, Stop};

@@ -10,7 +10,7 @@ use crate::{
 
 /// A change of a run's work.
 #[derive(Debug, Clone)]
-pub enum Order {
+pub(crate) enum Order {
     /// Commit everything in the worktrees. Gets [`Reply::Committed`](super::Reply::Committed).
     Commit {
         /// The message; not blank.
@@ -97,7 +97,7 @@ const NAMED_BYTES_MAX: usize = 8 * 1024;
 /// Refuses what would drop work that no checkpoint holds: `left_out` has repos and paths, `others` is
 /// what else could not be kept, each a line of the refusal.
 #[must_use]
-pub fn not_kept(left_out: &[(&str, &LeftOut)], others: &[String]) -> Option<OrderError> {
+pub(crate) fn not_kept(left_out: &[(&str, &LeftOut)], others: &[String]) -> Option<OrderError> {
     let paths = left_out
         .iter()
         .map(|(repo, left)| format!("{repo}: '{}' ({})", left.path, left.why));

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Begins reads.
 #[derive(Clone)]
-pub struct Reads {
+pub(crate) struct Reads {
     reader: Reader,
     permits: Arc<Semaphore>,
 }
@@ -29,7 +29,7 @@ impl Reads {
     ///
     /// # Errors
     /// The outer one when the query panicked.
-    pub fn begin<T, Q>(
+    pub(crate) fn begin<T, Q>(
         &self,
         query: Q,
     ) -> impl Future<Output = Result<Result<T, StoreError>, Failed>> + 'static + use<T, Q>

@@ -16,7 +16,7 @@ impl Runtime {
     ///
     /// # Errors
     /// When the database cannot tell which.
-    pub async fn recover(&self) -> Result<usize, AskError> {
+    pub(crate) async fn recover(&self) -> Result<usize, AskError> {
         trusted_filters::announce(&self.shared.reader)?;
         moved::mend(self).await?;
         let runs = self.shared.reader.live_runs()?;

@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 /// Where a caller waits for what a request came to. A sender that is dropped unused tells the caller
 /// that the actor ended.
 #[derive(Debug)]
-pub struct ReplySender {
+pub(crate) struct ReplySender {
     caller: oneshot::Sender<Outcome>,
     /// An admitted request is under way until it has its reply.
     permit: Option<OwnedSemaphorePermit>,
@@ -26,7 +26,7 @@ pub struct ReplySender {
 impl ReplySender {
     /// A sender, and where its reply comes out.
     #[must_use]
-    pub fn new() -> (Self, oneshot::Receiver<Outcome>) {
+    pub(crate) fn new() -> (Self, oneshot::Receiver<Outcome>) {
         let (caller, receiver) = oneshot::channel();
         let permit = None;
         (Self { caller, permit }, receiver)
@@ -46,7 +46,7 @@ impl ReplySender {
 
 /// Which reply the caller gets once the events of its request are stored.
 #[derive(Debug, Clone, Default)]
-pub enum ReplyWith {
+pub(crate) enum ReplyWith {
     /// The run.
     #[default]
     Run,
@@ -94,16 +94,16 @@ impl ReplyWith {
 
 /// A reply that the writer sends with the commit, or else the actor.
 #[derive(Clone)]
-pub struct PendingReply(Arc<Mutex<Option<(ReplySender, Outcome)>>>);
+pub(crate) struct PendingReply(Arc<Mutex<Option<(ReplySender, Outcome)>>>);
 
 impl PendingReply {
     /// A reply for whoever takes it first; none for what nobody waits for.
-    pub fn new(reply: Option<(ReplySender, Outcome)>) -> Self {
+    pub(crate) fn new(reply: Option<(ReplySender, Outcome)>) -> Self {
         Self(Arc::new(Mutex::new(reply)))
     }
 
     /// Sends the reply as soon as the commit returned, from the writer's thread.
-    pub fn when_stored(&self) -> Stored {
+    pub(crate) fn when_stored(&self) -> Stored {
         let pending = self.clone();
         Stored::new(move || {
             if let Some((caller, outcome)) = pending.take() {
@@ -113,7 +113,7 @@ impl PendingReply {
     }
 
     /// The reply, for the first who takes it.
-    pub fn take(&self) -> Option<(ReplySender, Outcome)> {
+    pub(crate) fn take(&self) -> Option<(ReplySender, Outcome)> {
         let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         pending.take()
     }

@@ -25,7 +25,7 @@ use std::{
 pub(super) const HEAVY_JOBS_MAX: usize = 2;
 
 /// What every actor needs.
-pub struct Shared {
+pub(crate) struct Shared {
     /// Bounds, paths, the server's environment.
     pub config: Config,
     /// Where the server can be reached, once it listens.
@@ -63,7 +63,7 @@ pub struct Shared {
 }
 
 /// Counts one viewer of a run for as long as it lives.
-pub struct ViewerGuard {
+pub(crate) struct ViewerGuard {
     shared: Arc<Shared>,
     run_id: RunId,
 }
@@ -131,13 +131,13 @@ impl Shared {
 
     /// Folder of a run's own files.
     #[must_use]
-    pub fn run_dir(&self, run_id: RunId) -> PathBuf {
+    pub(crate) fn run_dir(&self, run_id: RunId) -> PathBuf {
         self.config.run_dir(run_id)
     }
 
     /// Folder that holds a run's worktrees, one a repo.
     #[must_use]
-    pub fn worktrees_dir(&self, run_id: RunId) -> PathBuf {
+    pub(crate) fn worktrees_dir(&self, run_id: RunId) -> PathBuf {
         self.config
             .data_dir
             .join("worktrees")
@@ -146,7 +146,7 @@ impl Shared {
 
     /// The prices that are stored.
     #[must_use]
-    pub fn prices(&self) -> Arc<ModelSettings> {
+    pub(crate) fn prices(&self) -> Arc<ModelSettings> {
         let held = self.prices.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&held)
     }
@@ -156,7 +156,7 @@ impl Shared {
     ///
     /// # Errors
     /// When the database fails.
-    pub fn prices_changed(&self) -> Result<(), StoreError> {
+    pub(crate) fn prices_changed(&self) -> Result<(), StoreError> {
         let mut held = self.prices.write().unwrap_or_else(PoisonError::into_inner);
         *held = Arc::new(self.reader.model_settings()?);
         Ok(())
@@ -179,7 +179,7 @@ impl Shared {
 
     /// Viewers of a run.
     #[must_use]
-    pub fn viewer_count(&self, run_id: RunId) -> usize {
+    pub(crate) fn viewer_count(&self, run_id: RunId) -> usize {
         let viewers = self.viewers.lock().unwrap_or_else(PoisonError::into_inner);
         viewers.get(&run_id).copied().unwrap_or(0)
     }

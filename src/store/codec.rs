@@ -169,7 +169,7 @@ pub fn encode(event: Event) -> Result<(Event, Payload), StoreError> {
 ///
 /// # Errors
 /// When serde cannot write the reply (never, for our types).
-pub fn encode_reply(reply: &impl Serialize) -> Result<String, StoreError> {
+pub(crate) fn encode_reply(reply: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(reply).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 

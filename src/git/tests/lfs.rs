@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 /// What a new worktree of a repository has to say of itself; the worktree is left there.
 fn note(world: &World, repo: &Path) -> Option<String> {
-    let added = add_worktrees(&[world.spec(repo)], &RepoLocks::new(), &|| false).unwrap();
+    let added = add_worktrees(&[world.spec(repo)], &RepoLocks::default(), &|| false).unwrap();
     added.into_iter().next().unwrap().note
 }
 

@@ -34,7 +34,7 @@ fn spec(world: &World, repo: &Path) -> SpareSpec {
 }
 
 fn made(world: &World, repo: &Path) -> Option<Arc<Spare>> {
-    let made = make_spare(&spec(world, repo), &RepoLocks::new(), GO_ON).unwrap();
+    let made = make_spare(&spec(world, repo), &RepoLocks::default(), GO_ON).unwrap();
     made.map(Arc::new)
 }
 
@@ -44,10 +44,10 @@ fn taken(world: &World, repo: &Path, spare: &Arc<Spare>) -> (PathBuf, bool) {
         spare: Some(Arc::clone(spare)),
         ..world.spec(repo)
     };
-    let added = add_worktrees(&[spec], &RepoLocks::new(), GO_ON).unwrap();
+    let added = add_worktrees(&[spec], &RepoLocks::default(), GO_ON).unwrap();
     let left = spare.folder().join(repo.file_name().unwrap());
     let took = !left.exists();
-    remove_spare(spare.folder(), &RepoLocks::new()).unwrap();
+    remove_spare(spare.folder(), &RepoLocks::default()).unwrap();
     assert!(!spare.folder().exists());
     (added[0].at.worktree.clone(), took)
 }
@@ -95,7 +95,7 @@ fn a_spare_is_taken_and_is_as_a_fresh_worktree() {
     assert!(took);
     let with = (facts(&repo, &worktree), read_tree(&worktree));
     remove(&world, &repo);
-    add_worktrees(&[world.spec(&repo)], &RepoLocks::new(), GO_ON).unwrap();
+    add_worktrees(&[world.spec(&repo)], &RepoLocks::default(), GO_ON).unwrap();
     let fresh = (facts(&repo, &worktree), read_tree(&worktree));
     assert_eq!(with, fresh);
 }
@@ -200,16 +200,16 @@ fn a_spare_that_is_not_wanted_leaves_nothing() {
     assert_eq!(git(&repo, &["worktree", "list"]).lines().count(), 2);
     // Whatever became of its files.
     fs::remove_dir_all(spare.folder().join("api")).unwrap();
-    remove_spare(spare.folder(), &RepoLocks::new()).unwrap();
+    remove_spare(spare.folder(), &RepoLocks::default()).unwrap();
     assert_eq!(git(&repo, &["worktree", "list"]).lines().count(), 1);
     assert!(!spare.folder().exists());
     // Somebody took the folder away: the record goes all the same.
     let spare = made(&world, &repo).unwrap();
     fs::remove_dir_all(spare.folder()).unwrap();
-    forget_spares(&repo, &world.data().join("spares"), &RepoLocks::new()).unwrap();
+    forget_spares(&repo, &world.data().join("spares"), &RepoLocks::default()).unwrap();
     assert_eq!(git(&repo, &["worktree", "list"]).lines().count(), 1);
     // One that is cancelled is removed.
-    let cancelled = make_spare(&spec(&world, &repo), &RepoLocks::new(), &|| true);
+    let cancelled = make_spare(&spec(&world, &repo), &RepoLocks::default(), &|| true);
     cancelled.unwrap_err();
     assert!(!spare.folder().exists());
     assert_eq!(git(&repo, &["worktree", "list"]).lines().count(), 1);
@@ -259,7 +259,7 @@ fn a_commit_of_endless_folders_is_given_up() {
         base_commit: commit.trim().to_owned(),
         ..spec(&world, &repo)
     };
-    let outcome = make_spare(&endless, &RepoLocks::new(), GO_ON);
+    let outcome = make_spare(&endless, &RepoLocks::default(), GO_ON);
     assert!(
         matches!(outcome, Err(GitError::TooMuch { .. })),
         "{outcome:?}"

@@ -167,10 +167,10 @@ fn a_lock_that_a_killed_git_left_on_the_branch_is_removed() {
         matches!(&locked, Err(GitError::Failed { stderr, .. }) if stderr.contains(".lock")),
         "{locked:?}: else this test shows nothing"
     );
-    unlock_branch(&repo, BRANCH, &RepoLocks::new()).unwrap();
+    unlock_branch(&repo, BRANCH, &RepoLocks::default()).unwrap();
     add_all(&[world.spec(&repo)], GO_ON).unwrap();
-    unlock_branch(&repo, BRANCH, &RepoLocks::new()).unwrap();
-    let hostile = unlock_branch(&repo, "../../x", &RepoLocks::new());
+    unlock_branch(&repo, BRANCH, &RepoLocks::default()).unwrap();
+    let hostile = unlock_branch(&repo, "../../x", &RepoLocks::default());
     assert!(
         matches!(hostile, Err(GitError::InvalidName { .. })),
         "{hostile:?}"

@@ -18,7 +18,7 @@ use std::sync::LazyLock;
 #[utoipa::path(tag = "agents", request_body = AgentFields,
     responses((status = 201, body = Agent), (status = 400), (status = 404)))]
 #[post("/api/agents")]
-pub async fn create(
+pub(crate) async fn create(
     runtime: web::Data<Runtime>,
     Idempotent { body, key }: Idempotent<AgentFields, 201>,
 ) -> Result<HttpResponse, ApiError> {
@@ -36,7 +36,7 @@ pub async fn create(
 #[utoipa::path(tag = "agents",
     responses((status = 200, body = Agent), (status = 404)))]
 #[get("/api/agents/{id}")]
-pub async fn get(
+pub(crate) async fn get(
     runtime: web::Data<Runtime>,
     Id(id): Id<AgentId>,
 ) -> Result<HttpResponse, ApiError> {
@@ -48,7 +48,7 @@ pub async fn get(
 #[utoipa::path(tag = "agents", request_body = AgentFields,
     responses((status = 200, body = Agent), (status = 400), (status = 404)))]
 #[put("/api/agents/{id}")]
-pub async fn change(
+pub(crate) async fn change(
     runtime: web::Data<Runtime>,
     Id(id): Id<AgentId>,
     JsonBody(fields): JsonBody<AgentFields>,
@@ -59,7 +59,7 @@ pub async fn change(
 /// Deletes an agent that has no live run.
 #[utoipa::path(tag = "agents", responses((status = 204), (status = 404), (status = 409)))]
 #[delete("/api/agents/{id}")]
-pub async fn remove(
+pub(crate) async fn remove(
     runtime: web::Data<Runtime>,
     Id(id): Id<AgentId>,
 ) -> Result<HttpResponse, ApiError> {
@@ -71,7 +71,7 @@ pub async fn remove(
 #[utoipa::path(tag = "agents",
     responses((status = 200, body = [Agent]), (status = 404)))]
 #[get("/api/projects/{id}/agents")]
-pub async fn list(
+pub(crate) async fn list(
     runtime: web::Data<Runtime>,
     Id(id): Id<ProjectId>,
 ) -> Result<HttpResponse, ApiError> {
@@ -116,7 +116,7 @@ static TEMPLATES: LazyLock<Vec<Template>> = LazyLock::new(|| {
 /// Ready-made configurations to create agents from.
 #[utoipa::path(tag = "agents", responses((status = 200, body = [Template])))]
 #[get("/api/agent-templates")]
-pub async fn list_templates() -> Result<HttpResponse, ApiError> {
+pub(crate) async fn list_templates() -> Result<HttpResponse, ApiError> {
     ok(&*TEMPLATES)
 }
 

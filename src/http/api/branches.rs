@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct BranchQuery {
+pub(crate) struct BranchQuery {
     /// The branch, without `refs/heads/`.
     branch: String,
     /// Its repo; may be left out when the project has one.
@@ -46,7 +46,7 @@ impl BranchQuery {
 #[utoipa::path(tag = "branches",
     responses((status = 200, body = [BranchView]), (status = 400), (status = 404)))]
 #[get("/api/projects/{id}/branches")]
-pub async fn list(
+pub(crate) async fn list(
     runtime: web::Data<Runtime>,
     Id(id): Id<ProjectId>,
 ) -> Result<HttpResponse, ApiError> {
@@ -57,7 +57,7 @@ pub async fn list(
 #[utoipa::path(tag = "branches", params(BranchQuery),
     responses((status = 204), (status = 400), (status = 404), (status = 409)))]
 #[delete("/api/projects/{id}/branches")]
-pub async fn remove(
+pub(crate) async fn remove(
     runtime: web::Data<Runtime>,
     Id(id): Id<ProjectId>,
     Query(query): Query<BranchQuery>,
@@ -71,7 +71,7 @@ pub async fn remove(
     responses((status = 200, body = Merged), (status = 400), (status = 404),
               (status = 409)))]
 #[post("/api/projects/{id}/branches/merge")]
-pub async fn merge(
+pub(crate) async fn merge(
     runtime: web::Data<Runtime>,
     Id(id): Id<ProjectId>,
     Query(query): Query<BranchQuery>,
@@ -86,7 +86,7 @@ pub async fn merge(
     responses((status = 200, body = Rebased), (status = 400), (status = 404),
               (status = 409)))]
 #[post("/api/projects/{id}/branches/rebase")]
-pub async fn rebase(
+pub(crate) async fn rebase(
     runtime: web::Data<Runtime>,
     Id(id): Id<ProjectId>,
     Query(query): Query<BranchQuery>,

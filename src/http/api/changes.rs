@@ -38,7 +38,7 @@ const PIECES_MAX: usize = 4;
 #[utoipa::path(tag = "changes",
     responses((status = 200, body = DiffStats), (status = 404), (status = 409)))]
 #[get("/api/runs/{id}/diff-stats")]
-pub async fn diff_stats(
+pub(crate) async fn diff_stats(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {
@@ -49,7 +49,7 @@ pub async fn diff_stats(
 #[utoipa::path(tag = "changes",
     responses((status = 200, body = ChangesView), (status = 404), (status = 409)))]
 #[get("/api/runs/{id}/changes")]
-pub async fn list(
+pub(crate) async fn list(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {
@@ -245,7 +245,7 @@ fn odd(path: &[u8]) -> Option<String> {
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
-pub struct CheckpointView {
+pub(crate) struct CheckpointView {
     number: u32,
     #[serde(with = "time")]
     #[schema(value_type = String, format = DateTime)]
@@ -289,7 +289,7 @@ impl CheckpointView {
 #[utoipa::path(tag = "changes",
     responses((status = 200, body = [CheckpointView]), (status = 404)))]
 #[get("/api/runs/{id}/checkpoints")]
-pub async fn list_checkpoints(
+pub(crate) async fn list_checkpoints(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {

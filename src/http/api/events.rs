@@ -50,7 +50,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct PageQuery {
+pub(crate) struct PageQuery {
     #[serde(default)]
     after_sequence: u64,
     limit: Option<u64>,
@@ -61,7 +61,7 @@ pub struct PageQuery {
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct StreamQuery {
+pub(crate) struct StreamQuery {
     /// The last id that the reader has; the header `Last-Event-ID` wins over it.
     last_event_id: Option<String>,
 }
@@ -70,7 +70,7 @@ pub struct StreamQuery {
 #[utoipa::path(tag = "events", params(PageQuery),
     responses((status = 200, body = [EventView]), (status = 400), (status = 404)))]
 #[get("/api/runs/{id}/events")]
-pub async fn list(
+pub(crate) async fn list(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     query: Query<PageQuery>,
@@ -103,7 +103,7 @@ pub async fn list(
     responses((status = 200, body = String, content_type = "text/event-stream"), (status = 400),
               (status = 404), (status = 429)))]
 #[get("/api/runs/{id}/events/stream")]
-pub async fn of_run(
+pub(crate) async fn of_run(
     runtime: web::Data<Runtime>,
     metrics: web::Data<Arc<Metrics>>,
     request: HttpRequest,
@@ -121,7 +121,7 @@ pub async fn of_run(
     responses((status = 200, body = String, content_type = "text/event-stream"), (status = 400),
               (status = 429)))]
 #[get("/api/events/stream")]
-pub async fn of_all(
+pub(crate) async fn of_all(
     runtime: web::Data<Runtime>,
     metrics: web::Data<Arc<Metrics>>,
     request: HttpRequest,
@@ -133,7 +133,7 @@ pub async fn of_all(
 
 /// Where the whole log ends now: what is read after this call holds every event up to there.
 #[derive(Serialize, utoipa::ToSchema)]
-pub struct HeadView {
+pub(crate) struct HeadView {
     /// 0 for an empty log.
     #[schema(value_type = i64)]
     last_event_id: EventId,
@@ -144,7 +144,7 @@ pub struct HeadView {
 /// Where the log ends now.
 #[utoipa::path(tag = "events", responses((status = 200, body = HeadView)))]
 #[get("/api/events/head")]
-pub async fn head(runtime: web::Data<Runtime>) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn head(runtime: web::Data<Runtime>) -> Result<HttpResponse, ApiError> {
     let head = read(&runtime, |reader| {
         Ok(HeadView {
             last_event_id: reader.head()?,

@@ -25,14 +25,14 @@ use uuid::Uuid;
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct ProofQuery {
+pub(crate) struct ProofQuery {
     /// 64 hexadecimal digits that were never asked for before.
     #[param(pattern = "^[0-9a-f]{64}$")]
     nonce: String,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
-pub struct ProofView {
+pub(crate) struct ProofView {
     proof: String,
 }
 
@@ -42,7 +42,7 @@ pub struct ProofView {
 #[utoipa::path(tag = "hooks", params(ProofQuery),
     responses((status = 200, body = ProofView), (status = 400)))]
 #[get("/api/proof")]
-pub async fn prove(
+pub(crate) async fn prove(
     runtime: web::Data<Runtime>,
     key: web::Data<ServerKey>,
     query: Query<ProofQuery>,
@@ -61,7 +61,7 @@ pub async fn prove(
     responses((status = 200, body = Object), (status = 400), (status = 403), (status = 404),
               (status = 413), (status = 429)))]
 #[post("/api/runs/{id}/hook")]
-pub async fn receive(
+pub(crate) async fn receive(
     runtime: web::Data<Runtime>,
     metrics: web::Data<Arc<Metrics>>,
     request: HttpRequest,

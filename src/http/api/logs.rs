@@ -20,7 +20,7 @@ const LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
               (status = 206, body = String, content_type = "text/plain"), (status = 404),
               (status = 416)))]
 #[get("/api/runs/{id}/logs")]
-pub async fn logs(
+pub(crate) async fn logs(
     runtime: web::Data<Runtime>,
     request: HttpRequest,
     Id(id): Id<RunId>,

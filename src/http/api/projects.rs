@@ -15,13 +15,13 @@ use actix_web::{HttpResponse, delete, get, post, put, web};
 use serde::Deserialize;
 
 #[derive(Deserialize, utoipa::ToSchema)]
-pub struct NewProject {
+pub(crate) struct NewProject {
     /// 1 to 200 characters, not blank.
     name: String,
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
-pub struct NewRepo {
+pub(crate) struct NewRepo {
     /// 1 to 64 of `A-Za-z0-9._-`, not starting with `.` or `-`.
     name: String,
     /// Absolute path of a checkout.
@@ -32,7 +32,7 @@ pub struct NewRepo {
 #[utoipa::path(tag = "projects", request_body = NewProject,
     responses((status = 201, body = Project), (status = 400), (status = 409)))]
 #[post("/api/projects")]
-pub async fn create(
+pub(crate) async fn create(
     runtime: web::Data<Runtime>,
     Idempotent { body, key }: Idempotent<NewProject, 201>,
 ) -> Result<HttpResponse, ApiError> {
@@ -42,7 +42,7 @@ pub async fn create(
 /// All projects.
 #[utoipa::path(tag = "projects", responses((status = 200, body = [Project])))]
 #[get("/api/projects")]
-pub async fn list(runtime: web::Data<Runtime>) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn list(runtime: web::Data<Runtime>) -> Result<HttpResponse, ApiError> {
     ok(&read(&runtime, Reader::projects).await?)
 }
 
@@ -50,7 +50,7 @@ pub async fn list(runtime: web::Data<Runtime>) -> Result<HttpResponse, ApiError>
 #[utoipa::path(tag = "projects",
     responses((status = 200, body = Project), (status = 404)))]
 #[get("/api/projects/{id}")]
-pub async fn get(
+pub(crate) async fn get(
     runtime: web::Data<Runtime>,
     Id(id): Id<ProjectId>,
 ) -> Result<HttpResponse, ApiError> {
@@ -61,7 +61,7 @@ pub async fn get(
 #[utoipa::path(tag = "projects", request_body = ProjectChange,
     responses((status = 200, body = Project), (status = 400), (status = 404)))]
 #[put("/api/projects/{id}")]
-pub async fn change(
+pub(crate) async fn change(
     runtime: web::Data<Runtime>,
     Id(id): Id<ProjectId>,
     JsonBody(change): JsonBody<ProjectChange>,
@@ -72,7 +72,7 @@ pub async fn change(
 /// Deletes a project that has no live run.
 #[utoipa::path(tag = "projects", responses((status = 204), (status = 404), (status = 409)))]
 #[delete("/api/projects/{id}")]
-pub async fn remove(
+pub(crate) async fn remove(
     runtime: web::Data<Runtime>,
     Id(id): Id<ProjectId>,
 ) -> Result<HttpResponse, ApiError> {
@@ -85,7 +85,7 @@ pub async fn remove(
     responses((status = 201, body = Repo), (status = 400), (status = 404),
               (status = 409)))]
 #[post("/api/projects/{id}/repos")]
-pub async fn add_repo(
+pub(crate) async fn add_repo(
     runtime: web::Data<Runtime>,
     Id(id): Id<ProjectId>,
     Idempotent { body, key }: Idempotent<NewRepo, 201>,
@@ -97,7 +97,7 @@ pub async fn add_repo(
 /// Removes a repository from a project; the repository itself stays as it is.
 #[utoipa::path(tag = "projects", responses((status = 204), (status = 404)))]
 #[delete("/api/projects/{id}/repos/{repo_id}")]
-pub async fn remove_repo(
+pub(crate) async fn remove_repo(
     runtime: web::Data<Runtime>,
     Id(project): Id<ProjectId>,
     Id(repo): Id<RepoId>,

@@ -20,7 +20,7 @@ use actix_web::{HttpResponse, get, post, web};
     responses((status = 201, body = [PullRequestView]), (status = 400),
               (status = 404), (status = 409), (status = 502)))]
 #[post("/api/runs/{id}/pull-request")]
-pub async fn open(
+pub(crate) async fn open(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { body, key }: Idempotent<NewPullRequest, 201>,
@@ -33,7 +33,7 @@ pub async fn open(
     responses((status = 200, body = [PrStatusView]), (status = 404),
               (status = 409), (status = 502)))]
 #[get("/api/projects/{id}/branches/pr-status")]
-pub async fn status(
+pub(crate) async fn status(
     runtime: web::Data<Runtime>,
     Id(id): Id<ProjectId>,
 ) -> Result<HttpResponse, ApiError> {

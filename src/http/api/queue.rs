@@ -15,7 +15,7 @@ use actix_web::{HttpResponse, delete, get, http::StatusCode, post, put, web};
 use serde::Deserialize;
 
 #[derive(Deserialize, utoipa::ToSchema)]
-pub struct Order {
+pub(crate) struct Order {
     /// Exactly the messages that wait.
     order: Vec<uuid::Uuid>,
 }
@@ -24,7 +24,7 @@ pub struct Order {
 #[utoipa::path(tag = "runs",
     responses((status = 200, body = [QueuedView]), (status = 404)))]
 #[get("/api/runs/{id}/queue")]
-pub async fn list(
+pub(crate) async fn list(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {
@@ -37,7 +37,7 @@ pub async fn list(
     responses((status = 201, body = QueuedView), (status = 400), (status = 404),
               (status = 409), (status = 429)))]
 #[post("/api/runs/{id}/queue")]
-pub async fn add(
+pub(crate) async fn add(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { body, key }: Idempotent<Message, 201>,
@@ -57,7 +57,7 @@ pub async fn add(
 /// Takes a message back from the queue.
 #[utoipa::path(tag = "runs", responses((status = 204), (status = 404), (status = 409)))]
 #[delete("/api/runs/{id}/queue/{message_id}")]
-pub async fn remove(
+pub(crate) async fn remove(
     runtime: web::Data<Runtime>,
     Id(run_id): Id<RunId>,
     Id(message): Id<MessageId>,
@@ -75,7 +75,7 @@ pub async fn remove(
     responses((status = 200, body = [QueuedView]), (status = 400), (status = 404),
               (status = 409)))]
 #[put("/api/runs/{id}/queue")]
-pub async fn reorder(
+pub(crate) async fn reorder(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     JsonBody(body): JsonBody<Order>,

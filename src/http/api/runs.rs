@@ -23,7 +23,7 @@ use actix_web::{HttpResponse, delete, get, http::StatusCode, post, web};
 use serde::Deserialize;
 
 #[derive(Deserialize, utoipa::ToSchema)]
-pub struct NewRunFields {
+pub(crate) struct NewRunFields {
     agent_id: uuid::Uuid,
     /// What the agent is to do; not blank.
     task: String,
@@ -40,26 +40,26 @@ fn head() -> String {
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
-pub struct Message {
+pub(crate) struct Message {
     /// Not blank; at most 64 KiB, and nothing that the CLI takes for a key or a command of its own.
     pub message: String,
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
-pub struct GoOn {
+pub(crate) struct GoOn {
     /// As in the queue. A stopped CLI is let go on; in the middle of a turn, the message waits in the
     /// queue for its end. Without a message a stopped CLI is let go on, and nothing else happens.
     message: Option<String>,
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
-pub struct Notify {
+pub(crate) struct Notify {
     notify: bool,
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct ListQuery {
+pub(crate) struct ListQuery {
     project_id: Option<uuid::Uuid>,
     agent_id: Option<uuid::Uuid>,
     /// One of the six states.
@@ -74,7 +74,7 @@ pub struct ListQuery {
     responses((status = 201, body = RunView), (status = 400), (status = 404),
               (status = 409), (status = 429)))]
 #[post("/api/runs")]
-pub async fn create(
+pub(crate) async fn create(
     runtime: web::Data<Runtime>,
     Idempotent { body, key }: Idempotent<NewRunFields, 201>,
 ) -> Result<HttpResponse, ApiError> {
@@ -92,7 +92,7 @@ pub async fn create(
 #[utoipa::path(tag = "runs", params(ListQuery),
     responses((status = 200, body = [RunView]), (status = 400)))]
 #[get("/api/runs")]
-pub async fn list(
+pub(crate) async fn list(
     runtime: web::Data<Runtime>,
     query: Query<ListQuery>,
 ) -> Result<HttpResponse, ApiError> {
@@ -122,7 +122,10 @@ pub async fn list(
 #[utoipa::path(tag = "runs",
     responses((status = 200, body = RunView), (status = 404)))]
 #[get("/api/runs/{id}")]
-pub async fn get(runtime: web::Data<Runtime>, Id(id): Id<RunId>) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn get(
+    runtime: web::Data<Runtime>,
+    Id(id): Id<RunId>,
+) -> Result<HttpResponse, ApiError> {
     let view = find(&runtime, "run", move |reader| reader.run_view(id)).await?;
     Ok(json(StatusCode::OK, view))
 }
@@ -131,7 +134,7 @@ pub async fn get(runtime: web::Data<Runtime>, Id(id): Id<RunId>) -> Result<HttpR
 #[utoipa::path(tag = "runs", params(Forced),
     responses((status = 204), (status = 404), (status = 409)))]
 #[delete("/api/runs/{id}")]
-pub async fn remove(
+pub(crate) async fn remove(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Query(Forced { force }): Query<Forced>,
@@ -154,7 +157,7 @@ async fn stop(
 #[utoipa::path(tag = "runs",
     responses((status = 200, body = RunView), (status = 404), (status = 409)))]
 #[post("/api/runs/{id}/cancel")]
-pub async fn cancel(
+pub(crate) async fn cancel(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { key, .. }: Idempotent<NoBody>,
@@ -166,7 +169,7 @@ pub async fn cancel(
 #[utoipa::path(tag = "runs",
     responses((status = 200, body = RunView), (status = 404), (status = 409)))]
 #[post("/api/runs/{id}/pause")]
-pub async fn pause(
+pub(crate) async fn pause(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { key, .. }: Idempotent<NoBody>,
@@ -179,7 +182,7 @@ pub async fn pause(
     responses((status = 200, body = RunView), (status = 400), (status = 404),
               (status = 409), (status = 502)))]
 #[post("/api/runs/{id}/continue")]
-pub async fn go_on(
+pub(crate) async fn go_on(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { body, key }: Idempotent<GoOn>,
@@ -200,7 +203,7 @@ pub async fn go_on(
 #[utoipa::path(tag = "runs",
     responses((status = 200, body = RunView), (status = 404), (status = 409)))]
 #[post("/api/runs/{id}/retry")]
-pub async fn retry(
+pub(crate) async fn retry(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { key, .. }: Idempotent<NoBody>,
@@ -212,7 +215,7 @@ pub async fn retry(
 #[utoipa::path(tag = "runs", request_body = Notify,
     responses((status = 200, body = RunView), (status = 400), (status = 404)))]
 #[post("/api/runs/{id}/notify")]
-pub async fn notify(
+pub(crate) async fn notify(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { body, key }: Idempotent<Notify>,
@@ -229,7 +232,7 @@ pub async fn notify(
 #[utoipa::path(tag = "runs",
     responses((status = 200, body = [Task]), (status = 404)))]
 #[get("/api/runs/{id}/tasks")]
-pub async fn tasks(
+pub(crate) async fn tasks(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {

@@ -18,7 +18,7 @@ use actix_web::{HttpResponse, get, post, put, web};
 use serde::Serialize;
 
 #[derive(Serialize, utoipa::ToSchema)]
-pub struct DeliveredView {
+pub(crate) struct DeliveredView {
     delivered: bool,
 }
 
@@ -26,7 +26,7 @@ pub struct DeliveredView {
 #[utoipa::path(tag = "settings",
     responses((status = 200, body = ModelSettingsView)))]
 #[get("/api/settings/models")]
-pub async fn get_models(runtime: web::Data<Runtime>) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn get_models(runtime: web::Data<Runtime>) -> Result<HttpResponse, ApiError> {
     ok(&settings::models(&runtime).await?)
 }
 
@@ -34,7 +34,7 @@ pub async fn get_models(runtime: web::Data<Runtime>) -> Result<HttpResponse, Api
 #[utoipa::path(tag = "settings", request_body = ModelSettings,
     responses((status = 200, body = ModelSettingsView), (status = 400)))]
 #[put("/api/settings/models")]
-pub async fn put_models(
+pub(crate) async fn put_models(
     runtime: web::Data<Runtime>,
     JsonBody(models): JsonBody<ModelSettings>,
 ) -> Result<HttpResponse, ApiError> {
@@ -45,7 +45,9 @@ pub async fn put_models(
 #[utoipa::path(tag = "settings",
     responses((status = 200, body = NotificationSettings)))]
 #[get("/api/settings/notifications")]
-pub async fn get_notifications(runtime: web::Data<Runtime>) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn get_notifications(
+    runtime: web::Data<Runtime>,
+) -> Result<HttpResponse, ApiError> {
     ok(&read(&runtime, Reader::notification_settings).await?)
 }
 
@@ -53,7 +55,7 @@ pub async fn get_notifications(runtime: web::Data<Runtime>) -> Result<HttpRespon
 #[utoipa::path(tag = "settings", request_body = NotificationChange,
     responses((status = 200, body = NotificationSettings), (status = 400)))]
 #[put("/api/settings/notifications")]
-pub async fn put_notifications(
+pub(crate) async fn put_notifications(
     runtime: web::Data<Runtime>,
     JsonBody(change): JsonBody<NotificationChange>,
 ) -> Result<HttpResponse, ApiError> {
@@ -64,7 +66,7 @@ pub async fn put_notifications(
 #[utoipa::path(tag = "settings",
     responses((status = 200, body = DeliveredView), (status = 409), (status = 502)))]
 #[post("/api/settings/notifications/test")]
-pub async fn test_notifications(
+pub(crate) async fn test_notifications(
     runtime: web::Data<Runtime>,
     Idempotent { key, .. }: Idempotent<NoBody>,
 ) -> Result<HttpResponse, ApiError> {

@@ -1,5 +1,13 @@
 //! Pages beside the API proper: health, version, metrics, and folders for the repository picker.
 
+#![cfg_attr(
+    not(test),
+    expect(
+        unreachable_pub,
+        reason = "the attribute of a route hides the function in a public type"
+    )
+)]
+
 use actix_web::http::header::{self, ContentType};
 use actix_web::{HttpResponse, get, web};
 use serde::{Deserialize, Serialize};

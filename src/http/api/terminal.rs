@@ -47,7 +47,7 @@ const INPUT_LEN_MAX: usize = 64;
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct TerminalQuery {
+pub(crate) struct TerminalQuery {
     /// Attach to this run; without it an ephemeral terminal starts.
     run_id: Option<String>,
     /// Folder of an ephemeral terminal; the home folder by default.
@@ -64,7 +64,7 @@ pub struct TerminalQuery {
 #[utoipa::path(tag = "terminal", params(TerminalQuery),
     responses((status = 101), (status = 400), (status = 404), (status = 409), (status = 429)))]
 #[get("/api/terminal")]
-pub async fn open(
+pub(crate) async fn open(
     runtime: web::Data<Runtime>,
     request: HttpRequest,
     query: Query<TerminalQuery>,

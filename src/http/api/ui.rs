@@ -37,7 +37,7 @@ fn kind(path: &str) -> &'static str {
 }
 
 /// GET / and every place of the UI
-pub async fn page() -> HttpResponse {
+pub(crate) async fn page() -> HttpResponse {
     let page = find("index.html").map_or(NO_UI.as_bytes(), |asset| asset.bytes);
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
@@ -46,14 +46,14 @@ pub async fn page() -> HttpResponse {
 }
 
 /// GET /favicon.svg
-pub async fn icon() -> HttpResponse {
+pub(crate) async fn icon() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("image/svg+xml")
         .body(&include_bytes!("../../../web/public/favicon.svg")[..])
 }
 
 /// GET /assets/…
-pub async fn asset(file: web::Path<String>) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn asset(file: web::Path<String>) -> Result<HttpResponse, ApiError> {
     let path = format!("assets/{file}");
     let asset = find(&path).ok_or_else(|| ApiError::not_found("file"))?;
     Ok(HttpResponse::Ok()

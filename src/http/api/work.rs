@@ -23,20 +23,20 @@ use serde::Deserialize;
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
 #[derive(Deserialize, utoipa::ToSchema)]
-pub struct CommitMessage {
+pub(crate) struct CommitMessage {
     /// Not blank.
     message: String,
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
-pub struct BranchName {
+pub(crate) struct BranchName {
     /// A branch name as git takes it, without `refs/heads/`.
     name: String,
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Forced {
+pub(crate) struct Forced {
     /// Also when some of the work cannot be kept; the refusal without it names what.
     #[serde(default)]
     pub force: bool,
@@ -57,7 +57,7 @@ async fn order(
     responses((status = 200, body = [CommittedView]), (status = 400),
               (status = 404), (status = 409)))]
 #[post("/api/runs/{id}/commit")]
-pub async fn commit(
+pub(crate) async fn commit(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { body, key }: Idempotent<CommitMessage>,
@@ -77,7 +77,7 @@ pub async fn commit(
     responses((status = 200, body = [PushedView]), (status = 404), (status = 409),
               (status = 502)))]
 #[post("/api/runs/{id}/push")]
-pub async fn push(
+pub(crate) async fn push(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { key, .. }: Idempotent<NoBody>,
@@ -90,7 +90,7 @@ pub async fn push(
     responses((status = 200, body = [PushedView]), (status = 404), (status = 409),
               (status = 502)))]
 #[post("/api/runs/{id}/accept")]
-pub async fn accept(
+pub(crate) async fn accept(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { key, .. }: Idempotent<NoBody>,
@@ -102,7 +102,7 @@ pub async fn accept(
 #[utoipa::path(tag = "changes", params(Forced),
     responses((status = 200, body = ReplacedView), (status = 404), (status = 409)))]
 #[post("/api/runs/{id}/revert")]
-pub async fn revert(
+pub(crate) async fn revert(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Query(Forced { force }): Query<Forced>,
@@ -116,7 +116,7 @@ pub async fn revert(
 #[utoipa::path(tag = "changes", params(Forced),
     responses((status = 200, body = ReplacedView), (status = 404), (status = 409)))]
 #[post("/api/runs/{id}/checkpoints/{number}/restore")]
-pub async fn restore(
+pub(crate) async fn restore(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Id(number): Id<u32>,
@@ -131,7 +131,7 @@ pub async fn restore(
     responses((status = 200, body = RunView), (status = 400), (status = 404),
               (status = 409)))]
 #[post("/api/runs/{id}/rename-branch")]
-pub async fn rename_branch(
+pub(crate) async fn rename_branch(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { body, key }: Idempotent<BranchName>,

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// `host` or `host:port`, lower-case, checked against a strict grammar.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authority {
+pub(crate) struct Authority {
     /// The name; an IPv6 address in its shortest form, in brackets.
     pub host: String,
     /// The port, when one was written.
@@ -18,7 +18,7 @@ impl Authority {
     /// Parses `name`, `name:port`, `1.2.3.4:port` or `[v6]:port`. Userinfo, blanks, percent signs,
     /// empty or over-long parts and ports with leading zeros are malformed: nothing is returned.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (host, rest) = if let Some(inner) = text.strip_prefix('[') {
             let (address, rest) = inner.split_once(']')?;
             (format!("[{}]", address.parse::<Ipv6Addr>().ok()?), rest)
@@ -110,7 +110,7 @@ const OWN_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 /// Without a port the Host means the scheme's default. We speak only http, so that is 80; behind a
 /// TLS proxy (an entry `name:443`) it is 443.
 #[must_use]
-pub fn host_allowed(host: &Authority, own_port: u16, allowed: &[AllowedHost]) -> bool {
+pub(crate) fn host_allowed(host: &Authority, own_port: u16, allowed: &[AllowedHost]) -> bool {
     let own = OWN_HOSTS.contains(&host.host.as_str()) && host.port.unwrap_or(80) == own_port;
     own || allowed.iter().any(|entry| {
         let expected = entry.port(own_port);
@@ -124,7 +124,7 @@ pub fn host_allowed(host: &Authority, own_port: u16, allowed: &[AllowedHost]) ->
 /// Says whether a page of that Origin may call: `http://` + any allowed authority, `https://` only
 /// for entries of `ABBADO_ALLOWED_HOSTS`. `null` and everything unparsable is refused.
 #[must_use]
-pub fn origin_allowed(origin: &str, own_port: u16, allowed: &[AllowedHost]) -> bool {
+pub(crate) fn origin_allowed(origin: &str, own_port: u16, allowed: &[AllowedHost]) -> bool {
     let Some((scheme, authority)) = origin.split_once("://") else {
         return false;
     };

@@ -19,7 +19,7 @@ use std::sync::OnceLock;
 
 /// The two ends of a connection, and what is known about the far one.
 #[derive(Debug)]
-pub struct Peer {
+pub(crate) struct Peer {
     remote: SocketAddr,
     local: SocketAddr,
     verdict: OnceLock<Verdict>,
@@ -27,7 +27,7 @@ pub struct Peer {
 
 /// Who the peer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// A program of our user or of root on this machine.
     SameUser,
     /// A program of another user on this machine.
@@ -39,7 +39,7 @@ pub enum Verdict {
 impl Peer {
     /// Remembers a connection; asks nobody yet.
     #[must_use]
-    pub const fn new(remote: SocketAddr, local: SocketAddr) -> Self {
+    pub(crate) const fn new(remote: SocketAddr, local: SocketAddr) -> Self {
         Self {
             remote,
             local,
@@ -49,19 +49,19 @@ impl Peer {
 
     /// The ends of a new connection; nothing when it is gone already.
     #[must_use]
-    pub fn of(stream: &TcpStream) -> Option<Self> {
+    pub(crate) fn of(stream: &TcpStream) -> Option<Self> {
         let (remote, local) = (stream.peer_addr().ok()?, stream.local_addr().ok()?);
         Some(Self::new(remote, local))
     }
 
     /// The address that wrong tokens are counted under.
     #[must_use]
-    pub fn address(&self) -> IpAddr {
+    pub(crate) fn address(&self) -> IpAddr {
         self.remote.ip().to_canonical()
     }
 
     /// Looks the user up, once a connection.
-    pub fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         *self.verdict.get_or_init(|| {
             let (remote, local) = (canonical(self.remote), canonical(self.local));
             if remote.ip().is_loopback() {

@@ -67,9 +67,9 @@ impl fmt::Debug for Secret {
 }
 
 /// Wrong tokens an address may send within [`WINDOW`] before it has to wait.
-pub const WRONG_TOKENS_MAX: u32 = 10;
+pub(crate) const WRONG_TOKENS_MAX: u32 = 10;
 /// Time in which wrong tokens are counted together, and the time that a lock-out lasts.
-pub const WINDOW: Duration = Duration::from_secs(60);
+pub(crate) const WINDOW: Duration = Duration::from_secs(60);
 /// Addresses remembered at once; 4096 × about 64 bytes. Beyond, the oldest unlocked one goes.
 const ADDRESSES_MAX: usize = 4096;
 
@@ -89,7 +89,7 @@ impl Guesses {
 
 /// Counts wrong tokens by peer address. Shared by all workers of the server.
 #[derive(Debug, Default)]
-pub struct GuessLimit {
+pub(crate) struct GuessLimit {
     // Held for a look-up only; nothing waits under it.
     table: Mutex<HashMap<IpAddr, Guesses>>,
 }
@@ -97,7 +97,7 @@ pub struct GuessLimit {
 impl GuessLimit {
     /// Seconds that an address still has to wait; nothing when it may try.
     #[must_use]
-    pub fn wait_s(&self, address: IpAddr, now: Instant) -> Option<u32> {
+    pub(crate) fn wait_s(&self, address: IpAddr, now: Instant) -> Option<u32> {
         let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let until = table.get(&counted_as(address))?.locked_until?;
         let left = until
@@ -107,7 +107,7 @@ impl GuessLimit {
     }
 
     /// Counts a wrong token. The tenth within a minute locks the address for the next minute.
-    pub fn wrong(&self, address: IpAddr, now: Instant) {
+    pub(crate) fn wrong(&self, address: IpAddr, now: Instant) {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let address = counted_as(address);
         if table.len() >= ADDRESSES_MAX && !table.contains_key(&address) {

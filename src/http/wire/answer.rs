@@ -10,7 +10,7 @@ use crate::{
 use actix_web::{HttpResponse, http::StatusCode};
 
 /// Reads from the store on a blocking thread; see [`crate::runtime::reads`].
-pub fn read<T, Q>(
+pub(crate) fn read<T, Q>(
     runtime: &Runtime,
     query: Q,
 ) -> impl Future<Output = Result<T, ApiError>> + 'static + use<T, Q>
@@ -28,7 +28,11 @@ where
 }
 
 /// Reads something that must exist: 404 names it when it does not.
-pub async fn find<T, Q>(runtime: &Runtime, what: &'static str, query: Q) -> Result<T, ApiError>
+pub(crate) async fn find<T, Q>(
+    runtime: &Runtime,
+    what: &'static str,
+    query: Q,
+) -> Result<T, ApiError>
 where
     T: Send + 'static,
     Q: FnOnce(&Reader) -> Result<Option<T>, StoreError> + Send + 'static,
@@ -38,7 +42,7 @@ where
 }
 
 /// Reads something of a run: 404 when the run does not exist.
-pub async fn read_of_run<T, Q>(runtime: &Runtime, id: RunId, query: Q) -> Result<T, ApiError>
+pub(crate) async fn read_of_run<T, Q>(runtime: &Runtime, id: RunId, query: Q) -> Result<T, ApiError>
 where
     T: Send + 'static,
     Q: FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
@@ -51,34 +55,34 @@ where
 }
 
 /// A JSON answer from JSON text.
-pub fn json(status: StatusCode, body: String) -> HttpResponse {
+pub(crate) fn json(status: StatusCode, body: String) -> HttpResponse {
     HttpResponse::build(status)
         .content_type("application/json")
         .body(body)
 }
 
 /// 200 with a serialisable body.
-pub fn ok(body: &impl serde::Serialize) -> Result<HttpResponse, ApiError> {
+pub(crate) fn ok(body: &impl serde::Serialize) -> Result<HttpResponse, ApiError> {
     Ok(json(StatusCode::OK, text(body)?))
 }
 
 /// 201 with what was made.
-pub fn created(body: &impl serde::Serialize) -> Result<HttpResponse, ApiError> {
+pub(crate) fn created(body: &impl serde::Serialize) -> Result<HttpResponse, ApiError> {
     Ok(json(StatusCode::CREATED, text(body)?))
 }
 
 /// 204: it is done.
-pub fn no_content() -> HttpResponse {
+pub(crate) fn no_content() -> HttpResponse {
     HttpResponse::NoContent().finish()
 }
 
 /// JSON text of a body.
-pub fn text(body: &impl serde::Serialize) -> Result<String, ApiError> {
+pub(crate) fn text(body: &impl serde::Serialize) -> Result<String, ApiError> {
     serde_json::to_string(body).map_err(ApiError::fault)
 }
 
 /// A JSON array from JSON texts.
-pub fn array(items: &[String]) -> HttpResponse {
+pub(crate) fn array(items: &[String]) -> HttpResponse {
     json(StatusCode::OK, format!("[{}]", items.join(",")))
 }
 

@@ -23,7 +23,7 @@ const KEY_CHARS_MAX: usize = 255;
 ///
 /// A handler is not called for a key that was seen before. `STATUS` is that of its answer when all
 /// goes well.
-pub struct Idempotent<T, const STATUS: u16 = 200> {
+pub(crate) struct Idempotent<T, const STATUS: u16 = 200> {
     /// The body.
     pub body: T,
     /// The key, when one was sent.
@@ -31,7 +31,7 @@ pub struct Idempotent<T, const STATUS: u16 = 200> {
 }
 
 /// The body of a write: JSON, or none.
-pub trait WriteBody: Sized + 'static {
+pub(crate) trait WriteBody: Sized + 'static {
     /// Reads what two requests under one key must agree in.
     fn read(
         request: &HttpRequest,
@@ -145,7 +145,7 @@ async fn first_answer(
 }
 
 /// 200 with the outcome of a write that could not carry its key along; remembers it.
-pub async fn ok_once(
+pub(crate) async fn ok_once(
     runtime: &Runtime,
     key: Option<Box<Idempotency>>,
     body: &impl Serialize,

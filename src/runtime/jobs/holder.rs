@@ -21,7 +21,7 @@ use std::time::Duration;
 const SETTLE: Duration = Duration::from_millis(200);
 
 /// Tells the holder; one that is gone is no error here: whoever follows it hears of its end.
-pub async fn tell(context: JobContext, session: HolderHandle, command: HolderCommand) {
+pub(crate) async fn tell(context: JobContext, session: HolderHandle, command: HolderCommand) {
     let run_id = context.run.id;
     let not_told = if let HolderCommand::Paste { id, .. } = &command {
         Some(*id)
@@ -68,14 +68,14 @@ async fn say(session: &HolderHandle, command: HolderCommand) -> Result<(), PtyEr
 }
 
 /// Checks files out that were not as the CLI is to find them, waits for its prompt, and says so.
-pub async fn await_prompt(context: &JobContext, id: MessageId) {
+pub(crate) async fn await_prompt(context: &JobContext, id: MessageId) {
     set_up::fill_in_stored(context).await;
     tokio::time::sleep(SETTLE).await;
     context.update(Update::PromptAwaited { id }).await;
 }
 
 /// Tells what the holder tells, until the end of its process.
-pub async fn watch(context: JobContext, mut session: HolderConnection) {
+pub(crate) async fn watch(context: JobContext, mut session: HolderConnection) {
     let attempt = session.hello().attempt;
     loop {
         match session.next().await {
@@ -97,6 +97,6 @@ pub async fn watch(context: JobContext, mut session: HolderConnection) {
 }
 
 /// Lets the holder of an earlier attempt go.
-pub async fn release(context: JobContext, session: HolderConnection) {
+pub(crate) async fn release(context: JobContext, session: HolderConnection) {
     reach::release(context.run.id, session).await;
 }

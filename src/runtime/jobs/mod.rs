@@ -5,16 +5,16 @@ mod checkpoint;
 mod cli_output;
 mod delete;
 mod ended;
-pub mod holder;
+pub(crate) mod holder;
 mod launch;
 mod placed;
-pub mod reach;
+pub(crate) mod reach;
 mod replace;
 mod script;
 mod set_up;
-pub mod transcript;
+pub(crate) mod transcript;
 mod unused;
-pub mod work;
+pub(crate) mod work;
 
 use crate::{
     domain::{RunId, run::Run},
@@ -30,7 +30,7 @@ use actix::Recipient;
 use std::sync::{Arc, atomic::AtomicBool};
 
 /// What a job works with.
-pub struct JobContext {
+pub(super) struct JobContext {
     /// The run as it was when the job began.
     pub run: Run,
     /// The store, git's locks, permits.
@@ -42,7 +42,7 @@ pub struct JobContext {
 
 /// The way back to a run: its actor is built again when it ended meanwhile.
 #[derive(Clone)]
-pub struct Updates {
+pub(super) struct Updates {
     run_id: RunId,
     registry: Recipient<UpdateRun>,
 }
@@ -50,7 +50,7 @@ pub struct Updates {
 /// A report of a job or a watcher to one run, by way of the registry.
 #[derive(actix::Message)]
 #[rtype(result = "Result<(), AskError>")]
-pub struct UpdateRun {
+pub(crate) struct UpdateRun {
     /// The run.
     pub run_id: RunId,
     /// The report.
@@ -58,7 +58,7 @@ pub struct UpdateRun {
 }
 
 /// What a job or a watcher reports.
-pub enum JobUpdate {
+pub(crate) enum JobUpdate {
     /// The holder was reached; this is our end of the connection.
     Session(Box<HolderConnection>),
     /// Anything else.
@@ -78,7 +78,7 @@ impl From<Update> for JobUpdate {
 }
 
 impl Updates {
-    pub const fn new(run_id: RunId, registry: Recipient<UpdateRun>) -> Self {
+    pub(super) const fn new(run_id: RunId, registry: Recipient<UpdateRun>) -> Self {
         Self { run_id, registry }
     }
 
@@ -96,7 +96,12 @@ impl Updates {
 }
 
 impl JobContext {
-    pub fn new(run: Run, shared: Arc<Shared>, stop: Arc<AtomicBool>, updates: Updates) -> Self {
+    pub(super) fn new(
+        run: Run,
+        shared: Arc<Shared>,
+        stop: Arc<AtomicBool>,
+        updates: Updates,
+    ) -> Self {
         Self {
             run,
             shared,
@@ -106,12 +111,12 @@ impl JobContext {
     }
 
     /// Reports to the run.
-    pub async fn update(&self, update: impl Into<JobUpdate>) {
+    pub(super) async fn update(&self, update: impl Into<JobUpdate>) {
         self.updates.send(update.into()).await;
     }
 
     /// Runs something that blocks; a panic in it becomes an error.
-    pub async fn blocking<T: Send + 'static>(
+    pub(super) async fn blocking<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, String> {
@@ -120,7 +125,7 @@ impl JobContext {
 }
 
 /// Carries a job out.
-pub async fn carry_out(job: Job, context: JobContext) {
+pub(super) async fn carry_out(job: Job, context: JobContext) {
     match job {
         Job::SetUp { again } => set_up::run(context, again).await,
         Job::Launch { attempt } => launch::launch(context, attempt).await,

@@ -9,7 +9,7 @@ use crate::{
 use std::{io, path::Path, sync::Arc};
 
 /// A reader, and how far it has read.
-pub struct Reader {
+pub(crate) struct Reader {
     /// What it is kept for.
     session: String,
     transcript: Box<dyn Transcript>,
@@ -20,7 +20,7 @@ pub struct Reader {
 impl Reader {
     /// The reader that goes on where `former` is, if that one reads the same; none for a CLI that
     /// writes nothing down.
-    pub fn of(
+    pub(crate) fn of(
         read: &TranscriptRead,
         former: Option<Self>,
         prices: impl FnOnce() -> Arc<ModelSettings>,
@@ -45,7 +45,11 @@ impl Reader {
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub fn read(&mut self, read: &TranscriptRead, run_dir: &Path) -> io::Result<Vec<Observation>> {
+    pub(crate) fn read(
+        &mut self,
+        read: &TranscriptRead,
+        run_dir: &Path,
+    ) -> io::Result<Vec<Observation>> {
         match read.mode {
             AgentMode::Interactive => self.transcript.read(read.path.as_deref()),
             AgentMode::Headless => {

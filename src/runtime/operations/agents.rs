@@ -20,7 +20,7 @@ fn unmask(agent: &mut Agent, stored: &Secrets) -> Result<(), OperationError> {
 ///
 /// # Errors
 /// [`OperationError::Invalid`] for the first that breaks a rule.
-pub fn check(agent: &Agent) -> Result<(), OperationError> {
+pub(crate) fn check(agent: &Agent) -> Result<(), OperationError> {
     let fault = agent
         .fault(|name| cli::adapter(name).is_some())
         .or_else(|| cli::adapter(&agent.cli_name)?.validate_config(&agent.provider_config));
@@ -31,7 +31,7 @@ pub fn check(agent: &Agent) -> Result<(), OperationError> {
 ///
 /// # Errors
 /// `Unknown` project; `Invalid` fields; when the database fails.
-pub async fn create(
+pub(crate) async fn create(
     runtime: &Runtime,
     project_id: ProjectId,
     fields: AgentFields,
@@ -53,7 +53,7 @@ pub async fn create(
 ///
 /// # Errors
 /// `Unknown` agent; `Invalid` fields, and then nothing is changed; when the database fails.
-pub async fn change(
+pub(crate) async fn change(
     runtime: &Runtime,
     id: AgentId,
     fields: AgentFields,
@@ -74,7 +74,7 @@ pub async fn change(
 ///
 /// # Errors
 /// `Unknown` agent; a conflict when one of its runs has a process; when the database fails.
-pub async fn remove(runtime: &Runtime, id: AgentId) -> Result<(), OperationError> {
+pub(crate) async fn remove(runtime: &Runtime, id: AgentId) -> Result<(), OperationError> {
     let removed = runtime.shared.writer.remove_agent(id).await;
     if removed.map_err(OperationError::lacking("agent"))? {
         return Ok(());

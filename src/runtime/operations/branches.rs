@@ -23,7 +23,7 @@ pub(crate) use git::{Merged, Rebased};
 
 /// A branch of a project.
 #[derive(Serialize, utoipa::ToSchema)]
-pub struct BranchView {
+pub(crate) struct BranchView {
     repo_id: RepoId,
     repo_name: String,
     #[serde(flatten)]
@@ -35,7 +35,7 @@ pub struct BranchView {
 
 /// A branch, as callers name it.
 #[derive(Debug)]
-pub struct BranchName {
+pub(crate) struct BranchName {
     /// The project.
     pub project: ProjectId,
     /// Its repo; may be left out when the project has one.
@@ -91,7 +91,10 @@ pub(super) fn fault(name: &str, error: GitError) -> OperationError {
 ///
 /// # Errors
 /// `Unknown` project; those of looking at a repository.
-pub async fn list(runtime: &Runtime, id: ProjectId) -> Result<Vec<BranchView>, OperationError> {
+pub(crate) async fn list(
+    runtime: &Runtime,
+    id: ProjectId,
+) -> Result<Vec<BranchView>, OperationError> {
     let repos = project(runtime, id).await?.repos;
     let makers = read(runtime, move |reader| makers(reader, id)).await?;
     let listed = blocking(move || {
@@ -155,7 +158,7 @@ async fn locked<T: Send + 'static>(
 ///
 /// # Errors
 /// `Unknown` project or repo; those of git.
-pub async fn remove(
+pub(crate) async fn remove(
     runtime: &Runtime,
     name: BranchName,
     force: bool,
@@ -171,7 +174,7 @@ pub async fn remove(
 ///
 /// # Errors
 /// `Unknown` project or repo; those of git.
-pub async fn merge(
+pub(crate) async fn merge(
     runtime: &Runtime,
     name: BranchName,
     into: Option<String>,
@@ -187,7 +190,7 @@ pub async fn merge(
 ///
 /// # Errors
 /// `Unknown` project or repo; those of git.
-pub async fn rebase(
+pub(crate) async fn rebase(
     runtime: &Runtime,
     name: BranchName,
     onto: Option<String>,

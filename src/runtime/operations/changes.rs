@@ -20,7 +20,7 @@ pub(crate) use git::{DiffStats, FileChange, FileStatus};
 
 /// A repo of a run, as its row tells.
 #[derive(Deserialize)]
-pub struct RunRepo {
+pub(crate) struct RunRepo {
     /// The repo.
     pub repo_id: RepoId,
     /// Its name.
@@ -74,7 +74,7 @@ struct RunRow {
 ///
 /// # Errors
 /// `Unknown` run; when the database fails.
-pub async fn repos(runtime: &Runtime, id: RunId) -> Result<Vec<RunRepo>, OperationError> {
+pub(crate) async fn repos(runtime: &Runtime, id: RunId) -> Result<Vec<RunRepo>, OperationError> {
     let repos = read(runtime, move |reader| stored_repos(reader, id)).await?;
     repos.ok_or(OperationError::Unknown("run"))
 }
@@ -98,7 +98,7 @@ fn stored_repos(reader: &Reader, id: RunId) -> Result<Option<Vec<RunRepo>>, Stor
 }
 
 /// A checkpoint of a run.
-pub struct Checkpoint {
+pub(crate) struct Checkpoint {
     /// Counts from 1.
     pub number: u32,
     /// Why it was taken.
@@ -113,7 +113,7 @@ pub struct Checkpoint {
 ///
 /// # Errors
 /// When the database fails.
-pub fn checkpoints(reader: &Reader, id: RunId) -> Result<Vec<Checkpoint>, StoreError> {
+pub(crate) fn checkpoints(reader: &Reader, id: RunId) -> Result<Vec<Checkpoint>, StoreError> {
     let mut all = Vec::new();
     for stored in reader.events_of_run(id, 0, None, Some("run.checkpointed"))? {
         if let Event::RunCheckpointed(kept) = stored.event()? {
@@ -143,7 +143,7 @@ fn fault(name: &str, error: GitError) -> OperationError {
 ///
 /// # Errors
 /// `Unknown` run; a conflict when the state of a repository does not allow a look.
-pub async fn diff_stats(runtime: &Runtime, id: RunId) -> Result<DiffStats, OperationError> {
+pub(crate) async fn diff_stats(runtime: &Runtime, id: RunId) -> Result<DiffStats, OperationError> {
     let repos = repos(runtime, id).await?;
     let shared = Arc::clone(&runtime.shared);
     let counted = blocking(move || {
@@ -161,7 +161,7 @@ pub async fn diff_stats(runtime: &Runtime, id: RunId) -> Result<DiffStats, Opera
 }
 
 /// What [`walk`] shows, in this order for each repo.
-pub enum Change<'a> {
+pub(crate) enum Change<'a> {
     /// The files of this repo are next.
     Repo(&'a RunRepo),
     /// A file.
@@ -175,7 +175,7 @@ pub enum Change<'a> {
 
 /// All that [`walk`] showed.
 #[derive(Default)]
-pub struct Walked {
+pub(crate) struct Walked {
     /// How much that is.
     pub total: DiffStats,
     /// Paths that cannot be read, by the names of their repos.
@@ -186,7 +186,7 @@ pub struct Walked {
 ///
 /// # Errors
 /// A conflict when the state of a repository does not allow a look; what `show` says.
-pub fn walk(
+pub(crate) fn walk(
     repos: Vec<RunRepo>,
     show: &mut dyn FnMut(Change<'_>) -> io::Result<()>,
 ) -> Result<Walked, OperationError> {

@@ -15,7 +15,7 @@ const ENTRIES_MAX: usize = 10_000;
 
 /// One folder of `GET /api/fs/dirs`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct Folder {
+pub(crate) struct Folder {
     /// The absolute path, written as the home folder is.
     pub path: String,
     /// Whether it contains `.git`.
@@ -27,7 +27,7 @@ pub struct Folder {
 ///
 /// # Errors
 /// `Invalid` prefix: with `..` or a NUL in it.
-pub async fn list(runtime: &Runtime, prefix: String) -> Result<Vec<Folder>, OperationError> {
+pub(crate) async fn list(runtime: &Runtime, prefix: String) -> Result<Vec<Folder>, OperationError> {
     let home = runtime.shared.config.home.clone();
     blocking(move || list_folders(&home, &prefix)).await?
 }

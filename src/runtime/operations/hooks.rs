@@ -17,14 +17,14 @@ use std::path::Path;
 use uuid::Uuid;
 
 /// Key of the data folder, which the hook program can read too.
-pub struct ServerKey(String);
+pub(crate) struct ServerKey(String);
 
 impl ServerKey {
     /// Reads it, or makes one.
     ///
     /// # Errors
     /// One sentence when it can be neither read nor made.
-    pub fn of(runtime: &Runtime) -> Result<Self, String> {
+    pub(crate) fn of(runtime: &Runtime) -> Result<Self, String> {
         let data_dir = &runtime.shared.config.data_dir;
         let key = hook_program::key(data_dir);
         key.map(Self)
@@ -34,7 +34,7 @@ impl ServerKey {
     /// Shows that this server has the key: HMAC-SHA256 of the nonce, a space, and the server's
     /// address. Nothing while that is not known yet.
     #[must_use]
-    pub fn proof(&self, runtime: &Runtime, nonce: &str) -> Option<String> {
+    pub(crate) fn proof(&self, runtime: &Runtime, nonce: &str) -> Option<String> {
         let url = runtime.shared.base_url.get()?;
         let address = url.strip_prefix("http://")?.parse().ok()?;
         Some(hook_program::proof(&self.0, nonce, address))
@@ -43,7 +43,7 @@ impl ServerKey {
 
 /// The secret of a run's hooks, by the run's folder; nothing when there is no such run. Blocks.
 #[must_use]
-pub fn secret(run_dir: &Path) -> Option<String> {
+pub(crate) fn secret(run_dir: &Path) -> Option<String> {
     match files::read_text(&run_dir.join(hook_files::TOKEN), files::SMALL) {
         Ok(text) => Some(text.trim_end().to_owned()),
         // A run whose secret is gone exists all the same, and no secret is right for it.
@@ -54,7 +54,7 @@ pub fn secret(run_dir: &Path) -> Option<String> {
 /// The object in a payload that is not quite JSON. What our hook program brings is kept in any case:
 /// there is no second copy of it.
 #[must_use]
-pub fn repaired(bytes: &[u8], by_hook_program: bool) -> Option<Map<String, Value>> {
+pub(crate) fn repaired(bytes: &[u8], by_hook_program: bool) -> Option<Map<String, Value>> {
     match payload::object(bytes) {
         Ok(object) => Some(object),
         Err(why) if by_hook_program => Some(payload::kept_raw(bytes, &why)),
@@ -63,7 +63,7 @@ pub fn repaired(bytes: &[u8], by_hook_program: bool) -> Option<Map<String, Value
 }
 
 /// A hook as it arrived.
-pub struct Hook {
+pub(crate) struct Hook {
     /// The payload.
     pub object: Map<String, Value>,
     /// The payload as the CLI sent it.
@@ -79,7 +79,7 @@ pub struct Hook {
 /// # Errors
 /// Those of [`Runtime::ask`]. A hook with a delivery that the log could not take is kept in memory,
 /// and recorded when it can.
-pub async fn record(runtime: &Runtime, run_id: RunId, hook: Hook) -> Result<(), AskError> {
+pub(crate) async fn record(runtime: &Runtime, run_id: RunId, hook: Hook) -> Result<(), AskError> {
     let Hook {
         object,
         bytes,

@@ -4,20 +4,20 @@
 //! One file a resource. Each operation checks the rules, does the work (git and files on threads
 //! that may block), stores the outcome, and answers with a typed value or an [`OperationError`].
 
-pub mod agents;
-pub mod branches;
-pub mod changes;
-pub mod error;
-pub mod folders;
-pub mod hooks;
-pub mod output;
-pub mod projects;
-pub mod pull_requests;
-pub mod runs;
-pub mod settings;
-pub mod terminals;
+pub(crate) mod agents;
+pub(crate) mod branches;
+pub(crate) mod changes;
+pub(crate) mod error;
+pub(crate) mod folders;
+pub(crate) mod hooks;
+pub(crate) mod output;
+pub(crate) mod projects;
+pub(crate) mod pull_requests;
+pub(crate) mod runs;
+pub(crate) mod settings;
+pub(crate) mod terminals;
 
-pub use error::OperationError;
+pub(crate) use error::OperationError;
 
 use super::{Runtime, messages::Idempotency};
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
 use serde::Serialize;
 
 /// The key under which the answer of a write is remembered, when the caller sent one.
-pub type Key = Option<Box<Idempotency>>;
+pub(crate) type Key = Option<Box<Idempotency>>;
 
 /// Does something that blocks.
 async fn blocking<T: Send + 'static>(
@@ -60,7 +60,7 @@ fn record(key: Key, answer: &impl Serialize) -> Result<Option<Idempotent>, Opera
 
 impl Runtime {
     /// Remembers the answer of a write that could not carry its key along.
-    pub async fn remember(&self, key: Key, answer: &impl Serialize) {
+    pub(crate) async fn remember(&self, key: Key, answer: &impl Serialize) {
         let Some(key) = key else { return };
         let remembered = match key.with_reply(answer) {
             Ok(record) => {

@@ -10,7 +10,7 @@ use std::{io, path::PathBuf};
 
 /// What the CLI of a run put out, as far as it is kept.
 #[derive(Clone)]
-pub struct Output {
+pub(crate) struct Output {
     run_dir: PathBuf,
     extent: Extent,
     secrets: Secrets,
@@ -20,7 +20,7 @@ pub struct Output {
 ///
 /// # Errors
 /// `Unknown` run; [`OrderError::Missing`] when there is no output.
-pub async fn of_run(runtime: &Runtime, id: RunId) -> Result<Output, OperationError> {
+pub(crate) async fn of_run(runtime: &Runtime, id: RunId) -> Result<Output, OperationError> {
     let found = read(runtime, move |reader| {
         let known = reader.run_exists(id)?;
         known.then(|| reader.run_secrets(id)).transpose()
@@ -43,13 +43,13 @@ pub async fn of_run(runtime: &Runtime, id: RunId) -> Result<Output, OperationErr
 impl Output {
     /// Where what is kept begins, in bytes since the run's first launch.
     #[must_use]
-    pub const fn base(&self) -> u64 {
+    pub(crate) const fn base(&self) -> u64 {
         self.extent.base
     }
 
     /// Where it ends.
     #[must_use]
-    pub const fn end(&self) -> u64 {
+    pub(crate) const fn end(&self) -> u64 {
         self.extent.end
     }
 
@@ -57,7 +57,7 @@ impl Output {
     ///
     /// # Errors
     /// When the file system fails.
-    pub async fn part(&self, from: u64, length: usize) -> Result<Vec<u8>, OperationError> {
+    pub(crate) async fn part(&self, from: u64, length: usize) -> Result<Vec<u8>, OperationError> {
         let output = self.clone();
         let read = blocking(move || output.read(from, length)).await?;
         read.map_err(OperationError::failed)

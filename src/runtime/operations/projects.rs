@@ -20,7 +20,11 @@ fn follows(rule: Option<&str>) -> Result<(), OperationError> {
 ///
 /// # Errors
 /// `Invalid` name; when the database fails.
-pub async fn create(runtime: &Runtime, name: String, key: Key) -> Result<Project, OperationError> {
+pub(crate) async fn create(
+    runtime: &Runtime,
+    name: String,
+    key: Key,
+) -> Result<Project, OperationError> {
     follows(project_name_fault(&name))?;
     let project = Project {
         id: ids::project(),
@@ -42,7 +46,7 @@ pub async fn create(runtime: &Runtime, name: String, key: Key) -> Result<Project
 /// # Errors
 /// `Unknown` project; `Invalid` fields; a conflict when a repository cannot be read; when the
 /// database fails.
-pub async fn change(
+pub(crate) async fn change(
     runtime: &Runtime,
     id: ProjectId,
     mut change: ProjectChange,
@@ -98,7 +102,7 @@ async fn filters_changed(runtime: &Runtime) -> Result<(), OperationError> {
 ///
 /// # Errors
 /// `Unknown` project; a conflict when one of its runs has a process; when the database fails.
-pub async fn remove(runtime: &Runtime, id: ProjectId) -> Result<(), OperationError> {
+pub(crate) async fn remove(runtime: &Runtime, id: ProjectId) -> Result<(), OperationError> {
     let removed = runtime.shared.writer.remove_project(id).await;
     if !removed.map_err(OperationError::lacking("project"))? {
         return Err(OperationError::conflict(
@@ -115,7 +119,7 @@ pub async fn remove(runtime: &Runtime, id: ProjectId) -> Result<(), OperationErr
 /// # Errors
 /// `Unknown` project; `Invalid` name or path; a conflict when the project has that name or
 /// repository; when the database fails.
-pub async fn add_repo(
+pub(crate) async fn add_repo(
     runtime: &Runtime,
     id: ProjectId,
     name: String,
@@ -160,7 +164,7 @@ pub async fn add_repo(
 ///
 /// # Errors
 /// `Unknown` repo; when the database fails.
-pub async fn remove_repo(
+pub(crate) async fn remove_repo(
     runtime: &Runtime,
     project: ProjectId,
     id: RepoId,

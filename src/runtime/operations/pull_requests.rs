@@ -23,7 +23,7 @@ use std::path::PathBuf;
 
 /// What the pull requests of a run are made of, the same for each repo.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
-pub struct NewPullRequest {
+pub(crate) struct NewPullRequest {
     /// Not blank.
     title: String,
     #[serde(default)]
@@ -37,7 +37,7 @@ pub struct NewPullRequest {
 
 /// The pull request of a branch.
 #[derive(Serialize, utoipa::ToSchema)]
-pub struct PrStatusView {
+pub(crate) struct PrStatusView {
     repo_id: RepoId,
     #[serde(flatten)]
     status: PrStatus,
@@ -161,7 +161,7 @@ fn sources(reader: &Reader, id: RunId) -> Result<Vec<(RepoId, Option<String>)>, 
 /// # Errors
 /// `Invalid` title; `Unknown` run; a conflict when a repo is at no known forge or there is no token;
 /// [`OrderError::Remote`] when no pull request was opened; those of a push.
-pub async fn open(
+pub(crate) async fn open(
     runtime: &Runtime,
     id: RunId,
     new: NewPullRequest,
@@ -255,7 +255,10 @@ async fn refer_to_each_other(places: &[AtForge], opened: &[Result<PullRequest, F
 /// # Errors
 /// `Unknown` project; those of the first repo that is at no known forge, when none is at one; those
 /// of a forge.
-pub async fn status(runtime: &Runtime, id: ProjectId) -> Result<Vec<PrStatusView>, OperationError> {
+pub(crate) async fn status(
+    runtime: &Runtime,
+    id: ProjectId,
+) -> Result<Vec<PrStatusView>, OperationError> {
     let project = project(runtime, id).await?;
     let mut shown = Vec::new();
     let mut failed = None;

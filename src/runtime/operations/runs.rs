@@ -15,7 +15,7 @@ use crate::{
 
 /// What a caller says of a new run.
 #[derive(Debug)]
-pub struct RunFields {
+pub(crate) struct RunFields {
     /// Its agent.
     pub agent_id: AgentId,
     /// What the agent is to do; not blank.
@@ -33,7 +33,7 @@ pub struct RunFields {
 /// # Errors
 /// `Unknown` agent, project or parent run; `Invalid` source branch; a conflict when a repository cannot
 /// take the run; those of [`Runtime::ask`], whose core decides the rest.
-pub async fn create(
+pub(crate) async fn create(
     runtime: &Runtime,
     fields: RunFields,
     key: Key,
@@ -116,7 +116,11 @@ fn repo_fault(name: &str, error: &GitError) -> OperationError {
 ///
 /// # Errors
 /// `Unknown` run; [`OrderError::NotKept`]; those of [`Runtime::stop`].
-pub async fn remove(runtime: &Runtime, id: RunId, force: bool) -> Result<(), OperationError> {
+pub(crate) async fn remove(
+    runtime: &Runtime,
+    id: RunId,
+    force: bool,
+) -> Result<(), OperationError> {
     if !force {
         // Before the process is ended: a refusal changes nothing.
         check_all_is_kept(runtime, id).await?;

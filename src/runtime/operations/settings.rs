@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// The models with what is installed here.
 #[derive(Serialize, utoipa::ToSchema)]
-pub struct ModelSettingsView {
+pub(crate) struct ModelSettingsView {
     /// Day on which the prices were looked up; null when nobody said.
     #[schema(format = Date)]
     prices_as_of: Option<String>,
@@ -45,7 +45,7 @@ struct LimitsView {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn models(runtime: &Runtime) -> Result<ModelSettingsView, OperationError> {
+pub(crate) async fn models(runtime: &Runtime) -> Result<ModelSettingsView, OperationError> {
     let settings = read(runtime, Reader::model_settings).await?;
     Ok(with_installed(runtime, settings).await)
 }
@@ -54,7 +54,7 @@ pub async fn models(runtime: &Runtime) -> Result<ModelSettingsView, OperationErr
 ///
 /// # Errors
 /// `Invalid` for the first rule that is broken; when the database fails.
-pub async fn replace_models(
+pub(crate) async fn replace_models(
     runtime: &Runtime,
     settings: ModelSettings,
 ) -> Result<ModelSettingsView, OperationError> {
@@ -96,7 +96,7 @@ async fn with_installed(runtime: &Runtime, settings: ModelSettings) -> ModelSett
 ///
 /// # Errors
 /// `Invalid` for the first rule that is broken, and then nothing is changed; when the database fails.
-pub async fn change_notifications(
+pub(crate) async fn change_notifications(
     runtime: &Runtime,
     change: NotificationChange,
 ) -> Result<NotificationSettings, OperationError> {
@@ -116,7 +116,7 @@ pub async fn change_notifications(
 ///
 /// # Errors
 /// A conflict when none is; [`OrderError::Remote`] when it was not delivered.
-pub async fn test_notifications(runtime: &Runtime) -> Result<(), OperationError> {
+pub(crate) async fn test_notifications(runtime: &Runtime) -> Result<(), OperationError> {
     let settings = read(runtime, Reader::notification_settings).await?;
     if !settings.has_channel() {
         return Err(OperationError::conflict(

@@ -21,7 +21,7 @@ pub(crate) use pty::{
 };
 
 /// What a viewer gets to see.
-pub enum Screen {
+pub(crate) enum Screen {
     /// A terminal with its program.
     Live(Box<Viewer>),
     /// The program has ended; this was left on the screen.
@@ -29,7 +29,7 @@ pub enum Screen {
 }
 
 /// Kept for as long as the viewer watches. Ends a terminal without a run when it is dropped.
-pub struct Watching {
+pub(crate) struct Watching {
     _viewer: Option<ViewerGuard>,
     _ephemeral: Option<Ephemeral>,
 }
@@ -39,7 +39,7 @@ pub struct Watching {
 /// # Errors
 /// `Unknown` run; `Full` when too many viewers are attached; a conflict when there is neither a live
 /// terminal nor a last screen.
-pub async fn attach(
+pub(crate) async fn attach(
     runtime: &Runtime,
     run_id: RunId,
 ) -> Result<(Screen, Watching), OperationError> {
@@ -83,7 +83,7 @@ fn last_screen(run_dir: &Path) -> io::Result<Result<LastScreen, &'static str>> {
 
 /// A terminal without a run.
 #[derive(Debug, Default)]
-pub struct NewTerminal {
+pub(crate) struct NewTerminal {
     /// Its folder; the home folder by default.
     pub cwd: Option<String>,
     /// Its program: `claude`, `codex` or `shell`; `claude` by default.
@@ -99,7 +99,7 @@ pub struct NewTerminal {
 /// # Errors
 /// `Invalid` for an unknown CLI and a folder that is none; [`OrderError::Invalid`] when the program
 /// does not start.
-pub async fn start(
+pub(crate) async fn start(
     runtime: &Runtime,
     new: NewTerminal,
 ) -> Result<(Screen, Watching), OperationError> {

@@ -30,7 +30,7 @@ use tokio::sync::mpsc;
 const WAITING_MAX: usize = 65_536;
 
 /// The actor.
-pub struct Registry {
+pub(crate) struct Registry {
     shared: Arc<Shared>,
     slots: Slots<Addr<RunActor>>,
     draining: bool,
@@ -45,16 +45,16 @@ impl Address for Addr<RunActor> {
 /// Refuses further requests; returns when none is under way.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Drain;
+pub(crate) struct Drain;
 
 /// Asks for [`Counts`].
 #[derive(Message)]
 #[rtype(result = "Counts")]
-pub struct Count;
+pub(crate) struct Count;
 
 /// What the registry holds, and did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, actix::MessageResponse)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// Runs with a process, or about to have one.
     pub live: usize,
     /// Runs whose actor is awake.
@@ -66,7 +66,7 @@ pub struct Counts {
 impl Registry {
     /// Starts the registry; `changed` yields the runs whose files changed.
     #[must_use]
-    pub fn start(shared: Arc<Shared>, mut changed: mpsc::Receiver<RunId>) -> Addr<Self> {
+    pub(crate) fn start(shared: Arc<Shared>, mut changed: mpsc::Receiver<RunId>) -> Addr<Self> {
         let (commands_max, live_runs_max) =
             (shared.config.commands_max, shared.config.live_runs_max);
         let actor = Self {

@@ -50,7 +50,7 @@ pub(in crate::runtime) struct Slot<A> {
 }
 
 impl<A: Address> Slots<A> {
-    pub fn new(commands_max: usize, live_runs_max: usize) -> Self {
+    pub(crate) fn new(commands_max: usize, live_runs_max: usize) -> Self {
         Self {
             slots: HashMap::new(),
             commands_max,
@@ -59,22 +59,22 @@ impl<A: Address> Slots<A> {
         }
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &Slot<A>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Slot<A>> {
         self.slots.values()
     }
 
-    pub fn live_count(&self) -> usize {
+    pub(crate) fn live_count(&self) -> usize {
         let live = |slot: &&Slot<A>| slot.live.load(Ordering::Relaxed);
         self.slots.values().filter(live).count()
     }
 
     /// The run's slot, with an actor that is built when there is none or it has ended; none for an unknown
     /// run.
-    pub fn slot(
+    pub(crate) fn slot(
         &mut self,
         run_id: RunId,
         reader: &Reader,
@@ -121,7 +121,7 @@ impl<A: Address> Slots<A> {
     ///
     /// # Errors
     /// A bound is reached, or there is no such run.
-    pub fn admit(
+    pub(crate) fn admit(
         &mut self,
         run_id: RunId,
         request: &Request,
@@ -152,7 +152,7 @@ impl<A: Address> Slots<A> {
 
     /// Removes the slot of an actor that has nothing to do, unless a request or an update is under way
     /// to it. Only the caller can reach the actor from then on.
-    pub fn passivate(&mut self, run_id: RunId) -> Option<A> {
+    pub(crate) fn passivate(&mut self, run_id: RunId) -> Option<A> {
         let slot = self.slots.get(&run_id)?;
         let idle = slot.admission.available_permits() == self.commands_max
             && Arc::strong_count(&slot.updates) == 1;

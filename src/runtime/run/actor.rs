@@ -45,7 +45,7 @@ const READ_MAX: Duration = Duration::from_secs(120);
 const REVIVE: Duration = Duration::from_secs(2);
 
 /// The actor.
-pub struct RunActor {
+pub(crate) struct RunActor {
     id: RunId,
     core: Core,
     shared: Arc<Shared>,
@@ -71,7 +71,7 @@ pub struct RunActor {
 
 impl RunActor {
     /// An actor for a run that is about to be created, or was folded from its log.
-    pub fn new(seed: Seed, shared: Arc<Shared>, registry: Registry) -> Self {
+    pub(crate) fn new(seed: Seed, shared: Arc<Shared>, registry: Registry) -> Self {
         let minutes = shared.config.idle_minutes;
         let idle = (minutes > 0).then(|| Duration::from_secs(minutes * 60));
         Self {

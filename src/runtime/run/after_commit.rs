@@ -11,7 +11,7 @@ use std::{path::PathBuf, sync::Arc};
 use uuid::Uuid;
 
 /// What follows a commit.
-pub struct AfterCommit {
+pub(crate) struct AfterCommit {
     pub effects: Vec<Effect>,
     /// The run as it is without a stop under way: the reply to those who asked for the stop.
     pub stopped: Option<Arc<Run>>,

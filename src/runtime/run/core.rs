@@ -48,7 +48,7 @@ use std::{
 };
 
 /// The state of one run's actor, apart from its mailbox, connections and files.
-pub struct Core {
+pub(crate) struct Core {
     id: RunId,
     /// Of the present input.
     now: Time,
@@ -100,7 +100,7 @@ pub struct Core {
 
 impl Core {
     /// The core of a run that is about to be created, or was folded from its log.
-    pub fn new(id: RunId, run: Option<Run>, live: Arc<AtomicBool>, waits: Waits) -> Self {
+    pub(crate) fn new(id: RunId, run: Option<Run>, live: Arc<AtomicBool>, waits: Waits) -> Self {
         Self {
             id,
             now: Time::default(),
@@ -132,7 +132,7 @@ impl Core {
     }
 
     /// Takes one input, at `now` of the wall clock; returns what to do, in order.
-    pub fn handle(&mut self, input: Input, now: Time) -> Vec<Output> {
+    pub(crate) fn handle(&mut self, input: Input, now: Time) -> Vec<Output> {
         self.now = now;
         match input {
             Input::Resume => self.resume(),
@@ -198,7 +198,7 @@ impl Core {
     }
 
     /// The run as it is decided, which may be ahead of the log; none before it is created.
-    pub fn run(&self) -> Option<&Run> {
+    pub(crate) fn run(&self) -> Option<&Run> {
         self.run.as_deref()
     }
 
@@ -209,12 +209,12 @@ impl Core {
     }
 
     /// Events were not stored: only the log knows the state of the run.
-    pub const fn has_failed(&self) -> bool {
+    pub(crate) const fn has_failed(&self) -> bool {
         self.failed.is_some()
     }
 
     /// True when nothing is outstanding: the actor may be passivated.
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         let quiet = self.run.as_ref().is_none_or(|run| !run.needs_recovery());
         quiet
             && self.pending == 0

@@ -20,7 +20,7 @@ use crate::{
 use std::path::PathBuf;
 
 /// One input of a core.
-pub enum Input {
+pub(crate) enum Input {
     /// The core was built from its log, and resumes what was outstanding.
     Resume,
     /// A request.
@@ -65,7 +65,7 @@ pub enum Input {
 
 impl Input {
     /// True when hooks in the spool come before this input.
-    pub const fn follows_spool(&self) -> bool {
+    pub(crate) const fn follows_spool(&self) -> bool {
         match self {
             Self::Asked { request, .. } => matches!(request, Request::Hook { .. }),
             Self::Update(update) => matches!(
@@ -86,7 +86,7 @@ impl Input {
 }
 
 /// What jobs and watchers report.
-pub enum Update {
+pub(crate) enum Update {
     /// A fact to decide on.
     Fact(Command),
     /// The holder was reached; its process runs, or its exit is to be acknowledged.
@@ -143,7 +143,7 @@ pub enum Update {
 
 /// A timer of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Timer {
+pub(crate) enum Timer {
     /// A process whose session is over.
     Lingering {
         /// Which attempt.

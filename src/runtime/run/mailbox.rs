@@ -9,7 +9,7 @@ use actix::{Message, Recipient};
 /// A request to a run, by way of the registry.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Ask {
+pub(crate) struct Ask {
     /// The run.
     pub run_id: RunId,
     /// The request.
@@ -21,7 +21,7 @@ pub struct Ask {
 /// Builds the actor of a run that has something outstanding.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Recover {
+pub(crate) struct Recover {
     /// The run.
     pub run_id: RunId,
 }
@@ -29,7 +29,7 @@ pub struct Recover {
 /// An actor with nothing to do asks to be passivated.
 #[derive(Message)]
 #[rtype(result = "bool")]
-pub struct Passivate {
+pub(crate) struct Passivate {
     /// Its run.
     pub run_id: RunId,
 }
@@ -37,11 +37,11 @@ pub struct Passivate {
 /// The registry has removed the slot of this actor, which ends.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Passivated;
+pub(crate) struct Passivated;
 
 /// How an actor reaches the registry.
 #[derive(Clone)]
-pub struct Registry {
+pub(crate) struct Registry {
     /// For updates of its jobs.
     pub update: Recipient<UpdateRun>,
     /// To be passivated.

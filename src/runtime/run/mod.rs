@@ -1,12 +1,12 @@
 //! One run: what it decides ([`core`]), and the actor that feeds it and carries out what it says.
 
-pub mod actor;
-pub mod after_commit;
-pub mod core;
-pub mod input;
-pub mod mailbox;
-pub mod output;
-pub mod recovery;
-pub mod spool;
-pub mod waits;
-pub mod worked;
+pub(crate) mod actor;
+pub(crate) mod after_commit;
+pub(crate) mod core;
+pub(crate) mod input;
+pub(crate) mod mailbox;
+pub(crate) mod output;
+pub(crate) mod recovery;
+pub(crate) mod spool;
+pub(crate) mod waits;
+pub(crate) mod worked;

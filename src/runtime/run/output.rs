@@ -19,7 +19,7 @@ use std::{path::PathBuf, time::Duration};
 use uuid::Uuid;
 
 /// One thing to do.
-pub enum Output {
+pub(crate) enum Output {
     /// Store events, and report [`super::input::Input::Committed`].
     Append(Box<Append>, Box<AfterCommit>),
     /// Reply to a caller.
@@ -65,13 +65,13 @@ pub enum Output {
 
 impl Output {
     /// True for what a caller waits for, and the spool.
-    pub const fn is_reply(&self) -> bool {
+    pub(crate) const fn is_reply(&self) -> bool {
         matches!(self, Self::Reply(..) | Self::RemoveSpooled(_))
     }
 }
 
 /// Work that takes time and reports its outcome as an update.
-pub enum Job {
+pub(crate) enum Job {
     /// Make worktrees, copy files, run the set-up script.
     SetUp {
         /// After a restart: programs of the last server may still be at it.
@@ -133,7 +133,7 @@ pub enum Job {
 
 impl Job {
     /// One of those that replace files of the worktrees or number a checkpoint: one at a time.
-    pub const fn is_exclusive(&self) -> bool {
+    pub(crate) const fn is_exclusive(&self) -> bool {
         match self {
             Self::Checkpoint { .. } | Self::Ended { .. } | Self::Delete { .. } => true,
             Self::Work { order, .. } => order.alone(),
@@ -150,7 +150,7 @@ impl Job {
 
 /// A command for the holder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HolderCommand {
+pub(crate) enum HolderCommand {
     /// Press the keys by which the CLI leaves, one after the other.
     Keys(&'static [&'static [u8]]),
     /// End its tree by signals.
@@ -175,11 +175,11 @@ pub enum HolderCommand {
 }
 
 /// Why a message was not typed whose holder cannot be spoken with.
-pub const OUT_OF_REACH: &str = "the CLI's terminal is out of reach; nothing was typed";
+pub(crate) const OUT_OF_REACH: &str = "the CLI's terminal is out of reach; nothing was typed";
 
 /// A file that is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Watched {
+pub(crate) enum Watched {
     /// The spool of hooks.
     Spool,
     /// The output of a headless CLI.
@@ -189,7 +189,7 @@ pub enum Watched {
 }
 
 /// What a transcript is read by.
-pub struct TranscriptRead {
+pub(crate) struct TranscriptRead {
     /// Whose transcript it is.
     pub adapter: &'static dyn Adapter,
     /// Where it is, when known.

@@ -10,7 +10,7 @@ use crate::{
 
 /// What an actor built from the log begins with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Plan {
+pub(crate) enum Plan {
     /// Find out what became of the launch that the log speaks of.
     Reach {
         /// Which.
@@ -23,7 +23,7 @@ pub enum Plan {
 }
 
 /// What is outstanding of a run, as its log says.
-pub const fn plan(run: &Run) -> Plan {
+pub(crate) const fn plan(run: &Run) -> Plan {
     match run.process {
         Process::Launching | Process::Alive { .. } => Plan::Reach {
             attempt: run.attempt,
@@ -39,14 +39,14 @@ pub const fn plan(run: &Run) -> Plan {
 
 /// What was seen of a run's holder, by its attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
+pub(crate) enum Seen {
     Live(u32),
     Exited(u32),
     Gone(Option<u32>),
 }
 
 impl Seen {
-    pub fn of(probe: &Probe) -> Self {
+    pub(crate) fn of(probe: &Probe) -> Self {
         match probe {
             Probe::Live(session) => Self::Live(session.hello().attempt),
             Probe::Exited(report) => Self::Exited(report.attempt),
@@ -57,7 +57,7 @@ impl Seen {
 
 /// What that means for the attempt that the log speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finding {
+pub(crate) enum Finding {
     /// The holder of an earlier attempt is still there: it goes first.
     Earlier,
     Attached,
@@ -68,7 +68,7 @@ pub enum Finding {
 }
 
 /// What the log has seen alive was launched, whatever became of the run folder.
-pub const fn finding(seen: Seen, attempt: u32, spawned: bool) -> Finding {
+pub(crate) const fn finding(seen: Seen, attempt: u32, spawned: bool) -> Finding {
     match seen {
         Seen::Live(earlier) if earlier < attempt => Finding::Earlier,
         Seen::Live(_) => Finding::Attached,
@@ -83,7 +83,7 @@ pub const fn finding(seen: Seen, attempt: u32, spawned: bool) -> Finding {
 
 /// What to do with a holder that was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attachment {
+pub(crate) enum Attachment {
     /// Its exit is in the log: it goes, and so does a CLI in it, of a launch that came about after
     /// all. Another launch may wait for that.
     Release,
@@ -96,7 +96,7 @@ pub enum Attachment {
     Acknowledge,
 }
 
-pub const fn attachment(run: &Run, attempt: u32, cli_lives: bool) -> Attachment {
+pub(crate) const fn attachment(run: &Run, attempt: u32, cli_lives: bool) -> Attachment {
     if attempt < run.attempt {
         return Attachment::Release;
     }

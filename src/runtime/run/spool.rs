@@ -43,7 +43,7 @@ struct Listing {
 
 impl Known {
     /// As [`waiting`]; nothing when the folder is as it was at the last call.
-    pub fn new_ones(&mut self, run_dir: &Path) -> io::Result<Vec<PathBuf>> {
+    pub(crate) fn new_ones(&mut self, run_dir: &Path) -> io::Result<Vec<PathBuf>> {
         let Some(changed) = self.changed(run_dir)? else {
             return Ok(Vec::new());
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// The waits of one run.
 #[derive(Debug, Clone)]
-pub struct Waits {
+pub(crate) struct Waits {
     /// How long a CLI may idle at its prompt before it is stopped; none for ever.
     pub idle: Option<Duration>,
     /// From the start of a CLI with a prompt to its first hook, which comes within seconds.
@@ -21,7 +21,7 @@ pub struct Waits {
 impl Waits {
     /// The waits of a server; tests shorten them by `ABBADO_WAITS`.
     #[must_use]
-    pub fn new(idle: Option<Duration>) -> Self {
+    pub(crate) fn new(idle: Option<Duration>) -> Self {
         Self {
             idle,
             hook: fault::wait("quiet.no_hook", Duration::from_secs(30)),

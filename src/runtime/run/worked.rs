@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What came of an order.
-pub struct Worked {
+pub(crate) struct Worked {
     /// Taken before it.
     pub checkpoint: Option<Checkpoint>,
     /// To be recorded.
@@ -24,7 +24,7 @@ pub struct Worked {
 }
 
 impl Worked {
-    pub fn new(work: Vec<Work>, reply: impl Into<ReplyWith>) -> Self {
+    pub(crate) fn new(work: Vec<Work>, reply: impl Into<ReplyWith>) -> Self {
         Self {
             checkpoint: None,
             work,
@@ -34,12 +34,12 @@ impl Worked {
         }
     }
 
-    pub fn failed(error: OrderError) -> Self {
+    pub(crate) fn failed(error: OrderError) -> Self {
         Self::new(Vec::new(), error)
     }
 
     /// Files were replaced, or were to be; `before` is the checkpoint that was taken first.
-    pub fn replaced(before: Checkpoint, outcome: Result<Work, OrderError>) -> Self {
+    pub(crate) fn replaced(before: Checkpoint, outcome: Result<Work, OrderError>) -> Self {
         let left_out = view::left_out_of_all(&before.repos);
         let mut done = match outcome {
             Ok(work) => Self::new(vec![work], ReplyWith::Replaced(left_out)),

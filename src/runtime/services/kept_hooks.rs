@@ -5,7 +5,7 @@
 //! it was spooled. A later hook of the same run is recorded after those that are kept, so that they stay
 //! in their order. How many went beyond the bound is recorded as a hook of its own.
 
-pub mod table;
+pub(crate) mod table;
 
 use crate::{
     domain::{RunId, run::callers::Callers},
@@ -20,14 +20,14 @@ use serde_json::json;
 use std::time::Duration;
 use table::HOOKS_MAX;
 
-pub use table::KeptHook;
+pub(crate) use table::KeptHook;
 
 /// Between two tries.
 const AGAIN: Duration = Duration::from_secs(2);
 
 /// True for a log that takes nothing now and may later.
 #[must_use]
-pub const fn may_be_stored_later(error: &AskError) -> bool {
+pub(crate) const fn may_be_stored_later(error: &AskError) -> bool {
     matches!(
         error,
         AskError::Store(StoreError::Full | StoreError::Unwritable(_))
@@ -53,7 +53,7 @@ impl Runtime {
     ///
     /// # Errors
     /// Those of [`Runtime::ask`].
-    pub async fn record_after_kept(&self, run_id: RunId, hook: Request) -> Outcome {
+    pub(crate) async fn record_after_kept(&self, run_id: RunId, hook: Request) -> Outcome {
         let kept = &self.shared.kept_hooks;
         let _recording = kept.recording.lock().await;
         self.record_kept(Some(run_id)).await?;
@@ -74,7 +74,7 @@ impl Runtime {
     }
 
     /// Keeps a hook that the log could not take.
-    pub fn keep_hook(&self, hook: KeptHook) {
+    pub(crate) fn keep_hook(&self, hook: KeptHook) {
         if self.shared.kept_hooks.keep(hook) {
             log::error!("The log takes no hooks: up to {HOOKS_MAX} are kept in memory.");
             let runtime = self.clone();

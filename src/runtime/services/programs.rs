@@ -16,7 +16,7 @@ const VERSION_WAIT: Duration = Duration::from_secs(5);
 
 /// A program that was looked for.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub(crate) struct Found {
     /// Whether it is there.
     pub installed: bool,
     /// The first line of what it says to `--version`.
@@ -25,11 +25,11 @@ pub struct Found {
 
 /// What was found, and when, by program.
 #[derive(Default)]
-pub struct Programs(Mutex<HashMap<String, (Instant, Found)>>);
+pub(crate) struct Programs(Mutex<HashMap<String, (Instant, Found)>>);
 
 impl Programs {
     /// Looks for the program of a provider, and asks it for its version.
-    pub async fn look(&self, provider: &str, bin: &str, env: &[(String, String)]) -> Found {
+    pub(crate) async fn look(&self, provider: &str, bin: &str, env: &[(String, String)]) -> Found {
         if provider == "demo" {
             return Found {
                 installed: true,

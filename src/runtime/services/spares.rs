@@ -4,7 +4,7 @@
 //! under way. A run takes what is ready and waits for nothing; what it took is used up. What is
 //! kept is known in memory only: at a start all that an earlier server left is removed.
 
-pub mod table;
+pub(crate) mod table;
 
 use crate::{
     domain::{Project, RepoId, RunId},

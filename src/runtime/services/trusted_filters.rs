@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Mutex};
 ///
 /// # Errors
 /// When the database fails.
-pub fn announce(reader: &Reader) -> Result<(), StoreError> {
+pub(crate) fn announce(reader: &Reader) -> Result<(), StoreError> {
     // What was read earlier must not be told later.
     static ONE_AFTER_THE_OTHER: Mutex<()> = Mutex::new(());
     let alone = ONE_AFTER_THE_OTHER.lock();

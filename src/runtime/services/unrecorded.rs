@@ -7,7 +7,7 @@
 //! says it with the exit: so a server that was killed meanwhile is no matter. Only where the holder is of an
 //! earlier version, or gone, is it forgotten then; the run ended by a signal.
 
-pub mod table;
+pub(crate) mod table;
 
 use crate::{
     domain::RunId,
@@ -30,7 +30,7 @@ impl Runtime {
     ///
     /// # Errors
     /// Those of [`Runtime::ask`]; `Unrecorded` when it is done and not in the log.
-    pub async fn stop(&self, run_id: RunId, stop: Stop) -> Outcome {
+    pub(crate) async fn stop(&self, run_id: RunId, stop: Stop) -> Outcome {
         match self.ask(run_id, Request::Stop(stop)).await {
             Err(AskError::Store(cause @ (StoreError::Full | StoreError::Unwritable(_)))) => {
                 Err(self.end_unrecorded(run_id, stop, cause).await)

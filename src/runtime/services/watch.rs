@@ -128,7 +128,7 @@ fn lock(table: &Mutex<Table>) -> std::sync::MutexGuard<'_, Table> {
 
 impl Watch {
     /// Starts it; changed runs come out of the receiver.
-    pub fn start() -> (Self, mpsc::Receiver<RunId>) {
+    pub(crate) fn start() -> (Self, mpsc::Receiver<RunId>) {
         Self::with(notify::recommended_watcher)
     }
 
@@ -156,7 +156,7 @@ impl Watch {
 
     /// Watches a file or folder (not what lies below its folders) for a run. Of one that is not
     /// there yet the nearest folder above it is watched: to be called again when that changed.
-    pub fn add(&self, run_id: RunId, path: &Path) {
+    pub(crate) fn add(&self, run_id: RunId, path: &Path) {
         let mut reached: Option<&Path> = None;
         loop {
             let wanted = path.ancestors().take_while(|at| Some(*at) != reached);
@@ -202,7 +202,7 @@ impl Watch {
     }
 
     /// Watches nothing more for a run.
-    pub fn remove(&self, run_id: RunId) {
+    pub(crate) fn remove(&self, run_id: RunId) {
         let mut free = Vec::new();
         {
             let mut table = lock(&self.table);
@@ -221,7 +221,7 @@ impl Watch {
     }
 
     /// The run is being looked at: a change from now on is reported again.
-    pub fn looked(&self, run_id: RunId) {
+    pub(crate) fn looked(&self, run_id: RunId) {
         lock(&self.table).reported.remove(&run_id);
     }
 }

@@ -98,7 +98,7 @@ pub enum Joined {
 
 impl Ring {
     /// An empty one; `floor` is the head of the log before anything was written.
-    pub fn new(floor: EventId, bounds: Bounds) -> Self {
+    pub(crate) fn new(floor: EventId, bounds: Bounds) -> Self {
         Self {
             bounds,
             frames: VecDeque::new(),
@@ -123,7 +123,7 @@ impl Ring {
     }
 
     /// Hands the events of one commit to all who follow them.
-    pub fn publish(&mut self, batch: &[StoredEvent]) {
+    pub(crate) fn publish(&mut self, batch: &[StoredEvent]) {
         let (all, frames) = frames_of(batch);
         give(
             &mut self.everything,
@@ -158,7 +158,7 @@ impl Ring {
     }
 
     /// Lets a reader in.
-    pub fn join(&mut self, ask: &Subscribe) -> Joined {
+    pub(crate) fn join(&mut self, ask: &Subscribe) -> Joined {
         if self.closed {
             return Joined::Closed;
         }
@@ -194,7 +194,7 @@ impl Ring {
     }
 
     /// Ends all streams.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.everything.clear();
         self.by_run.clear();
         self.closed = true;

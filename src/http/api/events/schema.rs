@@ -9,7 +9,7 @@ use utoipa::{
 };
 
 /// One object for each event type: `event_type` tells which.
-pub struct EventView;
+pub(super) struct EventView;
 
 /// What all events have beside their type and payload.
 #[derive(ToSchema)]

@@ -16,7 +16,7 @@ pub(super) struct Flow {
 
 impl Flow {
     /// Waits until the viewer has read enough for more.
-    pub async fn room(&self) {
+    pub(super) async fn room(&self) {
         loop {
             let moved = self.moved.notified();
             let (sent, read) = (self.sent.load(SeqCst), self.read.load(SeqCst));
@@ -28,17 +28,17 @@ impl Flow {
     }
 
     /// Counts what is sent; gives the sum.
-    pub fn has_sent(&self, length: u64) -> u64 {
+    pub(super) fn has_sent(&self, length: u64) -> u64 {
         self.sent.fetch_add(length, SeqCst) + length
     }
 
     /// What was sent so far.
-    pub fn sent(&self) -> u64 {
+    pub(super) fn sent(&self) -> u64 {
         self.sent.load(SeqCst)
     }
 
     /// The viewer has read so far.
-    pub fn has_read(&self, read: u64) {
+    pub(super) fn has_read(&self, read: u64) {
         self.read.fetch_max(read, SeqCst);
         self.moved.notify_waiters();
     }

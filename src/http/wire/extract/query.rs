@@ -26,7 +26,7 @@ const PARAMETERS_MAX: usize = 64;
 /// # Errors
 /// 400 that names the parameter: the one without which the query reads, or reads no worse than
 /// lacking it. (The form decoder's own message names none.)
-pub fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
+pub(super) fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
     let read = |text: &str| web::Query::<T>::from_query(text).map(web::Query::into_inner);
     let error = match read(query) {
         Ok(value) => return Ok(value),

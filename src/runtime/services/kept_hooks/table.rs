@@ -14,12 +14,12 @@ use std::{
 use uuid::Uuid;
 
 /// Hooks kept at once, and their bytes.
-pub const HOOKS_MAX: usize = 1000;
+pub(crate) const HOOKS_MAX: usize = 1000;
 const BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A hook as it came.
 #[derive(Clone)]
-pub struct KeptHook {
+pub(crate) struct KeptHook {
     /// Of this run.
     pub run_id: RunId,
     /// Its body.
@@ -32,7 +32,7 @@ pub struct KeptHook {
 
 impl KeptHook {
     /// As the run is asked to record it.
-    pub fn request(&self) -> Request {
+    pub(crate) fn request(&self) -> Request {
         let object = payload::object(&self.bytes);
         let object = object.unwrap_or_else(|why| payload::kept_raw(&self.bytes, &why));
         Request::Hook {
@@ -45,7 +45,7 @@ impl KeptHook {
 
 /// The hooks, oldest first.
 #[derive(Default)]
-pub struct KeptHooks {
+pub(crate) struct KeptHooks {
     state: Mutex<State>,
     /// Held by whoever records them, so that nobody overtakes.
     pub recording: tokio::sync::Mutex<()>,
@@ -67,7 +67,7 @@ impl KeptHooks {
     }
 
     /// Keeps one, or counts it; true when somebody has to begin to record them.
-    pub fn keep(&self, hook: KeptHook) -> bool {
+    pub(crate) fn keep(&self, hook: KeptHook) -> bool {
         let mut state = self.state();
         let full = state.hooks.len() >= HOOKS_MAX || state.bytes + hook.bytes.len() > BYTES_MAX;
         if full {
@@ -80,7 +80,7 @@ impl KeptHooks {
     }
 
     /// The first of all, or of one run.
-    pub fn first(&self, of: Option<RunId>) -> Option<KeptHook> {
+    pub(crate) fn first(&self, of: Option<RunId>) -> Option<KeptHook> {
         let state = self.state();
         let mut hooks = state.hooks.iter();
         let is_wanted = |hook: &&KeptHook| of.is_none_or(|run_id| hook.run_id == run_id);
@@ -88,7 +88,7 @@ impl KeptHooks {
     }
 
     /// The log has it, or never will.
-    pub fn recorded(&self, hook: &KeptHook) {
+    pub(crate) fn recorded(&self, hook: &KeptHook) {
         let mut state = self.state();
         let mut hooks = state.hooks.iter();
         let is_it = |it: &KeptHook| (it.run_id, it.delivery) == (hook.run_id, hook.delivery);
@@ -98,7 +98,7 @@ impl KeptHooks {
     }
 
     /// What was lost, once nothing waits any more.
-    pub fn lost(&self) -> Vec<(RunId, u64)> {
+    pub(crate) fn lost(&self) -> Vec<(RunId, u64)> {
         let mut state = self.state();
         if !state.hooks.is_empty() {
             return Vec::new();

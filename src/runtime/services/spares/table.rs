@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 /// What is kept, by repo.
 #[derive(Default)]
-pub struct Spares {
+pub(crate) struct Spares {
     state: Mutex<State>,
     pub(super) wake: Notify,
 }
@@ -42,21 +42,21 @@ impl Spares {
 
     /// How many are ready.
     #[must_use]
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         let state = self.state();
         let ready = |kept: &&Kept| matches!(kept, Kept::Ready { .. });
         state.kept.values().filter(ready).count()
     }
 
     /// Projects or their repos are others now.
-    pub fn projects_changed(&self) {
+    pub(crate) fn projects_changed(&self) {
         let resting = |_: &RepoId, kept: &mut Kept| !matches!(kept, Kept::Resting);
         self.state().kept.retain(resting);
         self.wake.notify_one();
     }
 
     /// Gives what is ready for a run that begins; nobody else gets it.
-    pub fn take(&self, repo: RepoId) -> Option<Arc<Spare>> {
+    pub(crate) fn take(&self, repo: RepoId) -> Option<Arc<Spare>> {
         match self.state().kept.remove(&repo)? {
             Kept::Ready { spare, .. } => Some(spare),
             Kept::Resting => None,
@@ -64,7 +64,7 @@ impl Spares {
     }
 
     /// Runs have what they took; others may be made.
-    pub fn taken(&self, spares: impl IntoIterator<Item = Arc<Spare>>) {
+    pub(crate) fn taken(&self, spares: impl IntoIterator<Item = Arc<Spare>>) {
         let folders = spares.into_iter().map(|spare| spare.folder().to_owned());
         self.state().used.extend(folders);
         self.wake.notify_one();

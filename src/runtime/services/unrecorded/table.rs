@@ -11,7 +11,7 @@ use std::{
 };
 
 /// As the holder keeps it.
-pub const fn word(stop: Stop) -> &'static str {
+pub(crate) const fn word(stop: Stop) -> &'static str {
     match stop {
         Stop::Cancel => "cancel",
         Stop::Pause => "pause",
@@ -32,21 +32,21 @@ fn stop_of(known: &str) -> Option<Stop> {
 
 /// Stops that are carried out and not in the log.
 #[derive(Default)]
-pub struct Unrecorded(Mutex<HashMap<RunId, Stop>>);
+pub(crate) struct Unrecorded(Mutex<HashMap<RunId, Stop>>);
 
 impl Unrecorded {
     /// What is to be asked again of a run that was stopped and whose log does not say so.
-    pub fn request(&self, run_id: RunId) -> Option<Request> {
+    pub(crate) fn request(&self, run_id: RunId) -> Option<Request> {
         self.stops().get(&run_id).copied().map(Request::Stop)
     }
 
-    pub fn stops(&self) -> MutexGuard<'_, HashMap<RunId, Stop>> {
+    pub(crate) fn stops(&self) -> MutexGuard<'_, HashMap<RunId, Stop>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a stop over that an earlier server carried out and could not record, by what the holder says
     /// of it. True when it is to be made again.
-    pub fn take_over(&self, run: &Run, report: &ExitReport) -> bool {
+    pub(crate) fn take_over(&self, run: &Run, report: &ExitReport) -> bool {
         let stop = report.because.as_deref().and_then(stop_of);
         let stop = stop.filter(|_| run.stop.is_none() && run.attempt == report.attempt);
         let Some(stop) = stop else { return false };
@@ -59,7 +59,7 @@ impl Unrecorded {
 
     /// The stop was asked for again, and came to this: only a log that takes nothing leaves it to be
     /// asked for once more.
-    pub fn asked_again(&self, run_id: RunId, outcome: &Outcome) {
+    pub(crate) fn asked_again(&self, run_id: RunId, outcome: &Outcome) {
         match outcome {
             Err(AskError::Store(_) | AskError::ActorEnded) => {}
             Ok(_) | Err(_) => drop(self.stops().remove(&run_id)),

@@ -4,8 +4,9 @@ use super::{checks::Log, server::Server, world::World};
 use crate::{
     domain::{RunId, run::callers::Callers},
     runtime::{
-        ReplySender, ids,
+        ids,
         messages::{AskError, Idempotency, Outcome, QueueChange, Request},
+        reply::ReplySender,
         run::mailbox::Ask,
     },
 };

@@ -3,7 +3,7 @@
 //! Without the feature `test-faults` a point is nothing. With it, `ABBADO_FAULT=name:kill@3` ends
 //! the process by SIGKILL when it passes the point the third time (`panic` panics there instead),
 //! `ABBADO_PASSES=file` adds a line to the file at each pass of any point,
-//! `ABBADO_WAITS=name=20,other=300` shortens named waits to so many milliseconds, and
+//! `ABBADO_WAITS=name=20,other=300` sets named waits to so many milliseconds, and
 //! `ABBADO_CLOCK=file` moves the wall clock by the milliseconds that the file holds at the moment.
 
 use std::time::Duration;

@@ -21,7 +21,7 @@ const REFUSED: &str = r#"Try #steps:[{"fail":400,"message":"no such luck","times
 fn begun(mode: &str, task: &str) -> (World, Model, Server, String) {
     let world = World::new();
     let model = Model::start(&world);
-    let server = world.serve();
+    let server = world.serve_patiently();
     let agent = server.agent(&world, codex(&world, &model, mode));
     let run = server.run(&agent, task);
     (world, model, server, run)

@@ -91,7 +91,7 @@ impl Stage {
     fn begin_with(cli: Cli, mode: &str, task: &str, change: impl Fn(&mut Value)) -> Self {
         let world = World::new();
         let model = Model::start(&world);
-        let server = world.serve();
+        let server = world.serve_patiently();
         let mut fields = (cli.fields)(&world, &model, mode);
         change(&mut fields);
         let settings = world.path("home").join(cli.settings);

@@ -67,6 +67,11 @@ impl World {
         self.serve_with(&[])
     }
 
+    /// Serves with as much time for a CLI to leave by its own keys as a busy machine may need.
+    pub fn serve_patiently(&self) -> Server {
+        self.serve_with(&[("ABBADO_WAITS", "holder.quit=120000")])
+    }
+
     pub fn serve_with(&self, env: &[(&str, &str)]) -> Server {
         let command = Command::new(env!("CARGO_BIN_EXE_abbado"));
         self.serve_by(command, "127.0.0.1:0", env)

@@ -14,12 +14,14 @@ pub(crate) struct Waits {
     pub event: Duration,
     /// Before the first new try to reach a holder.
     pub reach: Duration,
+    /// How long a CLI has to leave by its own keys.
+    pub quit: Duration,
     /// A holder that was told to stop has ended its process tree by then, unless it is stuck.
     pub stuck: Duration,
 }
 
 impl Waits {
-    /// The waits of a server; tests shorten them by `ABBADO_WAITS`.
+    /// The waits of a server; tests change them by `ABBADO_WAITS`.
     #[must_use]
     pub(crate) fn new(idle: Option<Duration>) -> Self {
         Self {
@@ -27,6 +29,7 @@ impl Waits {
             hook: fault::wait("quiet.no_hook", Duration::from_secs(30)),
             event: fault::wait("quiet.no_event", Duration::from_secs(90)),
             reach: fault::wait("holder.again", Duration::from_secs(5)),
+            quit: fault::wait("holder.quit", Duration::from_secs(5)),
             stuck: fault::wait("holder.stuck", Duration::from_secs(15)),
         }
     }

@@ -20,8 +20,6 @@ use crate::{
 };
 use std::time::Duration;
 
-/// How long a CLI has to leave by its own keys.
-const QUIT: Duration = Duration::from_secs(5);
 /// Longest time between two tries to reach a holder.
 const REACH_MAX: Duration = Duration::from_secs(60);
 
@@ -121,7 +119,7 @@ impl Core {
         if keys.is_empty() {
             return self.end_by_signals();
         }
-        self.set_timer(QUIT, Timer::Quitting { attempt });
+        self.set_timer(self.waits.quit, Timer::Quitting { attempt });
         self.emit(Output::Holder(HolderCommand::Keys(keys)));
     }
 

@@ -1,5 +1,5 @@
-//! Tells the program which commit it was built from, as `ABBADO_COMMIT`, and compiles in the web UI
-//! that `make ui` left in web/dist; without it the program says how to build it.
+//! Sets `ABBADO_COMMIT` to the commit of the build, and embeds the web UI from web/dist; without
+//! one the server shows how to build it.
 
 use std::{env, fmt::Write as _, fs, path::Path, process::Command};
 
@@ -25,7 +25,7 @@ fn main() {
 fn write_assets() {
     let here = env::current_dir().expect("cargo starts this in the package's folder");
     let dist = here.join("web/dist");
-    // Made here when it is missing: cargo would take a missing folder for one that always changes.
+    // Created when missing: cargo treats a missing folder as always changed.
     fs::create_dir_all(&dist).expect("web/ can be written");
     println!("cargo::rerun-if-changed=web/dist");
     let mut found = Vec::new();
@@ -57,7 +57,7 @@ fn collect(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     }
 }
 
-/// Asks git; nothing without git or outside a repository.
+/// The output of a git command; none without git or outside a repository.
 fn git(arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").args(arguments).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();

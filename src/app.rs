@@ -1,9 +1,9 @@
-//! Builds the server, wires it, and takes it down, in a stated order.
+//! Builds the server and shuts it down, in a fixed order.
 //!
-//! Up: lock the data folder → open the log → start the actors → look after live runs → listen →
-//! write down the address. Down: take no more requests → wait for those under way, and for the
-//! message under way → end streams → stop listening → let the writer finish and make
-//! the database whole. Holders, and the CLIs in them, live on.
+//! Start: lock the data folder → open the log → start the actors → resume live runs → listen →
+//! write the address file. Down: take no more requests → wait for those under way, and for the
+//! message under way → end streams → stop listening → let the writer finish and make the database
+//! whole. Holders, and the CLIs in them, live on.
 
 use crate::{
     config::Config,
@@ -29,23 +29,22 @@ use tokio::{
     sync::mpsc,
 };
 
-/// Batches between the writer and the broadcaster; a full one holds the writer back.
+/// Most batches between the writer and the broadcaster; when full, the writer waits.
 const BATCHES_MAX: usize = 64;
-/// A lock is waited for so long: a child that a killed server was just starting holds it until it
-/// has become the other program.
+/// How long to wait for the lock: a child of a killed server holds it until its exec.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
 /// Enough for 1,024 readers of streams, 256 live runs and their viewers.
 const OPEN_FILES: u64 = 8192;
-/// All of the way down takes no longer, but for the database.
+/// Longest shutdown, without the database.
 const SHUTDOWN: Duration = Duration::from_secs(4);
-/// Nor does making the database whole.
+/// Longest checkpoint of the database's WAL at shutdown.
 const CLOSING: Duration = Duration::from_millis(800);
 
-/// One server a data folder.
+/// Lock that allows one server per data folder.
 pub struct FolderLock(#[expect(dead_code, reason = "held for its drop")] Flock<File>);
 
 impl FolderLock {
-    /// Takes the lock.
+    /// Acquires the lock.
     ///
     /// # Errors
     /// One sentence when another server holds it.
@@ -80,7 +79,8 @@ impl FolderLock {
     }
 }
 
-/// The database takes locks of another kind, and says of one that it cannot have that somebody else has it.
+/// Whether the file system supports record locks, which the database uses; SQLite would report a
+/// missing support as a busy database.
 fn takes_record_locks(file: &File) -> Result<(), Errno> {
     let lock = |kind| nix::libc::flock {
         l_type: kind,
@@ -98,12 +98,13 @@ fn takes_record_locks(file: &File) -> Result<(), Errno> {
 
 fn no_locks(data_dir: &Path, error: Errno) -> String {
     format!(
-        "the file system of the data folder {} takes no locks ({error}); name a folder on a local disk by --data-dir",
+        "the file system of the data folder {} does not support locks ({error}); choose a folder on a local disk with --data-dir",
         data_dir.display()
     )
 }
 
-/// Runs the server until SIGTERM, SIGINT, SIGHUP or `until`. `listening` is told the address.
+/// Runs the server until SIGTERM, SIGINT, SIGHUP or `until`. `listening` is called with the
+/// address.
 ///
 /// # Errors
 /// One sentence for the person who started it.
@@ -130,11 +131,11 @@ pub async fn serve(
         .ok();
     announce(&config, reachable, socket_number(&listener));
     let live = runtime.recover().await.map_err(|error| error.to_string())?;
-    log::info!(live; "abbado {} listens on {address}; {live} runs are looked after.", env!("CARGO_PKG_VERSION"));
+    log::info!(live; "abbado {} listens on {address}; resumed {live} live runs.", env!("CARGO_PKG_VERSION"));
     let server = http::server(runtime.clone(), gate, listener)?;
     let handle = server.handle();
     actix::spawn(server);
-    // Before anybody knows that we are here: a signal that comes at once is heard, too.
+    // Before the address is known, so that no signal is missed.
     let (mut terminate, mut interrupt) = signals()?;
     let mut hangup = hangup()?;
     listening(address);
@@ -144,7 +145,7 @@ pub async fn serve(
         () = hung_up(&mut hangup) => {}
         () = until => {}
     }
-    log::info!("The server shuts down; runs live on in their holders.");
+    log::info!("Shutting down; runs continue in their holders.");
     let down = async {
         runtime.close_streams().await;
         runtime.drain().await;
@@ -152,7 +153,7 @@ pub async fn serve(
     };
     let down = async { tokio::join!(down, runtime.shared.notifier.stop()) };
     if tokio::time::timeout(SHUTDOWN, down).await.is_err() {
-        log::warn!("Some requests were still under way at shutdown.");
+        log::warn!("Some requests were still in progress at shutdown.");
     }
     let closed = tokio::time::timeout(CLOSING, runtime.shared.writer.close());
     if closed.await.is_err() {
@@ -162,8 +163,8 @@ pub async fn serve(
     Ok(())
 }
 
-/// Raises this process's soft limit of open files, which is often 1,024, as far as it may be. What
-/// it starts inherits the limit, which is low enough for programs that look at each number up to it.
+/// Raises the soft limit of open files, which is often 1,024. Children inherit it; it is low enough
+/// for programs that try every descriptor up to it.
 fn allow_open_files() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
         let wanted = soft.max(OPEN_FILES.min(hard));
@@ -172,9 +173,9 @@ fn allow_open_files() {
     match raised {
         Ok(limit) if limit >= OPEN_FILES => {}
         Ok(limit) => {
-            log::warn!(limit; "Only {limit} files may be open at once; {OPEN_FILES} are wanted.");
+            log::warn!(limit; "The limit of open files is {limit}; at least {OPEN_FILES} are recommended.");
         }
-        Err(error) => log::warn!("The limit of open files cannot be raised: {error}"),
+        Err(error) => log::warn!("Could not raise the limit of open files: {error}"),
     }
 }
 
@@ -190,7 +191,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// The number of a socket, by which the kernel tells it from all others.
+/// The inode of a socket, which identifies it.
 #[cfg(target_os = "linux")]
 fn socket_number(listener: &std::net::TcpListener) -> Option<u64> {
     let status = nix::sys::stat::fstat(std::os::fd::AsFd::as_fd(listener));
@@ -202,11 +203,10 @@ fn socket_number(_: &std::net::TcpListener) -> Option<u64> {
     None
 }
 
-/// Between two tries to write the address file.
+/// Time between two attempts to write the address file.
 const ANNOUNCE_AGAIN: Duration = Duration::from_secs(2);
 
-/// Writes the address file, on a full disk as soon as there is room: until then hooks do not find
-/// this server, and the rest of it works.
+/// Writes the address file, retrying on a full disk. Until then hooks do not find this server.
 fn announce(config: &Config, address: SocketAddr, socket: Option<u64>) {
     let text = serde_json::json!({
         "addr": address.to_string(),
@@ -218,7 +218,7 @@ fn announce(config: &Config, address: SocketAddr, socket: Option<u64>) {
         return;
     };
     log::error!(
-        "{} cannot be written, so that hooks do not find this server: {error}.",
+        "Could not write {}, so hooks do not find this server: {error}.",
         path.display()
     );
     actix::spawn(async move {
@@ -229,8 +229,8 @@ fn announce(config: &Config, address: SocketAddr, socket: Option<u64>) {
     });
 }
 
-/// Hook programs of CLIs older than this server learn its address here. Where there is no room for
-/// another file the old one is written over.
+/// Hook programs of CLIs older than this server learn its address here. Without space for another
+/// file, the old one is overwritten.
 fn write_server_file(path: &Path, text: &str) -> std::io::Result<()> {
     let fresh = path.with_extension("json.new");
     let written = files::make(&fresh).and_then(|mut file| {
@@ -253,20 +253,19 @@ fn write_server_file(path: &Path, text: &str) -> std::io::Result<()> {
 
 fn forget_server_file(config: &Config) {
     if let Err(error) = std::fs::remove_file(config.server_file()) {
-        log::debug!("The address file stays: {error}.");
+        log::debug!("Could not remove the address file: {error}.");
     }
 }
 
 /// SIGTERM and SIGINT.
 fn signals() -> Result<(Signal, Signal), String> {
-    let failed = |error: std::io::Error| format!("signals cannot be waited for: {error}");
+    let failed = |error: std::io::Error| format!("cannot wait for signals: {error}");
     let terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     Ok((terminate, interrupt))
 }
 
-/// SIGHUP, which the end of a terminal or of a login sends; nothing where it was to be ignored, as
-/// `nohup` says.
+/// SIGHUP, sent at the end of a terminal or login; none when it is ignored, as under `nohup`.
 fn hangup() -> Result<Option<Signal>, String> {
     if ignores(nix::sys::signal::Signal::SIGHUP) {
         return Ok(None);
@@ -274,7 +273,7 @@ fn hangup() -> Result<Option<Signal>, String> {
     let hangup = signal(SignalKind::hangup());
     hangup
         .map(Some)
-        .map_err(|error| format!("signals cannot be waited for: {error}"))
+        .map_err(|error| format!("cannot wait for signals: {error}"))
 }
 
 async fn hung_up(hangup: &mut Option<Signal>) {
@@ -284,7 +283,7 @@ async fn hung_up(hangup: &mut Option<Signal>) {
     }
 }
 
-/// Whether this process was started with a signal ignored; false where the system does not tell.
+/// Whether this process was started with a signal ignored; false where that is unknown.
 fn ignores(signal: nix::sys::signal::Signal) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status

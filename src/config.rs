@@ -15,7 +15,7 @@ mod login;
 pub const BIND_DEFAULT: &str = "127.0.0.1:3000";
 /// Default of `ABBADO_IDLE_MINUTES`.
 pub const IDLE_MINUTES_DEFAULT: u64 = 120;
-/// Commands of one run under way at once; more are answered 429.
+/// Most commands of one run in progress at once; more are answered 429.
 pub const COMMANDS_MAX: usize = 64;
 /// Default of `ABBADO_LIVE_RUNS_MAX`: live runs at once.
 pub const LIVE_RUNS_MAX: usize = 256;
@@ -24,18 +24,18 @@ pub const SSE_READERS_MAX: usize = 1024;
 /// Viewers of one terminal at once.
 pub const VIEWERS_MAX: usize = 64;
 
-/// What the server was started with.
+/// Settings of this process.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where all data lies; 0700.
+    /// The data folder, with mode 0700.
     pub data_dir: PathBuf,
-    /// Where to listen; port 0 takes a free one.
+    /// The address to listen on; port 0 chooses a free port.
     pub bind: SocketAddr,
-    /// What every caller must show, when set.
+    /// The token that callers must send, when set.
     pub token: Option<String>,
-    /// Further names the server is known by, comma-separated.
+    /// More names of the server that requests may use, comma-separated.
     pub allowed_hosts: String,
-    /// A CLI that idles so long at its prompt is ended; 0 for never.
+    /// Minutes after which a CLI that idles at its prompt is ended; 0 for never.
     pub idle_minutes: u64,
     /// Whether a webhook may lead to this machine.
     pub loopback_webhook: bool,
@@ -59,7 +59,7 @@ pub struct Config {
     pub program: PathBuf,
 }
 
-/// What the command line said; it wins over the environment.
+/// Flags of the command line, which override the environment.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
     /// `--bind`
@@ -69,7 +69,7 @@ pub struct Flags {
 }
 
 impl Config {
-    /// Reads flags and environment, and makes the data folder.
+    /// Reads flags and environment, and creates the data folder.
     ///
     /// # Errors
     /// One sentence for the person who started the server.
@@ -91,7 +91,8 @@ impl Config {
         let bind: SocketAddr = bind.parse().map_err(|_| {
             format!("ABBADO_BIND must be an address and a port like 127.0.0.1:3000, not '{bind}'")
         })?;
-        let home = path("HOME").ok_or("HOME is not set, so there is no place to work in")?;
+        let home =
+            path("HOME").ok_or("HOME is not set; set it, or choose a folder with --data-dir")?;
         let data_dir = flags
             .data_dir
             .or_else(|| path("ABBADO_DATA_DIR"))
@@ -104,7 +105,7 @@ impl Config {
         })?;
         let idle = number("ABBADO_IDLE_MINUTES", IDLE_MINUTES_DEFAULT)?;
         let program = std::env::current_exe()
-            .map_err(|error| format!("this program's own path is unknown: {error}"))?;
+            .map_err(|error| format!("cannot find the path of this program: {error}"))?;
         Ok(Self {
             data_dir,
             bind,
@@ -130,7 +131,7 @@ impl Config {
         self.data_dir.join("runs").join(run_id.to_string())
     }
 
-    /// Where the server writes down its address.
+    /// Path of the address file.
     #[must_use]
     pub fn server_file(&self) -> PathBuf {
         self.data_dir.join("server.json")
@@ -154,25 +155,23 @@ impl Config {
     }
 }
 
-/// Whether files can be made in a folder.
+/// Checks that files can be created in a folder.
 fn usable(folder: &Path) -> std::io::Result<()> {
     let all = AccessFlags::R_OK | AccessFlags::W_OK | AccessFlags::X_OK;
     Ok(access(folder, all)?)
 }
 
-/// Why the server cannot work there.
+/// Why the folder cannot be used.
 fn unusable(folder: &Path, error: &std::io::Error) -> String {
     let shown = folder.display();
     let found = std::fs::metadata(folder).ok();
     match found {
-        Some(found) if !found.is_dir() => format!("{shown} is no folder"),
+        Some(found) if !found.is_dir() => format!("{shown} is not a folder"),
         Some(found) if found.uid() != geteuid().as_raw() => {
             let owner = found.uid();
-            format!(
-                "the folder {shown} is unusable: {error}; it belongs to the user of the number {owner}"
-            )
+            format!("the folder {shown} is unusable: {error}; it belongs to user id {owner}")
         }
-        None if folder.is_symlink() => format!("{shown} is a link that leads nowhere"),
+        None if folder.is_symlink() => format!("{shown} is a broken symbolic link"),
         Some(_) | None => format!("the folder {shown} is unusable: {error}"),
     }
 }
@@ -194,12 +193,13 @@ fn text(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// An empty token is told as one, and refused at start: who sets `ABBADO_TOKEN` wants one, and
-/// must not be left without by a file that could not be read.
+/// Returns an empty token as such, which is refused at start: a set `ABBADO_TOKEN` must not
+/// silently mean none.
 fn token() -> Result<Option<String>, String> {
     let told = std::env::var_os("ABBADO_TOKEN").map(OsString::into_string);
-    told.transpose()
-        .map_err(|_| "ABBADO_TOKEN must be of visible ASCII characters without blanks".to_owned())
+    told.transpose().map_err(|_| {
+        "ABBADO_TOKEN must consist of visible ASCII characters without spaces".to_owned()
+    })
 }
 
 fn number<T: std::str::FromStr>(name: &str, default: T) -> Result<T, String> {
@@ -215,7 +215,7 @@ fn path(name: &str) -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
-/// Variables that are not UTF-8 are left out: they cannot travel in the holder's order.
+/// Skips variables that are not UTF-8: the holder's launch document cannot carry them.
 fn inherited() -> Vec<(String, String)> {
     let utf8 = |(key, value): (OsString, OsString)| {
         Some((key.into_string().ok()?, value.into_string().ok()?))

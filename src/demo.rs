@@ -1,5 +1,5 @@
-//! `abbado demo`: a scratch repository, a server of its own, and one run from start to end, with
-//! every event printed as the stream brings it. Nothing outside a temporary folder is touched.
+//! `abbado demo`: creates a scratch repository, starts its own server, and plays one run from start
+//! to end, printing every event of the stream. It touches nothing outside a temporary folder.
 
 use crate::{
     app,
@@ -15,13 +15,13 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// The whole demo takes seconds; longer means that something is wrong.
+/// Longest demo, which normally takes seconds.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs the demo.
 ///
 /// # Errors
-/// One sentence that says at which step it failed.
+/// One sentence with the step that failed.
 pub fn run() -> Result<(), String> {
     let scratch = Scratch::new()?;
     let outcome = actix::System::new().block_on(async {
@@ -42,14 +42,14 @@ impl Scratch {
         let name = format!("abbado-demo-{}", crate::runtime::ids::random().simple());
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir(&folder)
-            .map_err(|error| format!("{} cannot be made: {error}", folder.display()))?;
+            .map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
         Ok(Self(folder))
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What cannot be removed lies in the system's temporary folder.
+        // A leftover in the system's temporary folder does no harm.
         drop(std::fs::remove_dir_all(&self.0));
     }
 }
@@ -155,7 +155,7 @@ impl Api {
         answer.json().await.map_err(|error| error.to_string())
     }
 
-    /// Prints each event as it arrives, until one ends the run; returns the state.
+    /// Prints each event as it arrives until one ends the run; returns its status.
     async fn follow(&self, run_id: &str) -> Result<String, String> {
         let url = format!("{}/runs/{run_id}/events/stream", self.base);
         let request = self.client.get(url).timeout(LIMIT);
@@ -180,7 +180,7 @@ impl Api {
     }
 }
 
-/// Prints an event; tells the state when it ends the run.
+/// Prints an event; returns the status when it ends the run.
 fn show(data: &str) -> Option<String> {
     let event: Value = serde_json::from_str(data).ok()?;
     let kind = event["event_type"].as_str()?;
@@ -220,7 +220,7 @@ fn scratch_repository(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Prints a line; a closed stdout ends nothing.
+/// Prints a line; a closed stdout is not an error.
 fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     drop(writeln!(out, "{line}").and_then(|()| out.flush()));

@@ -1,9 +1,9 @@
 //! Starts programs in a session of their own.
 //!
-//! A program that works for a person behind a browser has nobody at a terminal: started so, it has
-//! no controlling terminal to ask on (`/dev/tty` cannot be opened), and a key pressed where the
-//! server was started does not reach it. All that it starts stays in its process group unless it
-//! leaves on purpose.
+//! A program that works for a person at a browser has no terminal: started here, it has no
+//! controlling terminal to ask on (`/dev/tty` cannot be opened), and a key pressed where the server
+//! was started does not reach it. All that it starts stays in its process group unless it leaves on
+//! purpose.
 //!
 //! This goes through `posix_spawn`, since the standard library has no safe way to begin a session.
 //! Signals are as that library leaves them: `SIGPIPE` at its default, none blocked.
@@ -36,18 +36,18 @@ const SETSID: libc::c_int = 0x0400;
 #[cfg(not(target_os = "macos"))]
 const SETSID: libc::c_int = libc::POSIX_SPAWN_SETSID as libc::c_int;
 
-/// What a program has for its standard streams; none is `/dev/null`.
+/// Standard streams of a program; none is `/dev/null`.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
-    /// It reads from this.
+    /// Standard input.
     pub stdin: Option<OwnedFd>,
-    /// It writes to this.
+    /// Standard output.
     pub stdout: Option<OwnedFd>,
-    /// It complains here.
+    /// Standard error.
     pub stderr: Option<OwnedFd>,
 }
 
-/// A program at work. One that is dropped goes on.
+/// A running program. Dropping it does not end it.
 #[derive(Debug)]
 pub(crate) struct Child {
     pid: Pid,
@@ -57,7 +57,7 @@ pub(crate) struct Child {
 /// Starts a program, found in the server's `PATH`, with exactly these variables.
 ///
 /// # Errors
-/// When there is no such program, or the system refuses.
+/// When the program does not exist, or the system refuses.
 pub(crate) fn spawn<'a>(
     program: &str,
     arguments: impl IntoIterator<Item = &'a OsStr>,
@@ -96,18 +96,18 @@ pub(crate) fn spawn<'a>(
 }
 
 impl Child {
-    /// Its status when it has ended.
+    /// Its exit status, if it has ended.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// When the system call fails.
     pub(crate) fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         self.look(WaitPidFlag::WNOHANG)
     }
 
-    /// Waits for its end. What it started may go on.
+    /// Waits for its end. Programs that it started may continue.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// When the system call fails.
     pub(crate) fn wait(&mut self) -> io::Result<ExitStatus> {
         loop {
             if let Some(status) = self.look(WaitPidFlag::empty())? {
@@ -130,14 +130,14 @@ impl Child {
         Ok(self.status)
     }
 
-    /// Kills it and what it started and did not leave its group. One that was waited for is left
-    /// alone: the group's number may have passed to somebody else.
+    /// Kills its process group. Does nothing after its exit was collected, because the group's id
+    /// may have been reused.
     pub(crate) fn end_group(&self) {
         if self.status.is_some() {
             return;
         }
         if let Err(error) = killpg(self.pid, Signal::SIGKILL) {
-            log::debug!(error:% = error; "A program was gone before it was killed.");
+            log::debug!(error:% = error; "A program had ended before it was killed.");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `abbado doctor`: looks for trouble, and says how to mend it. Changes nothing.
+//! `abbado doctor`: checks for problems and says how to fix them. It changes nothing.
 
 mod data;
 mod programs;
@@ -7,47 +7,47 @@ mod runs;
 use crate::config::Config;
 use std::io::Write;
 
-/// Looks at everything and prints a line each.
+/// Runs all checks and prints one line each.
 ///
 /// # Errors
-/// A sentence when something needs mending.
+/// The number of problems, as a sentence, when there are any.
 pub fn run(config: &Config) -> Result<(), String> {
     let mut report = Report::default();
     programs::look(config, &mut report);
     if let Some(reader) = data::look(config, &mut report) {
         runs::look(config, &reader, &mut report);
     }
-    match report.troubles {
+    match report.problems {
         0 => Ok(()),
-        1 => Err("one thing needs mending".into()),
-        many => Err(format!("{many} things need mending")),
+        1 => Err("1 problem to fix".into()),
+        many => Err(format!("{many} problems to fix")),
     }
 }
 
-/// What was found so far.
+/// Counts and prints the results of checks.
 #[derive(Default)]
 struct Report {
-    troubles: usize,
+    problems: usize,
 }
 
 impl Report {
-    /// Nothing to mend.
+    /// Prints a check that passed.
     fn fine(&mut self, line: impl std::fmt::Display) {
         self.line("ok  ", &line);
     }
 
-    /// Trouble, and how to mend it.
-    fn mend(&mut self, trouble: impl std::fmt::Display, how: impl std::fmt::Display) {
-        self.troubles += 1;
-        self.line("MEND", &format_args!("{trouble}: {how}"));
+    /// Prints a problem and how to fix it.
+    fn fix(&mut self, problem: impl std::fmt::Display, how: impl std::fmt::Display) {
+        self.problems += 1;
+        self.line("FIX ", &format_args!("{problem}: {how}"));
     }
 
     #[expect(
         clippy::unused_self,
-        reason = "lines and troubles are counted in one place"
+        reason = "lines and problems are counted in one place"
     )]
     fn line(&mut self, mark: &str, line: &dyn std::fmt::Display) {
-        // A closed stdout ends nothing.
+        // A closed stdout is not an error.
         drop(writeln!(std::io::stdout().lock(), "{mark}  {line}"));
     }
 }

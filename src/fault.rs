@@ -1,6 +1,6 @@
 //! Named crash points, for tests that kill the process exactly there.
 //!
-//! Without the feature `test-faults` a point is nothing. With it, `ABBADO_FAULT=name:kill@3` ends
+//! Without the feature `test-faults` a point does nothing. With it, `ABBADO_FAULT=name:kill@3` ends
 //! the process by SIGKILL when it passes the point the third time (`panic` panics there instead),
 //! `ABBADO_PASSES=file` adds a line to the file at each pass of any point,
 //! `ABBADO_WAITS=name=20,other=300` sets named waits to so many milliseconds, and
@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-/// All points, in the order in which a run meets them.
+/// All points, in the order in which a run passes them.
 pub const POINTS: &[&str] = &[
     "run.before_append",
     "run.after_append",
@@ -70,7 +70,7 @@ pub fn point(name: &str) {
     });
     if let Some(mut passes) = passes.as_ref() {
         use std::io::Write;
-        // A line that is missing shows in the test's count.
+        // A missing line shows in the test's count.
         passes.write_all(format!("{name}\n").as_bytes()).ok();
     }
     let plan = PLAN.get_or_init(|| {
@@ -95,7 +95,7 @@ pub fn point(name: &str) {
     }
 }
 
-/// What a test set in our environment.
+/// A variable set by a test.
 #[cfg(feature = "test-faults")]
 fn switch(name: &str) -> Option<String> {
     #[expect(
@@ -105,7 +105,7 @@ fn switch(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// A named wait, as it is.
+/// A named wait, unchanged.
 #[cfg(not(feature = "test-faults"))]
 #[inline]
 #[must_use]
@@ -123,7 +123,7 @@ pub fn wait(name: &str, as_it_is: Duration) -> Duration {
     millis.map_or(as_it_is, Duration::from_millis)
 }
 
-/// How far the wall clock is to be moved.
+/// The offset of the wall clock.
 #[cfg(not(feature = "test-faults"))]
 #[inline]
 #[must_use]
@@ -131,7 +131,7 @@ pub const fn clock_shift() -> chrono::TimeDelta {
     chrono::TimeDelta::zero()
 }
 
-/// How far the wall clock is to be moved: what the file of `ABBADO_CLOCK` says now.
+/// The offset of the wall clock, from the file of `ABBADO_CLOCK`.
 #[cfg(feature = "test-faults")]
 #[must_use]
 pub fn clock_shift() -> chrono::TimeDelta {

@@ -1,10 +1,9 @@
 //! Opening files that a run can replace by something else.
 //!
-//! What a run writes belongs to us and lies where we look for it, but the run may put a FIFO, a
-//! device, a socket, a link or a file without end in its place. Every such file is opened here:
-//! without waiting for anybody, without following a link of that name, and only when it is a
-//! regular file; what is read as a whole has a bound. A test of the architecture sees to it that
-//! nobody opens one otherwise.
+//! A run may replace the files that it writes with a FIFO, a device, a socket, a link or an endless
+//! file. Every such file is opened here: without blocking, without following a link of that name,
+//! and only if it is a regular file; reads of whole files are bounded. A test of the architecture
+//! enforces this.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, ReadDir};
 use std::io::{self, Read};
@@ -36,7 +35,7 @@ pub(crate) fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<Fi
     regular(options, path, OFlag::O_NOFOLLOW)
 }
 
-/// Opens what a person put there, and may have linked from elsewhere.
+/// Opens a file of the user, following links.
 ///
 /// # Errors
 /// As [`open`].
@@ -51,15 +50,14 @@ fn regular(options: &mut OpenOptions, path: &Path, more: OFlag) -> io::Result<Fi
         Ok(file) if file.metadata()?.is_file() => Ok(file),
         Ok(_) => Err(no_file()),
         Err(error) => Err(match error.raw_os_error().map(Errno::from_raw) {
-            // A link that is not followed; a socket, or a FIFO that nobody reads; a folder.
+            // A link that is not followed; a socket, or a FIFO without reader; a folder.
             Some(Errno::ELOOP | Errno::ENXIO | Errno::EISDIR) => no_file(),
             Some(_) | None => error,
         }),
     }
 }
 
-/// Opens a file of ours with these options. What is there by its name and is no regular file is
-/// set aside.
+/// Opens a file of ours with these options. Anything else of that name is moved aside.
 ///
 /// # Errors
 /// As [`open`].
@@ -73,10 +71,10 @@ pub(crate) fn open_own(options: &mut OpenOptions, path: &Path) -> io::Result<Fil
     }
 }
 
-/// Makes a file that is to get its name by [`rename`]. One that a kill left goes.
+/// Creates a file that [`rename`] will give its name. A leftover of a killed process is removed.
 ///
 /// # Errors
-/// As making files does.
+/// As creating files.
 pub(crate) fn make(path: &Path) -> io::Result<File> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::IsADirectory => set_aside(path)?,
@@ -87,10 +85,10 @@ pub(crate) fn make(path: &Path) -> io::Result<File> {
     open_with(options.write(true).create_new(true).mode(0o600), path)
 }
 
-/// Gives a file its name. What is there goes; a folder is set aside.
+/// Gives a file its name, replacing a file there; a folder is moved aside.
 ///
 /// # Errors
-/// As renaming does.
+/// As renaming.
 pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     match fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
@@ -101,11 +99,11 @@ pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes a folder that only its owner may enter; one that is there stays, and what else is there is
-/// set aside. Answers whether it was made.
+/// Creates a folder that only its owner may enter, unless it exists; anything else is moved aside.
+/// Returns whether it was created.
 ///
 /// # Errors
-/// As making folders does.
+/// As creating folders.
 pub(crate) fn make_folder(path: &Path) -> io::Result<bool> {
     let make = || DirBuilder::new().mode(0o700).create(path);
     match make() {
@@ -146,7 +144,7 @@ pub(crate) fn is_folder(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|found| found.is_dir())
 }
 
-/// Whether nothing of ours is there: nothing at all, or something that is no regular file.
+/// Whether there is no regular file.
 #[must_use]
 pub(crate) fn is_absent(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidData, NotFound};
@@ -180,7 +178,7 @@ pub(crate) fn read_text(path: &Path, len_max: u64) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|_| unusable("it is not UTF-8"))
 }
 
-/// Reads as a whole what a person put there, and may have linked from elsewhere.
+/// Reads a file of the user as a whole, following links.
 ///
 /// # Errors
 /// As [`read`].
@@ -200,10 +198,10 @@ pub(crate) fn head(path: &Path, len: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What [`not_executable`] says of nothing.
+/// The reason of [`not_executable`] for a missing file.
 pub(crate) const NO_SUCH_FILE: &str = "there is no such file";
 
-/// Why a file cannot be executed, as far as its metadata tells; nothing for one that can.
+/// Why a file cannot be executed, judged by its metadata; none for one that can.
 #[must_use]
 pub(crate) fn not_executable(path: &Path) -> Option<&'static str> {
     match path.metadata() {
@@ -226,7 +224,7 @@ pub(crate) fn not_executable(path: &Path) -> Option<&'static str> {
     }
 }
 
-/// Opens a folder, to sync it or to ask for its time of change.
+/// Opens a folder, to sync it or to read its modification time.
 ///
 /// # Errors
 /// As opening files does; also when it is a link, or no folder.
@@ -240,7 +238,7 @@ pub(crate) fn folder(path: &Path) -> io::Result<File> {
     })
 }
 
-/// Lists a folder; a link to one is none.
+/// Lists a folder; a link to a folder is refused.
 ///
 /// # Errors
 /// As [`folder`].
@@ -256,7 +254,7 @@ fn whole(file: File, len_max: u64) -> io::Result<Vec<u8>> {
         return Err(too_long());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or_default());
-    // It may have grown meanwhile.
+    // It may have grown in the meantime.
     file.take(len_max + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > len_max {
         Err(too_long())

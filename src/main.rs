@@ -1,4 +1,4 @@
-//! Command line: args → config → log → a subcommand.
+//! Command line: arguments, configuration, log, subcommand.
 
 use abbado::{
     app, cli,
@@ -8,13 +8,13 @@ use abbado::{
 use lexopt::ValueExt;
 use std::{io::Write, process::ExitCode};
 
-const USAGE: &str = "\
-usage: abbado [serve] [--bind ADDR:PORT] [--data-dir DIR]   run the server (default)
+const USAGE: &str =
+    "usage: abbado [serve] [--bind ADDR:PORT] [--data-dir DIR]   run the server (default)
        abbado demo                                          a scratch run from start to end
-       abbado rebuild [--data-dir DIR]                      make the projection again from the log
-       abbado doctor [--data-dir DIR]                       look for trouble; changes nothing
+       abbado rebuild [--data-dir DIR]                      rebuild the read model from the log
+       abbado doctor [--data-dir DIR]                       check for problems; changes nothing
        abbado version
-       abbado hook | holder | demo-agent                    used by abbado itself
+       abbado hook | holder | demo-agent                    for internal use
 ";
 
 fn main() -> ExitCode {
@@ -81,7 +81,7 @@ fn parse(args: &mut lexopt::Parser) -> Result<(Subcommand, Flags), lexopt::Error
                     Some("version") => Subcommand::Version,
                     Some("hook") => return Ok((Subcommand::Hook, flags)),
                     Some("holder") => return Ok((Subcommand::Holder, flags)),
-                    // Its own arguments follow; it reads them itself.
+                    // It parses its own arguments.
                     Some("demo-agent") => return Ok((Subcommand::DemoAgent, flags)),
                     _ => return Err(lexopt::Arg::Value(word).unexpected()),
                 };
@@ -131,11 +131,11 @@ fn rebuild(config: &Config) -> Result<(), String> {
     let _lock = app::FolderLock::take(&config.data_dir)?;
     let location = store::Location::of(&config.data_dir);
     let count = store::rebuild(&location).map_err(|error| error.to_string())?;
-    say(&format!("{count} runs made again from the log"));
+    say(&format!("rebuilt {count} runs from the log"));
     Ok(())
 }
 
-/// Prints a line; a closed stdout is no failure of the server.
+/// Prints a line; a closed stdout is not an error.
 fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     drop(writeln!(out, "{line}").and_then(|()| out.flush()));

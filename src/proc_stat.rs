@@ -2,10 +2,10 @@
 
 use std::{fs::File, io::Read, str::FromStr};
 
-/// More than a line ever has: a name, and fifty numbers of up to 20 digits.
+/// Upper bound of a line's length: a name and fifty numbers of up to 20 digits.
 const LINE_LEN_MAX: usize = 2048;
 
-/// The line of a process; nothing when it is gone.
+/// The line of a process; none when it has ended.
 #[must_use]
 pub(crate) fn line(pid: u32) -> Option<String> {
     let mut line = [0; LINE_LEN_MAX];
@@ -21,7 +21,7 @@ pub(crate) fn line(pid: u32) -> Option<String> {
 pub(crate) struct Stat<'a> {
     /// Field 2, without its parentheses; it may hold spaces and parentheses itself.
     pub name: &'a str,
-    /// Those behind the name.
+    /// The fields after the name.
     rest: &'a str,
 }
 
@@ -34,7 +34,7 @@ impl<'a> Stat<'a> {
         Some(Self { name, rest })
     }
 
-    /// A field behind the name, from 3 on.
+    /// A field after the name, from 3 on.
     #[must_use]
     pub(crate) fn field<T: FromStr>(&self, number: usize) -> Option<T> {
         let at = number.checked_sub(3)?;
@@ -47,7 +47,7 @@ impl<'a> Stat<'a> {
         self.field(3)
     }
 
-    /// Whether it has ended, and at most waits for its parent.
+    /// Whether it has ended (a zombie or dead).
     #[must_use]
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.state(), Some('Z' | 'X'))

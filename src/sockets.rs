@@ -1,7 +1,7 @@
-//! What the kernel knows about TCP sockets of this machine: whose they are.
+//! Owners of TCP sockets of this machine, from the kernel.
 //!
-//! A look-up takes microseconds (one netlink message); only where netlink is not to be had are
-//! `/proc/net/tcp{,6}` read. Linux only.
+//! A look-up takes microseconds (one netlink message); `/proc/net/tcp{,6}` are read only without
+//! netlink. Linux only.
 
 #![cfg(target_os = "linux")]
 
@@ -15,12 +15,12 @@ use std::os::fd::AsRawFd;
 /// The state of a socket that listens.
 const LISTEN: u8 = 10;
 
-/// What the kernel tells about one socket.
+/// The kernel's record of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Row {
     /// One of the kernel's states of TCP.
     pub state: u8,
-    /// Whose it is.
+    /// User id of its owner.
     pub uid: u32,
     /// Number of the socket, none that another one had since the machine started; 0 for one that
     /// its program has closed.
@@ -39,19 +39,19 @@ const REQUEST_LEN: usize = 72;
 /// `nlmsghdr` (16) and `inet_diag_msg` (72).
 const ANSWER_LEN: usize = 88;
 
-/// The socket whose own end is `source` and whose far end is `target`; nothing when there is none.
+/// The socket with local address `source` and remote address `target`, if there is one.
 ///
 /// # Errors
-/// When netlink is not to be had.
+/// When netlink is not available.
 pub(crate) fn by_netlink(source: SocketAddr, target: SocketAddr) -> io::Result<Option<Row>> {
     ask(source, target, |its_source, its_target, _| {
-        // The look-up may fall back to a listener on that port: the ends must be the very ones.
+        // The look-up may fall back to a listener on that port, so both addresses must match.
         its_source == source && its_target == target
     })
 }
 
-/// The socket that listens on an address, also as one of all addresses; nothing when none does, or
-/// the kernel does not tell.
+/// The socket that listens on an address, or on all addresses; none when there is none, or it is
+/// unknown.
 #[must_use]
 pub(crate) fn listener(address: SocketAddr) -> Option<Row> {
     let nowhere = SocketAddr::new(any(address), 0);

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-/// TLS that trusts what this machine trusts, over HTTP/1.1. Reads files.
+/// A TLS configuration for HTTP/1.1 with the root certificates of this machine. Reads files.
 ///
 /// # Errors
-/// Why no host can be trusted.
+/// Why there are no root certificates.
 pub(crate) fn client() -> Result<Arc<rustls::ClientConfig>, String> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

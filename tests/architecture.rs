@@ -1,4 +1,4 @@
-//! Rules about the shape of the code: who may use whom, how long a file is, what is registered.
+//! Rules about the code: dependencies between modules, file lengths, registered items.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, too, may fail loudly")]
 
@@ -12,8 +12,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Folder, and which of ours it may use. Everything may use `fault`, the tests' crash
-/// points, and `files`, which opens what a run can replace.
+/// Each folder and the modules it may use. All may use `fault` (crash points) and `files` (opens
+/// what a run can replace).
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("store", &["domain", "cli"]),
@@ -30,7 +30,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("http", &["domain", "store", "runtime", "sockets"]),
 ];
-/// No file is longer; lists of cases in tests may be a little.
+/// Longest file, in lines; test files may be longer.
 const LINES_MAX: usize = 500;
 const TEST_LINES_MAX: usize = 600;
 
@@ -51,7 +51,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Rooms that a file names by `crate::`, also inside a group.
+/// Modules that a file names by `crate::`, also inside a group.
 fn used(text: &str) -> BTreeSet<String> {
     let mut rooms = BTreeSet::new();
     let word = |text: &str| {
@@ -211,7 +211,7 @@ fn every_event_type_has_a_golden_sample() {
     }
 }
 
-/// docs/security.md promises nothing without a test.
+/// Every promise of docs/security.md names an existing test.
 #[test]
 fn every_test_that_the_security_page_names_exists() {
     let page = fs::read_to_string(root().join("docs/security.md")).unwrap();
@@ -238,7 +238,7 @@ fn every_test_that_the_security_page_names_exists() {
     assert!(count > 30, "{count} tests are named");
 }
 
-/// The checked-in document is the one the code makes; `make openapi` writes it anew.
+/// The checked-in document is current; `make openapi` regenerates it.
 #[test]
 fn openapi_is_current() {
     let path = root().join("schema/openapi.json");

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 const ABBADO: &str = env!("CARGO_BIN_EXE_abbado");
 const SESSION: &str = "11111111-2222-4333-8444-555555555555";
 
-/// A run folder whose hooks go to the spool, because no server is there.
+/// A run folder whose hooks go to the spool, because no server is running.
 struct Run {
     data: tempfile::TempDir,
     dir: PathBuf,

@@ -1,4 +1,4 @@
-//! Run last: nothing that the tests started or made is left.
+//! Run last: checks that the tests left nothing behind.
 //!
 //! `make` gives all tests one folder for what is temporary and names it here in
 //! `ABBADO_TESTS_FOLDER`: homes and data folders of test servers lie in it, so whatever they
@@ -15,7 +15,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// What is left.
+/// What was left behind.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Leaks {
     processes: Vec<String>,
@@ -38,7 +38,7 @@ fn parent(pid: u32) -> Option<u32> {
     fields.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
-/// This process and those that it was started by: they know the folder, and are no leak.
+/// This process and its parents, which know the folder and are not leaks.
 fn ourselves() -> HashSet<u32> {
     let chain = std::iter::successors(Some(std::process::id()), |pid| parent(*pid));
     chain.take_while(|pid| *pid > 0).collect()
@@ -60,7 +60,7 @@ fn processes(folder: Option<&Path>, binary: &Path) -> Vec<String> {
                     || mentions(&line, folder)
                     || link("cwd").starts_with(folder)
             });
-            // A binary that was built anew shows as deleted.
+            // A rebuilt binary shows as deleted.
             let exe = link("exe");
             let exe = exe.as_os_str().as_bytes();
             let is_binary =
@@ -127,7 +127,7 @@ fn nothing_is_left() {
     assert_eq!(left, Leaks::default());
 }
 
-/// The check can fail: what is left on purpose is found.
+/// The check can fail: it finds what is left on purpose.
 #[test]
 fn a_leak_is_found() {
     let folder = tempfile::tempdir().unwrap();

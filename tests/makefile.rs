@@ -1,5 +1,5 @@
-//! What `make` says to someone whose machine lacks what the UI is built with, what it lists, and what
-//! CI and the toolchain files take from the same source.
+//! The Makefile: its message without Node.js, its list of targets, and the versions that CI and
+//! toolchain files share.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, too, may fail loudly")]
 

@@ -1,18 +1,18 @@
-//! Keys of `provider_config`: which an adapter knows, and what may stand in them.
+//! Keys of `provider_config` that adapters support, and their values.
 
 use serde_json::{Map, Value};
 
 /// Keys that every adapter knows.
 const COMMON: [&str; 4] = ["bin", "args", "env", "mode"];
 
-/// Values of `state`, the default first: the user's own folder, or one of the run's own.
+/// Values of `state`, the default first: the user's folder, or a private one of the run.
 pub(super) const STATES: [&str; 2] = ["shared", PRIVATE];
 pub(super) const PRIVATE: &str = "private";
 
-/// Refuses a key that is neither one of all adapters' nor one of `own`.
+/// Refuses a key that is neither common to all adapters nor in `own`.
 ///
 /// # Errors
-/// The sentence that says so.
+/// A sentence with the key and the supported ones.
 pub(super) fn known(config: &Map<String, Value>, cli: &str, own: &[&str]) -> Result<(), String> {
     let keys = || COMMON.iter().chain(own);
     match config
@@ -20,14 +20,14 @@ pub(super) fn known(config: &Map<String, Value>, cli: &str, own: &[&str]) -> Res
         .find(|key| !keys().any(|one| one == &key.as_str()))
     {
         Some(key) => Err(format!(
-            "provider_config.{key} is no key of the adapter '{cli}', which knows {}",
+            "provider_config.{key} is not supported by the adapter '{cli}'; use {}",
             keys().copied().collect::<Vec<_>>().join(", ")
         )),
         None => Ok(()),
     }
 }
 
-/// One of `choices`; the first when the agent says nothing.
+/// One of `choices`; the first when the agent sets none.
 ///
 /// # Errors
 /// A sentence that names the choices.
@@ -50,8 +50,7 @@ pub(super) fn choice<'a>(
     ))
 }
 
-/// The items of `allowed_tools` without blanks around them. Commas inside a rule's parentheses
-/// stay.
+/// The items of `allowed_tools`, trimmed. Commas inside a rule's parentheses do not split.
 pub(super) fn tools(list: &str) -> Vec<&str> {
     let mut depth = 0_usize;
     let items = list.split(|c: char| {

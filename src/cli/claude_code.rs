@@ -17,8 +17,8 @@ use serde_json::{Map, Value, json};
 /// The adapter.
 pub(crate) struct ClaudeCode;
 
-/// Hooks that mean something to a run. Never `WorktreeCreate`: registering it replaces Claude's own
-/// making of worktrees.
+/// Hooks that affect a run. Never `WorktreeCreate`: registering it replaces Claude's own creation
+/// of worktrees.
 const HOOKS: [&str; 15] = [
     "SessionStart",
     "SessionEnd",
@@ -37,14 +37,14 @@ const HOOKS: [&str; 15] = [
     "MessageDisplay",
 ];
 
-/// Seconds after which Claude stops waiting for a hook. The hook program is done after one; the
-/// rest is for a machine under load.
+/// Seconds that Claude waits for a hook. The hook program takes one at most; the rest is for a
+/// machine under load.
 const HOOK_TIMEOUT_SECONDS: u32 = 5;
 
 /// Name of the settings file in the run folder.
 const SETTINGS: &str = "settings.json";
 
-/// Edits need no question, all else follows the allowed tools.
+/// Edits need no permission; everything else follows the allowed tools.
 const PERMISSION_MODE_DEFAULT: &str = "acceptEdits";
 
 /// Task tools exist for newer models only with the first; the binary of a running agent must not
@@ -54,7 +54,7 @@ const ENVIRONMENT: [(&str, &str); 2] = [
     ("DISABLE_AUTOUPDATER", "1"),
 ];
 
-/// Whole messages that leave its interface.
+/// Messages that quit its interface.
 const LEAVES: [&str; 6] = ["exit", "quit", ":q", ":q!", ":wq", ":wq!"];
 
 impl Adapter for ClaudeCode {
@@ -71,8 +71,8 @@ impl Adapter for ClaudeCode {
     }
 
     /// Its prompt turns a tab into four spaces and Unicode's line ends into LF, drops marks that
-    /// turn the direction of a text, takes Enter after a backslash for a new line, and some words
-    /// for a wish to leave.
+    /// turn the direction of a text, reads Enter after a backslash as a new line, and some words as
+    /// a request to quit.
     fn prepare(&self, message: &str) -> Result<String, String> {
         typed::no_command(message, "Claude Code")?;
         let composed = ComposingNormalizerBorrowed::new_nfc();
@@ -139,7 +139,7 @@ fn argv(context: &LaunchContext<'_>) -> Result<Vec<String>, CliError> {
     if let Some(folder) = context.task_file.and_then(std::path::Path::parent) {
         argv.push(&["--add-dir", launch::utf8(folder)?]);
     }
-    // Without `--` the variadic --allowedTools would take the prompt for a tool.
+    // Without `--` the variadic --allowedTools would read the prompt as a tool.
     Ok(argv.end(&["--", context.task]))
 }
 
@@ -150,7 +150,7 @@ fn settings(context: &LaunchContext<'_>) -> Result<Vec<u8>, CliError> {
     let command = json!({
         "type": "command", "command": hook, "args": [], "timeout": HOOK_TIMEOUT_SECONDS,
     });
-    // Headless, the same text comes with the output stream.
+    // In headless mode the output stream carries the same text.
     let headless = context.agent.mode() == AgentMode::Headless;
     let events = HOOKS
         .iter()

@@ -21,9 +21,8 @@ use serde_json::{Map, Value};
 /// The adapter.
 pub(crate) struct Codex;
 
-/// All hooks that Codex knows, with the seconds after which it stops waiting for each. The hook
-/// program is done after one; the rest is for a machine under load. Codex allows no more than
-/// three for the last two.
+/// All hooks of Codex, with the seconds that it waits for each. The hook program takes one at most;
+/// the rest is for a machine under load. Codex allows no more than three for the last two.
 const HOOKS: [(&str, u32); 12] = [
     ("SessionStart", 5),
     ("UserPromptSubmit", 5),
@@ -39,19 +38,19 @@ const HOOKS: [(&str, u32); 12] = [
     ("Interrupt", 3),
 ];
 
-/// Its own keys of `provider_config`.
+/// Keys of `provider_config` that only this adapter has.
 const KEYS: [&str; 3] = ["sandbox", "approval", "state"];
-/// Values of `sandbox`, the default first. The last one also asks nobody for anything.
+/// Values of `sandbox`, the default first. The last one also disables approvals.
 const SANDBOXES: [&str; 4] = ["workspace-write", "read-only", "danger-full-access", BYPASS];
 const BYPASS: &str = "bypass";
 /// Values of `approval`, the default first.
 const APPROVALS: [&str; 2] = ["on-request", "never"];
 
-/// Name of a private state folder in the run folder.
+/// Name of the private state folder in the run folder.
 const STATE: &str = "codex";
 
-/// Models whose successor the interface would offer before it begins, and that successor. An agent
-/// that names its model has made the choice.
+/// Models for which the interface would offer a successor at its start, and that successor. An
+/// agent with a model has already chosen.
 const SUCCESSORS: [(&str, &str); 4] = [
     ("gpt-5.5", "gpt-6-sol"),
     ("gpt-5.6-luna", "gpt-6-luna"),
@@ -67,10 +66,10 @@ const NO_COMMITS: &str = "Your sandbox keeps .git read-only: git commands that w
     as add, commit, stash or branch, fail. Leave your changes in the working tree; they are \
     committed for you.";
 
-/// A longer paste stands at the prompt as a mark; put in its place, it is trimmed before Codex looks
-/// for a command.
+/// A longer paste is shown as a placeholder; expanded, it is trimmed before Codex looks for a
+/// command.
 const PASTE_CHARS_SHOWN: usize = 1000;
-/// Stops the turn, empties the input line, leaves: signals end Codex without a word.
+/// Stops the turn, clears the input line, quits: ended by a signal, Codex sends no hook.
 const QUIT_KEYS: [&[u8]; 3] = [b"\x1b", b"\x03", b"\x03"];
 
 impl Adapter for Codex {
@@ -83,7 +82,7 @@ impl Adapter for Codex {
     }
 
     fn limits(&self, mode: AgentMode) -> Limits {
-        // It has a sandbox and approvals instead of a list of tools, and no bound on turns.
+        // It has a sandbox and approvals instead of allowed tools, and no limit of turns.
         Limits::counted(mode, Keeper::None, Keeper::None)
     }
 
@@ -128,7 +127,7 @@ impl Adapter for Codex {
     }
 }
 
-/// What an agent chose in `provider_config`.
+/// The options of an agent's `provider_config`.
 struct Options<'a> {
     sandbox: &'a str,
     approval: &'a str,
@@ -136,13 +135,13 @@ struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    /// Reads them, or says what is wrong.
+    /// Reads the options. Fails with a sentence about the first invalid one.
     fn of(config: &'a Map<String, Value>) -> Result<Self, String> {
         choices::known(config, "codex", &KEYS)?;
         let sandbox = choice(config, "sandbox", &SANDBOXES)?;
         if sandbox == BYPASS && config.get("approval").is_some_and(|it| !it.is_null()) {
             return Err(format!(
-                "provider_config.approval has no meaning with sandbox \"{BYPASS}\""
+                "provider_config.approval has no effect with sandbox \"{BYPASS}\"; remove it"
             ));
         }
         Ok(Self {
@@ -157,7 +156,7 @@ fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<Vec<String
     let headless = context.agent.mode() == AgentMode::Headless;
     let mut argv = Argv::new(context, "codex");
     if headless {
-        // A run of several repos works in the folder above them, which is none itself.
+        // A run of several repos works in the folder above them, which is not a repository.
         argv.push(&["exec", "--json", "--skip-git-repo-check"]);
     } else {
         if context.resume.is_some() {
@@ -198,11 +197,11 @@ fn settings(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<Vec<St
         )
     });
     let mut settings: Vec<String> = hooks.collect();
-    // Without it there is no plan; and the binary of a running agent must not change under it.
+    // Without it there is no plan. The binary of a running agent must not be updated.
     settings.push("tools.update_plan.enabled=true".into());
     settings.push("check_for_update_on_startup=false".into());
     if context.agent.mode() == AgentMode::Interactive {
-        // Else its interface counts in the user's configuration how often it announced it.
+        // Otherwise its interface counts announcements in the user's configuration.
         settings.push(format!("tui.model_availability_nux={{\"{ANNOUNCED}\"=9}}"));
     }
     let model = context.agent.model.as_deref();
@@ -211,8 +210,8 @@ fn settings(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<Vec<St
             "notice.model_migrations={{\"{model}\"=\"{successor}\"}}"
         ));
     }
-    // Nobody was asked yet in a new state folder, or about the folder above several worktrees,
-    // which is ours: Codex would ask at every run.
+    // A new state folder, or our folder above several worktrees, is not trusted yet: Codex would
+    // ask at every run.
     if options.private || context.worktrees.len() > 1 {
         let folder = toml_string(launch::utf8(context.cwd)?);
         settings.push(format!("projects={{{folder}={{trust_level=\"trusted\"}}}}"));

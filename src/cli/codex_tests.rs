@@ -164,7 +164,7 @@ fn what_the_adapter_does_not_know_is_refused() {
     for (wrong, begin) in [
         (
             r#"{"sandbx": "read-only"}"#,
-            "provider_config.sandbx is no key",
+            "provider_config.sandbx is not supported",
         ),
         (
             r#"{"sandbox": "off"}"#,
@@ -283,7 +283,7 @@ fn every_recorded_hook_has_its_meaning() {
         "PreToolUse.Bash = call Bash call_790bd12823bd44abb278a38b",
         "PreToolUse.apply_patch = call apply_patch call_dc314f24597b4034ad12ab22",
         "PreToolUse.update_plan = call update_plan call_7f4a781957014d78a30cc5ff",
-        "SessionEnd.other = end goes_on=false",
+        "SessionEnd.other = end continues=false",
         "SessionStart.resume = session",
         "SessionStart.startup = session",
         "Stop = stop Some(\"fin\") background=false",
@@ -320,7 +320,7 @@ fn word(signal: &Signal) -> String {
             format!("stop {last_message:?} background={background}")
         }
         Signal::Interrupted => "interrupted".into(),
-        Signal::SessionEnded { goes_on } => format!("end goes_on={goes_on}"),
+        Signal::SessionEnded { continues } => format!("end continues={continues}"),
         Signal::Compacting => "compacting".into(),
         Signal::Compacted => "compacted".into(),
         Signal::Other => "other".into(),

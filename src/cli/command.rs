@@ -1,8 +1,8 @@
 //! Any program: the adapter `command`.
 //!
 //! The agent gives an argument vector; `{task}`, `{session_id}`, `{worktree}` and `{model}` in it
-//! are replaced, whole or as parts of an argument, and never by a shell. The program may post
-//! hooks with Claude's event names through `$ABBADO_HOOK`; it need not.
+//! are replaced, whole or as parts of an argument, and never by a shell. The program may post hooks
+//! with Claude's event names through `$ABBADO_HOOK`; it does not have to.
 
 use super::{
     Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,

@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 /// The adapter.
 pub(crate) struct Gemini;
 
-/// Hooks that mean something to a run, and what Claude calls them.
+/// Hooks that affect a run, and Claude's names for them.
 const HOOKS: [(&str, &str); 7] = [
     ("SessionStart", "SessionStart"),
     ("SessionEnd", "SessionEnd"),
@@ -42,11 +42,11 @@ const HOOKS: [(&str, &str); 7] = [
     ("Notification", "PermissionRequest"),
 ];
 
-/// Milliseconds after which Gemini stops waiting for a hook. The hook program is done after one
-/// second; the rest is for a machine under load.
+/// Milliseconds that Gemini waits for a hook. The hook program takes one second at most; the rest
+/// is for a machine under load.
 const HOOK_TIMEOUT_MILLISECONDS: u32 = 5000;
 
-/// Its own keys of `provider_config`.
+/// Keys of `provider_config` that only this adapter has.
 const KEYS: [&str; 3] = ["approval", "state", "trust"];
 /// Values of `approval`, the default first: edits need no question, all else follows the allowed
 /// tools.
@@ -55,10 +55,10 @@ const APPROVALS: [&str; 4] = ["auto_edit", "default", "plan", "yolo"];
 const TRUSTS: [&str; 2] = ["session", ASK];
 const ASK: &str = "ask";
 
-/// The folder in the run folder that Gemini takes for a home, and what it looks for in a home.
+/// The folder in the run folder that is Gemini's home, and the state folder in a home.
 const HOME: &str = "gemini";
 const STATE: &str = ".gemini";
-/// What of a user's state is not linked: it is written anew rather than changed, or is ours.
+/// Entries of the user's state that are not linked: Gemini replaces them, or they are ours.
 const NOT_LINKED: [&str; 4] = ["extensions", "history", "projects.json", "tmp"];
 
 /// Our extension, and its file of instructions.
@@ -77,7 +77,7 @@ const TOOLS: [(&str, &str); 8] = [
     ("Write", "write_file"),
 ];
 
-/// What Gemini makes the result of a command that a person stopped.
+/// Gemini's result of a command that a person stopped.
 const STOPPED: &str = "Command was cancelled by user";
 
 /// Stops the turn, then leaves: Ctrl-C asks once more.
@@ -93,7 +93,7 @@ impl Adapter for Gemini {
     }
 
     fn limits(&self, mode: AgentMode) -> Limits {
-        // It bounds a process, which headless is one turn, by a setting of the user's alone.
+        // Only a setting of the user limits a process, which is one turn in headless mode.
         Limits::counted(mode, Keeper::None, Keeper::Cli)
     }
 
@@ -148,7 +148,7 @@ impl Adapter for Gemini {
     }
 }
 
-/// Gives a payload the names that Claude has for its event and fields.
+/// Renames the event and fields of a payload to Claude's names.
 fn as_claude_says(told: &mut Map<String, Value>) {
     let name = told.get("hook_event_name").and_then(Value::as_str);
     let Some((own, name)) = HOOKS.iter().find(|(own, _)| name == Some(*own)) else {
@@ -164,7 +164,7 @@ fn as_claude_says(told: &mut Map<String, Value>) {
         .and_then(Value::as_str)
         .is_some_and(|it| it.contains(STOPPED));
     match (*own, failed) {
-        // A result that comes after the turn was stopped is no sign of work.
+        // A result that arrives after the turn was stopped is not a sign of work.
         ("AfterTool", _) if stopped => name = "Interrupt",
         ("AfterTool", Some(error)) => {
             name = "PostToolUseFailure";
@@ -186,7 +186,7 @@ fn as_claude_says(told: &mut Map<String, Value>) {
     told.insert("hook_event_name".into(), name.into());
 }
 
-/// What an agent chose in `provider_config`.
+/// The options of an agent's `provider_config`.
 struct Options<'a> {
     approval: &'a str,
     private: bool,
@@ -194,7 +194,7 @@ struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    /// Reads them, or says what is wrong.
+    /// Reads the options. Fails with a sentence about the first invalid one.
     fn of(config: &'a Map<String, Value>) -> Result<Self, String> {
         choices::known(config, "gemini", &KEYS)?;
         Ok(Self {
@@ -220,8 +220,8 @@ fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Vec<String> {
     argv.legacy_task()
 }
 
-/// Makes the folder of state anew: links to the user's own, and our extension. What Gemini itself
-/// wrote into it stays.
+/// Recreates the state folder: links to the user's state, and our extension. What Gemini wrote into
+/// it stays.
 fn state(context: &LaunchContext<'_>, ours: &Path, theirs: Option<&Path>) -> Result<(), CliError> {
     let failed = |source: io::Error| CliError::File { name: HOME, source };
     let extensions = ours.join("extensions");
@@ -257,7 +257,8 @@ fn state(context: &LaunchContext<'_>, ours: &Path, theirs: Option<&Path>) -> Res
         .map_err(failed)
 }
 
-/// Links what lies in one folder into another, without `not`. What is there and no link stays.
+/// Links the entries of one folder into another, except `not`. Existing entries that are not links
+/// stay.
 fn link_all(from: &Path, to: &Path, not: &[&str]) -> io::Result<()> {
     let Some(entries) = files::if_there(read_dir(from))? else {
         return Ok(());
@@ -265,7 +266,7 @@ fn link_all(from: &Path, to: &Path, not: &[&str]) -> io::Result<()> {
     for entry in entries {
         let name = entry?.file_name();
         let text = name.to_string_lossy();
-        // Beside files that it replaces Gemini writes others for a moment.
+        // Gemini briefly writes temporary files beside those that it replaces.
         if not.iter().any(|one| text == *one) || text.starts_with("projects.json") {
             continue;
         }

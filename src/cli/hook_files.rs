@@ -17,15 +17,15 @@ use std::path::{Path, PathBuf};
 
 /// Name of the link to the hook program.
 pub const HOOK: &str = "hook";
-/// Name of the program that is the hook program alone, beside our own.
+/// Name of the small hook program, beside this binary.
 pub const PROGRAM: &str = "abbado-hook";
 /// Name of the file with the secret.
 pub const TOKEN: &str = "hook.token";
 /// Length of the secret: 256 bits in hexadecimal digits.
 pub const TOKEN_CHARS: usize = 64;
 
-/// Makes the secret if there is none, and points `hook` at the present binary, or at the small one
-/// beside it.
+/// Creates the secret if there is none, and points `hook` at the current binary, or at the small
+/// one beside it.
 ///
 /// # Errors
 /// When a file cannot be written or the system has no random bytes.
@@ -35,15 +35,15 @@ pub fn ensure(run_dir: &Path, abbado: &Path) -> Result<(), CliError> {
     point(run_dir, abbado).map_err(failed(HOOK))
 }
 
-/// The run's secret; none when it was never made, or half made.
+/// The run's secret; none when it was never created, or incompletely.
 ///
 /// # Errors
-/// When the file is there but cannot be read.
+/// When the file exists but cannot be read.
 pub fn token(run_dir: &Path) -> io::Result<Option<String>> {
     secret(run_dir, TOKEN)
 }
 
-/// A secret of a folder, made when there is none.
+/// A secret of a folder, created when there is none.
 pub(super) fn ensure_secret(folder: &Path, name: &str) -> io::Result<String> {
     if let Some(secret) = secret(folder, name)? {
         return Ok(secret);
@@ -60,7 +60,7 @@ pub(super) fn random_hex() -> io::Result<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// A secret of a folder; none when it was never made, or half made.
+/// A secret of a folder; none when it was never created, or incompletely.
 pub(super) fn secret(folder: &Path, name: &str) -> io::Result<Option<String>> {
     match files::read_text(&folder.join(name), files::SMALL) {
         Ok(text) => {
@@ -72,10 +72,10 @@ pub(super) fn secret(folder: &Path, name: &str) -> io::Result<Option<String>> {
     }
 }
 
-/// Makes a folder in the run folder that only its owner may enter; one that is there stays.
+/// Creates a folder in the run folder that only its owner may enter, unless it exists.
 ///
 /// # Errors
-/// When it cannot be made.
+/// When it cannot be created.
 pub(super) fn folder(run_dir: &Path, name: &'static str) -> Result<PathBuf, CliError> {
     let folder = run_dir.join(name);
     let made = DirBuilder::new()
@@ -86,8 +86,8 @@ pub(super) fn folder(run_dir: &Path, name: &'static str) -> Result<PathBuf, CliE
     Ok(folder)
 }
 
-/// Writes a file that only its owner may read, so that no process finds half of it. It is not flushed
-/// to the disk: with the machine all that reads it ends, and the next launch makes it again.
+/// Writes a file atomically that only its owner may read. It is not synced to disk: a crash of the
+/// machine also ends all readers, and the next launch writes it again.
 pub(super) fn write_private(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let aside = folder.join(format!(".{name}.new"));
     files::make(&aside)?.write_all(bytes)?;

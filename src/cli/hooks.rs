@@ -1,7 +1,7 @@
-//! What hook payloads mean, for every CLI that speaks Claude's event names.
+//! Translates hook payloads of every CLI that uses Claude's event names.
 //!
-//! Claude Code does, Codex nearly so, and programs of the adapter `command` may post the same. A
-//! payload rides along whole, so a field that nobody reads here is still in the log.
+//! Claude Code does, Codex nearly, and programs of the adapter `command` may. The payload is passed
+//! on unchanged, so that the log has fields that are not read here.
 
 use super::CliError;
 use crate::domain::run::{
@@ -17,10 +17,10 @@ pub(super) const NAME_KEYS: [&str; 3] = ["hook_event_name", "event_name", "hookE
 /// Most characters of a tool's input in a sentence for people.
 const INPUT_CHARS_MAX: usize = 200;
 
-/// How Claude marks a prompt that it made itself, when background work is done.
+/// Claude's mark of a prompt that it submits by itself when background work is done.
 const MACHINE_PROMPT: &str = "<task-notification>";
 
-/// Translates a payload. `speaker` is how sentences call the CLI ("Claude").
+/// Translates a payload. `speaker` is the CLI's name in sentences ("Claude").
 ///
 /// # Errors
 /// When the payload has no event name.
@@ -37,8 +37,8 @@ pub(crate) fn translate(payload: Value, speaker: &str) -> Result<Hook, CliError>
     Ok(Hook {
         session_id: text(&payload, "session_id").filter(|id| !id.is_empty()),
         turn_id,
-        // Codex names a subagent's own there. The last word of a session that the CLI has left
-        // (by /clear) may come when it ends, and leads back to a file that was read.
+        // Codex gives a subagent's own path there. The last hook of a session that the CLI has left
+        // (by /clear) may come when it ends, and would lead back to a file that was read.
         transcript_path: text(&payload, "transcript_path")
             .filter(|path| !path.is_empty() && !subagent && name != "SessionEnd")
             .map(Into::into),
@@ -63,7 +63,7 @@ fn signal(name: &str, payload: &Value, speaker: &str) -> Signal {
             let prompt = text(payload, "prompt").unwrap_or_default();
             let text = unpacked(&prompt).to_owned();
             let machine = text.trim_start().starts_with(MACHINE_PROMPT);
-            // An agent gave it to its subagent.
+            // The agent submitted it to its subagent.
             let machine = machine || payload.get("agent_id").is_some();
             Signal::Prompt { text, machine }
         }
@@ -104,7 +104,7 @@ fn signal(name: &str, payload: &Value, speaker: &str) -> Signal {
         "SessionEnd" => {
             let reason = payload.get("reason").and_then(Value::as_str);
             Signal::SessionEnded {
-                goes_on: matches!(reason, Some("clear" | "resume")),
+                continues: matches!(reason, Some("clear" | "resume")),
             }
         }
         "PreCompact" => Signal::Compacting,
@@ -126,7 +126,7 @@ pub(crate) fn stored_signal(name: &str) -> Option<HookSignal> {
     }
 }
 
-/// A prompt that is one long paste, without the marks that Claude 2.1.330 puts around it:
+/// Strips the marks that Claude 2.1.330 puts around a prompt that is one long paste:
 /// `<pasted_content id="c3ea">`, a line end, the text, and the same again as its end.
 fn unpacked(prompt: &str) -> &str {
     let inner = || {
@@ -163,7 +163,7 @@ fn notification(payload: &Value, speaker: &str) -> Signal {
         return Signal::Other;
     }
     let message = text(payload, "message").filter(|message| !message.trim().is_empty());
-    let message = message.unwrap_or_else(|| format!("{speaker} waits for a person"));
+    let message = message.unwrap_or_else(|| format!("{speaker} is waiting for a person"));
     Signal::NeedsAttention(NeedsAttention {
         kind,
         message,
@@ -195,7 +195,7 @@ fn permission(payload: &Value, speaker: &str) -> NeedsAttention {
     }
 }
 
-/// The part of a tool's input that tells a person most.
+/// The part of a tool's input that describes it best.
 fn gist(input: &Value) -> Option<String> {
     let keys = [
         "command",
@@ -235,13 +235,13 @@ fn failure(payload: &Value, speaker: &str) -> String {
         let error = text(payload, "error").unwrap_or_else(|| "unknown".to_owned());
         let error = error.replace('_', " ");
         match text(payload, "error_details").filter(|details| !details.trim().is_empty()) {
-            Some(details) => format!("{speaker} could not go on: {error} ({details})"),
-            None => format!("{speaker} could not go on: {error}"),
+            Some(details) => format!("{speaker} could not continue: {error} ({details})"),
+            None => format!("{speaker} could not continue: {error}"),
         }
     })
 }
 
-/// What is told there; null tells nothing, and is read so from the log.
+/// The value of a key; null counts as absent, as in the log.
 fn value(payload: &Value, key: &str) -> Option<Value> {
     payload.get(key).filter(|value| !value.is_null()).cloned()
 }

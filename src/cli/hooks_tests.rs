@@ -34,7 +34,7 @@ fn word(signal: &Signal) -> String {
         Signal::TurnEnded { background, .. } => format!("stop background={background}"),
         Signal::TurnFailed { reason } => format!("failed {reason}"),
         Signal::Interrupted => "interrupted".into(),
-        Signal::SessionEnded { goes_on } => format!("end goes_on={goes_on}"),
+        Signal::SessionEnded { continues } => format!("end continues={continues}"),
         Signal::Compacting => "compacting".into(),
         Signal::Compacted => "compacted".into(),
         Signal::Other => "other".into(),
@@ -94,9 +94,9 @@ const MEANINGS: &[(&str, &str)] = &[
     ("PreToolUse.TaskUpdate", "call TaskUpdate"),
     ("PreToolUse.Write", "call Write"),
     ("PreToolUse.run_shell_command", "call run_shell_command"),
-    ("SessionEnd.clear", "end goes_on=true"),
-    ("SessionEnd.other", "end goes_on=false"),
-    ("SessionEnd.prompt_input_exit", "end goes_on=false"),
+    ("SessionEnd.clear", "end continues=true"),
+    ("SessionEnd.other", "end continues=false"),
+    ("SessionEnd.prompt_input_exit", "end continues=false"),
     ("SessionStart.clear", "session"),
     ("SessionStart.compact", "session"),
     ("SessionStart.fork", "session"),
@@ -222,11 +222,11 @@ fn failures_are_sentences() {
     let stop = "StopFailure";
     assert_eq!(
         reason(json!({"hook_event_name": stop, "error": "rate_limit"})),
-        "Claude could not go on: rate limit"
+        "Claude could not continue: rate limit"
     );
     assert_eq!(
         reason(json!({"hook_event_name": stop, "error": "unknown", "error_details": "socket"})),
-        "Claude could not go on: unknown (socket)"
+        "Claude could not continue: unknown (socket)"
     );
     let failed = signal_of(json!({"hook_event_name": "PostToolUseFailure", "tool_name": "Bash"}));
     assert_eq!(word(&failed), "result Bash error");

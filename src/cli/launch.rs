@@ -1,4 +1,4 @@
-//! What all launches share: the environment, finding the program, and the system's limits.
+//! Shared by all launches: the environment, the search for the program, and the system's limits.
 
 use super::{CliError, LaunchContext, LaunchPlan, choices};
 use crate::{domain::environment, files};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Longest argument or `NAME=value` that Linux passes on: 32 pages, the final NUL included.
 pub(super) const ARGUMENT_BYTES_MAX: usize = 32 * 4096 - 1;
 
-/// Where programs are looked for when the environment names no PATH.
+/// Where programs are searched without a PATH.
 const PATH_DEFAULT: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Environment of a CLI: what the server's children inherit, then the terminal's, `adapter_env`, the
@@ -46,7 +46,7 @@ pub(super) fn environment(
     env
 }
 
-/// Finds the program and checks that the system will take the plan.
+/// Finds the program and checks that the system will accept the plan.
 pub(super) fn finish(
     context: &LaunchContext<'_>,
     mut argv: Vec<String>,
@@ -90,8 +90,8 @@ fn passable(what: String, text: &str, more: usize) -> Result<(), CliError> {
     }
 }
 
-/// The program's absolute path. Relative entries of PATH are passed over: they would run what a
-/// repository put into its own folder.
+/// The program's absolute path. Relative entries of PATH are skipped: they would run programs from
+/// the repository.
 pub(super) fn find(program: &str, path: &str, cwd: &Path) -> Option<PathBuf> {
     if program.contains('/') {
         let at = cwd.join(program);
@@ -100,7 +100,7 @@ pub(super) fn find(program: &str, path: &str, cwd: &Path) -> Option<PathBuf> {
     candidates(program, path).find(|candidate| executable(candidate))
 }
 
-/// Where a program without a slash may lie.
+/// Paths where a program without a slash may be.
 fn candidates(program: &str, path: &str) -> impl Iterator<Item = PathBuf> {
     std::env::split_paths(path)
         .filter(|folder| folder.is_absolute())
@@ -111,7 +111,7 @@ fn executable(path: &Path) -> bool {
     files::not_executable(path).is_none()
 }
 
-/// Why [`find`] found nothing: what lies there cannot be executed, or there is nothing.
+/// Why [`find`] found nothing: the file cannot be executed, or does not exist.
 fn not_found(program: &str, path: &str, cwd: &Path, hint: &str) -> CliError {
     let why = |at: &Path| files::not_executable(at).filter(|why| *why != files::NO_SUCH_FILE);
     if program.contains('/') {
@@ -132,18 +132,18 @@ fn not_found(program: &str, path: &str, cwd: &Path, hint: &str) -> CliError {
 /// The path as text.
 ///
 /// # Errors
-/// When it is no UTF-8.
+/// When it is not UTF-8.
 pub(super) fn utf8(path: &Path) -> Result<&str, CliError> {
     path.to_str().ok_or(CliError::PathNotUtf8)
 }
 
-/// The text as one word of a shell, for CLIs that give a hook's command to one.
+/// The text quoted as one shell word, for CLIs that run a hook's command by a shell.
 pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// A text that a parser of options may take the quotes off: a space after the last one keeps
-/// them, and CLIs trim it.
+/// Protects a text from option parsers that strip quotes: a space after the last quote keeps them,
+/// and CLIs trim it.
 pub(super) fn unstripped(text: &str) -> String {
     let quotes = ['"', '\''];
     let ends = |quote| text.starts_with(quote) && text.ends_with(quote);
@@ -178,7 +178,7 @@ pub(super) fn legacy_tools(allowed: &str, names: &[(&str, &str)]) -> String {
     own.join(",")
 }
 
-/// A variable that the CLI would see if we set none: the agent's, else the server's.
+/// The value that the CLI would see without ours: the agent's, else the server's.
 pub(super) fn variable(context: &LaunchContext<'_>, name: &str) -> Option<String> {
     let agent = context.agent.env().into_iter();
     let server = context.server_env.iter().cloned();
@@ -186,8 +186,8 @@ pub(super) fn variable(context: &LaunchContext<'_>, name: &str) -> Option<String
     found.map(|(_, value)| value).filter(|it| !it.is_empty())
 }
 
-/// Replaces `{name}` in one pass: text that comes in with a value is not looked at again, so a
-/// task that speaks of `{model}` stays as it was written.
+/// Replaces `{name}` in one pass: inserted values are not expanded again, so a task that contains
+/// `{model}` stays unchanged.
 pub(super) fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut filled = String::with_capacity(template.len());
     let mut rest = template;

@@ -4,7 +4,7 @@ use super::{CliError, hook_files, launch};
 use crate::domain::run::prompt;
 use std::path::{Path, PathBuf};
 
-/// Folder of the run folder that holds nothing else: CLIs may be allowed to read in it.
+/// Folder in the run folder for task files only: CLIs may be allowed to read in it.
 const FOLDER: &str = "task";
 const FILE: &str = "task.txt";
 
@@ -12,12 +12,12 @@ const FILE: &str = "task.txt";
 pub struct LongTask {
     /// The file.
     pub path: PathBuf,
-    /// What the CLI is told instead.
+    /// The prompt that refers to the file.
     pub prompt: String,
 }
 
 impl LongTask {
-    /// Writes a task into its file; nothing for one that an argument can carry.
+    /// Writes a task to a file; none for a task that fits into an argument.
     ///
     /// # Errors
     /// When the file cannot be written.

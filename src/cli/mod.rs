@@ -1,4 +1,4 @@
-//! The coding CLIs: how each is started, what its hooks mean, and how what it wrote down is read.
+//! The coding CLIs: how each is started, what its hooks mean, and how its transcript is read.
 //!
 //! The runtime asks [`adapter`] for the adapter of a run's agent; nobody else knows a CLI by name.
 //! Two of the programs that run inside a CLI's tree live here as well: the hook program
@@ -51,26 +51,26 @@ use uuid::Uuid;
 /// Why a CLI cannot be started or understood.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// The program is there, in some form, and cannot be executed.
+    /// The program exists and cannot be executed.
     #[error("program '{program}' cannot be executed: {why}")]
     NotExecutable {
-        /// As it was asked for, or where it was found.
+        /// Its name as requested, or its path.
         program: String,
         /// The end of a sentence.
         why: &'static str,
     },
-    /// The program is not there.
+    /// The program does not exist.
     #[error("program '{program}' was not found; {hint}")]
     NotFound {
-        /// As it was asked for.
+        /// Its name as requested.
         program: String,
-        /// One sentence that helps.
+        /// One sentence that says what to do.
         hint: String,
     },
     /// The agent names no program.
-    #[error("provider_config.command names no program")]
+    #[error("provider_config.command is missing its program")]
     NoProgram,
-    /// An argument or variable that the system would refuse.
+    /// An argument or variable that is too long for the system.
     #[error(
         "{what} has {bytes} bytes; a program can be given at most {}",
         launch::ARGUMENT_BYTES_MAX
@@ -82,12 +82,12 @@ pub enum CliError {
         bytes: usize,
     },
     /// An argument or variable with a NUL character.
-    #[error("{what} contains a NUL character, which no program can be given")]
+    #[error("{what} contains a NUL character, which no program can receive")]
     Nul {
         /// Which one.
         what: String,
     },
-    /// A path that is no UTF-8 cannot be written into the CLI's settings.
+    /// The path of the run folder cannot be written into the CLI's settings.
     #[error("the path of the run folder is not UTF-8")]
     PathNotUtf8,
     /// A value of `provider_config` that the adapter cannot use.
@@ -106,7 +106,7 @@ pub enum CliError {
         source: std::io::Error,
     },
     /// The system gave no random bytes.
-    #[error("no random bytes for the hook secret")]
+    #[error("no random bytes are available for the hook secret")]
     Random(#[source] getrandom::Error),
 }
 
@@ -125,15 +125,15 @@ pub struct LaunchContext<'a> {
     pub worktrees: &'a [WorktreeAt],
     /// The task; on continue, the message.
     pub task: &'a str,
-    /// The file that the task tells to read, when it was too long by itself.
+    /// The file with the whole task, when `task` only refers to it.
     pub task_file: Option<&'a Path>,
-    /// The session to go on with.
+    /// The session to resume.
     pub resume: Option<&'a str>,
-    /// Id of the session, for CLIs that let us choose it; used when `resume` is none.
+    /// Id of a new session, for CLIs that accept one; used when `resume` is none.
     pub new_session_id: Uuid,
-    /// Where the server answers, `http://ADDR`.
+    /// Base URL of the server, `http://ADDR`.
     pub base_url: &'a str,
-    /// Our own binary, absolute.
+    /// Absolute path of this binary.
     pub abbado: &'a Path,
     /// Environment of the server.
     pub server_env: &'a [(String, String)],
@@ -144,13 +144,13 @@ pub struct LaunchContext<'a> {
 pub struct LaunchPlan {
     /// Program, as an absolute path, and its arguments.
     pub argv: Vec<String>,
-    /// The whole environment; nothing is inherited beside it.
+    /// The whole environment; nothing else is inherited.
     pub env: Vec<(String, String)>,
     /// Working folder.
     pub cwd: PathBuf,
 }
 
-/// Where reading goes on.
+/// Where a reader of a transcript continues.
 #[derive(Debug, Clone)]
 pub struct TranscriptContext {
     /// How the CLI runs: in headless mode the output stream is read, else the transcript file.
@@ -165,7 +165,7 @@ pub struct TranscriptContext {
 }
 
 impl TranscriptContext {
-    /// Goes on where `baseline` ends, with the prices of a fresh installation.
+    /// Continues where `baseline` ends, with the default prices.
     #[must_use]
     pub fn new(mode: AgentMode, baseline: Usage) -> Self {
         let offset = baseline.transcript_offset;
@@ -184,20 +184,20 @@ impl TranscriptContext {
     }
 }
 
-/// Who keeps a run within a limit that its agent sets.
+/// Who enforces a limit of an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = KeeperView)]
 pub enum Keeper {
-    /// The CLI: it is told the limit when it is started.
+    /// The CLI, which is given the limit at its start.
     Cli,
-    /// We: turns are counted from prompt to end, and the run is paused by the last one.
+    /// The server, which counts turns and pauses the run after the last one.
     Counted,
     /// Nobody: the limit has no effect.
     None,
 }
 
-/// What becomes of the limits that an agent sets.
+/// Who enforces the limits of an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[schema(as = ModeLimitsView)]
 pub struct Limits {
@@ -208,8 +208,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Of a CLI with an interface: its turns are counted there; `headless` keeps those of a
-    /// process that has none.
+    /// Limits of an interactive CLI, whose turns are counted; `headless` enforces those of a
+    /// headless process.
     const fn counted(mode: AgentMode, headless: Keeper, allowed_tools: Keeper) -> Self {
         let max_turns = match mode {
             AgentMode::Interactive => Keeper::Counted,
@@ -222,34 +222,33 @@ impl Limits {
     }
 }
 
-/// What a CLI wrote down about its session, read piece by piece. Holds its own cursor.
+/// Reads a CLI's record of its session piece by piece, with its own position.
 pub trait Transcript: Send {
     /// Reads on in the transcript file up to its present end; whole lines only. The path is what the
     /// last hook told; another path than before begins another session. Readers of an output
     /// stream find nothing here.
     ///
     /// # Errors
-    /// When the file is there but cannot be read. What was read before the error is not lost: it
-    /// comes with the next call.
+    /// When the file is there but cannot be read. What was read before the error is returned by the
+    /// next call.
     fn read(&mut self, _path: Option<&Path>) -> std::io::Result<Vec<Observation>> {
         Ok(Vec::new())
     }
 
-    /// Bytes of the present process's output that a new reader has no need of: from there on it is
-    /// fed.
+    /// Bytes of the current process's output that a new reader does not need; it is fed from there.
     fn output_read(&self) -> u64 {
         0
     }
 
-    /// So many bytes of the output are no longer kept and will not be fed.
+    /// Skips bytes of the output that are no longer stored.
     fn passed_over(&mut self, _bytes: u64) {}
 
-    /// Takes the next bytes of the output stream. Readers of a file ignore them.
+    /// Reads the next bytes of the output stream. Readers of a file ignore them.
     fn feed(&mut self, _output: &[u8]) -> Vec<Observation> {
         Vec::new()
     }
 
-    /// Tells the model that the run is known to work with, to streams that do not name it.
+    /// Sets the run's model, for streams that do not name it.
     fn model_is(&mut self, _model: &str) {}
 }
 
@@ -264,40 +263,40 @@ pub trait Adapter: Sync {
     /// Who enforces what in this mode; the answer of GET settings/models.
     fn limits(&self, mode: AgentMode) -> Limits;
 
-    /// Says what is wrong with the adapter's own keys of `provider_config`, or nothing.
+    /// Returns what is wrong with the adapter's own keys of `provider_config`, if anything.
     fn validate_config(&self, _config: &Map<String, Value>) -> Option<String> {
         None
     }
 
-    /// What a person would type to leave the CLI's interface, key by key; empty for a CLI that
-    /// says good-bye when it is ended by a signal.
+    /// Keys that quit the CLI's interface; empty for a CLI that sends its last hooks when a signal
+    /// ends it.
     fn quit_keys(&self) -> &'static [&'static [u8]] {
         &[]
     }
 
-    /// Puts a person's message into the form in which the CLI takes it whole, at its prompt and as
-    /// an argument. What comes out is what its prompt hook tells, white space at the ends aside.
+    /// Converts a message to the form that the CLI accepts completely, at its prompt and as an
+    /// argument. Its prompt hook reports the result, apart from white space at the ends.
     ///
     /// # Errors
-    /// A sentence about the message, for one that the CLI would not take as a prompt.
+    /// A sentence about a message that the CLI would not accept as a prompt.
     fn prepare(&self, message: &str) -> Result<String, String> {
         typed::plain(message)
     }
 
-    /// Writes the run's hook files into the run folder and says how to start the CLI. Touches
-    /// nothing outside the run folder.
+    /// Writes the run's hook files into the run folder and plans the launch. Touches nothing
+    /// outside the run folder.
     ///
     /// # Errors
     /// When the program is not found, an argument cannot be passed, or a file cannot be written.
     fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError>;
 
-    /// Says what a hook payload means. The payload rides along whole.
+    /// Translates a hook payload, which is passed on unchanged.
     ///
     /// # Errors
     /// When it has no event name.
     fn hook(&self, payload: Value) -> Result<Hook, CliError>;
 
-    /// A reader of what the session writes down, or none.
+    /// A reader of the session's transcript or stream, if there is one.
     fn transcript(&self, context: TranscriptContext) -> Option<Box<dyn Transcript>>;
 }
 
@@ -312,7 +311,7 @@ pub const NAMES: [&str; 7] = [
     "demo",
 ];
 
-/// The adapter of that name.
+/// The adapter with that name.
 #[must_use]
 pub fn adapter(cli_name: &str) -> Option<&'static dyn Adapter> {
     match cli_name {

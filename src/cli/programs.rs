@@ -33,11 +33,15 @@ pub(crate) fn ephemeral_argv(
                 .map(|(_, shell)| shell);
             vec![shell.cloned().unwrap_or_else(|| "/bin/sh".to_owned())]
         }
-        ("shell", Some(_)) => return Err("'shell' takes no task".to_owned()),
+        ("shell", Some(_)) => return Err("'shell' does not accept a task".to_owned()),
         ("claude" | "codex", None) => vec![name.to_owned()],
         ("claude", Some(task)) => ["claude", "-p", "--", task].map(str::to_owned).to_vec(),
         ("codex", Some(task)) => ["codex", "exec", "--", task].map(str::to_owned).to_vec(),
-        _ => return Err(format!("'{name}' is no known CLI: claude, codex or shell")),
+        _ => {
+            return Err(format!(
+                "'{name}' is not supported; use claude, codex or shell"
+            ));
+        }
     };
     let program =
         find_program(&argv[0], env).ok_or_else(|| format!("'{}' is not installed", argv[0]))?;

@@ -46,7 +46,7 @@ const HOOKS: [&str; 11] = [
 /// second; the rest is for a machine under load.
 const HOOK_TIMEOUT_MILLISECONDS: u32 = 5000;
 
-/// Its own keys of `provider_config`.
+/// Keys of `provider_config` that only this adapter has.
 const KEYS: [&str; 2] = ["approval", "state"];
 /// Values of `approval`, the default first: edits need no question, all else follows the allowed
 /// tools.
@@ -157,14 +157,14 @@ impl Adapter for Qwen {
     }
 }
 
-/// What an agent chose in `provider_config`.
+/// The options of an agent's `provider_config`.
 struct Options<'a> {
     approval: &'a str,
     private: bool,
 }
 
 impl<'a> Options<'a> {
-    /// Reads them, or says what is wrong.
+    /// Reads the options. Fails with a sentence about the first invalid one.
     fn of(config: &'a Map<String, Value>) -> Result<Self, String> {
         choices::known(config, "qwen", &KEYS)?;
         Ok(Self {
@@ -211,7 +211,7 @@ fn defaults(context: &LaunchContext<'_>) -> Result<Vec<u8>, CliError> {
     let unusable = || {
         let theirs = theirs.display();
         CliError::Config(format!(
-            "the hooks in {theirs} are not what Qwen Code knows"
+            "the hooks in {theirs} do not have the form that Qwen Code expects"
         ))
     };
     let hooks = hooks.as_object_mut().ok_or_else(unusable)?;
@@ -228,9 +228,8 @@ fn defaults(context: &LaunchContext<'_>) -> Result<Vec<u8>, CliError> {
 /// The machine's own defaults; nothing when there are none.
 fn read(at: &Path) -> Result<Map<String, Value>, CliError> {
     match files::read_linked(at, DEFAULTS_BYTES_MAX) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
-            CliError::Config(format!("{} cannot be taken over: {error}", at.display()))
-        }),
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map_err(|error| CliError::Config(format!("cannot copy {}: {error}", at.display()))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Map::new()),
         Err(error) => Err(CliError::Config(format!("{}: {error}", at.display()))),
     }

@@ -91,7 +91,7 @@ fn the_machines_own_defaults_are_taken_over() {
     assert_eq!(ours["hooks"]["Stop"].as_array().unwrap().len(), 2);
     std::fs::write(&theirs, "{ // no JSON").unwrap();
     let error = launch.plan().unwrap_err().to_string();
-    assert!(error.contains("cannot be taken over"), "{error}");
+    assert!(error.contains("cannot copy"), "{error}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(crate) fn plain(message: &str) -> Result<String, String> {
     let key = |letter: &char| letter.is_control() && !matches!(letter, '\n' | '\t');
     match text.chars().find(key) {
         Some(key) => Err(format!(
-            "has the control character U+{:04X}, which a terminal takes for a key",
+            "contains the control character U+{:04X}, which a terminal would read as a key",
             u32::from(key)
         )),
         None => Ok(text),
@@ -44,8 +44,7 @@ pub(crate) fn no_command(message: &str, cli: &str) -> Result<(), String> {
     let named = begin.starts_with('/') && word.matches('/').count() == 1;
     if named || begin.starts_with('!') {
         return Err(format!(
-            "begins with a command of {cli}, which confirms no prompt: type it in the terminal, or \
-             put a word before it to send it as text"
+            "starts with a command of {cli}, which cannot be confirmed: type it in the terminal, or put a word before it to send it as text"
         ));
     }
     Ok(())

@@ -16,7 +16,7 @@ pub(super) fn look(config: &Config, report: &mut Report) -> Option<Reader> {
     let data_dir = &config.data_dir;
     if !data_dir.exists() {
         report.fine(format!(
-            "no data folder yet ({}): `abbado serve` makes it",
+            "no data folder yet ({}); `abbado serve` creates it",
             data_dir.display()
         ));
         return None;
@@ -36,28 +36,28 @@ pub(super) fn look(config: &Config, report: &mut Report) -> Option<Reader> {
         }
     }
     if let Err(error) = fs::File::options().append(true).open(path) {
-        report.mend(
+        report.fix(
             format!("database {} cannot be written ({error})", path.display()),
-            "no run can start until it can; look at the mount and the disk",
+            "check the mount and the disk; no run can start until this is fixed",
         );
     }
     opened(&location, report)
 }
 
 fn opened(location: &Location, report: &mut Report) -> Option<Reader> {
-    let restore = "stop the server, and put a copy of it in its place";
+    let restore = "stop the server and restore the database from a backup";
     let reader = match store::look(location) {
         Ok(Some(reader)) => reader,
         Ok(None) => {
-            report.fine("database of an older version: `abbado serve` brings it up to date");
+            report.fine("database of an older version; `abbado serve` upgrades it");
             return None;
         }
         Err(error @ store::StoreError::Newer { .. }) => {
-            report.mend(error, "install the newer abbado");
+            report.fix(error, "install a newer abbado");
             return None;
         }
         Err(error) => {
-            report.mend(format!("database cannot be read ({error})"), restore);
+            report.fix(format!("database cannot be read ({error})"), restore);
             return None;
         }
     };
@@ -66,15 +66,15 @@ fn opened(location: &Location, report: &mut Report) -> Option<Reader> {
         .and_then(|damage| Ok((damage, reader.live_runs()?)))
     {
         Ok((None, live)) => {
-            report.fine(format!("database is whole; {} runs are live", live.len()));
+            report.fine(format!("database is intact; {} live runs", live.len()));
             Some(reader)
         }
         Ok((Some(damage), _)) => {
-            report.mend(format!("database is damaged ({damage})"), restore);
+            report.fix(format!("database is damaged ({damage})"), restore);
             Some(reader)
         }
         Err(error) => {
-            report.mend(format!("database cannot be read ({error})"), restore);
+            report.fix(format!("database cannot be read ({error})"), restore);
             None
         }
     }
@@ -86,21 +86,18 @@ fn private(what: &str, path: &Path, mode: u32, report: &mut Report) {
     let found = match fs::metadata(path) {
         Ok(found) => found,
         Err(error) => {
-            return report.mend(
-                format!("{what} {shown} ({error})"),
-                "look at its permissions",
-            );
+            return report.fix(format!("{what} {shown} ({error})"), "check its permissions");
         }
     };
     let found_mode = found.permissions().mode() & 0o777;
     let quoted = quoted(path);
     if found.uid() != nix::unistd::geteuid().as_raw() {
-        let how = format!("run `chown -R \"$USER\" {quoted}` as its present owner or root");
-        report.mend(format!("{what} {shown} is another user's"), how);
+        let how = format!("run `chown -R \"$USER\" {quoted}` as its current owner or root");
+        report.fix(format!("{what} {shown} belongs to another user"), how);
     } else if found_mode != mode {
         let trouble = format!("{what} {shown} has mode {found_mode:o}, not {mode:o}");
-        report.mend(trouble, format!("run `chmod {mode:o} {quoted}`"));
+        report.fix(trouble, format!("run `chmod {mode:o} {quoted}`"));
     } else {
-        report.fine(format!("{what} {shown} is yours alone (mode {mode:o})"));
+        report.fine(format!("{what} {shown} is private (mode {mode:o})"));
     }
 }

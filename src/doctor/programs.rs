@@ -15,8 +15,8 @@ pub(super) fn look(config: &Config, report: &mut Report) {
     let install = format!("install version {}.{} or newer", GIT_MIN.0, GIT_MIN.1);
     match git {
         Some(said) if number(&said).is_some_and(|found| found >= GIT_MIN) => report.fine(said),
-        Some(said) => report.mend(format!("{said} is too old"), install),
-        None => report.mend("git does not run", install),
+        Some(said) => report.fix(format!("{said} is too old"), install),
+        None => report.fix("git does not run", install),
     }
     // Any program of the user's, and the one that is a part of us, have no version to look at.
     let mut providers = ModelSettings::defaults().providers;
@@ -31,12 +31,9 @@ pub(super) fn look(config: &Config, report: &mut Report) {
         };
         match version(&path, env) {
             Some(said) => report.fine(format!("{label}: {said} ({})", path.display())),
-            None => report.mend(
-                format!("{label}: {} says no version", path.display()),
-                format!(
-                    "try {} --version, and install it anew",
-                    super::quoted(&path)
-                ),
+            None => report.fix(
+                format!("{label}: {} prints no version", path.display()),
+                format!("try `{} --version`, and reinstall it", super::quoted(&path)),
             ),
         }
     }

@@ -19,14 +19,14 @@ use std::{
 const RUNS_SHOWN_MAX: usize = 20;
 
 pub(super) fn look(config: &Config, reader: &Reader, report: &mut Report) {
-    let failed = |error: StoreError| format!("runs cannot be read ({error})");
+    let failed = |error: StoreError| format!("cannot read the runs ({error})");
     match holders(config, reader, report) {
         Ok(()) => {}
-        Err(error) => report.mend(failed(error), "look at the database"),
+        Err(error) => report.fix(failed(error), "check the database"),
     }
     match worktrees(reader, report) {
         Ok(()) => {}
-        Err(error) => report.mend(failed(error), "look at the database"),
+        Err(error) => report.fix(failed(error), "check the database"),
     }
     strays(config, reader, report);
     spares(config, report);
@@ -42,10 +42,7 @@ fn holders(config: &Config, reader: &Reader, report: &mut Report) -> Result<(), 
         // Without the folder nobody can hold anything in it.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => {
-            report.mend(
-                format!("holders cannot be listed ({error})"),
-                "look at /proc",
-            );
+            report.fix(format!("cannot list the holders ({error})"), "check /proc");
             return Ok(());
         }
     };
@@ -61,11 +58,11 @@ fn holders(config: &Config, reader: &Reader, report: &mut Report) -> Result<(), 
         }
         let (pid, path) = (holder.pid, holder.run_dir.display());
         let why = if known {
-            "whose folder is gone"
+            "whose folder no longer exists"
         } else {
-            "of no run"
+            "without a run"
         };
-        report.mend(
+        report.fix(
             format!("holder {pid} {why} ({path}) keeps its program alive"),
             format!("run `kill {pid}`, which ends both"),
         );
@@ -97,15 +94,15 @@ fn worktrees(reader: &Reader, report: &mut Report) -> Result<(), StoreError> {
             let Some(path) = repo.worktree.filter(|path| !path.exists()) else {
                 continue;
             };
-            report.mend(
+            report.fix(
                 format!(
-                    "worktree '{}' of run {} ({}) is gone: {}",
+                    "worktree '{}' of run {} ({}) no longer exists: {}",
                     repo.name,
                     view.id,
                     view.status,
                     path.display()
                 ),
-                "its branch and checkpoints are in the repository; delete the run",
+                "its branch and checkpoints are in the repository; continue or delete the run",
             );
         }
     }
@@ -124,9 +121,9 @@ fn strays(config: &Config, reader: &Reader, report: &mut Report) {
                 continue;
             }
             let path = entry.path();
-            report.mend(
+            report.fix(
                 format!("{what} of no run: {}", path.display()),
-                format!("look what is in it, then run `rm -r {}`", quoted(&path)),
+                format!("check what is in it, then run `rm -r {}`", quoted(&path)),
             );
         }
     }
@@ -140,7 +137,7 @@ fn spares(config: &Config, report: &mut Report) {
     }
     let used: u64 = found.iter().map(|folder| size(folder)).sum();
     report.fine(format!(
-        "spare worktrees: {} ({} KiB), each for a next run; the server removes what is not wanted",
+        "spare worktrees: {} ({} KiB), ready for new runs; the server removes those that are not needed",
         found.len(),
         used / 1024
     ));
@@ -155,9 +152,9 @@ fn kept_work(reader: &Reader, report: &mut Report) {
     let projects = match reader.projects() {
         Ok(projects) => projects,
         Err(error) => {
-            return report.mend(
-                format!("projects cannot be read ({error})"),
-                "look at the database",
+            return report.fix(
+                format!("cannot read the projects ({error})"),
+                "check the database",
             );
         }
     };
@@ -173,9 +170,9 @@ fn kept_work(reader: &Reader, report: &mut Report) {
                     ));
                 }
             }
-            Err(error) => report.mend(
+            Err(error) => report.fix(
                 format!("repository {path} of a project ({error})"),
-                "put it back, or remove it from the project",
+                "restore it, or remove it from the project",
             ),
         }
     }

@@ -35,7 +35,7 @@ pub struct Agent {
     pub id: AgentId,
     /// The project it belongs to.
     pub project_id: ProjectId,
-    /// What people call it.
+    /// The name shown to people.
     pub name: String,
     /// The adapter: `claude-code`, `codex`, `gemini`, `qwen`, `opencode`, `command`, `demo`.
     pub cli_name: String,
@@ -46,25 +46,25 @@ pub struct Agent {
     pub instructions: String,
     /// Comma-separated tools the CLI may use without asking.
     pub allowed_tools: String,
-    /// Most turns of one run.
+    /// Maximum number of turns of a run.
     pub max_turns: u32,
-    /// Keys that the adapter gives meaning to. Values of `env` are shown as `***`; sent back so, they
-    /// stay what they are.
+    /// Keys that the adapter gives meaning to. Values of `env` are shown as `***`; a value sent
+    /// back as `***` is kept.
     #[schema(value_type = Object)]
     pub provider_config: Map<String, Value>,
     /// `builder` and `reviewer` have meaning; other texts are labels.
     pub role: String,
-    /// When it was made.
+    /// Time of creation.
     #[serde(with = "time")]
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Time,
-    /// When it was last changed.
+    /// Time of the last change.
     #[serde(with = "time")]
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Time,
 }
 
-/// Who it is; nothing of its configuration, which may hold secrets.
+/// Shows the agent's identity without its configuration, which may contain secrets.
 impl fmt::Debug for Agent {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
@@ -86,14 +86,14 @@ pub enum AgentMode {
 }
 
 impl Agent {
-    /// The agent as it may be shown: without the values of its environment.
+    /// The agent with the values of its environment masked.
     #[must_use]
     pub fn masked(mut self) -> Self {
         secrets::mask(&mut self.provider_config);
         self
     }
 
-    /// The mode asked for in `provider_config`; interactive when it says nothing.
+    /// The mode in `provider_config`; interactive by default.
     #[must_use]
     pub fn mode(&self) -> AgentMode {
         match self.provider_config.get("mode").and_then(Value::as_str) {
@@ -102,14 +102,14 @@ impl Agent {
         }
     }
 
-    /// True when its turns are counted here, each from a prompt to its end: in the interface of
-    /// every CLI. A headless one has one turn a process; of any other program no turn is known.
+    /// True when the server counts its turns, from prompt to end: for every interactive CLI. A
+    /// headless CLI has one turn per process; turns of other programs are unknown.
     #[must_use]
     pub fn counts_turns(&self) -> bool {
         !self.works_at_once() && self.mode() == AgentMode::Interactive
     }
 
-    /// The CLI has no hooks that must come, so that it works as soon as its process does.
+    /// True when no hooks can be expected: the CLI counts as working as soon as its process runs.
     #[must_use]
     pub fn works_at_once(&self) -> bool {
         self.cli_name == "command"
@@ -145,18 +145,19 @@ impl Agent {
             .collect()
     }
 
-    /// Says what is wrong with the agent's values, or nothing. `known_cli` tells whether an
-    /// adapter of that name is in this build.
+    /// Returns the first rule that the agent's values break, as a sentence that starts with the
+    /// field. `cli_names` are the adapters of this build.
     #[must_use]
-    pub fn fault(&self, known_cli: impl Fn(&str) -> bool) -> Option<String> {
+    pub fn validate(&self, cli_names: &[&str]) -> Option<String> {
         let too_long = |text: &str, max: usize| text.chars().count() > max;
         if is_blank(&self.name) || too_long(&self.name, 200) {
-            return Some("name must have 1 to 200 characters and not be blank".into());
+            return Some("name must have 1 to 200 characters and must not be blank".into());
         }
-        if !known_cli(&self.cli_name) {
+        if !cli_names.contains(&self.cli_name.as_str()) {
             return Some(format!(
-                "cli_name '{}' is no adapter of this build",
-                self.cli_name
+                "cli_name '{}' is not supported; use one of {}",
+                self.cli_name,
+                cli_names.join(", ")
             ));
         }
         if self
@@ -280,7 +281,7 @@ mod tests {
             updated_at: at,
         };
         change(&mut agent);
-        agent.fault(|cli| ["claude-code", "command"].contains(&cli))
+        agent.validate(&["claude-code", "command"])
     }
 
     fn with_config(config: Value) -> Option<String> {

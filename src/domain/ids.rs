@@ -1,12 +1,13 @@
-//! Ids as types of their own, so that a project's id cannot be passed for a run's.
+//! Id newtypes, so that a project's id cannot be passed for a run's.
 //!
-//! Ids are drawn in `runtime::ids`; here they are only parsed and printed (lower-case, hyphenated).
+//! Ids are generated in `runtime::ids`; here they are only parsed and printed (lower-case,
+//! hyphenated).
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// Place of an event in the whole log: grows, is unique, may have holes after a delete.
+/// Position of an event in the whole log: unique and growing, with holes after deletions.
 pub type EventId = i64;
 
 macro_rules! id {

@@ -1,8 +1,8 @@
-//! What abbado means, with no idea of how it is kept or served.
+//! The domain: values and rules, independent of storage and HTTP.
 //!
-//! Everything here is pure: no clock, no id generator, no IO, no actor. Times and ids come in as
-//! values. `decide` may refuse; `apply` may not fail. The other rooms all use this one; it uses
-//! none of them.
+//! Everything here is pure: no clock, no id generator, no IO, no actor. Times and ids are passed
+//! in. `decide` may refuse; `apply` cannot fail. All other modules use this one; it uses none of
+//! them.
 
 pub(crate) mod agent;
 pub(crate) mod environment;
@@ -12,7 +12,7 @@ pub mod run;
 pub(crate) mod secrets;
 pub mod settings;
 
-/// By this variable of their environment a run's processes are found.
+/// Environment variable by which the processes of a run are found.
 pub const RUN_ID_VARIABLE: &str = "ABBADO_RUN_ID";
 
 pub use agent::{Agent, AgentMode};
@@ -37,7 +37,7 @@ pub mod time {
     /// Parses what [`format()`] wrote.
     ///
     /// # Errors
-    /// When the text is no RFC 3339 time.
+    /// When the text is not an RFC 3339 time.
     pub fn parse(text: &str) -> Result<Time, chrono::ParseError> {
         Ok(chrono::DateTime::parse_from_rfc3339(text)?.to_utc())
     }
@@ -53,7 +53,7 @@ pub mod time {
     /// Deserialises from text.
     ///
     /// # Errors
-    /// When the text is no RFC 3339 time.
+    /// When the text is not an RFC 3339 time.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
         let text = String::deserialize(deserializer)?;
         parse(&text).map_err(D::Error::custom)

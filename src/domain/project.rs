@@ -24,23 +24,23 @@ pub struct Project {
     pub name: String,
     /// Its repositories, oldest first.
     pub repos: Vec<Repo>,
-    /// When it was made.
+    /// Time of creation.
     #[serde(with = "time")]
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Time,
-    /// Whether a worktree of each repo is kept ready for the next run.
+    /// Whether a spare worktree of each repo is kept ready for the next run.
     pub spare_worktrees: bool,
     /// Filter drivers of its repositories' own configurations that may run.
     #[serde(serialize_with = "names")]
     #[schema(value_type = Vec<String>)]
     pub trusted_filters: Vec<TrustedFilter>,
-    /// How a worktree of it is made ready.
+    /// How its worktrees are set up.
     #[serde(flatten)]
     pub set_up: SetUp,
 }
 
-/// A filter driver of a repository's own configuration that may run, as it was when it was allowed. What
-/// the configuration does not set is none.
+/// A filter driver of a repository's own configuration that may run, with the definition that was
+/// allowed. Keys that the configuration does not set are `None`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrustedFilter {
     /// The repository.
@@ -48,23 +48,23 @@ pub struct TrustedFilter {
     pub repo_id: Option<RepoId>,
     /// Its name in `filter.<name>`.
     pub name: String,
-    /// Command that makes what is stored.
+    /// The clean command: converts file contents for the repository.
     pub clean: Option<String>,
-    /// Command that makes what is checked out.
+    /// The smudge command: converts stored contents for the worktree.
     pub smudge: Option<String>,
-    /// Command that does both.
+    /// The long-running command that does both.
     pub process: Option<String>,
-    /// Whether git fails when it fails.
+    /// The value of `required`: whether git fails when the filter fails.
     pub required: Option<String>,
 }
 
-/// On the wire they are names.
+/// The API shows only their names.
 fn names<S: serde::Serializer>(filters: &[TrustedFilter], to: S) -> Result<S::Ok, S::Error> {
     let names: std::collections::BTreeSet<_> = filters.iter().map(|filter| &filter.name).collect();
     to.collect_seq(names)
 }
 
-/// How a new worktree is made ready, and tidied before it goes.
+/// How a new worktree is set up, and cleaned up before it is removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SetUp {
     /// Shell script run in each new worktree before the CLI; empty for none.
@@ -81,7 +81,7 @@ pub struct SetUp {
     pub copy_files: Vec<String>,
 }
 
-/// One repository of a project: where the user's own checkout lies.
+/// A repository of a project, by the path of the user's checkout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = RepoView)]
 pub struct Repo {
@@ -94,7 +94,7 @@ pub struct Repo {
     pub repo_path: PathBuf,
 }
 
-/// Says what is wrong with a project's name, or nothing.
+/// Returns the rule that a project's name breaks, if any.
 #[must_use]
 pub(crate) fn project_name_fault(name: &str) -> Option<&'static str> {
     if is_blank(name) {
@@ -104,7 +104,7 @@ pub(crate) fn project_name_fault(name: &str) -> Option<&'static str> {
         .then_some("name must have at most 200 characters")
 }
 
-/// Says what is wrong with a repo's name, or nothing. The rule keeps it a plain folder name.
+/// Returns the rule that a repo's name breaks, if any. The rules keep it a plain folder name.
 #[must_use]
 pub(crate) fn repo_name_fault(name: &str) -> Option<&'static str> {
     if name.is_empty() || name.len() > REPO_NAME_CHARS_MAX {
@@ -116,7 +116,7 @@ pub(crate) fn repo_name_fault(name: &str) -> Option<&'static str> {
     (!name
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)))
-    .then_some("name may hold only letters, digits, '.', '_' and '-'")
+    .then_some("name may contain only letters, digits, '.', '_' and '-'")
 }
 
 #[cfg(test)]

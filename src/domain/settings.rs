@@ -19,7 +19,7 @@ pub struct ModelSettings {
 pub struct Provider {
     /// Name of the adapter.
     pub id: String,
-    /// What people call it.
+    /// The name shown to people.
     pub label: String,
     /// Program to look for.
     pub bin: String,
@@ -40,7 +40,7 @@ pub struct Provider {
 pub struct Model {
     /// The name given to the CLI.
     pub id: String,
-    /// What people call it.
+    /// The name shown to people.
     pub label: String,
     /// Input outside caches.
     pub input_per_mtok: f64,

@@ -87,7 +87,7 @@ impl Budgets {
             Some(until) if now < *until => Err(ForgeError::RateLimited {
                 host: host.to_owned(),
                 until: *until,
-                message: "it said to wait".to_owned(),
+                message: "it asked to wait".to_owned(),
             }),
             _ => Ok(()),
         }

@@ -49,7 +49,7 @@ pub(super) async fn output_of(
         child.wait().await
     };
     match tokio::time::timeout(limit, work).await {
-        Ok(Ok(status)) if !status.success() => Err("gave none".to_owned()),
+        Ok(Ok(status)) if !status.success() => Err("printed none".to_owned()),
         Ok(Ok(_)) => Ok(said),
         Ok(Err(error)) => Err(format!("failed: {error}")),
         Err(_) => {
@@ -66,7 +66,7 @@ fn end_group(group: Option<u32>) {
         return;
     };
     if let Err(error) = killpg(Pid::from_raw(group), Signal::SIGKILL) {
-        log::debug!(error:% = error; "A program was gone before it was killed.");
+        log::debug!(error:% = error; "A program had ended before it was killed.");
     }
 }
 

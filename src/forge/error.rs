@@ -13,8 +13,7 @@ pub(super) const MESSAGE_CHARS_MAX: usize = 500;
 pub enum ForgeError {
     /// Nothing is known about the host.
     #[error(
-        "no known forge at '{host}': GitHub Enterprise hosts are named by GH_HOST, GitLab ones by \
-         GITLAB_HOST"
+        "no known forge at '{host}'; set GH_HOST for a GitHub Enterprise host or GITLAB_HOST for a GitLab host"
     )]
     UnknownForge {
         /// The host of the remote.
@@ -29,7 +28,7 @@ pub enum ForgeError {
         looked_for: Vec<String>,
     },
     /// The forge asks us to wait, or its budget is used as far as we may use it.
-    #[error("{host} is asked again at {}: {message}", time::format(until))]
+    #[error("{host} is rate limited until {}: {message}", time::format(until))]
     RateLimited {
         /// The host of the remote.
         host: String,
@@ -65,7 +64,7 @@ pub enum ForgeError {
         limit: Duration,
     },
     /// An answer that we cannot use.
-    #[error("{host} gave an answer that cannot be used: {what}")]
+    #[error("{host} sent an unusable answer: {what}")]
     Unusable {
         /// The host of the remote.
         host: String,

@@ -91,7 +91,7 @@ impl Http {
                     None => return Ok(answer),
                 }
             }
-            Err(self.unusable("it redirects without an end"))
+            Err(self.unusable("it redirects endlessly"))
         };
         match tokio::time::timeout(self.limit, exchange).await {
             Ok(answer) => answer,
@@ -101,8 +101,9 @@ impl Http {
 
     async fn once(&self, ask: &Ask<'_>) -> Result<Response, ForgeError> {
         let bearer = format!("Bearer {}", self.token.expose());
-        let mut bearer =
-            HeaderValue::from_str(&bearer).map_err(|_| self.unusable("its token is no header"))?;
+        let mut bearer = HeaderValue::from_str(&bearer).map_err(|_| {
+            self.unusable("its token contains characters that a header cannot have")
+        })?;
         bearer.set_sensitive(true);
         let mut request = self
             .client

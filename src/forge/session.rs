@@ -24,7 +24,7 @@ impl GraphQl {
     /// Tells the log of an error beside data.
     pub(super) fn log_error(&self) {
         if let Some(error) = &self.error {
-            log::debug!(error:% = error; "A forge left out a part of what was asked.");
+            log::debug!(error:% = error; "A forge omitted part of its answer.");
         }
     }
 }
@@ -168,7 +168,7 @@ impl Session<'_> {
     fn limited(&self, answer: &Response, message: String) -> ForgeError {
         let (budgets, now) = (&self.shared.budgets, self.shared.now());
         let until = budgets.pause(self.host, &answer.headers, now);
-        log::info!(host = self.host, until:% = until; "A forge asks us to wait.");
+        log::info!(host = self.host, until:% = until; "A forge asks to wait.");
         ForgeError::RateLimited {
             host: self.host.to_owned(),
             until,

@@ -67,10 +67,10 @@ impl Step<'_> {
     fn in_checkout(&self, repository: &Repository, checkout: &Checkout) -> Result<(), GitError> {
         // An agent could put a link in the place of its worktree.
         if !files::is_folder(&checkout.folder) {
-            return Err(self.dirty(checkout, "its folder is not there"));
+            return Err(self.dirty(checkout, "its folder does not exist"));
         }
         if checkout.busy {
-            return Err(self.dirty(checkout, "a merge, rebase or the like is under way"));
+            return Err(self.dirty(checkout, "a merge, rebase or similar is in progress"));
         }
         let place = Place::open(&checkout.git_dir, &checkout.folder)?;
         let changes = changes(repository, self.from, self.to)?;
@@ -194,7 +194,10 @@ fn obstacle(place: &Place, changes: &[Change]) -> Result<Option<String>, GitErro
         return Ok(Some("it has uncommitted changes".into()));
     }
     if let Some(path) = hidden(place, changes)? {
-        let why = format!("git was told to look away from '{}'", path.display());
+        let why = format!(
+            "git ignores changes to '{}' (assume-unchanged or skip-worktree)",
+            path.display()
+        );
         return Ok(Some(why));
     }
     let in_the_way = in_the_way(place.work_tree(), changes);

@@ -120,7 +120,7 @@ impl Job<'_> {
             return self.take_repository(folder);
         }
         if is_git_folder(path) {
-            let why = "git holds no file of such a name";
+            let why = "git cannot store a file with this name";
             return self.left_out.push(named(path, why));
         }
         match look_at(self.root(), path) {
@@ -210,7 +210,7 @@ impl Job<'_> {
                     let file = folder.0.join(number.to_string());
                     File::create(&file)
                         .and_then(|mut file| file.write_all(to.as_os_str().as_bytes()))
-                        .map_err(GitError::io("writing down where a link leads"))?;
+                        .map_err(GitError::io("storing the target of a link"))?;
                     paths.push(file.as_os_str().as_bytes().to_vec());
                     there.push(link);
                 }
@@ -247,7 +247,7 @@ impl Folder {
     /// `Io`.
     pub(super) fn make(staging: &Staging) -> Result<Self, GitError> {
         let folder = Self(staging.temporary("files"));
-        fs::create_dir(&folder.0).map_err(GitError::io("making a folder for files"))?;
+        fs::create_dir(&folder.0).map_err(GitError::io("creating a folder for files"))?;
         Ok(folder)
     }
 }
@@ -255,7 +255,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.0) {
-            log::warn!(error:% = error; "A folder of temporary files could not be removed.");
+            log::warn!(error:% = error; "Could not remove a folder of temporary files.");
         }
     }
 }
@@ -294,7 +294,7 @@ pub(super) fn hash(
         let said = match outcome {
             Err(GitError::Failed { stderr, .. }) => stderr,
             Err(error) => return Err(error),
-            Ok(()) => "git did not tell its contents".to_owned(),
+            Ok(()) => "git did not return its contents".to_owned(),
         };
         let there = look_at(staging.place.work_tree(), path);
         refusals += usize::from(matches!(there, Ok(OnDisk::File { .. })));

@@ -175,7 +175,7 @@ pub(crate) fn changes(
     if told != wanted {
         return Err(GitError::Failed {
             program: COMPARISON,
-            stderr: format!("it told {told} patches, not {wanted}"),
+            stderr: format!("it returned {told} patches instead of {wanted}"),
         });
     }
     for entry in waiting {

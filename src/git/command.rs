@@ -309,7 +309,7 @@ impl Started<'_> {
         let mut output = Vec::new();
         self.run_into(&mut |piece| {
             if output.len() + piece.len() > STDOUT_BYTES_MAX {
-                let what = format!("{name} answers more than {STDOUT_BYTES_MAX} bytes");
+                let what = format!("{name} printed more than {STDOUT_BYTES_MAX} bytes");
                 return Err(GitError::TooMuch { what });
             }
             output.extend_from_slice(piece);
@@ -414,7 +414,7 @@ impl Drop for Started<'_> {
     fn drop(&mut self) {
         self.child.end_group();
         if let Err(error) = self.child.wait() {
-            log::debug!(error:% = error; "A git program that was ended cannot be waited for.");
+            log::debug!(error:% = error; "Could not wait for a git command that was ended.");
         }
     }
 }

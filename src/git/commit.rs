@@ -143,8 +143,7 @@ fn unsigned(place: &Place, error: GitError) -> GitError {
 fn too_large(unread: &[LeftOut]) -> GitError {
     let paths: Vec<_> = unread.iter().map(|left| left.path.as_str()).collect();
     let said = format!(
-        "files of more than {} are not committed: {}; have git ignore them, or commit them in the \
-         worktree by hand",
+        "files larger than {} are not committed: {}; have git ignore them, or commit them in the worktree yourself",
         large::bound(),
         paths.join(", ")
     );

@@ -160,7 +160,7 @@ fn copy_one(checkout: &Path, worktree: &Path, path: &Path) -> Result<bool, GitEr
     }
     let (source, target) = (checkout.join(path), worktree.join(path));
     if !parents_are_folders(checkout, path) || !make_parents(worktree, path)? {
-        log::debug!("A file to copy lies behind a link and was left out.");
+        log::debug!("Skipped a file of copy_files that is behind a symbolic link.");
         return Ok(false);
     }
     let done = match fs::symlink_metadata(&source) {
@@ -219,7 +219,7 @@ fn make_parents(root: &Path, path: &Path) -> Result<bool, GitError> {
                     return Ok(false);
                 }
             }
-            Err(error) => return Err(GitError::io("making a folder for copy_files")(error)),
+            Err(error) => return Err(GitError::io("creating a folder for copy_files")(error)),
         }
     }
     Ok(true)

@@ -84,7 +84,7 @@ pub(super) fn delete_held(
         .args(["config", "--local", "--remove-section"])
         .arg(format!("branch.{branch}"));
     if let Err(error) = forget.run() {
-        log::debug!(error:% = error; "A deleted branch had no settings.");
+        log::debug!(error:% = error; "Could not remove the settings of a deleted branch.");
     }
     Ok(())
 }

@@ -35,7 +35,7 @@ pub enum GitError {
         note: String,
     },
     /// The branch exists, or is checked out elsewhere.
-    #[error("the branch '{branch}' is taken in {}", repo.display())]
+    #[error("the branch '{branch}' already exists in {}", repo.display())]
     BranchTaken {
         /// The branch.
         branch: String,
@@ -51,7 +51,7 @@ pub enum GitError {
         repo: PathBuf,
     },
     /// A name that git would not take, or that we refuse.
-    #[error("'{name}' is no valid {what}")]
+    #[error("'{name}' is not a valid {what}")]
     InvalidName {
         /// What it should have been: "branch name", "glob", …
         what: &'static str,
@@ -59,14 +59,14 @@ pub enum GitError {
         name: String,
     },
     /// Something that is not ours stands where a worktree has to go.
-    #[error("the worktree folder of '{name}' is in use by something else")]
+    #[error("the worktree folder of '{name}' is in use by another program")]
     FolderInTheWay {
         /// Name of the repo.
         name: String,
     },
     /// The worktree is gone, or its repository no longer knows it.
     #[error(
-        "the worktree of '{name}' is gone; continue the run, and it is made again from the last checkpoint"
+        "the worktree of '{name}' no longer exists; continue the run to recreate it from the last checkpoint"
     )]
     WorktreeGone {
         /// Name of the repo.
@@ -80,8 +80,7 @@ pub enum GitError {
     },
     /// The worktree is not on a branch that the operation may use.
     #[error(
-        "the worktree of '{name}' {state}; run `git switch {branch}` there to go on with the run's \
-         branch, or `git switch -c NAME` to put the work on a new one"
+        "the worktree of '{name}' {state}; run `git switch {branch}` there to return to the run's branch, or `git switch -c NAME` to put the work on a new one"
     )]
     NotOnBranch {
         /// Name of the repo.
@@ -93,8 +92,7 @@ pub enum GitError {
     },
     /// An operation of git's waits in the worktree.
     #[error(
-        "a {} is under way in the worktree of '{name}'; finish it, end it with `git {} {}`, or \
-         revert the run", what.command(), what.command(), what.way_out()
+        "a {} is in progress in the worktree of '{name}'; finish it, end it with `git {} {}`, or revert the run", what.command(), what.command(), what.way_out()
     )]
     UnderWay {
         /// Name of the repo.
@@ -104,7 +102,7 @@ pub enum GitError {
     },
     /// A merge left conflicts that nobody resolved.
     #[error(
-        "conflicts are not resolved in {}; resolve them in the worktree and `git add` the files",
+        "unresolved conflicts in {}; resolve them in the worktree and `git add` the files",
         listed(paths)
     )]
     Unresolved {
@@ -120,7 +118,7 @@ pub enum GitError {
         said: String,
     },
     /// Another git is at work.
-    #[error("another git is at work on '{name}' ({} exists); try again when it has ended", lock.display())]
+    #[error("another git command is running in '{name}' ({} exists); try again when it has ended", lock.display())]
     Locked {
         /// Name of the repo.
         name: String,
@@ -129,8 +127,7 @@ pub enum GitError {
     },
     /// A file needs a filter that does not run.
     #[error(
-        "'{path}' needs the filter '{filter}', which {why}; allow it as it is now by PUT projects/{{id}} \
-         {{\"trusted_filters\": [\"{filter}\"]}}"
+        "'{path}' needs the filter '{filter}', which {why}; allow its current definition with PUT projects/{{id}} {{\"trusted_filters\": [\"{filter}\"]}}"
     )]
     FilterOff {
         /// The filter's name.
@@ -173,7 +170,7 @@ pub enum GitError {
         remote: String,
     },
     /// Files changed between the checkpoint and what was to follow it.
-    #[error("files of '{name}' changed meanwhile; try again")]
+    #[error("files of '{name}' changed in the meantime; try again")]
     ChangedMeanwhile {
         /// Name of the repo.
         name: String,
@@ -195,7 +192,7 @@ pub enum GitError {
         reason: String,
     },
     /// Somebody else moved the branch while we worked.
-    #[error("the branch '{branch}' was moved meanwhile; try again")]
+    #[error("the branch '{branch}' moved in the meantime; try again")]
     BranchMoved {
         /// The branch.
         branch: String,
@@ -249,8 +246,7 @@ pub enum GitError {
     },
     /// The remote of a partial clone did not give what is left there.
     #[error(
-        "this partial clone lacks objects, and '{remote}' does not give them; make the remote \
-         reachable, or run `git fetch --refetch --no-filter {remote}` once it is: {said}"
+        "this partial clone lacks objects that '{remote}' does not provide; make the remote reachable, or run `git fetch --refetch --no-filter {remote}` once it is: {said}"
     )]
     NotFetched {
         /// The remote's name.

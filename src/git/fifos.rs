@@ -47,7 +47,7 @@ impl Fifos {
             let started = thread::Builder::new().name("git-pipes".into()).spawn(work);
             if let Err(error) = started {
                 // git is ended when it takes too long.
-                log::warn!(error:% = error; "Nobody answers at the pipes of a worktree.");
+                log::warn!(error:% = error; "Could not serve the pipes of a worktree.");
             }
             alive
         });

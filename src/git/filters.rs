@@ -41,7 +41,7 @@ fn off(place: &Place, name: &str) -> Option<&'static str> {
     let now = driver(place.configuration(), name);
     let trusted = trusted(place.git_dir());
     if let Some(allowed) = trusted.iter().find(|allowed| allowed.name == name) {
-        return (!same(allowed, &now)).then_some("was changed since it was allowed");
+        return (!same(allowed, &now)).then_some("has changed since it was allowed");
     }
     let runs = ["clean", "process"];
     if runs

@@ -67,7 +67,7 @@ pub(crate) fn keep_deleted(
         made.push(reference);
     }
     log::info!(run_id:% = run_id, repo = name, refs = made.len();
-        "Work of a run that is being deleted was kept.");
+        "Saved the work of a run that is being deleted.");
     Ok(made)
 }
 

@@ -26,7 +26,9 @@ pub(super) fn endless_rules(path: &[u8]) -> GitError {
     let path = String::from_utf8_lossy(path);
     let mib = RULES_BYTES_MAX >> 20;
     GitError::TooMuch {
-        what: format!("'{path}' is larger than {mib} MiB, and git would read all of it; remove it"),
+        what: format!(
+            "'{path}' is larger than {mib} MiB, and git would read it completely; remove it"
+        ),
     }
 }
 

@@ -25,8 +25,7 @@ pub(super) fn note(place: &Place) -> Result<Option<String>, GitError> {
         .filter_map(|path| files::read(&path, files::LARGE).ok())
         .any(|text| memmem::find(&text, b"filter=lfs").is_some());
     Ok(names_lfs.then(|| {
-        "Files of Git LFS are pointers here: Git LFS is not set up in your own git configuration. \
-         `git lfs install` sets it up; `git lfs pull` in the worktree brings the contents."
+        "Git LFS is not set up in your git configuration, so its files are pointers. Run `git lfs install`, then `git lfs pull` in the worktree to get their contents."
             .to_owned()
     }))
 }

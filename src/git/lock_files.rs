@@ -97,7 +97,7 @@ fn remove(lock: &Path, judged: &Metadata) -> Result<(), GitError> {
         return Ok(()); // whoever needs it is told of the new one
     }
     log::warn!(
-        "{} was left behind by a git that ended; it is removed.",
+        "Removing {}, which a git command left behind.",
         lock.display()
     );
     files::remove(lock).map_err(GitError::io("removing a lock that was left behind"))
@@ -136,7 +136,7 @@ impl IndexLock {
 impl Drop for IndexLock {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_file(&self.path) {
-            log::warn!(error:% = error; "The lock of a worktree's index stays.");
+            log::warn!(error:% = error; "Could not remove the lock of a worktree's index.");
         }
     }
 }

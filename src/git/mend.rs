@@ -74,7 +74,7 @@ fn mended(
         Some(entry) => {
             if has_no_head(&entry.admin) && is_free(common_dir, &at.branch)? {
                 log::warn!(
-                    "HEAD of the worktree of {} is damaged; it is the run's branch again.",
+                    "HEAD of the worktree of {} was damaged; reset it to the run's branch.",
                     at.name
                 );
                 write(&entry.admin.join("HEAD"), &head(at))?;
@@ -160,7 +160,7 @@ fn make(
         };
     }
     log::warn!(
-        "The repository had lost its record of the worktree of {}; it is made again.",
+        "The repository had lost its record of the worktree of {}; recreated it.",
         at.name
     );
     let place = Place::open(&admin, &at.worktree)?;

@@ -109,7 +109,7 @@ impl Job<'_> {
             Err(error @ (GitError::TimedOut { .. } | GitError::Io { .. })) => return Err(error),
             // Of a format that the outer repository cannot hold, or damaged.
             Err(error) => {
-                log::debug!(error:% = error; "A nested repository is kept as files.");
+                log::debug!(error:% = error; "Saving a nested repository as plain files.");
                 self.keep_git_folder(&folder, &under, shown)?;
                 None
             }

@@ -32,7 +32,7 @@ pub(super) enum OnDisk {
     Link,
     /// A folder.
     Folder,
-    /// A pipe, socket or device, which has no contents to keep.
+    /// A pipe, socket or device, which has no contents to save.
     Strange(&'static str),
     /// Nothing, or something beyond a link.
     Nothing,
@@ -68,11 +68,11 @@ pub(super) fn look_at(root: &Path, path: &[u8]) -> io::Result<OnDisk> {
     } else if kind.is_dir() {
         OnDisk::Folder
     } else if kind.is_fifo() {
-        OnDisk::Strange("it is a pipe, which has no contents to keep")
+        OnDisk::Strange("it is a pipe, which has no contents to save")
     } else if kind.is_socket() {
-        OnDisk::Strange("it is a socket, which has no contents to keep")
+        OnDisk::Strange("it is a socket, which has no contents to save")
     } else {
-        OnDisk::Strange("it is a device, which has no contents to keep")
+        OnDisk::Strange("it is a device, which has no contents to save")
     })
 }
 

@@ -199,8 +199,7 @@ impl Place {
         keys.dedup();
         let (keys, last) = (keys.join(", "), keys.last()?);
         Some(format!(
-            "note: {keys} of the repository's own configuration is not used; to have it used, set \
-             it in yours with `git config --global {last} VALUE`"
+            "note: {keys} of the repository's own configuration is ignored; to use it, set it in yours with `git config --global {last} VALUE`"
         ))
     }
 

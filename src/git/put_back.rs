@@ -68,7 +68,7 @@ impl Saved {
 impl Drop for Saved {
     fn drop(&mut self) {
         if let Err(error) = removal::remove_folder(&self.folder) {
-            log::warn!(error:% = error; "A folder of former files could not be removed.");
+            log::warn!(error:% = error; "Could not remove a folder of replaced files.");
         }
     }
 }
@@ -153,6 +153,6 @@ fn remove_empty_parents(root: &Path, path: &Path) {
 
 fn log_failure(outcome: io::Result<()>) {
     if let Err(error) = outcome {
-        log::warn!(error:% = error; "A file of a checkout could not be put back.");
+        log::warn!(error:% = error; "Could not restore a file of a checkout.");
     }
 }

@@ -104,7 +104,7 @@ fn forget(repository: &Repository, kept: &str) {
         .find_reference(kept)
         .and_then(|mut found| found.delete());
     if let Err(error) = removed {
-        log::warn!(error:% = error; "A hidden ref that is not needed could not be removed.");
+        log::warn!(error:% = error; "Could not remove an unneeded hidden ref.");
     }
 }
 

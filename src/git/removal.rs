@@ -34,7 +34,7 @@ pub(crate) fn remove(at: &WorktreeAt, repo_path: &Path, data_dir: &Path) -> Resu
             }
             return Ok(true);
         }
-        Err(error) => return Err(GitError::io("looking at a worktree")(error)),
+        Err(error) => return Err(GitError::io("inspecting a worktree")(error)),
         Ok(metadata) if !metadata.is_dir() => return Ok(false),
         Ok(_) => {}
     }
@@ -49,7 +49,7 @@ pub(crate) fn remove(at: &WorktreeAt, repo_path: &Path, data_dir: &Path) -> Resu
     let removed = remove_folder(&at.worktree);
     // Files that somebody else owns stay; the run goes all the same.
     if let Err(error) = &removed {
-        log::warn!(error:% = error; "The folder of a deleted worktree of {} stays.", at.name);
+        log::warn!(error:% = error; "Could not remove the folder of a deleted worktree of {}.", at.name);
     }
     let inside = inside.iter().filter(|_| removed.is_ok());
     for entry in inside.chain(&entry) {

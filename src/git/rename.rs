@@ -25,7 +25,7 @@ pub(super) fn rename_branch(repo_path: &Path, from: &str, to: &str) -> Result<()
                 let back = place.git("git branch");
                 let back = back.args(["branch", "-m", "--", to, from]);
                 if let Err(error) = back.run() {
-                    log::debug!(error:% = error; "A branch was named back, beside settings that cannot be written.");
+                    log::debug!(error:% = error; "Renamed a branch back, because its settings cannot be written.");
                 }
             }
             Err(GitError::Refused {
@@ -52,7 +52,7 @@ pub(crate) fn rename_everywhere(
         if let Err(error) = rename_branch(repo_path, from, to) {
             for (name, repo_path, from) in &repos[..at] {
                 if let Err(error) = rename_branch(repo_path, to, from) {
-                    log::error!("Branch {to} of {name} could not be named {from} again: {error}.");
+                    log::error!("Could not rename branch {to} of {name} back to {from}: {error}.");
                 }
             }
             return Err(((*name).to_owned(), error));

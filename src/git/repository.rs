@@ -127,7 +127,7 @@ pub(super) fn open(repo_path: &Path) -> Result<Repository, GitError> {
     }
     let real = repo_path
         .canonicalize()
-        .map_err(|_| unusable("there is no such folder".into()))?;
+        .map_err(|_| unusable("the folder does not exist".into()))?;
     if fs::symlink_metadata(real.join(".git")).is_err() {
         return Err(unusable("it contains no .git".into()));
     }

@@ -141,7 +141,7 @@ impl<'a> Job<'a> {
     fn save(&self) -> Result<Replaced, GitError> {
         let admin = self.place.git_dir();
         let folder = temporary(admin, "saved");
-        let failed = || GitError::io("keeping the state of a worktree");
+        let failed = || GitError::io("saving the state of a worktree");
         fs::create_dir(&folder).map_err(failed())?;
         let replaced = Replaced {
             at: self.at.clone(),
@@ -213,7 +213,7 @@ struct Folder(PathBuf);
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Err(error) = removal::remove_folder(&self.0) {
-            log::warn!(error:% = error; "The former state of a worktree could not be removed.");
+            log::warn!(error:% = error; "Could not remove the saved state of a worktree.");
         }
     }
 }
@@ -249,7 +249,9 @@ impl Replaced {
             Err(error) => {
                 let name = self.at.name.clone();
                 if let Err(again) = self.undo() {
-                    log::error!("The worktree of {name} stays half changed: {again}.");
+                    log::error!(
+                        "The worktree of {name} is partly changed, and undoing failed: {again}."
+                    );
                 }
                 Err(error)
             }
@@ -263,7 +265,7 @@ impl Replaced {
     pub(crate) fn undo(self) -> Result<(), GitError> {
         let head = self.head_back();
         let contents = checkpoint::restore(&self.at, &self.repo_path, &self.kept);
-        let failed = GitError::io("bringing back a worktree's index");
+        let failed = GitError::io("restoring a worktree's index");
         let index = fs::rename(self.saved.0.join("index"), self.admin.join("index"));
         let index = files::if_there(index).map(drop).map_err(failed);
         head.and(contents).and(index)
@@ -288,7 +290,7 @@ impl Replaced {
         if now != self.head.tip {
             set_branch(&place, &self.at.branch, self.head.tip, now)?;
         }
-        let failed = || GitError::io("bringing back a merge or rebase");
+        let failed = || GitError::io("restoring a merge or rebase");
         for name in head::state_of_operations(&self.saved.0) {
             carry(&self.saved.0, &self.admin, &name).map_err(failed())?;
         }

@@ -91,7 +91,7 @@ pub(crate) fn make_spare(
     if !matches!(made, Ok(Some(_)))
         && let Err(error) = remove_spare(&spec.folder, locks)
     {
-        log::warn!(error:% = error; "A half-made spare worktree could not be removed.");
+        log::warn!(error:% = error; "Could not remove an incomplete spare worktree.");
     }
     made
 }
@@ -109,7 +109,7 @@ fn make(
         return Ok(None);
     }
     let worktree = spec.folder.join(&spec.name);
-    begin(spec, &worktree).map_err(GitError::io("making the folder of a spare worktree"))?;
+    begin(spec, &worktree).map_err(GitError::io("creating the folder of a spare worktree"))?;
     let id = spec.id.to_string();
     let own = Place::open(repository.path(), &spec.repo_path)?;
     let add = || {

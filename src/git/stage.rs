@@ -45,7 +45,7 @@ impl Staging {
         match self.add(submodules.iter().chain(&large)).run() {
             Ok(_) => {}
             Err(GitError::Failed { stderr, .. }) => {
-                log::debug!(stderr; "git add refused; a worktree is staged path by path.");
+                log::debug!(stderr; "git add failed; staging a worktree path by path.");
                 by_hand::stage(self, &tracked, &large, &mut left_out)?;
             }
             Err(error) => return Err(error),

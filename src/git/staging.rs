@@ -295,7 +295,7 @@ impl TemporaryObjects {
         let made = Self {
             path: temporary(admin, "objects"),
         };
-        let failed = || GitError::io("making a folder for objects");
+        let failed = || GitError::io("creating a folder for objects");
         write_alternates(&made.path, common_dir).map_err(failed())?;
         // Without it now, libgit2 would never look for packs.
         fs::create_dir_all(made.path.join("pack")).map_err(failed())?;
@@ -314,7 +314,7 @@ impl TemporaryObjects {
 impl Drop for TemporaryObjects {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.path) {
-            log::warn!(error:% = error; "A folder of temporary objects could not be removed.");
+            log::warn!(error:% = error; "Could not remove a folder of temporary objects.");
         }
     }
 }

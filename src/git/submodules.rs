@@ -201,7 +201,7 @@ fn activate(git_dir: &Path, name: &Path) -> Result<(), GitError> {
     let config = Repository::open_bare(git_dir).and_then(|repository| repository.config());
     config
         .and_then(|mut config| config.set_bool(&key, true))
-        .map_err(GitError::library("making a submodule known"))
+        .map_err(GitError::library("registering a submodule"))
 }
 
 /// Whether a folder is a repository that has a commit.
@@ -227,8 +227,8 @@ fn share_promisor(user: &Repository, own: &Repository) -> Result<(), git2::Error
 
 /// Makes the repository of a submodule: its HEAD is the commit, its remote is the user's.
 fn begin(git_dir: &Path, folder: &Path, user_git_dir: &Path, commit: Oid) -> Result<(), GitError> {
-    let failed = || GitError::library("making the repository of a submodule");
-    let written = || GitError::io("making the repository of a submodule");
+    let failed = || GitError::library("creating the repository of a submodule");
+    let written = || GitError::io("creating the repository of a submodule");
     let mut options = RepositoryInitOptions::new();
     options
         .no_dotgit_dir(true)

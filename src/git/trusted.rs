@@ -112,6 +112,6 @@ pub(super) fn link_keys(common_dir: &Path, admin: &Path) {
         && let Err(error) = std::os::unix::fs::symlink(common_dir.join(NAME), admin.join(NAME))
         && error.kind() != std::io::ErrorKind::AlreadyExists
     {
-        log::warn!(error:% = error; "git-crypt will not find its keys in a worktree.");
+        log::warn!(error:% = error; "git-crypt does not find its keys in a worktree.");
     }
 }

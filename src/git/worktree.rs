@@ -155,7 +155,7 @@ impl<'a> Attempt<'a> {
             match self.adopt(spare, cancelled) {
                 // It would not have been made if files needed a filter.
                 Ok(Some(entry)) => return Ok(self.added(entry, None)),
-                Ok(None) => log::info!(run_id:% = spec.run_id; "A spare worktree did not fit."),
+                Ok(None) => log::info!(run_id:% = spec.run_id; "A spare worktree did not match."),
                 Err(GitError::Cancelled) => return Err(GitError::Cancelled),
                 Err(error) => {
                     log::warn!(run_id:% = spec.run_id, error:% = error; "A spare worktree was not used.");
@@ -196,7 +196,7 @@ impl<'a> Attempt<'a> {
                 self.locked(|| removal::remove_branch_lock(&self.common_dir, &spec.branch))
         {
             log::warn!(repo_id:% = spec.repo_id, error:% = error;
-                "The lock of a run's branch could not be removed.");
+                "Could not remove the lock of a run's branch.");
         }
         done
     }
@@ -252,7 +252,7 @@ impl<'a> Attempt<'a> {
             return Err(GitError::Cancelled);
         }
         let parent = spec.path.parent().map_or(Ok(()), fs::create_dir_all);
-        parent.map_err(GitError::io("making the run's folder"))
+        parent.map_err(GitError::io("creating the run's folder"))
     }
 
     /// Makes the branch, the record and an empty worktree. It takes milliseconds and is not ended in
@@ -318,7 +318,7 @@ impl<'a> Attempt<'a> {
         });
         if let Err(error) = undone {
             log::warn!(repo_id:% = self.spec.repo_id, error:% = error;
-                "A half-made worktree could not be removed.");
+                "Could not remove an incomplete worktree.");
         }
     }
 
@@ -349,7 +349,7 @@ pub(crate) fn date_index(added: &Added) -> Result<(), GitError> {
                 &TimeSpec::UTIME_NOW,
             )?)
         })
-        .map_err(GitError::io("dating an index"))
+        .map_err(GitError::io("setting the time of an index"))
 }
 
 fn is_link(path: &Path) -> bool {

@@ -30,10 +30,10 @@ pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener, String> {
     TcpListener::bind(address).map_err(|error| {
         if error.kind() == std::io::ErrorKind::AddrInUse {
             format!(
-                "{address} is taken by another program; choose another with --bind or ABBADO_BIND"
+                "{address} is already in use; choose another address with --bind or ABBADO_BIND"
             )
         } else {
-            format!("{address} cannot be listened on: {error}")
+            format!("cannot listen on {address}: {error}")
         }
     })
 }

@@ -90,7 +90,7 @@ fn notice_message(notice: &Notice, event_id: EventId) -> Value {
 fn test_message(now: Time) -> Value {
     enveloped(json!({
         "title": "Test message",
-        "description": "abbado reaches this channel.",
+        "description": "Notifications from abbado reach this channel.",
         "timestamp": time::format(&now),
     }))
 }

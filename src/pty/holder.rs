@@ -136,7 +136,7 @@ fn carry(started: Started) -> i32 {
     let told = answer(&Outcome::Ready { pid }).and_then(|()| startup::release_stdout());
     if told.is_err() && !ephemeral {
         // The launching server is gone; the next one finds us by the socket.
-        complain("The launching server did not take the answer.");
+        complain("The server that launched this holder did not read its answer.");
     }
     lifecycle.run();
     startup::remove_socket(&started.socket_path);

@@ -188,7 +188,7 @@ pub enum PtyError {
     #[error("no holder listens for this run")]
     NotListening,
     /// A frame that is none, or one that has no place here.
-    #[error("the holder sent something that is no frame: {0}")]
+    #[error("the holder sent an invalid frame: {0}")]
     Malformed(&'static str),
     /// A JSON body that cannot be read.
     #[error("the holder sent a frame that cannot be read")]
@@ -202,7 +202,7 @@ pub enum PtyError {
         theirs: u32,
     },
     /// The socket belongs to another run or another user.
-    #[error("the socket is not the one of this run's holder")]
+    #[error("the socket does not belong to this run's holder")]
     Foreign,
     /// The text is longer than a frame may be.
     #[error("{len} bytes do not fit into one frame; the limit is {limit}")]

@@ -330,7 +330,7 @@ pub fn find_socket(run_dir: &Path) -> io::Result<Option<PathBuf>> {
         Ok(meta) if meta.file_type().is_socket() && meta.uid() == own_uid() => Ok(Some(path)),
         Ok(_) => Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
-            "not a socket of ours",
+            "not a socket of this user",
         )),
         Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(err) => Err(err),
@@ -357,7 +357,7 @@ fn runtime_folder() -> io::Result<PathBuf> {
     } else {
         Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
-            format!("{} is not a private folder of ours", folder.display()),
+            format!("{} is not a private folder of this user", folder.display()),
         ))
     }
 }

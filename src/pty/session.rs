@@ -47,25 +47,25 @@ const INPUT_LEN_MAX: usize = 64 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
     /// The attempt was launched before.
-    #[error("attempt {recorded_attempt} was launched before")]
+    #[error("attempt {recorded_attempt} was already launched")]
     Refused {
         /// The highest attempt launched.
         recorded_attempt: u32,
     },
     /// A living holder has the run's lock.
-    #[error("another holder of this run lives")]
+    #[error("another holder of this run is alive")]
     Busy,
     /// The CLI could not be started; a sentence for a person that names it.
     #[error("{0}")]
     Spawn(String),
     /// The holder itself could not work.
-    #[error("the holder could not work: {0}")]
+    #[error("the holder failed: {0}")]
     Failed(String),
     /// The holder could not be started, or not be spoken with.
     #[error("the holder could not be started")]
     Io(#[from] io::Error),
     /// The holder started and could not be spoken with: it may live, which [`probe`] tells.
-    #[error("the new holder could not be spoken with")]
+    #[error("could not talk to the new holder")]
     Connect(#[source] PtyError),
     /// The holder did not answer in time: it may live, which [`probe`] tells.
     #[error("the holder did not answer in time")]

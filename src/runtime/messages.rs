@@ -185,16 +185,16 @@ pub(crate) type Outcome = Result<Reply, AskError>;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AskError {
     /// No such run.
-    #[error("there is no such run")]
+    #[error("no run has this id")]
     UnknownRun,
     /// Too many commands of this run are under way.
-    #[error("{limit} commands of this run are under way already")]
+    #[error("{limit} commands of this run are already in progress; try again later")]
     Busy {
         /// The bound.
         limit: usize,
     },
     /// Too many runs are live.
-    #[error("{limit} runs are live already; cancel one or wait for one to end")]
+    #[error("the limit of {limit} live runs is reached; cancel one or wait for one to end")]
     TooManyRuns {
         /// The bound.
         limit: usize,
@@ -209,7 +209,9 @@ pub enum AskError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The run's processes were ended, and the log could not record it yet.
-    #[error("{0}; the run's processes were ended, which is recorded when there is room")]
+    #[error(
+        "{0}; the run's processes were ended, which is recorded as soon as the log can be written"
+    )]
     Unrecorded(StoreError),
     /// An order was not carried out.
     #[error(transparent)]

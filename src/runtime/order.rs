@@ -104,7 +104,7 @@ pub(crate) fn not_kept(left_out: &[(&str, &LeftOut)], others: &[String]) -> Opti
     let mut all = others.iter().cloned().chain(paths).peekable();
     all.peek()?;
     let count = others.len() + left_out.len();
-    let mut why = "Nothing was changed, since some of the work cannot be kept:".to_owned();
+    let mut why = "Nothing was changed, because some of the work cannot be saved:".to_owned();
     for (named, line) in all.enumerate() {
         let line: String = line.chars().flat_map(on_one_line).collect();
         let full = named == NAMED_MAX || why.len() + line.len() > NAMED_BYTES_MAX;
@@ -115,7 +115,7 @@ pub(crate) fn not_kept(left_out: &[(&str, &LeftOut)], others: &[String]) -> Opti
         why.push_str(&format!("\n- {line}"));
     }
     why.push_str(
-        "\nMove it away or make it readable, or repeat with ?force=true to go on without it.",
+        "\nMove it out of the worktree or make it readable, or repeat with ?force=true to proceed without it.",
     );
     Some(OrderError::NotKept(why))
 }
@@ -163,7 +163,7 @@ mod tests {
     fn what_cannot_be_kept_is_named_a_line_each() {
         assert_eq!(not_kept(&[], &[]), None);
         let odd = left("two\nlines");
-        let others = ["the repositories inside api could not be kept: x".to_owned()];
+        let others = ["could not save the repositories inside api: x".to_owned()];
         let lines = refusal(&[("api", &odd)], &others);
         assert_eq!(lines[1], format!("- {}", others[0]));
         assert_eq!(lines[2], r"- api: 'two\nlines' (it is a pipe)");

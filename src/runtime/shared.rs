@@ -125,7 +125,7 @@ impl Shared {
         if let Err(error) = std::fs::remove_dir_all(self.run_dir(run_id))
             && error.kind() != std::io::ErrorKind::NotFound
         {
-            log::warn!(run_id:%; "The folder of deleted run {run_id} stays: {error}.");
+            log::warn!(run_id:%; "Could not remove the folder of deleted run {run_id}: {error}.");
         }
     }
 

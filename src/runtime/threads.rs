@@ -30,10 +30,10 @@ pub enum Failed {
     #[error("the job panicked: {0}")]
     Panicked(String),
     /// The system gives no more threads, or the server ends.
-    #[error("no thread did the job")]
+    #[error("no thread ran the job")]
     NotDone,
     /// It goes on, and nobody waits for it any more.
-    #[error("the job takes too long")]
+    #[error("the job took too long")]
     TooLong,
 }
 
@@ -168,7 +168,7 @@ impl Pool {
         drop(state);
         let named = thread::Builder::new().name("blocking".to_owned());
         if let Err(error) = named.spawn(move || self.work(number, job)) {
-            log::error!("No thread can be started: {error}.");
+            log::error!("Could not start a thread: {error}.");
             drop(self.done());
         }
     }

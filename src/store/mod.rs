@@ -47,13 +47,13 @@ pub enum StoreError {
         found: u64,
     },
     /// This delivery was recorded before.
-    #[error("this delivery was recorded before")]
+    #[error("this delivery is already recorded")]
     Duplicate,
     /// A unique name, path or key is taken; the constraint's columns.
     #[error("not unique: {0}")]
     Taken(String),
     /// The row is not there.
-    #[error("no such row")]
+    #[error("the row does not exist")]
     Missing,
     /// The database was written by a newer program.
     #[error("the database has schema {found}, newer than this program's {known}")]
@@ -65,7 +65,7 @@ pub enum StoreError {
     },
     /// There are folders of runs and no log that tells of them.
     #[error(
-        "{path} is missing or empty, but there are runs beside it; put the database back from a backup, or move the folders runs and worktrees away to begin anew"
+        "{path} is missing or empty although there are runs beside it; restore the database from a backup, or move the folders runs and worktrees away to start over"
     )]
     LogGone {
         /// The database.
@@ -81,14 +81,14 @@ pub enum StoreError {
     },
     /// The file system lacks something that a database needs.
     #[error(
-        "the file system of the database takes no locks or shares no memory ({0}); name a folder on a local disk by --data-dir"
+        "the file system of the database does not support locks or shared memory ({0}); choose a folder on a local disk with --data-dir"
     )]
     Unsuited(String),
     /// The database is there and takes no writes; it works again when it does.
     #[error("the database cannot be written: {0}")]
     Unwritable(String),
     /// The writer failed on the way: whether it was stored only the log tells.
-    #[error("the writer failed on the way")]
+    #[error("the writer failed during the transaction")]
     Interrupted,
     /// The writer thread has ended.
     #[error("the store is closed")]

@@ -175,7 +175,7 @@ pub(super) fn fold(id: RunId, log: &[StoredEvent]) -> Result<Option<Run>, StoreE
             (None, _) => return Ok(None),
             (Some(_), _) if stored.sequence != expected => {
                 return Err(StoreError::Corrupt(format!(
-                    "run {id} has a hole at {expected}"
+                    "run {id} lacks event {expected}"
                 )));
             }
             (Some(run), _) => run.apply(&event, stored.created_at),

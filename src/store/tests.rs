@@ -460,7 +460,7 @@ fn what_a_file_system_lacks_is_said() {
         let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
         let said = StoreError::from(error).to_string();
         assert!(
-            said.contains("takes no locks or shares no memory"),
+            said.contains("does not support locks or shared memory"),
             "{said}"
         );
     }

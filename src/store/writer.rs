@@ -235,7 +235,7 @@ impl Worker {
             // What a panic leaves half done is rolled back, or read again from the log.
             let turn = AssertUnwindSafe(|| self.turn(first));
             if std::panic::catch_unwind(turn).is_err() {
-                log::error!("The writer panicked; it goes on with the next transaction.");
+                log::error!("The writer panicked; it continues with the next transaction.");
                 self.behind = true;
                 // Nothing else has to come for what was committed to be seen.
                 self.catch_up();
@@ -279,8 +279,8 @@ impl Worker {
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
         match busy {
             Ok(0) => {}
-            Ok(_) => log::warn!("Somebody reads the log: its end stays in the WAL."),
-            Err(error) => log::warn!("The end of the log stays in the WAL: {error}."),
+            Ok(_) => log::warn!("A reader keeps the end of the log in the WAL."),
+            Err(error) => log::warn!("Could not move the end of the log out of the WAL: {error}."),
         }
     }
 
@@ -316,7 +316,7 @@ impl Worker {
             return;
         };
         if self.batches.blocking_send(Arc::new(visible)).is_err() {
-            log::debug!("Nobody listens to the log any more.");
+            log::debug!("No reader of the log is left.");
         }
         self.published = last;
     }
@@ -331,14 +331,18 @@ impl Worker {
                     return;
                 }
                 Ok(events) => self.publish(events),
-                Err(error) => return log::error!("Readers of the log wait for events: {error}."),
+                Err(error) => {
+                    return log::error!(
+                        "Could not announce events to the readers of the log: {error}."
+                    );
+                }
             }
         }
     }
 
     fn tidy(&self) {
         if let Err(error) = catalog::forget_old_keys(&self.connection) {
-            log::warn!("Old idempotency keys could not be removed: {error}.");
+            log::warn!("Could not remove old idempotency keys: {error}.");
         }
     }
 }

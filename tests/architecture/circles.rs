@@ -1,5 +1,5 @@
-//! Files that import each other in a circle, read from their paths. A file and its own folder are
-//! one: what lies below a file may use it, and the reverse.
+//! Finds import cycles between files from the paths they contain. A file and its own folder count
+//! as one: a file may use what is below it, and the reverse.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,7 +9,7 @@ use std::{
 
 type Module = Vec<String>;
 
-/// Which files each file uses, by the paths that it writes. Tests are left out.
+/// The files that each file uses, by its paths. Tests are ignored.
 pub fn uses(src: &Path, files: &[std::path::PathBuf]) -> BTreeMap<Module, BTreeSet<Module>> {
     let module = |path: &Path| -> Module {
         let relative = path.strip_prefix(src).unwrap().with_extension("");
@@ -126,7 +126,7 @@ fn absolute(module: &Module, path: &Module) -> Module {
     base
 }
 
-/// Groups of files of which each reaches all others.
+/// Groups of files that all reach each other.
 pub fn circles(uses: &BTreeMap<Module, BTreeSet<Module>>) -> Vec<Vec<String>> {
     let reached = |from: &Module| {
         let (mut seen, mut next) = (BTreeSet::new(), vec![from]);

@@ -1,4 +1,4 @@
-//! The real Claude Code in runs of ours, against a scripted model.
+//! The real Claude Code in runs, against a scripted model.
 
 use crate::{
     programs::{Model, claude, payloads, processes, type_in},
@@ -134,7 +134,7 @@ fn a_person_leaves(server: &Server, run: &str) {
     assert_eq!(payloads(server, run, "run.completed").len(), 1);
 }
 
-/// Claude fires SessionEnd when it is ended, which is no completion.
+/// Claude fires SessionEnd when it is ended, which is not a completion.
 fn ended_in_mid_turn(how: &str, outcome: &str) {
     let world = World::new();
     let model = Model::start(&world);
@@ -190,7 +190,7 @@ fn a_paused_claude_is_paused_and_resumed_by_a_message() {
     ended_in_mid_turn("pause", "paused");
 }
 
-/// No hook tells of it: the transcript does, which is followed from before it is there.
+/// No hook reports it: the transcript does, which is followed before it exists.
 #[test]
 fn an_interrupt_of_the_first_tool_is_seen() {
     let world = World::new();
@@ -208,7 +208,7 @@ fn an_interrupt_of_the_first_tool_is_seen() {
     assert_eq!(processes(&run), [""; 0]);
 }
 
-/// Claude asks whether the folder is trusted, and tells no hook of it.
+/// Claude asks whether the folder is trusted, and no hook reports it.
 #[test]
 fn a_repository_that_is_not_trusted_calls_for_a_person() {
     let world = World::new();
@@ -240,7 +240,7 @@ fn a_repository_that_is_not_trusted_calls_for_a_person() {
     assert_eq!(processes(&run), [""; 0]);
 }
 
-/// Its next process tells a cost at its end that leaves out the killed one's.
+/// Its next process reports a cost without the killed one's.
 #[test]
 fn the_cost_of_a_killed_claude_is_not_lost() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! The real Codex in runs of ours, against a scripted model.
+//! The real Codex in runs, against a scripted model.
 
 use crate::{
     programs::{Model, codex, payloads, processes, type_in},
@@ -151,7 +151,7 @@ fn a_person_leaves(server: &Server, run: &str) {
     assert_eq!(payloads(server, run, "run.completed").len(), 1);
 }
 
-/// It is asked to leave by its keys: a signal would end it without a word.
+/// It is asked to quit by keys: after a signal it would send no hook.
 fn ended_in_mid_turn(how: &str, outcome: &str) -> (World, Model, Server, String) {
     let (world, model, server, run) = begun("interactive", LONG);
     server.wait(&run, "a tool works", |view| {
@@ -218,7 +218,7 @@ fn an_interrupted_turn_is_paused_and_the_session_goes_on() {
     assert_eq!(processes(&run), [""; 0]);
 }
 
-/// No hook tells of it: the rollout does.
+/// No hook reports it: the rollout does.
 #[test]
 fn a_refusal_by_the_model_fails_the_turn_and_the_session_goes_on() {
     let (_world, _model, server, run) = begun("interactive", REFUSED);
@@ -347,7 +347,7 @@ fn wait_asked(server: &Server, run: &str) {
     });
 }
 
-/// Codex asks, tells no hook of it, and a person is called to the terminal.
+/// Codex asks without a hook, and a person is called to the terminal.
 #[test]
 fn a_repository_that_is_not_trusted_calls_for_a_person() {
     let world = World::new();

@@ -1,5 +1,5 @@
-//! Promises of the API that hold across requests: changes at the same time, places in lists and
-//! streams, old versions of HTTP.
+//! Promises of the API across requests: concurrent changes, positions in lists and streams, old
+//! versions of HTTP.
 
 use crate::support::{Server, Sse, World, git, pause, raw, raw_until, text};
 use serde_json::{Value, json};

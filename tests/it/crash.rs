@@ -1,5 +1,5 @@
-//! The server is killed at named points and starts again: nothing acknowledged is lost, nothing is
-//! there twice, nothing is left over.
+//! The server is killed at named points and restarted: nothing acknowledged is lost, nothing is
+//! duplicated, nothing is left over.
 //!
 //! A seed is a history. `ABBADO_SEED=17` plays that one alone.
 

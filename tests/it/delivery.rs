@@ -1,4 +1,4 @@
-//! Text typed into live CLIs: confirmed and equal, or refused before a byte is typed.
+//! Messages typed into live CLIs: confirmed and equal, or refused before a byte is typed.
 
 use crate::{
     programs::{Model, claude, codex, payloads, type_in},
@@ -77,7 +77,10 @@ fn a_cli_that_ends_meanwhile_is_a_502_as_well() {
     let run = waiting(&world, &server, &dying);
     let answer = server.post(&format!("runs/{run}/continue"), &json!({"message": "a"}));
     assert_eq!(answer.status, 502, "{answer:?}");
-    assert!(answer.text.contains("ended before it took"), "{answer:?}");
+    assert!(
+        answer.text.contains("ended before it accepted"),
+        "{answer:?}"
+    );
     assert_eq!(payloads(&server, &run, "user.message"), [Value::Null; 0]);
 }
 

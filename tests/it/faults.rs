@@ -1,5 +1,5 @@
-//! Faults without a kill: what breaks is said, what was acknowledged stays, and the server goes on
-//! when the fault is over.
+//! Faults without a kill: errors are reported, what was acknowledged stays, and the server
+//! continues when the fault is over.
 
 mod alone;
 mod clock;
@@ -16,7 +16,7 @@ use crate::support::{Reply, Server, World, text};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// A run that lives until its file `stay` is gone, which also a full disk lets happen.
+/// A run that lives until its file `stay` is removed, which works on a full disk too.
 struct Stayer {
     id: String,
     worktree: PathBuf,

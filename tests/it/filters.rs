@@ -87,7 +87,7 @@ fn secrets_are_committed_encrypted_or_not_at_all() {
     let count = server.get(&format!("runs/{run_id}/diff-stats")).expect(200);
     assert_eq!(count["files_changed"], paths.len());
 
-    // The agent goes on with files that it can read.
+    // The agent continues with files that it can read.
     let went_on = server.post(
         &format!("runs/{run_id}/continue"),
         &json!({"message": "on"}),
@@ -108,9 +108,9 @@ fn secrets_are_committed_encrypted_or_not_at_all() {
     let clean = git(&repo, &["config", driver]);
     git(&repo, &["config", driver, "cat"]);
     fs::write(tree.join("new.key"), "a newer secret\n").unwrap();
-    refused(&commit(&server, &run_id), "was changed");
+    refused(&commit(&server, &run_id), "has changed");
     git(&repo, &["config", driver, &format!("{clean} ")]);
-    refused(&commit(&server, &run_id), "was changed");
+    refused(&commit(&server, &run_id), "has changed");
     let again: Value = json!({"trusted_filters": ["git-crypt"]});
     server.put(&project, &again).expect(200);
     commit(&server, &run_id).expect(200);

@@ -1,4 +1,4 @@
-//! Pull requests at a forge on loopback, by the room's public functions.
+//! Pull requests on a forge on loopback, by the module's public functions.
 
 pub mod fake;
 mod status;
@@ -80,7 +80,7 @@ async fn what_others_opened_counts_if_it_is_open_and_no_forks() {
         }
         let opened = forge.open_pull_request(&remote, "b", Some("main"), "T", "", false);
         assert_eq!(opened.await.unwrap().number, 4);
-        // Somebody is quicker than we are, after we looked.
+        // Another client opens one between our look-up and our request.
         fake.next(&json!([{}, {"pull": {"name": kind.name(), "head": "c"}}]));
         let opened = forge.open_pull_request(&remote, "c", Some("main"), "T", "", false);
         let opened = opened.await.unwrap();

@@ -1,5 +1,5 @@
 //! The fuzz targets without a fuzzer: each body over its corpus, and over as many mutations of it
-//! as a second has room for, the same each time. `make fuzz` goes on from there.
+//! as a second has room for, the same each time. `make fuzz` continues from there.
 
 #[path = "../fuzz/src/bodies/mod.rs"]
 mod bodies;

@@ -1,5 +1,5 @@
-//! Nothing that stood in a worktree is lost, whatever people do with the run, and the user's own
-//! checkout is as it was: random orders of edits and operations, over HTTP.
+//! No work in a worktree is lost whatever people do with the run, and the user's checkout is
+//! unchanged: random sequences of edits and operations, over HTTP.
 
 use crate::support::{Reply, Server, World, git, text};
 use serde_json::json;
@@ -230,7 +230,7 @@ fn refused(reply: &Reply) {
     let [first, path, last] = lines[..] else {
         panic!("{reply:?}");
     };
-    assert!(first.ends_with("cannot be kept:"), "{first}");
+    assert!(first.ends_with("cannot be saved:"), "{first}");
     assert!(
         path.starts_with("- repo: 'README.md' (it is a pipe"),
         "{path}"

@@ -1,4 +1,4 @@
-//! 429: each bound, reached over real HTTP, says which it is and when to come again.
+//! 429: each limit, reached over HTTP, says which it is and when to try again.
 
 use crate::support::{PATIENCE, Reply, Server, Sse, World, pause};
 use serde_json::{Value, json};
@@ -86,7 +86,7 @@ fn live_runs_are_bounded() {
     let runs: Vec<_> = (0..3).map(|_| server.run(&agent, "x")).collect();
     let one_more = json!({"agent_id": agent, "task": "x"});
     let refused = server.post("runs", &one_more);
-    busy(&refused, "3 runs");
+    busy(&refused, "3 live runs");
     assert_eq!(server.get("runs").expect(200).as_array().unwrap().len(), 3);
     for run in &runs {
         server.wait(run, "its process lives", |view| {
@@ -115,7 +115,7 @@ fn readers_of_streams_are_bounded() {
         .collect();
     busy(&server.get("events/stream"), "1024");
     drop(readers);
-    // Who goes away is noticed also while there is nothing to tell.
+    // A client that disconnects is noticed even without events.
     let begun = Instant::now();
     while Sse::open(&server.address, "events/stream", 0).is_err() {
         assert!(begun.elapsed() < PATIENCE, "places do not become free");

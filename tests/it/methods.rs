@@ -1,11 +1,11 @@
-//! Every path with every method that it has not.
+//! Every path with every method that it does not support.
 
 use crate::support::{World, raw};
 use abbado::http::routes::ROUTES;
 use std::collections::BTreeSet;
 
-/// A method that a path has not is refused before anything is done, in the form of all errors, and
-/// the refusal names those that it has.
+/// An unsupported method is refused before anything is done, in the form of all errors, with the
+/// supported ones.
 #[test]
 fn every_path_refuses_every_other_method() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! Repositories and data folders that are not where they were, and rebases of a run's branch.
+//! Repositories and data folders that have moved, and rebases of a run's branch.
 
 use crate::support::{Server, World, git, text};
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ fn a_run_is_deleted_whatever_became_of_its_repository() {
     fs::rename(&repo, world.path("away")).unwrap();
     let project = text(&view, "project_id");
     let sentence = format!(
-        "Repo 'repo': {} is not a usable git repository: there is no such folder.",
+        "Repo 'repo': {} is not a usable git repository: the folder does not exist.",
         repo.display()
     );
     let agent = text(&view, "agent_id");

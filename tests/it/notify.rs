@@ -1,4 +1,4 @@
-//! Messages to a webhook: which, once each, whatever the receiver and the server go through.
+//! Messages to a webhook: the right ones, once each, whatever happens to receiver and server.
 
 mod kills;
 pub mod receiver;
@@ -50,7 +50,7 @@ fn idle_and_ended_are_told_of_runs_that_ask_for_it() {
             (&json!("Cost"), &json!("unknown")),
         ]
     );
-    // The wish can be changed while the run works, and the ends of sessions have a switch.
+    // `notify` can be switched while the run works, and ends of sessions have their own switch.
     let run = start(&server, &agent, false);
     server
         .post(&format!("runs/{run}/notify"), &json!({"notify": true}))

@@ -32,7 +32,7 @@ assert agent.id == run.agent_id
 events = get_runs_id_events.sync(run.id, client=client)
 assert events[-1].id == get_events_head.sync(client=client).last_event_id
 refused = get_projects_id.sync_detailed(run.id, client=client)
-assert (refused.status_code, refused.parsed) == (404, "There is no such project."), refused
+assert (refused.status_code, refused.parsed) == (404, "Unknown project."), refused
 "#;
 
 /// A program of tests/openapi, at its pinned version.

@@ -354,7 +354,7 @@ fn what_it_does_not_know_is_refused(cli: Cli) {
     for (config, said) in [
         (
             json!({"aproval": "yolo"}),
-            "`provider_config.aproval` is no key",
+            "`provider_config.aproval` is not supported",
         ),
         (
             json!({"approval": "x"}),

@@ -298,7 +298,12 @@ fn an_ended_run_shows_its_last_screen() {
     std::fs::write(head, "").unwrap();
     let refused = server.get(&format!("terminal?run_id={run}"));
     assert_eq!(refused.status, 409, "{refused:?}");
-    assert!(refused.text.contains("left no last screen"), "{refused:?}");
+    assert!(
+        refused
+            .text
+            .contains("The last screen of this run is not available"),
+        "{refused:?}"
+    );
 }
 
 #[test]

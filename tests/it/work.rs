@@ -254,7 +254,7 @@ fn a_branch_gets_another_name_everywhere() {
     let rename =
         |name: &str| server.post(&format!("runs/{run}/rename-branch"), &json!({"name": name}));
     refused(&rename("no..name"), 400, "branch name");
-    refused(&rename("main"), 409, "taken");
+    refused(&rename("main"), 409, "already exists");
     let view = rename("more").expect(200);
     assert_eq!(
         (&view["run_branch"], &view["repos"][0]["branch"]),

@@ -165,7 +165,7 @@ test("what cannot be kept is named, and goes only when somebody says so", async 
   await page.getByRole("heading", { name: "Some of the work cannot be saved" }).waitFor();
   await expect
     .poll(() => dialog.getByRole("listitem").allTextContents())
-    .toEqual(["site: 'README.md' (it is a pipe, which has no contents to keep)"]);
+    .toEqual(["site: 'README.md' (it is a pipe, which has no contents to save)"]);
   await dialog.getByRole("button", { name: "Cancel" }).click();
   expect(statSync(readme).isFIFO()).toBe(true);
   expect(existsSync(join(worktree(run), "HELLO.md"))).toBe(true);

@@ -32,7 +32,7 @@ test("first visit: project by path completion, agent from a template, run", asyn
   const path = page.getByRole("combobox", { name: "Repository" });
   await path.fill(join(server.folder, "home", "nothere"));
   await button(page, "Create project").click();
-  await page.getByText("there is no such folder").waitFor();
+  await page.getByText("the folder does not exist").waitFor();
   await expect.poll(() => path.getAttribute("aria-invalid")).toBe("true");
   expect(await server.get<Project[]>("/api/projects")).toEqual([]); // the half made one is gone
 

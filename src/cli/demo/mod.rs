@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use terminal::{Ending, Terminal};
 
-/// Subcommand of our binary that is the agent.
+/// Subcommand of this binary that is the agent.
 pub const SUBCOMMAND: &str = "demo-agent";
 
 /// Time between two steps: about thirty make three seconds.
@@ -36,7 +36,7 @@ impl Adapter for Demo {
     }
 
     fn install_hint(&self) -> &'static str {
-        "it is a part of abbado itself; start the server from its installed place"
+        "it is part of abbado itself; start the server from where it is installed"
     }
 
     fn limits(&self, mode: AgentMode) -> Limits {
@@ -74,22 +74,22 @@ impl Adapter for Demo {
     }
 }
 
-/// What the agent was started with.
+/// Arguments of the agent.
 #[derive(Debug, PartialEq, Eq)]
 struct Options {
     session_id: String,
     resumed: bool,
     /// End after the first turn, instead of waiting for more.
     exit: bool,
-    /// Wait for a person's answer where a permission is asked, instead of giving it.
+    /// Wait for a person to answer a permission request, instead of granting it.
     ask: bool,
     pace: Duration,
-    /// The first message stops after its first words until this file is there.
+    /// The first message stops after its first words until this file exists.
     hold: Option<PathBuf>,
     task: String,
 }
 
-/// Runs the agent on the terminal; answers its exit code. Arguments: `--session-id ID` or
+/// Runs the agent on the terminal and returns its exit code. Arguments: `--session-id ID` or
 /// `--resume ID`, `--exit`, `--ask`, `--pace MILLISECONDS`, `--hold FILE`, then the task.
 #[must_use]
 pub fn run() -> i32 {
@@ -142,7 +142,7 @@ fn options(args: impl Iterator<Item = OsString>) -> Result<Options, lexopt::Erro
     Ok(options)
 }
 
-/// Plays turns until somebody or something ends the session.
+/// Plays turns until the session ends.
 fn play(options: &Options) -> std::io::Result<Ending> {
     let mut terminal = Terminal::open(options.pace)?;
     let mut session = Session::open(options)?;

@@ -1,4 +1,4 @@
-//! What the demo agent does in a turn.
+//! The script of the demo agent's turn.
 
 use super::Options;
 use super::session::{Session, fresh};
@@ -16,7 +16,7 @@ pub(super) enum Stop {
     Interrupted,
     /// A signal.
     Signal(Signal),
-    /// The terminal or the transcript is gone.
+    /// The terminal or the transcript failed.
     Failed(io::Error),
 }
 
@@ -35,7 +35,7 @@ impl From<Disturbed> for Stop {
     }
 }
 
-/// A prompt is shown up to here.
+/// Most characters of a prompt on the screen.
 const PROMPT_CHARS_SHOWN: usize = 60;
 
 /// Plays one turn: plan, write, look, ask, finish.
@@ -79,7 +79,7 @@ pub(super) fn turn(
     Ok(())
 }
 
-/// Where the agent speaks and acts.
+/// The agent's outputs during a turn.
 struct Stage<'a> {
     terminal: &'a mut Terminal,
     session: &'a mut Session,
@@ -87,7 +87,7 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    /// Says something, in pieces as a model would.
+    /// Prints a message in pieces, as a model would.
     fn speak(&mut self, text: &str) -> Result<(), Stop> {
         let message_id = format!("msg_{}", fresh());
         self.terminal.say("\x1b[32m●\x1b[0m ")?;
@@ -134,7 +134,7 @@ impl Stage<'_> {
 
     fn create_task(&mut self, subject: &str, doing: &str) -> Result<String, Stop> {
         let input = json!({"subject": subject, "description": subject, "activeForm": doing});
-        // Ids of tasks go on over the turns of a session; short ones are easier to read.
+        // Ids of tasks are unique over the turns of a session; short ones are easier to read.
         let id = fresh().chars().take(4).collect::<String>();
         let task = json!({"task": {"id": id, "subject": subject, "description": subject}});
         self.tool("TaskCreate", &input, subject, |_| Ok(Ok(task)))?;
@@ -164,8 +164,8 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Lists the folder, after asking for a permission: of the person at the terminal with `ask`;
-    /// else it gives it itself after a moment.
+    /// Lists the folder after a permission request, answered by the person at the terminal with
+    /// `ask`, else by itself after a moment.
     fn list(&mut self, root: &Path, ask: bool) -> Result<(), Stop> {
         let input = json!({"command": "ls", "description": "List the files"});
         self.tool("Bash", &input, "ls", |stage| {
@@ -227,7 +227,7 @@ fn plain_file(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|at| at.is_file())
 }
 
-/// A prompt may hold anything; on the screen it must not act.
+/// A prompt may contain control characters, which must not reach the terminal.
 fn visible(c: char) -> char {
     if c.is_control() { ' ' } else { c }
 }

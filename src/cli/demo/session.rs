@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 use uuid::Uuid;
 
-/// The model that the agent says it is. No price table knows it: the demo costs nothing.
+/// The model that the agent reports. It has no price, so that the demo costs nothing.
 const MODEL: &str = "abbado-demo";
 
 /// An id of a turn, a message or a tool call.
@@ -38,7 +38,7 @@ impl Session {
     /// was started by hand.
     ///
     /// # Errors
-    /// When the working folder or the transcript's folder cannot be had.
+    /// When the working folder or the transcript's folder is not available.
     pub(super) fn open(options: &Options) -> io::Result<Self> {
         // The environment is this program's interface, as it is for every CLI that abbado starts.
         let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
@@ -69,7 +69,7 @@ impl Session {
         self.hook("SessionStart", json!({"source": source, "model": MODEL}));
     }
 
-    /// A prompt begins a turn.
+    /// Starts a turn with a prompt.
     pub(super) fn prompt(&mut self, text: &str) -> io::Result<()> {
         self.prompt_id = Some(fresh());
         self.began = Instant::now();
@@ -100,7 +100,7 @@ impl Session {
         )
     }
 
-    /// A tool is called; answers the call's id.
+    /// Reports a tool call and returns its id.
     pub(super) fn call(&self, tool: &str, input: &Value) -> String {
         let id = format!("toolu_{}", fresh());
         self.hook(
@@ -110,7 +110,7 @@ impl Session {
         id
     }
 
-    /// It answered, or failed.
+    /// Reports the result or error of a tool call.
     pub(super) fn result(
         &self,
         tool: &str,
@@ -132,7 +132,7 @@ impl Session {
         self.hook(name, fields);
     }
 
-    /// A person would be asked here.
+    /// Reports a permission request.
     pub(super) fn permission(&self, tool: &str, input: &Value) {
         self.hook(
             "PermissionRequest",
@@ -140,7 +140,7 @@ impl Session {
         );
     }
 
-    /// The turn is over.
+    /// Reports the end of the turn.
     pub(super) fn stop(&self, last_message: &str) -> io::Result<()> {
         let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.row(json!({"type": "system", "subtype": "turn_duration", "durationMs": ms}))?;
@@ -152,22 +152,22 @@ impl Session {
         Ok(())
     }
 
-    /// Somebody pressed Esc: like Claude, the agent tells no hook, only its transcript.
+    /// Reports an interrupt by Esc: like Claude, in the transcript only and by no hook.
     pub(super) fn interrupted(&self) -> io::Result<()> {
         let content = json!([{"type": "text", "text": "[Request interrupted by user]"}]);
         self.row(json!({"type": "user", "message": {"role": "user", "content": content}}))
     }
 
-    /// The session is over.
+    /// Reports the end of the session.
     pub(super) fn end(&mut self, reason: &str) {
         if let Err(error) = self.row(json!({"type": "cost-state", "totalCostUSD": 0.0})) {
-            log::debug!(error:% = error; "The demo agent could not end its transcript.");
+            log::debug!(error:% = error; "The demo agent could not finish its transcript.");
         }
         self.prompt_id = None;
         self.hook("SessionEnd", json!({"reason": reason}));
     }
 
-    /// Fires a hook and waits for it, as CLIs do. One that fails changes nothing.
+    /// Runs a hook and waits for it, as CLIs do. A failure is logged only.
     fn hook(&self, name: &str, fields: Value) {
         let Some(program) = &self.hook else { return };
         let mut payload = Map::new();

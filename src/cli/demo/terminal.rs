@@ -1,8 +1,8 @@
 //! The demo agent's terminal: coloured lines out, keys and signals in.
 //!
-//! Keys and signals arrive through one queue, so that every wait of the agent ends at once when
-//! either comes. A terminal is switched to single keys (its line mode would cut a pasted message at
-//! 4096 bytes); anything else is read as lines.
+//! Keys and signals arrive through one queue, so that either ends every wait of the agent at once.
+//! A terminal is switched to single keys (its line mode would cut a pasted message at 4096 bytes);
+//! anything else is read as lines.
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::termios::{self, OutputFlags, SetArg, Termios};
@@ -12,13 +12,13 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-/// Pieces of input that may wait while the agent is busy; beyond, the terminal itself waits.
+/// Most pieces of input queued while the agent is busy; then the terminal blocks.
 const QUEUE_LEN_MAX: usize = 64;
 
-/// Longest message that is taken, in bytes.
+/// Longest message, in bytes.
 const LINE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Between two looks for a file.
+/// Time between two checks for a file.
 const LOOK: Duration = Duration::from_millis(20);
 
 const PASTE_BEGIN: &[u8] = b"\x1b[200~";
@@ -29,9 +29,9 @@ const PASTE_OFF: &str = "\x1b[?2004l";
 /// What ended the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// The script is over and nothing more is wanted.
+    /// The script has ended.
     Done,
-    /// Somebody left the prompt.
+    /// A person quit at the prompt.
     Left,
     /// A signal.
     Signal(Signal),
@@ -47,14 +47,14 @@ impl Ending {
     }
 }
 
-/// What comes in.
+/// An input.
 enum Incoming {
     Bytes(Vec<u8>),
     Eof,
     Signal(Signal),
 }
 
-/// What ended a pause before its time.
+/// What ended a pause early.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Disturbed {
     Escape,
@@ -110,11 +110,11 @@ impl Terminal {
         })
     }
 
-    /// Gives the terminal back as it was.
+    /// Restores the terminal.
     pub(super) fn close(&mut self) {
         if let Some(before) = self.before.take() {
             let restored = termios::tcsetattr(io::stdin(), SetArg::TCSANOW, &before);
-            log::debug!(restored = restored.is_ok(); "The demo agent gave its terminal back.");
+            log::debug!(restored = restored.is_ok(); "The demo agent left its terminal.");
         }
     }
 
@@ -127,7 +127,7 @@ impl Terminal {
         ))
     }
 
-    /// Shows text; `\n` begins a line.
+    /// Prints text; `\n` starts a line.
     pub(super) fn say(&mut self, text: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
@@ -139,7 +139,7 @@ impl Terminal {
         self.wait(self.pace * steps)
     }
 
-    /// Waits until the file is there, unless Esc or a signal comes.
+    /// Waits until the file exists, unless Esc or a signal comes.
     pub(super) fn wait_for(&mut self, file: &Path) -> Result<(), Disturbed> {
         while !file.exists() {
             self.wait(LOOK)?;
@@ -161,8 +161,8 @@ impl Terminal {
         }
     }
 
-    /// Waits for `y` or `n`, typed after the question; other keys but Esc are passed over. No more
-    /// input is a no.
+    /// Waits for `y` or `n`, typed after the question; other keys except Esc are ignored. The end
+    /// of the input counts as no.
     pub(super) fn yes_or_no(&mut self) -> Result<bool, Disturbed> {
         loop {
             match self.incoming.recv() {
@@ -253,7 +253,7 @@ fn single_keys() -> io::Result<Termios> {
     Ok(before)
 }
 
-/// What a key did.
+/// The effect of a key.
 #[derive(Debug, PartialEq, Eq)]
 enum Key {
     None,
@@ -265,13 +265,13 @@ enum Key {
 #[derive(Default)]
 struct Editor {
     line: Vec<u8>,
-    /// An escape sequence whose end has not come.
+    /// An incomplete escape sequence.
     escape: Vec<u8>,
     pasting: bool,
 }
 
 impl Editor {
-    /// Takes a byte; answers what to show and what it meant.
+    /// Processes a byte and returns what to show and its effect.
     fn key(&mut self, byte: u8) -> (String, Key) {
         if !self.escape.is_empty() || byte == 0x1b {
             self.escape(byte);
@@ -319,7 +319,7 @@ impl Editor {
         (shown, Key::None)
     }
 
-    /// Collects `ESC [ … letter`; of those, only paste marks mean something here.
+    /// Collects `ESC [ … letter`; only paste marks have an effect here.
     fn escape(&mut self, byte: u8) {
         self.escape.push(byte);
         match self.escape.as_slice() {

@@ -1,7 +1,7 @@
 //! Who called the hook program: the CLI, and the processes above it.
 //!
-//! The server tells by them the run's own CLI from one that the agent started. What cannot be read
-//! is left out: then the server goes by the session alone.
+//! By these the server distinguishes the run's CLI from nested ones. Callers that cannot be read
+//! are omitted; the server then judges by the session alone.
 
 use crate::domain::run::callers::{CALLERS_MAX, Caller, Callers};
 use crate::proc_stat::{self, Stat};
@@ -9,8 +9,8 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Shells that CLIs give a hook's command to; one that does not replace itself by it stands between
-/// the CLI and us.
+/// Shells by which CLIs run a hook's command; a shell that does not exec it is between the CLI and
+/// this program.
 const SHELLS: [&str; 9] = [
     "ash", "bash", "busybox", "dash", "fish", "ksh", "mksh", "sh", "zsh",
 ];
@@ -56,7 +56,7 @@ impl Row {
     }
 }
 
-/// True when the process was given the hook as its command.
+/// True when the process runs the hook as its command.
 fn runs(pid: u32, hook: &Path) -> bool {
     let hook = hook.as_os_str().as_bytes();
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();

@@ -26,35 +26,35 @@ use std::path::{Path, PathBuf};
 pub use server::{key, proof};
 use uuid::Uuid;
 
-/// Largest payload that the server takes.
+/// Largest payload that the server accepts, in bytes.
 pub const PAYLOAD_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// Largest payload that is read at all; of a larger one nothing can be kept.
+/// Largest payload that is read, in bytes; a larger one is lost.
 const INPUT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// What a CLI hears when there is nothing to say.
+/// Output for the CLI when there is no response.
 const NOTHING: &[u8] = b"{}";
 
-/// True when the program was started by the name of the hook link.
+/// True when the program was started through the hook link.
 #[must_use]
 pub fn called_as_hook(argv0: &OsStr) -> bool {
     let name = Path::new(argv0).file_name().and_then(OsStr::to_str);
     matches!(name, Some(hook_files::HOOK | hook_files::PROGRAM))
 }
 
-/// Runs the hook program on standard input and output. Answers the exit code, always 0.
+/// Runs the hook program on standard input and output. Returns the exit code, always 0.
 #[must_use]
 pub fn run() -> i32 {
     see_it_through();
-    // Unread, an interrupted CLI may close the pipes at any time: nobody is left to be told.
+    // An interrupted CLI may close the pipes at any time, so errors of writing are ignored.
     if let Err(error) = forward(&mut io::stdin().lock(), &mut io::stdout().lock()) {
         let _nobody_reads = writeln!(io::stderr(), "abbado hook: {error}");
     }
     0
 }
 
-/// A CLI that is being ended still tells things, and the signal that ends it reaches us as well.
-/// We are done in a second, and SIGKILL ends us all the same.
+/// A CLI that is being ended still sends hooks, and its signal reaches this program too. It is done
+/// within a second, and SIGKILL still ends it.
 fn see_it_through() {
     let mut put_off = SigSet::empty();
     for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
@@ -69,7 +69,7 @@ fn forward(input: &mut dyn Read, output: &mut dyn Write) -> io::Result<()> {
     let Some(run_dir) = run_dir(std::env::args_os().next()) else {
         output.write_all(NOTHING)?;
         return Err(io::Error::other(
-            "started outside a run: no hook.token beside it",
+            "started outside a run: no hook.token next to it",
         ));
     };
     let payload = read(input)?;
@@ -80,7 +80,8 @@ fn forward(input: &mut dyn Read, output: &mut dyn Write) -> io::Result<()> {
     spooled
 }
 
-/// The run folder: that of the link we were called by, or the one in the environment.
+/// The run folder: that of the link by which this program was started, or the one in the
+/// environment.
 fn run_dir(argv0: Option<OsString>) -> Option<PathBuf> {
     let is_run = |folder: &PathBuf| folder.join(hook_files::TOKEN).exists();
     let beside = argv0
@@ -94,7 +95,7 @@ fn run_dir(argv0: Option<OsString>) -> Option<PathBuf> {
     })
 }
 
-/// Reads the payload; one that is too large for the server is made smaller.
+/// Reads the payload, and shrinks one that is too large for the server.
 fn read(input: &mut dyn Read) -> io::Result<Vec<u8>> {
     let mut payload = Vec::new();
     input.take(INPUT_BYTES_MAX).read_to_end(&mut payload)?;
@@ -106,7 +107,8 @@ fn read(input: &mut dyn Read) -> io::Result<Vec<u8>> {
     Ok(payload)
 }
 
-/// Posts the payload, or spools it. Answers what the CLI is told, and what went wrong for good.
+/// Posts the payload, or spools it. Returns the output for the CLI, and an error if the payload is
+/// lost.
 pub(super) fn deliver(
     run_dir: &Path,
     payload: &[u8],

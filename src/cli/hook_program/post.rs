@@ -1,4 +1,4 @@
-//! One POST over a plain socket, all of it within a deadline.
+//! One POST over a plain socket, within a deadline.
 
 use super::server::{Listener, Server};
 use crate::{
@@ -12,16 +12,16 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// Connecting, writing and reading together. The CLI waits for us.
+/// Time for connecting, writing and reading together. The CLI waits meanwhile.
 const DEADLINE: Duration = Duration::from_secs(1);
 
-/// Longest answer that is passed on to the CLI.
+/// Longest response passed on to the CLI, in bytes.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
-/// Header lines of an answer that are looked at.
+/// Most header lines of a response.
 const HEADERS_MAX: usize = 32;
 
-/// A payload on its way.
+/// A payload to post.
 pub(super) struct Request<'a> {
     pub(super) run_id: &'a str,
     pub(super) token: &'a str,
@@ -30,7 +30,7 @@ pub(super) struct Request<'a> {
     pub(super) payload: &'a [u8],
 }
 
-/// What the server said.
+/// The server's response.
 pub(super) struct Response {
     pub(super) status: u16,
     pub(super) body: Vec<u8>,
@@ -41,16 +41,17 @@ impl Response {
         self.status >= 200 && self.status < 300
     }
 
-    /// The server will say the same to a second try: no event, the wrong secret, no such run.
+    /// True when a second try would get the same response: no event name, a wrong secret, an
+    /// unknown run.
     pub(super) const fn is_final(&self) -> bool {
         matches!(self.status, 400 | 403 | 404)
     }
 }
 
-/// Sends the payload, to nobody but the server of the data folder, and waits for the answer.
+/// Sends the payload to the server of the data folder only, and waits for the response.
 ///
 /// # Errors
-/// When the server is not there, is too slow, does not speak HTTP, or is another one.
+/// When the server is not running, is too slow, does not speak HTTP, or is another one.
 pub(super) fn send(
     server: &Server,
     data_dir: &Path,
@@ -65,7 +66,7 @@ pub(super) fn send(
         Listener::Unknown => ask_for_proof(&mut stream, deadline, server, data_dir)?,
         Listener::Stranger => return Err(io::ErrorKind::PermissionDenied.into()),
     }
-    // A server that refuses early answers and closes: its answer counts, not our broken pipe.
+    // A server that refuses early responds and closes: its response counts, not the broken pipe.
     let written = write(&mut stream, deadline, address, request);
     match read(&mut stream, deadline) {
         Ok(answer) if written.is_ok() || !answer.is_success() => Ok(answer),
@@ -81,7 +82,7 @@ struct Proof {
     proof: String,
 }
 
-/// Lets the server prove that it has read the data folder.
+/// Asks the server to prove that it has read the data folder.
 fn ask_for_proof(
     stream: &mut TcpStream,
     deadline: Instant,
@@ -134,7 +135,7 @@ fn write(
         address.port(),
         payload.len(),
     );
-    // In one piece: the server wakes up once, and finds all of it.
+    // In one write, so that the server wakes up once.
     write_all(stream, deadline, &[head.as_bytes(), payload].concat())
 }
 
@@ -175,7 +176,7 @@ fn read(stream: &mut TcpStream, deadline: Instant) -> io::Result<Response> {
     }
 }
 
-/// The answer, once it is whole. Without a length its body ends with the connection.
+/// The response, once it is complete. Without a length its body ends with the connection.
 fn parse(bytes: &[u8], ended: bool) -> io::Result<Option<Response>> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut response = httparse::Response::new(&mut headers);

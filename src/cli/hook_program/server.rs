@@ -1,4 +1,4 @@
-//! The server that a hook is for: where it listens, and whether it is ours that does.
+//! The server that a hook is for: its address, and whether it is really the one that listens there.
 //!
 //! A server that was killed leaves its address behind, and any program may listen there next.
 //! Nothing of a hook is sent before it is known who does: by the kernel, which tells whose socket
@@ -12,16 +12,16 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
-/// File in the data folder that tells where the server listens.
+/// File in the data folder with the server's address.
 pub(super) const SERVER: &str = "server.json";
 /// File in the data folder with the key of the server's proofs.
 const KEY: &str = "server.key";
 
-/// What the server wrote down.
+/// The contents of the address file.
 #[derive(Deserialize)]
 pub(super) struct Server {
     addr: SocketAddr,
-    /// Number of its listening socket, on Linux.
+    /// Inode of its listening socket, on Linux.
     #[serde(default)]
     socket: Option<u32>,
 }
@@ -29,11 +29,11 @@ pub(super) struct Server {
 /// Who listens at the server's address.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Listener {
-    /// The socket that the server wrote down, of our user.
+    /// The recorded socket, of this user.
     Ours,
     /// A program of another user.
     Stranger,
-    /// The kernel does not tell.
+    /// The kernel does not say.
     Unknown,
 }
 
@@ -45,7 +45,7 @@ impl Server {
         )?)?)
     }
 
-    /// Where it is asked. One that listens everywhere is asked on loopback.
+    /// The address to connect to: loopback for a server that listens on all addresses.
     pub(super) fn address(&self) -> SocketAddr {
         let ip = match self.addr.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -55,8 +55,8 @@ impl Server {
         SocketAddr::new(ip, self.addr.port())
     }
 
-    /// Looks at the listening socket. Asked after connecting: a socket with the number that was
-    /// written down has been there all the time, so the connection is to it.
+    /// Checks the listening socket. Call it after connecting: a socket with the recorded inode has
+    /// existed all the time, so the connection is to it.
     #[cfg(target_os = "linux")]
     pub(super) fn listener(&self) -> Listener {
         let Some(row) = crate::sockets::listener(self.address()) else {
@@ -83,10 +83,10 @@ impl Server {
     }
 }
 
-/// The key of a data folder, made when there is none.
+/// The key of a data folder, created when there is none.
 ///
 /// # Errors
-/// When it cannot be read or made.
+/// When it cannot be read or created.
 pub fn key(data_dir: &Path) -> io::Result<String> {
     hook_files::ensure_secret(data_dir, KEY)
 }

@@ -1,13 +1,13 @@
-//! Makes a payload that is too large for the server smaller, so that the event itself gets through.
+//! Shrinks a payload that is too large for the server, so that its event is still recorded.
 
 use super::PAYLOAD_BYTES_MAX;
 use serde_json::{Map, Value};
 
-/// Longest string that stays whole; the log cuts at the same length.
+/// Longest string that is not cut, in bytes, as in the log.
 const STRING_BYTES_MAX: usize = 256 * 1024;
 
 /// The payload with long strings cut, each with `<key>_truncated_bytes` beside it. If that is not
-/// enough, only the short top-level values stay. Nothing when the payload is no JSON object.
+/// enough, only the short top-level values stay. None when the payload is not a JSON object.
 pub(super) fn shrunk(payload: &[u8]) -> Option<Vec<u8>> {
     let Value::Object(mut fields) = serde_json::from_slice(payload).ok()? else {
         return None;

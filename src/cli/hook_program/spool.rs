@@ -1,8 +1,8 @@
 //! The spool: payloads that did not reach the server, one file each, in the order of their names.
 //!
 //! # Crash
-//! A file is written aside, synced and renamed: the server finds it whole or not at all. Leftovers
-//! begin with a dot and are no spool entries.
+//! A file is written under another name, synced and renamed: the server finds it complete or not at
+//! all. Leftovers start with a dot and are not spool entries.
 
 use crate::domain::run::callers::Callers;
 use crate::files;
@@ -17,7 +17,7 @@ pub(super) const SPOOL: &str = "spool";
 /// Writes the payload as `<nanoseconds since 1970, 20 digits>-<delivery>[.<callers>].json`.
 ///
 /// # Errors
-/// When the disk does not take it: then it is lost.
+/// When it cannot be written: then it is lost.
 pub(super) fn keep(
     run_dir: &Path,
     payload: &[u8],
@@ -39,7 +39,7 @@ pub(super) fn keep(
     let mut file = files::make(&aside)?;
     let written = file.write_all(payload).and_then(|()| file.sync_all());
     if let Err(error) = written {
-        // Half a payload is of no use; what the disk took is given back.
+        // Half a payload is of no use; free its space.
         std::fs::remove_file(&aside)?;
         return Err(error);
     }

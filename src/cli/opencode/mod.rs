@@ -4,9 +4,9 @@
 //! more configuration: a plugin in the run folder that tells the hook program what happens and
 //! writes a transcript in Claude's form, and permissions that follow the allowed tools.
 //!
-//! Known limits: OpenCode has no way to choose a session's id, and it fetches a package for
-//! plugins from the npm registry at its first start: without a network that takes a minute or two.
-//! Headless, a command that it would ask for is refused, and that ends the turn.
+//! Known limits: OpenCode has no way to choose a session's id, and it fetches a package for plugins
+//! from the npm registry at its first start: without a network that takes a minute or two. In
+//! headless mode a command that needs permission is refused, which ends the turn.
 
 use super::{
     Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,
@@ -22,18 +22,18 @@ use serde_json::{Map, Value, json};
 /// The adapter.
 pub(crate) struct OpenCode;
 
-/// Its own keys of `provider_config`.
+/// Keys of `provider_config` that only this adapter has.
 const KEYS: [&str; 2] = ["approval", "state"];
 /// Values of `approval`, the default first: edits need no question and all else follows the allowed
 /// tools; the user's own configuration decides; nobody is asked.
 const APPROVALS: [&str; 3] = ["tools", "own", AUTO];
 const AUTO: &str = "auto";
 
-/// The plugin, its line about a session that goes on, and the file of the instructions.
+/// The plugin, its line about a resumed session, and the file of the instructions.
 const PLUGIN: (&str, &str) = ("opencode-plugin.js", include_str!("plugin.js"));
 const GO_ON: &str = "const GO_ON";
 const INSTRUCTIONS: &str = "opencode-instructions.md";
-/// Name of a private state folder in the run folder, and what is to lie in it.
+/// Name of the private state folder in the run folder, and its contents.
 const STATE: &str = "opencode";
 const STATE_VARIABLES: [(&str, &str); 4] = [
     ("XDG_CONFIG_HOME", "config"),
@@ -42,13 +42,13 @@ const STATE_VARIABLES: [(&str, &str); 4] = [
     ("XDG_CACHE_HOME", "cache"),
 ];
 
-/// A variable with configuration that OpenCode adds to what it finds in files.
+/// A variable with configuration that OpenCode merges with its files.
 const CONTENT: &str = "OPENCODE_CONFIG_CONTENT";
 
-/// The binary of a running agent must not change under it.
+/// The binary of a running agent must not be updated.
 const ENVIRONMENT: [(&str, &str); 1] = [("OPENCODE_DISABLE_AUTOUPDATE", "1")];
 
-/// Stops the turn (asks once more), then leaves.
+/// Stops the turn (asks once more), then quits.
 const QUIT_KEYS: [&[u8]; 3] = [b"\x1b", b"\x1b", b"\x03"];
 
 impl Adapter for OpenCode {
@@ -61,7 +61,7 @@ impl Adapter for OpenCode {
     }
 
     fn limits(&self, mode: AgentMode) -> Limits {
-        // It knows no bound on turns; tools are allowed as `permission` in its configuration.
+        // It has no limit of turns; allowed tools become `permission` in its configuration.
         Limits::counted(mode, Keeper::None, Keeper::Cli)
     }
 
@@ -105,14 +105,14 @@ impl Adapter for OpenCode {
     }
 }
 
-/// What an agent chose in `provider_config`.
+/// The options of an agent's `provider_config`.
 struct Options<'a> {
     approval: &'a str,
     private: bool,
 }
 
 impl<'a> Options<'a> {
-    /// Reads them, or says what is wrong.
+    /// Reads the options. Fails with a sentence about the first invalid one.
     fn of(config: &'a Map<String, Value>) -> Result<Self, String> {
         choices::known(config, "opencode", &KEYS)?;
         Ok(Self {
@@ -137,8 +137,8 @@ fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Vec<String> {
     }
     argv.own();
     if headless {
-        // A word that is a number would end OpenCode. It puts whatever has a space into quotes,
-        // which our plugin takes off again.
+        // A task that is a number would end OpenCode. It quotes whatever contains a space, and our
+        // plugin removes the quotes.
         let space = if context.task.contains(' ') { "" } else { " " };
         argv.end(&["--", &format!("{}{space}", context.task)])
     } else if context.resume.is_none() {
@@ -148,11 +148,10 @@ fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Vec<String> {
     }
 }
 
-/// The configuration that the run would have anyway from this variable, our plugin and what
-/// follows from the agent.
+/// The configuration that the variable already has, our plugin, and what follows from the agent.
 fn content(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<String, CliError> {
     let before = launch::variable(context, CONTENT).unwrap_or_else(|| "{}".to_owned());
-    let unusable = |why: &str| CliError::Config(format!("{CONTENT} cannot be added to: {why}"));
+    let unusable = |why: &str| CliError::Config(format!("cannot extend {CONTENT}: {why}"));
     let mut content: Map<String, Value> =
         serde_json::from_str(&before).map_err(|error| unusable(&error.to_string()))?;
     let write =
@@ -162,7 +161,7 @@ fn content(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<String,
         let list = content.entry(key).or_insert_with(|| json!([]));
         let list = list.as_array_mut();
         list.map(|list| list.push(path.into()))
-            .ok_or_else(|| unusable(&format!("{key} is no list")))
+            .ok_or_else(|| unusable(&format!("{key} is not a list")))
     };
     let at = context.run_dir.join(PLUGIN.0);
     add("plugin", format!("file://{}", launch::utf8(&at)?))?;
@@ -179,7 +178,7 @@ fn content(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<String,
     Ok(Value::Object(content).to_string())
 }
 
-/// The plugin; it gives the message to a session that the interface goes on with.
+/// The plugin, which submits the message to a resumed session.
 fn plugin(context: &LaunchContext<'_>) -> String {
     let interactive = context.agent.mode() == AgentMode::Interactive;
     match context.resume.filter(|_| interactive) {

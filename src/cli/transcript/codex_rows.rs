@@ -101,7 +101,7 @@ impl Failure {
             .and_then(|answer| answer.pointer("/error/message"));
         let said = inner.and_then(Value::as_str).unwrap_or(&self.message);
         if said.trim().is_empty() {
-            return "Codex could not go on, and did not say why".to_owned();
+            return "Codex could not continue and gave no reason".to_owned();
         }
         said.trim().to_owned()
     }

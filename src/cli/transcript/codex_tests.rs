@@ -281,7 +281,7 @@ fn a_failed_turn_says_why_and_other_endings_say_nothing() {
         failure: Some(why.to_owned()),
         turn_id: Some("t1".to_owned()),
     };
-    let nothing = "Codex could not go on, and did not say why";
+    let nothing = "Codex could not continue and gave no reason";
     assert_eq!(
         rest,
         [

@@ -68,7 +68,7 @@ fn a_gemini_chat_is_counted_once_over_repeated_rows_and_a_restart() {
     assert_eq!(tokens(&usage(&after)), [110, 17, 40]);
     let interrupted = |one: &Observation| matches!(one, Observation::Interrupted { .. });
     assert_eq!(after.iter().filter(|one| interrupted(one)).count(), 1);
-    assert_eq!(failure(&after), Some("Gemini could not go on: no luck"));
+    assert_eq!(failure(&after), Some("Gemini could not continue: no luck"));
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl Record for Chat {
             "info" if message.content == CANCELLED => report.interrupted(None),
             "error" => {
                 let said = message.content.as_str().unwrap_or_default();
-                report.ended(Some(format!("Gemini could not go on: {said}")), None);
+                report.ended(Some(format!("Gemini could not continue: {said}")), None);
             }
             _ => {}
         }
@@ -159,7 +159,7 @@ impl Record for Stream {
                 self.count(&line.stats.unwrap_or_default(), &mut report.totals);
                 let failed = line.status.as_deref() != Some("success");
                 let said = line.error.and_then(|error| error.message);
-                let said = said.unwrap_or_else(|| "Gemini could not go on".to_owned());
+                let said = said.unwrap_or_else(|| "Gemini could not continue".to_owned());
                 report.ended(failed.then_some(said), None);
             }
             _ => {}

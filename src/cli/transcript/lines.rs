@@ -61,7 +61,7 @@ impl Lines {
             self.consumed = self.taken;
             bytes = rest;
             if self.overlong || self.partial.len() + line.len() > LINE_BYTES_MAX {
-                log::debug!(limit = LINE_BYTES_MAX; "A line longer than the limit was passed over.");
+                log::debug!(limit = LINE_BYTES_MAX; "Skipped a line that is longer than the limit.");
             } else if self.partial.is_empty() {
                 each(line);
             } else {
@@ -155,7 +155,7 @@ impl Tail {
             ));
         }
         if length < self.lines.taken {
-            log::debug!(length, read = self.lines.taken; "A transcript became shorter and is read anew.");
+            log::debug!(length, read = self.lines.taken; "A transcript became shorter; reading it again from the start.");
             self.lines = Lines::default();
         }
         let end = limit.map_or(length, |limit| limit.min(length));

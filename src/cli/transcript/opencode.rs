@@ -77,7 +77,7 @@ impl Record for Stream {
                     .error
                     .map(|it| it.data.and_then(|it| it.message).or(it.name));
                 let said = error.flatten();
-                let said = said.unwrap_or_else(|| "OpenCode could not go on".to_owned());
+                let said = said.unwrap_or_else(|| "OpenCode could not continue".to_owned());
                 report.ended(Some(said), None);
             }
             _ => {}

@@ -221,7 +221,7 @@ fn ended(line: Line, report: &mut Report) {
     }
     totals.took(milliseconds(line.duration_ms.unwrap_or(0.0)));
     let said = line.error.and_then(|error| error.message).or(line.result);
-    let said = said.unwrap_or_else(|| "Qwen could not go on".to_owned());
+    let said = said.unwrap_or_else(|| "Qwen could not continue".to_owned());
     let failed = line.is_error == Some(true) || said.starts_with(API_ERROR);
     report.ended(failed.then_some(said), None);
 }

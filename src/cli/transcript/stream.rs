@@ -311,6 +311,6 @@ impl Outcome {
             .as_deref()
             .unwrap_or("unknown error")
             .replace('_', " ");
-        format!("Claude could not go on: {kind}")
+        format!("Claude could not continue: {kind}")
     }
 }

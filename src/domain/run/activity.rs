@@ -32,7 +32,7 @@ const DESCRIPTION_CHARS_MAX: usize = 80;
 
 /// Whose word an event is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Word {
+enum Source {
     /// A hook of the CLI.
     Hook,
     /// Its transcript, its stream, or its process.
@@ -94,8 +94,8 @@ impl Run {
     }
 
     fn works_in_process(&self) -> bool {
-        let goes_on = matches!(self.process, Process::Alive { .. }) && self.stopped.is_none();
-        self.works() && self.facts_move() && goes_on
+        let can_act = matches!(self.process, Process::Alive { .. }) && self.stopped.is_none();
+        self.works() && self.facts_move() && can_act
     }
 
     const fn works(&self) -> bool {
@@ -103,14 +103,14 @@ impl Run {
     }
 
     /// Notes that the CLI was heard of, when this is a word of it.
-    pub(super) fn listen(&mut self, event: &Event, at: Time) {
+    pub(super) fn note_sign_of_life(&mut self, event: &Event, at: Time) {
         let word = self.word(event);
-        if word == Word::Other {
+        if word == Source::Other {
             return;
         }
         self.heard_at = at;
         let lacks = self.quiet.as_ref().map(|quiet| quiet.lacks);
-        if word == Word::Hook {
+        if word == Source::Hook {
             self.hook_heard = true;
             self.quiet = None;
             if self.attention.as_ref().is_some_and(|it| it.kind == NO_HOOK) {
@@ -121,27 +121,29 @@ impl Run {
         }
     }
 
-    fn word(&self, event: &Event) -> Word {
+    fn word(&self, event: &Event) -> Source {
         let interactive = self.created.agent.mode() == AgentMode::Interactive;
         match event {
             Event::ToolCall(_)
             | Event::ToolResult(_)
             | Event::SubagentStart(_)
-            | Event::SubagentStop(_) => Word::Hook,
+            | Event::SubagentStop(_) => Source::Hook,
             // Work of the agent all the same.
-            Event::HookReceived(hook) if hook.nested => Word::Cli,
-            Event::HookReceived(_) => Word::Hook,
-            Event::RunStarted(started) if started.by == StartedBy::Prompt => Word::Hook,
+            Event::HookReceived(hook) if hook.nested => Source::Cli,
+            Event::HookReceived(_) => Source::Hook,
+            Event::RunStarted(started) if started.by == StartedBy::Prompt => Source::Hook,
             // A stream tells one too, but knows no file of its session.
-            Event::SessionInit(init) if interactive || init.transcript_path.is_some() => Word::Hook,
-            Event::NeedsAttention(needs) if needs.kind != NO_HOOK => Word::Hook,
-            Event::AgentToken(_) if interactive => Word::Hook,
+            Event::SessionInit(init) if interactive || init.transcript_path.is_some() => {
+                Source::Hook
+            }
+            Event::NeedsAttention(needs) if needs.kind != NO_HOOK => Source::Hook,
+            Event::AgentToken(_) if interactive => Source::Hook,
             // Told, or confirmed, by the prompt's hook.
             Event::UserMessage(message)
                 if message.by == MessageBy::Terminal
                     || message.delivered_by == Some(DeliveredBy::Typed) =>
             {
-                Word::Hook
+                Source::Hook
             }
             Event::AgentToken(_)
             | Event::AgentMessage(_)
@@ -151,7 +153,7 @@ impl Run {
             | Event::RunStarted(_)
             | Event::RunPaused(_)
             | Event::RunCompleted(_)
-            | Event::RunFailed(_) => Word::Cli,
+            | Event::RunFailed(_) => Source::Cli,
             Event::RunCreated(_)
             | Event::RunRetried(_)
             | Event::RunCancelled(_)
@@ -180,7 +182,7 @@ impl Run {
             | Event::RunRebased(_)
             | Event::RunReverted(_)
             | Event::RunAccepted(_)
-            | Event::NotifyChanged(_) => Word::Other,
+            | Event::NotifyChanged(_) => Source::Other,
         }
     }
 
@@ -221,7 +223,7 @@ impl Run {
     }
 
     /// The process runs. A hook may have been faster: then it is known what the CLI does.
-    pub(super) fn process_began(&mut self, at: Time) {
+    pub(super) fn process_started(&mut self, at: Time) {
         self.spawned_at = at;
         self.runs_since = at;
         if self.activity.what == STARTING {
@@ -253,7 +255,7 @@ impl Run {
     }
 
     /// A stopped process was let go on: only now can it say a word again.
-    pub(super) fn went_on(&mut self, at: Time) {
+    pub(super) fn resumed(&mut self, at: Time) {
         self.stopped = None;
         self.runs_since = at;
         self.heard_at = at;
@@ -299,7 +301,7 @@ impl Run {
     }
 
     /// What a hook that moves nothing shows of the CLI.
-    pub(super) fn shown_by(&mut self, hook: &HookReceived, at: Time) {
+    pub(super) fn show_hook(&mut self, hook: &HookReceived, at: Time) {
         if hook.ignored || hook.payload.get("agent_id").is_some() {
             return;
         }

@@ -1,4 +1,4 @@
-//! Whether a run's state allows a piece of work.
+//! Decides whether a run's state allows an order.
 
 use super::{
     rejection::Rejection,
@@ -6,7 +6,7 @@ use super::{
     work::WorkKind,
 };
 
-/// Says whether the state allows a piece of work.
+/// Checks whether the state allows an order.
 ///
 /// # Errors
 /// A [`Rejection`] that names the state.
@@ -22,7 +22,7 @@ pub(crate) fn admit(run: &Run, kind: WorkKind) -> Result<(), Rejection> {
     if needs_worktree && run.worktrees.len() < run.created.repos.len() {
         return Err(Rejection::NoWorktree { status });
     }
-    // An agent at work would write into what is just being replaced.
+    // A working agent would write into files that are being replaced.
     if kind == WorkKind::Replace && matches!(status, Status::Queued | Status::Running) {
         return Err(Rejection::PauseFirst { status });
     }

@@ -1,4 +1,4 @@
-//! Folds events into a run. This may not fail and does nothing else.
+//! Folds events into a run. It cannot fail and has no side effects.
 
 use super::{
     activity::{self, STARTING, THINKING, WRITING},
@@ -18,11 +18,13 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// Most ended turns whose late hooks are told apart; hooks come seconds late, not turns.
+/// Most ended turns that are remembered to recognise their late hooks, which are late by seconds,
+/// not by turns.
 const TURNS_REMEMBERED_MAX: usize = 64;
-/// Most delivered prompts that are waited for; a CLI that tells none must not fill the memory.
+/// Most delivered prompts whose hook is awaited; bounds the memory for CLIs that send no prompt
+/// hooks.
 const PROMPTS_EXPECTED_MAX: usize = 16;
-/// Most messages known again before totals come; an adapter without totals must not fill it.
+/// Most messages remembered until totals arrive; bounds the memory for adapters without totals.
 const MESSAGES_RECENT_MAX: usize = 1024;
 
 impl Run {
@@ -47,7 +49,7 @@ impl Run {
     pub fn apply(&mut self, event: &Event, at: Time) {
         self.last_sequence += 1;
         self.updated_at = at;
-        self.listen(event, at);
+        self.note_sign_of_life(event, at);
         match event {
             // A second creation is a corrupt log; the store's sequence check makes it impossible.
             Event::RunCreated(_) => {}
@@ -99,7 +101,7 @@ impl Run {
                 self.stopped = Some(Stopped { signal, since: at });
                 self.quiet = None;
             }
-            Event::ProcessContinued(_) => self.went_on(at),
+            Event::ProcessContinued(_) => self.resumed(at),
             Event::ProcessExited(exited) => self.exited(exited, at),
             Event::WorktreeCreated(made) => self.worktrees.clone_from(&made.repos),
             Event::WorktreeRemoved(_) => self.worktrees.clear(),
@@ -112,7 +114,7 @@ impl Run {
             Event::RunPushed(push) => self.shipped(push.repos.iter().all(|at| at.pushed)),
             Event::RunPullRequest(it) => self.shipped(it.repos.iter().all(PullRequestAt::open)),
             Event::NotifyChanged(change) => self.notify = change.notify,
-            Event::HookReceived(hook) => self.heard(hook, at),
+            Event::HookReceived(hook) => self.hook_received(hook, at),
         }
     }
 
@@ -135,7 +137,7 @@ impl Run {
         self.ended(Status::Failed, Some(reason), what, at);
     }
 
-    /// As it was made, but for what outlasts a failed attempt.
+    /// Resets the run to its creation, except for what a failed attempt leaves.
     fn retried(&mut self, at: Time) {
         let fresh = Self::create(self.id, &self.created, at);
         let earlier = std::mem::replace(self, fresh);
@@ -202,8 +204,8 @@ impl Run {
             session.ended = false;
             session.callers = Callers::default();
         }
-        // What an earlier process did not say it will never say. The first launch, and one that
-        // is tried again, still wait for what they were given.
+        // An earlier process will send no more hooks. A first or retried launch still awaits the
+        // prompts it was given.
         if let Some(text) = &self.resume_with {
             self.prompts_expected = vec![text.clone()];
         }
@@ -217,11 +219,11 @@ impl Run {
         self.process = Process::Alive { pid: process.pid };
         self.output_offset = process.output_offset;
         if self.created.agent.mode() == AgentMode::Headless {
-            // Another process is another stream, read from its beginning.
+            // A new process has a new stream, read from its start.
             self.usage.transcript_offset = 0;
         }
         self.resume_with = None;
-        self.process_began(at);
+        self.process_started(at);
     }
 
     fn remember(&mut self, message: &AgentMessage) {
@@ -233,7 +235,7 @@ impl Run {
         }
     }
 
-    /// Remembers that a turn is over: the one named, or else the one that works now.
+    /// Remembers that a turn is over: the named one, or else the current one.
     fn turn_over(&mut self, named: Option<&String>) {
         let working = self.turn.take();
         let Some(id) = named.cloned().or(working) else {
@@ -317,7 +319,7 @@ impl Run {
         });
     }
 
-    /// Another session is another transcript: read from its beginning, or from where it was left.
+    /// A new session has a new transcript, read from its start or from where it was left.
     fn transcript_changed(&mut self, to: &str) {
         if let Some(left) = &self.session {
             let (id, offset) = (left.id.clone(), self.usage.transcript_offset);
@@ -375,7 +377,7 @@ impl Run {
             by: exited.by,
         };
         if !self.launch_wanted {
-            // It was given its message, and no other process waits for one.
+            // It received its message, and no other process waits for one.
             self.resume_with = None;
         }
         self.attention = None;
@@ -384,12 +386,12 @@ impl Run {
         self.tasks.process_ended();
     }
 
-    fn heard(&mut self, hook: &HookReceived, at: Time) {
+    fn hook_received(&mut self, hook: &HookReceived, at: Time) {
         if hook.nested {
             let session = hook.payload.get("session_id").and_then(Value::as_str);
-            // One that goes on with the run's own session is known by its process alone.
+            // A nested CLI that resumes the run's own session is recognised by its process only.
             let session = session.filter(|id| Some(*id) != self.session_id());
-            return self.nested.heard(session, &hook.callers);
+            return self.nested.remember(session, &hook.callers);
         }
         let told = hook.payload.get("session_id").and_then(Value::as_str);
         if let Some(session) = &mut self.session
@@ -412,7 +414,7 @@ impl Run {
                 }
                 self.doing(THINKING, at);
             }
-            // A turn whose background work goes on; the question before it is answered.
+            // The turn's background work continues; an earlier question is answered.
             Some(HookSignal::TurnEnded) if !hook.ignored => self.attention = None,
             Some(HookSignal::SessionEnded) if !hook.ignored => self.session_ended(),
             Some(
@@ -423,17 +425,17 @@ impl Run {
             )
             | None => {}
         }
-        self.shown_by(hook, at);
+        self.show_hook(hook, at);
     }
 
-    /// Which of the prompts that we delivered this is. CLIs trim what they are given.
+    /// The index of the delivered prompt that this text is. CLIs trim prompts.
     #[must_use]
     pub(super) fn expects_prompt(&self, text: &str) -> Option<usize> {
         let same = |expected: &String| same_prompt(expected, text);
         self.prompts_expected.iter().position(same)
     }
 
-    /// The run once `events` are folded too; for a decision that follows from another one.
+    /// The run after `events`, for a decision that builds on another one.
     #[must_use]
     pub(super) fn with(&self, events: &[Event]) -> Cow<'_, Self> {
         if events.is_empty() {
@@ -446,7 +448,7 @@ impl Run {
         Cow::Owned(run)
     }
 
-    /// True when this message of the transcript was recorded since the last totals.
+    /// True when this message was already recorded since the last totals.
     #[must_use]
     pub(super) fn knows_message(&self, message_id: Option<&str>, text: &str) -> bool {
         let print = fingerprint(text);
@@ -455,11 +457,11 @@ impl Run {
             .any(|(id, known)| id.as_deref() == message_id && *known == print)
     }
 
-    /// The totals as an event, when `usage` says something new.
+    /// The totals as an event, when `usage` has changed.
     #[must_use]
     pub(super) fn result_from(&self, usage: &Usage) -> Option<RunResult> {
         let source = usage.cost_source.unwrap_or(CostSource::Estimated);
-        // JSON knows no other numbers: one such event would make the log unreadable.
+        // JSON has no NaN or infinity: such an event would make the log unreadable.
         let cost_usd = if usage.cost_usd.is_finite() {
             usage.cost_usd
         } else {
@@ -489,7 +491,7 @@ impl Run {
     }
 }
 
-/// A short print of a text. Stable within one build, and never stored.
+/// A hash of a text. Stable within one build, never stored.
 fn fingerprint(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);

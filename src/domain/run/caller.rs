@@ -16,12 +16,12 @@ use super::{
     state::{Run, Status},
 };
 
-/// Whose hook it is, as far as processes tell.
+/// The sender of a hook, judged by its processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
-    /// The process that told of the run's session.
+    /// The process that reported the run's session.
     Cli,
-    /// One that it started, or that left its tree.
+    /// A process that it started, or that left its tree.
     Other,
     Unknown,
 }
@@ -33,7 +33,7 @@ impl Run {
         let own_id = hook.session_id.as_deref() == self.session_id();
         let by = self.called_by(&hook.callers);
         if own_id || hook.session_id.is_none() {
-            return by == By::Other && self.went_on_with(hook);
+            return by == By::Other && self.resumed_by_other(hook);
         }
         let own_program = by == By::Cli && !self.created.agent.works_at_once();
         by == By::Other || (!own_program && self.is_foreign(hook))
@@ -62,15 +62,16 @@ impl Run {
         }
     }
 
-    /// True when another process than the CLI goes on with the CLI's own session. A CLI may tell
-    /// some of its hooks by processes of its own, so only the beginning is proof.
-    fn went_on_with(&self, hook: &Hook) -> bool {
+    /// True when another process than the CLI resumes the CLI's own session. A CLI may send some
+    /// hooks from helper processes, so only the start of a session is proof.
+    fn resumed_by_other(&self, hook: &Hook) -> bool {
         let known = hook.callers.0.first();
         let known = known.is_some_and(|caller| self.nested.callers.contains(caller));
         known || (self.is_mid_turn() && matches!(hook.signal, Signal::SessionStarted { .. }))
     }
 
-    /// True for a session that the CLI cannot have begun: it is in the middle of a turn of another.
+    /// True for a session that the CLI cannot have started, because it is in a turn of another
+    /// session.
     fn is_foreign(&self, hook: &Hook) -> bool {
         let Some(id) = &hook.session_id else {
             return false;
@@ -82,7 +83,7 @@ impl Run {
         !self.sessions_seen.contains(id) && !switches && self.is_mid_turn()
     }
 
-    /// True while the open session works and was heard of since its process began.
+    /// True while the open session works and has sent something since its process started.
     fn is_mid_turn(&self) -> bool {
         self.status == Status::Running
             && self.hook_heard

@@ -6,12 +6,12 @@ use utoipa::ToSchema;
 
 /// Header in which the hook program names them.
 pub const CALLERS_HEADER: &str = "X-Abbado-Callers";
-/// Most callers that are named, the nearest first.
+/// Most callers in a list, the nearest first.
 pub const CALLERS_MAX: usize = 8;
-/// Most sessions and processes of nested CLIs that are remembered.
+/// Most sessions and processes of nested CLIs that are remembered per run.
 const NESTED_MAX: usize = 64;
 
-/// A process; its start tells it from a later one with the same id.
+/// A process. Its start time distinguishes it from a later process with the same id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Caller {
     /// Process id.
@@ -41,7 +41,7 @@ impl Callers {
     }
 }
 
-/// As it travels and as a spool file is named: `PID-START`, joined by dots.
+/// As in the header and in names of spool files: `PID-START`, joined by dots.
 impl fmt::Display for Callers {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, caller) in self.0.iter().enumerate() {
@@ -81,7 +81,7 @@ pub struct Nested {
 
 impl Nested {
     /// Remembers whose hook was recorded as nested.
-    pub(super) fn heard(&mut self, session: Option<&str>, callers: &Callers) {
+    pub(super) fn remember(&mut self, session: Option<&str>, callers: &Callers) {
         if let Some(id) = session.filter(|id| !self.sessions.iter().any(|known| known == id)) {
             self.sessions.push(id.to_owned());
         }

@@ -1,5 +1,4 @@
-//! What a run can be asked or told. Commands of people may be refused; facts of the world are
-//! taken as they are.
+//! Commands of a run. Requests of people may be rejected; facts from outside are always accepted.
 
 use super::callers::Callers;
 use super::event::{
@@ -14,62 +13,62 @@ use crate::domain::MessageId;
 use serde_json::Value;
 use std::path::PathBuf;
 
-/// A wish of a caller, or a fact of the world, for one run.
+/// A request, or a fact from outside, for one run.
 #[derive(Debug, Clone)]
 pub enum Command {
     /// A person's message: resume the session with it, or type it into the live CLI.
     Continue {
-        /// Its id, should it be typed.
+        /// The id that it gets if it is typed.
         id: MessageId,
         /// The message; not blank, and as its adapter delivers it.
         message: String,
     },
-    /// Begin again: the CLI never started.
+    /// Start again a run whose CLI never started.
     Retry,
-    /// Keep a message until the turn is over.
+    /// Queue a message until the turn is over.
     Enqueue {
         /// Its id.
         id: MessageId,
         /// The message; not blank, and as its adapter delivers it.
         message: String,
     },
-    /// Take a waiting message back.
+    /// Remove a message from the queue.
     Unqueue {
         /// Which.
         id: MessageId,
     },
-    /// Put the waiting messages into this order, and go on after a halt.
+    /// Reorder the queue, and continue it after a halt.
     Reorder {
-        /// Exactly those that wait.
+        /// Exactly the queued messages.
         order: Vec<MessageId>,
     },
-    /// A message that was to be typed was not confirmed.
+    /// A typed message was not confirmed.
     NotTaken {
         /// Which.
         id: MessageId,
         /// One sentence.
         reason: String,
-        /// It goes out by itself once the prompt is free.
+        /// It is sent by itself once the prompt is free.
         until_free: bool,
     },
-    /// Nothing stands at the CLI's prompt any more.
+    /// The CLI's prompt is empty again.
     PromptFree,
     /// End the process and what it started.
     Stop {
         /// Why.
         by: StopBy,
     },
-    /// Change the wish to be told.
+    /// Switch notifications of this run.
     SetNotify {
-        /// The wish.
+        /// Whether people are notified.
         notify: bool,
     },
-    /// Worktrees are there, files copied, scripts run.
+    /// Worktrees are ready: files are copied and scripts have run.
     WorktreesReady {
-        /// The worktrees, when they were made just now.
+        /// The worktrees, when they were just created, and the time it took in milliseconds.
         created: Option<(Vec<WorktreeAt>, u64)>,
     },
-    /// Set-up or launch failed; what was half made is removed.
+    /// Set-up or launch failed; incomplete parts are removed.
     SetUpFailed {
         /// Where.
         stage: Stage,
@@ -77,16 +76,16 @@ pub enum Command {
         reason: String,
         /// Last lines of output.
         detail: String,
-        /// The worktrees that were removed after it, since they held nothing.
+        /// The worktrees that were removed afterwards because they held no work.
         removed: Option<(Vec<WorktreeAt>, u64)>,
     },
     /// Set-up was stopped on request, before any process.
     SetUpStopped,
-    /// A launch is known never to have happened: try once more.
+    /// The launch is known not to have happened: try again.
     Relaunch,
-    /// The CLI runs.
+    /// The CLI's process runs.
     Spawned {
-        /// Which attempt.
+        /// The attempt, counted from 1.
         attempt: u32,
         /// Its process id.
         pid: u32,
@@ -96,52 +95,52 @@ pub enum Command {
         cols: u16,
         /// Rows.
         rows: u16,
-        /// Where its output begins in the run's output log, in bytes.
+        /// Offset of its output in the run's output log, in bytes.
         output_offset: u64,
-        /// The adapter has no prompt hook: the CLI works as soon as its process does.
+        /// The adapter has no prompt hook: the CLI counts as working as soon as its process runs.
         works_at_once: bool,
     },
-    /// The CLI was stopped, as by Ctrl+Z.
+    /// The CLI was suspended, for example by Ctrl+Z.
     Stopped {
-        /// Which attempt.
+        /// The attempt, counted from 1.
         attempt: u32,
         /// Name of the signal, when known.
         signal: Option<String>,
     },
-    /// A stopped CLI was let go on.
+    /// A suspended CLI was resumed.
     Continued {
-        /// Which attempt.
+        /// The attempt, counted from 1.
         attempt: u32,
     },
-    /// The CLI and all it started are gone.
+    /// The CLI and everything it started have ended.
     Exited(Exit),
-    /// The CLI said something through a hook.
+    /// The CLI sent a hook.
     Hook {
         /// The translated hook.
         hook: Hook,
-        /// What its transcript said up to now.
+        /// What its transcript says so far.
         observed: Vec<Observation>,
     },
-    /// The CLI lives, and nothing was heard of it for so long.
+    /// A live CLI has sent nothing for a while.
     Silent {
-        /// Which attempt.
+        /// The attempt, counted from 1.
         attempt: u32,
-        /// What did not come.
+        /// What is missing.
         lacks: Lacks,
-        /// How long it did not, in milliseconds.
+        /// How long it has been missing, in milliseconds.
         millis: u64,
     },
-    /// The transcript or output stream said something by itself.
+    /// New entries of the transcript or output stream.
     Observed(Vec<Observation>),
-    /// The present work was kept.
+    /// A checkpoint was taken.
     Checkpointed(Checkpoint),
-    /// A piece of work was done.
+    /// Orders were carried out.
     Worked(Vec<Work>),
-    /// Worktrees, branches and files are gone: only the last event is missing.
+    /// Worktrees, branches and files are removed; the last event can be written.
     Deleted {
         /// What was removed.
         removed: Vec<WorktreeAt>,
-        /// How long it took.
+        /// How long it took, in milliseconds.
         millis: u64,
     },
 }
@@ -149,19 +148,19 @@ pub enum Command {
 /// How a process ended.
 #[derive(Debug, Clone)]
 pub struct Exit {
-    /// Which attempt.
+    /// The attempt, counted from 1.
     pub attempt: u32,
     /// Exit code.
     pub code: Option<i32>,
     /// Name of the signal.
     pub signal: Option<String>,
-    /// It was gone when we looked, and nobody knows how.
+    /// The process had vanished; how it ended is unknown.
     pub lost: bool,
     /// Last lines of its output.
     pub detail: String,
-    /// What its transcript said up to its end.
+    /// What its transcript says up to its end.
     pub observed: Vec<Observation>,
-    /// The work kept after it ended, when somebody asked for the end and something had changed.
+    /// The checkpoint taken after a requested end, when something had changed.
     pub checkpoint: Option<Checkpoint>,
 }
 
@@ -172,11 +171,11 @@ pub struct Checkpoint {
     pub number: u32,
     /// Why it was taken.
     pub reason: String,
-    /// One a repository.
+    /// One per repository.
     pub repos: Vec<CheckpointAt>,
 }
 
-/// A hook payload in abbado's words.
+/// A hook payload in terms of the domain.
 #[derive(Debug, Clone)]
 pub struct Hook {
     /// Its name as the CLI gave it.
@@ -185,46 +184,46 @@ pub struct Hook {
     pub session_id: Option<String>,
     /// The CLI's id of the turn.
     pub turn_id: Option<String>,
-    /// Where the CLI writes the session down.
+    /// Path of the CLI's transcript.
     pub transcript_path: Option<PathBuf>,
-    /// Model, when told.
+    /// The model, when reported.
     pub model: Option<String>,
-    /// It comes from within a subagent: what that one does is not the turn's doing.
+    /// Sent from within a subagent, whose work is not part of the turn.
     pub subagent: bool,
     /// What it means.
     pub signal: Signal,
-    /// The processes that called the hook program, when it named them.
+    /// The processes that called the hook program, if known.
     pub callers: Callers,
-    /// All of it.
+    /// The whole payload.
     pub payload: Value,
 }
 
 /// What a hook means.
 #[derive(Debug, Clone)]
 pub enum Signal {
-    /// A session began.
+    /// A session started.
     SessionStarted {
-        /// The CLI goes on with another session than before (`/clear`, `/resume`).
+        /// The CLI switched to another session (`/clear`, `/resume`).
         switches: bool,
     },
     /// A prompt was submitted.
     Prompt {
         /// Its text.
         text: String,
-        /// The CLI made it itself.
+        /// The CLI submitted it by itself.
         machine: bool,
     },
     /// A tool is called.
     ToolCall(ToolCall),
-    /// A tool answered.
+    /// A tool returned.
     ToolResult(ToolResult),
-    /// A person must look.
+    /// A person is needed.
     NeedsAttention(NeedsAttention),
-    /// A subagent began.
+    /// A subagent started.
     SubagentStart(SubagentStart),
     /// A subagent ended.
     SubagentStop(SubagentStop),
-    /// Text as it streams.
+    /// A piece of streaming text.
     Token {
         /// The text.
         text: String,
@@ -233,9 +232,9 @@ pub enum Signal {
     },
     /// The turn ended.
     TurnEnded {
-        /// The agent's last words.
+        /// The agent's last message.
         last_message: Option<String>,
-        /// Background work of it still runs.
+        /// Its background work still runs.
         background: bool,
     },
     /// The turn failed.
@@ -243,12 +242,12 @@ pub enum Signal {
         /// One sentence.
         reason: String,
     },
-    /// Somebody stopped the turn.
+    /// A person stopped the turn.
     Interrupted,
     /// The session ended.
     SessionEnded {
-        /// The CLI goes on with another session (`/clear`, `/resume`).
-        goes_on: bool,
+        /// The CLI continues with another session (`/clear`, `/resume`).
+        continues: bool,
     },
     /// The CLI shortens its context.
     Compacting,
@@ -285,7 +284,7 @@ impl Signal {
 /// Something read from a transcript or an output stream.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Observation {
-    /// The session is known by the stream, not by a hook.
+    /// The session, as reported by the stream rather than by a hook.
     Session {
         /// Its id.
         session_id: String,
@@ -301,7 +300,7 @@ pub enum Observation {
         /// Its id.
         message_id: Option<String>,
     },
-    /// Text as it streams.
+    /// A piece of streaming text.
     Token {
         /// Text.
         text: String,
@@ -312,17 +311,17 @@ pub enum Observation {
     Usage(Usage),
     /// The turn was stopped by a person.
     Interrupted {
-        /// The CLI's id of the turn, when told.
+        /// The CLI's id of the turn, when reported.
         turn_id: Option<String>,
     },
-    /// The turn ended, by the stream's own word.
+    /// The turn ended, as reported by the stream.
     Ended {
-        /// The failure, when it was one.
+        /// The failure, if it failed.
         failure: Option<String>,
-        /// The CLI's id of the turn, when told.
+        /// The CLI's id of the turn, when reported.
         turn_id: Option<String>,
     },
 }
 
-/// What a new run is made of, checked by the caller.
+/// The payload of `run.created`, validated by the caller.
 pub type NewRun = RunCreated;

@@ -1,10 +1,10 @@
-//! What a run cost, and how far that is known.
+//! The cost of a run, and how much of it is known.
 
 use super::{command::Usage, event::CostSource};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The cost so far. Tokens whose price is not known make it unknown.
+/// The cost so far. Tokens without a known price make it unknown.
 #[derive(Debug, PartialEq, Serialize, ToSchema)]
 #[schema(as = CostView)]
 pub struct Cost<'u> {
@@ -19,7 +19,7 @@ pub struct Cost<'u> {
     prices_as_of: Option<&'u str>,
 }
 
-/// Who says so: the CLI, its tokens and our prices, or nobody.
+/// Source of a cost: the CLI, our price table, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = CostSourceView)]
@@ -30,8 +30,8 @@ enum Source {
 }
 
 impl Usage {
-    /// The cost of these totals. Tokens without a price make it unknown, and so does a CLI that told
-    /// of none.
+    /// The cost of these totals. Tokens without a price make it unknown, as does a CLI that reports
+    /// no tokens.
     #[must_use]
     pub fn cost(&self) -> Cost<'_> {
         let source = match self.cost_source {
@@ -48,7 +48,7 @@ impl Usage {
         }
     }
 
-    /// Totals of before `unknown_tokens` was told: an estimate of nothing for tokens.
+    /// Totals of events without `unknown_tokens`: an estimate of zero for some tokens.
     fn was_unknown(&self) -> bool {
         let tokens = [
             self.tokens_in,

@@ -1,7 +1,7 @@
 //! Chooses events for a command, or refuses it. Pure: equal inputs, equal events.
 //!
-//! Facts of the world are never refused; one that changes nothing is recorded as such, or, when
-//! it is our own and told twice, chooses no event at all.
+//! Facts from outside are never refused. One that changes nothing is recorded as such, or yields no
+//! event when it is our own and repeated.
 
 use super::{
     activity,
@@ -84,7 +84,7 @@ fn choose(run: &Run, command: Command) -> Decision {
         Command::Stopped { attempt, signal } => Ok(stopped(run, attempt, signal)),
         Command::Continued { attempt } => Ok(let_go_on(run, attempt)),
         Command::Exited(exit) => Ok(exited(run, exit)),
-        Command::Hook { hook, observed } => Ok(hooks::heard(run, hook, &observed)),
+        Command::Hook { hook, observed } => Ok(hooks::of_hook(run, hook, &observed)),
         Command::Silent {
             attempt,
             lacks,
@@ -97,7 +97,7 @@ fn choose(run: &Run, command: Command) -> Decision {
     }
 }
 
-/// `run.deleted` ends the stream: whatever is still told is not written down any more.
+/// `run.deleted` ends the stream: later facts are not recorded.
 fn after_deletion(command: &Command) -> Decision {
     match command {
         Command::Continue { .. }
@@ -130,7 +130,7 @@ fn after_deletion(command: &Command) -> Decision {
 }
 
 fn deleted(run: &Run, removed: Vec<WorktreeAt>, millis: u64) -> Vec<Event> {
-    // Only a deletion that was asked for, and whose process is gone, ends the stream.
+    // Only a requested deletion whose process has ended ends the stream.
     if run.stop != Some(StopBy::Delete) || run.has_process() {
         return Vec::new();
     }
@@ -149,7 +149,7 @@ fn go_on(run: &Run, id: MessageId, text: String) -> Decision {
         return Err(Rejection::Stopping { status, by });
     }
     if matches!(status, Status::Queued | Status::Running) {
-        // A stopped CLI is let go on by whoever asks for more, and has its turn to end first.
+        // A request for more resumes a suspended CLI, which has to finish its turn first.
         return match run.stopped {
             Some(_) => queue::enqueue(run, id, text),
             None => Err(Rejection::StillWorking { status }),
@@ -193,7 +193,7 @@ fn stop(run: &Run, by: StopBy) -> Decision {
         {
             return Err(Rejection::NotPausable { status });
         }
-        // The idle limit met a prompt on its way: what works is not idle.
+        // The idle limit met a prompt in transit: a working CLI is not idle.
         StopBy::Idle if status != Status::Paused || run.outbox.under_way().is_some() => {
             return Err(Rejection::StillWorking { status });
         }
@@ -203,9 +203,9 @@ fn stop(run: &Run, by: StopBy) -> Decision {
         StopBy::Cancel | StopBy::Pause | StopBy::Idle | StopBy::Delete => {}
     }
     match run.stop {
-        // Asked twice: the second caller waits for the same outcome.
+        // A repeated request: the second caller waits for the same outcome.
         Some(earlier) if earlier == by => Ok(Vec::new()),
-        // A cancel outranks a pause that is still under way, a pause outranks the idle limit.
+        // A cancel outranks a pause in progress; a pause outranks the idle limit.
         Some(StopBy::Idle) | None => Ok(vec![StopRequested { by }.into()]),
         Some(StopBy::Pause) if by == StopBy::Cancel => Ok(vec![StopRequested { by }.into()]),
         Some(earlier) => Err(Rejection::Stopping {
@@ -227,7 +227,7 @@ fn worktrees_ready(run: &Run, created: Option<(Vec<WorktreeAt>, u64)>) -> Vec<Ev
     if let Some((repos, millis)) = created {
         events.push(WorktreeCreated { repos, millis }.into());
     }
-    // Told twice, or while an old process still ends, it starts no second CLI.
+    // A repeated fact, or one while an old process still ends, starts no second CLI.
     if run.is_setting_up() {
         events.extend(match run.stop {
             Some(_) => stop_outcome(run),
@@ -289,7 +289,7 @@ fn relaunch(run: &Run) -> Vec<Event> {
     never_launched(run)
 }
 
-/// The launch came to nothing, and nobody wants another: the end of a process that never was.
+/// The launch did not happen and no other is wanted: record the end of a process that never ran.
 fn never_launched(run: &Run) -> Vec<Event> {
     let exit = Exit {
         attempt: run.attempt,
@@ -361,7 +361,7 @@ fn checkpointed(checkpoint: Checkpoint) -> Event {
     .into()
 }
 
-/// What a request to stop comes to, once nothing of the run is alive.
+/// The outcome of a stop request once no process of the run is alive.
 fn stop_outcome(run: &Run) -> Vec<Event> {
     match run.stop {
         Some(StopBy::Cancel) => vec![RunCancelled {}.into()],
@@ -385,11 +385,11 @@ fn exited(run: &Run, exit: Exit) -> Vec<Event> {
     if !run.has_process() || exit.attempt != run.attempt {
         return Vec::new();
     }
-    // What it said up to its end comes first and may already decide, as if told by itself.
+    // The transcript up to its end comes first and may already decide the outcome.
     let mut events = hooks::observed(run, &exit.observed);
     let run = &*run.with(&events);
     if let Some(typing) = run.outbox.under_way() {
-        let reason = "the CLI ended before it took the message".to_owned();
+        let reason = "the CLI ended before it accepted the message".to_owned();
         events.extend(queue::not_taken(run, typing.id, reason, false));
     }
     events.extend(exit.checkpoint.clone().map(checkpointed));
@@ -413,7 +413,7 @@ fn exited_by(run: &Run, exit: &Exit) -> ExitedBy {
         Some(StopBy::Delete) => ExitedBy::Delete,
         Some(StopBy::Idle) => ExitedBy::Idle,
         None if exit.lost => ExitedBy::Lost,
-        // Ended by us: a resume waited for it, or it lingered after its session.
+        // Ended by the server: a resume waited for it, or it lingered after its session.
         None if run.launch_wanted => ExitedBy::Server,
         None if run.status == Status::Completed && looks_ended(exit) => ExitedBy::Server,
         None => ExitedBy::Itself,

@@ -1,4 +1,4 @@
-//! What is wanted of the world once events are stored. Chosen here, carried out in `runtime`.
+//! Effects that follow once events are stored. Chosen here, carried out in `runtime`.
 
 use super::{
     event::{DeliveredBy, Event, ExitedBy, HookSignal, PausedBy, ProcessLaunching, StopBy},
@@ -6,23 +6,23 @@ use super::{
 };
 use crate::domain::MessageId;
 
-/// A wish to the world. Each may be repeated by recovery without harm.
+/// A side effect. Recovery may repeat each without harm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Make worktrees, copy files, run the set-up script, write hook files.
+    /// Create worktrees, copy files, run the set-up script, write hook files.
     SetUp,
     /// Start the holder, and in it the CLI.
     Launch {
-        /// Which attempt.
+        /// The attempt, counted from 1.
         attempt: u32,
     },
-    /// Stop a set-up that is under way.
+    /// Stop a set-up in progress.
     StopSetUp,
     /// End the process and what it started.
     EndProcess,
-    /// End the process if it is still there after a while: its session is over.
+    /// End the process if it still runs a while after the end of its session.
     EndLingering {
-        /// Which attempt.
+        /// The attempt, counted from 1.
         attempt: u32,
     },
     /// Type a message into the live CLI.
@@ -32,20 +32,20 @@ pub enum Effect {
         /// The message.
         text: String,
     },
-    /// Keep the present work under a hidden ref.
+    /// Take a checkpoint.
     Checkpoint {
         /// Why.
         reason: &'static str,
     },
-    /// Tell the holder that its exit is recorded.
+    /// Acknowledge to the holder that its exit is recorded.
     AckExit,
-    /// Keep unmerged work, then remove worktrees, branches, files.
+    /// Save unmerged work, then remove worktrees, branches and files.
     Delete,
-    /// Give back everything of the run that is held in memory or on disk.
+    /// Release everything that memory and disk hold of the run.
     Forget,
 }
 
-/// The effects of `events`, which were just stored and made `run` what it is.
+/// The effects of `events`, which were just stored and are already applied to `run`.
 #[must_use]
 pub fn after(run: &Run, events: &[Event]) -> Vec<Effect> {
     let mut effects = Vec::new();
@@ -73,7 +73,8 @@ fn of(run: &Run, event: &Event) -> Option<Effect> {
         }
         Event::StopRequested(request) => Some(stop(run, request.by)),
         Event::UserMessage(message) => deliver(run, message.delivered_by?),
-        // SessionEnd overtook the news of the launch, or came after a failure, or ended the run.
+        // The end of the session arrived before the launch was reported, or after a failure, or
+        // ended the run.
         Event::ProcessSpawned(_) | Event::RunCompleted(_) | Event::HookReceived(_)
             if lingers(run, event) =>
         {
@@ -127,17 +128,17 @@ fn of(run: &Run, event: &Event) -> Option<Effect> {
 
 fn deliver(run: &Run, by: DeliveredBy) -> Option<Effect> {
     match (by, &run.process) {
-        // That event is the confirmation: it was typed before.
+        // This event confirms a message that was already typed.
         (DeliveredBy::Typed, _) => None,
-        // A lingering process goes first; its exit sets the run up again.
+        // A lingering process must end first; its exit sets the run up again.
         (DeliveredBy::Resume, Process::Alive { .. }) => Some(Effect::EndProcess),
-        // Ended as soon as it is known to run; see the arm of `ProcessSpawned`.
+        // It is ended once it is known to run; see the arm of `ProcessSpawned`.
         (DeliveredBy::Resume, Process::Launching) => None,
         (DeliveredBy::Resume, Process::None | Process::Exited { .. }) => Some(Effect::SetUp),
     }
 }
 
-/// True when `event` made known that a process lives on although its session is over.
+/// True when `event` shows that a process outlives its session.
 fn lingers(run: &Run, event: &Event) -> bool {
     let session_over = if let Event::HookReceived(hook) = event {
         hook.signal == Some(HookSignal::SessionEnded) && !hook.ignored
@@ -149,7 +150,7 @@ fn lingers(run: &Run, event: &Event) -> bool {
 
 fn stop(run: &Run, by: StopBy) -> Effect {
     match run.process {
-        // While it launches, the end follows as soon as the launch tells its outcome.
+        // During a launch, the end follows as soon as the launch reports its outcome.
         Process::Alive { .. } | Process::Launching => Effect::EndProcess,
         Process::None | Process::Exited { .. } if by == StopBy::Delete => Effect::Delete,
         Process::None | Process::Exited { .. } => Effect::StopSetUp,

@@ -137,7 +137,7 @@ payloads! {
     RunCreated {
         /// What the agent is to do.
         task: String,
-        /// What the run branch starts from, as asked for.
+        /// What the run branch starts from, as requested.
         source_branch: String,
         /// Branch of the run.
         run_branch: String,
@@ -145,15 +145,15 @@ payloads! {
         project_id: ProjectId,
         /// The agent.
         agent_id: AgentId,
-        /// The run this one grew out of.
+        /// The run that this one follows.
         parent_run_id: Option<RunId>,
-        /// Whether people are told when it idles or ends.
+        /// Whether people are notified when it goes idle or ends.
         notify: bool,
-        /// The whole configuration as it was, without the values of its environment.
+        /// The agent's configuration at creation, without the values of its environment.
         agent: Agent,
-        /// The repositories as they were.
+        /// The repositories at creation.
         repos: Vec<RepoBase>,
-        /// How worktrees are made ready, as it was.
+        /// How worktrees are set up, at creation.
         #[serde(default)]
         set_up: SetUp,
     }
@@ -164,16 +164,16 @@ payloads! {
         /// The CLI's id of the turn, when the evidence carried one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         turn_id: Option<String>,
-        /// The evidence was the oldest prompt that we ourselves delivered (the task, or a message)
-        /// and had not heard of.
+        /// The evidence was the oldest prompt that the server delivered (the task, or a message)
+        /// and that was not confirmed yet.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         own_prompt: bool,
     }
-    /// The run ended well.
+    /// The run completed.
     RunCompleted {
-        /// How we know.
+        /// The evidence.
         reason: CompletedBy,
-        /// Exit code, when a process told one.
+        /// Exit code, when the process exited.
         exit_code: Option<i32>,
     }
     /// The run failed.
@@ -190,11 +190,11 @@ payloads! {
     }
     /// The run was cancelled.
     RunCancelled {}
-    /// The run rests and can go on.
+    /// The run is paused and can continue.
     RunPaused {
         /// Why.
         by: PausedBy,
-        /// The agent's last words, when it said some.
+        /// The agent's last message, if any.
         last_message: Option<String>,
         /// The CLI's id of the turn that ended.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -228,17 +228,17 @@ payloads! {
         duration_ms: u64,
         /// The model that answered last.
         model: Option<String>,
-        /// Bytes of the transcript that these totals cover; reading goes on there.
+        /// Bytes of the transcript that these totals cover; reading continues there.
         #[serde(default)]
         transcript_offset: u64,
     }
-    /// A session of the CLI began.
+    /// A session of the CLI started.
     SessionInit {
-        /// The CLI's own id of it.
+        /// The CLI's id of the session.
         session_id: String,
-        /// Version of the CLI, when told.
+        /// Version of the CLI, when reported.
         cli_version: Option<String>,
-        /// Model, when told.
+        /// The model, when reported.
         model: Option<String>,
         /// Where the CLI writes the session down.
         #[schema(value_type = Option<String>)]
@@ -247,7 +247,7 @@ payloads! {
         #[serde(default, skip_serializing_if = "Callers::is_empty")]
         callers: Callers,
     }
-    /// Text as it streams; neighbours within 50 ms are one event.
+    /// Streaming text; pieces within 50 ms are merged into one event.
     AgentToken {
         /// The text.
         text: String,
@@ -269,65 +269,65 @@ payloads! {
         tool_input: Value,
         /// Pairs it with its result.
         tool_use_id: Option<String>,
-        /// The CLI's id of the subagent that calls; none is the agent itself.
+        /// The CLI's id of the calling subagent; absent for the agent itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agent_id: Option<String>,
     }
-    /// A tool answered.
+    /// A tool returned.
     ToolResult {
         /// Tool.
         tool_name: String,
         /// Pairs it with its call.
         tool_use_id: Option<String>,
-        /// What it answered.
+        /// Its response.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tool_response: Option<Value>,
-        /// Or how it failed.
+        /// Its error, if it failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
-        /// The CLI's id of the subagent that called; none is the agent itself.
+        /// The CLI's id of the calling subagent; absent for the agent itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agent_id: Option<String>,
     }
-    /// A person said something.
+    /// A message of a person.
     UserMessage {
         /// What.
         text: String,
         /// Where.
         by: MessageBy,
-        /// How it goes to the CLI; null when it was typed there.
+        /// How it reaches the CLI; null when it was typed in the terminal.
         delivered_by: Option<DeliveredBy>,
         /// The CLI's id of the turn it begins, when known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         turn_id: Option<String>,
-        /// Its id, when it was given one: typed by us and confirmed, or taken from the queue.
+        /// Its id, when it was typed by the server or taken from the queue.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message_id: Option<MessageId>,
     }
-    /// The CLI lives, and nothing was heard of it for so long.
+    /// A live CLI has sent nothing for a while.
     RunQuiet {
-        /// What did not come.
+        /// What is missing.
         lacks: Lacks,
-        /// How long it did not, in milliseconds.
+        /// How long it has been missing, in milliseconds.
         millis: u64,
     }
-    /// Somebody asked for the process to end; the outcome follows.
+    /// The end of the process was requested; the outcome follows.
     StopRequested {
         /// Who.
         by: StopBy,
     }
-    /// A run whose CLI never started begins again.
+    /// A run whose CLI never started was retried.
     RunRetried {}
-    /// The run is gone; the one event of it that stays.
+    /// The run was deleted; this is its only remaining event.
     RunDeleted {}
     /// A process is about to be started.
     ProcessLaunching {
-        /// 1, 2, 3 …
+        /// Counted from 1.
         attempt: u32,
     }
-    /// It runs.
+    /// The process runs.
     ProcessSpawned {
-        /// Which attempt.
+        /// The attempt, counted from 1.
         attempt: u32,
         /// Its process id.
         pid: u32,
@@ -337,27 +337,27 @@ payloads! {
         cols: u16,
         /// Rows of its terminal.
         rows: u16,
-        /// Where its output begins in the run's output log, in bytes.
+        /// Offset of its output in the run's output log, in bytes.
         #[serde(default)]
         output_offset: u64,
     }
-    /// It was stopped, by Ctrl+Z or a signal: it does nothing until it is let go on.
+    /// The process was suspended by Ctrl+Z or a signal, until it is resumed.
     ProcessStopped {
-        /// Which attempt.
+        /// The attempt, counted from 1.
         attempt: u32,
         /// Its process id.
         pid: u32,
         /// Name of the signal, when known.
         signal: Option<String>,
     }
-    /// It was let go on.
+    /// The process was resumed.
     ProcessContinued {
-        /// Which attempt.
+        /// The attempt, counted from 1.
         attempt: u32,
         /// Its process id.
         pid: u32,
     }
-    /// It ended, and all it started.
+    /// The process and everything it started ended.
     ProcessExited {
         /// Exit code, when it ended by itself.
         exit_code: Option<i32>,
@@ -365,80 +365,80 @@ payloads! {
         signal: Option<String>,
         /// Why.
         by: ExitedBy,
-        /// Which attempt.
+        /// The attempt, counted from 1.
         #[serde(default)]
         attempt: u32,
     }
     /// Worktrees are ready.
     WorktreeCreated {
-        /// One a repository.
+        /// One per repository.
         repos: Vec<WorktreeAt>,
         /// How long it took.
         millis: u64,
     }
-    /// Worktrees are gone.
+    /// Worktrees were removed.
     WorktreeRemoved {
-        /// Those removed.
+        /// The removed worktrees.
         repos: Vec<WorktreeAt>,
         /// How long it took.
         millis: u64,
     }
-    /// The present work was kept under a hidden ref.
+    /// A checkpoint was taken.
     RunCheckpointed {
-        /// 1, 2, 3 …
+        /// Counted from 1.
         number: u32,
         /// `stop`, `pause`, `cancel`, …
         reason: String,
-        /// One a repository.
+        /// One per repository.
         repos: Vec<CheckpointAt>,
     }
-    /// The contents of a checkpoint are back in the worktrees.
+    /// A checkpoint was restored into the worktrees.
     RunRestored {
         /// The checkpoint's number.
         number: u32,
-        /// Why that checkpoint had been taken.
+        /// Why that checkpoint was taken.
         reason: String,
-        /// One a repository.
+        /// One per repository.
         repos: Vec<CheckpointAt>,
     }
-    /// The run branch has another name, in all repositories.
+    /// The run branch was renamed in all repositories.
     BranchRenamed {
         /// The former name.
         from: String,
-        /// The name now.
+        /// The new name.
         to: String,
-        /// One a repository.
+        /// One per repository.
         repos: Vec<RepoBranch>,
     }
-    /// The work was committed, where there was any.
+    /// Changes were committed where there were any.
     RunCommitted {
         /// The commit message.
         message: String,
         /// One a repository that had changes.
         repos: Vec<CommittedAt>,
     }
-    /// The run branch was pushed, or was tried to.
+    /// A push of the run branch was attempted.
     RunPushed {
-        /// One a repository.
+        /// One per repository.
         repos: Vec<PushedAt>,
     }
-    /// Pull requests were opened, or were tried to.
+    /// Opening pull requests was attempted.
     RunPullRequest {
         /// The title.
         title: String,
-        /// One a repository.
+        /// One per repository.
         repos: Vec<PullRequestAt>,
     }
-    /// Branch and worktrees are back at the base commits.
+    /// Branches and worktrees were reset to the base commits.
     RunReverted {
-        /// The checkpoint that holds what was there.
+        /// The checkpoint with the state before the revert.
         checkpoint: u32,
-        /// One a repository.
+        /// One per repository.
         repos: Vec<RevertedAt>,
     }
-    /// The run branch was rebased at somebody's request.
+    /// The run branch was rebased on request.
     RunRebased {
-        /// One a repository.
+        /// One per repository.
         repos: Vec<RebasedAt>,
     }
     /// A person accepted the work.
@@ -446,31 +446,30 @@ payloads! {
         /// What was pushed with it.
         repos: Vec<PushedAt>,
     }
-    /// The wish to be told changed.
+    /// Notifications of the run were switched.
     NotifyChanged {
-        /// The wish now.
+        /// Whether people are notified.
         notify: bool,
     }
     /// A hook that maps to no other event type.
     HookReceived {
-        /// The hook's name, as its CLI calls it. Nothing is decided by it.
+        /// The hook's name as its CLI calls it. No decision depends on it.
         hook_event_name: String,
         /// What the hook reports, when it affects the run.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         signal: Option<HookSignal>,
-        /// All of it.
+        /// The whole payload.
         payload: Value,
-        /// The CLI's id of the turn that it began, when it was a prompt.
+        /// The CLI's id of the turn that a prompt started.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         turn_id: Option<String>,
         /// True for a lifecycle fact that changed nothing.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         ignored: bool,
-        /// True for a hook of another CLI than the run's, which the agent started: it changes
-        /// nothing.
+        /// True for a hook of a nested CLI, which changes nothing.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         nested: bool,
-        /// The processes that called the hook program, of a nested CLI and where a session began.
+        /// The processes that called the hook program, for nested CLIs and starts of sessions.
         #[serde(default, skip_serializing_if = "Callers::is_empty")]
         callers: Callers,
     }

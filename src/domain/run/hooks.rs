@@ -1,7 +1,7 @@
-//! Decides what the CLI's own words mean: hooks, and what its transcript or stream says.
+//! Decides the effect of hooks, and of entries of the transcript or stream.
 //!
-//! Everything said is recorded. It moves the state only while the process lives and nobody asked
-//! for its end, and only when it does not belong to a turn that is already over.
+//! Everything is recorded. It changes the state only while the process lives, no stop was
+//! requested, and it does not belong to a turn that is already over.
 
 use super::{
     callers::Callers,
@@ -16,36 +16,37 @@ use super::{
     state::{Run, Status},
 };
 
-/// Events of a hook, with what the transcript said up to it.
-pub(super) fn heard(run: &Run, hook: Hook, observed: &[Observation]) -> Vec<Event> {
+/// Events of a hook, with the entries of the transcript up to it.
+pub(super) fn of_hook(run: &Run, hook: Hook, observed: &[Observation]) -> Vec<Event> {
     if run.is_nested(&hook) {
         return vec![of_nested(hook)];
     }
     let mut events: Vec<Event> = session(run, &hook).into_iter().collect();
     let began = !events.is_empty();
-    // A prompt in another session is one to an open session.
+    // A prompt in another session belongs to an open session.
     let then = run.with(&events);
     record(run, observed, &mut events);
     let run = &*then;
     match turn_end(run, observed) {
-        // The end that the hook itself tells is the newer one.
-        Some(_) if tells_end(run, &hook) => events.extend(meaning(run, hook, began)),
-        // A tool of the very turn that ended is no evidence of further work.
-        Some(end) if tells_tool_of_turn(run, &hook) => {
-            events.extend(meaning(run, hook, began));
+        // The end that the hook reports is the newer one.
+        Some(_) if reports_end(run, &hook) => events.extend(effects_of(run, hook, began)),
+        // A tool of the turn that ended is no evidence of further work.
+        Some(end) if is_tool_of_turn(run, &hook) => {
+            events.extend(effects_of(run, hook, began));
             events.push(end);
         }
-        // Else the turn was over before the hook: a prompt after an interrupt starts the next one.
+        // Otherwise the turn was over before the hook: a prompt after an interrupt starts the next
+        // one.
         Some(end) => {
             events.push(end);
-            events.extend(meaning(&run.with(&events), hook, began));
+            events.extend(effects_of(&run.with(&events), hook, began));
         }
-        None => events.extend(meaning(run, hook, began)),
+        None => events.extend(effects_of(run, hook, began)),
     }
     events
 }
 
-/// A hook of a CLI that the agent started is kept as it came.
+/// A hook of a nested CLI is recorded unchanged.
 fn of_nested(hook: Hook) -> Event {
     HookReceived {
         hook_event_name: hook.name,
@@ -59,7 +60,7 @@ fn of_nested(hook: Hook) -> Event {
     .into()
 }
 
-/// Events of a transcript or stream that spoke by itself.
+/// Events of new entries of a transcript or stream.
 pub(super) fn observed(run: &Run, observed: &[Observation]) -> Vec<Event> {
     let mut events = Vec::new();
     record(run, observed, &mut events);
@@ -67,12 +68,12 @@ pub(super) fn observed(run: &Run, observed: &[Observation]) -> Vec<Event> {
     events
 }
 
-/// The end of the turn that works now, when `observed` tells one.
+/// The end of the current turn, if `observed` has one.
 fn turn_end(run: &Run, observed: &[Observation]) -> Option<Event> {
     if !run.facts_move() || !matches!(run.status, Status::Queued | Status::Running) {
         return None;
     }
-    // Of a turn that ended before nothing more is heard.
+    // Entries of an earlier turn are ignored.
     let of = |told: &Option<String>| told.clone().or_else(|| run.turn.clone());
     let counts = |told: &Option<String>| moves(run, told.as_deref());
     observed.iter().find_map(|observation| match observation {
@@ -94,7 +95,7 @@ fn turn_end(run: &Run, observed: &[Observation]) -> Option<Event> {
     })
 }
 
-fn tells_end(run: &Run, hook: &Hook) -> bool {
+fn reports_end(run: &Run, hook: &Hook) -> bool {
     let ends = matches!(
         hook.signal,
         Signal::TurnEnded {
@@ -105,18 +106,18 @@ fn tells_end(run: &Run, hook: &Hook) -> bool {
     ends && moves(run, hook.turn_id.as_deref())
 }
 
-fn tells_tool_of_turn(run: &Run, hook: &Hook) -> bool {
+fn is_tool_of_turn(run: &Run, hook: &Hook) -> bool {
     let tool = matches!(hook.signal, Signal::ToolCall(_) | Signal::ToolResult(_));
     tool && (hook.turn_id.is_none() || run.turn.is_none() || hook.turn_id == run.turn)
 }
 
-/// True when a hook of this turn may move the state: no late word of a turn that is over.
+/// True when a hook of this turn may change the state: the turn is not over.
 fn moves(run: &Run, turn_id: Option<&str>) -> bool {
     let late = turn_id.is_some_and(|id| run.turns_ended.iter().any(|ended| ended == id));
     run.facts_move() && !late
 }
 
-/// What was said, added as events that move nothing.
+/// Adds observations as events that do not change the state.
 fn record(run: &Run, observed: &[Observation], events: &mut Vec<Event>) {
     let mut usage = None;
     for observation in observed {
@@ -191,7 +192,7 @@ fn session(run: &Run, hook: &Hook) -> Option<Event> {
     news.then(|| init.into())
 }
 
-fn meaning(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
+fn effects_of(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
     let moves = moves(run, hook.turn_id.as_deref()) && !hook.subagent;
     let of_old_session = is_of_old_session(run, &hook);
     let Hook {
@@ -250,8 +251,8 @@ fn meaning(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
         Signal::Interrupted if moves && run.status == Status::Running => {
             vec![interrupted(turn_id.or_else(|| run.turn.clone()))]
         }
-        Signal::Interrupted | Signal::SessionEnded { goes_on: true } => kept(true),
-        Signal::SessionEnded { goes_on: false } => {
+        Signal::Interrupted | Signal::SessionEnded { continues: true } => kept(true),
+        Signal::SessionEnded { continues: false } => {
             let counts = run.facts_move() && !of_old_session;
             session_ended(run, counts, kept)
         }
@@ -259,11 +260,11 @@ fn meaning(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
     }
 }
 
-/// The end of a session; it `counts` when it is that of the session which is open now.
+/// The end of a session; it `counts` when that session is the open one.
 fn session_ended(run: &Run, counts: bool, kept: impl FnOnce(bool) -> Vec<Event>) -> Vec<Event> {
     match run.status {
         _ if !counts => kept(true),
-        // A resume that the CLI refused: how it ends, its exit tells.
+        // The CLI refused a resume: its exit decides the outcome.
         Status::Running if run.waits_for_its_message() => kept(false),
         Status::Queued | Status::Running | Status::Paused => {
             let completed = RunCompleted {
@@ -272,7 +273,7 @@ fn session_ended(run: &Run, counts: bool, kept: impl FnOnce(bool) -> Vec<Event>)
             };
             vec![completed.into()]
         }
-        // The session is over all the same: nothing can be typed into it.
+        // The session is over: nothing can be typed into it.
         Status::Failed => kept(false),
         Status::Completed | Status::Cancelled => kept(true),
     }
@@ -290,10 +291,10 @@ fn prompt(
         return confirmed(run, typing, text, turn_id, moves);
     }
     let expected = run.expects_prompt(text).filter(|_| !machine);
-    let starts = moves && rests(run);
+    let starts = moves && is_at_rest(run);
     let mut events = Vec::new();
     if let Some(typing) = run.outbox.under_way().filter(|_| !machine) {
-        let reason = "another prompt was submitted while it was typed".to_owned();
+        let reason = "another prompt was submitted while the message was being typed".to_owned();
         events.extend(queue::not_taken(run, typing.id, reason, false));
     }
     events.extend(match expected {
@@ -329,8 +330,8 @@ fn prompt(
     events
 }
 
-/// The prompt is the message that we typed: only now it is said to be delivered, and as the CLI took
-/// it.
+/// The prompt is the message that was typed: it counts as delivered only now, in the form that the
+/// CLI accepted.
 fn confirmed(
     run: &Run,
     typing: &Typing,
@@ -347,7 +348,7 @@ fn confirmed(
         message_id: Some(typing.id),
     };
     let mut events = vec![message.into()];
-    if moves && rests(run) {
+    if moves && is_at_rest(run) {
         let started = RunStarted {
             by: StartedBy::Continue,
             turn_id,
@@ -358,8 +359,8 @@ fn confirmed(
     events
 }
 
-/// True when a prompt would set the run going.
-fn rests(run: &Run) -> bool {
+/// True when a prompt would start the run.
+fn is_at_rest(run: &Run) -> bool {
     match run.status {
         Status::Queued | Status::Paused => true,
         Status::Failed => run.session.as_ref().is_none_or(|session| !session.ended),
@@ -409,7 +410,7 @@ fn turn_failed(reason: String, turn_id: Option<String>) -> Event {
     .into()
 }
 
-/// True for a session that the CLI has left: its end is not the end of the run.
+/// True for a session that the CLI has left: its end does not end the run.
 fn is_of_old_session(run: &Run, hook: &Hook) -> bool {
     let id = hook.session_id.as_deref();
     id.is_some_and(|id| {

@@ -1,4 +1,4 @@
-//! What an event tells people who are not looking: a run idles, ended, failed, or needs a person.
+//! Notifications: a run went idle, ended, failed, or needs a person.
 //!
 //! A [`Story`] hears a run's events in order; after one of [`TELLING`] it may hold a [`Notice`].
 //! The notice follows from the log up to that event and the switches alone, so that it is the same
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::domain::{RunId, Secrets, Time, settings::NotificationSettings};
 
-/// Types of the events that may tell something. The store has an index of these.
+/// Types of events that may cause a notification. The store has an index of these.
 pub(crate) const TELLING: [&str; 4] = [
     "run.paused",
     "run.completed",
@@ -18,22 +18,22 @@ pub(crate) const TELLING: [&str; 4] = [
     "agent.needs_attention",
 ];
 
-/// What is told.
+/// The kind of a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// The session waits for its next prompt.
+    /// The session is waiting for its next prompt.
     Idle,
     /// The session ended.
     Ended,
     /// The run failed.
     Failed,
-    /// A person must look.
+    /// A person is needed.
     Attention,
 }
 
 impl Kind {
-    /// What an event may tell, as far as it says by itself. A pause or an end that somebody asked
-    /// for tells nobody: whoever asked was there.
+    /// The kind of notification that an event may cause. A requested pause or end causes none:
+    /// whoever requested it knows.
     #[must_use]
     pub fn of(event: &Event) -> Option<Self> {
         if let Event::RunPaused(paused) = event {
@@ -50,7 +50,7 @@ impl Kind {
         }
     }
 
-    /// Whether it is told of a run that asks for it (`notify`) or not.
+    /// Whether it is sent only for runs with `notify`.
     #[must_use]
     pub const fn is_wanted(self, switches: &NotificationSettings, notify: bool) -> bool {
         match self {
@@ -62,18 +62,18 @@ impl Kind {
     }
 }
 
-/// What people are told. Texts are whole: how much of them is shown is the messenger's matter.
+/// A notification. Texts are complete; each channel decides how much of them it shows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notice {
-    /// What it is about.
+    /// Its kind.
     pub kind: Kind,
     /// Which run.
     pub run_id: RunId,
-    /// What happened, or what the agent said.
+    /// What happened, or the agent's last message.
     pub text: String,
-    /// What the agent was to do.
+    /// The task of the run.
     pub task: String,
-    /// Who it is.
+    /// The name of the agent.
     pub agent: String,
     /// The run's state after the event.
     pub status: Status,
@@ -83,21 +83,21 @@ pub struct Notice {
     pub at: Time,
 }
 
-/// A run as told so far.
+/// A run, folded up to an event.
 #[derive(Debug)]
 pub(crate) struct Story {
     id: RunId,
-    /// Told to nobody.
+    /// Values to mask.
     secrets: Secrets,
     run: Option<Run>,
-    /// The agent's last words.
+    /// The agent's last message.
     said: Option<String>,
-    /// What the last event told, with its text.
+    /// The kind and text of the last event's notification.
     told: Option<(Kind, String)>,
 }
 
 impl Story {
-    /// Nothing heard yet of a run whose agent was given these values.
+    /// A story without events, for a run with these secrets.
     #[must_use]
     pub(crate) const fn new(id: RunId, secrets: Secrets) -> Self {
         Self {
@@ -109,8 +109,8 @@ impl Story {
         }
     }
 
-    /// Hears the next event, written at `at`.
-    pub(crate) fn hear(&mut self, event: &Event, at: Time) {
+    /// Folds the next event, written at `at`.
+    pub(crate) fn apply(&mut self, event: &Event, at: Time) {
         let Some(run) = &mut self.run else {
             if let Event::RunCreated(created) = event {
                 self.run = Some(Run::create(self.id, created, at));
@@ -122,13 +122,13 @@ impl Story {
         if let Some(words) = words(event) {
             self.said = Some(words.to_owned());
         }
-        // A CLI tells one question by two hooks; said late, it calls nobody.
+        // A CLI may report one question by two hooks; a late one needs nobody.
         let kind = Kind::of(event)
             .filter(|kind| *kind != Kind::Attention || (asks(run, event) && !asked_before));
         self.told = kind.map(|kind| (kind, text(event, run, self.said.as_deref())));
     }
 
-    /// What the last event heard tells, when that is wanted.
+    /// The notification of the last event, if it is wanted.
     #[must_use]
     pub(crate) fn notice(&self, switches: &NotificationSettings) -> Option<Notice> {
         let run = self.run.as_ref()?;
@@ -148,7 +148,7 @@ impl Story {
     }
 }
 
-/// Whether the run waits for a person, as this event says.
+/// Whether the run waits for a person because of this event.
 fn asks(run: &Run, event: &Event) -> bool {
     let Event::NeedsAttention(needs) = event else {
         return false;
@@ -157,7 +157,7 @@ fn asks(run: &Run, event: &Event) -> bool {
     asked.is_some_and(|asked| asked.kind == needs.kind)
 }
 
-/// The agent's own words in an event.
+/// The agent's message in an event.
 fn words(event: &Event) -> Option<&str> {
     let words = if let Event::AgentMessage(message) = event {
         Some(message.text.as_str())

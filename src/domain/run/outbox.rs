@@ -1,4 +1,4 @@
-//! Messages of people on their way to the CLI: the one that is being typed, and those that wait.
+//! Messages of people on their way to the CLI: the one being typed, and the queue.
 //!
 //! A message is typed once and confirmed by the CLI's own prompt hook, or it is *not taken*: then
 //! nothing of the queue goes out until somebody acts. One message a turn.
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::domain::{MessageId, Time};
 
-/// Most messages that wait for one run.
+/// Most messages in the queue of a run.
 pub(crate) const QUEUE_LEN_MAX: usize = 64;
 
 /// A message that waits for the end of the turn.
@@ -19,40 +19,40 @@ pub struct Queued {
     pub id: MessageId,
     /// As it will be delivered.
     pub text: String,
-    /// When it was put there.
+    /// When it was queued.
     pub created_at: Time,
 }
 
-/// A message that was, or is about to be, typed.
+/// A message that was typed or is about to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Typing {
     /// Its id.
     pub id: MessageId,
     /// As it is typed.
     pub text: String,
-    /// The request that brought it, when it may come again.
+    /// The request that carried it, if it has an `Idempotency-Key`.
     pub request: Option<RequestKey>,
-    /// Nobody waits for it any more. It is remembered: the CLI may take it late.
+    /// The caller no longer waits. It is remembered because the CLI may confirm it late.
     pub given_up: bool,
 }
 
 /// Messages of people on their way to the CLI.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outbox {
-    /// Those that wait, in the order in which they go out.
+    /// The queue, in the order in which messages are sent.
     pub queue: Vec<Queued>,
-    /// Why none of them goes out until somebody acts.
+    /// Why the queue is halted until somebody acts.
     pub halted: Option<String>,
-    /// The halt ends by itself: something stands at the prompt.
+    /// The halt ends by itself once the prompt is free.
     pub until_free: bool,
-    /// The last one that was typed and is not confirmed.
+    /// The last typed message that is not confirmed.
     pub typing: Option<Typing>,
-    /// The agent finished its turn, and nothing happened since.
+    /// The agent finished its turn, and nothing has happened since.
     pub turn_over: bool,
 }
 
 impl Outbox {
-    /// The message that is being typed just now.
+    /// The message that is being typed.
     #[must_use]
     pub fn under_way(&self) -> Option<&Typing> {
         self.typing.as_ref().filter(|typing| !typing.given_up)
@@ -65,7 +65,7 @@ impl Outbox {
         placed.find(|(queued, _)| queued.id == id)
     }
 
-    /// The unconfirmed message that this prompt is.
+    /// The unconfirmed message that this prompt matches.
     pub(super) fn confirmed_by(&self, prompt: &str) -> Option<&Typing> {
         let typing = self.typing.as_ref();
         typing.filter(|typing| same_prompt(&typing.text, prompt))
@@ -113,7 +113,7 @@ impl Outbox {
         self.halted = None;
     }
 
-    /// Nothing that was typed into a process outlives it.
+    /// Drops the typed message: it does not outlive its process.
     pub(super) fn process_ended(&mut self) {
         self.typing = None;
         if self.waits_for_prompt() {

@@ -1,4 +1,4 @@
-//! Whether a CLI's prompt is a text that it was given.
+//! Compares a CLI's prompt with a text that it was given.
 //!
 //! CLIs change what is typed: they trim it, each what its language calls white space, and some drop
 //! characters that nobody sees. So texts are compared by what can be seen of them.
@@ -16,19 +16,19 @@ pub fn same_prompt(given: &str, taken: &str) -> bool {
 pub const ARGUMENT_BYTES_MAX: usize = 100 * 1024;
 const IN_A_FILE: &str = "The task is too long for a command line. Read the whole file ";
 
-/// What a CLI is told in the place of a longer task.
+/// The prompt that replaces a longer task.
 #[must_use]
 pub fn in_a_file(path: &str) -> String {
     format!("{IN_A_FILE}{path} and do what it says.")
 }
 
-/// True for a text of which nothing can be seen.
+/// True for a text without visible characters.
 #[must_use]
 pub fn is_blank(text: &str) -> bool {
     seen(text).next().is_none()
 }
 
-/// The text without what cannot be seen, white space included.
+/// The visible characters of a text, without white space.
 pub fn seen(text: &str) -> impl Iterator<Item = char> {
     text.chars()
         .filter(|letter| !letter.is_whitespace() && !is_invisible(*letter))

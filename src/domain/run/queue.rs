@@ -1,4 +1,4 @@
-//! What becomes of the messages that wait, and of the one that is being typed.
+//! Decides about the queue, and about the message that is being typed.
 
 use super::{
     event::{
@@ -49,7 +49,7 @@ pub(super) fn reorder(run: &Run, order: Vec<MessageId>) -> Result<Vec<Event>, Re
     Ok(vec![QueueReordered { order }.into()])
 }
 
-/// A message is typed, or it goes with the next launch.
+/// Delivers a message: it is typed, or passed to the next launch.
 pub(super) fn deliver(run: &Run, id: MessageId, text: String) -> Vec<Event> {
     if run.takes_typing() {
         let message_id = id;
@@ -94,7 +94,7 @@ pub(super) fn not_taken(
     Some(missed.into())
 }
 
-/// The prompt is free: the queue that waited for that goes on, in the order that it has.
+/// The prompt is free: a queue that waited for it continues.
 pub(super) fn prompt_free(run: &Run) -> Option<Event> {
     let order = run.outbox.queue.iter().map(|queued| queued.id).collect();
     let waits = run.outbox.waits_for_prompt() && run.outbox.under_way().is_none();

@@ -45,8 +45,7 @@ pub enum Rejection {
     },
     /// continue of a run whose CLI never started.
     #[error(
-        "the run is {status} and its CLI never started, so there is no session to continue; \
-         POST runs/{{id}}/retry begins it again"
+        "the run is {status} and its CLI never started, so there is no session to continue; start it again with POST runs/{{id}}/retry"
     )]
     NeverStarted {
         /// The state.
@@ -77,8 +76,7 @@ pub enum Rejection {
     },
     /// commit, revert or restore without worktrees.
     #[error(
-        "the run is {status} and its worktree is gone; continue it, and the worktree is made \
-         again from the last checkpoint"
+        "the run is {status} and its worktree no longer exists; continue the run to recreate it from the last checkpoint"
     )]
     NoWorktree {
         /// The state.
@@ -93,7 +91,7 @@ pub enum Rejection {
         status: Status,
     },
     /// continue, or a change of the queue, while a message is being typed.
-    #[error("a message is being typed into the CLI; try again when it was taken or not")]
+    #[error("a message is being typed into the CLI; try again when it is delivered")]
     Typing,
     /// continue while a question is open in the terminal.
     #[error(
@@ -102,22 +100,22 @@ pub enum Rejection {
     Asking,
     /// continue while a draft stands at the prompt.
     #[error(
-        "a draft that was typed in the terminal stands at the CLI's prompt, and a message would be sent as one with it; send or clear it there, then try again"
+        "the CLI's prompt holds a draft that was typed in the terminal, and a message would be sent together with it; send or clear the draft, then try again"
     )]
     Draft,
     /// continue while a menu is open.
     #[error(
-        "a menu or the like that was opened in the terminal takes what is typed there; close it (Esc), then try again"
+        "a menu is open in the terminal and would receive the message; close it (Esc), then try again"
     )]
     Menu,
     /// More messages wait than a queue takes.
-    #[error("{limit} messages wait in the queue of this run already")]
+    #[error("the queue of this run is full ({limit} messages)")]
     QueueFull {
         /// The bound.
         limit: usize,
     },
     /// No such message waits.
-    #[error("no such message waits in the queue of this run")]
+    #[error("the queue of this run has no such message")]
     NotQueued,
     /// An order that names other messages than those that wait.
     #[error("the order must name each message of the queue once, and no other")]

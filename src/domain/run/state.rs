@@ -21,7 +21,7 @@ pub(crate) const NO_HOOK: &str = "no_hook";
 /// Nothing is heard of the CLI.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Quiet {
-    /// What did not come.
+    /// What is missing.
     pub lacks: Lacks,
     /// For how long, when it was noticed.
     pub lasted: Duration,
@@ -29,7 +29,7 @@ pub struct Quiet {
     pub since: Time,
 }
 
-/// A person must look.
+/// A person is needed.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = AttentionView)]
 pub struct Attention {
@@ -122,7 +122,7 @@ pub struct Run {
     pub id: RunId,
     /// What it was made of.
     pub created: Box<RunCreated>,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Time,
     /// When its last event was written.
     pub updated_at: Time,
@@ -132,7 +132,7 @@ pub struct Run {
     pub status: Status,
     /// Why it failed or paused.
     pub reason: Option<String>,
-    /// A person must look.
+    /// A person is needed.
     pub attention: Option<Attention>,
     /// What was heard last that says why the status is so; see [`Run::activity`].
     pub(super) activity: Activity,

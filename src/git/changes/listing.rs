@@ -67,7 +67,7 @@ impl ChangedFile {
 pub(super) fn parse(told: &[u8]) -> Result<Vec<ChangedFile>, GitError> {
     read(told).ok_or_else(|| GitError::Failed {
         program: super::COMPARISON,
-        stderr: "its answer is not understood".into(),
+        stderr: "its output is not understood".into(),
     })
 }
 

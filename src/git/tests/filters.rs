@@ -73,10 +73,10 @@ fn a_file_whose_filter_is_off_is_neither_committed_nor_pushed_until_the_filter_i
     // Another command by that name was never allowed.
     git(&repo, &["config", "filter.crypt.clean", "cat"]);
     write(&at.worktree, "b.key", "newer secret\n");
-    refused(commit(&at, &repo, "m"), "was changed");
+    refused(commit(&at, &repo, "m"), "has changed");
     refused(
         check_push(&repo, Some(&at), &at.branch, &base),
-        "was changed",
+        "has changed",
     );
     allow(&repo, &["crypt"]);
     commit(&at, &repo, "m").unwrap().unwrap();

@@ -210,15 +210,15 @@ fn a_dirty_target_is_refused_untouched() {
             write(repo, ".git/info/exclude", "added\n");
             write(repo, "added", "mine and ignored");
         }),
-        ("look away from 'dir/b.txt'", |repo| {
+        ("ignores changes to 'dir/b.txt'", |repo| {
             git(repo, &["update-index", "--assume-unchanged", "dir/b.txt"]);
             write(repo, "dir/b.txt", "hidden\n");
         }),
-        ("look away from 'dir/b.txt'", |repo| {
+        ("ignores changes to 'dir/b.txt'", |repo| {
             git(repo, &["update-index", "--skip-worktree", "dir/b.txt"]);
             write(repo, "dir/b.txt", "hidden\n");
         }),
-        ("under way", |repo| write(repo, ".git/MERGE_HEAD", "x")),
+        ("in progress", |repo| write(repo, ".git/MERGE_HEAD", "x")),
         ("index.lock", |repo| write(repo, ".git/index.lock", "")),
     ];
     let first = git(&repo, &["rev-parse", "main"]);
@@ -276,7 +276,7 @@ fn what_an_agent_put_in_the_place_of_its_worktree_is_left_alone() {
     std::os::unix::fs::symlink(&home, &at.worktree).unwrap();
     let (before, refs) = (seen(&home), all_refs(&repo));
     let why = reason(merge(&repo, "main", Some(BRANCH)));
-    assert_eq!(why, "its folder is not there");
+    assert_eq!(why, "its folder does not exist");
     assert_eq!((seen(&home), all_refs(&repo)), (before, refs));
     fs::remove_file(&at.worktree).unwrap();
     merge(&repo, "main", Some(BRANCH)).unwrap();

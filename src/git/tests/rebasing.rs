@@ -187,7 +187,7 @@ fn a_branch_that_is_being_rebased_by_hand_is_left_alone() {
     let before = (seen(&at.worktree), all_refs(&repo));
     let outcome = rebase(&repo, BRANCH, None);
     assert!(
-        matches!(&outcome, Err(GitError::TargetDirty { reason, .. }) if reason.contains("under way")),
+        matches!(&outcome, Err(GitError::TargetDirty { reason, .. }) if reason.contains("in progress")),
         "{outcome:?}"
     );
     assert_eq!((seen(&at.worktree), all_refs(&repo)), before);

@@ -38,7 +38,7 @@ fn what_is_no_usable_repository_is_refused_with_a_reason() {
         other => panic!("{path:?}: {other:?}"),
     };
     refused(Path::new("repos/api"), "not absolute");
-    refused(&world.path("nowhere"), "no such folder");
+    refused(&world.path("nowhere"), "the folder does not exist");
     refused(&world.path("plain"), "no .git");
     refused(&repo.join("dir"), "no .git");
     refused(&world.path("repos/bare"), "no .git");

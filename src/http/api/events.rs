@@ -85,7 +85,7 @@ pub(crate) async fn list(
     {
         return Err(ApiError::invalid(
             "type",
-            format!("'{name}' is no event type"),
+            format!("'{name}' is not an event type"),
         ));
     }
     let events = read_of_run(&runtime, id, move |reader| {
@@ -171,12 +171,10 @@ pub fn resume_from(header: Option<&HeaderValue>, query: Option<&str>) -> Result<
     let Some(text) = text.filter(|text| !text.is_empty()) else {
         return Ok(0);
     };
-    text.parse().ok().filter(|id| *id >= 0).ok_or_else(|| {
-        ApiError::invalid(
-            "last_event_id",
-            "must be the number of an event, 0 or greater",
-        )
-    })
+    text.parse()
+        .ok()
+        .filter(|id| *id >= 0)
+        .ok_or_else(|| ApiError::invalid("last_event_id", "must be an event id, 0 or greater"))
 }
 
 /// Counts one reader for as long as its stream lives.
@@ -199,7 +197,8 @@ fn stream(
     metrics.sse_readers.increment();
     let guard = ReaderGuard(Arc::clone(metrics));
     if usize::try_from(metrics.sse_readers.value()).unwrap_or(0) > limit {
-        let why = format!("{limit} readers follow event streams already.");
+        let why =
+            format!("The limit of {limit} event streams is reached; close one or try again later.");
         return Err(ApiError::busy(why, 5));
     }
     let follower = Follower {
@@ -281,7 +280,7 @@ impl Stream for Follower {
             Ok(None) => Poll::Ready(None),
             Err(error) => {
                 // The status line has left; all that can be said now is the end of the stream.
-                log::warn!("An event stream ended: {error}.");
+                log::warn!("An event stream failed: {error}.");
                 this.place = Place::Over;
                 Poll::Ready(None)
             }

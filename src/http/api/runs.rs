@@ -99,7 +99,7 @@ pub(crate) async fn list(
     let query = query.0;
     let status = query.status.as_deref().map(|word| {
         word.parse::<Status>()
-            .map_err(|()| ApiError::invalid("status", format!("'{word}' is no state of a run")))
+            .map_err(|()| ApiError::invalid("status", format!("'{word}' is not a run status")))
     });
     let filter = RunFilter {
         project_id: query.project_id.map(ProjectId),
@@ -113,7 +113,7 @@ pub(crate) async fn list(
         runs => runs.map(Some),
     });
     let runs = runs.await?.ok_or_else(|| {
-        ApiError::invalid("before", "names no run of this server; list without it")
+        ApiError::invalid("before", "does not name a run of this server; omit it")
     })?;
     Ok(array(&runs))
 }

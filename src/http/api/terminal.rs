@@ -94,7 +94,7 @@ pub(crate) async fn open(
     ws::WsResponseBuilder::new(socket, &request, payload)
         .frame_size(MESSAGE_BYTES_MAX)
         .start()
-        .map_err(|_| ApiError::malformed("This is a WebSocket: ask for an upgrade."))
+        .map_err(|_| ApiError::malformed("This is a WebSocket endpoint; send an upgrade request."))
 }
 
 fn side(field: &str, given: Option<u32>, default: u16) -> Result<u16, ApiError> {
@@ -278,7 +278,7 @@ async fn type_on(writer: ViewerWriter, mut input: mpsc::Receiver<ToHolder>) {
             ToHolder::Resize(cols, rows) => writer.resize(cols, rows).await,
         };
         if let Err(error) = done {
-            log::debug!("A terminal's holder is gone: {error}.");
+            log::debug!("Lost the holder of a terminal: {error}.");
             return;
         }
     }

@@ -64,7 +64,7 @@ pub(crate) async fn commit(
 ) -> Result<HttpResponse, ApiError> {
     let CommitMessage { message } = body;
     if is_blank(&message) || message.contains('\0') {
-        return Err(ApiError::invalid("message", "must be text, and not blank"));
+        return Err(ApiError::invalid("message", "must be text and not blank"));
     }
     if message.len() > MESSAGE_BYTES_MAX {
         return Err(ApiError::invalid("message", "must be at most 64 KiB"));

@@ -72,7 +72,7 @@ impl AllowedHost {
             return Err("a name neither starts nor ends with a dot");
         }
         if authority.host == Ipv4Addr::UNSPECIFIED.to_string() || authority.host == "[::]" {
-            return Err("that address means every address, not one");
+            return Err("that address stands for all addresses; name a single one");
         }
         Ok(Self {
             host: authority.host,

@@ -167,7 +167,7 @@ impl Gate {
             return Ok(());
         }
         Err(ApiError::forbidden(
-            "This server does not answer under that Host; list it in ABBADO_ALLOWED_HOSTS if it should.",
+            "This server does not accept that Host; add it to ABBADO_ALLOWED_HOSTS to allow it.",
         )
         .with_code("host_not_allowed"))
     }
@@ -190,7 +190,7 @@ impl Gate {
         if allowed && (!is_of_other_site(request) || follows_link(request, class)) {
             return Ok(());
         }
-        let text = "Pages of other origins may not call this server; open its address by hand.";
+        let text = "Pages of other origins may not call this server; open its address directly.";
         Err(ApiError::forbidden(text).with_code("origin_not_allowed"))
     }
 
@@ -216,7 +216,7 @@ impl Gate {
                 Ok(())
             }
             Err(_) => {
-                let text = "The secret of the run's hooks cannot be read now.";
+                let text = "The run's hook secret cannot be read right now; try again.";
                 Err((Rule::HookSecret, ApiError::unavailable(text, 5)))
             }
         }
@@ -236,7 +236,7 @@ impl Gate {
         if secrets.next().is_none() && sound && Secret::new(secret).matches(sent.as_bytes()) {
             return Ok(true);
         }
-        let error = ApiError::forbidden("The hook secret is not the one of this run.");
+        let error = ApiError::forbidden("The hook secret does not belong to this run.");
         Err((Rule::HookSecret, error.with_code("hook_secret_wrong")))
     }
 
@@ -249,7 +249,7 @@ impl Gate {
         let peer = request.conn_data::<Peer>();
         let address = peer.map_or([0, 0, 0, 0].into(), Peer::address);
         if let Some(seconds) = self.0.guesses.wait_s(address, Instant::now()) {
-            let text = "Too many wrong tokens came from this address; wait a minute.";
+            let text = "Too many wrong tokens from this address; wait a minute.";
             return Err((
                 Rule::TokenRate,
                 ApiError::busy(text, seconds).with_code("token_rate"),
@@ -282,7 +282,7 @@ impl Gate {
     ) -> HttpResponse {
         let (rule, error) = refusal;
         self.0.metrics.refused(rule);
-        log::debug!(code = error.code(), rule:? = rule; "The gate refused a request.");
+        log::debug!(code = error.code(), rule:? = rule; "Refused a request.");
         let mut answer = error.error_response();
         let name = self.0.config.cookie_name();
         if error.code() == "token_wrong" && request.cookie(&name).is_some() {
@@ -404,6 +404,6 @@ fn check_target(target: &Uri, host: &Authority) -> Result<(), ApiError> {
         return Ok(());
     }
     Err(ApiError::malformed(
-        "The request target names another authority than the Host header.",
+        "The request target and the Host header name different hosts.",
     ))
 }

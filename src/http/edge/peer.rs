@@ -87,7 +87,7 @@ fn look_up(_remote: SocketAddr, _local: SocketAddr) -> Verdict {
 fn look_up(remote: SocketAddr, local: SocketAddr) -> Verdict {
     // The client's end of the connection.
     let found = sockets::by_netlink(remote, local).unwrap_or_else(|error| {
-        log::debug!("Netlink told nothing about a peer ({error}); /proc is read.");
+        log::debug!("Netlink did not identify a peer ({error}); reading /proc instead.");
         sockets::by_proc(remote, local)
     });
     found.map_or(Verdict::Unknown, judge)

@@ -125,7 +125,7 @@ impl GuessLimit {
         guesses.wrong += 1;
         if guesses.wrong >= WRONG_TOKENS_MAX && guesses.locked_until.is_none() {
             guesses.locked_until = Some(now + WINDOW);
-            log::warn!(peer:% = address; "An address sent too many wrong tokens and has to wait.");
+            log::warn!(peer:% = address; "An address sent too many wrong tokens and is blocked for a while.");
         }
     }
 }

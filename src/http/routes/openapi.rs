@@ -72,21 +72,21 @@ fn add_path_parameters(operation: &mut Operation, path: &str) {
 /// server. What a handler says of the same status stays.
 fn add_refusals(operation: &mut Operation, class: RouteClass) {
     let mut refusals = vec![
-        ("400", "The request cannot be read."),
+        ("400", "The request is malformed."),
         (
             "403",
-            "Refused by its host, its origin or the user it comes from.",
+            "Refused because of its host, its origin or the calling user.",
         ),
     ];
     if class != RouteClass::Open {
         refusals.extend([
             (
                 "401",
-                "The server has a token, and this request has none or another.",
+                "The server requires a token, and the request has none or a wrong one.",
             ),
             (
                 "429",
-                "A bound is reached; `Retry-After` says when to come again.",
+                "A limit is reached; `Retry-After` says when to try again.",
             ),
             ("503", "The server is shutting down, or its disk is full."),
         ]);
@@ -129,19 +129,17 @@ fn complete(operation: &mut Operation) {
 fn meaning(status: &str) -> &'static str {
     match status {
         "200" => "The answer.",
-        "201" => "What was made.",
-        "202" => "It was begun.",
-        "204" => "It was done; there is nothing to tell.",
-        "206" => "The range that was asked for.",
-        "400" => {
-            "The request cannot be read, or a value in it breaks a rule; the sentence names it."
-        }
-        "404" => "There is no such thing.",
-        "409" => "Its present state does not allow it; the sentence names the state.",
-        "416" => "Nothing lies in the range that was asked for.",
-        "429" => "A bound is reached; `Retry-After` says when to come again.",
+        "201" => "Created.",
+        "202" => "Started.",
+        "204" => "Done.",
+        "206" => "The requested range.",
+        "400" => "The request is malformed, or a value breaks a rule; the sentence names it.",
+        "404" => "Unknown id.",
+        "409" => "Its current state does not allow this; the sentence names the state.",
+        "416" => "The requested range is empty.",
+        "429" => "A limit is reached; `Retry-After` says when to try again.",
         "502" => "A remote, a forge or a CLI refused or failed.",
-        "503" => "It cannot be recorded now; `Retry-After` says when to come again.",
+        "503" => "This cannot be recorded now; `Retry-After` says when to try again.",
         _ => "Refused; the sentence says why.",
     }
 }

@@ -103,23 +103,23 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Full => Self::unavailable(
-                "The disk is full; nothing was recorded. Make room and try again.",
+                "The disk is full and nothing was recorded. Free some space and try again.",
                 5,
             ),
             StoreError::Unwritable(_) => Self::unavailable(
-                "The database cannot be written; nothing was recorded. `abbado doctor` tells more.",
+                "The database cannot be written and nothing was recorded. Run `abbado doctor` for details.",
                 5,
             ),
             StoreError::Interrupted => Self::unavailable(
-                "The server failed on the way; look whether it was recorded, and try again if not.",
+                "The server failed while recording this; check whether it was recorded, and try again if not.",
                 1,
             ),
             StoreError::Closed => Self::unavailable("The server is shutting down.", 5),
-            StoreError::Taken(what) if what.contains("idempotency") => {
-                Self::conflict("A request with this Idempotency-Key is under way.")
-            }
-            StoreError::Taken(_) => Self::conflict("That name is taken."),
-            StoreError::Missing => Self::missing("It does not exist (any more)."),
+            StoreError::Taken(what) if what.contains("idempotency") => Self::conflict(
+                "A request with this Idempotency-Key is still in progress; try again later.",
+            ),
+            StoreError::Taken(_) => Self::conflict("That name is already in use."),
+            StoreError::Missing => Self::missing("It does not exist."),
             StoreError::WrongSequence { .. }
             | StoreError::Duplicate
             | StoreError::Newer { .. }
@@ -138,17 +138,16 @@ impl From<AskError> for ApiError {
             AskError::UnknownRun => Self::not_found("run"),
             AskError::Busy { .. } | AskError::TooManyRuns { .. } => Self::busy(sentence(&error), 1),
             AskError::Rejected(rejection) => refused(rejection),
-            AskError::NoEventName => Self::invalid(
-                "hook_event_name",
-                "is missing: the hook payload names no event",
-            ),
+            AskError::NoEventName => {
+                Self::invalid("hook_event_name", "is missing from the hook payload")
+            }
             AskError::Store(error) => error.into(),
             AskError::Unrecorded(cause) => {
                 let why = sentence(&cause);
                 let why = why.trim_end_matches('.');
                 Self::unavailable(
                     format!(
-                        "{why}. The run's processes were ended; that it was stopped is recorded as soon as the log can be written."
+                        "{why}. The run's processes were ended; the stop is recorded as soon as the log can be written."
                     ),
                     5,
                 )
@@ -165,7 +164,7 @@ impl From<AskError> for ApiError {
             AskError::NotTaken(_) => Self::remote(sentence(&error)).with_code("message_not_taken"),
             AskError::JobFailed(why) => Self::fault(why),
             AskError::ActorEnded => Self::unavailable(
-                "The run is read anew from its log; look whether this was recorded, and try again if not.",
+                "The run is being reloaded from its log; check whether this was recorded, and try again if not.",
                 1,
             ),
             AskError::ShuttingDown => Self::unavailable("The server is shutting down.", 5),

@@ -83,13 +83,13 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "forbidden", why.to_string())
     }
 
-    /// 404: reads "There is no such `what`."
+    /// 404: reads "Unknown `what`."
     #[must_use]
     pub fn not_found(what: impl fmt::Display) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             "not_found",
-            format!("There is no such {what}."),
+            format!("Unknown {what}."),
         )
     }
 
@@ -107,7 +107,7 @@ impl ApiError {
             .map(|method| method.as_str())
             .collect::<Vec<_>>()
             .join(", ");
-        let text = format!("This path takes only {allow}.");
+        let text = format!("This path accepts only {allow}.");
         let mut error = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", text);
         error.allow = Some(allow);
         error
@@ -122,7 +122,7 @@ impl ApiError {
     /// 413: the body is longer than `limit_bytes`.
     #[must_use]
     pub fn too_large(limit_bytes: usize) -> Self {
-        let text = format!("The body is too large: at most {limit_bytes} bytes are taken here.");
+        let text = format!("The body is too large: the limit is {limit_bytes} bytes.");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", text)
     }
 
@@ -140,7 +140,7 @@ impl ApiError {
     /// 415: a body that is compressed.
     #[must_use]
     pub fn compressed() -> Self {
-        let text = "The body must not be compressed: leave out `Content-Encoding`.";
+        let text = "The body must not be compressed: omit `Content-Encoding`.";
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media",
@@ -162,7 +162,7 @@ impl ApiError {
         let id = fault_id();
         let causes = causes(source.as_ref());
         log::error!(fault_id:% = id; "Fault {id}: {causes}.");
-        let text = format!("The server failed; its log tells more under fault {id}.");
+        let text = format!("The server failed; its log has the details under fault {id}.");
         let mut error = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "fault", text);
         error.fault = Some(id);
         error
@@ -305,10 +305,10 @@ pub fn install(config: &mut web::ServiceConfig) {
             web::PathConfig::default().error_handler(|_, _| ApiError::not_found("path").into()),
         )
         .app_data(web::QueryConfig::default().error_handler(|error, _| {
-            ApiError::malformed(format!("The query is wrong: {error}")).into()
+            ApiError::malformed(format!("Invalid query: {error}")).into()
         }))
         .app_data(web::JsonConfig::default().error_handler(|error, _| {
-            ApiError::malformed(format!("The body is wrong: {error}")).into()
+            ApiError::malformed(format!("Invalid body: {error}")).into()
         }));
 }
 

@@ -363,7 +363,7 @@ mod tests {
         let request = TestRequest::default().param("id", "nope").to_http_request();
         let read = Id::<RunId>::from_request(&request, &mut Payload::None).into_inner();
         let error = read.map(|Id(id)| id).unwrap_err();
-        assert_eq!(error.message(), "There is no such run.");
+        assert_eq!(error.message(), "Unknown run.");
         assert_eq!(error.status_code().as_u16(), 404);
     }
 }

@@ -137,7 +137,7 @@ async fn first_answer(
     };
     if first.fingerprint != asked.fingerprint {
         return Err(ApiError::conflict(
-            "This Idempotency-Key was used with another body; use a new one.",
+            "This Idempotency-Key was used with another request; use a new key.",
         ));
     }
     let status = StatusCode::from_u16(first.status).map_err(ApiError::fault)?;

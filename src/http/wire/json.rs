@@ -45,11 +45,11 @@ pub fn decode<T: DeserializeOwned>(body: Value) -> Result<T, ApiError> {
 fn broken(error: &serde_json::Error) -> ApiError {
     let detail = detail(error);
     if detail.starts_with("recursion limit") {
-        return ApiError::malformed("The body is nested too deep.");
+        return ApiError::malformed("The body is nested too deeply.");
     }
     let (line, column) = (error.line(), error.column());
     ApiError::malformed(format!(
-        "The body is no valid JSON: {detail} at line {line}, column {column}."
+        "The body is not valid JSON: {detail} at line {line}, column {column}."
     ))
 }
 
@@ -69,7 +69,7 @@ fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
     };
     for (words, why) in [
         ("missing field `", "is missing"),
-        ("duplicate field `", "is there twice"),
+        ("duplicate field `", "is given twice"),
     ] {
         let rest = detail.strip_prefix(words);
         if let Some(field) = rest.and_then(|rest| rest.strip_suffix('`')) {
@@ -77,7 +77,7 @@ fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
         }
     }
     if path.is_empty() {
-        return ApiError::malformed(format!("The body is wrong: {detail}.")).with_code("invalid");
+        return ApiError::malformed(format!("Invalid body: {detail}.")).with_code("invalid");
     }
     ApiError::invalid(&path, readable(&detail))
 }
@@ -198,7 +198,7 @@ mod tests {
             "{\"name\":\"x\",\n \"list\":[{\"bin\":\"a,]\\\"\"},\n{\"bin\":false}]}",
             "`list[1].bin` must be a string, not false.",
         );
-        refused(r#"{"name":"x","name":"y"}"#, "`name` is there twice.");
+        refused(r#"{"name":"x","name":"y"}"#, "`name` is given twice.");
         for (value, given) in [("\"many\"", "the text \"many\""), ("-1", "the number -1")] {
             let number = "a whole number, 0 or greater and not too large";
             let expected = format!("`max_turns` must be {number}, not {given}.");
@@ -257,9 +257,9 @@ mod tests {
             for depth in [200, 100_000] {
                 let body = nested(depth, open, close);
                 let refused = parse_object(body.as_bytes()).unwrap_err();
-                assert_eq!(refused.message(), "The body is nested too deep.");
+                assert_eq!(refused.message(), "The body is nested too deeply.");
                 let refused = parse::<Body>(body.as_bytes()).unwrap_err();
-                assert_eq!(refused.message(), "The body is nested too deep.");
+                assert_eq!(refused.message(), "The body is nested too deeply.");
             }
         }
         let text = format!("{{\"a\":\"{}\\\"{}\"}}", "[".repeat(300), "{".repeat(300));

@@ -80,7 +80,7 @@ impl Desk {
         // The PTY and the mark change together: output for the new size comes behind the mark.
         let master = self.master.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(cause) = terminal::resize(master.as_ref(), size) {
-            complain(format_args!("The terminal cannot be resized: {cause}"));
+            complain(format_args!("Could not resize the terminal: {cause}"));
             return;
         }
         self.shared.update(|state| state.resize(size));
@@ -103,7 +103,7 @@ impl Desk {
             self.input.keys(keys)
         };
         if !taken {
-            complain("Keystrokes were dropped: the program reads no input.");
+            complain("Dropped keystrokes: the program reads no input.");
         }
     }
 
@@ -132,7 +132,7 @@ impl Desk {
                 let keys = replies.release();
                 self.type_keys(connection, keys, replies);
                 if !self.input.paste(text) {
-                    complain("A message was dropped: too many wait to be typed.");
+                    complain("Dropped a message: too many are waiting to be typed.");
                 }
             }
             Frame::Resize(size) if size.cols > 0 && size.rows > 0 => self.resize(size),
@@ -219,7 +219,7 @@ fn serve(desk: &Arc<Desk>, stream: UnixStream) {
     };
     let connection = Arc::new(Connection::new(stream));
     if let Err(err) = spawn_sender(desk, &connection) {
-        complain(format_args!("A connection was refused: {err}"));
+        complain(format_args!("Refused a connection: {err}"));
         return;
     }
     let mut reading = BufReader::new(reading);

@@ -283,7 +283,7 @@ impl Input {
             self.wait_written(PASTE_WAIT);
             shared.wait_timeout(BEFORE_RETURN, |state| state.closing.then_some(()));
             if !self.keys(Bytes::from_static(b"\r")) {
-                complain("The end of a message was dropped: the program reads no input.");
+                complain("Dropped the end of a message: the program reads no input.");
             }
         }
     }

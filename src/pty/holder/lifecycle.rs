@@ -242,7 +242,7 @@ impl Lifecycle {
             result
         };
         if let Err(err) = result {
-            complain(format_args!("The run's processes cannot be listed: {err}"));
+            complain(format_args!("Could not list the run's processes: {err}"));
         }
     }
 
@@ -284,7 +284,7 @@ impl Lifecycle {
     fn record(&self, exit: &ExitReport) -> Result<(), FolderGone> {
         let deadline = Instant::now() + fault::wait("holder.write_exit", WRITE_WAIT);
         while let Err(err) = write_exit(&self.spec.run_dir, exit) {
-            complain(format_args!("The exit cannot be written: {err}"));
+            complain(format_args!("Could not write the exit record: {err}"));
             if err.kind() == io::ErrorKind::NotFound {
                 return Err(FolderGone);
             }
@@ -306,7 +306,7 @@ impl Lifecycle {
             exit: exit.clone(),
         };
         if let Err(err) = write_last_screen(&self.spec.run_dir, &screen) {
-            complain(format_args!("The last screen cannot be written: {err}"));
+            complain(format_args!("Could not write the last screen: {err}"));
         }
         Ok(())
     }

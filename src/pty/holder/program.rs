@@ -78,7 +78,7 @@ pub(super) fn refusal(path: &Path) -> String {
     } else if is_open_for_writing(path) {
         "it is open for writing (text file busy); try again when its build or installation has ended".to_owned()
     } else if Form::of(path).is_none() && !other_formats() {
-        "its format is unknown to this machine".to_owned()
+        "this machine does not know its format".to_owned()
     } else {
         "the kernel refuses to execute it (is memory short, or a security policy in force?)"
             .to_owned()

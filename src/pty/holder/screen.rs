@@ -169,7 +169,7 @@ impl<'a> Follower<'a> {
     fn answer(&mut self) {
         let answers = self.emulator.take_answers();
         if !answers.is_empty() && !self.input.keys(answers.into()) {
-            complain("An answer of the terminal was dropped: the program reads no input.");
+            complain("Dropped a reply of the terminal: the program reads no input.");
         }
     }
 

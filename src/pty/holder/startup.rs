@@ -47,19 +47,20 @@ pub(super) struct Started {
 /// # Errors
 /// The outcome to answer with; nothing runs then.
 pub(super) fn start() -> Result<Started, Outcome> {
-    let spec = read_spec().map_err(failed("the launch document cannot be read"))?;
+    let spec = read_spec().map_err(failed("cannot read the launch document"))?;
     detach(&spec.run_dir).map_err(failed("the holder cannot leave the server's session"))?;
     let lock = RunLock::acquire(&spec.run_dir, spec.attempt).map_err(|refusal| match refusal {
         LockRefusal::Busy => Outcome::Busy,
         LockRefusal::Attempt { recorded } => Outcome::Refused {
             recorded_attempt: recorded,
         },
-        LockRefusal::Io(err) => failed("the run's lock cannot be taken")(err),
+        LockRefusal::Io(err) => failed("cannot acquire the run's lock")(err),
     })?;
-    run_files::remove_stale(&spec.run_dir).map_err(failed("the last exit cannot be removed"))?;
+    run_files::remove_stale(&spec.run_dir)
+        .map_err(failed("cannot remove the previous exit record"))?;
     let log = OutputLog::open(&spec.run_dir, log_len_max())
-        .map_err(failed("the output log cannot be opened"))?;
-    let (listener, socket_path) = listen(&spec).map_err(failed("the socket cannot be made"))?;
+        .map_err(failed("cannot open the output log"))?;
+    let (listener, socket_path) = listen(&spec).map_err(failed("cannot create the socket"))?;
     // The CLI is born in the group, and we leave it: the group's end must not be ours.
     let cgroup = RunCgroup::enter(spec.run_id, spec.attempt);
     let terminal = Terminal::start(&spec);

@@ -58,7 +58,7 @@ impl Terminal {
     /// A sentence for a person, which names the program.
     pub(super) fn start(spec: &LaunchSpec) -> Result<Self, String> {
         let Some((name, arguments)) = spec.argv.split_first() else {
-            return Err("There is no program to start.".to_owned());
+            return Err("No program to start.".to_owned());
         };
         let failed = |cause: String| format!("`{name}` could not be started: {cause}.");
         if !spec.cwd.is_dir() {
@@ -183,7 +183,9 @@ fn follow(shared: &Shared, pty: File, mut log: OutputLog) {
         match log.append(&frame[OUTPUT_HEAD_LEN..]) {
             Ok(done) => {
                 if done.grows {
-                    complain("This file system frees no part of a file: the output log grows.");
+                    complain(
+                        "This file system cannot free parts of a file; the output log keeps its full size.",
+                    );
                 }
                 failing = false;
                 if shared.output(done.extent, (len <= SMALL_LEN).then_some(frame)) {
@@ -196,7 +198,7 @@ fn follow(shared: &Shared, pty: File, mut log: OutputLog) {
             Err(err) if failing => drop(err),
             Err(err) => {
                 complain(format_args!(
-                    "Output is lost, the log cannot be written: {err}"
+                    "Lost output, because the log cannot be written: {err}"
                 ));
                 failing = true;
             }
@@ -268,7 +270,7 @@ impl Joined {
     fn end(&mut self, err: &io::Error) {
         // The last process that had the terminal open is gone.
         if err.raw_os_error() != Some(Errno::EIO as i32) {
-            complain(format_args!("The terminal cannot be read any more: {err}"));
+            complain(format_args!("Could not read from the terminal: {err}"));
         }
         self.ended = true;
     }

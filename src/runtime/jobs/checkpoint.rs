@@ -27,12 +27,12 @@ pub(super) async fn take(context: &JobContext, reason: &'static str) -> Option<C
             }
             for (repo, left) in checkpoint.iter().flat_map(|kept| left_out(&kept.repos)) {
                 log::warn!(run_id:% = id, path = left.path, why = left.why;
-                    "A checkpoint of run {id} does not hold a path of {repo}.");
+                    "A checkpoint of run {id} lacks a path of {repo}.");
             }
             checkpoint
         }
         Err(error) => {
-            log::error!(run_id:% = id; "A checkpoint of run {id} was not taken: {error}.");
+            log::error!(run_id:% = id; "Could not take a checkpoint of run {id}: {error}.");
             None
         }
     }
@@ -91,10 +91,7 @@ pub(super) fn checkpoint_now(run: &Run, reason: &str) -> (Option<Checkpoint>, Ve
             Err(error) => {
                 // The former one is still the last of this repo.
                 repos.extend(previous.cloned());
-                failures.push(format!(
-                    "the work in {} could not be kept: {error}",
-                    at.name
-                ));
+                failures.push(format!("could not save the work in {}: {error}", at.name));
             }
         }
     }

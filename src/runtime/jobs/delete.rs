@@ -28,7 +28,7 @@ fn in_place(run: &Run, at: &WorktreeAt) -> bool {
     let there = base_of(run, at).is_some_and(|base| git::is_in_place(at, &base.repo_path));
     if !there && std::fs::symlink_metadata(&at.worktree).is_ok() {
         let folder = at.worktree.display();
-        log::warn!(run_id:% = run.id; "{folder} is no worktree of its repository any more; it is left alone.");
+        log::warn!(run_id:% = run.id; "{folder} is no longer a worktree of its repository; it is not touched.");
     }
     there
 }
@@ -66,7 +66,7 @@ async fn keep_and_remove(context: &JobContext, force: bool) -> Result<Vec<Worktr
             Script::CleanUp.run(context, at, &never).await
         {
             // What it should have cleaned is not ours; the run goes all the same.
-            log::warn!(run_id:% = context.run.id; "A run is deleted, but {reason}: {detail}");
+            log::warn!(run_id:% = context.run.id; "Deleted a run, but {reason}: {detail}");
         }
     }
     let (run, shared) = (context.run.clone(), std::sync::Arc::clone(&context.shared));
@@ -93,7 +93,7 @@ fn keep_last(run: &Run, force: bool) -> Result<Option<Checkpoint>, OrderError> {
                 nested.extend(left_out.into_iter().map(|left| (at.name.as_str(), left)));
             }
             Err(error) => failures.push(format!(
-                "the repositories inside {} could not be kept: {error}",
+                "could not save the repositories inside {}: {error}",
                 at.name
             )),
         }
@@ -111,7 +111,7 @@ fn keep_last(run: &Run, force: bool) -> Result<Option<Checkpoint>, OrderError> {
                 .iter()
                 .map(|(repo, left)| format!("{repo}: '{}'", left.path));
             let names: Vec<_> = failures.iter().cloned().chain(names).collect();
-            log::warn!(run_id:% = run.id; "Run {} is deleted without all of its work: {}.", run.id, names.join("; "));
+            log::warn!(run_id:% = run.id; "Deleting run {} without saving all of its work: {}.", run.id, names.join("; "));
         }
         None => {}
     }
@@ -159,7 +159,7 @@ fn remove_all(
     if let Err(error) = std::fs::remove_dir(&folder)
         && error.kind() != std::io::ErrorKind::NotFound
     {
-        log::warn!(run_id:% = run.id; "The worktree folder of run {} stays: {error}.", run.id);
+        log::warn!(run_id:% = run.id; "Could not remove the worktree folder of run {}: {error}.", run.id);
     }
     Ok(removed)
 }
@@ -186,7 +186,7 @@ fn remove_one(
         && force
     {
         log::warn!(run_id:% = run.id, error:% = error;
-            "A run is deleted that could not be kept; its checkpoints stay in {}.", base.name);
+            "Deleting a run whose work could not be saved; its checkpoints stay in {}.", base.name);
     }
     let is_kept = kept.is_ok();
     if !force {
@@ -208,7 +208,7 @@ fn remove_one(
         false => Ok(0),
     };
     for error in branch.err().into_iter().chain(checkpoints.err()) {
-        log::warn!(run_id:% = run.id, error:% = error; "Refs of a deleted run stay in {}.", base.name);
+        log::warn!(run_id:% = run.id, error:% = error; "Could not remove refs of a deleted run in {}.", base.name);
     }
     fault::point("delete.checkpoints_removed");
     Ok(gone)

@@ -38,7 +38,7 @@ pub(super) async fn ended(
             .await
             .and_then(|lines| lines.map_err(|error| error.to_string()))
             .unwrap_or_else(|why| {
-                log::warn!(run_id:% = id; "The last lines of run {id} are left out: {why}.");
+                log::warn!(run_id:% = id; "Could not read the last lines of run {id}: {why}.");
                 String::new()
             })
     } else {

@@ -33,9 +33,9 @@ pub(crate) async fn tell(context: JobContext, session: HolderHandle, command: Ho
         return;
     };
     if stop || not_told.is_some() {
-        log::warn!(run_id:%; "The holder of run {run_id} could not be told: {error}.");
+        log::warn!(run_id:%; "Could not send a command to the holder of run {run_id}: {error}.");
     } else {
-        log::debug!(run_id:%; "The holder of run {run_id} was gone before it was told: {error}.");
+        log::debug!(run_id:%; "The holder of run {run_id} had ended before it got a command: {error}.");
     }
     if let Some(id) = not_told {
         let reason = OUT_OF_REACH.to_owned();
@@ -89,7 +89,7 @@ pub(crate) async fn watch(context: JobContext, mut session: HolderConnection) {
             }
             Err(error) => {
                 let id = context.run.id;
-                log::warn!(run_id:% = id; "The holder of run {id} is out of reach: {error}.");
+                log::warn!(run_id:% = id; "Cannot reach the holder of run {id}: {error}.");
                 return reach::reach(&context, attempt).await;
             }
         }

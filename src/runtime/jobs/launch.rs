@@ -58,7 +58,7 @@ pub(super) async fn launch(context: JobContext, attempt: u32) {
         Err(LaunchError::Spawn(reason)) => launch_failed(&context, reason).await,
         Err(error) => {
             let id = context.run.id;
-            log::warn!(run_id:% = id, attempt; "Attempt {attempt} of run {id} did not launch: {error}.");
+            log::warn!(run_id:% = id, attempt; "Could not launch attempt {attempt} of run {id}: {error}.");
             reach(&context, attempt).await;
         }
     }

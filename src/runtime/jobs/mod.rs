@@ -89,7 +89,7 @@ impl Updates {
             Ok(Ok(())) => {}
             Ok(Err(error)) => log::warn!(run_id:%; "Run {run_id} rejected an update: {error}."),
             Err(error) => {
-                log::debug!(run_id:%; "An update of run {run_id} came too late: {error}.");
+                log::debug!(run_id:%; "Dropped an update of run {run_id}: {error}.");
             }
         }
     }

@@ -41,7 +41,7 @@ pub(super) async fn end(context: &JobContext) {
     let run_id = context.run.id;
     let run_dir = context.shared.run_dir(run_id);
     if let Err(error) = pty::end_holder(&run_dir, fault::wait("holder.end", 2 * GRACE)).await {
-        log::error!(run_id:%; "The holder of run {run_id} was not ended: {error}.");
+        log::error!(run_id:%; "Could not end the holder of run {run_id}: {error}.");
     }
 }
 
@@ -56,7 +56,7 @@ pub(super) async fn release(id: RunId, mut session: HolderConnection) {
         handle.ack_exit().await
     };
     if let Err(error) = released.await {
-        log::debug!(run_id:% = id; "An earlier holder of run {id} was gone: {error}.");
+        log::debug!(run_id:% = id; "An earlier holder of run {id} had already ended: {error}.");
     }
 }
 
@@ -69,7 +69,7 @@ async fn wait_released(context: &JobContext, session: HolderConnection) {
     let begun = std::time::Instant::now();
     while matches!(pty::probe(&run_dir, run_id.0).await, Ok(Probe::Live(_))) {
         if begun.elapsed() > 2 * GRACE {
-            log::error!(run_id:%, attempt; "An earlier holder of run {run_id} does not go.");
+            log::error!(run_id:%, attempt; "An earlier holder of run {run_id} does not end.");
             break;
         }
         tokio::time::sleep(BETWEEN_KEYS / 4).await;
@@ -120,9 +120,13 @@ pub(super) async fn end_leftovers(context: &JobContext) {
     match context.blocking(end).await {
         Ok(Ok(0)) => {}
         Ok(Ok(count)) => {
-            log::warn!(run_id:%, count; "{count} processes that were left of run {run_id} were ended.");
+            log::warn!(run_id:%, count; "Ended {count} leftover processes of run {run_id}.");
         }
-        Ok(Err(error)) => log::error!(run_id:%; "Leftovers of run {run_id} stay: {error}."),
-        Err(error) => log::error!(run_id:%; "Leftovers of run {run_id} stay: {error}."),
+        Ok(Err(error)) => {
+            log::error!(run_id:%; "Could not end leftover processes of run {run_id}: {error}.");
+        }
+        Err(error) => {
+            log::error!(run_id:%; "Could not end leftover processes of run {run_id}: {error}.");
+        }
     }
 }

@@ -57,7 +57,7 @@ fn replace(
             Err(error) => {
                 for (at, done) in replaced.into_iter().rev() {
                     if let Err(error) = done.undo() {
-                        log::error!(run_id:% = run.id; "Repo {} stays changed: {error}.", at.name);
+                        log::error!(run_id:% = run.id; "Could not undo the changes in repo {}: {error}.", at.name);
                     }
                 }
                 return Err(OrderError::of(&at.name, &error));

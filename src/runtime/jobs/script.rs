@@ -126,7 +126,7 @@ impl Script {
                     .blocking(move || crate::pty::end_leftovers(id))
                     .await;
                 let name = self.name();
-                log::info!(run_id:% = context.run.id; "A {name} was stopped: {ended:?}.");
+                log::info!(run_id:% = context.run.id; "Stopped a {name}: {ended:?}.");
                 return Ok(None);
             }
         }
@@ -176,7 +176,7 @@ pub(super) fn note(run_dir: &Path, text: &[u8]) {
     }
     let log = output_log::OutputLog::open(run_dir, output_log::LOG_LEN_MAX);
     if let Err(error) = log.and_then(|mut log| log.append(&shown)) {
-        log::warn!(error:% = error; "A note could not be added to a run's log.");
+        log::warn!(error:% = error; "Could not add a note to a run's output.");
     }
 }
 

@@ -135,7 +135,7 @@ async fn unlock_branches(context: &JobContext) {
     };
     if let Err(error) = unlocked {
         // What it keeps from being made says so itself.
-        log::warn!(run_id:% = context.run.id; "A branch may still be locked: {error}.");
+        log::warn!(run_id:% = context.run.id; "Could not unlock a branch: {error}.");
     }
 }
 
@@ -182,7 +182,7 @@ fn make_run_folder(run_dir: &Path) -> Result<(), SetUpError> {
         .create(folder);
     made.map_err(|error| {
         SetUpError::setup(
-            format!("the run folder cannot be made: {error}"),
+            format!("cannot create the run folder: {error}"),
             String::new(),
         )
     })
@@ -215,7 +215,7 @@ async fn add_worktrees(
         Ok(Err(error)) => Err(SetUpError::worktree(&error)),
         Err(error) => Err(SetUpError::Failed {
             stage: Stage::Worktree,
-            reason: format!("making worktrees failed: {error}"),
+            reason: format!("creating worktrees failed: {error}"),
             detail: String::new(),
         }),
     }
@@ -321,8 +321,7 @@ fn note_not_ignored(context: &JobContext, name: &str, paths: &[PathBuf]) {
         shown.push(format!("{} more", paths.len() - SHOWN));
     }
     let line = format!(
-        "[abbado] {name}: copy_files did not copy {}: git does not ignore them, so that they would be \
-         committed. Add them to .gitignore or .git/info/exclude.\n",
+        "[abbado] {name}: copy_files skipped {}: git does not ignore them, so they would be committed. Add them to .gitignore or .git/info/exclude.\n",
         shown.join(", ")
     );
     script::note(&context.shared.run_dir(context.run.id), line.as_bytes());
@@ -338,12 +337,12 @@ pub(super) async fn fill_in_stored(context: &JobContext) {
         for (at, base) in placed(&run) {
             if let Err(error) = git::fill_in_stored(at, &base.repo_path) {
                 let name = &at.name;
-                log::warn!(run_id:% = run.id; "Files of {name} stay as they are stored: {error}.");
+                log::warn!(run_id:% = run.id; "Could not check out filtered files of {name}: {error}.");
             }
         }
     };
     if let Err(error) = context.blocking(job).await {
-        log::error!(run_id:% = context.run.id; "Looking for files that are as they are stored failed: {error}.");
+        log::error!(run_id:% = context.run.id; "Could not look for unfiltered files: {error}.");
     }
 }
 
@@ -399,12 +398,12 @@ fn chain(error: &dyn std::error::Error) -> String {
 fn plan(run: &Run, shared: &Shared, attempt: u32) -> Result<LaunchSpec, String> {
     let mut agent = run.created.agent.clone();
     let adapter = cli::adapter(&agent.cli_name)
-        .ok_or_else(|| format!("cli_name '{}' is no adapter of this build", agent.cli_name))?;
+        .ok_or_else(|| format!("unknown cli_name '{}'", agent.cli_name))?;
     let secrets = shared.reader.run_secrets(run.id);
     secrets
         .map_err(|error| chain(&error))?
         .fill(&mut agent.provider_config)
-        .map_err(|name| format!("the value of {name} in the agent's env was not kept"))?;
+        .map_err(|name| format!("the value of {name} in the agent's env is not stored"))?;
     let run_dir = shared.run_dir(run.id);
     let cwd = working_folder(run, &shared.worktrees_dir(run.id));
     let task = run.resume_with.as_deref().unwrap_or(&run.created.task);
@@ -425,7 +424,7 @@ fn plan(run: &Run, shared: &Shared, attempt: u32) -> Result<LaunchSpec, String> 
         server_env: &shared.config.server_env,
     };
     let planned = adapter.plan(&context).map_err(|error| chain(&error))?;
-    log::debug!(run_id:% = run.id, attempt; "Run {} launches at {}.", run.id, clock::now());
+    log::debug!(run_id:% = run.id, attempt; "Launching run {} at {}.", run.id, clock::now());
     Ok(LaunchSpec {
         run_id: run.id.0,
         attempt,

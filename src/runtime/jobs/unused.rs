@@ -34,13 +34,13 @@ pub(super) async fn remove_half_made(context: &JobContext) {
                 };
                 let job = || remove_one(&spec, &shared.config.data_dir);
                 if let Err(error) = shared.repo_locks.with(&[inspected.git_dir], job) {
-                    log::warn!(run_id:% = id; "A half-made worktree stays: {error}.");
+                    log::warn!(run_id:% = id; "Could not remove an incomplete worktree: {error}.");
                 }
             }
         })
         .await;
     if let Err(error) = removed {
-        log::warn!(run_id:% = id; "Half-made worktrees stay: {error}.");
+        log::warn!(run_id:% = id; "Could not remove incomplete worktrees: {error}.");
     }
 }
 
@@ -78,7 +78,7 @@ pub(super) async fn remove_unused(context: &JobContext) -> Option<(Vec<WorktreeA
         if let Err(ScriptError::Failed { reason, detail }) =
             Script::CleanUp.run(context, at, &never).await
         {
-            log::warn!(run_id:% = run.id; "A worktree that holds nothing is removed, but {reason}: {detail}");
+            log::warn!(run_id:% = run.id; "Removed an unused worktree, but {reason}: {detail}");
         }
     }
     let shared = Arc::clone(&context.shared);
@@ -95,11 +95,11 @@ pub(super) async fn remove_unused(context: &JobContext) -> Option<(Vec<WorktreeA
             Some((run.worktrees.clone(), millis))
         }
         Ok(Err(error)) => {
-            log::warn!(run_id:% = run.id; "Worktrees that hold nothing stay: {error}.");
+            log::warn!(run_id:% = run.id; "Could not remove unused worktrees: {error}.");
             None
         }
         Err(error) => {
-            log::warn!(run_id:% = run.id; "Worktrees that hold nothing stay: {error}.");
+            log::warn!(run_id:% = run.id; "Could not remove unused worktrees: {error}.");
             None
         }
     }

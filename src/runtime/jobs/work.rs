@@ -87,7 +87,7 @@ fn commit(run: &Run, message: String) -> Worked {
         });
     }
     if repos.is_empty() {
-        let why = "There is nothing to commit: no repo has changes.".to_owned();
+        let why = "Nothing to commit: no repo has changes.".to_owned();
         return Worked::failed(OrderError::Invalid(why));
     }
     let reply = match first {

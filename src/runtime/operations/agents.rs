@@ -22,7 +22,7 @@ fn unmask(agent: &mut Agent, stored: &Secrets) -> Result<(), OperationError> {
 /// [`OperationError::Invalid`] for the first that breaks a rule.
 pub(crate) fn check(agent: &Agent) -> Result<(), OperationError> {
     let fault = agent
-        .fault(|name| cli::adapter(name).is_some())
+        .validate(&cli::NAMES)
         .or_else(|| cli::adapter(&agent.cli_name)?.validate_config(&agent.provider_config));
     fault.map_or(Ok(()), |why| Err(OperationError::breaks(&why)))
 }
@@ -80,6 +80,6 @@ pub(crate) async fn remove(runtime: &Runtime, id: AgentId) -> Result<(), Operati
         return Ok(());
     }
     Err(OperationError::conflict(
-        "A run of this agent has a live process; cancel it first.",
+        "A run of this agent has a live process; cancel that run first.",
     ))
 }

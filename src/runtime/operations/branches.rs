@@ -129,11 +129,13 @@ fn chosen(project: Project, wanted: Option<RepoId>) -> Result<Repo, OperationErr
     match fitting.next() {
         Some(_) if wanted.is_none() && count > 1 => Err(OperationError::invalid(
             "repo_id",
-            "is needed: this project has several repos",
+            "is required, because this project has several repos",
         )),
         Some(repo) => Ok(repo),
         None if wanted.is_some() => Err(OperationError::Unknown("repo")),
-        None => Err(OperationError::conflict("This project has no repo yet.")),
+        None => Err(OperationError::conflict(
+            "This project has no repo yet; add one first.",
+        )),
     }
 }
 
@@ -227,6 +229,6 @@ async fn record(runtime: &Runtime, project: ProjectId, at: RebasedAt) {
         idempotent: None,
     };
     if let Err(error) = runtime.ask(run, request).await {
-        log::warn!(run_id:% = run; "The rebase of run {run} is not in its log: {error}.");
+        log::warn!(run_id:% = run; "Could not record the rebase of run {run}: {error}.");
     }
 }

@@ -10,7 +10,7 @@ use std::error::Error;
 #[derive(Debug, thiserror::Error)]
 pub enum OperationError {
     /// What it is about does not exist.
-    #[error("there is no such {0}")]
+    #[error("unknown {0}")]
     Unknown(&'static str),
     /// The value of a field breaks a rule.
     #[error("{field} {why}")]

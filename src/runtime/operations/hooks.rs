@@ -28,7 +28,7 @@ impl ServerKey {
         let data_dir = &runtime.shared.config.data_dir;
         let key = hook_program::key(data_dir);
         key.map(Self)
-            .map_err(|error| format!("the key of {} is unusable: {error}", data_dir.display()))
+            .map_err(|error| format!("the key in {} is unusable: {error}", data_dir.display()))
     }
 
     /// Shows that this server has the key: HMAC-SHA256 of the nonce, a space, and the server's

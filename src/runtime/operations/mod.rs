@@ -70,7 +70,7 @@ impl Runtime {
             Err(error) => Err(error),
         };
         if let Err(error) = remembered {
-            log::warn!("An answer under an Idempotency-Key was not remembered: {error}.");
+            log::warn!("Could not store the answer to an Idempotency-Key: {error}.");
         }
     }
 }

@@ -106,7 +106,7 @@ pub(crate) async fn remove(runtime: &Runtime, id: ProjectId) -> Result<(), Opera
     let removed = runtime.shared.writer.remove_project(id).await;
     if !removed.map_err(OperationError::lacking("project"))? {
         return Err(OperationError::conflict(
-            "A run of this project has a live process; cancel it first.",
+            "A run of this project has a live process; cancel that run first.",
         ));
     }
     filters_changed(runtime).await?;
@@ -136,7 +136,10 @@ pub(crate) async fn add_repo(
     let inspected = blocking(move || git::inspect(&path))
         .await?
         .map_err(|error| {
-            OperationError::invalid("repo_path", format!("is no usable git checkout: {error}"))
+            OperationError::invalid(
+                "repo_path",
+                format!("is not a usable git checkout: {error}"),
+            )
         })?;
     let repo = Repo {
         id: ids::repo(),
@@ -149,9 +152,9 @@ pub(crate) async fn add_repo(
     added.await.map_err(|error| {
         let is_taken = |column| matches!(&error, StoreError::Taken(it) if it.contains(column));
         if is_taken("repos.git_dir") {
-            OperationError::conflict("This repository is in the project already.")
+            OperationError::conflict("This repository is already in the project.")
         } else if is_taken("repos.name") {
-            OperationError::conflict("A repo of that name is in the project already.")
+            OperationError::conflict("A repo of that name is already in the project.")
         } else {
             OperationError::lacking("project")(error)
         }

@@ -85,7 +85,7 @@ async fn at_forge(
     let ssh = found.ssh_command.as_deref();
     let (head, forge) = forges.find(&found.push.urls, ssh).await.map_err(|error| {
         let nowhere = || {
-            let why = format!("The remote of repo '{name}' is at no forge that is known.");
+            let why = format!("The remote of repo '{name}' is not on a known forge.");
             OperationError::conflict(why)
         };
         error.map_or_else(nowhere, |error| fault(&error))
@@ -243,7 +243,7 @@ async fn refer_to_each_other(places: &[AtForge], opened: &[Result<PullRequest, F
             .add_cross_reference(&place.base, made.number, &block);
         if let Err(error) = told.await {
             log::warn!(
-                "Pull request {} does not name the others: {error}.",
+                "Could not link pull request {} to the others: {error}.",
                 made.url
             );
         }

@@ -49,7 +49,7 @@ pub(crate) async fn attach(
     let limit = runtime.shared.config.viewers_max;
     let guard = runtime.viewer(run_id).ok_or_else(|| {
         OperationError::Full(format!(
-            "{limit} viewers are attached to this terminal already."
+            "The limit of {limit} viewers of this terminal is reached; close one first."
         ))
     })?;
     let run_dir = runtime.shared.run_dir(run_id);
@@ -75,9 +75,13 @@ fn last_screen(run_dir: &Path) -> io::Result<Result<LastScreen, &'static str>> {
         return Ok(Ok(last));
     }
     Ok(Err(match lock_state(run_dir)? {
-        LockState::Free { .. } => "This run left no last screen; what its CLI wrote is in its log.",
+        LockState::Free { .. } => {
+            "The last screen of this run is not available; GET runs/{id}/logs has its output."
+        }
         // A holder that does not listen is just starting.
-        LockState::Never | LockState::Held => "This run has no terminal: its CLI has not started.",
+        LockState::Never | LockState::Held => {
+            "This run has no terminal because its CLI has not started."
+        }
     }))
 }
 
@@ -136,7 +140,7 @@ pub(crate) async fn start(
     make_private(&run_dir).map_err(OperationError::failed)?;
     let session = pty::launch(&config.program, &spec).await.map_err(|error| {
         OperationError::from(OrderError::Invalid(format!(
-            "The terminal did not start: {error}."
+            "Could not start the terminal: {error}."
         )))
     })?;
     let viewer = pty::attach(&run_dir, terminal_id).await;

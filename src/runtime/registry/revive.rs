@@ -40,7 +40,7 @@ pub(in crate::runtime) async fn release_holders(shared: Arc<Shared>, registry: A
         };
         for run_id in beside_all(look).await {
             if let Err(error) = registry.send(Recover { run_id }).await {
-                log::debug!(run_id:%; "Run {run_id} is not looked after: {error}.");
+                log::debug!(run_id:%; "Could not resume run {run_id}: {error}.");
             }
         }
     }
@@ -50,7 +50,7 @@ pub(in crate::runtime) async fn release_holders(shared: Arc<Shared>, registry: A
 async fn beside_all(find: impl FnOnce() -> Vec<RunId> + Send + 'static) -> Vec<RunId> {
     let found = threads::run(find).await;
     found.unwrap_or_else(|error| {
-        log::error!("Some ended runs are not looked after: {error}.");
+        log::error!("Could not check the leftovers of ended runs: {error}.");
         Vec::new()
     })
 }
@@ -61,7 +61,7 @@ fn name_strays(shared: &Shared, runs: &Path) {
         let known = holder.run_id().map(RunId);
         if known.is_none_or(|id| shared.reader.run_exists(id).is_ok_and(|known| !known)) {
             let (pid, path) = (holder.pid, holder.run_dir.display());
-            log::warn!(pid; "A holder of no run lives ({path}); `abbado doctor` says how to end it.");
+            log::warn!(pid; "Found a holder without a run ({path}); `abbado doctor` says how to end it.");
         }
     }
 }
@@ -87,7 +87,7 @@ fn is_left(shared: &Shared, run_id: RunId) -> bool {
             false
         }
         Err(error) => {
-            log::warn!(run_id:%; "Run {run_id} is not looked after: {error}.");
+            log::warn!(run_id:%; "Could not resume run {run_id}: {error}.");
             false
         }
     }

@@ -82,14 +82,14 @@ impl<A: Address> Slots<A> {
     ) -> Option<&Slot<A>> {
         let slot = self.slots.get(&run_id);
         if slot.is_some_and(|slot| !slot.actor.is_connected()) {
-            log::warn!(run_id:%; "The actor of run {run_id} had ended and is built again.");
+            log::warn!(run_id:%; "The actor of run {run_id} had ended; rebuilding it.");
             self.slots.remove(&run_id);
         }
         if !self.slots.contains_key(&run_id) {
             let run = match reader.fold_run(run_id) {
                 Ok(run) => run?,
                 Err(error) => {
-                    log::error!(run_id:%; "Run {run_id} cannot be read from the log: {error}.");
+                    log::error!(run_id:%; "Could not load run {run_id} from the log: {error}.");
                     return None;
                 }
             };

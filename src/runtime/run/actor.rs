@@ -125,7 +125,7 @@ impl RunActor {
     fn spooled(&mut self) -> Input {
         let listed = self.spool.new_ones(&self.run_dir);
         Input::Spool(listed.unwrap_or_else(|error| {
-            log::error!(run_id:% = self.id; "The spool of run {} is unreadable: {error}.", self.id);
+            log::error!(run_id:% = self.id; "Could not read the spool of run {}: {error}.", self.id);
             Vec::new()
         }))
     }
@@ -221,7 +221,7 @@ impl RunActor {
         context.spawn(ended.map(move |outcome, actor: &mut Self, context| {
             actor.busy -= 1;
             if let Err(error) = outcome {
-                log::error!(run_id:% = actor.id; "A job of run {} ended: {error}.", actor.id);
+                log::error!(run_id:% = actor.id; "A job of run {} failed: {error}.", actor.id);
             }
             actor.feed(Input::JobEnded { exclusive }, context);
         }));
@@ -306,7 +306,7 @@ impl RunActor {
                     };
                     let observed = observed.unwrap_or_else(|error| {
                 let id = actor.id;
-                log::warn!(run_id:% = id; "The transcript of run {id} is unreadable: {error}.");
+                log::warn!(run_id:% = id; "Could not read the transcript of run {id}: {error}.");
                 Vec::new()
             });
                     actor.feed(Input::TranscriptRead(observed), context);
@@ -345,7 +345,7 @@ impl RunActor {
         actix::spawn(async move {
             tokio::time::sleep(REVIVE).await;
             if let Err(error) = registry.send(Recover { run_id }).await {
-                log::debug!(run_id:%; "Run {run_id} is not resumed: {error}.");
+                log::debug!(run_id:%; "Could not resume run {run_id}: {error}.");
             }
         });
     }

@@ -175,7 +175,7 @@ pub(crate) enum HolderCommand {
 }
 
 /// Why a message was not typed whose holder cannot be spoken with.
-pub(crate) const OUT_OF_REACH: &str = "the CLI's terminal is out of reach; nothing was typed";
+pub(crate) const OUT_OF_REACH: &str = "the CLI's terminal cannot be reached; nothing was typed";
 
 /// A file that is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]

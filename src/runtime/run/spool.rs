@@ -150,7 +150,7 @@ pub(in crate::runtime) fn taken(path: &Path) {
     if let Err(error) = fs::remove_file(path)
         && error.kind() != io::ErrorKind::NotFound
     {
-        log::warn!("A spooled hook that is recorded could not be removed: {error}.");
+        log::warn!("Could not remove a spooled hook that is already recorded: {error}.");
     }
     crate::fault::point("spool.after_remove");
 }
@@ -158,7 +158,7 @@ pub(in crate::runtime) fn taken(path: &Path) {
 /// Sets a file aside that is no hook, so that it is not read for ever and not lost.
 pub(in crate::runtime) fn set_aside(path: &Path) {
     if let Err(error) = fs::rename(path, path.with_extension("rejected")) {
-        log::warn!("A spooled file that is no hook could not be set aside: {error}.");
+        log::warn!("Could not set aside a spooled file that is not a hook: {error}.");
     }
 }
 

@@ -76,7 +76,9 @@ impl Runtime {
     /// Keeps a hook that the log could not take.
     pub(crate) fn keep_hook(&self, hook: KeptHook) {
         if self.shared.kept_hooks.keep(hook) {
-            log::error!("The log takes no hooks: up to {HOOKS_MAX} are kept in memory.");
+            log::error!(
+                "The log cannot record hooks; up to {HOOKS_MAX} are kept in memory until it can."
+            );
             let runtime = self.clone();
             actix::spawn(async move { runtime.record_hooks().await });
         }
@@ -94,7 +96,7 @@ impl Runtime {
                 continue;
             }
             for (run_id, lost) in kept.lost() {
-                log::error!(run_id:%, lost; "{lost} hooks of run {run_id} were lost while the log took none.");
+                log::error!(run_id:%, lost; "Lost {lost} hooks of run {run_id} while the log could not record them.");
                 let told = json!({"hook_event_name": "hooks_lost", "lost": lost});
                 let request = Request::Hook {
                     payload: told,
@@ -102,7 +104,7 @@ impl Runtime {
                     callers: Callers::default(),
                 };
                 if let Err(error) = self.ask(run_id, request).await {
-                    log::warn!(run_id:%; "That is not in the log of the run: {error}.");
+                    log::warn!(run_id:%; "Could not record the number of lost hooks: {error}.");
                 }
             }
             return;

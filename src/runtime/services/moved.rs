@@ -53,15 +53,15 @@ pub(in crate::runtime) async fn mend(runtime: &Runtime) -> Result<(), AskError> 
         };
         match runtime.ask(run_id, request).await {
             Ok(_) => {
-                log::info!(run_id:%; "The worktrees of run {run_id} were moved with the data folder.");
+                log::info!(run_id:%; "The worktrees of run {run_id} have moved with the data folder.");
             }
             Err(error) => {
-                log::warn!(run_id:%; "The log of run {run_id} names the former place: {error}.");
+                log::warn!(run_id:%; "Could not record the new place of the worktrees of run {run_id}: {error}.");
             }
         }
     }
     if let Err(error) = files::make(&file).and_then(|mut file| file.write_all(here)) {
-        log::warn!(error:% = error; "The data folder's path could not be written down.");
+        log::warn!(error:% = error; "Could not record the path of the data folder.");
     }
     Ok(())
 }
@@ -91,7 +91,7 @@ fn moved(shared: &Shared, run_id: RunId) -> Option<Vec<WorktreeAt>> {
             }
             Ok(false) => None,
             Err(error) => {
-                log::warn!(run_id:%; "A worktree of run {run_id} could not be repaired: {error}.");
+                log::warn!(run_id:%; "Could not repair a worktree of run {run_id}: {error}.");
                 None
             }
         }

@@ -153,7 +153,7 @@ impl Follower {
                 Ok(Next::TryAgain(wait)) => Some(Instant::now() + wait),
                 Err(StoreError::Closed) => return,
                 Err(error) => {
-                    log::error!("Notifications wait for the store: {error}.");
+                    log::error!("Notifications are waiting for the database: {error}.");
                     Some(Instant::now() + STORE_WAIT)
                 }
             };
@@ -199,7 +199,7 @@ impl Follower {
         // A receiver that does not fail now gets also what is old, as after a long stop.
         if self.failures > 0 && age.to_std().is_ok_and(|age| age > give_up) {
             log::warn!(event_id = found.event_id, run_id:% = notice.run_id;
-                "A notification was given up: its receiver did not take it in time.");
+                "Gave up on a notification: its receiver did not accept it in time.");
             return self.told(found.event_id).await;
         }
         self.deliver(&notice, found.event_id, &settings).await
@@ -229,11 +229,11 @@ impl Follower {
             match sent {
                 Ok(()) => {
                     log::debug!(event_id, run_id:% = notice.run_id, channel = name;
-                        "A notification was delivered.");
+                        "Delivered a notification.");
                 }
                 Err(error) if !error.may_pass() => {
                     log::warn!(event_id, run_id:% = notice.run_id, channel = name;
-                        "A notification was not delivered and is not tried again: {error}.");
+                        "Could not deliver a notification, and it is not retried: {error}.");
                 }
                 Err(error) => {
                     waits_for = Some((name, error));
@@ -251,7 +251,7 @@ impl Follower {
         let chance = getrandom::u32().unwrap_or_default();
         let wait = notify::wait(self.failures, error.asked_wait(), chance);
         log::warn!(event_id, run_id:% = notice.run_id, channel, wait_ms = wait.as_millis() as u64;
-            "A notification waits for its receiver: {error}.");
+            "Could not deliver a notification yet; retrying: {error}.");
         Ok(Next::TryAgain(wait))
     }
 
@@ -283,7 +283,7 @@ fn look(reader: &Reader, handled: EventId) -> Result<Found, StoreError> {
         event_id = event.id;
         let notice = match notice(reader, &untold, event) {
             Err(StoreError::Corrupt(why)) => {
-                log::error!(event_id, run_id:% = event.run_id; "Nothing can be told of a run: {why}.");
+                log::error!(event_id, run_id:% = event.run_id; "Could not read a run for its notification: {why}.");
                 None
             }
             notice => notice?,
@@ -312,7 +312,7 @@ fn notice(
     let secrets = reader.run_secrets(event.run_id)?;
     let mut story = Story::new(event.run_id, secrets);
     reader.walk_run(event.run_id, event.sequence, |stored| {
-        story.hear(&stored.event()?, stored.created_at);
+        story.apply(&stored.event()?, stored.created_at);
         Ok(())
     })?;
     Ok(story.notice(&untold.settings))

@@ -17,7 +17,7 @@ pub(in crate::runtime) async fn run(shared: Arc<Shared>) {
         days.tick().await;
         let shared = Arc::clone(&shared);
         if let Err(error) = crate::runtime::threads::run(move || prune(&shared)).await {
-            log::error!("Old work of deleted runs stays: {error}.");
+            log::error!("Could not prune the work of deleted runs: {error}.");
         }
     }
 }
@@ -25,7 +25,7 @@ pub(in crate::runtime) async fn run(shared: Arc<Shared>) {
 fn prune(shared: &Shared) {
     let projects = match shared.reader.projects() {
         Ok(projects) => projects,
-        Err(error) => return log::warn!("Old work of deleted runs stays: {error}."),
+        Err(error) => return log::warn!("Could not prune the work of deleted runs: {error}."),
     };
     let paths = projects.into_iter().flat_map(|project| project.repos);
     let before = clock::now() - TimeDelta::days(KEPT_DAYS);
@@ -37,8 +37,14 @@ fn prune(shared: &Shared) {
         let job = || git::prune_deleted(&path, before);
         match shared.repo_locks.with(&[inspected.git_dir], job) {
             Ok(0) => {}
-            Ok(count) => log::info!("{}: {count} deleted runs were let go.", path.display()),
-            Err(error) => log::warn!("{}: old work stays: {error}.", path.display()),
+            Ok(count) => log::info!(
+                "{}: pruned the work of {count} deleted runs.",
+                path.display()
+            ),
+            Err(error) => log::warn!(
+                "{}: could not prune the work of deleted runs: {error}.",
+                path.display()
+            ),
         }
     }
 }

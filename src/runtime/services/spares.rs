@@ -73,7 +73,7 @@ async fn blocking<T: Send + 'static>(
     match crate::runtime::threads::run(move || job(&shared)).await {
         Ok(outcome) => Some(outcome),
         Err(error) => {
-            log::error!("Spare worktrees are not looked after: {error}.");
+            log::error!("Could not maintain spare worktrees: {error}.");
             None
         }
     }
@@ -86,14 +86,14 @@ fn clear(shared: &Shared) {
         if let Some(id) = id_of(&left)
             && let Err(error) = pty::end_leftovers(id.0)
         {
-            log::warn!("What makes a spare worktree goes on: {error}.");
+            log::warn!("Could not cancel the preparation of a spare worktree: {error}.");
         }
         remove(shared, &left);
     }
     for repo in projects(shared).into_iter().flat_map(|it| it.repos) {
         let path = &repo.repo_path;
         if let Err(error) = git::forget_spares(path, &spares, &shared.repo_locks) {
-            log::debug!(error:% = error; "Records of spare worktrees were not looked for.");
+            log::debug!(error:% = error; "Could not look for records of spare worktrees.");
         }
     }
 }
@@ -104,13 +104,13 @@ fn id_of(folder: &Path) -> Option<RunId> {
 
 fn remove(shared: &Shared, folder: &Path) {
     if let Err(error) = git::remove_spare(folder, &shared.repo_locks) {
-        log::warn!(error:% = error; "A spare worktree stays: {}.", folder.display());
+        log::warn!(error:% = error; "Could not remove a spare worktree: {}.", folder.display());
     }
 }
 
 fn projects(shared: &Shared) -> Vec<Project> {
     shared.reader.projects().unwrap_or_else(|error| {
-        log::warn!("Spare worktrees are not looked after: {error}.");
+        log::warn!("Could not maintain spare worktrees: {error}.");
         Vec::new()
     })
 }
@@ -181,7 +181,7 @@ async fn make_one(shared: &Arc<Shared>) -> bool {
         }
         Some(Ok(None)) => Kept::Resting,
         Some(Err(error)) => {
-            log::warn!(repo_id:% = repo, error:% = error; "A spare worktree was not made.");
+            log::warn!(repo_id:% = repo, error:% = error; "Could not create a spare worktree.");
             Kept::Resting
         }
         None => Kept::Resting,

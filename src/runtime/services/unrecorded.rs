@@ -52,10 +52,12 @@ impl Runtime {
                 AskError::Store(cause)
             }
             Ok(Ok(count)) => {
-                log::warn!(run_id:%, count; "Run {run_id} was stopped while nothing can be recorded ({cause}): {count} processes were ended.");
+                log::warn!(run_id:%, count; "Stopped run {run_id} while the log cannot be written ({cause}): ended {count} processes.");
                 AskError::Unrecorded(cause)
             }
-            Ok(Err(error)) => AskError::JobFailed(format!("processes of the run stay: {error}")),
+            Ok(Err(error)) => {
+                AskError::JobFailed(format!("could not end processes of the run: {error}"))
+            }
             Err(error) => AskError::JobFailed(error.to_string()),
         }
     }
@@ -73,9 +75,9 @@ impl Runtime {
         match tokio::time::timeout(TOLD, told).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                log::warn!(run_id:%; "The holder of run {run_id} was not told: {error}.");
+                log::warn!(run_id:%; "Could not send a command to the holder of run {run_id}: {error}.");
             }
-            Err(_) => log::warn!(run_id:%; "The holder of run {run_id} does not listen."),
+            Err(_) => log::warn!(run_id:%; "The holder of run {run_id} does not respond."),
         }
     }
 }

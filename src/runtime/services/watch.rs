@@ -51,14 +51,14 @@ impl Watchers {
         if self.poll.is_none() {
             if let Some(error) = error {
                 log::warn!(
-                    "The kernel watches no more files ({error}; see fs.inotify.max_user_watches): the others are looked at every {LOOK:?}."
+                    "The limit of file watches is reached ({error}; see fs.inotify.max_user_watches); other files are checked every {LOOK:?}."
                 );
             }
             let config = notify::Config::default().with_poll_interval(LOOK);
             match PollWatcher::new(self.changes.clone(), config) {
                 Ok(poll) => self.poll = Some(poll),
                 Err(error) => {
-                    log::error!("Changes of files are not noticed: {error}.");
+                    log::error!("Cannot watch files for changes: {error}.");
                     return false;
                 }
             }
@@ -143,7 +143,7 @@ impl Watch {
         };
         let kernel = kernel(changes.clone())
             .inspect_err(|error| {
-                log::warn!("The kernel watches no files ({error}; inotify instances of this user are used up, see fs.inotify.max_user_instances): they are looked at every {LOOK:?}.");
+                log::warn!("No inotify instance is available ({error}; see fs.inotify.max_user_instances); files are checked every {LOOK:?}.");
             })
             .ok();
         let watchers = Mutex::new(Watchers {

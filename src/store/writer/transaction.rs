@@ -152,7 +152,7 @@ impl Worker {
                 .connection
                 .execute_batch("ROLLBACK TO one; RELEASE one")
         {
-            log::error!("A savepoint could not be rolled back: {error}.");
+            log::error!("Could not roll back a savepoint: {error}.");
         }
     }
 
@@ -262,7 +262,7 @@ impl Worker {
 
 /// Answers all with the failure to begin.
 fn refuse(waiting: Vec<Write>, error: &StoreError) -> Vec<StoredEvent> {
-    log::error!(batch_len = waiting.len(); "A transaction could not begin: {error}.");
+    log::error!(batch_len = waiting.len(); "Could not begin a transaction: {error}.");
     for write in waiting {
         match write {
             Write::Append(_, answer) => drop(answer.send(Err(error.clone()))),

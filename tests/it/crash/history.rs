@@ -1,4 +1,4 @@
-//! One history under servers that are killed: what is asked of them, and what they said yes to.
+//! One history under servers that are killed: the requests, and what was acknowledged.
 
 use super::{leftovers, log};
 use crate::support::{PATIENCE, Server, Sse, World, pause, text};
@@ -28,7 +28,7 @@ printf '{"hook_event_name":"Note","number":"w%d"}' $i | "$ABBADO_HOOK" > hook.ou
 /// Seeds that play each point once, at its first pass unless it is passed all the time.
 const FIRST_ROUND: u64 = 25;
 
-/// What came of histories.
+/// Results of histories.
 #[derive(Default)]
 pub struct Outcome {
     pub passes: BTreeMap<String, usize>,
@@ -54,7 +54,7 @@ impl Outcome {
     }
 }
 
-/// Something a server said yes to, as the log must show it: once.
+/// Something that a server acknowledged, which the log must contain once.
 #[derive(Debug)]
 pub enum Said {
     Hook {

@@ -1,4 +1,4 @@
-//! What the log must hold after a history.
+//! What the log must contain after a history.
 
 use super::history::Said;
 use crate::support::World;
@@ -64,7 +64,7 @@ fn number(row: &Row) -> Option<&str> {
     row.payload["payload"]["number"].as_str()
 }
 
-/// What was said yes to about a run is in the log once.
+/// What was acknowledged about a run is in the log once.
 pub fn said_once(rows: &[Row], said: &[Said], of: &str) {
     let count =
         |is: &dyn Fn(&Row) -> bool| rows.iter().filter(|row| row.run == of && is(row)).count();

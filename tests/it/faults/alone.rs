@@ -1,4 +1,4 @@
-//! A holder that no server looks after for long: much output, many hooks.
+//! A holder without a server for a long time: much output, many hooks.
 
 use super::in_order;
 use crate::support::{PATIENCE, World, descriptors, lock_owner, pause, wait_for};

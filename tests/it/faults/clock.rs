@@ -1,4 +1,4 @@
-//! The wall clock is set back: order is by the log's numbers, never by time.
+//! The wall clock is set back: the order follows the log's ids, never time.
 
 use super::{Stayer, in_order};
 use crate::support::{Sse, World};

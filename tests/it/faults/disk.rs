@@ -1,4 +1,4 @@
-//! A disk that is full, and a database that takes no writes.
+//! A full disk, and a database that cannot be written.
 
 use super::{Stayer, in_order, stayer, unavailable};
 use crate::support::{PATIENCE, Server, World, git, pause, wait_for};
@@ -96,12 +96,12 @@ fn a_full_disk_is_said_loses_nothing_and_is_over_when_there_is_room() {
     unavailable(&server.post("projects", &body), "disk is full");
     server.get("health").expect(200);
     assert_eq!(run.numbers(&server), stored);
-    // A program ends meanwhile: nobody can write that down, and nobody says that it was.
+    // A program ends meanwhile, which cannot be recorded and is not reported.
     other.end();
     wait_for("its end could not be stored", || {
         world
             .log()
-            .contains(&format!("Events of run {} were not stored", other.id))
+            .contains(&format!("Could not store events of run {}", other.id))
     });
     assert_eq!(server.view(&other.id)["process"]["alive"], true);
     assert!(!other.run_dir.join("exit.json").exists());
@@ -130,8 +130,8 @@ fn a_full_disk_is_said_loses_nothing_and_is_over_when_there_is_room() {
     drop(server);
 }
 
-/// Who stops a run on a full disk is answered when its processes have ended, and the log has it as
-/// soon as it can.
+/// A stop on a full disk is answered when the processes have ended, and recorded as soon as
+/// possible.
 #[test]
 fn stopping_and_starting_need_no_disk() {
     let world = World::new();
@@ -250,7 +250,7 @@ fn a_read_only_database_is_named_at_start_and_by_the_doctor() {
     assert!(said.to_lowercase().contains("read-only"), "{said}");
     assert!(!said.contains("panicked"), "{said}");
     let said = run("doctor");
-    let mut troubles = said.lines().filter(|line| line.starts_with("MEND"));
+    let mut troubles = said.lines().filter(|line| line.starts_with("FIX"));
     let line = troubles.next().unwrap_or_else(|| panic!("{said}"));
     assert!(line.contains("cannot be written"), "{said}");
     assert_eq!(troubles.next(), None, "{said}");

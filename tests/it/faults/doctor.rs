@@ -1,4 +1,4 @@
-//! `abbado doctor` finds real orphans, says how to mend them, and what it says mends them.
+//! `abbado doctor` finds real orphans, says how to fix them, and its commands fix them.
 
 use super::{Stayer, stayer};
 use crate::support::{Server, World, lock_owner, wait_for};
@@ -23,27 +23,27 @@ fn doctor_with(world: &World, path: &str) -> Output {
         .unwrap()
 }
 
-/// All lines, and the troubles among them. The exit code says whether there are any.
+/// All lines, and the problems among them. The exit code says whether there are any.
 fn doctor(world: &World) -> (String, Vec<String>) {
     let output = doctor_with(world, PATH);
     let said = String::from_utf8(output.stdout).unwrap();
-    let marked = |line: &&str| line.starts_with("ok    ") || line.starts_with("MEND  ");
+    let marked = |line: &&str| line.starts_with("ok    ") || line.starts_with("FIX   ");
     assert!(said.lines().all(|line| marked(&line)), "{said}");
-    let troubles = said.lines().filter(|line| line.starts_with("MEND"));
+    let troubles = said.lines().filter(|line| line.starts_with("FIX"));
     let troubles: Vec<String> = troubles.map(str::to_owned).collect();
     let code = i32::from(!troubles.is_empty());
     assert_eq!(output.status.code(), Some(code), "{said}");
     let last = String::from_utf8(output.stderr).unwrap();
     let counted = match troubles.len() {
         0 => String::new(),
-        1 => "abbado: one thing needs mending\n".to_owned(),
-        many => format!("abbado: {many} things need mending\n"),
+        1 => "abbado: 1 problem to fix\n".to_owned(),
+        many => format!("abbado: {many} problems to fix\n"),
     };
     assert_eq!(last, counted, "{said}");
     (said, troubles)
 }
 
-/// Does what the line says in its backticks.
+/// Runs the command in the line's backticks.
 fn mend(trouble: &str) {
     let command = trouble.split('`').nth(1).unwrap();
     let status = Command::new("sh").args(["-c", command]).status().unwrap();
@@ -77,7 +77,7 @@ fn a_healthy_installation_needs_nothing() {
     let id = &run.id;
     for line in [
         "ok    git version 2.".to_owned(),
-        "ok    database is whole; 1 runs are live".to_owned(),
+        "ok    database is intact; 1 live runs".to_owned(),
         "ok    holders of runs: 1".to_owned(),
         format!("ok    disk used by run {id}: files "),
         "not installed (".to_owned(),
@@ -90,7 +90,7 @@ fn a_healthy_installation_needs_nothing() {
     server.wait_status(id, "completed");
 }
 
-/// A database that was put back from a copy knows nothing of a run that lives.
+/// A database restored from a copy does not know a run that lives.
 #[test]
 fn holders_and_folders_of_no_run_are_found_and_mended() {
     let world = World::new();
@@ -110,7 +110,7 @@ fn holders_and_folders_of_no_run_are_found_and_mended() {
     fs::copy(&copy, &database).unwrap();
     let holder = lock_owner(&run.run_dir).unwrap();
     let server = world.serve();
-    let warned = format!("A holder of no run lives ({})", run.run_dir.display());
+    let warned = format!("Found a holder without a run ({})", run.run_dir.display());
     wait_for("the server names it", || world.log().contains(&warned));
     let (said, troubles) = doctor(&world);
     assert_eq!(troubles.len(), 3, "{said}");
@@ -151,7 +151,7 @@ fn what_was_removed_under_a_run_is_found() {
     named(&troubles, &format!("run {} (running)", no_worktree.id));
     mend(named(
         &troubles,
-        &format!("holder {holder} whose folder is gone"),
+        &format!("holder {holder} whose folder no longer exists"),
     ));
     wait_for("its program is gone", || !run_lives(&no_folder.id));
     // The server finds out as well, and the way that the line names is open.
@@ -223,8 +223,8 @@ fn permissions_and_programs_are_looked_at() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     for line in [
-        "MEND  git version 2.29.9 is too old: install version 2.30 or newer",
-        "MEND  Claude Code: ",
+        "FIX   git version 2.29.9 is too old: install version 2.30 or newer",
+        "FIX   Claude Code: ",
         ": codex-cli 0.99.0 (",
     ] {
         assert!(said.contains(line), "'{line}' is not in {said}");

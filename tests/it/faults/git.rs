@@ -1,5 +1,4 @@
-//! Git that cannot: a locked index, a hook of the repository that hangs, a worktree that somebody
-//! deleted.
+//! Failures of git: a locked index, a repository hook that hangs, a deleted worktree.
 
 use super::in_order;
 use crate::support::{PATIENCE, Server, World, git, pause, raw, text, wait_for};
@@ -52,7 +51,7 @@ fn a_locked_index_refuses_a_commit_and_costs_nothing() {
     // To look needs no lock, and what is there is shown.
     let stats = server.get(&format!("runs/{run}/diff-stats")).expect(200);
     assert_eq!(stats["files_changed"], 1);
-    // Its owner was killed: the lock is in nobody's hands.
+    // Its owner was killed: nothing holds the lock.
     owner.kill().unwrap();
     owner.wait().unwrap();
     commit(&server, &run).expect(200);
@@ -111,7 +110,7 @@ fn a_worktree_that_somebody_deleted_is_said_and_its_work_is_found() {
     );
     let refused = commit(&server, &run);
     assert_eq!(refused.status, 409, "{refused:?}");
-    assert!(refused.text.contains("is gone"), "{refused:?}");
+    assert!(refused.text.contains("no longer exists"), "{refused:?}");
     assert_eq!(server.view(&run)["status"], "cancelled");
     in_order(&server.events(&run));
     server.delete(&format!("runs/{run}")).expect(204);

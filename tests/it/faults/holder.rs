@@ -1,5 +1,5 @@
-//! Holders that are of another version, stopped, stuck or killed: one run has to do with it, and
-//! says what is so.
+//! Holders of another version, stopped, stuck or killed: only their run is affected, and its state
+//! is true.
 
 use super::{STAY, Stayer, in_order, stayer};
 use crate::support::{Server, World, lock_owner, text, wait_for};
@@ -121,7 +121,11 @@ fn a_holder_of_the_version_before_goes_on_under_a_new_server() {
     assert_eq!(server.view(&cancelled.id)["status"], "cancelled");
     assert_eq!(exit_of(&server, &cancelled)["signal"], "SIGTERM");
     holders.iter_mut().for_each(OldHolder::wait_gone);
-    assert!(!world.log().contains("out of reach"), "{}", world.log());
+    assert!(
+        !world.log().contains("Cannot reach the holder"),
+        "{}",
+        world.log()
+    );
 }
 
 #[test]
@@ -197,7 +201,7 @@ fn a_stopped_holder_holds_up_nobody_and_is_found_again_when_it_goes_on() {
     wait_for("it is out of reach", || {
         world
             .log()
-            .contains(&format!("The holder of run {} is out of reach", run.id))
+            .contains(&format!("Cannot reach the holder of run {}", run.id))
     });
     assert_eq!(server.view(&run.id)["process"]["alive"], true);
     for it in [&run, &other] {

@@ -1,4 +1,4 @@
-//! Hooks that come twice, late, for nobody, and as large as they may be.
+//! Hooks that come twice, late, for an unknown run, and at the size limit.
 
 use super::{Stayer, in_order};
 use crate::support::{Reply, Server, World};

@@ -1,5 +1,5 @@
-//! A run puts something else in the place of a file that the server reads: a FIFO, a device, a
-//! socket, a loop of links, a folder, a file of 100 GB without contents.
+//! A run replaces a file that the server reads: a FIFO, a device, a socket, a loop of links, a
+//! folder, a file of 100 GB without contents.
 
 use super::{Stayer, in_order};
 use crate::support::{PATIENCE, Server, World, text, wait_for};

@@ -1,4 +1,5 @@
-//! What a server finds that starts: a log that is gone, a file system or a user that lacks something.
+//! Conditions at the start of a server: a missing log, an unsuitable file system, missing
+//! permissions.
 
 use super::{Stayer, disk::Mount};
 use crate::support::{PATIENCE, World, pause};
@@ -103,9 +104,9 @@ fn what_stands_in_the_place_of_a_file_of_the_server_is_named() {
         ("abbado.db", &text, "file is not a database"),
         ("abbado.db-wal", &folder, no_file),
         ("abbado.db-shm", &fifo, no_file),
-        ("runs", &text, "is no folder"),
-        ("worktrees", &fifo, "is no folder"),
-        ("runs", &nowhere, "leads nowhere"),
+        ("runs", &text, "is not a folder"),
+        ("worktrees", &fifo, "is not a folder"),
+        ("runs", &nowhere, "is a broken symbolic link"),
     ];
     for (name, put, why) in cases {
         let world = World::new();
@@ -154,7 +155,7 @@ fn a_file_system_without_locks_is_named() {
         let said = refused_below(&world, &["python3", program, kind]);
         let data = world.data().display().to_string();
         assert!(
-            said.contains(&data) && said.contains("takes no locks"),
+            said.contains(&data) && said.contains("does not support locks"),
             "{said}"
         );
     }

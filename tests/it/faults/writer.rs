@@ -1,4 +1,4 @@
-//! The thread that writes the log panics: it goes on, and nobody is told what is not so.
+//! The writer thread panics: it continues, and no response is wrong.
 
 use super::{Stayer, in_order, unavailable};
 use crate::support::{Sse, World};
@@ -24,7 +24,7 @@ fn a_panic_of_the_writer_costs_one_answer_and_no_event() {
             if reply.status == 200 {
                 continue;
             }
-            unavailable(&reply, "failed on the way");
+            unavailable(&reply, "failed while recording");
             if point == "store.after_commit" {
                 // It is in the log and nothing else comes: readers see it all the same.
                 while seen.last().is_none_or(|(_, told)| *told != number) {
@@ -73,7 +73,7 @@ fn what_a_panic_refused_is_done_once_when_it_is_asked_again() {
         ];
         let body = json!({"name": "once"}).to_string();
         let create = || server.post_with("projects", &headers, &body);
-        unavailable(&create(), "failed on the way");
+        unavailable(&create(), "failed while recording");
         create().expect(201);
         let projects = server.get("projects").expect(200);
         assert_eq!(projects.as_array().unwrap().len(), 1, "{point}");

@@ -1,4 +1,4 @@
-//! The state of pull requests: one request, kept, stopped before the budget is used up.
+//! The state of pull requests: one request, cached, stopped before the budget is used up.
 
 use super::fake::{BEGIN, BOTH, Fake, Kind, names, numbers};
 use abbado::{

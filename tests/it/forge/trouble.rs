@@ -1,4 +1,4 @@
-//! Forges, tokens and programs that do not do what they should.
+//! Forges, tokens and programs that misbehave.
 
 use super::fake::{BOTH, Fake, Kind, TOKEN, file, names};
 use crate::support::{PATIENCE, wait_for};
@@ -101,9 +101,9 @@ async fn a_program_that_gives_no_token_or_hangs_is_told_and_ended() {
     let pid = fake.folder.path().join("pid");
     let hangs = format!("/bin/sleep 600 &\necho $! > '{}'\nwait", pid.display());
     let mut cases = vec![
-        ("exit 1", PATIENCE, "gave none".to_owned()),
-        ("echo", PATIENCE, "gave none".to_owned()),
-        ("echo no token here", PATIENCE, "gave none".to_owned()),
+        ("exit 1", PATIENCE, "printed none".to_owned()),
+        ("echo", PATIENCE, "printed none".to_owned()),
+        ("echo no token here", PATIENCE, "printed none".to_owned()),
     ];
     // On a busy machine the short limits are over before it has begun.
     for (millis, shown) in [(500, "0.5"), (4000, "4"), (16_000, "16")] {
@@ -313,10 +313,7 @@ async fn redirects_are_followed_within_the_host_alone() {
     assert_eq!(other.calls().len(), 0, "the token went nowhere");
     fake.next(&json!(vec![moved("/repos/o/r/pulls".to_owned()); 9]));
     let error = open(&fake, &fake.forge()).await.unwrap_err();
-    assert!(
-        error.to_string().contains("redirects without an end"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("redirects endlessly"), "{error}");
 }
 
 /// Set for the process in which the test certificate is one of the machine's roots.

@@ -1,4 +1,4 @@
-//! Clients that take their time: heads and bodies that never end, connections that only stay.
+//! Slow clients: heads and bodies that never end, idle connections.
 
 use super::server::{Server, TOKEN, message};
 use crate::support::{PATIENCE, World, pause};

@@ -1,5 +1,5 @@
-//! A whole life with marked secrets, the log as loud as it gets: none of them is in it, and no file
-//! of the data folder is anybody else's to read.
+//! A whole session with marked secrets at the most verbose log level: the log contains none of
+//! them, and no other user can read a file of the data folder.
 
 use super::server::{Answer, TOKEN, message};
 use crate::{

@@ -1,6 +1,5 @@
-//! Requests that two readers could read in two ways, heads that are too large, bytes that are no
-//! HTTP: one answer at most to each, in the form of all errors or a bare one of the parser, and
-//! then the end.
+//! Ambiguous requests, heads that are too large, bytes that are not HTTP: one answer at most to
+//! each, in the form of all errors or a bare one of the parser, and then the end.
 
 use super::server::{Answer, Server, TOKEN, hook_secret};
 use crate::support::PATIENCE;

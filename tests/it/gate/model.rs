@@ -1,5 +1,5 @@
-//! What the gate should answer, told a second time and as tables: the words of the security page
-//! for each dimension of the matrix. Shares no code with the gate.
+//! A second implementation of the gate as tables: the rules of the security page for each dimension
+//! of the matrix. It shares no code with the gate.
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {

@@ -1,7 +1,7 @@
 //! Programs of another user of this machine: a real second user id, on every route.
 //!
 //! To become that user the tests need root, or a `sudo` that asks nothing (`sudo -n -u nobody`).
-//! Without either they fail and say so: they would prove nothing.
+//! Without either they fail, because they would prove nothing.
 
 use super::server::{Answer, TOKEN, message};
 use crate::support::{Server, World, text};

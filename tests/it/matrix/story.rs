@@ -1,4 +1,4 @@
-//! The story of a run: what its events say that is the same every time it is played.
+//! The story of a run: the part of its events that is the same every time it is played.
 //!
 //! Hooks of one moment, the transcript and the terminal reach the log in any order among each
 //! other, so the story has threads: in each of them the order holds. Ids are named by the order of

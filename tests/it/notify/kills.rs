@@ -1,4 +1,4 @@
-//! The server is killed, or stopped, between what happened and what is told of it.
+//! The server is killed, or stopped, between an event and its notification.
 
 use super::receiver::{
     Receiver, command, fail, finish_turn, prompt, serve, serve_with, set, start, wait_until,

@@ -1,4 +1,4 @@
-//! The stand-in for Discord, and a server of ours that tells it things.
+//! The stand-in for Discord, and a server that sends it notifications.
 
 use crate::{
     forge::fake::file,

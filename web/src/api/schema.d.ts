@@ -920,7 +920,7 @@ export interface components {
              */
             sequence: number;
         };
-        /** @description Text as it streams; neighbours within 50 ms are one event. */
+        /** @description Streaming text; pieces within 50 ms are merged into one event. */
         AgentToken: {
             /** @description The message it belongs to. */
             message_id?: string | null;
@@ -956,7 +956,7 @@ export interface components {
             cli_name: string;
             /**
              * Format: date-time
-             * @description When it was made.
+             * @description Time of creation.
              */
             created_at: string;
             /** @description Its id. */
@@ -965,29 +965,29 @@ export interface components {
             instructions: string;
             /**
              * Format: int32
-             * @description Most turns of one run.
+             * @description Maximum number of turns of a run.
              */
             max_turns: number;
             /** @description Model given to the CLI; its own default when null. */
             model: string | null;
-            /** @description What people call it. */
+            /** @description The name shown to people. */
             name: string;
             /** @description The project it belongs to. */
             project_id: components["schemas"]["ProjectId"];
             /**
-             * @description Keys that the adapter gives meaning to. Values of `env` are shown as `***`; sent back so, they
-             *     stay what they are.
+             * @description Keys that the adapter gives meaning to. Values of `env` are shown as `***`; a value sent
+             *     back as `***` is kept.
              */
             provider_config: Record<string, never>;
             /** @description `builder` and `reviewer` have meaning; other texts are labels. */
             role: string;
             /**
              * Format: date-time
-             * @description When it was last changed.
+             * @description Time of the last change.
              */
             updated_at: string;
         };
-        /** @description A person must look. */
+        /** @description A person is needed. */
         AttentionView: {
             /** @description `permission_prompt`, `idle_prompt`, … */
             kind: string;
@@ -1047,13 +1047,13 @@ export interface components {
             /** @description A branch name as git takes it, without `refs/heads/`. */
             name: string;
         };
-        /** @description The run branch has another name, in all repositories. */
+        /** @description The run branch was renamed in all repositories. */
         BranchRenamed: {
             /** @description The former name. */
             from: string;
-            /** @description One a repository. */
+            /** @description One per repository. */
             repos: components["schemas"]["RepoBranch"][];
-            /** @description The name now. */
+            /** @description The new name. */
             to: string;
         };
         BranchRenamedEvent: {
@@ -1083,7 +1083,7 @@ export interface components {
             repo_name: string;
             run_id: components["schemas"]["RunId"] | null;
         };
-        /** @description A process; its start tells it from a later one with the same id. */
+        /** @description A process. Its start time distinguishes it from a later process with the same id. */
         Caller: {
             /**
              * Format: int32
@@ -1114,9 +1114,9 @@ export interface components {
         CheckpointAt: {
             /** @description The commit, in hex. */
             commit: string;
-            /** @description A tree of the files whose bytes git's conversions would not give back, in hex. */
+            /** @description Tree of the files whose bytes git's conversions would not restore, in hex. */
             exact?: string | null;
-            /** @description What it does not hold. */
+            /** @description Paths that it lacks. */
             left_out?: components["schemas"]["LeftOut"][];
             /** @description The repo. */
             repo_id: components["schemas"]["RepoId"];
@@ -1148,7 +1148,7 @@ export interface components {
             /** @description Not blank. */
             message: string;
         };
-        /** @description A commit that was made in one repo, or why none was. */
+        /** @description The commit in one repo, or why there is none. */
         CommittedAt: {
             /** @description The branch committed to. */
             branch: string;
@@ -1173,7 +1173,7 @@ export interface components {
             repo_name: string;
         };
         /**
-         * @description What ended a run well.
+         * @description What completed a run.
          * @enum {string}
          */
         CompletedBy: "session_end" | "exit";
@@ -1183,11 +1183,11 @@ export interface components {
          */
         CostSource: "reported" | "estimated";
         /**
-         * @description Who says so: the CLI, its tokens and our prices, or nobody.
+         * @description Source of a cost: the CLI, our price table, or none.
          * @enum {string}
          */
         CostSourceView: "reported" | "estimated" | "unknown";
-        /** @description The cost so far. Tokens whose price is not known make it unknown. */
+        /** @description The cost so far. Tokens without a known price make it unknown. */
         CostView: {
             /**
              * Format: double
@@ -1294,21 +1294,18 @@ export interface components {
         };
         /** @description A hook that maps to no other event type. */
         HookReceived: {
-            /** @description The processes that called the hook program, of a nested CLI and where a session began. */
+            /** @description The processes that called the hook program, for nested CLIs and starts of sessions. */
             callers?: components["schemas"]["Callers"];
-            /** @description The hook's name, as its CLI calls it. Nothing is decided by it. */
+            /** @description The hook's name as its CLI calls it. No decision depends on it. */
             hook_event_name: string;
             /** @description True for a lifecycle fact that changed nothing. */
             ignored?: boolean;
-            /**
-             * @description True for a hook of another CLI than the run's, which the agent started: it changes
-             *     nothing.
-             */
+            /** @description True for a hook of a nested CLI, which changes nothing. */
             nested?: boolean;
-            /** @description All of it. */
+            /** @description The whole payload. */
             payload: unknown;
             signal?: components["schemas"]["HookSignal"] | null;
-            /** @description The CLI's id of the turn that it began, when it was a prompt. */
+            /** @description The CLI's id of the turn that a prompt started. */
             turn_id?: string | null;
         };
         HookReceivedEvent: {
@@ -1338,16 +1335,16 @@ export interface components {
          */
         HookSignal: "prompt" | "turn_ended" | "session_ended" | "compacting" | "compacted";
         /**
-         * @description Who keeps a run within a limit that its agent sets.
+         * @description Who enforces a limit of an agent.
          * @enum {string}
          */
         KeeperView: "cli" | "counted" | "none";
         /**
-         * @description What a CLI that lives did not send.
+         * @description What a live CLI did not send.
          * @enum {string}
          */
         Lacks: "hook" | "event";
-        /** @description A path of a worktree that a checkpoint could not hold. */
+        /** @description A path of a worktree that a checkpoint could not store. */
         LeftOut: {
             /** @description The path, below the worktree; a folder's ends with a slash. Bytes that are no UTF-8 are replaced. */
             path: string;
@@ -1389,15 +1386,15 @@ export interface components {
          */
         MessageId: string;
         /**
-         * @description The CLI did not show that it took a message which was to be typed. It may still: then
-         *     `user.message` follows late.
+         * @description The CLI did not confirm a typed message. It may still do so: then `user.message` follows
+         *     late.
          */
         MessageNotTaken: {
             /** @description The message. */
             message_id: components["schemas"]["MessageId"];
             /** @description One sentence. */
             reason: string;
-            /** @description It stays in the queue and goes out by itself once the CLI's prompt is free. */
+            /** @description It stays in the queue and is sent by itself once the CLI's prompt is free. */
             until_free?: boolean;
         };
         MessageNotTakenEvent: {
@@ -1450,8 +1447,8 @@ export interface components {
             sequence: number;
         };
         /**
-         * @description A message is about to be typed into the live CLI. What became of it follows: the CLI's
-         *     prompt hook confirms it (`user.message`), or `message.not_taken`.
+         * @description A message is about to be typed into the live CLI. The CLI's prompt hook confirms it
+         *     (`user.message`), or `message.not_taken` follows.
          */
         MessageTyping: {
             /** @description The message. */
@@ -1481,7 +1478,7 @@ export interface components {
              */
             sequence: number;
         };
-        /** @description A waiting message was taken back. */
+        /** @description A message was removed from the queue. */
         MessageUnqueued: {
             /** @description The message. */
             message_id: components["schemas"]["MessageId"];
@@ -1507,7 +1504,7 @@ export interface components {
              */
             sequence: number;
         };
-        /** @description What becomes of the limits that an agent sets. */
+        /** @description Who enforces the limits of an agent. */
         ModeLimitsView: {
             /** @description Of `allowed_tools`. */
             allowed_tools: components["schemas"]["KeeperView"];
@@ -1552,7 +1549,7 @@ export interface components {
              * @description Input outside caches.
              */
             input_per_mtok: number;
-            /** @description What people call it. */
+            /** @description The name shown to people. */
             label: string;
             /**
              * Format: double
@@ -1560,15 +1557,15 @@ export interface components {
              */
             output_per_mtok: number;
         };
-        /** @description A person must look. */
+        /** @description A person is needed. */
         NeedsAttention: {
             /** @description `permission_prompt`, `idle_prompt`, … */
             kind: string;
             /** @description A sentence. */
             message: string;
-            /** @description And its input. */
+            /** @description The tool's input. */
             tool_input?: unknown;
-            /** @description The tool asked for. */
+            /** @description The tool that needs permission. */
             tool_name?: string | null;
         };
         NeedsAttentionEvent: {
@@ -1646,9 +1643,9 @@ export interface components {
         Notify: {
             notify: boolean;
         };
-        /** @description The wish to be told changed. */
+        /** @description Notifications of the run were switched. */
         NotifyChanged: {
-            /** @description The wish now. */
+            /** @description Whether people are notified. */
             notify: boolean;
         };
         NotifyChangedEvent: {
@@ -1708,11 +1705,11 @@ export interface components {
         PrStatusView: components["schemas"]["PrStatus"] & {
             repo_id: components["schemas"]["RepoId"];
         };
-        /** @description It was let go on. */
+        /** @description The process was resumed. */
         ProcessContinued: {
             /**
              * Format: int32
-             * @description Which attempt.
+             * @description The attempt, counted from 1.
              */
             attempt: number;
             /**
@@ -1742,11 +1739,11 @@ export interface components {
              */
             sequence: number;
         };
-        /** @description It ended, and all it started. */
+        /** @description The process and everything it started ended. */
         ProcessExited: {
             /**
              * Format: int32
-             * @description Which attempt.
+             * @description The attempt, counted from 1.
              */
             attempt?: number;
             /** @description Why. */
@@ -1784,7 +1781,7 @@ export interface components {
         ProcessLaunching: {
             /**
              * Format: int32
-             * @description 1, 2, 3 …
+             * @description Counted from 1.
              */
             attempt: number;
         };
@@ -1809,13 +1806,13 @@ export interface components {
              */
             sequence: number;
         };
-        /** @description It runs. */
+        /** @description The process runs. */
         ProcessSpawned: {
             /** @description Its arguments; secrets travel in the environment, never here. */
             argv: string[];
             /**
              * Format: int32
-             * @description Which attempt.
+             * @description The attempt, counted from 1.
              */
             attempt: number;
             /**
@@ -1825,7 +1822,7 @@ export interface components {
             cols: number;
             /**
              * Format: int64
-             * @description Where its output begins in the run's output log, in bytes.
+             * @description Offset of its output in the run's output log, in bytes.
              */
             output_offset?: number;
             /**
@@ -1860,11 +1857,11 @@ export interface components {
              */
             sequence: number;
         };
-        /** @description It was stopped, by Ctrl+Z or a signal: it does nothing until it is let go on. */
+        /** @description The process was suspended by Ctrl+Z or a signal, until it is resumed. */
         ProcessStopped: {
             /**
              * Format: int32
-             * @description Which attempt.
+             * @description The attempt, counted from 1.
              */
             attempt: number;
             /**
@@ -1938,7 +1935,7 @@ export interface components {
         ProjectView: components["schemas"]["SetUp"] & {
             /**
              * Format: date-time
-             * @description When it was made.
+             * @description Time of creation.
              */
             created_at: string;
             /** @description Its id. */
@@ -1947,7 +1944,7 @@ export interface components {
             name: string;
             /** @description Its repositories, oldest first. */
             repos: components["schemas"]["RepoView"][];
-            /** @description Whether a worktree of each repo is kept ready for the next run. */
+            /** @description Whether a spare worktree of each repo is kept ready for the next run. */
             spare_worktrees: boolean;
             /** @description Filter drivers of its repositories' own configurations that may run. */
             trusted_filters: string[];
@@ -1965,7 +1962,7 @@ export interface components {
             enabled: boolean;
             /** @description Name of the adapter. */
             id: string;
-            /** @description What people call it. */
+            /** @description The name shown to people. */
             label: string;
             /** @description What it offers. */
             models: components["schemas"]["ModelView"][];
@@ -2001,21 +1998,21 @@ export interface components {
             repo_name: string;
             url: string | null;
         };
-        /** @description A branch that was pushed, or why it was not. */
+        /** @description The push of one branch, or why it failed. */
         PushedAt: {
             /** @description The branch. */
             branch: string;
-            /** @description Why it is not. */
+            /** @description Why it was not pushed. */
             error?: string | null;
             /** @description The commit that it points at here, in hex. */
             head?: string | null;
-            /** @description It is there. */
+            /** @description Whether it was pushed. */
             pushed: boolean;
             /** @description The remote's name, or its URL when it has none. */
             remote?: string | null;
-            /** @description The branch there. */
+            /** @description The branch on the remote. */
             remote_branch?: string | null;
-            /** @description Where to, without user and password. */
+            /** @description URL of the remote without user and password. */
             remote_url?: string | null;
             /** @description The repo. */
             repo_id: components["schemas"]["RepoId"];
@@ -2032,14 +2029,14 @@ export interface components {
             pushed: boolean;
             /** @description The remote's name, or its URL when it has none. */
             remote: string | null;
-            /** @description The branch there. */
+            /** @description The branch on the remote. */
             remote_branch: string | null;
             remote_url: string | null;
             repo_name: string;
         };
-        /** @description The waiting messages go out in another order, or go on after a halt. */
+        /** @description The queue was reordered, or continued after a halt. */
         QueueReordered: {
-            /** @description All of them. */
+            /** @description All queued messages in their order. */
             order: components["schemas"]["MessageId"][];
         };
         QueueReorderedEvent: {
@@ -2111,7 +2108,7 @@ export interface components {
             /** @description Paths that the checkpoint taken before does not hold. Always empty without `force`. */
             left_out: components["schemas"]["LeftOutView"][];
         };
-        /** @description A repository as it was when the run was made. */
+        /** @description A repository at the creation of the run. */
         RepoBase: {
             /** @description Commit the run branch starts from, in hex. */
             base_commit: string;
@@ -2121,7 +2118,7 @@ export interface components {
             repo_id: components["schemas"]["RepoId"];
             /** @description The user's checkout. */
             repo_path: string;
-            /** @description The branch that pointed there, without its remote; none for a tag or a commit's id. */
+            /** @description The branch that pointed there, without its remote; absent for a tag or a commit id. */
             source?: string | null;
         };
         /** @description The run branch of one repo. */
@@ -2147,7 +2144,7 @@ export interface components {
          * @description One repository of a project.
          */
         RepoId: string;
-        /** @description One repository of a project: where the user's own checkout lies. */
+        /** @description A repository of a project, by the path of the user's checkout. */
         RepoView: {
             /** @description Its id. */
             id: components["schemas"]["RepoId"];
@@ -2166,11 +2163,11 @@ export interface components {
             scope: string;
             /**
              * Format: int32
-             * @description HTTP status of the answer once the CLI took the message.
+             * @description HTTP status of the response once the CLI accepted the message.
              */
             status: number;
         };
-        /** @description A repo that was taken back to its base commit. */
+        /** @description A repo that was reset to its base commit. */
         RevertedAt: {
             /** @description The base commit, in hex. */
             commit: string;
@@ -2267,16 +2264,16 @@ export interface components {
              */
             sequence: number;
         };
-        /** @description The present work was kept under a hidden ref. */
+        /** @description A checkpoint was taken. */
         RunCheckpointed: {
             /**
              * Format: int32
-             * @description 1, 2, 3 …
+             * @description Counted from 1.
              */
             number: number;
             /** @description `stop`, `pause`, `cancel`, … */
             reason: string;
-            /** @description One a repository. */
+            /** @description One per repository. */
             repos: components["schemas"]["CheckpointAt"][];
         };
         RunCheckpointedEvent: {
@@ -2300,7 +2297,7 @@ export interface components {
              */
             sequence: number;
         };
-        /** @description The work was committed, where there was any. */
+        /** @description Changes were committed where there were any. */
         RunCommitted: {
             /** @description The commit message. */
             message: string;
@@ -2328,14 +2325,14 @@ export interface components {
              */
             sequence: number;
         };
-        /** @description The run ended well. */
+        /** @description The run completed. */
         RunCompleted: {
             /**
              * Format: int32
-             * @description Exit code, when a process told one.
+             * @description Exit code, when the process exited.
              */
             exit_code?: number | null;
-            /** @description How we know. */
+            /** @description The evidence. */
             reason: components["schemas"]["CompletedBy"];
         };
         RunCompletedEvent: {
@@ -2361,22 +2358,22 @@ export interface components {
         };
         /** @description The run exists. */
         RunCreated: {
-            /** @description The whole configuration as it was, without the values of its environment. */
+            /** @description The agent's configuration at creation, without the values of its environment. */
             agent: components["schemas"]["AgentView"];
             /** @description The agent. */
             agent_id: components["schemas"]["AgentId"];
-            /** @description Whether people are told when it idles or ends. */
+            /** @description Whether people are notified when it goes idle or ends. */
             notify: boolean;
             parent_run_id?: components["schemas"]["RunId"] | null;
             /** @description The project. */
             project_id: components["schemas"]["ProjectId"];
-            /** @description The repositories as they were. */
+            /** @description The repositories at creation. */
             repos: components["schemas"]["RepoBase"][];
             /** @description Branch of the run. */
             run_branch: string;
-            /** @description How worktrees are made ready, as it was. */
+            /** @description How worktrees are set up, at creation. */
             set_up?: components["schemas"]["SetUp"];
-            /** @description What the run branch starts from, as asked for. */
+            /** @description What the run branch starts from, as requested. */
             source_branch: string;
             /** @description What the agent is to do. */
             task: string;
@@ -2402,7 +2399,7 @@ export interface components {
              */
             sequence: number;
         };
-        /** @description The run is gone; the one event of it that stays. */
+        /** @description The run was deleted; this is its only remaining event. */
         RunDeleted: Record<string, never>;
         RunDeletedEvent: {
             /** Format: date-time */
@@ -2469,11 +2466,11 @@ export interface components {
          * @description One agent at work: an event stream.
          */
         RunId: string;
-        /** @description The run rests and can go on. */
+        /** @description The run is paused and can continue. */
         RunPaused: {
             /** @description Why. */
             by: components["schemas"]["PausedBy"];
-            /** @description The agent's last words, when it said some. */
+            /** @description The agent's last message, if any. */
             last_message?: string | null;
             /** @description The CLI's id of the turn that ended. */
             turn_id?: string | null;
@@ -2499,9 +2496,9 @@ export interface components {
              */
             sequence: number;
         };
-        /** @description Pull requests were opened, or were tried to. */
+        /** @description Opening pull requests was attempted. */
         RunPullRequest: {
-            /** @description One a repository. */
+            /** @description One per repository. */
             repos: components["schemas"]["PullRequestAt"][];
             /** @description The title. */
             title: string;
@@ -2527,9 +2524,9 @@ export interface components {
              */
             sequence: number;
         };
-        /** @description The run branch was pushed, or was tried to. */
+        /** @description A push of the run branch was attempted. */
         RunPushed: {
-            /** @description One a repository. */
+            /** @description One per repository. */
             repos: components["schemas"]["PushedAt"][];
         };
         RunPushedEvent: {
@@ -2553,13 +2550,13 @@ export interface components {
              */
             sequence: number;
         };
-        /** @description The CLI lives, and nothing was heard of it for so long. */
+        /** @description A live CLI has sent nothing for a while. */
         RunQuiet: {
-            /** @description What did not come. */
+            /** @description What is missing. */
             lacks: components["schemas"]["Lacks"];
             /**
              * Format: int64
-             * @description How long it did not, in milliseconds.
+             * @description How long it has been missing, in milliseconds.
              */
             millis: number;
         };
@@ -2584,9 +2581,9 @@ export interface components {
              */
             sequence: number;
         };
-        /** @description The run branch was rebased at somebody's request. */
+        /** @description The run branch was rebased on request. */
         RunRebased: {
-            /** @description One a repository. */
+            /** @description One per repository. */
             repos: components["schemas"]["RebasedAt"][];
         };
         RunRebasedEvent: {
@@ -2622,16 +2619,16 @@ export interface components {
             /** @description Null while there is none. */
             worktree: string | null;
         };
-        /** @description The contents of a checkpoint are back in the worktrees. */
+        /** @description A checkpoint was restored into the worktrees. */
         RunRestored: {
             /**
              * Format: int32
              * @description The checkpoint's number.
              */
             number: number;
-            /** @description Why that checkpoint had been taken. */
+            /** @description Why that checkpoint was taken. */
             reason: string;
-            /** @description One a repository. */
+            /** @description One per repository. */
             repos: components["schemas"]["CheckpointAt"][];
         };
         RunRestoredEvent: {
@@ -2702,7 +2699,7 @@ export interface components {
             tokens_out: number;
             /**
              * Format: int64
-             * @description Bytes of the transcript that these totals cover; reading goes on there.
+             * @description Bytes of the transcript that these totals cover; reading continues there.
              */
             transcript_offset?: number;
             /**
@@ -2732,7 +2729,7 @@ export interface components {
              */
             sequence: number;
         };
-        /** @description A run whose CLI never started begins again. */
+        /** @description A run whose CLI never started was retried. */
         RunRetried: Record<string, never>;
         RunRetriedEvent: {
             /** Format: date-time */
@@ -2755,14 +2752,14 @@ export interface components {
              */
             sequence: number;
         };
-        /** @description Branch and worktrees are back at the base commits. */
+        /** @description Branches and worktrees were reset to the base commits. */
         RunReverted: {
             /**
              * Format: int32
-             * @description The checkpoint that holds what was there.
+             * @description The checkpoint with the state before the revert.
              */
             checkpoint: number;
-            /** @description One a repository. */
+            /** @description One per repository. */
             repos: components["schemas"]["RevertedAt"][];
         };
         RunRevertedEvent: {
@@ -2791,8 +2788,8 @@ export interface components {
             /** @description Why. */
             by: components["schemas"]["StartedBy"];
             /**
-             * @description The evidence was the oldest prompt that we ourselves delivered (the task, or a message)
-             *     and had not heard of.
+             * @description The evidence was the oldest prompt that the server delivered (the task, or a message)
+             *     and that was not confirmed yet.
              */
             own_prompt?: boolean;
             /** @description The CLI's id of the turn, when the evidence carried one. */
@@ -2821,15 +2818,15 @@ export interface components {
         };
         /** @description The run as the API shows it. */
         RunView: components["schemas"]["RunBody"] & components["schemas"]["RunHead"];
-        /** @description A session of the CLI began. */
+        /** @description A session of the CLI started. */
         SessionInit: {
             /** @description The processes that called the hook program: the CLI, then its parents. */
             callers?: components["schemas"]["Callers"];
-            /** @description Version of the CLI, when told. */
+            /** @description Version of the CLI, when reported. */
             cli_version?: string | null;
-            /** @description Model, when told. */
+            /** @description The model, when reported. */
             model?: string | null;
-            /** @description The CLI's own id of it. */
+            /** @description The CLI's id of the session. */
             session_id: string;
             /** @description Where the CLI writes the session down. */
             transcript_path?: string | null;
@@ -2855,7 +2852,7 @@ export interface components {
              */
             sequence: number;
         };
-        /** @description How a new worktree is made ready, and tidied before it goes. */
+        /** @description How a new worktree is set up, and cleaned up before it is removed. */
         SetUp: {
             /** @description Shell script run in each worktree before it is removed; empty for none. */
             cleanup_script: string;
@@ -2870,7 +2867,7 @@ export interface components {
          */
         Stage: "worktree" | "setup" | "launch" | "agent" | "exit" | "lost";
         /**
-         * @description What set a run to work.
+         * @description What started a run.
          * @enum {string}
          */
         StartedBy: "prompt" | "continue" | "spawn";
@@ -2880,11 +2877,11 @@ export interface components {
          */
         StatusView: "queued" | "running" | "paused" | "completed" | "failed" | "cancelled";
         /**
-         * @description Who asked for the process to end.
+         * @description Who requested the end of the process.
          * @enum {string}
          */
         StopBy: "cancel" | "pause" | "delete" | "idle";
-        /** @description Somebody asked for the process to end; the outcome follows. */
+        /** @description The end of the process was requested; the outcome follows. */
         StopRequested: {
             /** @description Who. */
             by: components["schemas"]["StopBy"];
@@ -2910,13 +2907,13 @@ export interface components {
              */
             sequence: number;
         };
-        /** @description A subagent began. */
+        /** @description A subagent started. */
         SubagentStart: {
-            /** @description The CLI's id of it. */
+            /** @description The CLI's id of the subagent. */
             agent_id: string;
             /** @description Its type. */
             agent_type: string;
-            /** @description Nothing yet. */
+            /** @description Always null. */
             last_message?: string | null;
         };
         SubagentStartEvent: {
@@ -2942,11 +2939,11 @@ export interface components {
         };
         /** @description A subagent ended. */
         SubagentStop: {
-            /** @description The CLI's id of it. */
+            /** @description The CLI's id of the subagent. */
             agent_id: string;
             /** @description Its type. */
             agent_type: string;
-            /** @description Its last words. */
+            /** @description Its last message. */
             last_message?: string | null;
         };
         SubagentStopEvent: {
@@ -2997,7 +2994,7 @@ export interface components {
         };
         /** @description The agent calls a tool. */
         ToolCall: {
-            /** @description The CLI's id of the subagent that calls; none is the agent itself. */
+            /** @description The CLI's id of the calling subagent; absent for the agent itself. */
             agent_id?: string | null;
             /** @description Its input. */
             tool_input: unknown;
@@ -3027,15 +3024,15 @@ export interface components {
              */
             sequence: number;
         };
-        /** @description A tool answered. */
+        /** @description A tool returned. */
         ToolResult: {
-            /** @description The CLI's id of the subagent that called; none is the agent itself. */
+            /** @description The CLI's id of the calling subagent; absent for the agent itself. */
             agent_id?: string | null;
-            /** @description Or how it failed. */
+            /** @description Its error, if it failed. */
             error?: string | null;
             /** @description Tool. */
             tool_name: string;
-            /** @description What it answered. */
+            /** @description Its response. */
             tool_response?: unknown;
             /** @description Pairs it with its call. */
             tool_use_id?: string | null;
@@ -3061,7 +3058,7 @@ export interface components {
              */
             sequence: number;
         };
-        /** @description A person said something. */
+        /** @description A message of a person. */
         UserMessage: {
             /** @description Where. */
             by: components["schemas"]["MessageBy"];
@@ -3123,7 +3120,7 @@ export interface components {
              * @description How long it took.
              */
             millis: number;
-            /** @description One a repository. */
+            /** @description One per repository. */
             repos: components["schemas"]["WorktreeAt"][];
         };
         WorktreeCreatedEvent: {
@@ -3147,14 +3144,14 @@ export interface components {
              */
             sequence: number;
         };
-        /** @description Worktrees are gone. */
+        /** @description Worktrees were removed. */
         WorktreeRemoved: {
             /**
              * Format: int64
              * @description How long it took.
              */
             millis: number;
-            /** @description Those removed. */
+            /** @description The removed worktrees. */
             repos: components["schemas"]["WorktreeAt"][];
         };
         WorktreeRemovedEvent: {
@@ -3205,7 +3202,7 @@ export interface operations {
                     "application/json": components["schemas"]["TemplateView"][];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3214,7 +3211,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3223,7 +3220,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3232,7 +3229,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3265,7 +3262,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description What was made. */
+            /** @description Created. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -3274,7 +3271,7 @@ export interface operations {
                     "application/json": components["schemas"]["AgentView"];
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3283,7 +3280,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3292,7 +3289,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3301,7 +3298,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3328,7 +3325,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3368,7 +3365,7 @@ export interface operations {
                     "application/json": components["schemas"]["AgentView"];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3377,7 +3374,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3386,7 +3383,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3395,7 +3392,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3404,7 +3401,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3448,7 +3445,7 @@ export interface operations {
                     "application/json": components["schemas"]["AgentView"];
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3457,7 +3454,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3466,7 +3463,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3475,7 +3472,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3502,7 +3499,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3533,14 +3530,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It was done; there is nothing to tell. */
+            /** @description Done. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3549,7 +3546,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3558,7 +3555,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3567,7 +3564,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3576,7 +3573,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3594,7 +3591,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3632,7 +3629,7 @@ export interface operations {
                     "application/json": components["schemas"]["HeadView"];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3641,7 +3638,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3650,7 +3647,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3659,7 +3656,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3700,7 +3697,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3709,7 +3706,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3718,7 +3715,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3727,7 +3724,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3768,7 +3765,7 @@ export interface operations {
                     "application/json": components["schemas"]["Folder"][];
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3777,7 +3774,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3786,7 +3783,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3795,7 +3792,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3833,7 +3830,7 @@ export interface operations {
                     "application/json": string;
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3842,7 +3839,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3871,7 +3868,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3880,7 +3877,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3889,7 +3886,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3898,7 +3895,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3936,7 +3933,7 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3945,7 +3942,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3954,7 +3951,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3963,7 +3960,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4001,7 +3998,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectView"][];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4010,7 +4007,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4019,7 +4016,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4028,7 +4025,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4061,7 +4058,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description What was made. */
+            /** @description Created. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -4070,7 +4067,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectView"];
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4079,7 +4076,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4088,7 +4085,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4097,7 +4094,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4124,7 +4121,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4164,7 +4161,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectView"];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4173,7 +4170,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4182,7 +4179,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4191,7 +4188,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4200,7 +4197,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4244,7 +4241,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectView"];
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4253,7 +4250,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4262,7 +4259,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4271,7 +4268,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4298,7 +4295,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4329,14 +4326,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It was done; there is nothing to tell. */
+            /** @description Done. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4345,7 +4342,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4354,7 +4351,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4363,7 +4360,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4372,7 +4369,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4390,7 +4387,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4430,7 +4427,7 @@ export interface operations {
                     "application/json": components["schemas"]["AgentView"][];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4439,7 +4436,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4448,7 +4445,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4457,7 +4454,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4466,7 +4463,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4506,7 +4503,7 @@ export interface operations {
                     "application/json": components["schemas"]["BranchView"][];
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4515,7 +4512,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4524,7 +4521,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4533,7 +4530,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4542,7 +4539,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4584,14 +4581,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It was done; there is nothing to tell. */
+            /** @description Done. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4600,7 +4597,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4609,7 +4606,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4618,7 +4615,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4627,7 +4624,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4645,7 +4642,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4696,7 +4693,7 @@ export interface operations {
                     "application/json": components["schemas"]["MergedView"];
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4705,7 +4702,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4714,7 +4711,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4723,7 +4720,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4732,7 +4729,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4750,7 +4747,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4790,7 +4787,7 @@ export interface operations {
                     "application/json": components["schemas"]["PrStatusView"][];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4799,7 +4796,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4808,7 +4805,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4817,7 +4814,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4826,7 +4823,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4835,7 +4832,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4895,7 +4892,7 @@ export interface operations {
                     "application/json": components["schemas"]["RebasedView"];
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4904,7 +4901,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4913,7 +4910,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4922,7 +4919,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4931,7 +4928,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4949,7 +4946,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4984,7 +4981,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description What was made. */
+            /** @description Created. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -4993,7 +4990,7 @@ export interface operations {
                     "application/json": components["schemas"]["RepoView"];
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5002,7 +4999,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5011,7 +5008,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5020,7 +5017,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5029,7 +5026,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5056,7 +5053,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5088,14 +5085,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It was done; there is nothing to tell. */
+            /** @description Done. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5104,7 +5101,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5113,7 +5110,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5122,7 +5119,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5140,7 +5137,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5181,7 +5178,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProofView"];
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5190,7 +5187,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5227,7 +5224,7 @@ export interface operations {
                     "application/json": components["schemas"]["RunView"][];
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5236,7 +5233,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5245,7 +5242,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5254,7 +5251,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5287,7 +5284,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description What was made. */
+            /** @description Created. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -5296,7 +5293,7 @@ export interface operations {
                     "application/json": components["schemas"]["RunView"];
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5305,7 +5302,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5314,7 +5311,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5323,7 +5320,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5332,7 +5329,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5359,7 +5356,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5399,7 +5396,7 @@ export interface operations {
                     "application/json": components["schemas"]["RunView"];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5408,7 +5405,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5417,7 +5414,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5426,7 +5423,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5435,7 +5432,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5469,14 +5466,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It was done; there is nothing to tell. */
+            /** @description Done. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5485,7 +5482,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5494,7 +5491,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5503,7 +5500,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5512,7 +5509,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5530,7 +5527,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5570,7 +5567,7 @@ export interface operations {
                     "application/json": components["schemas"]["PushedView"][];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5579,7 +5576,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5588,7 +5585,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5597,7 +5594,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5606,7 +5603,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5624,7 +5621,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5673,7 +5670,7 @@ export interface operations {
                     "application/json": components["schemas"]["RunView"];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5682,7 +5679,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5691,7 +5688,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5700,7 +5697,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5709,7 +5706,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5727,7 +5724,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5767,7 +5764,7 @@ export interface operations {
                     "application/json": components["schemas"]["ChangesView"];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5776,7 +5773,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5785,7 +5782,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5794,7 +5791,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5803,7 +5800,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5812,7 +5809,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5852,7 +5849,7 @@ export interface operations {
                     "application/json": components["schemas"]["CheckpointView"][];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5861,7 +5858,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5870,7 +5867,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5879,7 +5876,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5888,7 +5885,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5932,7 +5929,7 @@ export interface operations {
                     "application/json": components["schemas"]["ReplacedView"];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5941,7 +5938,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5950,7 +5947,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5959,7 +5956,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5968,7 +5965,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5986,7 +5983,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6030,7 +6027,7 @@ export interface operations {
                     "application/json": components["schemas"]["CommittedView"][];
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6039,7 +6036,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6048,7 +6045,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6057,7 +6054,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6066,7 +6063,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6093,7 +6090,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6137,7 +6134,7 @@ export interface operations {
                     "application/json": components["schemas"]["RunView"];
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6146,7 +6143,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6155,7 +6152,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6164,7 +6161,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6173,7 +6170,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6200,7 +6197,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6249,7 +6246,7 @@ export interface operations {
                     "application/json": components["schemas"]["DiffStatsView"];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6258,7 +6255,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6267,7 +6264,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6276,7 +6273,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6285,7 +6282,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6294,7 +6291,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6339,7 +6336,7 @@ export interface operations {
                     "application/json": components["schemas"]["EventView"][];
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6348,7 +6345,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6357,7 +6354,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6366,7 +6363,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6375,7 +6372,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6418,7 +6415,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6427,7 +6424,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6436,7 +6433,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6445,7 +6442,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6454,7 +6451,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6498,7 +6495,7 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6507,7 +6504,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6525,7 +6522,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6552,7 +6549,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6592,7 +6589,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The range that was asked for. */
+            /** @description The requested range. */
             206: {
                 headers: {
                     [name: string]: unknown;
@@ -6601,7 +6598,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6610,7 +6607,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6619,7 +6616,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6628,7 +6625,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6637,7 +6634,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Nothing lies in the range that was asked for. */
+            /** @description The requested range is empty. */
             416: {
                 headers: {
                     [name: string]: unknown;
@@ -6646,7 +6643,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6690,7 +6687,7 @@ export interface operations {
                     "application/json": components["schemas"]["RunView"];
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6699,7 +6696,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6708,7 +6705,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6717,7 +6714,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6744,7 +6741,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6784,7 +6781,7 @@ export interface operations {
                     "application/json": components["schemas"]["RunView"];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6793,7 +6790,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6802,7 +6799,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6811,7 +6808,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6820,7 +6817,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6838,7 +6835,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6873,7 +6870,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description What was made. */
+            /** @description Created. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -6882,7 +6879,7 @@ export interface operations {
                     "application/json": components["schemas"]["PullRequestView"][];
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6891,7 +6888,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6900,7 +6897,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6909,7 +6906,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6918,7 +6915,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6945,7 +6942,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6994,7 +6991,7 @@ export interface operations {
                     "application/json": components["schemas"]["PushedView"][];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7003,7 +7000,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7012,7 +7009,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7021,7 +7018,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -7030,7 +7027,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7048,7 +7045,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7097,7 +7094,7 @@ export interface operations {
                     "application/json": components["schemas"]["QueuedView"][];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7106,7 +7103,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7115,7 +7112,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7124,7 +7121,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -7133,7 +7130,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7177,7 +7174,7 @@ export interface operations {
                     "application/json": components["schemas"]["QueuedView"][];
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7186,7 +7183,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7195,7 +7192,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7204,7 +7201,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -7213,7 +7210,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7240,7 +7237,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7275,7 +7272,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description What was made. */
+            /** @description Created. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -7284,7 +7281,7 @@ export interface operations {
                     "application/json": components["schemas"]["QueuedView"];
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7293,7 +7290,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7302,7 +7299,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7311,7 +7308,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -7320,7 +7317,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7347,7 +7344,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7379,14 +7376,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It was done; there is nothing to tell. */
+            /** @description Done. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7395,7 +7392,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7404,7 +7401,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7413,7 +7410,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -7422,7 +7419,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7440,7 +7437,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7484,7 +7481,7 @@ export interface operations {
                     "application/json": components["schemas"]["RunView"];
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7493,7 +7490,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7502,7 +7499,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7511,7 +7508,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -7520,7 +7517,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7547,7 +7544,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7587,7 +7584,7 @@ export interface operations {
                     "application/json": components["schemas"]["RunView"];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7596,7 +7593,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7605,7 +7602,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7614,7 +7611,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -7623,7 +7620,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7641,7 +7638,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7684,7 +7681,7 @@ export interface operations {
                     "application/json": components["schemas"]["ReplacedView"];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7693,7 +7690,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7702,7 +7699,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7711,7 +7708,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -7720,7 +7717,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7738,7 +7735,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7778,7 +7775,7 @@ export interface operations {
                     "application/json": components["schemas"]["TaskView"][];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7787,7 +7784,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7796,7 +7793,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7805,7 +7802,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -7814,7 +7811,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7852,7 +7849,7 @@ export interface operations {
                     "application/json": components["schemas"]["ModelSettingsView"];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7861,7 +7858,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7870,7 +7867,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7879,7 +7876,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7921,7 +7918,7 @@ export interface operations {
                     "application/json": components["schemas"]["ModelSettingsView"];
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7930,7 +7927,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7939,7 +7936,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7966,7 +7963,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8004,7 +8001,7 @@ export interface operations {
                     "application/json": components["schemas"]["NotificationSettingsView"];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -8013,7 +8010,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8022,7 +8019,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8031,7 +8028,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8073,7 +8070,7 @@ export interface operations {
                     "application/json": components["schemas"]["NotificationSettingsView"];
                 };
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -8082,7 +8079,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8091,7 +8088,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8118,7 +8115,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8156,7 +8153,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveredView"];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -8165,7 +8162,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8174,7 +8171,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8183,7 +8180,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8201,7 +8198,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8257,7 +8254,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The request cannot be read, or a value in it breaks a rule; the sentence names it. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -8266,7 +8263,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8275,7 +8272,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8284,7 +8281,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Unknown id. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -8293,7 +8290,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Its present state does not allow it; the sentence names the state. */
+            /** @description Its current state does not allow this; the sentence names the state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8311,7 +8308,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8349,7 +8346,7 @@ export interface operations {
                     "application/json": components["schemas"]["Version"];
                 };
             };
-            /** @description The request cannot be read. */
+            /** @description The request is malformed. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -8358,7 +8355,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server has a token, and this request has none or another. */
+            /** @description The server requires a token, and the request has none or a wrong one. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8367,7 +8364,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused by its host, its origin or the user it comes from. */
+            /** @description Refused because of its host, its origin or the calling user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8376,7 +8373,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description A bound is reached; `Retry-After` says when to come again. */
+            /** @description A limit is reached; `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;

@@ -3,14 +3,14 @@ import { CallError, type LeftOut } from "@/api/client";
 import { notKept, withoutWords } from "./left-out";
 
 const REFUSAL =
-  "Nothing was changed, since some of the work cannot be kept:\n" +
-  "- site: 'pipe' (it is a pipe, which has no contents to keep)\n" +
+  "Nothing was changed, because some of the work cannot be saved:\n" +
+  "- site: 'pipe' (it is a pipe, which has no contents to save)\n" +
   "- 3 more\n" +
-  "Move it away or make it readable, or repeat with ?force=true to go on without it.";
+  "Move it out of the worktree or make it readable, or repeat with ?force=true to proceed without it.";
 
 test("what cannot be kept is taken from a refusal that says so, a line each", () => {
   expect(notKept(new CallError(409, REFUSAL, "work_not_kept"))).toEqual([
-    "site: 'pipe' (it is a pipe, which has no contents to keep)",
+    "site: 'pipe' (it is a pipe, which has no contents to save)",
     "3 more",
   ]);
 });

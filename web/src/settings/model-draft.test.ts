@@ -56,7 +56,7 @@ test("the words of the server lead to the field", () => {
     field: "input_per_mtok",
     words: "Must be 0 or greater",
   });
-  expect(faultOf("The body is no JSON.")).toBeNull();
+  expect(faultOf("The body is not valid JSON.")).toBeNull();
 });
 
 test("a price that is no number is found before it is sent", () => {

@@ -153,7 +153,7 @@ export async function furnish(server: TestServer): Promise<Screen[]> {
     {
       name: "rename",
       path: changes,
-      ready: "In all repos of the run, or in none.",
+      ready: "in all repos of the run or in none",
       act: menu("More branch actions", "Rename branch…"),
     },
     {

@@ -1,36 +1,36 @@
-//! Payloads about a person who is needed, and about subagents.
+//! Payloads about attention and subagents.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 payloads! {
-    /// A person must look.
+    /// A person is needed.
     NeedsAttention {
         /// `permission_prompt`, `idle_prompt`, …
         kind: String,
         /// A sentence.
         message: String,
-        /// The tool asked for.
+        /// The tool that needs permission.
         tool_name: Option<String>,
-        /// And its input.
+        /// The tool's input.
         tool_input: Option<Value>,
     }
-    /// A subagent began.
+    /// A subagent started.
     SubagentStart {
-        /// The CLI's id of it.
+        /// The CLI's id of the subagent.
         agent_id: String,
         /// Its type.
         agent_type: String,
-        /// Nothing yet.
+        /// Always null.
         last_message: Option<String>,
     }
     /// A subagent ended.
     SubagentStop {
-        /// The CLI's id of it.
+        /// The CLI's id of the subagent.
         agent_id: String,
         /// Its type.
         agent_type: String,
-        /// Its last words.
+        /// Its last message.
         last_message: Option<String>,
     }
 }

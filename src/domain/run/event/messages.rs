@@ -13,7 +13,7 @@ pub struct RequestKey {
     pub key: String,
     /// SHA-256 of the body, in hex.
     pub fingerprint: String,
-    /// HTTP status of the answer once the CLI took the message.
+    /// HTTP status of the response once the CLI accepted the message.
     pub status: u16,
 }
 
@@ -23,26 +23,26 @@ const fn is_false(value: &bool) -> bool {
 }
 
 payloads! {
-    /// A message is about to be typed into the live CLI. What became of it follows: the CLI's
-    /// prompt hook confirms it (`user.message`), or `message.not_taken`.
+    /// A message is about to be typed into the live CLI. The CLI's prompt hook confirms it
+    /// (`user.message`), or `message.not_taken` follows.
     MessageTyping {
         /// The message.
         message_id: MessageId,
         /// As it is typed.
         text: String,
-        /// The request that brought it, when it may come again: it is answered as done once the
-        /// message is taken, also by a server that was started meanwhile.
+        /// The request that carried it, if it has an `Idempotency-Key`: a repetition is answered
+        /// once the message is confirmed, also after a restart of the server.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         request: Option<RequestKey>,
     }
-    /// The CLI did not show that it took a message which was to be typed. It may still: then
-    /// `user.message` follows late.
+    /// The CLI did not confirm a typed message. It may still do so: then `user.message` follows
+    /// late.
     MessageNotTaken {
         /// The message.
         message_id: MessageId,
         /// One sentence.
         reason: String,
-        /// It stays in the queue and goes out by itself once the CLI's prompt is free.
+        /// It stays in the queue and is sent by itself once the CLI's prompt is free.
         #[serde(default, skip_serializing_if = "is_false")]
         until_free: bool,
     }
@@ -53,14 +53,14 @@ payloads! {
         /// As it will be delivered.
         text: String,
     }
-    /// A waiting message was taken back.
+    /// A message was removed from the queue.
     MessageUnqueued {
         /// The message.
         message_id: MessageId,
     }
-    /// The waiting messages go out in another order, or go on after a halt.
+    /// The queue was reordered, or continued after a halt.
     QueueReordered {
-        /// All of them.
+        /// All queued messages in their order.
         order: Vec<MessageId>,
     }
 }

@@ -1,4 +1,4 @@
-//! The closed sets of words in payloads, and the small values that several payloads share.
+//! Enumerations in payloads, and values that several payloads share.
 
 use crate::domain::RepoId;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ macro_rules! words {
 }
 
 words! {
-    /// What set a run to work.
+    /// What started a run.
     StartedBy {
         /// A prompt or other evidence of work.
         Prompt,
@@ -26,7 +26,7 @@ words! {
         /// The process itself, of an adapter without a prompt hook.
         Spawn,
     }
-    /// What ended a run well.
+    /// What completed a run.
     CompletedBy {
         /// The CLI's session ended.
         SessionEnd,
@@ -35,7 +35,7 @@ words! {
     }
     /// Where a run failed.
     Stage {
-        /// Making worktrees.
+        /// Creating worktrees.
         Worktree,
         /// The project's set-up script, or copied files.
         Setup,
@@ -65,18 +65,18 @@ words! {
     PausedBy {
         /// The agent finished its turn.
         Stop,
-        /// Somebody stopped the turn in the terminal.
+        /// A person stopped the turn in the terminal.
         Interrupt,
         /// `POST pause`.
         User,
-        /// An idle CLI was put to rest.
+        /// An idle CLI was ended by the idle limit.
         Idle,
         /// `max_turns` was reached.
         Limit,
         /// The process vanished, but its session can be resumed.
         Lost,
     }
-    /// Who asked for the process to end.
+    /// Who requested the end of the process.
     StopBy {
         /// `POST cancel`.
         Cancel,
@@ -100,16 +100,16 @@ words! {
         Delete,
         /// The idle limit.
         Idle,
-        /// We ended a process that lingered after its session.
+        /// The server ended a process that lingered after its session.
         Server,
-        /// Unknown: it was gone when we looked.
+        /// Unknown: the process had vanished.
         Lost,
     }
-    /// What a CLI that lives did not send.
+    /// What a live CLI did not send.
     Lacks {
         /// Any hook since it was launched.
         Hook,
-        /// Any word at all.
+        /// Any event at all.
         Event,
     }
     /// Where a message of a person came from.
@@ -128,14 +128,14 @@ words! {
     }
     /// Where a cost comes from.
     CostSource {
-        /// The CLI said so.
+        /// Reported by the CLI.
         Reported,
-        /// Tokens times our price table.
+        /// Estimated from tokens and the price table.
         Estimated,
     }
 }
 
-/// A repository as it was when the run was made.
+/// A repository at the creation of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RepoBase {
     /// The repo.
@@ -147,7 +147,7 @@ pub struct RepoBase {
     pub repo_path: PathBuf,
     /// Commit the run branch starts from, in hex.
     pub base_commit: String,
-    /// The branch that pointed there, without its remote; none for a tag or a commit's id.
+    /// The branch that pointed there, without its remote; absent for a tag or a commit id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
 }
@@ -183,7 +183,7 @@ pub struct WorktreeAt {
     pub branch: String,
 }
 
-/// A path of a worktree that a checkpoint could not hold.
+/// A path of a worktree that a checkpoint could not store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LeftOut {
     /// The path, below the worktree; a folder's ends with a slash. Bytes that are no UTF-8 are replaced.
@@ -203,10 +203,10 @@ pub struct CheckpointAt {
     pub commit: String,
     /// Its tree, in hex: equal trees need no second checkpoint.
     pub tree: String,
-    /// A tree of the files whose bytes git's conversions would not give back, in hex.
+    /// Tree of the files whose bytes git's conversions would not restore, in hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exact: Option<String>,
-    /// What it does not hold.
+    /// Paths that it lacks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
 }
@@ -222,7 +222,7 @@ pub struct RepoBranch {
     pub branch: String,
 }
 
-/// A commit that was made in one repo, or why none was.
+/// The commit in one repo, or why there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CommittedAt {
     /// The repo.
@@ -238,7 +238,7 @@ pub struct CommittedAt {
     pub error: Option<String>,
 }
 
-/// A branch that was pushed, or why it was not.
+/// The push of one branch, or why it failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PushedAt {
     /// The repo.
@@ -250,17 +250,17 @@ pub struct PushedAt {
     /// The commit that it points at here, in hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<String>,
-    /// Where to, without user and password.
+    /// URL of the remote without user and password.
     pub remote_url: Option<String>,
     /// The remote's name, or its URL when it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote: Option<String>,
-    /// The branch there.
+    /// The branch on the remote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote_branch: Option<String>,
-    /// It is there.
+    /// Whether it was pushed.
     pub pushed: bool,
-    /// Why it is not.
+    /// Why it was not pushed.
     pub error: Option<String>,
 }
 
@@ -281,14 +281,14 @@ pub struct PullRequestAt {
 }
 
 impl PullRequestAt {
-    /// Whether it was opened, or found open.
+    /// True when it was opened, or was already open.
     #[must_use]
     pub const fn open(&self) -> bool {
         self.error.is_none()
     }
 }
 
-/// A repo that was taken back to its base commit.
+/// A repo that was reset to its base commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RevertedAt {
     /// The repo.

@@ -72,7 +72,7 @@ fn end_of(session: &str, by: &[u32]) -> Command {
     of(
         session,
         "SessionEnd",
-        Signal::SessionEnded { goes_on: false },
+        Signal::SessionEnded { continues: false },
         by,
     )
 }

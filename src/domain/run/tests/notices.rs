@@ -42,7 +42,7 @@ fn told_with(
     let live = given_created(created, events);
     let mut story = Story::new(live.run.id, secrets);
     for (second, event) in (1..).zip(&live.log) {
-        story.hear(event, at(second));
+        story.apply(event, at(second));
     }
     story.notice(switches)
 }

@@ -6,7 +6,7 @@ use crate::domain::{
     run::{Command, Effect, Event, Rejection, Status, event::*, outbox::QUEUE_LEN_MAX, view},
 };
 
-const OTHER: &str = "another prompt was submitted while it was typed";
+const OTHER: &str = "another prompt was submitted while the message was being typed";
 
 /// A message is being typed at the prompt.
 fn being_typed() -> Vec<Event> {
@@ -117,7 +117,7 @@ fn a_cli_that_ends_has_not_taken_it() {
     let live = given(being_typed())
         .after([gone(1, 0)])
         .is(Status::Completed);
-    let reason = "the CLI ended before it took the message";
+    let reason = "the CLI ended before it accepted the message";
     assert_eq!(live.log[live.log.len() - 3], missed(1, reason));
     assert_eq!(live.run.outbox.typing, None);
 }

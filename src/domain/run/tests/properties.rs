@@ -95,7 +95,7 @@ fn signals() -> impl Strategy<Value = Signal> {
             reason: "no luck".into()
         }),
         Just(Signal::Interrupted),
-        any::<bool>().prop_map(|goes_on| Signal::SessionEnded { goes_on }),
+        any::<bool>().prop_map(|continues| Signal::SessionEnded { continues }),
         Just(Signal::Compacting),
         Just(Signal::Compacted),
         Just(Signal::Other),

@@ -377,7 +377,7 @@ fn a_session_is_recorded_once_and_followed_when_it_changes() {
     let live = live.when(start(S1)).then([kept("SessionStart", false)]);
     let live = live.after([prompt(TASK, Some("t1")), turn_ended(Some("t1"))]);
     // /clear: the old one ends without ending the run, the new one is followed.
-    let cleared = Signal::SessionEnded { goes_on: true };
+    let cleared = Signal::SessionEnded { continues: true };
     let live = live
         .when(hook("SessionEnd", None, cleared))
         .then([kept("SessionEnd", true)])

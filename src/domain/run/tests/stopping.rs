@@ -400,7 +400,11 @@ fn recovery_finishes_a_request_whose_process_vanished() {
 fn a_session_end_that_overtakes_the_launch_leaves_no_lingering_process() {
     let live = given([launching(1)]).after([session_ended(), runs(1)]);
     assert_eq!(live.effects, [Effect::EndLingering { attempt: 1 }]);
-    let over = hook("SessionEnd", None, Signal::SessionEnded { goes_on: false });
+    let over = hook(
+        "SessionEnd",
+        None,
+        Signal::SessionEnded { continues: false },
+    );
     let live = given(failed_at_prompt()).when(over);
     let live = live.then([kept("SessionEnd", false)]).is(Status::Failed);
     assert_eq!(live.effects, [Effect::EndLingering { attempt: 1 }]);

@@ -506,7 +506,11 @@ pub fn turn_failed(turn: Option<&str>) -> Command {
 }
 
 pub fn session_ended() -> Command {
-    hook("SessionEnd", None, Signal::SessionEnded { goes_on: false })
+    hook(
+        "SessionEnd",
+        None,
+        Signal::SessionEnded { continues: false },
+    )
 }
 
 pub fn interrupted(turn: Option<&str>) -> Command {

@@ -86,9 +86,9 @@ rows! {
         hook("Stop", Some("t9"), Signal::TurnEnded { last_message: None, background: true }),
     "StopFailure": signal!(Signal::TurnFailed { .. }) => turn_failed(Some("t9")),
     "Interrupt": signal!(Signal::Interrupted) => interrupted(Some("t9")),
-    "SessionEnd": signal!(Signal::SessionEnded { goes_on: false }) => session_ended(),
+    "SessionEnd": signal!(Signal::SessionEnded { continues: false }) => session_ended(),
     "SessionEnd-clear": signal!(Signal::SessionEnded { .. }) =>
-        hook("SessionEnd", None, Signal::SessionEnded { goes_on: true }),
+        hook("SessionEnd", None, Signal::SessionEnded { continues: true }),
     "compacting": signal!(Signal::Compacting) => hook("PreCompact", None, Signal::Compacting),
     "compacted": signal!(Signal::Compacted) => hook("PostCompact", None, Signal::Compacted),
     "other": signal!(Signal::Other) => hook("Setup", None, Signal::Other),

@@ -46,7 +46,7 @@ pub struct PushedView<'a> {
     /// The remote's name, or its URL when it has none.
     #[schema(required)]
     remote: Option<&'a str>,
-    /// The branch there.
+    /// The branch on the remote.
     #[schema(required)]
     remote_branch: Option<&'a str>,
     pushed: bool,

@@ -58,7 +58,7 @@ pub fn control(text: &str) -> Result<ToHolder, &'static str> {
             cursor,
         }) => colors(&[(10, foreground), (11, background), (12, cursor)])
             .map(ToHolder::Colors)
-            .ok_or("colors are written #rrggbb"),
+            .ok_or("colors must be written as #rrggbb"),
         Err(_) => Err(FORM),
     }
 }

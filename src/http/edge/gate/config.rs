@@ -58,7 +58,9 @@ pub fn check_bind(bind: SocketAddr, token: Option<&Secret>) -> Result<(), String
         return Err("ABBADO_TOKEN is set but empty; set a token or unset it.".to_owned());
     }
     if token.is_some_and(|token| !token.is_visible_ascii()) {
-        return Err("ABBADO_TOKEN must be of visible ASCII characters without blanks.".to_owned());
+        return Err(
+            "ABBADO_TOKEN must consist of visible ASCII characters without spaces.".to_owned(),
+        );
     }
     if bind.ip().to_canonical().is_loopback() || chars.is_some_and(|n| n >= TOKEN_CHARS_MIN) {
         return Ok(());

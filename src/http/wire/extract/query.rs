@@ -49,11 +49,11 @@ pub(super) fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiErro
             let name: String = name.chars().take(100).collect();
             return Err(ApiError::invalid(
                 &name,
-                format!("is wrong in the query: {error}"),
+                format!("is invalid in the query: {error}"),
             ));
         }
     }
-    Err(ApiError::malformed(format!("The query is wrong: {error}")).with_code("invalid"))
+    Err(ApiError::malformed(format!("Invalid query: {error}")).with_code("invalid"))
 }
 
 fn query_detail(error: &actix_web::error::QueryPayloadError) -> String {
@@ -84,9 +84,9 @@ mod tests {
             ("a b", Some(3), None)
         );
         let wrong = |query| parse_query::<Page>(query).unwrap_err().message().to_owned();
-        assert!(wrong("run_id=x&limit=many").starts_with("`limit` is wrong"));
-        assert!(wrong("cols=-1&run_id=x").starts_with("`cols` is wrong"));
+        assert!(wrong("run_id=x&limit=many").starts_with("`limit` is invalid"));
+        assert!(wrong("cols=-1&run_id=x").starts_with("`cols` is invalid"));
         assert!(wrong("limit=1").contains("missing field `run_id`"));
-        assert!(wrong("run_id=x&run_id=y").starts_with("`run_id` is wrong"));
+        assert!(wrong("run_id=x&run_id=y").starts_with("`run_id` is invalid"));
     }
 }

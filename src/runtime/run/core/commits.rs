@@ -231,7 +231,7 @@ impl Core {
     /// Something could not be stored: tells who waits. The actor ends.
     fn fail(&mut self, error: &StoreError) {
         if self.failed.is_none() {
-            log::error!(run_id:% = self.id; "Events of run {} were not stored: {error}.", self.id);
+            log::error!(run_id:% = self.id; "Could not store events of run {}: {error}.", self.id);
             self.failed = Some(error.clone());
         }
         self.answer_waiters(&AskError::Store(error.clone()));

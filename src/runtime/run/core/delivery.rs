@@ -30,9 +30,8 @@ const ENTER_AGAIN: Duration = Duration::from_secs(6);
 /// From there to giving it up.
 const GIVE_UP: Duration = Duration::from_secs(12);
 
-const UNCONFIRMED: &str = "the CLI did not confirm within 12 s that it took the message; it may \
-                           stand at its prompt, or a question may be open: look at the terminal";
-const ASKED: &str = "a question came up in the CLI's terminal; nothing was typed yet";
+const UNCONFIRMED: &str = "the CLI did not confirm the message within 12 s; it may still be at the prompt, or a question may be open: check the terminal";
+const ASKED: &str = "a question appeared in the CLI's terminal before anything was typed";
 /// A caller of continue whose message is being typed.
 pub(super) struct Waiting {
     id: MessageId,

@@ -23,11 +23,9 @@ use std::time::Duration;
 /// Longest time between two tries to reach a holder.
 const REACH_MAX: Duration = Duration::from_secs(60);
 
-const DRAFT: &str = "a draft that was typed in the terminal stands at the CLI's prompt; the \
-                     message goes out once it is sent or cleared there";
-const MENU: &str = "a menu or the like that was opened in the terminal takes what is typed there; \
-                    the message goes out once it is closed";
-const LINES: &str = "the CLI would take its lines one by one; nothing was typed";
+const DRAFT: &str = "the CLI's prompt holds a draft that was typed in the terminal; the message is sent once the draft is sent or cleared";
+const MENU: &str = "a menu is open in the terminal; the message is sent once it is closed";
+const LINES: &str = "the CLI would submit each line separately; nothing was typed";
 const DEAF: &str = "the CLI reads no input; nothing was typed";
 
 /// How the run's holder is reached.
@@ -135,7 +133,7 @@ impl Core {
     /// It was told to stop a while ago.
     pub(super) fn ending_stuck(&mut self, attempt: u32) {
         if self.may_live(attempt) && self.session {
-            log::warn!(run_id:% = self.id, attempt; "The holder of run {} does not end its tree.", self.id);
+            log::warn!(run_id:% = self.id, attempt; "The holder of run {} does not end its processes.", self.id);
             // Whoever waits for its exit hears of its end.
             self.start(Job::EndHolder { reach: false });
         }
@@ -159,7 +157,7 @@ impl Core {
         let first = self.reach.failed == 0;
         self.reach.failed = self.reach.failed.saturating_add(1);
         if first {
-            log::error!(run_id:% = self.id, attempt; "The holder of run {} is out of reach: {why}.", self.id);
+            log::error!(run_id:% = self.id, attempt; "Cannot reach the holder of run {}: {why}.", self.id);
             if self.is_stopping() {
                 return self.end_out_of_reach();
             }

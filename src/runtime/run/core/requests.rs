@@ -65,7 +65,7 @@ impl Core {
             None => return self.reply(Some(caller), Err(AskError::UnknownRun)),
             Some(run) if run.stopped.is_some() => Ok(Reply::Run(Arc::clone(run))),
             Some(_) => {
-                let why = "must be given: the CLI is not stopped".to_owned();
+                let why = "is required, because the CLI is not suspended".to_owned();
                 Err(AskError::Undeliverable(why))
             }
         };

@@ -122,7 +122,7 @@ fn strays(config: &Config, reader: &Reader, report: &mut Report) {
             }
             let path = entry.path();
             report.fix(
-                format!("{what} of no run: {}", path.display()),
+                format!("{what} without a run: {}", path.display()),
                 format!("check what is in it, then run `rm -r {}`", quoted(&path)),
             );
         }

@@ -108,6 +108,6 @@ impl Search<'_> {
         }
         let bytes_max = TOKEN_BYTES_MAX as u64 * 2;
         let said = command::output_of(argv, &environment, self.limit, bytes_max).await?;
-        Token::new(&String::from_utf8_lossy(&said)).ok_or("gave none".to_owned())
+        Token::new(&String::from_utf8_lossy(&said)).ok_or("printed none".to_owned())
     }
 }

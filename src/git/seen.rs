@@ -140,7 +140,7 @@ fn parent(folder: &[u8]) -> Option<&[u8]> {
 
 /// When the index was written, in nanoseconds since 1970.
 pub(super) fn written(index: &Path) -> Result<i128, GitError> {
-    let found = fs::metadata(index).map_err(GitError::io("looking at a worktree's index"))?;
+    let found = fs::metadata(index).map_err(GitError::io("inspecting a worktree's index"))?;
     Ok(i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec()))
 }
 
@@ -187,7 +187,7 @@ pub(super) fn look(
 }
 
 fn failed(error: Errno) -> GitError {
-    GitError::io("looking at a worktree's files")(error.into())
+    GitError::io("inspecting a worktree's files")(error.into())
 }
 
 fn open(folder: &Path) -> Result<OwnedFd, Errno> {

@@ -100,7 +100,7 @@ fn changes_are_shown_and_committed() {
     refused(
         &server.post(&commit, &json!({"message": "again"})),
         400,
-        "nothing to commit",
+        "Nothing to commit",
     );
     assert_eq!(checkout(&world.path("repo")), users);
 }

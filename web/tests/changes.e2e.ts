@@ -280,11 +280,11 @@ test("what is no text has a line of its own, and thousands of files are not made
   const said = {
     "data.bin": "A binary file",
     "empty.txt": "An empty file",
-    "renamed.js": "Renamed without a change",
+    "renamed.js": "Renamed with no change",
     link: "A symbolic link",
-    "big.txt": "Over 1 MiB",
+    "big.txt": "Larger than 1 MiB",
     "numbers.txt": "5,001 lines are collapsed",
-    "odd�": "Its name is not UTF-8",
+    "odd�": "Its name is not valid UTF-8",
   };
   const filter = page.getByRole("searchbox", { name: "Filter the files" });
   for (const [name, note] of Object.entries(said)) {

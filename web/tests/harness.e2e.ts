@@ -46,7 +46,7 @@ test("the page shows a run, and again after kill -9 and a restart", () =>
 test("what is asked for while the server is away is told or comes when it is back", () =>
   onDetails("Wait for me", async (seen) => {
     const { page } = seen;
-    const away = page.getByText("The server cannot be reached; what you see");
+    const away = page.getByText("The server cannot be reached. This page is");
     const loading = page.getByRole("status", { name: "Loading" });
     const message = page.getByLabel("Message to the agent");
     await page.getByTestId("tab-details").locator("dl").first().waitFor();

@@ -114,7 +114,7 @@ fn holders_and_folders_of_no_run_are_found_and_mended() {
     wait_for("the server names it", || world.log().contains(&warned));
     let (said, troubles) = doctor(&world);
     assert_eq!(troubles.len(), 3, "{said}");
-    let line = named(&troubles, &format!("holder {holder} of no run"));
+    let line = named(&troubles, &format!("holder {holder} without a run"));
     assert!(
         lock_owner(&run.run_dir).is_some(),
         "it is left alone until then"
@@ -122,8 +122,8 @@ fn holders_and_folders_of_no_run_are_found_and_mended() {
     mend(line);
     wait_for("the holder is gone", || lock_owner(&run.run_dir).is_none());
     wait_for("and its program", || !run_lives(&run.id));
-    mend(named(&troubles, "files of no run"));
-    mend(named(&troubles, "worktrees of no run"));
+    mend(named(&troubles, "files without a run"));
+    mend(named(&troubles, "worktrees without a run"));
     assert!(!run.run_dir.exists() && !run.worktree.exists());
     healthy(&world);
     assert_eq!(server.terminate(), Some(0));

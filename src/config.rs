@@ -91,8 +91,7 @@ impl Config {
         let bind: SocketAddr = bind.parse().map_err(|_| {
             format!("ABBADO_BIND must be an address and a port like 127.0.0.1:3000, not '{bind}'")
         })?;
-        let home =
-            path("HOME").ok_or("HOME is not set; set it, or choose a folder with --data-dir")?;
+        let home = path("HOME").ok_or("HOME is not set; set it to your home folder")?;
         let data_dir = flags
             .data_dir
             .or_else(|| path("ABBADO_DATA_DIR"))

@@ -216,7 +216,7 @@ impl NotificationSettings {
 }
 
 /// Fields of changed notification settings; an absent one is left alone.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 pub struct NotificationChange {
     discord_webhook_url: Option<String>,
     notify_on_pipeline_complete: Option<bool>,

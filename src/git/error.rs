@@ -59,7 +59,7 @@ pub enum GitError {
         name: String,
     },
     /// Something that is not ours stands where a worktree has to go.
-    #[error("the worktree folder of '{name}' is in use by another program")]
+    #[error("something else is in the place of the worktree of '{name}'; move it away")]
     FolderInTheWay {
         /// Name of the repo.
         name: String,

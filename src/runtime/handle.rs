@@ -59,6 +59,8 @@ impl Runtime {
     /// # Errors
     /// See [`AskError`].
     pub(crate) async fn ask(&self, run_id: RunId, request: Request) -> Outcome {
+        // Neither a place among the live runs nor an actor is needed to refuse these.
+        request.check()?;
         let (caller, outcome) = ReplySender::new();
         let ask = Ask {
             run_id,

@@ -8,6 +8,7 @@ use crate::{
             Rejection, Run,
             callers::Callers,
             command::NewRun,
+            create,
             event::{CommittedAt, PullRequestAt, PushedAt, RequestKey, StopBy},
             outbox::Queued,
             view::{
@@ -106,6 +107,33 @@ impl Stop {
             Self::Cancel => StopBy::Cancel,
             Self::Pause => StopBy::Pause,
             Self::Delete { .. } => StopBy::Delete,
+        }
+    }
+}
+
+impl Request {
+    /// Checks the fields, which needs no state of the run.
+    ///
+    /// # Errors
+    /// The [`Rejection`] of a field.
+    pub(crate) fn check(&self) -> Result<(), Rejection> {
+        match self {
+            Self::Create { new, .. } => create::check(new),
+            Self::Continue { message, .. }
+            | Self::Queue {
+                change: QueueChange::Add { message, .. },
+                ..
+            } => create::check_text("message", message),
+            Self::Resume
+            | Self::Retry { .. }
+            | Self::Queue {
+                change: QueueChange::Remove { .. } | QueueChange::Reorder { .. },
+                ..
+            }
+            | Self::Stop(_)
+            | Self::SetNotify { .. }
+            | Self::Order { .. }
+            | Self::Hook { .. } => Ok(()),
         }
     }
 }

@@ -73,6 +73,9 @@ pub enum OrderError {
     /// The order makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// There is no change to commit.
+    #[error("Nothing to commit: no repo has changes.")]
+    NothingToCommit,
     /// What it names does not exist.
     #[error("{0}")]
     Missing(String),

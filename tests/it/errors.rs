@@ -12,6 +12,27 @@ fn refused(reply: &Reply, status: u16, cause: &str) {
 }
 
 #[test]
+fn fields_are_checked_before_anything_is_looked_up() {
+    let world = World::new();
+    let server = world.serve();
+    let nil = "00000000-0000-4000-8000-000000000000";
+    refused(
+        &server.post("runs", &json!({"agent_id": nil, "task": " "})),
+        400,
+        "task",
+    );
+    for path in ["continue", "queue"] {
+        let path = format!("runs/{nil}/{path}");
+        refused(
+            &server.post(&path, &json!({"message": " "})),
+            400,
+            "message",
+        );
+        refused(&server.post(&path, &json!({"message": "x"})), 404, "run");
+    }
+}
+
+#[test]
 fn bad_input_is_refused_with_its_cause() {
     let world = World::new();
     let server = world.serve();

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 /// Fields of a new or changed agent. An absent field is left alone; null restores the default.
-#[derive(Debug, Deserialize, Default, ToSchema)]
+#[derive(Deserialize, Default, ToSchema)]
 pub(crate) struct AgentFields {
     /// Only for a new agent.
     #[schema(value_type = Option<uuid::Uuid>)]

@@ -154,6 +154,9 @@ impl From<AskError> for ApiError {
             }
             AskError::Order(error) => match error {
                 OrderError::Invalid(why) => Self::malformed(why),
+                OrderError::NothingToCommit => {
+                    Self::malformed(error.to_string()).with_code("nothing_to_commit")
+                }
                 OrderError::Missing(why) => Self::missing(why),
                 OrderError::Conflict(why) => Self::conflict(why),
                 OrderError::NotKept(why) => Self::conflict(why).with_code("work_not_kept"),

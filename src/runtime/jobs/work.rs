@@ -87,8 +87,7 @@ fn commit(run: &Run, message: String) -> Worked {
         });
     }
     if repos.is_empty() {
-        let why = "Nothing to commit: no repo has changes.".to_owned();
-        return Worked::failed(OrderError::Invalid(why));
+        return Worked::failed(OrderError::NothingToCommit);
     }
     let reply = match first {
         Some(error) if repos.iter().all(|at| at.commit.is_none()) => ReplyWith::from(error),

@@ -4,11 +4,11 @@ use super::{Key, OperationError, blocking, changes, read};
 use crate::{
     domain::{
         Agent, AgentId, Project, RunId,
-        run::{command::NewRun, event::RepoBase},
+        run::{command::NewRun, create, event::RepoBase},
     },
     git::{self, ErrorKind, GitError},
     runtime::{
-        Reply, Request, Runtime, Stop, ids,
+        AskError, Reply, Request, Runtime, Stop, ids,
         order::{self, OrderError},
     },
 };
@@ -38,6 +38,7 @@ pub(crate) async fn create(
     fields: RunFields,
     key: Key,
 ) -> Result<Reply, OperationError> {
+    create::check_text("task", &fields.task).map_err(AskError::from)?;
     let (agent_id, parent) = (fields.agent_id, fields.parent_run_id);
     let found = read(runtime, move |reader| {
         let Some(agent) = reader.agent(agent_id)? else {

@@ -27,7 +27,7 @@ async function commitAll(id: string, message: string) {
       throw new Error(failures.map((repo) => `${repo.repo_name}: ${repo.error}`).join("\n"));
     }
   } catch (error) {
-    if (!(error instanceof CallError && /nothing to commit/i.test(error.message))) throw error;
+    if (!(error instanceof CallError && error.code === "nothing_to_commit")) throw error;
   }
 }
 

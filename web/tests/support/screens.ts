@@ -125,7 +125,11 @@ export async function furnish(server: TestServer): Promise<Screen[]> {
         await page.getByRole("button", { name: "Continue", exact: true }).click();
       },
     },
-    { name: "run-never-begun", path: tab(neverBegun, "activity"), ready: "Its CLI never started" },
+    {
+      name: "run-never-begun",
+      path: tab(neverBegun, "activity"),
+      ready: "The CLI never started. You can retry",
+    },
     { name: "run-halted", path: tab(halted, "terminal"), ready: "Suspended" },
     { name: "run-tasks", path: tab(paused, "tasks"), ready: "Check the files" },
     { name: "run-changes", path: changes, ready: "Hello from the demo agent" },

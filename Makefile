@@ -124,7 +124,7 @@ audit:
 	@$(CARGO) deny check advisories || echo "advisories NOT checked: the advisory database cannot be reached"
 
 ## openapi: regenerates schema/openapi.json and the UI's client from the handlers
-openapi: tools
+openapi: tools node web/node_modules/.package-lock.json
 	ABBADO_WRITE_OPENAPI=1 $(CARGO) test --locked --features test-faults --test architecture openapi
 	cd web && npm run api
 

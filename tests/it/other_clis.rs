@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use std::cell::Cell;
 use std::path::PathBuf;
 
+/// A CLI may take long to start on a busy machine; OpenCode fetches a package, too.
+const SLOW_STARTS: &str = "quiet.no_hook=3600000";
+
 /// One of the CLIs.
 #[derive(Clone, Copy)]
 struct Cli {
@@ -91,7 +94,7 @@ impl Stage {
     fn begin_with(cli: Cli, mode: &str, task: &str, change: impl Fn(&mut Value)) -> Self {
         let world = World::new();
         let model = Model::start(&world);
-        let server = world.serve_patiently();
+        let server = world.serve_with(&[("ABBADO_WAITS", SLOW_STARTS)]);
         let mut fields = (cli.fields)(&world, &model, mode);
         change(&mut fields);
         let settings = world.path("home").join(cli.settings);

@@ -37,7 +37,7 @@ impl Stage {
         let repository = world.path("repo");
         git(&repository, &["config", "user.name", "t"]);
         git(&repository, &["config", "user.email", "t@localhost"]);
-        let server = world.serve_patiently();
+        let server = world.serve();
         let agent = server.agent(&world, fields(cell, &model, tools));
         let run = server.run(&agent, task);
         let server = Some(server);
@@ -131,7 +131,7 @@ impl Stage {
     /// kill -9 of the server, and another one.
     pub fn restart(&mut self) {
         self.server.take().unwrap().kill();
-        self.server = Some(self.world.serve_patiently());
+        self.server = Some(self.world.serve());
     }
 
     /// Compares the story with the reviewed one; then nothing is left, and the home is as it was.

@@ -14,8 +14,16 @@ const ARGS = [
   "--disable-sync",
 ];
 
-/** Chatter of a development server and of software rendering, which says nothing about the page. */
-const CHATTER = [/^\[vite\]/, /React DevTools/, /GL Driver Message/];
+/**
+ * Chatter of a development server, of software rendering, and of xterm.js on a busy machine, which says
+ * nothing about the page.
+ */
+const CHATTER = [
+  /^\[vite\]/,
+  /React DevTools/,
+  /GL Driver Message/,
+  /^task queue exceeded allotted deadline/,
+];
 
 /** The program is `ABBADO_CHROMIUM` or the system's; `more` are further flags. */
 export function launchBrowser(...more: string[]): Promise<Browser> {

@@ -266,20 +266,8 @@ mod tests {
 
     fn agent(change: impl FnOnce(&mut Agent)) -> Option<String> {
         let at = Time::from_timestamp_millis(0).expect("the epoch is a time");
-        let mut agent = Agent {
-            id: AgentId(Uuid::nil()),
-            project_id: ProjectId(Uuid::nil()),
-            name: "a".into(),
-            cli_name: CLI_NAME_DEFAULT.into(),
-            model: None,
-            instructions: String::new(),
-            allowed_tools: ALLOWED_TOOLS_DEFAULT.into(),
-            max_turns: MAX_TURNS_DEFAULT,
-            provider_config: Map::new(),
-            role: ROLE_DEFAULT.into(),
-            created_at: at,
-            updated_at: at,
-        };
+        let mut agent = Agent::unnamed(AgentId(Uuid::nil()), ProjectId(Uuid::nil()), at);
+        agent.name = "a".into();
         change(&mut agent);
         agent.validate(&["claude-code", "command"])
     }

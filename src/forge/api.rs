@@ -1,10 +1,11 @@
-//! What a forge's API can do. Each forge is one implementation in a file of its own.
+//! The interface to a forge's API. Each forge implements it in a file of its own.
 
 use super::{
     config::ForgeConfig, error::ForgeError, head::Head, remote::Remote, session::Session,
     status::PrStatus,
 };
 use async_trait::async_trait;
+use awc::http::Method;
 use std::fmt;
 
 /// A pull request, or GitLab's merge request.
@@ -14,11 +15,11 @@ pub struct PullRequest {
     pub number: u64,
     /// Its page.
     pub url: String,
-    /// It was open before.
+    /// It was open already.
     pub existed: bool,
 }
 
-/// What a new pull request is made of.
+/// A new pull request.
 pub(super) struct NewPullRequest<'a> {
     pub head: Head<'a>,
     pub base: &'a str,
@@ -27,10 +28,16 @@ pub(super) struct NewPullRequest<'a> {
     pub draft: bool,
 }
 
+/// A list of a GraphQL answer.
+#[derive(serde::Deserialize)]
+pub(super) struct Nodes<T> {
+    pub nodes: Vec<Option<T>>,
+}
+
 /// The API of one kind of forge. Its futures stay on the thread they were made on (actix).
 #[async_trait(?Send)]
 pub(super) trait Api: fmt::Debug + Send + Sync {
-    /// Whether a host speaks it.
+    /// Whether a host has this API.
     fn is_spoken_by(&self, host: &str, config: &ForgeConfig) -> bool;
 
     /// Base URL of the REST API of a remote's host, when none is configured.
@@ -39,11 +46,11 @@ pub(super) trait Api: fmt::Debug + Send + Sync {
     /// Base URL of the REST API of every host of this kind, when one is configured.
     fn configured_url<'c>(&self, config: &'c ForgeConfig) -> Option<&'c str>;
 
-    /// The last part of the base URL that GraphQL, which lies beside REST, does not have.
+    /// The last part of the REST base URL that the URL of GraphQL does not have.
     fn version(&self) -> &'static str;
 
-    /// The budget that a kind of request is paid from.
-    fn budget<'r>(&self, resource: &'r str) -> &'r str;
+    /// The budgets that GraphQL and all other requests are paid from.
+    fn budgets(&self) -> [&'static str; 2];
 
     /// Variables whose token is for this host, and no other.
     fn token_variables(&self, host: &str, config: &ForgeConfig) -> &'static [&'static str];
@@ -51,11 +58,17 @@ pub(super) trait Api: fmt::Debug + Send + Sync {
     /// The command that prints the user's token for a host.
     fn token_command<'h>(&self, host: &'h str) -> Vec<&'h str>;
 
-    /// Says nothing when the repository has the branch, else [`ForgeError::Refused`] with 404.
-    async fn branch(&self, session: &Session<'_>, branch: &str) -> Result<(), ForgeError>;
+    /// Path of a repository below the base URL.
+    fn repository(&self, remote: &Remote) -> String;
 
-    /// The branch that a new pull request goes into when none is named.
-    async fn default_branch(&self, session: &Session<'_>) -> Result<String, ForgeError>;
+    /// Path of a branch below its repository's.
+    fn branch(&self, branch: &str) -> String;
+
+    /// Path of a pull request below its repository's.
+    fn pull_request(&self, number: u64) -> String;
+
+    /// The method that changes a pull request, and the field that holds its text.
+    fn text(&self) -> (Method, &'static str);
 
     /// The open pull request of a branch.
     async fn find_open(
@@ -64,23 +77,12 @@ pub(super) trait Api: fmt::Debug + Send + Sync {
         head: Head<'_>,
     ) -> Result<Option<PullRequest>, ForgeError>;
 
-    /// Opens one.
+    /// Opens a pull request.
     async fn create(
         &self,
         session: &Session<'_>,
         new: &NewPullRequest<'_>,
     ) -> Result<PullRequest, ForgeError>;
-
-    /// The text of a pull request.
-    async fn body(&self, session: &Session<'_>, number: u64) -> Result<String, ForgeError>;
-
-    /// Replaces it.
-    async fn set_body(
-        &self,
-        session: &Session<'_>,
-        number: u64,
-        body: &str,
-    ) -> Result<(), ForgeError>;
 
     /// Pull requests of all `branches`, in one request; from new to old for each.
     async fn statuses(

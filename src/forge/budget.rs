@@ -1,10 +1,10 @@
-//! How much may still be asked of a host.
+//! How many requests may still be sent to a host.
 //!
-//! The budget belongs to the user's account, and the user's other tools live from it too. So
-//! what is asked unbidden (the state of pull requests) stops once 40 % of a budget is used, by
-//! whomever, until the forge resets it: the stricter of the two ways to read "stops at 40 %",
-//! and one that needs no count of our own, which a restart would forget. What the user asks for
-//! (a new pull request) goes on. When the forge itself says to wait, nothing is asked.
+//! The budget belongs to the user's account, and the user's other tools share it. So background
+//! requests (the state of pull requests) stop once 40 % of a budget is used, by any program, until the
+//! forge resets it: the stricter of the two ways to read "stops at 40 %", and one that needs no count of
+//! our own, which a restart would lose. What the user requests (a new pull request) is not limited. When
+//! the forge itself asks to wait, no request is sent.
 
 use super::error::ForgeError;
 use crate::domain::Time;
@@ -15,16 +15,16 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// Part of a budget, percent, after whose use nothing is asked unbidden.
+/// Share of a budget, in percent, after which no background request is sent.
 pub(super) const BUDGET_PERCENT_MAX: u64 = 40;
-/// Longest wait that we believe a forge, seconds.
+/// Longest wait that we accept from a forge, in seconds.
 pub(super) const PAUSE_SECS_MAX: i64 = 2 * 60 * 60;
-/// Wait when a forge limits us without saying how long, seconds (GitHub asks for a minute).
+/// Wait when a forge limits us without saying how long, in seconds (GitHub asks for a minute).
 const PAUSE_SECS_DEFAULT: i64 = 60;
 /// Times below this are "in so many seconds", others seconds since 1970.
 const EPOCH_SECS_MIN: i64 = 1_000_000_000;
 
-/// What a forge said about one of its budgets.
+/// The state of a budget, as the forge reported it.
 #[derive(Debug, Clone, Copy)]
 struct Budget {
     limit: u64,
@@ -36,11 +36,11 @@ struct Budget {
 struct Known {
     /// By host and budget; GitHub has one for REST and one for GraphQL.
     budgets: HashMap<(String, String), Budget>,
-    /// Hosts that are not asked before a time.
+    /// Hosts that get no request before a time.
     pauses: HashMap<String, Time>,
 }
 
-/// What all hosts said, shared by all calls.
+/// What all hosts reported, shared by all calls.
 #[derive(Debug, Default)]
 pub(super) struct Budgets(Mutex<Known>);
 
@@ -49,7 +49,7 @@ impl Budgets {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in what an answer said. `resource` names the budget if the answer does not.
+    /// Stores what an answer reports. `resource` names the budget if the answer does not.
     pub(super) fn observe(&self, host: &str, resource: &str, headers: &HeaderMap, now: Time) {
         let (Some(limit), Some(remaining)) = (
             number(headers, &["x-ratelimit-limit", "ratelimit-limit"]),
@@ -68,7 +68,7 @@ impl Budgets {
         self.known().budgets.insert(key, budget);
     }
 
-    /// The forge refused because too much was asked: until when nothing is asked now.
+    /// The forge refused because of too many requests; returns until when no request is sent.
     pub(super) fn pause(&self, host: &str, headers: &HeaderMap, now: Time) -> Time {
         let spent = number(headers, &["x-ratelimit-remaining", "ratelimit-remaining"]) == Some(0);
         let until = retry_after(headers, now)
@@ -78,26 +78,25 @@ impl Budgets {
         until
     }
 
-    /// Whether anything may be asked.
+    /// Whether a request may be sent.
     ///
     /// # Errors
     /// The forge said to wait.
     pub(super) fn admit(&self, host: &str, now: Time) -> Result<(), ForgeError> {
         match self.known().pauses.get(host) {
-            Some(until) if now < *until => Err(ForgeError::RateLimited {
-                host: host.to_owned(),
-                until: *until,
-                message: "it asked to wait".to_owned(),
-            }),
+            Some(until) if now < *until => {
+                let message = "it asked to wait".to_owned();
+                Err(ForgeError::rate_limited(host, *until, message))
+            }
             _ => Ok(()),
         }
     }
 
-    /// Whether something may be asked that the user did not ask for.
+    /// Whether a request may be sent that the user did not ask for.
     ///
     /// # Errors
     /// The forge said to wait, or enough of the budget is used.
-    pub(super) fn admit_unbidden(
+    pub(super) fn admit_background(
         &self,
         host: &str,
         resource: &str,
@@ -112,17 +111,13 @@ impl Budgets {
         let spent = used * 100 >= u128::from(budget.limit) * u128::from(BUDGET_PERCENT_MAX);
         if now < budget.reset_at && spent {
             let message = format!("{used} of its {} requests are used", budget.limit);
-            return Err(ForgeError::RateLimited {
-                host: host.to_owned(),
-                until: budget.reset_at,
-                message,
-            });
+            return Err(ForgeError::rate_limited(host, budget.reset_at, message));
         }
         Ok(())
     }
 }
 
-/// Whether a 403 means "too much", as GitHub's does, and not "not you".
+/// Whether a 403 is about a rate limit, as with GitHub, and not about permissions.
 pub(super) fn is_limit(headers: &HeaderMap, message: &str) -> bool {
     headers.contains_key("retry-after")
         || number(headers, &["x-ratelimit-remaining"]) == Some(0)
@@ -189,13 +184,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_unbidden_stops_at_forty_percent_until_the_reset() {
+    fn background_requests_stop_at_forty_percent_until_the_reset() {
         let budgets = Budgets::default();
-        assert!(budgets.admit_unbidden("h", "graphql", at(0)).is_ok());
+        assert!(budgets.admit_background("h", "graphql", at(0)).is_ok());
         budgets.observe("h", "graphql", &said("3001"), at(0));
-        assert!(budgets.admit_unbidden("h", "graphql", at(0)).is_ok());
+        assert!(budgets.admit_background("h", "graphql", at(0)).is_ok());
         budgets.observe("h", "graphql", &said("3000"), at(0));
-        let error = budgets.admit_unbidden("h", "graphql", at(599)).unwrap_err();
+        let error = budgets
+            .admit_background("h", "graphql", at(599))
+            .unwrap_err();
         let ForgeError::RateLimited { until, .. } = error else {
             panic!("{error}");
         };
@@ -205,11 +202,11 @@ mod tests {
             "what the user asks for goes on"
         );
         assert!(
-            budgets.admit_unbidden("h", "core", at(0)).is_ok(),
+            budgets.admit_background("h", "core", at(0)).is_ok(),
             "another budget"
         );
-        assert!(budgets.admit_unbidden("other", "graphql", at(0)).is_ok());
-        assert!(budgets.admit_unbidden("h", "graphql", at(600)).is_ok());
+        assert!(budgets.admit_background("other", "graphql", at(0)).is_ok());
+        assert!(budgets.admit_background("h", "graphql", at(600)).is_ok());
     }
 
     #[test]
@@ -221,8 +218,8 @@ mod tests {
             ("ratelimit-reset", "30"),
         ]);
         budgets.observe("h", "api", &said, at(0));
-        assert!(budgets.admit_unbidden("h", "api", at(29)).is_err());
-        assert!(budgets.admit_unbidden("h", "api", at(30)).is_ok());
+        assert!(budgets.admit_background("h", "api", at(29)).is_err());
+        assert!(budgets.admit_background("h", "api", at(30)).is_ok());
     }
 
     #[test]
@@ -270,13 +267,13 @@ mod tests {
             ]);
             budgets.observe("h", "core", &said, at(0));
         }
-        assert!(budgets.admit_unbidden("h", "core", at(0)).is_ok());
+        assert!(budgets.admit_background("h", "core", at(0)).is_ok());
         let more = headers(&[
             ("x-ratelimit-limit", "5"),
             ("x-ratelimit-remaining", "9223372036854775807"),
             ("x-ratelimit-reset", "9223372036854775807"),
         ]);
         budgets.observe("h", "core", &more, at(0));
-        assert!(budgets.admit_unbidden("h", "core", at(0)).is_ok());
+        assert!(budgets.admit_background("h", "core", at(0)).is_ok());
     }
 }

@@ -1,4 +1,4 @@
-//! Programs of the user's that know something: `gh` and `glab` a token, `ssh` the name of a host.
+//! Runs the user's programs: `gh` and `glab` for a token, `ssh` for the name of a host.
 
 use nix::{
     sys::signal::{Signal, killpg},
@@ -12,18 +12,23 @@ use std::{
 };
 use tokio::io::AsyncReadExt;
 
-/// What a program prints, bytes; without a terminal, in `/` so that no repository configures it.
+/// A variable of an environment.
+pub(super) fn variable<'e>(environment: &'e [(String, String)], name: &str) -> Option<&'e str> {
+    let found = environment.iter().find(|(key, _)| key == name);
+    found.map(|(_, value)| value.as_str())
+}
+
+/// What a program prints; without a terminal, in `/` so that no repository configures it.
 ///
 /// # Errors
-/// Why it printed nothing, for a person.
+/// Why it printed nothing, as part of a sentence.
 pub(super) async fn output_of(
     argv: &[&str],
     environment: &[(String, String)],
     limit: Duration,
     bytes_max: u64,
 ) -> Result<Vec<u8>, String> {
-    let path = environment.iter().find(|(key, _)| key == "PATH");
-    let path = path.map(|(_, value)| value.clone()).unwrap_or_default();
+    let path = variable(environment, "PATH").unwrap_or_default().to_owned();
     let name = argv[0].to_owned();
     let found = tokio::task::spawn_blocking(move || on_path(&name, &path)).await;
     let program = found.ok().flatten().ok_or("not installed")?;

@@ -1,6 +1,6 @@
-//! What the forges need to know from outside.
+//! Settings of the forges.
 
-use super::remote::host_name;
+use super::{command, remote::host_name};
 use crate::domain::Time;
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ pub(super) const REQUEST_LIMIT: Duration = Duration::from_secs(20);
 /// Longest time for a program that gives a token.
 pub(super) const PROGRAM_LIMIT: Duration = Duration::from_secs(5);
 
-/// What the forges need to know from outside.
+/// Settings of the forges.
 #[derive(Clone)]
 pub struct ForgeConfig {
     /// Base URL of the API of every GitHub host, instead of the host's own.
@@ -44,8 +44,8 @@ impl ForgeConfig {
 
     /// Hosts in a variable, comma-separated, as names or URLs.
     pub(super) fn hosts(&self, variable: &str) -> Vec<String> {
-        let found = self.environment.iter().find(|(key, _)| key == variable);
-        let list = found.map_or("", |(_, list)| list).split(',');
+        let list = command::variable(&self.environment, variable).unwrap_or_default();
+        let list = list.split(',');
         list.filter_map(|entry| {
             let entry = entry.trim();
             let entry = entry.split_once("://").map_or(entry, |(_, rest)| rest);

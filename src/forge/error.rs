@@ -5,7 +5,7 @@
 use crate::domain::{Time, time};
 use std::time::Duration;
 
-/// Most letters of a forge's own message that are passed on.
+/// Longest part of a forge's own message that is passed on, in characters.
 pub(super) const MESSAGE_CHARS_MAX: usize = 500;
 
 /// Why a forge could not do something.
@@ -73,19 +73,26 @@ pub enum ForgeError {
     },
 }
 
-/// One line of at most [`MESSAGE_CHARS_MAX`] letters, without control characters and `secret`.
+impl ForgeError {
+    pub(super) fn rate_limited(host: &str, until: Time, message: String) -> Self {
+        let host = host.to_owned();
+        Self::RateLimited {
+            host,
+            until,
+            message,
+        }
+    }
+}
+
+/// One line of at most [`MESSAGE_CHARS_MAX`] characters, without control characters and `secret`.
 pub(super) fn clean(text: &str, secret: &str) -> String {
-    let blanked = if secret.is_empty() {
-        text.to_owned()
-    } else {
-        text.replace(secret, "***")
-    };
-    let spaced: String = blanked
-        .chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
-        .collect();
-    let line: Vec<&str> = spaced.split_whitespace().collect();
-    let line = line.join(" ");
+    let mut text = text.to_owned();
+    if !secret.is_empty() {
+        text = text.replace(secret, "***");
+    }
+    let words = text.split(|letter: char| letter.is_control() || letter.is_whitespace());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let line = words.join(" ");
     if line.chars().count() <= MESSAGE_CHARS_MAX {
         return line;
     }

@@ -1,4 +1,4 @@
-//! Which forge is behind a remote, and what a forge can do.
+//! Finds the forge behind a remote, and what callers can do with it.
 
 use super::{
     api::{Api, NewPullRequest, PullRequest},
@@ -16,6 +16,8 @@ use super::{
     status::{BRANCHES_A_REQUEST_MAX, BRANCHES_MAX, Known, PrStatus, PrStatuses, choose},
     token::Token,
 };
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::{Map, Value, json};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// Each is asked in turn whether a host is its own.
@@ -29,7 +31,7 @@ const BRANCH_BYTES_MAX: usize = 1024;
 pub struct Forges(Arc<Shared>);
 
 impl Forges {
-    /// Asks nobody yet.
+    /// Sends no request.
     #[must_use]
     pub fn new(config: ForgeConfig) -> Self {
         Self(Arc::new(Shared::new(config)))
@@ -103,7 +105,7 @@ pub struct Forge {
 }
 
 impl Forge {
-    /// Looks for a token, as every other function does first: to be called before a push.
+    /// Checks that there is a token, as every other function does first: to be called before a push.
     ///
     /// # Errors
     /// [`ForgeError::NoToken`].
@@ -117,9 +119,9 @@ impl Forge {
     /// Every kind but [`ForgeError::UnknownForge`].
     pub async fn has_branch(&self, remote: &Remote, branch: &str) -> Result<bool, ForgeError> {
         let session = self.session(remote).await?;
-        let found = self.api.branch(&session, branch).await;
-        match found {
-            Ok(()) => Ok(true),
+        let path = session.repository.clone() + &self.api.branch(branch);
+        match session.get::<IgnoredAny>(&path, &[]).await {
+            Ok(_) => Ok(true),
             Err(ForgeError::Refused { status: 404, .. }) => Ok(false),
             Err(error) => Err(error),
         }
@@ -148,7 +150,7 @@ impl Forge {
         let base = match base {
             Some(base) => base,
             None => {
-                default = self.api.default_branch(&session).await?;
+                default = default_branch(&session).await?;
                 &default
             }
         };
@@ -183,14 +185,18 @@ impl Forge {
         block: &str,
     ) -> Result<(), ForgeError> {
         let session = self.session(remote).await?;
-        let body = self.api.body(&session, number).await?;
+        let path = session.repository.clone() + &self.api.pull_request(number);
+        let (method, field) = self.api.text();
+        let pull: Map<String, Value> = session.get(&path, &[]).await?;
+        let body = pull.get(field).and_then(Value::as_str).unwrap_or_default();
         // A text that was edited on the forge's page has the line ends of forms.
         let body = body.replace("\r\n", "\n");
         let wanted = with_cross_reference(&body, block);
-        if wanted == body {
-            return Ok(());
+        if wanted != body {
+            let body = json!({field: wanted});
+            session.send::<IgnoredAny>(method, &path, &body).await?;
         }
-        self.api.set_body(&session, number, &wanted).await
+        Ok(())
     }
 
     /// Pull requests of `branches`, which `fork` has if it is given: the open one or else the newest
@@ -266,10 +272,9 @@ impl Forge {
 
     async fn session<'a>(&'a self, remote: &'a Remote) -> Result<Session<'a>, ForgeError> {
         let token = self.token().await?;
-        let tls = if self.url.starts_with("http://") {
-            None
-        } else {
-            Some(self.shared.tls(&self.host).await?)
+        let tls = match self.url.starts_with("http://") {
+            true => None,
+            false => Some(self.shared.tls(&self.host).await?),
         };
         let limit = self.shared.config.request_limit;
         Ok(Session {
@@ -278,11 +283,23 @@ impl Forge {
             host: &self.host,
             api: &self.url,
             version: self.api.version(),
-            budgets: [self.api.budget("graphql"), self.api.budget("core")],
-            http: Http::new(&self.host, token.clone(), limit, tls),
-            token,
+            budgets: self.api.budgets(),
+            repository: self.api.repository(remote),
+            http: Http::new(&self.host, token, limit, tls),
         })
     }
+}
+
+/// The branch that a new pull request goes into when none is named.
+async fn default_branch(session: &Session<'_>) -> Result<String, ForgeError> {
+    #[derive(Deserialize)]
+    struct Repository {
+        /// Null in an empty repository of GitLab.
+        default_branch: Option<String>,
+    }
+    let repository: Repository = session.get(&session.repository, &[]).await?;
+    let empty = || session.refused(404, "the project has no default branch".to_owned());
+    repository.default_branch.ok_or_else(empty)
 }
 
 #[cfg(test)]

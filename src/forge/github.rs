@@ -1,8 +1,8 @@
-//! GitHub's API: REST for what the user asks for, GraphQL for the state of pull requests. REST
+//! GitHub's API: REST for what the user requests, GraphQL for the state of pull requests. REST
 //! would need a request a branch for them, and one or two more for the checks of each.
 
 use super::{
-    api::{Api, NewPullRequest, PullRequest},
+    api::{Api, NewPullRequest, Nodes, PullRequest},
     config::ForgeConfig,
     error::ForgeError,
     head::Head,
@@ -12,11 +12,11 @@ use super::{
 };
 use async_trait::async_trait;
 use awc::http::Method;
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::fmt::Write as _;
+use std::{collections::HashMap, fmt::Write as _};
 
-/// Pull requests looked at a branch, the newest first.
+/// Pull requests requested for each branch, the newest first.
 const PRS_A_BRANCH: usize = 3;
 const FIELDS: &str = "fragment pr on PullRequest { number title url state isDraft isCrossRepository \
     headRepository { nameWithOwner } \
@@ -26,7 +26,6 @@ const FIELDS: &str = "fragment pr on PullRequest { number title url state isDraf
 struct Pull {
     number: u64,
     html_url: String,
-    body: Option<String>,
     head: Side,
     base: Side,
 }
@@ -35,7 +34,7 @@ struct Pull {
 struct Side {
     #[serde(rename = "ref")]
     branch: String,
-    /// Null when the fork is gone.
+    /// Null when the fork was deleted.
     repo: Option<Repo>,
     /// `owner:branch`.
     label: Option<String>,
@@ -47,13 +46,14 @@ struct Repo {
     full_name: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Repository {
-    default_branch: String,
-}
-
-fn path(remote: &Remote, rest: &str) -> String {
-    format!("/repos/{}{rest}", remote.full_name())
+impl Pull {
+    fn into_pull_request(self, existed: bool) -> PullRequest {
+        PullRequest {
+            number: self.number,
+            url: web_url(self.html_url),
+            existed,
+        }
+    }
 }
 
 /// github.com, or a company's own part of it.
@@ -91,9 +91,8 @@ impl Api for GitHub {
         "/v3"
     }
 
-    fn budget<'r>(&self, resource: &'r str) -> &'r str {
-        // GraphQL is paid from a budget of its own.
-        resource
+    fn budgets(&self) -> [&'static str; 2] {
+        ["graphql", "core"]
     }
 
     fn token_variables(&self, host: &str, _: &ForgeConfig) -> &'static [&'static str] {
@@ -106,6 +105,23 @@ impl Api for GitHub {
 
     fn token_command<'h>(&self, host: &'h str) -> Vec<&'h str> {
         vec!["gh", "auth", "token", "--hostname", host]
+    }
+
+    fn repository(&self, remote: &Remote) -> String {
+        format!("/repos/{}", remote.full_name())
+    }
+
+    fn branch(&self, branch: &str) -> String {
+        let parts: Vec<_> = branch.split('/').map(in_url).collect();
+        format!("/branches/{}", parts.join("/"))
+    }
+
+    fn pull_request(&self, number: u64) -> String {
+        format!("/pulls/{number}")
+    }
+
+    fn text(&self) -> (Method, &'static str) {
+        (Method::PATCH, "body")
     }
 
     async fn find_open(
@@ -122,32 +138,23 @@ impl Api for GitHub {
             ("head", owned.as_str()),
             ("per_page", "100"),
         ];
-        let pulls: Vec<Pull> = session.get(&path(session.remote, "/pulls"), &query).await?;
+        let path = format!("{}/pulls", session.repository);
+        let pulls: Vec<Pull> = session.get(&path, &query).await?;
         // GitHub leaves out a filter that it does not understand, and a fork can have the branch too.
         let from_there = |pull: &Pull| match (fork, pull.head.repo.as_ref()) {
             (None, Some(from)) => pull.base.repo.as_ref().is_some_and(|to| from.id == to.id),
             (Some(fork), Some(from)) => match &from.full_name {
                 Some(name) => same(name, &fork.full_name()),
-                None => pull
-                    .head
-                    .label
-                    .as_ref()
-                    .is_some_and(|label| same(label, &owned)),
+                None => {
+                    let label = pull.head.label.as_ref();
+                    label.is_some_and(|label| same(label, &owned))
+                }
             },
             (_, None) => false,
         };
         let ours = |pull: &Pull| pull.head.branch == head.branch && from_there(pull);
         let found = pulls.into_iter().find(ours);
-        Ok(found.map(|pull| PullRequest {
-            number: pull.number,
-            url: web_url(pull.html_url),
-            existed: true,
-        }))
-    }
-
-    async fn default_branch(&self, session: &Session<'_>) -> Result<String, ForgeError> {
-        let repository: Repository = session.get(&path(session.remote, ""), &[]).await?;
-        Ok(repository.default_branch)
+        Ok(found.map(|pull| pull.into_pull_request(true)))
     }
 
     async fn create(
@@ -171,40 +178,9 @@ impl Api for GitHub {
         if let Some(fork) = fork.filter(|fork| same(&fork.owner_path, &session.remote.owner_path)) {
             body["head_repo"] = json!(fork.repo);
         }
-        let pull: Pull = session
-            .send(Method::POST, &path(session.remote, "/pulls"), &body)
-            .await?;
-        Ok(PullRequest {
-            number: pull.number,
-            url: web_url(pull.html_url),
-            existed: false,
-        })
-    }
-
-    async fn body(&self, session: &Session<'_>, number: u64) -> Result<String, ForgeError> {
-        let pull: Pull = session
-            .get(&path(session.remote, &format!("/pulls/{number}")), &[])
-            .await?;
-        Ok(pull.body.unwrap_or_default())
-    }
-
-    async fn set_body(
-        &self,
-        session: &Session<'_>,
-        number: u64,
-        body: &str,
-    ) -> Result<(), ForgeError> {
-        let path = path(session.remote, &format!("/pulls/{number}"));
-        let _pull: Pull = session
-            .send(Method::PATCH, &path, &json!({"body": body}))
-            .await?;
-        Ok(())
-    }
-
-    async fn branch(&self, session: &Session<'_>, branch: &str) -> Result<(), ForgeError> {
-        let branch = branch.split('/').map(in_url).collect::<Vec<_>>().join("/");
-        let path = path(session.remote, &format!("/branches/{branch}"));
-        session.get(&path, &[]).await.map(|_: IgnoredAny| ())
+        let path = format!("{}/pulls", session.repository);
+        let pull: Pull = session.send(Method::POST, &path, &body).await?;
+        Ok(pull.into_pull_request(false))
     }
 
     async fn statuses(
@@ -233,23 +209,17 @@ impl Api for GitHub {
             "query($owner: String!, $name: String!{declared}) {{ \
              repository(owner: $owner, name: $name) {{ {asked}}} }} {FIELDS}"
         );
-        let mut answer = session.graphql(&query, Value::Object(variables)).await?;
-        let found = answer.data.get_mut("repository").map(Value::take);
-        let Some(Value::Object(mut found)) = found else {
-            let gone = || session.refused(404, "no such repository".to_owned());
-            return Err(answer.error.unwrap_or_else(gone));
-        };
-        // A token that may not see checks: everything else is there.
-        answer.log_error();
+        // For a token that may not see checks, everything else is there.
+        let (data, gone) = ("/data/repository", "no such repository");
+        let found = session
+            .graphql(&query, variables.into(), data, gone)
+            .await?;
+        let mut found: HashMap<String, Option<Nodes<Node>>> = session.shape(found)?;
         let mut statuses = Vec::new();
         for (at, branch) in branches.iter().enumerate() {
-            let Some(list) = found
-                .remove(&format!("p{at}"))
-                .filter(|list| !list.is_null())
-            else {
+            let Some(list) = found.remove(&format!("p{at}")).flatten() else {
                 continue;
             };
-            let list: Nodes<Node> = session.shape(list)?;
             let ours = list.nodes.into_iter().flatten();
             let ours = ours.filter(|node| match (fork, &node.head_repository) {
                 _ if !node.is_cross_repository => true,
@@ -263,11 +233,6 @@ impl Api for GitHub {
 }
 
 #[derive(Deserialize)]
-struct Nodes<T> {
-    nodes: Vec<Option<T>>,
-}
-
-#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Node {
     number: u64,
@@ -276,9 +241,10 @@ struct Node {
     state: PullRequestState,
     is_draft: bool,
     is_cross_repository: bool,
-    /// Null when the fork is gone.
+    /// Null when the fork was deleted.
     head_repository: Option<Named>,
-    commits: Nodes<CommitNode>,
+    /// The last one. Its checks are null when there are none, and when the token may not see them.
+    commits: Value,
 }
 
 #[derive(Deserialize)]
@@ -295,27 +261,10 @@ enum PullRequestState {
     Merged,
 }
 
-#[derive(Deserialize)]
-struct CommitNode {
-    commit: Commit,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Commit {
-    /// Null without checks, and when the token may not see them.
-    status_check_rollup: Option<Rollup>,
-}
-
-#[derive(Deserialize)]
-struct Rollup {
-    state: String,
-}
-
 impl Node {
     fn status(self, branch: &str) -> PrStatus {
-        let last = self.commits.nodes.into_iter().flatten().next_back();
-        let rollup = last.and_then(|last| last.commit.status_check_rollup);
+        let checks = "/nodes/0/commit/statusCheckRollup/state";
+        let checks = self.commits.pointer(checks).and_then(Value::as_str);
         PrStatus {
             branch: branch.to_owned(),
             number: self.number,
@@ -327,11 +276,12 @@ impl Node {
                 PullRequestState::Merged => PrState::Merged,
             },
             url: web_url(self.url),
-            checks: rollup.map_or(Checks::None, |rollup| match rollup.state.as_str() {
-                "SUCCESS" => Checks::Success,
-                "FAILURE" | "ERROR" => Checks::Failure,
-                _ => Checks::Pending,
-            }),
+            checks: match checks {
+                None => Checks::None,
+                Some("SUCCESS") => Checks::Success,
+                Some("FAILURE" | "ERROR") => Checks::Failure,
+                Some(_) => Checks::Pending,
+            },
         }
     }
 }

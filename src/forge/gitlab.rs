@@ -1,8 +1,8 @@
-//! GitLab's API: REST for what the user asks for, GraphQL for the state of merge requests, since
+//! GitLab's API: REST for what the user requests, GraphQL for the state of merge requests, since
 //! a list over REST takes one branch only and says nothing of pipelines.
 
 use super::{
-    api::{Api, NewPullRequest, PullRequest},
+    api::{Api, NewPullRequest, Nodes, PullRequest},
     config::ForgeConfig,
     error::ForgeError,
     head::Head,
@@ -12,8 +12,8 @@ use super::{
 };
 use async_trait::async_trait;
 use awc::http::Method;
-use serde::{Deserialize, de::IgnoredAny};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::json;
 
 /// Sorted from new to old; GitLab gives at most 100.
 const QUERY: &str = "query($path: ID!, $branches: [String!]) { project(fullPath: $path) { \
@@ -25,9 +25,8 @@ const QUERY: &str = "query($path: ID!, $branches: [String!]) { project(fullPath:
 struct MergeRequest {
     iid: u64,
     web_url: String,
-    description: Option<String>,
     source_branch: String,
-    /// Null when the fork is gone.
+    /// Null when the fork was deleted.
     source_project_id: Option<u64>,
     target_project_id: u64,
 }
@@ -35,13 +34,16 @@ struct MergeRequest {
 #[derive(Deserialize)]
 struct Project {
     id: u64,
-    /// Null in an empty repository.
-    default_branch: Option<String>,
 }
 
-/// A project is addressed by its whole path, as one part of the URL.
-fn path(remote: &Remote, rest: &str) -> String {
-    format!("/projects/{}{rest}", remote.full_name().replace('/', "%2F"))
+impl MergeRequest {
+    fn into_pull_request(self, existed: bool) -> PullRequest {
+        PullRequest {
+            number: self.iid,
+            url: web_url(self.web_url),
+            existed,
+        }
+    }
 }
 
 /// The id of a project that has the branch and is not the one merged into.
@@ -52,7 +54,7 @@ async fn id_of_fork(
     let Some(fork) = fork else {
         return Ok(None);
     };
-    let project: Project = session.get(&path(fork, ""), &[]).await?;
+    let project: Project = session.get(&GitLab.repository(fork), &[]).await?;
     Ok(Some(project.id))
 }
 
@@ -79,8 +81,8 @@ impl Api for GitLab {
         "/v4"
     }
 
-    fn budget<'r>(&self, _: &'r str) -> &'r str {
-        "api"
+    fn budgets(&self) -> [&'static str; 2] {
+        ["api", "api"]
     }
 
     fn token_variables(&self, host: &str, config: &ForgeConfig) -> &'static [&'static str] {
@@ -102,6 +104,23 @@ impl Api for GitLab {
         vec!["glab", "config", "get", "token", "--host", host]
     }
 
+    /// A project is addressed by its whole path, as one part of the URL.
+    fn repository(&self, remote: &Remote) -> String {
+        format!("/projects/{}", remote.full_name().replace('/', "%2F"))
+    }
+
+    fn branch(&self, branch: &str) -> String {
+        format!("/repository/branches/{}", in_url(branch))
+    }
+
+    fn pull_request(&self, number: u64) -> String {
+        format!("/merge_requests/{number}")
+    }
+
+    fn text(&self) -> (Method, &'static str) {
+        (Method::PUT, "description")
+    }
+
     async fn find_open(
         &self,
         session: &Session<'_>,
@@ -113,25 +132,15 @@ impl Api for GitLab {
             ("source_branch", head.branch),
             ("per_page", "100"),
         ];
-        let found: Vec<MergeRequest> = session
-            .get(&path(session.remote, "/merge_requests"), &query)
-            .await?;
+        let path = format!("{}/merge_requests", session.repository);
+        let found: Vec<MergeRequest> = session.get(&path, &query).await?;
         // Several forks can have a branch of that name.
         let ours = |mr: &MergeRequest| {
             let from = fork.unwrap_or(mr.target_project_id);
             mr.source_branch == head.branch && mr.source_project_id == Some(from)
         };
-        Ok(found.into_iter().find(ours).map(|mr| PullRequest {
-            number: mr.iid,
-            url: web_url(mr.web_url),
-            existed: true,
-        }))
-    }
-
-    async fn default_branch(&self, session: &Session<'_>) -> Result<String, ForgeError> {
-        let project: Project = session.get(&path(session.remote, ""), &[]).await?;
-        let empty = || session.refused(404, "the project has no default branch".to_owned());
-        project.default_branch.ok_or_else(empty)
+        let found = found.into_iter().find(ours);
+        Ok(found.map(|mr| mr.into_pull_request(true)))
     }
 
     async fn create(
@@ -153,42 +162,13 @@ impl Api for GitLab {
         // It is asked of the project that has the branch.
         let fork = new.head.fork(session.remote);
         if fork.is_some() {
-            let target: Project = session.get(&path(session.remote, ""), &[]).await?;
+            let target: Project = session.get(&session.repository, &[]).await?;
             body["target_project_id"] = json!(target.id);
         }
-        let path = path(fork.unwrap_or(session.remote), "/merge_requests");
+        let source = self.repository(fork.unwrap_or(session.remote));
+        let path = format!("{source}/merge_requests");
         let mr: MergeRequest = session.send(Method::POST, &path, &body).await?;
-        Ok(PullRequest {
-            number: mr.iid,
-            url: web_url(mr.web_url),
-            existed: false,
-        })
-    }
-
-    async fn body(&self, session: &Session<'_>, number: u64) -> Result<String, ForgeError> {
-        let path = path(session.remote, &format!("/merge_requests/{number}"));
-        let mr: MergeRequest = session.get(&path, &[]).await?;
-        Ok(mr.description.unwrap_or_default())
-    }
-
-    async fn set_body(
-        &self,
-        session: &Session<'_>,
-        number: u64,
-        body: &str,
-    ) -> Result<(), ForgeError> {
-        let path = path(session.remote, &format!("/merge_requests/{number}"));
-        let body = json!({"description": body});
-        let _mr: MergeRequest = session.send(Method::PUT, &path, &body).await?;
-        Ok(())
-    }
-
-    async fn branch(&self, session: &Session<'_>, branch: &str) -> Result<(), ForgeError> {
-        let path = path(
-            session.remote,
-            &format!("/repository/branches/{}", in_url(branch)),
-        );
-        session.get(&path, &[]).await.map(|_: IgnoredAny| ())
+        Ok(mr.into_pull_request(false))
     }
 
     async fn statuses(
@@ -199,18 +179,13 @@ impl Api for GitLab {
     ) -> Result<Vec<PrStatus>, ForgeError> {
         let fork = id_of_fork(session, fork).await?;
         let variables = json!({"path": session.remote.full_name(), "branches": branches});
-        let mut answer = session.graphql(QUERY, variables).await?;
-        let list = answer
-            .data
-            .pointer_mut("/project/mergeRequests")
-            .map(Value::take);
-        let Some(list) = list.filter(|list| !list.is_null()) else {
-            // GitLab says no more about what it does not show.
-            let gone = || session.refused(404, "no such project for this token".to_owned());
-            return Err(answer.error.unwrap_or_else(gone));
-        };
-        answer.log_error();
-        let list: Nodes = session.shape(list)?;
+        // GitLab says no more about what it does not show.
+        let (list, gone) = (
+            "/data/project/mergeRequests",
+            "no such project for this token",
+        );
+        let list = session.graphql(QUERY, variables, list, gone).await?;
+        let list: Nodes<Node> = session.shape(list)?;
         let ours = list.nodes.into_iter().flatten();
         let ours = ours.filter(|node| {
             let from = node.source_project_id;
@@ -218,11 +193,6 @@ impl Api for GitLab {
         });
         Ok(ours.filter_map(Node::status).collect())
     }
-}
-
-#[derive(Deserialize)]
-struct Nodes {
-    nodes: Vec<Option<Node>>,
 }
 
 #[derive(Deserialize)]

@@ -18,8 +18,8 @@ impl<'a> From<&'a str> for Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// The repository that has the branch, if it is another one than `base`. Forges do not look at
-    /// the case of names.
+    /// The repository that has the branch, if it is another one than `base`. Forges ignore
+    /// case in names.
     pub(super) fn fork(&self, base: &Remote) -> Option<&'a Remote> {
         let same = |at: &Remote| at.full_name().eq_ignore_ascii_case(&base.full_name());
         self.at.filter(|at| !same(at))

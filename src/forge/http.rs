@@ -21,16 +21,16 @@ pub const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 const REDIRECTS_MAX: usize = 3;
 const AGENT: &str = concat!("abbado/", env!("CARGO_PKG_VERSION"));
 
-/// What is asked.
+/// A request.
 pub(super) struct Ask<'a> {
     pub method: Method,
     pub url: String,
     pub body: Option<&'a serde_json::Value>,
-    /// The tag of the answer that we keep.
+    /// The ETag of the answer that we have.
     pub etag: Option<&'a str>,
 }
 
-/// What was answered, whatever the status.
+/// An answer of any status.
 pub(super) struct Response {
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -78,7 +78,7 @@ impl Http {
         Ok(request.get_uri().to_string())
     }
 
-    /// Asks, and reads the answer to its end. Redirects are followed within the host.
+    /// Sends a request, and reads the whole answer. Redirects are followed within the host.
     ///
     /// # Errors
     /// No connection, no answer in time, too long an answer, a redirect to another host.
@@ -93,10 +93,8 @@ impl Http {
             }
             Err(self.unusable("it redirects endlessly"))
         };
-        match tokio::time::timeout(self.limit, exchange).await {
-            Ok(answer) => answer,
-            Err(_) => Err(self.timed_out()),
-        }
+        let answer = tokio::time::timeout(self.limit, exchange).await;
+        answer.unwrap_or_else(|_| Err(self.timed_out()))
     }
 
     async fn once(&self, ask: &Ask<'_>) -> Result<Response, ForgeError> {
@@ -132,21 +130,16 @@ impl Http {
         })
     }
 
-    /// Where an answer sends us: only ever to another page of the same host and port.
+    /// Where an answer redirects to: only ever another page of the same host and port.
     fn redirect(&self, ask: &Ask<'_>, answer: &Response) -> Result<Option<String>, ForgeError> {
         let repeatable = matches!(answer.status.as_u16(), 307 | 308)
             || (matches!(answer.status.as_u16(), 301 | 302) && ask.method == Method::GET);
-        let target = answer.headers.get(header::LOCATION);
-        let Some(target) = target
-            .and_then(|to| to.to_str().ok())
-            .filter(|_| repeatable)
-        else {
+        let target = answer.headers.get(header::LOCATION).filter(|_| repeatable);
+        let Some(target) = target.and_then(|to| to.to_str().ok()) else {
             return Ok(None);
         };
-        let parse = |url: &str| {
-            url.parse::<Uri>()
-                .map_err(|_| self.unusable("a bad redirect"))
-        };
+        let bad = |_| self.unusable("a bad redirect");
+        let parse = |url: &str| url.parse::<Uri>().map_err(bad);
         let (from, to) = (parse(&ask.url)?, parse(target)?);
         let (Some(scheme), Some(authority)) = (from.scheme_str(), from.authority()) else {
             return Ok(None);
@@ -186,7 +179,7 @@ impl Http {
     fn unreachable(&self, error: &impl ToString) -> ForgeError {
         ForgeError::Unreachable {
             host: self.host.clone(),
-            reason: clean(&error.to_string(), self.token.expose()),
+            reason: self.clean(&error.to_string()),
         }
     }
 
@@ -197,10 +190,15 @@ impl Http {
         }
     }
 
-    fn unusable(&self, what: &str) -> ForgeError {
+    pub(super) fn unusable(&self, what: &str) -> ForgeError {
         ForgeError::Unusable {
             host: self.host.clone(),
-            what: clean(what, self.token.expose()),
+            what: self.clean(what),
         }
+    }
+
+    /// What a forge or a library said, as a message may show it: on one line, without the token.
+    pub(super) fn clean(&self, text: &str) -> String {
+        clean(text, self.token.expose())
     }
 }

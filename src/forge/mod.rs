@@ -5,20 +5,20 @@
 //!
 //! - a token goes only to the host it is for, and never into a log, an error or `Debug` (`token`);
 //! - whatever a forge answers is bounded in time and size, and redirects do not leave it (`http`);
-//! - the budget of requests is the user's own: looking at pull requests stops by itself long
-//!   before it is used up (`budget`).
+//! - the budget of requests is the user's own: background requests stop long before it is used up
+//!   (`budget`).
 //!
 //! # Layout
-//! - `remote`: the URL of a git remote, taken apart.
+//! - `remote`: parses the URL of a git remote.
 //! - `error`: what can go wrong.
-//! - `config`: what they need to know from outside.
+//! - `config`: settings.
 //! - `forges`: which forge is behind a remote, and what callers can have it do.
 //! - `api`: what each forge implements; `github`, `gitlab`: the two that do.
 //! - `head`: the branch of a pull request, here or in a fork.
-//! - `token`: where tokens come from; `ssh`: which host an alias is; `command`: who is asked.
-//! - `session`, `http`, `budget`: one request, its bounds and its price; `shared`: what all share.
-//! - `status`: what is known of a repository's pull requests, kept for a minute.
-//! - `related`: pull requests of one run that name each other.
+//! - `token`: finds tokens; `ssh`: resolves host aliases; `command`: runs the user's programs.
+//! - `session`, `http`, `budget`: one request, its limits and its budget; `shared`: what all share.
+//! - `status`: the pull requests of a repository, cached for a minute.
+//! - `related`: cross-references between the pull requests of one run.
 
 mod api;
 mod budget;

@@ -1,4 +1,4 @@
-//! Pull requests of one run that name each other.
+//! Cross-references between the pull requests of one run.
 
 use super::PullRequest;
 

@@ -1,8 +1,8 @@
-//! The URL of a git remote, taken apart: which host, which repository there.
+//! Parses the URL of a git remote into host and repository.
 
 use std::net::Ipv6Addr;
 
-/// Longest URL that is looked at, bytes.
+/// Longest URL that is parsed, in bytes.
 const URL_BYTES_MAX: usize = 2048;
 /// Names under which a forge takes ssh over port 443, or answers as well.
 const OTHER_NAMES: &[(&str, &str)] = &[

@@ -1,33 +1,15 @@
-//! Requests to one forge with one token: paid from its budget, judged, and read as JSON.
+//! Requests to one forge with one token: within its budget, checked for errors, and read as JSON.
 
 use super::{
     budget,
-    error::{ForgeError, clean},
+    error::ForgeError,
     http::{Ask, Http, Response},
     remote::Remote,
     shared::Shared,
-    token::Token,
 };
 use awc::http::{Method, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-
-/// What a GraphQL query gave.
-pub(super) struct GraphQl {
-    /// The data, or null.
-    pub data: Value,
-    /// The error that goes with it, if any.
-    pub error: Option<ForgeError>,
-}
-
-impl GraphQl {
-    /// Tells the log of an error beside data.
-    pub(super) fn log_error(&self) {
-        if let Some(error) = &self.error {
-            log::debug!(error:% = error; "A forge omitted part of its answer.");
-        }
-    }
-}
 
 /// One repository of a forge, one token.
 pub(super) struct Session<'a> {
@@ -37,16 +19,17 @@ pub(super) struct Session<'a> {
     pub host: &'a str,
     /// Base URL of the REST API, without `/` at its end.
     pub api: &'a str,
-    /// What the URL of GraphQL, which lies beside REST, does not have of it at its end.
+    /// The end of that URL, which the URL of GraphQL does not have.
     pub version: &'static str,
-    /// The budget that requests by GraphQL are paid from, and the one of all others.
+    /// The budgets of GraphQL and of all other requests.
     pub budgets: [&'static str; 2],
-    pub token: Token,
+    /// Path of the repository below the base URL.
+    pub repository: String,
     pub http: Http,
 }
 
 impl Session<'_> {
-    /// Reads something; an answer that did not change is not paid for again.
+    /// Reads something; an answer that did not change does not count against the budget.
     pub(super) async fn get<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -61,17 +44,12 @@ impl Session<'_> {
             body: None,
             etag: kept.as_ref().map(|(etag, _)| etag.as_str()),
         };
-        let answer = self.http.exchange(ask).await?;
-        self.observe(&answer, self.budgets[1]);
+        let answer = self.exchange(ask, self.budgets[1]).await?;
         if let (StatusCode::NOT_MODIFIED, Some((_, body))) = (answer.status, &kept) {
             return self.read(body);
         }
-        self.judge(&answer)?;
-        if let Some(etag) = answer
-            .headers
-            .get(header::ETAG)
-            .and_then(|tag| tag.to_str().ok())
-        {
+        let etag = answer.headers.get(header::ETAG);
+        if let Some(etag) = etag.and_then(|tag| tag.to_str().ok()) {
             self.shared.kept.put(url, etag, &answer.body);
         }
         self.read(&answer.body)
@@ -91,20 +69,24 @@ impl Session<'_> {
             body: Some(body),
             etag: None,
         };
-        let answer = self.http.exchange(ask).await?;
-        self.observe(&answer, self.budgets[1]);
-        self.judge(&answer)?;
+        let answer = self.exchange(ask, self.budgets[1]).await?;
         self.read(&answer.body)
     }
 
-    /// Asks unbidden: stops before much of the budget is used.
+    /// Asks unbidden for what stands at a JSON pointer of the answer: stops before much of the budget is
+    /// used. Errors that go with it, of a part that the token may not see, go to the log.
+    ///
+    /// # Errors
+    /// Those of the answer, or 404 with the message `gone`, when there is nothing.
     pub(super) async fn graphql(
         &self,
         query: &str,
         variables: Value,
-    ) -> Result<GraphQl, ForgeError> {
+        pointer: &str,
+        gone: &str,
+    ) -> Result<Value, ForgeError> {
         let (budgets, now) = (&self.shared.budgets, self.shared.now());
-        budgets.admit_unbidden(self.host, self.budgets[0], now)?;
+        budgets.admit_background(self.host, self.budgets[0], now)?;
         let body = json!({"query": query, "variables": variables});
         let ask = Ask {
             method: Method::POST,
@@ -112,23 +94,39 @@ impl Session<'_> {
             body: Some(&body),
             etag: None,
         };
-        let answer = self.http.exchange(ask).await?;
-        self.observe(&answer, self.budgets[0]);
-        self.judge(&answer)?;
+        let answer = self.exchange(ask, self.budgets[0]).await?;
         let mut whole: Value = self.read(&answer.body)?;
-        let data = whole.get_mut("data").map(Value::take).unwrap_or_default();
+        let found = whole.pointer_mut(pointer).map(Value::take);
+        let found = found.filter(|found| !found.is_null());
         let Some(errors) = whole.get("errors").and_then(Value::as_array) else {
-            return Ok(GraphQl { data, error: None });
+            return found.ok_or_else(|| self.refused(404, gone.to_owned()));
         };
         let texts = errors.iter().filter_map(|error| error["message"].as_str());
-        let message = self.clean(&texts.collect::<Vec<_>>().join("; "));
+        let message = self.http.clean(&texts.collect::<Vec<_>>().join("; "));
         let is_type = |name: &str| errors.iter().any(|error| error["type"] == name);
         if is_type("RATE_LIMITED") || message.to_ascii_lowercase().contains("rate limit") {
             return Err(self.limited(&answer, message));
         }
         let status = if is_type("NOT_FOUND") { 404 } else { 422 };
-        let error = Some(self.refused(status, message));
-        Ok(GraphQl { data, error })
+        let error = self.refused(status, message);
+        let Some(found) = found else {
+            return Err(error);
+        };
+        log::debug!(error:% = error; "A forge omitted part of its answer.");
+        Ok(found)
+    }
+
+    /// One request against a budget. An unsuccessful answer is an error, unless it says that the answer
+    /// that we have is unchanged.
+    async fn exchange(&self, ask: Ask<'_>, budget: &str) -> Result<Response, ForgeError> {
+        let conditional = ask.etag.is_some();
+        let answer = self.http.exchange(ask).await?;
+        let (budgets, now) = (&self.shared.budgets, self.shared.now());
+        budgets.observe(self.host, budget, &answer.headers, now);
+        if !(conditional && answer.status == StatusCode::NOT_MODIFIED) {
+            self.judge(&answer)?;
+        }
+        Ok(answer)
     }
 
     /// An error of the forge's own.
@@ -140,40 +138,20 @@ impl Session<'_> {
         }
     }
 
-    /// Takes a value apart, as the API says it is.
+    /// Reads a part of an answer.
     pub(super) fn shape<T: DeserializeOwned>(&self, value: Value) -> Result<T, ForgeError> {
-        serde_json::from_value(value).map_err(|error| self.unusable(&error))
+        serde_json::from_value(value).map_err(|error| self.http.unusable(&error.to_string()))
     }
 
     fn read<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, ForgeError> {
-        serde_json::from_slice(body).map_err(|error| self.unusable(&error))
-    }
-
-    fn unusable(&self, error: &serde_json::Error) -> ForgeError {
-        ForgeError::Unusable {
-            host: self.host.to_owned(),
-            what: self.clean(&error.to_string()),
-        }
-    }
-
-    fn clean(&self, text: &str) -> String {
-        clean(text, self.token.expose())
-    }
-
-    fn observe(&self, answer: &Response, resource: &str) {
-        let (budgets, now) = (&self.shared.budgets, self.shared.now());
-        budgets.observe(self.host, resource, &answer.headers, now);
+        serde_json::from_slice(body).map_err(|error| self.http.unusable(&error.to_string()))
     }
 
     fn limited(&self, answer: &Response, message: String) -> ForgeError {
         let (budgets, now) = (&self.shared.budgets, self.shared.now());
         let until = budgets.pause(self.host, &answer.headers, now);
         log::info!(host = self.host, until:% = until; "A forge asks to wait.");
-        ForgeError::RateLimited {
-            host: self.host.to_owned(),
-            until,
-            message,
-        }
+        ForgeError::rate_limited(self.host, until, message)
     }
 
     fn judge(&self, answer: &Response) -> Result<(), ForgeError> {
@@ -182,8 +160,9 @@ impl Session<'_> {
             return Ok(());
         }
         let reason = status.canonical_reason().unwrap_or("an error");
-        let message = said(&answer.body).unwrap_or_else(|| format!("{reason}, without a message"));
-        let message = self.clean(&message);
+        let message =
+            message_in(&answer.body).unwrap_or_else(|| format!("{reason}, without a message"));
+        let message = self.http.clean(&message);
         let waits = answer.headers.contains_key(header::RETRY_AFTER);
         let forbidden = status == StatusCode::FORBIDDEN;
         if status == StatusCode::TOO_MANY_REQUESTS
@@ -205,9 +184,9 @@ fn graphql_url(version: &str, api: &str) -> String {
     format!("{base}/graphql")
 }
 
-/// A forge's own words: GitHub's `message` and `errors`, GitLab's `message` (a text, a list, or
+/// A forge's own message: GitHub's `message` and `errors`, GitLab's `message` (a text, a list, or
 /// lists by field) or `error`.
-fn said(body: &[u8]) -> Option<String> {
+fn message_in(body: &[u8]) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
     let mut parts = Vec::new();
     for key in ["message", "error", "error_description", "errors"] {
@@ -276,7 +255,7 @@ mod tests {
             ("<html>502</html>", None),
             ("", None),
         ] {
-            assert_eq!(said(body.as_bytes()).as_deref(), words, "{body}");
+            assert_eq!(message_in(body.as_bytes()).as_deref(), words, "{body}");
         }
     }
 

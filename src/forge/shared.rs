@@ -1,11 +1,11 @@
-//! What all calls to forges share: configuration, budgets, tokens, answers and their tags.
+//! What all calls to forges share: configuration, budgets, tokens, answers and their ETags.
 
 use super::{
     budget::Budgets,
     config::ForgeConfig,
     error::ForgeError,
     status::Statuses,
-    token::{Search, Token},
+    token::{self, Token},
 };
 use crate::{domain::Time, tls};
 use bytes::Bytes;
@@ -14,14 +14,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// How long a token that `gh` or `glab` gave is used without asking again, seconds.
+/// How long a token of `gh` or `glab` is reused, in seconds.
 const TOKEN_SECS: i64 = 300;
-/// Answers kept with their tags; when more come, all go, since they only save requests.
+/// Answers kept with their ETags; beyond that all are dropped, since they only save requests.
 const KEPT_MAX: usize = 256;
-/// Longest answer that is kept, bytes.
+/// Longest answer that is kept, in bytes.
 const KEPT_BYTES_MAX: usize = 256 * 1024;
 
-/// Answers by URL, each with its tag: a forge does not count "not modified".
+/// Answers by URL, each with its ETag: forges do not count "not modified" against the budget.
 #[derive(Debug, Default)]
 pub(super) struct Kept(Mutex<HashMap<String, (String, Bytes)>>);
 
@@ -92,14 +92,7 @@ impl Shared {
         if let Some(token) = self.kept_token(host) {
             return Ok(token);
         }
-        let search = Search {
-            host,
-            variables,
-            command,
-            environment: &self.config.environment,
-            limit: self.config.program_limit,
-        };
-        let token = search.run().await?;
+        let token = token::find(host, variables, command, &self.config).await?;
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         tokens.insert(host.to_owned(), (self.now(), token.clone()));
         Ok(token)

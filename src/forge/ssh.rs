@@ -1,4 +1,4 @@
-//! Which host an alias of `~/.ssh/config` stands for, as `ssh` itself says it.
+//! Resolves aliases of `~/.ssh/config` to hosts, by asking `ssh`.
 //!
 //! People with several accounts at one forge give each an alias, so the host of a remote may be a
 //! name that only their `ssh` knows.
@@ -9,7 +9,7 @@ use std::{path::Path, time::Duration};
 /// Most bytes of what `ssh -G` prints: a line for each of its options.
 const BYTES_MAX: u64 = 64 * 1024;
 
-/// The host behind a name, if `ssh` leads elsewhere. `command` is the user's own for git, such as
+/// The host behind a name, if it is another one. `command` is the user's own for git, such as
 /// `ssh -F other`; it is theirs, not the repository's.
 pub(super) async fn real_host(
     alias: &str,
@@ -18,10 +18,8 @@ pub(super) async fn real_host(
     limit: Duration,
 ) -> Option<String> {
     let ask = async |argv: &[&str]| {
-        let said = command::output_of(argv, environment, limit, BYTES_MAX)
-            .await
-            .ok()?;
-        told(&String::from_utf8_lossy(&said)).filter(|host| host != alias)
+        let said = command::output_of(argv, environment, limit, BYTES_MAX).await;
+        host_in(&String::from_utf8_lossy(&said.ok()?)).filter(|host| host != alias)
     };
     if let Some(command) = command {
         let script = format!("exec {command} -G \"$0\"");
@@ -31,20 +29,17 @@ pub(super) async fn real_host(
         return Some(host);
     }
     // ssh looks in the account's home, wherever HOME is; git's own configuration is in HOME.
-    let home = environment.iter().find(|(key, _)| key == "HOME")?;
-    let config = Path::new(&home.1).join(".ssh/config");
+    let home = command::variable(environment, "HOME")?;
+    let config = Path::new(home).join(".ssh/config");
     let config = config.to_str().filter(|_| config.is_file())?;
     ask(&["ssh", "-F", config, "-G", alias]).await
 }
 
 /// The `hostname` line of `ssh -G`.
-fn told(said: &str) -> Option<String> {
+fn host_in(said: &str) -> Option<String> {
     let mut lines = said.lines();
-    host_name(
-        lines
-            .find_map(|line| line.strip_prefix("hostname "))?
-            .trim(),
-    )
+    let host = lines.find_map(|line| line.strip_prefix("hostname "))?;
+    host_name(host.trim())
 }
 
 #[cfg(test)]
@@ -54,9 +49,9 @@ mod tests {
     #[test]
     fn the_host_is_read_from_what_ssh_prints() {
         let said = "host work\nuser git\nhostname SSH.GitHub.com\nport 443\n";
-        assert_eq!(told(said).as_deref(), Some("github.com"));
-        assert_eq!(told("user git\n"), None);
-        assert_eq!(told("hostname -oProxyCommand=x\n"), None);
+        assert_eq!(host_in(said).as_deref(), Some("github.com"));
+        assert_eq!(host_in("user git\n"), None);
+        assert_eq!(host_in("hostname -oProxyCommand=x\n"), None);
     }
 
     #[actix_web::test]

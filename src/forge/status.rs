@@ -1,4 +1,4 @@
-//! What is known of a repository's pull requests, kept for a minute.
+//! The pull requests of a repository, cached for a minute.
 
 use super::{error::ForgeError, remote::Remote};
 use crate::domain::Time;
@@ -8,13 +8,13 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// How long an answer is given again without asking, seconds.
+/// How long an answer is reused, in seconds.
 pub(super) const FRESH_SECS: i64 = 60;
 /// Branches in one request; more take further requests.
 pub(super) const BRANCHES_A_REQUEST_MAX: usize = 100;
-/// Branches that are looked at; what comes after them is left out.
+/// Branches whose pull requests are requested; further ones are left out.
 pub(super) const BRANCHES_MAX: usize = 1000;
-/// Repositories that are remembered; when more come, all are forgotten.
+/// Repositories in the cache; beyond that all are dropped.
 const REPOSITORIES_MAX: usize = 256;
 
 /// Where a pull request stands.
@@ -89,7 +89,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Whether it is new enough to be given again.
+    /// Whether it is new enough to be reused.
     pub(super) fn is_fresh(&self, now: Time) -> bool {
         let age = (now - self.as_of).num_milliseconds();
         (0..FRESH_SECS * 1000).contains(&age)
@@ -112,7 +112,7 @@ impl Known {
         }
     }
 
-    /// The old answer, when `error` only says that no new one may be had now.
+    /// The old answer, when `error` is only about a rate limit.
     pub(super) fn instead(
         slot: Option<&Self>,
         wanted: &BTreeSet<String>,
@@ -127,7 +127,7 @@ impl Known {
     }
 }
 
-/// What is known of one repository. Whoever holds it asks; others wait and find the answer.
+/// The cache of one repository. The one that holds the lock sends the request; others wait for its answer.
 pub(super) type Slot = Arc<tokio::sync::Mutex<Option<Known>>>;
 
 /// All repositories.

@@ -6,10 +6,14 @@
 //! for just that host. Both programs would answer with their own variables for any host, so
 //! they do not see them.
 
-use super::{command, error::ForgeError};
-use std::{fmt, time::Duration};
+use super::{
+    command::{self, variable},
+    config::ForgeConfig,
+    error::ForgeError,
+};
+use std::fmt;
 
-/// Longest token, bytes.
+/// Longest token, in bytes.
 const TOKEN_BYTES_MAX: usize = 4096;
 /// Variables that `gh` and `glab` would answer with, whatever the host.
 const HIDDEN: &[&str] = &[
@@ -23,7 +27,7 @@ const HIDDEN: &[&str] = &[
     "CI_JOB_TOKEN",
 ];
 
-/// A secret that shows itself nowhere but in a request.
+/// A secret that appears nowhere but in a request.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Token(String);
 
@@ -34,7 +38,7 @@ impl fmt::Debug for Token {
 }
 
 impl Token {
-    /// Takes what looks like a token: one word of visible ASCII, as a header needs it.
+    /// Accepts what looks like a token: one word of visible ASCII, as a header needs it.
     fn new(text: &str) -> Option<Self> {
         let text = text.trim();
         let fine = text.len() <= TOKEN_BYTES_MAX && text.bytes().all(|b| b.is_ascii_graphic());
@@ -47,67 +51,46 @@ impl Token {
     }
 }
 
-/// Whose token is looked for, and where.
-pub(super) struct Search<'a> {
-    pub host: &'a str,
-    /// Variables that hold a token for just this host.
-    pub variables: &'a [&'static str],
-    /// The program that is asked else.
-    pub command: &'a [&'a str],
-    /// The server's environment.
-    pub environment: &'a [(String, String)],
-    /// Longest time for the program.
-    pub limit: Duration,
+/// Looks into the variables that hold a token for just this host, then asks `gh` or `glab`.
+///
+/// # Errors
+/// [`ForgeError::NoToken`], which says where it was looked for.
+pub(super) async fn find(
+    host: &str,
+    variables: &[&str],
+    command: &[&str],
+    config: &ForgeConfig,
+) -> Result<Token, ForgeError> {
+    let mut looked_for = Vec::new();
+    for name in variables {
+        match variable(&config.environment, name).filter(|value| !value.is_empty()) {
+            None => looked_for.push((*name).to_owned()),
+            Some(value) => match Token::new(value) {
+                Some(token) => return Ok(token),
+                None => looked_for.push(format!("{name} (is set, but holds no token)")),
+            },
+        }
+    }
+    if variables.is_empty() {
+        looked_for.push(format!(
+            "GITLAB_TOKEN (goes to '{host}' only when GITLAB_HOST names it)"
+        ));
+    }
+    ask(command, config).await.map_err(|why| {
+        looked_for.push(format!("'{}' ({why})", command.join(" ")));
+        let host = host.to_owned();
+        ForgeError::NoToken { host, looked_for }
+    })
 }
 
-impl Search<'_> {
-    /// Looks into the variables, then asks `gh` or `glab`.
-    ///
-    /// # Errors
-    /// [`ForgeError::NoToken`], which says where it was looked for.
-    pub(super) async fn run(&self) -> Result<Token, ForgeError> {
-        let mut looked_for = Vec::new();
-        for name in self.variables {
-            match self.variable(name).filter(|value| !value.is_empty()) {
-                None => looked_for.push((*name).to_owned()),
-                Some(value) => match Token::new(value) {
-                    Some(token) => return Ok(token),
-                    None => looked_for.push(format!("{name} (is set, but holds no token)")),
-                },
-            }
-        }
-        if self.variables.is_empty() {
-            let host = self.host;
-            looked_for.push(format!(
-                "GITLAB_TOKEN (goes to '{host}' only when GITLAB_HOST names it)"
-            ));
-        }
-        match self.ask(self.command).await {
-            Ok(token) => Ok(token),
-            Err(why) => {
-                looked_for.push(format!("'{}' ({why})", self.command.join(" ")));
-                Err(ForgeError::NoToken {
-                    host: self.host.to_owned(),
-                    looked_for,
-                })
-            }
-        }
+async fn ask(command: &[&str], config: &ForgeConfig) -> Result<Token, String> {
+    let theirs = config.environment.iter();
+    let theirs = theirs.filter(|(key, _)| !HIDDEN.contains(&key.as_str()));
+    let mut environment: Vec<(String, String)> = theirs.cloned().collect();
+    for name in ["GH_PROMPT_DISABLED", "NO_PROMPT", "NO_COLOR"] {
+        environment.push((name.to_owned(), "1".to_owned()));
     }
-
-    fn variable(&self, name: &str) -> Option<&str> {
-        let found = self.environment.iter().find(|(key, _)| key == name);
-        found.map(|(_, value)| value.as_str())
-    }
-
-    async fn ask(&self, argv: &[&str]) -> Result<Token, String> {
-        let theirs = self.environment.iter();
-        let theirs = theirs.filter(|(key, _)| !HIDDEN.contains(&key.as_str()));
-        let mut environment: Vec<(String, String)> = theirs.cloned().collect();
-        for name in ["GH_PROMPT_DISABLED", "NO_PROMPT", "NO_COLOR"] {
-            environment.push((name.to_owned(), "1".to_owned()));
-        }
-        let bytes_max = TOKEN_BYTES_MAX as u64 * 2;
-        let said = command::output_of(argv, &environment, self.limit, bytes_max).await?;
-        Token::new(&String::from_utf8_lossy(&said)).ok_or("printed none".to_owned())
-    }
+    let bytes_max = TOKEN_BYTES_MAX as u64 * 2;
+    let said = command::output_of(command, &environment, config.program_limit, bytes_max).await?;
+    Token::new(&String::from_utf8_lossy(&said)).ok_or("printed none".to_owned())
 }

@@ -1,22 +1,21 @@
 //! Moves a branch to another commit, with the files where it is checked out.
 //!
 //! What must stay true: the branch moves only from the commit that the caller saw; a checkout is
-//! touched only when it is clean, and no untracked or ignored file in it is written over.
+//! touched only when it is clean, and no untracked or ignored file in it is overwritten.
 //!
 //! # Order
 //! Files and index first, the ref last: then a crash in between shows the new contents as staged
 //! changes. The other way round they would show as a staged reversal, and the next commit would
-//! take the merge back. A failure puts the files back.
+//! undo the merge. If anything fails, the files are restored.
 //!
-//! Not handled: a `git checkout` of the user's that begins after our last look at HEAD.
+//! Not handled: a `git checkout` by the user that starts after we last read HEAD.
 
 use super::{
     GitError,
-    change::Change,
     checkouts::{self, Checkout},
     command::HEAVY,
     place::Place,
-    put_back::Saved,
+    put_back::{Change, Saved},
     records, repository,
     text::{items, os_string},
 };
@@ -30,7 +29,7 @@ use std::{
 
 /// One move of a branch.
 pub(super) struct Step<'a> {
-    /// The branch, no symbolic one.
+    /// The branch; not a symbolic ref.
     pub branch: &'a str,
     /// Where it points, as far as we know.
     pub from: Oid,
@@ -40,8 +39,6 @@ pub(super) struct Step<'a> {
     pub why: &'a str,
     /// Who moves it.
     pub user: &'a Signature<'a>,
-    /// Called right before the ref moves. For tests that hold the moment.
-    pub before_ref: &'a dyn Fn(),
 }
 
 impl Step<'_> {
@@ -65,7 +62,7 @@ impl Step<'_> {
     }
 
     fn in_checkout(&self, repository: &Repository, checkout: &Checkout) -> Result<(), GitError> {
-        // An agent could put a link in the place of its worktree.
+        // An agent could replace its worktree by a link.
         if !files::is_folder(&checkout.folder) {
             return Err(self.dirty(checkout, "its folder does not exist"));
         }
@@ -77,14 +74,14 @@ impl Step<'_> {
         if let Some(why) = obstacle(&place, &changes)? {
             return Err(self.dirty(checkout, &why));
         }
-        // Fills in what git knows about files whose times alone changed.
+        // Updates the index for files of which only the times changed.
         refresh(&place)?;
         match self.read_tree(&place, &["-n"], self.from, self.to) {
             Err(GitError::Failed { stderr, .. }) => return Err(self.dirty(checkout, &stderr)),
             other => other?,
         }
         let saved = Saved::new(&place, &changes)?;
-        // A second link changes one of the times that git looks at.
+        // A second link changes a time that git compares.
         refresh(&place)?;
         let updated = self.read_tree(&place, &[], self.from, self.to);
         if updated.is_err() {
@@ -108,12 +105,11 @@ impl Step<'_> {
         self.move_ref(repository, place)
     }
 
-    /// Gives index and files the contents of `to`, where they were those of `from`.
+    /// Updates the index and the files from the contents of `from` to those of `to`.
     fn read_tree(&self, place: &Place, flags: &[&str], from: Oid, to: Oid) -> Result<(), GitError> {
         place
-            .git("git read-tree")
-            .args(["-c", "checkout.workers=0"])
-            .args(["read-tree", "-m", "-u", "--no-recurse-submodules"])
+            .git("read-tree -m -u --no-recurse-submodules")
+            .config("checkout.workers=0")
             .args(flags)
             .args([from.to_string(), to.to_string()])
             .limit(HEAVY)
@@ -122,21 +118,20 @@ impl Step<'_> {
     }
 
     fn move_ref(&self, repository: &Repository, place: &Place) -> Result<(), GitError> {
-        (self.before_ref)();
+        #[cfg(test)]
+        super::tests::before_ref();
         let update = place
-            .git("git update-ref")
-            .args(["update-ref", "--no-deref", "-m", self.why, "--"])
+            .git("update-ref --no-deref -m")
+            .args([self.why, "--"])
             .arg(format!("refs/heads/{}", self.branch))
             .args([self.to.to_string(), self.from.to_string()])
             .env("GIT_COMMITTER_NAME", os_string(self.user.name_bytes()))
             .env("GIT_COMMITTER_EMAIL", os_string(self.user.email_bytes()));
-        let Err(error) = update.run() else {
-            return Ok(());
-        };
-        match repository::branch_tip(repository, self.branch) {
-            Ok(Some(tip)) if tip == self.from => Err(error),
-            _ => Err(self.moved()),
-        }
+        update.run().map(drop).map_err(|error| {
+            let tip = repository::branch_tip(repository, self.branch);
+            let is_there = matches!(tip, Ok(Some(tip)) if tip == self.from);
+            if is_there { error } else { self.moved() }
+        })
     }
 
     fn moved(&self) -> GitError {
@@ -156,16 +151,7 @@ impl Step<'_> {
 
 /// What differs between the trees of two commits.
 fn changes(repository: &Repository, from: Oid, to: Oid) -> Result<Vec<Change>, GitError> {
-    let failed = || GitError::library("comparing two commits");
-    let tree = |commit| {
-        repository
-            .find_commit(commit)
-            .and_then(|found| found.tree())
-    };
-    let (from, to) = (tree(from).map_err(failed())?, tree(to).map_err(failed())?);
-    let diff = repository
-        .diff_tree_to_tree(Some(&from), Some(&to), None)
-        .map_err(failed())?;
+    let diff = repository::diff(repository, from, to)?;
     let change = |delta: git2::DiffDelta<'_>| {
         let blob = matches!(
             delta.new_file().mode(),
@@ -185,12 +171,9 @@ fn changes(repository: &Repository, from: Oid, to: Oid) -> Result<Vec<Change>, G
 /// Why a checkout must not be updated, if there is a reason.
 fn obstacle(place: &Place, changes: &[Change]) -> Result<Option<String>, GitError> {
     let status = place
-        .git("git status")
-        .args(["status", "--porcelain", "-z", "--no-renames"])
-        .args(["--untracked-files=no", "--ignore-submodules=dirty"])
-        .limit(HEAVY)
-        .run()?;
-    if !status.is_empty() {
+        .git("status --porcelain -z --no-renames --untracked-files=no --ignore-submodules=dirty")
+        .limit(HEAVY);
+    if !status.run()?.is_empty() {
         return Ok(Some("it has uncommitted changes".into()));
     }
     if let Some(path) = hidden(place, changes)? {
@@ -204,11 +187,11 @@ fn obstacle(place: &Place, changes: &[Change]) -> Result<Option<String>, GitErro
     Ok(in_the_way.map(|path| format!("the untracked '{}' is in the way", path.display())))
 }
 
-/// A changed path that is marked (`--assume-unchanged`, `--skip-worktree`) and there: git would
-/// not see that it was edited.
+/// A changed path that exists and is marked (`--assume-unchanged`, `--skip-worktree`): git would not
+/// notice that it was edited.
 fn hidden(place: &Place, changes: &[Change]) -> Result<Option<PathBuf>, GitError> {
     let changed: HashSet<&Path> = changes.iter().map(|change| change.path.as_path()).collect();
-    let listed = place.git("git ls-files").args(["ls-files", "-v", "-z"]);
+    let listed = place.git("ls-files -v -z");
     for entry in items(&listed.run()?) {
         let [tag, b' ', path @ ..] = entry else {
             continue;
@@ -224,8 +207,7 @@ fn hidden(place: &Place, changes: &[Change]) -> Result<Option<PathBuf>, GitError
     Ok(None)
 }
 
-/// A file that is there and not git's, where one would be written. git itself would write over
-/// ignored ones.
+/// An untracked file where a file would be written. git itself would overwrite ignored ones.
 fn in_the_way(root: &Path, changes: &[Change]) -> Option<PathBuf> {
     let before: HashSet<&Path> = changes
         .iter()
@@ -260,5 +242,5 @@ fn foreign(root: &Path, path: &Path, known: &HashSet<&Path>) -> Option<PathBuf> 
 
 /// Brings what the index knows about the times of files up to date; differences are no failure.
 fn refresh(place: &Place) -> Result<(), GitError> {
-    place.git("git update-index").limit(HEAVY).refresh_index()
+    place.git("update-index").limit(HEAVY).refresh()
 }

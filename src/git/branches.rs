@@ -1,12 +1,12 @@
 //! The local branches of a repository, and how far each is from the default branch.
 //!
-//! Distances come from one `git for-each-ref` for all branches: it walks the history once, and
-//! only as far as needed where there is a commit graph. A `git` older than 2.41 cannot; then we
-//! walk all of it once. libgit2, asked branch by branch, walks it again for each (20 times as
-//! long with 300 branches, see `benches/branches.rs`) and counts wrongly when clocks went back.
+//! Distances come from one `git for-each-ref` for all branches: it walks the history once, and with a
+//! commit graph only as far as needed. Before git 2.41, which cannot do that, we walk all of it once.
+//! libgit2 would walk it again for each branch (20 times as long with 300 branches, see
+//! `benches/branches.rs`), and counts wrongly when clocks were set back.
 
 use super::{
-    GitError, checkouts,
+    Context, GitError, checkouts,
     command::HEAVY,
     place::Place,
     repository::{self, Tip},
@@ -18,6 +18,8 @@ use std::{
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
 };
+
+const COUNTING: &str = "counting commits";
 
 /// A local branch.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -57,7 +59,7 @@ pub struct Branch {
     pub worktree: Option<PathBuf>,
 }
 
-/// All local branches by name, those aside that point at no commit.
+/// All local branches that point at a commit, by name.
 ///
 /// The default branch is the one that `origin/HEAD` names, if there is a local branch of that
 /// name; else `main`, `master`, or `init.defaultBranch`; else the one checked out; else the first.
@@ -76,17 +78,15 @@ pub fn branches(repo_path: &Path) -> Result<Vec<Branch>, GitError> {
         folders.entry(checkout.branch).or_insert(checkout.folder);
     }
     let distances = distances(&repository, repo_path, &tips, *base)?;
-    let head = head_branch(&repository);
+    let head = repository::head_branch(&repository);
     let mut found = Vec::with_capacity(tips.len());
     for (name, tip) in &tips {
-        let commit = repository
-            .find_commit(*tip)
-            .map_err(GitError::library("reading a branch"))?;
+        let commit = repository.find_commit(*tip).context("reading a branch")?;
         let upstream = upstream(&repository, name);
-        let unpushed = match &upstream {
-            Some((_, there)) => Some(own_commits(&repository, *tip, *there)?),
-            None => None,
-        };
+        let unpushed = upstream
+            .as_ref()
+            .map(|(_, there)| own_commits(&repository, *tip, *there).context(COUNTING))
+            .transpose()?;
         let (ahead, behind) = distances.get(name).copied().unwrap_or_default();
         found.push(Branch {
             is_default: name == default,
@@ -121,23 +121,20 @@ pub(super) fn named_or_default(
         Some(_) => None,
         None => default_of(repository, &tips(repository)?),
     };
-    Tip::find(
-        repository,
-        repo_path,
-        name.or(default.as_deref()).unwrap_or("main"),
-    )
+    let name = name.or(default.as_deref()).unwrap_or("main");
+    Tip::find(repository, repo_path, name)
 }
 
 /// The commits that local branches point at.
 fn tips(repository: &Repository) -> Result<BTreeMap<String, Oid>, GitError> {
-    let failed = || GitError::library("listing branches");
+    let doing = "listing branches";
     let mut tips = BTreeMap::new();
     for found in repository
         .branches(Some(BranchType::Local))
-        .map_err(failed())?
+        .context(doing)?
     {
-        let (branch, _) = found.map_err(failed())?;
-        // A name that is not UTF-8 could not be asked for; a broken branch has nothing to show.
+        let (branch, _) = found.context(doing)?;
+        // A name that is not UTF-8 cannot be requested; a broken branch has nothing to show.
         if let (Ok(Some(name)), Ok(commit)) = (branch.name(), branch.get().peel_to_commit()) {
             tips.insert(name.to_owned(), commit.id());
         }
@@ -146,13 +143,7 @@ fn tips(repository: &Repository) -> Result<BTreeMap<String, Oid>, GitError> {
 }
 
 fn default_of(repository: &Repository, tips: &BTreeMap<String, Oid>) -> Option<String> {
-    let at_remote = |remote: &String| {
-        let head = repository.find_reference(&format!("refs/remotes/{remote}/HEAD"));
-        let head = head.ok()?;
-        let target = head.symbolic_target().ok()??;
-        let name = target.strip_prefix(&format!("refs/remotes/{remote}/"))?;
-        Some(name.to_owned())
-    };
+    let at_remote = |remote: &String| repository::default_branch_at(repository, remote);
     let at_remotes = || main_remotes(repository).iter().find_map(at_remote);
     let configured = || {
         let config = repository.config().ok()?;
@@ -164,11 +155,11 @@ fn default_of(repository: &Repository, tips: &BTreeMap<String, Oid>) -> Option<S
         .or_else(|| Some("main".to_owned()).filter(known))
         .or_else(|| Some("master".to_owned()).filter(known))
         .or_else(|| configured().filter(known))
-        .or_else(|| head_branch(repository).filter(known))
+        .or_else(|| repository::head_branch(repository).filter(known))
         .or_else(|| tips.keys().next().cloned())
 }
 
-/// Remotes that a project is fetched from: `origin`, `upstream`, or the only one there is.
+/// Remotes that a project is fetched from: `origin`, `upstream`, or its only one.
 fn main_remotes(repository: &Repository) -> Vec<String> {
     let mut found = vec!["origin".to_owned(), "upstream".to_owned()];
     if let Ok(remotes) = repository.remotes()
@@ -180,12 +171,6 @@ fn main_remotes(repository: &Repository) -> Vec<String> {
     found
 }
 
-fn head_branch(repository: &Repository) -> Option<String> {
-    let head = repository.find_reference("HEAD").ok()?;
-    let target = head.symbolic_target().ok()??;
-    target.strip_prefix("refs/heads/").map(str::to_owned)
-}
-
 /// A branch's remote-tracking branch and the commit it points at.
 fn upstream(repository: &Repository, name: &str) -> Option<(String, Oid)> {
     let reference = format!("refs/heads/{name}");
@@ -195,15 +180,11 @@ fn upstream(repository: &Repository, name: &str) -> Option<(String, Oid)> {
     let own = own.map(|remote| format!("refs/remotes/{remote}/{name}"));
     let mut found = configured.into_iter().chain(own);
     found.find_map(|full| {
-        let commit = repository
-            .find_reference(&full)
-            .ok()?
-            .peel_to_commit()
-            .ok()?;
+        let commit = repository::commit_at(repository, &full)?;
         let short = full
             .strip_prefix("refs/remotes/")
             .or_else(|| full.strip_prefix("refs/heads/"));
-        Some((short.unwrap_or(&full).to_owned(), commit.id()))
+        Some((short.unwrap_or(&full).to_owned(), commit))
     })
 }
 
@@ -215,15 +196,13 @@ fn distances(
     base: Oid,
 ) -> Result<HashMap<String, (u64, u64)>, GitError> {
     let asked = Place::of_repository(repository, repo_path)?
-        .git("git for-each-ref")
-        .arg("for-each-ref")
+        .git("for-each-ref refs/heads/")
         .arg(format!("--format=%(refname)%00%(ahead-behind:{base})"))
-        .arg("refs/heads/")
         .limit(HEAVY)
         .run();
     match asked {
         Ok(said) => Ok(parsed(&String::from_utf8_lossy(&said))),
-        Err(GitError::Failed { .. }) => walked(repository, tips, base),
+        Err(GitError::Failed { .. }) => walked(repository, tips, base).context(COUNTING),
         Err(error) => Err(error),
     }
 }
@@ -240,21 +219,13 @@ fn parsed(said: &str) -> HashMap<String, (u64, u64)> {
 }
 
 /// The same without a recent `git`: one walk from all tips, children before their parents, that
-/// hands on who can reach a commit. Exact whatever the dates of the commits say.
+/// propagates which tips reach a commit. Exact whatever the dates of the commits.
 pub(in crate::git) fn walked(
     repository: &Repository,
     tips: &BTreeMap<String, Oid>,
     base: Oid,
-) -> Result<HashMap<String, (u64, u64)>, GitError> {
-    walk_all(repository, tips, base).map_err(GitError::library("counting commits"))
-}
-
-fn walk_all(
-    repository: &Repository,
-    tips: &BTreeMap<String, Oid>,
-    base: Oid,
 ) -> Result<HashMap<String, (u64, u64)>, git2::Error> {
-    // Bit n stands for the n-th branch, the one after the last for the base.
+    // Bit n stands for the n-th branch, the next one for the base.
     let words = tips.len() / 64 + 1;
     let mut reached: HashMap<Oid, Vec<u64>> = HashMap::new();
     let mut walk = repository.revwalk()?;
@@ -301,19 +272,11 @@ fn is_set(bits: &[u64], number: usize) -> bool {
     word >> (number % 64) & 1 == 1
 }
 
-/// Commits of one that the other does not have.
-fn own_commits(repository: &Repository, of: Oid, other: Oid) -> Result<u64, GitError> {
-    let failed = || GitError::library("counting commits");
+/// How many commits of one tip the other does not have.
+fn own_commits(repository: &Repository, of: Oid, other: Oid) -> Result<u64, git2::Error> {
     if of == other {
         return Ok(0);
     }
-    let mut walk = repository.revwalk().map_err(failed())?;
-    walk.push(of).map_err(failed())?;
-    walk.hide(other).map_err(failed())?;
-    let mut count = 0;
-    for id in walk {
-        id.map_err(failed())?;
-        count += 1;
-    }
-    Ok(count)
+    let mut walk = repository::walk(repository, of, &[other])?;
+    walk.try_fold(0, |count, commit| commit.map(|_| count + 1))
 }

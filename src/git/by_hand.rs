@@ -1,17 +1,18 @@
-//! Stages a worktree path by path, for when `git add` refuses because of some of them.
+//! Stages a worktree path by path, for when `git add` fails because of some of them.
 //!
-//! `git hash-object` writes the contents and tells them one by one, so that the first path that it does
-//! not tell is the one that it failed at. Such a path is taken in as it lies on disk, without git's
-//! conversions; if that fails too it is named, and the index keeps what it had.
+//! `git hash-object` prints an id for each path that it stored, in order, so the first path without an
+//! id is the one that it failed at. Such a path is staged as it is on disk, without git's conversions;
+//! if that fails too it is reported, and the index keeps its former entry.
 
 use super::{
-    GitError,
+    Context, GitError,
     index::Index,
     on_disk::{OnDisk, look_at, named},
     repository,
     seen::touched,
     staging::Staging,
-    text::{file_mode, items, line, os_string, push_staged},
+    temporary::TemporaryFolder,
+    text::{file_mode, items, line, os_string, push_staged, quoted},
     tracked::Tracked,
 };
 use crate::{domain::run::event::LeftOut, files};
@@ -23,16 +24,16 @@ use std::{
     path::Path,
 };
 
-/// Files that are there and that a filter refuses, before all others go without filters: each costs a
-/// start of git, and of the filter.
+/// After this many existing files that a filter refused, the others are staged without filters: each
+/// attempt starts git and the filter.
 const REFUSALS_MAX: usize = 32;
-/// How often a file is tried that comes and goes.
+/// Attempts at a file that disappears and reappears.
 const TRIES_MAX: usize = 5;
 
-/// Takes in all that changed since the index was written, without some paths.
+/// Stages all that changed since the index was written, without some paths.
 ///
 /// # Errors
-/// Those of `git`, but not what it says of single paths.
+/// Those of `git`, except for single paths.
 pub(super) fn stage(
     staging: &Staging,
     tracked: &Tracked,
@@ -58,37 +59,25 @@ pub(super) fn stage(
     }
     job.take_files()?;
     job.take_links()?;
-    let update = staging.edit_index("git update-index");
-    update
-        .args(["update-index", "--add", "--replace", "-z", "--index-info"])
-        .input(job.input)
-        .run()?;
+    let update = staging.edit_index("update-index --add --replace -z --index-info");
+    update.input(job.input).run()?;
     staging.trust_times()
 }
 
-/// Paths that may not be as the index has them. A nested repository ends with a slash.
+/// Paths that may differ from the index. That of a nested repository ends with a slash.
 fn candidates(staging: &Staging, tracked: &Tracked) -> Result<BTreeSet<Vec<u8>>, GitError> {
     let root = staging.place.work_tree();
-    let touched = match staging.index_path() {
-        Some(path) => {
-            let bytes = files::read(path, files::LARGE);
-            let bytes = bytes.map_err(GitError::io("reading a worktree's index"))?;
-            match Index::parse(&bytes) {
-                Some(index) => Some(touched(root, &index, path)?),
-                None => None,
-            }
-        }
-        None => None,
-    };
-    let untracked = staging
-        .git("git ls-files")
-        .args(["ls-files", "--others", "--exclude-standard", "-z"])
-        .run()?;
+    let mut known = None;
+    if let Some(path) = staging.index_path()
+        && let Some(index) = Index::read(path)?
+    {
+        known = Some(touched(root, &index, path)?);
+    }
+    let untracked = staging.git("ls-files --others --exclude-standard -z");
+    let untracked = untracked.run()?;
     let mut paths: BTreeSet<Vec<u8>> = items(&untracked).map(<[u8]>::to_vec).collect();
     for (path, entry) in tracked.entries() {
-        let same = touched
-            .as_ref()
-            .is_some_and(|touched| !touched.contains(path));
+        let same = known.as_ref().is_some_and(|it| !it.contains(path));
         if !entry.absent && !entry.is_submodule() && !same {
             paths.insert(path.to_vec());
         }
@@ -100,7 +89,7 @@ struct Job<'a> {
     staging: &'a Staging,
     tracked: &'a Tracked,
     left_out: &'a mut Vec<LeftOut>,
-    /// The modes of files tell which can be run.
+    /// The file system records which files are executable.
     modes: bool,
     /// Paths with their modes.
     files: Vec<(Vec<u8>, &'static str)>,
@@ -114,7 +103,7 @@ impl Job<'_> {
         self.staging.place.work_tree()
     }
 
-    /// Sorts a path by what stands there.
+    /// Queues a path by the kind of file that it names.
     fn look(&mut self, path: &[u8]) {
         if let Some(folder) = path.strip_suffix(b"/") {
             return self.take_repository(folder);
@@ -134,7 +123,7 @@ impl Job<'_> {
                 self.files.push((path.to_vec(), file_mode(runs)));
             }
             Ok(OnDisk::Link) => self.links.push(path.to_vec()),
-            // What is in a folder is untracked, and has its own place in the list.
+            // The files in a folder are untracked, and listed themselves.
             Ok(OnDisk::Nothing | OnDisk::Folder) => self.remove(path),
             Ok(OnDisk::Strange(why)) => self.left_out.push(named(path, why)),
             Err(error) => self.left_out.push(named(path, &error.to_string())),
@@ -151,9 +140,9 @@ impl Job<'_> {
         push_staged(&mut self.input, mode, id, path);
     }
 
-    /// A repository inside, as the commit that is checked out in it. One without a commit, or of a format
-    /// that we cannot read, has nothing that an index could hold; like the work in all of them it is kept
-    /// when the worktree goes ([`super::keep_nested`]), and stays where it is until then.
+    /// Stages a nested repository as the commit that is checked out in it. Without a commit, or in a
+    /// format that we cannot read, it has nothing that an index could hold. Its work is saved when the
+    /// worktree is removed ([`super::keep_nested`]).
     fn take_repository(&mut self, folder: &[u8]) {
         if let Ok(Some(head)) = repository::head_of(&self.root().join(os_string(folder))) {
             self.put("160000", &head, folder);
@@ -183,7 +172,7 @@ impl Job<'_> {
                     (Ok(id), _) => self.put(mode, &id, path),
                     (Err(_), Ok(OnDisk::Nothing)) => self.remove(path),
                     (Err(said), _) => match files::open(&self.root().join(os_string(path))) {
-                        // It went, and came back.
+                        // It disappeared, and is back.
                         Ok(_) if again > 0 => still.push((path, mode)),
                         Ok(_) => self.left_out.push(named(path, &said)),
                         Err(error) => self.left_out.push(named(path, &error.to_string())),
@@ -195,13 +184,13 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Where links lead is written into files, since `git hash-object` would follow the links.
+    /// Writes the targets of links into files, since `git hash-object` would follow the links.
     fn take_links(&mut self) -> Result<(), GitError> {
         let links = std::mem::take(&mut self.links);
         if links.is_empty() {
             return Ok(());
         }
-        let folder = Folder::make(self.staging)?;
+        let folder = TemporaryFolder::create(self.staging.place.git_dir(), "files")?;
         let mut paths = Vec::new();
         let mut there = Vec::new();
         for (number, link) in links.iter().enumerate() {
@@ -210,7 +199,7 @@ impl Job<'_> {
                     let file = folder.0.join(number.to_string());
                     File::create(&file)
                         .and_then(|mut file| file.write_all(to.as_os_str().as_bytes()))
-                        .map_err(GitError::io("storing the target of a link"))?;
+                        .context("storing the target of a link")?;
                     paths.push(file.as_os_str().as_bytes().to_vec());
                     there.push(link);
                 }
@@ -230,41 +219,18 @@ impl Job<'_> {
     }
 }
 
-/// Whether git would take a part of a path for a git folder where case does not matter; it lets none into
-/// an index, and passes over it in silence.
+/// Whether git would take a part of a path for a git folder on a file system that ignores case. It
+/// silently skips such paths.
 fn is_git_folder(path: &[u8]) -> bool {
     let mut parts = path.split(|byte| *byte == b'/');
     parts.any(|part| part.eq_ignore_ascii_case(b".git"))
 }
 
-/// A folder beside the index that goes with its owner.
-pub(super) struct Folder(pub std::path::PathBuf);
-
-impl Folder {
-    /// Makes it.
-    ///
-    /// # Errors
-    /// `Io`.
-    pub(super) fn make(staging: &Staging) -> Result<Self, GitError> {
-        let folder = Self(staging.temporary("files"));
-        fs::create_dir(&folder.0).map_err(GitError::io("creating a folder for files"))?;
-        Ok(folder)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            log::warn!(error:% = error; "Could not remove a folder of temporary files.");
-        }
-    }
-}
-
-/// Hashes files, by `git hash-object` with these options: the id of each in hex, or what git said of
-/// it. After `refusals_max` files that are there and refused, the others count as refused unasked.
+/// Hashes files with `git hash-object` and these options: the id of each in hex, or git's message.
+/// After `refusals_max` existing files that were refused, the others count as refused.
 ///
 /// # Errors
-/// Those of `git`, but not what it says of single files.
+/// Those of `git`, except for single files.
 pub(super) fn hash(
     staging: &Staging,
     paths: &[&[u8]],
@@ -276,8 +242,7 @@ pub(super) fn hash(
     while let Some(rest) = paths.get(ids.len()..).filter(|rest| !rest.is_empty()) {
         let mut told = Vec::new();
         let outcome = staging
-            .git("git hash-object")
-            .args(["hash-object", "--stdin-paths"])
+            .git("hash-object --stdin-paths")
             .args(options)
             .input(rest.iter().flat_map(|path| quoted(path)).collect())
             .run_into(&mut |piece| {
@@ -305,18 +270,4 @@ pub(super) fn hash(
         }
     }
     Ok(ids)
-}
-
-/// A path as `--stdin-paths` reads it, in C's quotes.
-fn quoted(path: &[u8]) -> Vec<u8> {
-    let mut line = vec![b'"'];
-    for byte in path {
-        match byte {
-            b'"' | b'\\' => line.extend([b'\\', *byte]),
-            0..0x20 | 0x7f => line.extend(format!("\\{byte:03o}").bytes()),
-            _ => line.push(*byte),
-        }
-    }
-    line.extend(b"\"\n");
-    line
 }

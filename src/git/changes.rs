@@ -1,12 +1,11 @@
 //! What a run changed: everything since its base commit, committed or not, untracked included.
 //!
-//! The tree of the base commit is compared with the present state. Of a worktree that is there
-//! that is an index of our own, staged as for a checkpoint, but with objects that go afterwards;
-//! of one that is gone, the tree of the last checkpoint, or of the branch. `git` compares them and
-//! not libgit2, so that renames and counts are those that people know from `git diff -M`; as
-//! plumbing it heeds no user's taste in diffs.
+//! The tree of the base commit is compared with the present state: an index of our own, staged as for
+//! a checkpoint but with temporary objects, or, when the worktree is gone, the tree of the last
+//! checkpoint or of the branch. `git` compares them and not libgit2, so that renames and counts are
+//! those of `git diff -M`; its plumbing ignores the user's settings for diffs.
 //!
-//! Files come one by one, so that ten thousand of them need no more memory than one.
+//! Files are passed on one by one, so ten thousand of them need no more memory than one.
 
 mod cache;
 mod listing;
@@ -15,7 +14,7 @@ mod quick;
 mod watched;
 
 use super::{
-    GitError,
+    Context, GitError,
     command::{Command, HEAVY},
     missing,
     place::Place,
@@ -31,11 +30,21 @@ use std::path::Path;
 
 /// Largest text that is shown, in bytes.
 pub(super) const TEXT_BYTES_MAX: u64 = 1024 * 1024;
-/// Most files left out of the patches by name; they travel in the arguments of `git`.
+/// Most files excluded from the patches by name, which are arguments of `git`.
 const LEFT_OUT_MAX: usize = if cfg!(test) { 20 } else { 500 };
 
 /// What the comparison is called when it fails.
-const COMPARISON: &str = "git diff";
+const COMPARISON: &str = "diff";
+/// How `git` compares: with renames, and with nothing that the user's configuration adds.
+const COMPARE: [&str; 5] = [
+    "-r",
+    "-M",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--ignore-submodules=none",
+];
+/// What [`listing::parse`] reads.
+const LISTING: [&str; 4] = ["-z", "--raw", "--numstat", "--no-abbrev"];
 
 /// Where a repo's changes are looked for.
 #[derive(Debug, Clone, Copy)]
@@ -137,7 +146,7 @@ pub(crate) struct Changed {
     pub left_out: Vec<LeftOut>,
 }
 
-/// Tells each changed file, in the order of the paths, and what it was in all.
+/// Passes each changed file to `each`, in the order of the paths, and returns the sums.
 ///
 /// # Errors
 /// Those of [`StatsCache::diff_stats`], and those of `each`, which end it.
@@ -149,11 +158,11 @@ pub(crate) fn changes(
     let entries = compared.entries()?;
     let total = listing::total(&entries);
     let large = entries.iter().filter(|entry| entry.large).count();
-    // Too many of them cannot be left out by name: they have a patch of a line each then.
+    // Too many of them cannot be excluded by name: then each has a patch of one line.
     let many_large = large > LEFT_OUT_MAX;
     let left_out = |entry: &ChangedFile| entry.large && !many_large;
     let mut waiting = entries.iter().peekable();
-    // Patches so far of the first that waits, and of all.
+    // Patches so far of the first waiting file, and of all.
     let (mut parts, mut diff, mut told) = (0, Vec::new(), 0);
     compared.patches(&entries, many_large, &mut |part| {
         // Those without a patch come in their own places.
@@ -215,9 +224,9 @@ impl Compared {
         let present = match Staging::open_apart(of.at, of.repo_path) {
             Ok(staging) => {
                 if staging.place.promisor().is_some() {
-                    // What the comparison fetches would go with its objects.
-                    let command = ["diff-index", "--cached", "-r", "-M", "--numstat", &base];
-                    missing::read(&staging.place, &command)?;
+                    // What the comparison fetches would be removed with its objects.
+                    let compare = staging.place.git("diff-index --cached -r -M --numstat");
+                    missing::read(compare.arg(&base))?;
                 }
                 left_out = staging.stage()?;
                 Present::Worktree(staging)
@@ -246,31 +255,24 @@ impl Compared {
         }
     }
 
-    /// Prepares a comparison: `options` for all of git, then `form` of the answer.
-    fn compare(&self, options: &[&str], form: &[&str]) -> Command<'_> {
-        let (git, command) = match &self.present {
-            Present::Worktree(staging) => (staging.git(COMPARISON), "diff-index"),
+    /// Prepares a comparison; `form` is what it prints.
+    fn compare(&self, form: &[&str]) -> Command<'_> {
+        let (compare, sides) = match &self.present {
+            Present::Worktree(staging) => (staging.git("diff-index"), ["--cached", &self.base]),
             Present::Tree { place, tree, .. } => (
                 // Without this, attributes would be those of the user's checkout.
-                place.git(COMPARISON).env("GIT_ATTR_SOURCE", tree),
-                "diff-tree",
+                place.git("diff-tree").env("GIT_ATTR_SOURCE", tree),
+                [self.base.as_str(), tree],
             ),
         };
-        let git = git.limit(HEAVY).args(options).args([command, "-r", "-M"]);
-        let git = git
-            .args(["--no-ext-diff", "--no-textconv", "--ignore-submodules=none"])
-            .args(form);
-        match &self.present {
-            Present::Worktree(_) => git.args(["--cached", &self.base]),
-            Present::Tree { tree, .. } => git.args([&self.base, tree]),
-        }
+        let compare = compare.shown_as(COMPARISON).limit(HEAVY);
+        compare.args(COMPARE).args(form).args(sides)
     }
 
     fn entries(&self) -> Result<Vec<ChangedFile>, GitError> {
-        let form = ["-z", "--raw", "--numstat", "--no-abbrev"];
-        let mut entries = listing::parse(&self.compare(&[], &form).run()?)?;
+        let mut entries = listing::parse(&self.compare(&LISTING).run()?)?;
         for entry in &mut entries {
-            let sizes = [entry.old, entry.new].map(|side| self.size(side.blob()));
+            let sizes = [entry.old, entry.new].map(|blob| self.size(blob));
             entry.large = sizes.into_iter().any(|size| size > TEXT_BYTES_MAX);
         }
         Ok(entries)
@@ -283,19 +285,19 @@ impl Compared {
         each: &mut dyn FnMut(Vec<u8>) -> Result<(), GitError>,
     ) -> Result<(), GitError> {
         let program = if many_large {
-            // They are binary to git then, and told in a line each.
-            self.compare(&["-c", "core.bigFileThreshold=1m"], &["-p", "--full-index"])
+            // Then git takes them for binary, and prints one line for each.
+            let program = self.compare(&["-p", "--full-index"]);
+            program.config("core.bigFileThreshold=1m")
         } else {
-            self.compare(&[], &["-p", "--full-index", "--binary"])
+            self.compare(&["-p", "--full-index", "--binary"])
         };
-        let mut program = program.arg("--").arg(".");
+        let mut program = program.args(["--", "."]);
         let left_out = entries.iter().filter(|entry| entry.large && !many_large);
         for path in left_out.flat_map(ChangedFile::paths) {
-            let mut pattern = b":(exclude,top,literal)".to_vec();
-            pattern.extend_from_slice(path);
+            let pattern = [b":(exclude,top,literal)", path].concat();
             program = program.arg(os_string(&pattern));
         }
-        let mut splitter = patches::Splitter::new();
+        let mut splitter = patches::Splitter::default();
         program.run_into(&mut |piece| splitter.take(piece, each))?;
         splitter.end(each)
     }
@@ -306,18 +308,14 @@ impl Compared {
         let Present::Worktree(staging) = &self.present else {
             return Ok(false);
         };
-        let git = staging.git(COMPARISON).limit(HEAVY);
-        if staging.head.is_none() {
-            return Ok(!git.args(["ls-files", "-z"]).run()?.is_empty());
-        }
-        let options = [
-            "--cached",
-            "--name-only",
-            "--ignore-submodules=none",
-            "HEAD",
-        ];
-        let names = git.arg("diff-index").args(options).run()?;
-        Ok(!names.is_empty())
+        let names = match staging.head {
+            Some(_) => {
+                let diff = staging.git("diff-index --cached --name-only --ignore-submodules=none");
+                diff.arg("HEAD")
+            }
+            None => staging.git("ls-files -z"),
+        };
+        Ok(!names.shown_as(COMPARISON).run()?.is_empty())
     }
 
     fn size(&self, blob: Option<Oid>) -> u64 {
@@ -330,7 +328,7 @@ impl Compared {
     fn text(&self, blob: Option<Oid>) -> Result<Option<Vec<u8>>, GitError> {
         let Some(blob) = blob else { return Ok(None) };
         let blob = self.repository().find_blob(blob);
-        let blob = blob.map_err(GitError::library("reading a file of the diff"))?;
+        let blob = blob.context("reading a file of the diff")?;
         Ok(Some(blob.content().to_vec()))
     }
 
@@ -346,14 +344,14 @@ impl Compared {
             insertions: entry.insertions,
             deletions: entry.deletions,
             diff,
-            old_content: text(entry.old.blob())?,
-            new_content: text(entry.new.blob())?,
+            old_content: text(entry.old)?,
+            new_content: text(entry.new)?,
             truncated: entry.large,
         })
     }
 }
 
-/// The tree of what a worktree that is gone left behind.
+/// The tree that stands for a worktree that is gone.
 fn left_behind(repository: &Repository, of: ChangesOf<'_>) -> Result<String, GitError> {
     if let Some(checkpoint) = of.checkpoint
         && let Ok(tree) = tree_of(repository, of.repo_path, checkpoint)

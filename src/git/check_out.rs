@@ -4,7 +4,7 @@ use super::{GitError, command::HEAVY, place::Place};
 use crate::domain::RUN_ID_VARIABLE;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Checks HEAD out, over whatever is there. `id` is what the program is found by.
+/// Checks HEAD out, replacing what is there. The program has `id` in its environment, and is found by it.
 ///
 /// # Errors
 /// Those of [`Command::run`](super::command::Command::run).
@@ -14,23 +14,23 @@ pub(super) fn check_out(
     cancelled: &dyn Fn() -> bool,
 ) -> Result<(), GitError> {
     let workers = workers(WANTED.load(Ordering::Relaxed));
-    let reset = place.git("git reset").args(["-c", workers]);
-    let reset = reset.args(["reset", "--hard", "--quiet", "--no-recurse-submodules"]);
+    let reset = place.git("reset").config(workers);
+    let reset = reset.args(["--hard", "--quiet", "--no-recurse-submodules"]);
     let reset = reset.limit(HEAVY).env(RUN_ID_VARIABLE, id);
     reset.unless(cancelled).run().map(drop)
 }
 
-/// Set-ups of this process that are under way, or wait for their turn.
+/// Set-ups of this process that are running or waiting.
 static WANTED: AtomicUsize = AtomicUsize::new(0);
 
-/// One of them, for as long as it lives: held by who sets up, so that checkouts of others leave it
-/// its share of the cores.
+/// Counts as a set-up while it is held, so that the checkouts of others leave it its share of the
+/// cores.
 #[derive(Debug)]
 #[must_use = "it counts for as long as it is held"]
 pub(crate) struct Wanted(());
 
 impl Wanted {
-    /// Says that worktrees are wanted, before any waiting for a turn.
+    /// Announces a set-up, before it waits for anything.
     pub(crate) fn begin() -> Self {
         WANTED.fetch_add(1, Ordering::Relaxed);
         Self(())
@@ -43,9 +43,9 @@ impl Drop for Wanted {
     }
 }
 
-/// A checkout alone is a fifth faster on all cores. Side by side they take the cores from each
-/// other, and programs that only write files cost a sixth more (measured with two on two). So it is
-/// set-ups that count and not checkouts: another's will begin while this one writes.
+/// A single checkout is a fifth faster on all cores. Parallel ones compete for them and cost a sixth
+/// more (measured with two on two cores). Set-ups are counted rather than checkouts, because another
+/// set-up's checkout will begin while this one writes.
 const fn workers(wanted: usize) -> &'static str {
     if wanted <= 1 {
         "checkout.workers=0"

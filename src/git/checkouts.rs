@@ -19,12 +19,12 @@ pub(super) struct Checkout {
     pub folder: PathBuf,
     /// The branch, without `refs/heads/`.
     pub branch: String,
-    /// A merge, rebase, bisection or the like is under way there.
+    /// A merge, rebase, bisection or similar is in progress there.
     pub busy: bool,
 }
 
-/// All checkouts of branches. A worktree whose folder went counts only while it is locked: it
-/// may lie on a disk that is not mounted.
+/// All checkouts of branches. A worktree whose folder is missing counts only while it is locked: it
+/// may be on a disk that is not mounted.
 ///
 /// # Errors
 /// When the records cannot be read.
@@ -70,7 +70,7 @@ fn main_folder(repository: &Repository, common_dir: &Path) -> Option<PathBuf> {
 fn push(found: &mut Vec<Checkout>, git_dir: &Path, folder: &Path) {
     let busy = head::under_way(git_dir).is_some();
     let head = records::branch_of_head(&git_dir.join("HEAD"));
-    // During these HEAD names no branch, and git still keeps it for them.
+    // During these operations HEAD names no branch, but the branch is still in use.
     let kept = [
         "rebase-merge/head-name",
         "rebase-apply/head-name",

@@ -1,25 +1,22 @@
-//! Checkpoints: the whole of a worktree, kept as a commit on a hidden ref, and brought back.
+//! Checkpoints: the contents of a worktree, stored as a commit on a hidden ref, and restored.
 //!
-//! Called by the runtime on pause, revert, restore, delete and when a turn ended. What must stay
-//! true: no branch moves, `take` writes no index but its own, and what a ref names can be read
+//! Called by the runtime on pause, revert, restore, delete and at the end of a turn. What must stay
+//! true: no branch moves, taking one writes no index but its own, and what a ref names can be read
 //! after a power cut (objects are flushed before the ref is written).
 //!
 //! The tree is what `git add --all` would make of the worktree: line endings and the user's own
-//! filters (LFS) are applied, as in a commit. A file that git refuses is in it as it lies on disk. Where
+//! filters (LFS) are applied, as in a commit. A file that git refuses is stored as it is on disk. Where
 //! a checkout would write other bytes than those on disk, a second commit has them ([`exact`]); it is
-//! the last parent, and the message names it. What cannot be read is named. Nested repositories are kept
-//! as the commit that is checked out in them; their contents are their own.
+//! the last parent, and the message names it. What cannot be read is reported. A nested repository is
+//! stored as the commit that is checked out in it, without its contents.
 //!
 //! # Crash
-//! Before the ref is written nothing refers to the objects. After it, the same number is taken
-//! again and the ref replaced.
+//! Before the ref is written nothing refers to the objects. Afterwards the same number is used again,
+//! and the ref replaced.
 
 use super::{
-    GitError, exact,
-    head::Head,
-    keep, repository, sparse,
-    staging::{Staging, TemporaryIndex},
-    text::{line, list},
+    Context, GitError, exact, head::Head, keep, repository, sparse, staging::Staging,
+    temporary::TemporaryIndex, text::list,
 };
 use crate::domain::{
     RunId,
@@ -50,10 +47,10 @@ pub(crate) struct Wish<'a> {
     pub previous: Option<&'a CheckpointAt>,
 }
 
-/// Keeps the worktree under `refs/abbado/checkpoints/<run id>/<number>`.
+/// Stores the worktree under `refs/abbado/checkpoints/<run id>/<number>`.
 ///
-/// Answers `None` when there is nothing to keep: the worktree is as the previous one holds it, or,
-/// without one, as the base commit; and HEAD itself is reachable from a ref.
+/// Returns `None` when there is nothing to store: the worktree is as in the previous checkpoint, or,
+/// without one, as in the base commit; and HEAD itself is reachable from a ref.
 ///
 /// # Errors
 /// `WorktreeGone`, `NotARepository`, and those of starting `git`.
@@ -80,8 +77,8 @@ pub(crate) fn checkpoint(wish: Wish<'_>) -> Result<Option<CheckpointAt>, GitErro
     commit(&staging, wish, contents).map(Some)
 }
 
-/// Keeps the worktree, also when nothing changed. For what is about to move a branch: the
-/// checkpoint's parent is the former tip.
+/// Stores the worktree, also when nothing changed: before a branch moves, since the checkpoint's
+/// parent is the former tip.
 ///
 /// # Errors
 /// Those of [`checkpoint`].
@@ -91,7 +88,7 @@ pub(crate) fn checkpoint_always(wish: Wish<'_>) -> Result<CheckpointAt, GitError
     commit(&staging, wish, contents)
 }
 
-/// What a checkpoint would have to leave out now; nothing is kept.
+/// What a checkpoint would have to leave out now; nothing is stored.
 ///
 /// # Errors
 /// Those of [`checkpoint`].
@@ -112,7 +109,7 @@ struct Contents {
 
 impl Contents {
     fn of(staging: &Staging, wish: &Wish<'_>) -> Result<Self, GitError> {
-        // One with conflicts makes no tree; its sides are in commits.
+        // An index with conflicts cannot be written as a tree; the sides are in commits.
         let index = staging.index_path().map(|_| staging.write_tree());
         let index = index.and_then(Result::ok);
         let left_out = staging.stage()?;
@@ -129,7 +126,7 @@ impl Contents {
         })
     }
 
-    /// Whether what was only staged is kept by the checkpoint before.
+    /// Whether the checkpoint before has what was only staged.
     fn staged_is_kept(&self, staging: &Staging, wish: &Wish<'_>) -> bool {
         let Some(staged) = &self.staged else {
             return true;
@@ -158,19 +155,18 @@ pub(crate) fn restore(
     let exact = match exact_of(&commit) {
         Some(id) => {
             let exact = staging.repository.find_commit(id);
-            let exact = exact.map_err(GitError::library("reading a checkpoint"))?;
+            let exact = exact.context("reading a checkpoint")?;
             exact::kept(&staging, exact.tree_id())?
         }
         None => Vec::new(),
     };
-    // Present contents first: by them git knows what to remove, under today's ignore rules.
-    // Under those of the commit it could remove a file that no checkpoint holds.
+    // Present contents first: they tell git what to remove, by the present ignore rules. By those of
+    // the commit it could remove a file that no checkpoint has.
     staging.stage()?;
     let differing = sparse::differing(&staging, commit.tree_id())?;
     staging
-        .git("git read-tree")
-        .args(["-c", "checkout.workers=0"])
-        .args(["read-tree", "--reset", "-u", "--no-recurse-submodules"])
+        .git("read-tree --reset -u --no-recurse-submodules")
+        .config("checkout.workers=0")
         .arg(without(&staging, &commit, &exact)?)
         .run()?;
     sparse::write(&staging, &differing)?;
@@ -179,12 +175,12 @@ pub(crate) fn restore(
     }
     staging.reset_index()?;
     sparse::show(&staging, &differing)?;
-    // Fills in what git knows about the files just written.
-    staging.git("git update-index").refresh_index()?;
+    // Records the times of the files just written.
+    staging.git("update-index").refresh()?;
     staging.install_index()
 }
 
-/// The tree of a commit without some of its files, in hex: no conversion is to be tried on them.
+/// The tree of a commit without some of its files, in hex: git must not try to convert them.
 fn without(
     staging: &Staging,
     commit: &Commit<'_>,
@@ -196,12 +192,11 @@ fn without(
     }
     let index = TemporaryIndex::empty(staging.place.git_dir());
     let git = |name| staging.any_names(name).env("GIT_INDEX_FILE", &index.path);
-    git("git read-tree").args(["read-tree", &tree]).run()?;
-    git("git update-index")
-        .args(["update-index", "--force-remove", "-z", "--stdin"])
-        .input(list(files.iter().map(|file| &file.path)))
-        .run()?;
-    Ok(line(&git("git write-tree").arg("write-tree").run()?))
+    git("read-tree").arg(&tree).run()?;
+    let paths = list(files.iter().map(|file| &file.path));
+    let update = git("update-index --force-remove -z --stdin");
+    update.input(paths).run()?;
+    git("write-tree").run_line()
 }
 
 /// The commit with the exact bytes of a checkpoint.
@@ -212,32 +207,24 @@ fn exact_of(commit: &Commit<'_>) -> Option<Oid> {
     commit.parent_ids().find(|parent| *parent == named)
 }
 
-/// Where what was only staged is kept.
+/// The ref of what was only staged.
 fn index_ref(run_id: RunId, number: u32) -> String {
     format!("{}{number}-index", keep::checkpoint_refs(run_id))
 }
 
 fn commit(staging: &Staging, wish: Wish<'_>, contents: Contents) -> Result<CheckpointAt, GitError> {
-    let Contents {
-        tree,
-        exact,
-        left_out,
-        staged,
-    } = contents;
     let mut message = format!("abbado checkpoint {}: {}\n", wish.number, wish.reason);
     let heads = heads(staging, wish.at)?;
     let mut parents: Vec<_> = heads.iter().map(Oid::to_string).collect();
-    if let Some(tree) = &exact {
-        let said = format!(
-            "abbado checkpoint {}: files as they lay on disk\n",
-            wish.number
-        );
+    if let Some(tree) = &contents.exact {
+        let number = wish.number;
+        let said = format!("abbado checkpoint {number}: files as they lay on disk\n");
         let exact = keep::write_commit(&staging.place, tree, &[], said)?;
         message.push_str(&format!("\n{EXACT}{exact}\n"));
         parents.push(exact);
     }
-    let commit = keep::write_commit(&staging.place, &tree, &parents, message)?;
-    if let Some(tree) = &staged {
+    let commit = keep::write_commit(&staging.place, &contents.tree, &parents, message)?;
+    if let Some(tree) = &contents.staged {
         let said = format!("abbado checkpoint {}: the index\n", wish.number);
         let index = keep::write_commit(&staging.place, tree, &[], said)?;
         let reference = index_ref(wish.run_id, wish.number);
@@ -251,9 +238,9 @@ fn commit(staging: &Staging, wish: Wish<'_>, contents: Contents) -> Result<Check
         repo_id: wish.at.repo_id,
         repo_name: wish.at.name.clone(),
         commit,
-        tree,
-        exact,
-        left_out,
+        tree: contents.tree,
+        exact: contents.exact,
+        left_out: contents.left_out,
     })
 }
 
@@ -263,15 +250,13 @@ fn commit_tree(staging: &Staging, commit: &str) -> Result<Option<String>, GitErr
     match found {
         Ok(commit) => Ok(Some(commit.tree_id().to_string())),
         Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
-        Err(error) => Err(GitError::library("reading a commit")(error)),
+        Err(error) => Err(error).context("reading a commit"),
     }
 }
 
 /// The commit of HEAD first, then those that nothing but the worktree's state may name.
 fn heads(staging: &Staging, at: &WorktreeAt) -> Result<Vec<Oid>, GitError> {
-    let common_dir = repository::common_dir(&staging.repository)?;
-    let admin = staging.place.git_dir();
-    let head = Head::read(&staging.repository, &common_dir, admin, &at.branch)?;
+    let head = Head::read(&staging.repository, staging.place.git_dir(), &at.branch)?;
     Ok(head.commit.into_iter().chain(head.others).collect())
 }
 

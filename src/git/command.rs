@@ -8,9 +8,12 @@
 //!
 //! A hook may leave something running that keeps our pipes open, a build's daemon say. It is not
 //! waited for, and it is not ended: the user's hook started it on purpose. What it writes to us
-//! later goes nowhere.
+//! later is discarded.
 
-use super::GitError;
+use super::{
+    Context, GitError,
+    text::{line, with_note},
+};
 use crate::{
     detached::{self, Child, Streams},
     domain::environment,
@@ -38,7 +41,7 @@ pub(super) const QUICK: Duration = Duration::from_secs(60);
 pub(super) const HEAVY: Duration = Duration::from_secs(900);
 /// Most bytes of output kept: a million paths of a `ls-files` fit.
 const STDOUT_BYTES_MAX: usize = 128 * 1024 * 1024;
-/// How often a wait looks whether it was cancelled, and whether `git` has ended.
+/// How often a wait checks whether it was cancelled, and whether `git` has ended.
 const LOOK: Duration = Duration::from_millis(50);
 /// Longest time for reading what `git` left in its pipes when somebody else still writes there.
 const REST: Duration = Duration::from_millis(200);
@@ -61,7 +64,7 @@ const SETTINGS: &[&str] = &[
     "maintenance.auto=false",
 ];
 
-/// Also on every command line but those of a commit or push that somebody asked for.
+/// Also on every command line but those of a commit or push that a person requested.
 const NO_HOOKS: &str = "core.hooksPath=/dev/null";
 
 /// What every `git` inherits; the environment of a process does not change.
@@ -84,6 +87,9 @@ struct Promisor {
 pub(super) struct Command<'a> {
     /// The subcommand as errors show it.
     name: &'static str,
+    /// What stands before the subcommand on the command line.
+    options: Vec<OsString>,
+    /// The subcommand and what follows it.
     arguments: Vec<OsString>,
     env: BTreeMap<OsString, OsString>,
     limit: Duration,
@@ -98,36 +104,38 @@ pub(super) struct Command<'a> {
 }
 
 impl<'a> Command<'a> {
-    /// Prepares `git` with `name` (`"git reset"`) for errors; the subcommand is an argument.
-    pub(super) fn new(name: &'static str, git_dir: &Path) -> Self {
-        let program = Self::prepared(name, git_dir);
-        // Its words are read here, so they are English.
-        program.args(["-c", NO_HOOKS]).env("LC_ALL", "C")
+    /// Prepares a subcommand with arguments that hold no spaces, as on a command line: `"add --all"`.
+    pub(super) fn new(subcommand: &'static str, git_dir: &Path) -> Self {
+        let program = Self::prepared(subcommand, git_dir);
+        // We read its messages, so they are English.
+        program.config(NO_HOOKS).env("LC_ALL", "C")
     }
 
     /// The same with the hooks of the repository, in the user's language: for a commit or push
     /// that somebody asked for.
-    pub(super) fn with_hooks(name: &'static str, git_dir: &Path) -> Self {
-        let mut program = Self::prepared(name, git_dir);
+    pub(super) fn with_hooks(subcommand: &'static str, git_dir: &Path) -> Self {
+        let mut program = Self::prepared(subcommand, git_dir);
         program.hooks = true;
         program
     }
 
     /// Prepares a `git` that finds the repository of a folder by itself, and none above it. It
     /// refuses one of another owner unless the user's `safe.directory` has it.
-    pub(super) fn discovering(name: &'static str, folder: &Path) -> Self {
+    pub(super) fn discovering(subcommand: &'static str, folder: &Path) -> Self {
         let above = folder.parent().unwrap_or(folder);
-        let mut program = Self::new(name, folder).in_folder(folder);
-        program.env.remove(OsStr::new("GIT_DIR"));
-        program.env("GIT_CEILING_DIRECTORIES", above)
+        let program = Self::new(subcommand, folder).in_folder(folder);
+        program
+            .without("GIT_DIR")
+            .env("GIT_CEILING_DIRECTORIES", above)
     }
 
-    fn prepared(name: &'static str, git_dir: &Path) -> Self {
+    fn prepared(subcommand: &'static str, git_dir: &Path) -> Self {
         let mut env: BTreeMap<OsString, OsString> = INHERITED.iter().cloned().collect();
         env.remove(OsStr::new("SSH_ASKPASS"));
         let program = Self {
-            name,
-            arguments: Vec::new(),
+            name: subcommand.split(' ').next().unwrap_or_default(),
+            options: Vec::new(),
+            arguments: subcommand.split(' ').map(OsString::from).collect(),
             env,
             limit: QUICK,
             input: None,
@@ -142,13 +150,31 @@ impl<'a> Command<'a> {
             .fold(program, |program, (name, value)| program.env(name, value));
         SETTINGS
             .iter()
-            .fold(program, |program, setting| program.args(["-c", setting]))
-            .args(["--no-optional-locks", "--no-pager"])
+            .fold(program, |program, setting| program.config(setting))
+            .option("--no-optional-locks")
+            .option("--no-pager")
             .env("GIT_DIR", git_dir)
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_ASKPASS", "")
             .env("GIT_EDITOR", "false")
             .env("SSH_ASKPASS_REQUIRE", "never")
+    }
+
+    /// Replaces the name in errors, when the subcommand does not show what it is run for.
+    pub(super) fn shown_as(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// Adds an option of `git` itself, before the subcommand.
+    pub(super) fn option(mut self, option: impl AsRef<OsStr>) -> Self {
+        self.options.push(option.as_ref().to_owned());
+        self
+    }
+
+    /// Sets a configuration variable, `key=value`, for this command.
+    pub(super) fn config(self, setting: impl AsRef<OsStr>) -> Self {
+        self.option("-c").option(setting)
     }
 
     /// Adds an argument.
@@ -169,17 +195,15 @@ impl<'a> Command<'a> {
         self
     }
 
-    /// Takes a variable out of its environment.
+    /// Removes a variable from its environment.
     pub(super) fn without(mut self, name: &str) -> Self {
         self.env.remove(OsStr::new(name));
         self
     }
 
     /// Sets the folder it works in.
-    pub(super) fn in_folder(mut self, folder: &Path) -> Self {
-        let argument = folder.as_os_str().to_owned();
-        self.arguments.splice(0..0, ["-C".into(), argument]);
-        self
+    pub(super) fn in_folder(self, folder: &Path) -> Self {
+        self.option("-C").option(folder)
     }
 
     /// Replaces the time limit.
@@ -194,7 +218,7 @@ impl<'a> Command<'a> {
         self
     }
 
-    /// Takes this exit status for success too.
+    /// Treats this exit status as success too.
     pub(super) fn also_fine(mut self, status: i32) -> Self {
         self.also_fine = Some(status);
         self
@@ -223,6 +247,14 @@ impl<'a> Command<'a> {
         self.start()?.run()
     }
 
+    /// The same for a command that prints one line, which is returned as text without its end.
+    ///
+    /// # Errors
+    /// Those of [`Command::run`].
+    pub(super) fn run_line(self) -> Result<String, GitError> {
+        Ok(line(&self.run()?))
+    }
+
     /// The same where a failure that `git` reports is none; it has no output then.
     ///
     /// # Errors
@@ -234,14 +266,13 @@ impl<'a> Command<'a> {
         }
     }
 
-    /// Brings what the index knows about the times of files up to date, by `git update-index`;
+    /// Brings what the index knows about the times of files up to date, for `update-index`;
     /// differences are no failure.
     ///
     /// # Errors
     /// Those of [`Command::run_leniently`].
-    pub(super) fn refresh_index(self) -> Result<(), GitError> {
-        let refresh = self.args(["update-index", "-q", "--refresh"]);
-        refresh.run_leniently().map(drop)
+    pub(super) fn refresh(self) -> Result<(), GitError> {
+        self.args(["-q", "--refresh"]).run_leniently().map(drop)
     }
 
     /// Runs it to its end and hands on its output as it comes. When `sink` fails it is ended.
@@ -260,10 +291,10 @@ impl<'a> Command<'a> {
     /// # Errors
     /// `Io` when it cannot be started.
     pub(super) fn start(mut self) -> Result<Started<'a>, GitError> {
-        let broken = || GitError::io("preparing to start git");
+        let doing = "preparing to start git";
         let at = Instant::now();
-        let (stdout, its_stdout) = io::pipe().map_err(broken())?;
-        let (stderr, its_stderr) = io::pipe().map_err(broken())?;
+        let (stdout, its_stdout) = io::pipe().context(doing)?;
+        let (stderr, its_stderr) = io::pipe().context(doing)?;
         let mut streams = Streams {
             stdin: None,
             stdout: Some(its_stdout.into()),
@@ -271,16 +302,16 @@ impl<'a> Command<'a> {
         };
         let mut input = None;
         if let Some(bytes) = self.input.take() {
-            let (its_stdin, stdin) = io::pipe().map_err(broken())?;
+            let (its_stdin, stdin) = io::pipe().context(doing)?;
             streams.stdin = Some(its_stdin.into());
-            input = Some(Input::new(stdin, bytes).map_err(broken())?);
+            input = Some(Input::new(stdin, bytes).context(doing)?);
         }
-        let arguments = self.arguments.iter().map(OsString::as_os_str);
+        let arguments = self.options.iter().chain(&self.arguments);
+        let arguments = arguments.map(OsString::as_os_str);
         let env = self.env.iter();
         let env = env.map(|(name, value)| (name.as_os_str(), value.as_os_str()));
-        let child = detached::spawn("git", arguments, env, streams).map_err(GitError::io(
-            "starting git (is it installed and on the PATH?)",
-        ))?;
+        let child = detached::spawn("git", arguments, env, streams)
+            .context("starting git (is it installed and on the PATH?)")?;
         Ok(Started {
             program: self,
             at,
@@ -309,7 +340,7 @@ impl Started<'_> {
         let mut output = Vec::new();
         self.run_into(&mut |piece| {
             if output.len() + piece.len() > STDOUT_BYTES_MAX {
-                let what = format!("{name} printed more than {STDOUT_BYTES_MAX} bytes");
+                let what = format!("git {name} printed more than {STDOUT_BYTES_MAX} bytes");
                 return Err(GitError::TooMuch { what });
             }
             output.extend_from_slice(piece);
@@ -324,7 +355,7 @@ impl Started<'_> {
     ) -> Result<(), GitError> {
         let mut said = Complaints::default();
         self.follow(&mut said, sink)?;
-        let status = self.child.wait().map_err(GitError::io("waiting for git"))?;
+        let status = self.child.wait().context("waiting for git")?;
         self.judge(status, said)
     }
 
@@ -356,8 +387,8 @@ impl Started<'_> {
             }
             looked = Instant::now();
             let ended = self.child.try_wait();
-            if ended.map_err(GitError::io("waiting for git"))?.is_some() {
-                // Somebody else has the pipes; what git wrote is in them.
+            if ended.context("waiting for git")?.is_some() {
+                // Another process has the pipes open; read what git wrote to them.
                 while looked.elapsed() < REST
                     && self.pipes.pass(Duration::ZERO, &mut hand_on)?
                     && self.pipes.are_open()
@@ -387,19 +418,16 @@ impl Started<'_> {
         if status.success() || also_fine.is_some() && status.code() == also_fine {
             return Ok(());
         }
-        let said = said.shown();
-        let stderr = if said.is_empty() {
-            status.to_string()
-        } else {
-            said
-        };
+        let mut stderr = said.shown();
+        if stderr.is_empty() {
+            stderr = status.to_string();
+        }
         if let Some(promisor) = &self.program.promisor
             && stderr.contains("promisor remote")
         {
-            let said = [Some(stderr), promisor.note.clone()].into_iter().flatten();
             return Err(GitError::NotFetched {
                 remote: promisor.remote.clone(),
-                said: said.collect::<Vec<_>>().join("\n"),
+                said: with_note(stderr, promisor.note.as_deref()),
             });
         }
         Err(GitError::Failed {

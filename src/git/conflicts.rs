@@ -1,9 +1,8 @@
 //! Conflicts that a merge left in a worktree, and whether somebody resolved them.
 //!
-//! Staging all of a worktree tells git that every conflict is resolved, so they are looked for
-//! before. A path that git still holds as unmerged counts as resolved when its file was edited:
-//! it has no conflict markers, and is neither side as the merge left it. One that was staged
-//! counts as resolved unless markers are still in it.
+//! Staging a whole worktree marks every conflict as resolved, so they are checked first. A path that is
+//! still unmerged in the index counts as resolved when its file was edited: it has no conflict markers,
+//! and differs from both sides. One that was staged counts as resolved unless it still has markers.
 
 use super::{
     GitError,
@@ -18,40 +17,38 @@ use std::{
     path::Path,
 };
 
-/// Larger files are not searched for conflict markers; git merges none of this size as text.
+/// Files above this size, in bytes, are not searched for conflict markers; git does not merge them as
+/// text.
 const SEARCHED_MAX: u64 = 64 * 1024 * 1024;
 
-/// The paths whose conflicts are not resolved, sorted, as text.
-pub(super) fn unresolved(place: &Place) -> Result<Vec<String>, GitError> {
-    let listed = |which: &str| {
-        let list = place.git("git ls-files").args(["ls-files", "-z", which]);
-        Ok::<_, GitError>(by_path(&list.run()?))
-    };
+/// Checks that all conflicts are resolved.
+///
+/// # Errors
+/// `Unresolved` with the paths, sorted; those of starting `git`.
+pub(super) fn check(place: &Place) -> Result<(), GitError> {
     let mut found = BTreeSet::new();
-    for (path, sides) in listed("--unmerged")? {
+    for (path, sides) in by_path(&place.git("ls-files -z --unmerged").run()?) {
         let file = place.work_tree().join(os_string(&path));
-        if sides.contains(&Side::Submodule)
-            || contents(&file).is_some_and(|it| is_left(&it, &sides))
-        {
+        if sides.contains(&None) || contents(&file).is_some_and(|it| is_left(&it, &sides)) {
             found.insert(path);
         }
     }
-    for (path, _) in listed("--resolve-undo")? {
+    for (path, _) in by_path(&place.git("ls-files -z --resolve-undo").run()?) {
         let file = place.work_tree().join(os_string(&path));
         if contents(&file).is_some_and(|contents| has_markers(&contents)) {
             found.insert(path);
         }
     }
+    if found.is_empty() {
+        return Ok(());
+    }
     let text = |path: &Vec<u8>| String::from_utf8_lossy(path).into_owned();
-    Ok(found.iter().map(text).collect())
+    let paths = found.iter().map(text).collect();
+    Err(GitError::Unresolved { paths })
 }
 
-/// What one side of a merge has at a path.
-#[derive(Debug, PartialEq, Eq)]
-enum Side {
-    Blob(Oid),
-    Submodule,
-}
+/// What one side of a merge has at a path: a blob, or a submodule.
+type Side = Option<Oid>;
 
 /// The sides of each path of an index; the common ancestor is no side.
 fn by_path(listed: &[u8]) -> BTreeMap<Vec<u8>, Vec<Side>> {
@@ -60,8 +57,8 @@ fn by_path(listed: &[u8]) -> BTreeMap<Vec<u8>, Vec<Side>> {
         let sides = found.entry(file.path.to_vec()).or_default();
         match Oid::from_str(file.id) {
             _ if file.stage == "1" => {}
-            _ if file.mode == "160000" => sides.push(Side::Submodule),
-            Ok(id) => sides.push(Side::Blob(id)),
+            _ if file.mode == "160000" => sides.push(None),
+            Ok(id) => sides.push(Some(id)),
             Err(_) => {}
         }
     }
@@ -72,7 +69,7 @@ fn by_path(listed: &[u8]) -> BTreeMap<Vec<u8>, Vec<Side>> {
 fn is_left(contents: &[u8], sides: &[Side]) -> bool {
     let is_side = |contents: &[u8]| {
         let id = Oid::hash_object(ObjectType::Blob, contents);
-        id.is_ok_and(|id| sides.contains(&Side::Blob(id)))
+        id.is_ok_and(|id| sides.contains(&Some(id)))
     };
     has_markers(contents) || is_side(contents) || is_side(&without_carriage_returns(contents))
 }

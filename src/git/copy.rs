@@ -1,17 +1,25 @@
 //! Copies files that git ignores (`.env`) from the user's checkout into a worktree.
 //!
-//! Called once a worktree, before the set-up script. Only what is ignored in both places is copied:
-//! anything else would show as work of the agent, and be committed and pushed. Nothing is read outside the checkout or
-//! written outside the worktree, links are copied as links, and nothing that exists is replaced.
+//! Called once for each worktree, before the set-up script. Only what is ignored in both places is
+//! copied: anything else would appear as the agent's work, and be committed and pushed. Nothing outside
+//! the checkout is read, nothing outside the worktree written, links are copied as links, and nothing
+//! that exists is replaced.
 
-use super::{GitError, ignored::not_ignored, place::Place, repository, text::os_string};
+use super::{
+    Context, GitError,
+    ignored::not_ignored,
+    on_disk::make_parents,
+    place::Place,
+    repository,
+    text::{items, os_string},
+};
 use crate::files;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use std::{
     collections::BTreeSet,
     ffi::OsStr,
     fs::{self, File},
-    io,
+    io::{self, ErrorKind},
     os::unix::{
         ffi::OsStrExt,
         fs::{OpenOptionsExt, PermissionsExt, symlink},
@@ -24,7 +32,7 @@ pub(super) const COPY_FILES_MAX: u64 = 10_000;
 /// Most bytes copied into one worktree: 1 GiB.
 pub(super) const COPY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
-/// What came of copying.
+/// The result of copying.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Copied {
     /// How many files and links were copied.
@@ -53,15 +61,11 @@ pub(crate) fn copy_files(
     let repository = repository::open(from_checkout)?;
     let checkout = from_checkout
         .canonicalize()
-        .map_err(GitError::io("resolving the checkout"))?;
+        .context("resolving the checkout")?;
     let place = Place::open(repository.path(), &checkout)?;
-    let listed = place
-        .git("git ls-files")
-        .args(["ls-files", "--others", "-z"])
-        .run()?;
-    let named = listed.split(|byte| *byte == 0).filter(|path| {
-        let file = !path.is_empty() && !path.ends_with(b"/");
-        file && matches(&wanted, Path::new(OsStr::from_bytes(path)))
+    let listed = place.git("ls-files --others -z").run()?;
+    let named = items(&listed).filter(|path| {
+        !path.ends_with(b"/") && matches(&wanted, Path::new(OsStr::from_bytes(path)))
     });
     let named: Vec<Vec<u8>> = named.map(<[u8]>::to_vec).collect();
     let at_worktree = Place::open(repository.path(), to_worktree)?;
@@ -98,7 +102,7 @@ fn visible(
     paths: &[Vec<u8>],
 ) -> Result<BTreeSet<Vec<u8>>, GitError> {
     let mut visible: BTreeSet<_> = not_ignored(checkout, paths.to_vec())?.into_iter().collect();
-    // Git refuses to look beyond a link, and nothing is copied there.
+    // Git refuses paths beyond a link, and nothing is copied there.
     let reached = |path: &&Vec<u8>| {
         let path = Path::new(OsStr::from_bytes(path));
         let mut above = path.ancestors().skip(1);
@@ -112,10 +116,7 @@ fn visible(
 fn compile(globs: &[String]) -> Result<GlobSet, GitError> {
     let mut set = GlobSetBuilder::new();
     for glob in globs {
-        let invalid = || GitError::InvalidName {
-            what: "glob",
-            name: glob.clone(),
-        };
+        let invalid = || GitError::invalid_name("glob", glob);
         let plain = glob.trim().trim_start_matches("./").trim_matches('/');
         if plain.is_empty() {
             return Err(invalid());
@@ -123,13 +124,11 @@ fn compile(globs: &[String]) -> Result<GlobSet, GitError> {
         let built = GlobBuilder::new(plain).literal_separator(true).build();
         set.add(built.map_err(|_| invalid())?);
     }
-    set.build().map_err(|_| GitError::InvalidName {
-        what: "glob",
-        name: globs.join(", "),
-    })
+    set.build()
+        .map_err(|_| GitError::invalid_name("glob", &globs.join(", ")))
 }
 
-/// A path is meant when a glob names it, or a folder it lies in.
+/// Whether a glob names a path, or a folder that contains it.
 fn matches(wanted: &GlobSet, path: &Path) -> bool {
     path.ancestors()
         .filter(|part| !part.as_os_str().is_empty())
@@ -159,10 +158,18 @@ fn copy_one(checkout: &Path, worktree: &Path, path: &Path) -> Result<bool, GitEr
         return Ok(false);
     }
     let (source, target) = (checkout.join(path), worktree.join(path));
-    if !parents_are_folders(checkout, path) || !make_parents(worktree, path)? {
+    let made = match parents_are_folders(checkout, path) {
+        true => make_parents(worktree, path),
+        false => Err(ErrorKind::NotADirectory.into()),
+    };
+    if made
+        .as_ref()
+        .is_err_and(|error| error.kind() == ErrorKind::NotADirectory)
+    {
         log::debug!("Skipped a file of copy_files that is behind a symbolic link.");
         return Ok(false);
     }
+    made.context("creating a folder for copy_files")?;
     let done = match fs::symlink_metadata(&source) {
         Ok(metadata) if metadata.is_symlink() => {
             fs::read_link(&source).and_then(|to| symlink(to, &target))
@@ -173,20 +180,15 @@ fn copy_one(checkout: &Path, worktree: &Path, path: &Path) -> Result<bool, GitEr
     };
     match done {
         Ok(()) => Ok(true),
-        // It is tracked on the run's branch, or the user removed it while we looked.
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound
-            ) =>
-        {
+        // It is tracked on the run's branch, or the user removed it in the meantime.
+        Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => {
             Ok(false)
         }
-        Err(error) => Err(GitError::io("copying a file of copy_files")(error)),
+        Err(error) => Err(error).context("copying a file of copy_files"),
     }
 }
 
-/// Copies a plain file with its permissions, to a name that must be new.
+/// Copies a plain file with its permissions; the target must not exist.
 fn copy_contents(source: &Path, target: &Path) -> io::Result<()> {
     let mut from = files::open(source)?;
     let metadata = from.metadata()?;
@@ -198,29 +200,6 @@ fn copy_contents(source: &Path, target: &Path) -> io::Result<()> {
 }
 
 fn parents_are_folders(root: &Path, path: &Path) -> bool {
-    let above = path
-        .ancestors()
-        .skip(1)
-        .filter(|part| !part.as_os_str().is_empty());
-    above
-        .map(|part| root.join(part))
-        .all(|folder| files::is_folder(&folder))
-}
-
-/// Makes the folders above `path`; `false` when something else stands there.
-fn make_parents(root: &Path, path: &Path) -> Result<bool, GitError> {
-    let mut above: Vec<_> = path.ancestors().skip(1).collect();
-    above.reverse();
-    for folder in above.into_iter().map(|part| root.join(part)) {
-        match fs::create_dir(&folder) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                if !files::is_folder(&folder) {
-                    return Ok(false);
-                }
-            }
-            Err(error) => return Err(GitError::io("creating a folder for copy_files")(error)),
-        }
-    }
-    Ok(true)
+    let mut above = path.ancestors().skip(1);
+    above.all(|part| files::is_folder(&root.join(part)))
 }

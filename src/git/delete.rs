@@ -1,10 +1,10 @@
 //! Deletes a branch that a user chose.
 //!
-//! Called under the repository's lock. Commits that no other branch may have are kept under a
-//! hidden ref first.
+//! Called under the repository's lock. Commits that may be on no other branch are first saved under a
+//! hidden ref.
 
 use super::{
-    GitError, branches, checkouts, keep,
+    Context, GitError, branches, checkouts, keep,
     place::Place,
     repository::{self, Tip},
 };
@@ -18,29 +18,17 @@ use std::path::Path;
 /// # Errors
 /// `UnknownRevision` when there is no such branch, `InvalidName`, `CheckedOut`, `DefaultBranch`,
 /// `NotMerged`, `BranchMoved` when somebody else moved it meanwhile, and those of starting
-/// `git`. The branch is as it was then.
+/// `git`. On error the branch is unchanged.
 pub(crate) fn delete_user_branch(
     repo_path: &Path,
     branch: &str,
     force: bool,
 ) -> Result<(), GitError> {
-    delete_held(repo_path, branch, force, &|| {})
-}
-
-/// [`delete_user_branch`], with a moment right before the ref goes.
-pub(super) fn delete_held(
-    repo_path: &Path,
-    branch: &str,
-    force: bool,
-    before_ref: &dyn Fn(),
-) -> Result<(), GitError> {
     let repository = repository::open(repo_path)?;
     let tip = Tip::find(&repository, repo_path, branch)?;
     let name = || branch.to_owned();
-    if let Some(checkout) = checkouts::of_branch(&repository, branch)?
-        .into_iter()
-        .next()
-    {
+    let checkouts = checkouts::of_branch(&repository, branch)?;
+    if let Some(checkout) = checkouts.into_iter().next() {
         return Err(GitError::CheckedOut {
             branch: name(),
             checkout: checkout.folder,
@@ -50,10 +38,8 @@ pub(super) fn delete_held(
     if default.branch == branch {
         return Err(GitError::DefaultBranch { branch: name() });
     }
-    let merged = default.commit == tip.commit
-        || repository
-            .graph_descendant_of(default.commit, tip.commit)
-            .map_err(GitError::library("looking for commits of a branch"))?;
+    let merged = repository::is_before(&repository, tip.commit, default.commit)
+        .context("looking for commits of a branch")?;
     if !merged && !force {
         return Err(GitError::NotMerged {
             branch: name(),
@@ -66,24 +52,21 @@ pub(super) fn delete_held(
         let kept = format!("refs/abbado/deleted-branches/{branch}/{commit}");
         keep::set_ref(&place, &kept, &commit)?;
     }
-    before_ref();
-    let reference = format!("refs/heads/{branch}");
-    let deleted = place
-        .git("git update-ref")
-        .args(["update-ref", "--no-deref", "-d", "--", &reference, &commit])
-        .run();
-    if let Err(error) = deleted {
+    #[cfg(test)]
+    super::tests::before_ref();
+    let delete = place.git("update-ref --no-deref -d --");
+    if let Err(error) = delete
+        .args([&format!("refs/heads/{branch}"), &commit])
+        .run()
+    {
         return match repository::branch_tip(&repository, branch) {
             Ok(now) if now == Some(tip.commit) => Err(error),
             _ => Err(GitError::BranchMoved { branch: name() }),
         };
     }
-    // Else a later branch of this name would inherit them. Most have none.
-    let forget = place
-        .git("git config")
-        .args(["config", "--local", "--remove-section"])
-        .arg(format!("branch.{branch}"));
-    if let Err(error) = forget.run() {
+    // A later branch of this name would inherit them. Most branches have none.
+    let forget = place.git("config --local --remove-section");
+    if let Err(error) = forget.arg(format!("branch.{branch}")).run() {
         log::debug!(error:% = error; "Could not remove the settings of a deleted branch.");
     }
     Ok(())

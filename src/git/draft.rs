@@ -1,27 +1,27 @@
-//! Commits thought out in memory, and written down only when they are wanted.
+//! Commits that are prepared in memory, and written to disk only when they are needed.
 //!
-//! A merge that conflicts leaves nothing in the repository. One that does not is written by
-//! `git unpack-objects`, flushed to disk before a ref names it; libgit2 would not flush.
+//! A merge with conflicts leaves nothing in the repository. Another one is written by
+//! `git unpack-objects`, which flushes it to disk before a ref names it; libgit2 would not.
 
-use super::{GitError, command::HEAVY, place::Place};
+use super::{Context, GitError, command::HEAVY, place::Place, repository};
 use git2::{Buf, Index, Oid, Repository};
 use std::collections::BTreeSet;
 
-/// Before every other store of objects.
+/// Priority of the store in memory, above all others.
 const FIRST: i32 = 1_000;
 
-/// Lets all objects that are made from here on stay in memory.
+/// Keeps all objects that are made from now on in memory.
 ///
 /// # Errors
 /// When libgit2 refuses.
 pub(super) fn begin(repository: &Repository) -> Result<(), GitError> {
-    let failed = || GitError::library("preparing a merge");
-    let objects = repository.odb().map_err(failed())?;
-    objects.add_new_mempack_backend(FIRST).map_err(failed())?;
+    let doing = "preparing a merge";
+    let objects = repository.odb().context(doing)?;
+    objects.add_new_mempack_backend(FIRST).context(doing)?;
     Ok(())
 }
 
-/// Writes a drafted commit down, with all that none of the `known` ones has.
+/// Writes a drafted commit to disk, with everything that none of the `known` commits has.
 ///
 /// # Errors
 /// Those of `git`, or when an object cannot be read.
@@ -31,19 +31,13 @@ pub(super) fn publish(
     commit: Oid,
     known: &[Oid],
 ) -> Result<(), GitError> {
-    let pack = pack(repository, commit, known).map_err(GitError::library("packing a merge"))?;
-    let write = place
-        .git("git unpack-objects")
-        .args(["unpack-objects", "-q"]);
+    let pack = pack(repository, commit, known).context("packing a merge")?;
+    let write = place.git("unpack-objects -q");
     write.input(pack).limit(HEAVY).run().map(drop)
 }
 
 fn pack(repository: &Repository, commit: Oid, known: &[Oid]) -> Result<Vec<u8>, git2::Error> {
-    let mut walk = repository.revwalk()?;
-    walk.push(commit)?;
-    for known in known {
-        walk.hide(*known)?;
-    }
+    let mut walk = repository::walk(repository, commit, known)?;
     let mut builder = repository.packbuilder()?;
     builder.insert_walk(&mut walk)?;
     let mut pack = Buf::new();
@@ -61,15 +55,13 @@ pub(super) fn tree_of(
     doing: &'static str,
 ) -> Result<Oid, GitError> {
     if !index.has_conflicts() {
-        return index
-            .write_tree_to(repository)
-            .map_err(GitError::library(doing));
+        return index.write_tree_to(repository).context(doing);
     }
     let mut paths = BTreeSet::new();
-    for conflict in index.conflicts().map_err(GitError::library(doing))? {
-        let conflict = conflict.map_err(GitError::library(doing))?;
-        // A renamed file is told by the names that the sides have for it, git would tell the new
-        // one only; libgit2 does not say which belong together.
+    for conflict in index.conflicts().context(doing)? {
+        let conflict = conflict.context(doing)?;
+        // A renamed file is reported by its name on each side; git would report the new one only, but
+        // libgit2 does not tell which names belong together.
         let sides = [conflict.our, conflict.their].into_iter().flatten();
         paths.extend(sides.map(|side| String::from_utf8_lossy(&side.path).into_owned()));
     }

@@ -237,7 +237,7 @@ pub enum GitError {
     #[error("cancelled")]
     Cancelled,
     /// `git` ended with an error.
-    #[error("{program} failed: {stderr}")]
+    #[error("git {program} failed: {stderr}")]
     Failed {
         /// The subcommand, without arguments that could hold secrets.
         program: &'static str,
@@ -255,7 +255,7 @@ pub enum GitError {
         said: String,
     },
     /// `git` did not end in time, and was killed.
-    #[error("{program} took longer than {} s and was ended", limit.as_secs())]
+    #[error("git {program} took longer than {} s and was ended", limit.as_secs())]
     TimedOut {
         /// The subcommand.
         program: &'static str,
@@ -300,6 +300,24 @@ pub enum ErrorKind {
 }
 
 impl GitError {
+    pub(super) fn not_a_repository(path: &Path, reason: &str) -> Self {
+        Self::NotARepository {
+            path: path.to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    pub(super) fn invalid_name(what: &'static str, name: &str) -> Self {
+        let name = name.to_owned();
+        Self::InvalidName { what, name }
+    }
+
+    /// The worktree of a repo with this name is gone.
+    pub(super) fn worktree_gone(name: &str) -> Self {
+        let name = name.to_owned();
+        Self::WorktreeGone { name }
+    }
+
     /// What was asked for is not in a repository; `note` says more about it.
     pub(super) fn unknown(repo: &Path, revision: &str, note: &str) -> Self {
         Self::UnknownRevision {
@@ -316,6 +334,7 @@ impl GitError {
             Self::InvalidName { .. } => ErrorKind::Invalid,
             Self::UnknownRevision { .. } => ErrorKind::Unknown,
             Self::NotARepository { .. } => ErrorKind::Unusable,
+            // What is in a repository is its owner's to change, also what git itself stumbled over.
             Self::BranchTaken { .. }
             | Self::BranchInTheWay { .. }
             | Self::Conflict { .. }
@@ -338,24 +357,37 @@ impl GitError {
             | Self::ChangedMeanwhile { .. }
             | Self::WorktreeGone { .. }
             | Self::NotFetched { .. }
-            | Self::TooMuch { .. } => ErrorKind::Conflict,
-            // What is in a repository is its owner's: git's words say what it stumbled over.
-            Self::Failed { .. } | Self::FolderInTheWay { .. } => ErrorKind::Conflict,
+            | Self::TooMuch { .. }
+            | Self::FolderInTheWay { .. }
+            | Self::Failed { .. } => ErrorKind::Conflict,
             Self::Io { source, .. } if of_files(source) => ErrorKind::Conflict,
             Self::Library { source, .. } if of_repository(source) => ErrorKind::Conflict,
             Self::TimedOut { .. } => ErrorKind::TimedOut,
             Self::Cancelled | Self::Io { .. } | Self::Library { .. } => ErrorKind::Fault,
         }
     }
+}
 
-    /// For `map_err`: the file system failed at `doing`.
-    pub(super) fn io(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { doing, source }
+/// Adds to an error of the file system or of libgit2 what was being done: "reading a branch".
+pub(super) trait Context<T> {
+    fn context(self, doing: &'static str) -> Result<T, GitError>;
+}
+
+impl<T> Context<T> for Result<T, io::Error> {
+    fn context(self, doing: &'static str) -> Result<T, GitError> {
+        self.map_err(|source| GitError::Io { doing, source })
     }
+}
 
-    /// For `map_err`: libgit2 failed at `doing`.
-    pub(super) fn library(doing: &'static str) -> impl FnOnce(git2::Error) -> Self {
-        move |source| Self::Library { doing, source }
+impl<T> Context<T> for nix::Result<T> {
+    fn context(self, doing: &'static str) -> Result<T, GitError> {
+        self.map_err(io::Error::from).context(doing)
+    }
+}
+
+impl<T> Context<T> for Result<T, git2::Error> {
+    fn context(self, doing: &'static str) -> Result<T, GitError> {
+        self.map_err(|source| GitError::Library { doing, source })
     }
 }
 
@@ -405,17 +437,17 @@ mod tests {
     #[test]
     fn what_is_in_a_repository_is_no_fault_of_ours() {
         let failed = GitError::Failed {
-            program: "git add",
+            program: "add",
             stderr: "fatal: unknown encoding".into(),
         };
-        let library = |class| {
-            GitError::library("reading")(git2::Error::new(
-                git2::ErrorCode::GenericError,
-                class,
-                "no such object",
-            ))
+        let library = |class| GitError::Library {
+            doing: "reading",
+            source: git2::Error::new(git2::ErrorCode::GenericError, class, "no such object"),
         };
-        let io = |kind: io::ErrorKind| GitError::io("reading")(kind.into());
+        let io = |kind: io::ErrorKind| GitError::Io {
+            doing: "reading",
+            source: kind.into(),
+        };
         for (error, kind, said) in [
             (
                 failed,

@@ -1,24 +1,24 @@
-//! The bytes of files as they lie on disk, where git's conversions would not give them back (decision 22).
+//! The bytes of files as they are on disk, where git's conversions would not restore them (decision 22).
 //!
-//! Line endings, `ident`, encodings and filters make what git stores another thing than what was written.
-//! A checkpoint's own tree is what a commit would hold, so that diffs are right; beside it goes a tree of
-//! just those files that a checkout of it would write differently, and a restore writes these bytes.
+//! Line endings, `ident`, encodings and filters make what git stores differ from what was written. A
+//! checkpoint's own tree is what a commit would contain, so that diffs are right; a second tree has just
+//! those files that a checkout of the first would write differently, and a restore writes their bytes.
 //!
-//! Looked at are files that differ from where the run began, those that git had to look into, and those of
-//! which the last checkpoint has the bytes. What is
-//! checked out again as it was needs no second copy: of a file that a filter encrypts or keeps elsewhere,
-//! none is made.
+//! Candidates are files that differ from the run's base, those whose contents git had to read, and those
+//! whose bytes the last checkpoint has. A file that a checkout restores as it was, such as one that a
+//! filter encrypts or stores elsewhere, is not stored twice.
 
 use super::{
-    GitError,
-    by_hand::{self, Folder},
+    Context, GitError, by_hand,
     command::HEAVY,
     index::Index,
     large,
-    on_disk::{OnDisk, look_at},
+    on_disk::{OnDisk, look_at, make_parents},
     place::Place,
-    staging::{Staging, TemporaryIndex},
-    text::{file_mode, is_true, line, list, os_string, push_staged},
+    repository::EMPTY_TREE,
+    staging::Staging,
+    temporary::{TemporaryFolder, TemporaryIndex},
+    text::{file_mode, is_true, list, os_string, push_staged},
 };
 use crate::files;
 use git2::{ObjectType, Oid};
@@ -28,7 +28,7 @@ use std::{
     fs::{self, File, Permissions},
     io::{self, Read, Write},
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 /// Attributes by which contents are converted.
@@ -42,15 +42,15 @@ const ATTRIBUTES: [&str; 6] = [
 ];
 const PIECE_LEN: usize = 256 * 1024;
 
-/// Writes the files of a staged worktree that a checkout would write differently down as a tree, in hex;
-/// none when there are none. `former` is such a tree of before.
+/// Stores the files of a staged worktree that a checkout would write differently as a tree, in hex;
+/// `None` when there are none. `former` is that tree of the last checkpoint.
 pub(super) fn keep(
     staging: &Staging,
     base_commit: &str,
     former: Option<&str>,
 ) -> Result<Option<String>, GitError> {
     let mut candidates = candidates(staging, base_commit)?;
-    // One that has gone since costs nothing more.
+    // One that is missing by now costs nothing more.
     let former = former.and_then(|tree| Oid::from_str(tree).ok());
     let former = former.map(|tree| kept(staging, tree).unwrap_or_default());
     for file in former.into_iter().flatten() {
@@ -65,7 +65,7 @@ pub(super) fn keep(
     let ids = by_hand::hash(staging, &paths, &["-w", "--no-filters"], usize::MAX)?;
     let mut input = Vec::new();
     for (path, id) in differing.iter().zip(ids) {
-        // One that went meanwhile is as good as never there.
+        // One that was removed in the meantime is left out.
         let (Ok(id), Some(mode)) = (id, candidates.get(path)) else {
             continue;
         };
@@ -73,11 +73,10 @@ pub(super) fn keep(
     }
     let index = TemporaryIndex::empty(staging.place.git_dir());
     let git = |name| staging.any_names(name).env("GIT_INDEX_FILE", &index.path);
-    git("git update-index")
-        .args(["update-index", "--add", "-z", "--index-info"])
+    git("update-index --add -z --index-info")
         .input(input)
         .run()?;
-    Ok(Some(line(&git("git write-tree").arg("write-tree").run()?)))
+    git("write-tree").run_line().map(Some)
 }
 
 /// Plain files that may need it, with their modes.
@@ -86,20 +85,11 @@ fn candidates(
     base_commit: &str,
 ) -> Result<BTreeMap<Vec<u8>, &'static str>, GitError> {
     let base = Oid::from_str(base_commit).and_then(|id| staging.repository.find_commit(id));
-    // Without it, all are looked at.
-    let base = match base {
-        Ok(base) => base.tree_id(),
-        Err(_) => {
-            let empty = staging.repository.treebuilder(None);
-            let empty = empty.and_then(|tree| tree.write());
-            empty.map_err(GitError::library("comparing a worktree with its base"))?
-        }
-    };
+    let base = base.map(|base| base.tree_id().to_string());
     let told = staging
-        .git("git diff-index")
-        .args(["diff-index", "--cached", "--raw", "-z", "--no-renames"])
-        .args(["--ignore-submodules=all", "--diff-filter=AMT"])
-        .arg(base.to_string())
+        .git("diff-index --cached --raw -z --no-renames --ignore-submodules=all --diff-filter=AMT")
+        // Without the base, all are looked at.
+        .arg(base.as_deref().unwrap_or(EMPTY_TREE))
         .run()?;
     let mut found = BTreeMap::new();
     let mut fields = told.split(|byte| *byte == 0);
@@ -109,11 +99,7 @@ fn candidates(
             found.insert(path.to_vec(), mode);
         }
     }
-    let read = |path: &Path| {
-        files::read(path, files::LARGE)
-            .ok()
-            .and_then(|bytes| Index::parse(&bytes))
-    };
+    let read = |path: &Path| Index::read(path).ok()?;
     let before = read(&staging.place.git_dir().join("index"));
     let after = staging.index_path().and_then(read);
     if let (Some(before), Some(after)) = (before, after) {
@@ -141,7 +127,7 @@ enum Conversion {
     Other,
 }
 
-/// Those that git may convert. Of files of which only line ends matter, those that have such.
+/// Those that git may convert; where only line endings are converted, those that have `\r\n`.
 fn converted<'p>(
     staging: &Staging,
     paths: impl Iterator<Item = &'p Vec<u8>>,
@@ -151,8 +137,7 @@ fn converted<'p>(
         return Ok(Vec::new());
     }
     let told = staging
-        .git("git check-attr")
-        .args(["check-attr", "-z", "--stdin"])
+        .git("check-attr -z --stdin")
         .args(ATTRIBUTES)
         .input(asked)
         .run()?;
@@ -191,9 +176,8 @@ fn conversion(place: &Place, values: [&[u8]; 6]) -> Conversion {
         return Conversion::None;
     }
     let is = |key: &[u8], wanted: &[u8]| {
-        place
-            .value(key)
-            .is_some_and(|value| value.eq_ignore_ascii_case(wanted))
+        let value = place.value(key);
+        value.is_some_and(|value| value.eq_ignore_ascii_case(wanted))
     };
     let auto = place.value(b"core.autocrlf").is_some_and(is_true);
     let input = is(b"core.autocrlf", b"input");
@@ -206,7 +190,7 @@ fn conversion(place: &Place, values: [&[u8]; 6]) -> Conversion {
     }
 }
 
-/// Whether a file has `\r\n`; in doubt it has.
+/// Whether a file has `\r\n`; true when it cannot be read.
 fn has_carriage_returns(path: &Path) -> bool {
     let look = || -> io::Result<bool> {
         let mut file = files::open(path)?;
@@ -230,14 +214,13 @@ fn differing(staging: &Staging, paths: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Git
     if paths.is_empty() {
         return Ok(paths);
     }
-    let folder = Folder::make(staging)?;
+    let folder = TemporaryFolder::create(staging.place.git_dir(), "files")?;
     let mut prefix = std::ffi::OsString::from("--prefix=");
     prefix.push(&folder.0);
     prefix.push("/");
-    // What a filter could not write is not there, and so not the same.
+    // What a filter could not write is missing, and so differs.
     staging
-        .git("git checkout-index")
-        .args(["checkout-index", "-q", "-z", "--stdin"])
+        .git("checkout-index -q -z --stdin")
         .arg(prefix)
         .input(list(&paths))
         .run_leniently()?;
@@ -281,8 +264,8 @@ pub(super) struct Kept {
 /// # Errors
 /// When it cannot be read.
 pub(super) fn kept(staging: &Staging, tree: Oid) -> Result<Vec<Kept>, GitError> {
-    let failed = || GitError::library("reading a checkpoint");
-    let tree = staging.repository.find_tree(tree).map_err(failed())?;
+    let doing = "reading a checkpoint";
+    let tree = staging.repository.find_tree(tree).context(doing)?;
     let mut found = Vec::new();
     let mut folders = vec![(Vec::new(), tree)];
     while let Some((above, tree)) = folders.pop() {
@@ -291,10 +274,11 @@ pub(super) fn kept(staging: &Staging, tree: Oid) -> Result<Vec<Kept>, GitError> 
             path.extend_from_slice(entry.name_bytes());
             if entry.kind() == Some(ObjectType::Tree) {
                 path.push(b'/');
-                let below = staging.repository.find_tree(entry.id()).map_err(failed())?;
+                let below = staging.repository.find_tree(entry.id()).context(doing)?;
                 folders.push((path, below));
             } else {
-                let (runs, contents) = (entry.filemode() & 0o100 != 0, entry.id());
+                let runs = entry.filemode() & 0o100 != 0;
+                let contents = entry.id();
                 found.push(Kept {
                     path,
                     runs,
@@ -306,46 +290,30 @@ pub(super) fn kept(staging: &Staging, tree: Oid) -> Result<Vec<Kept>, GitError> 
     Ok(found)
 }
 
-/// Writes a file down as it was. Links in its way are refused.
+/// Writes a file as it was. Links in its path are refused.
 ///
 /// # Errors
 /// `Io`, and those of `git`.
 pub(super) fn put_back(place: &Place, kept: &Kept) -> Result<(), GitError> {
-    let failed = || GitError::io("writing a file of a checkpoint");
+    let doing = "writing a file of a checkpoint";
     let path = place.work_tree().join(os_string(&kept.path));
-    make_parents(place.work_tree(), Path::new(&os_string(&kept.path))).map_err(failed())?;
+    make_parents(place.work_tree(), Path::new(&os_string(&kept.path))).context(doing)?;
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            fs::remove_dir(&path).map_err(failed())?;
+            fs::remove_dir(&path).context(doing)?;
         }
         Ok(()) | Err(_) => {}
     }
     let mut file = File::options();
-    let mut file = files::open_with(file.write(true).create_new(true), &path).map_err(failed())?;
-    let cat = place.git("git cat-file");
-    let cat = cat.args(["cat-file", "blob", &kept.contents.to_string()]);
+    let mut file = files::open_with(file.write(true).create_new(true), &path).context(doing)?;
+    let cat = place.git("cat-file blob").arg(kept.contents.to_string());
     cat.limit(HEAVY)
-        .run_into(&mut |piece| file.write_all(piece).map_err(failed()))?;
+        .run_into(&mut |piece| file.write_all(piece).context(doing))?;
     if kept.runs {
-        let mode = file.metadata().map_err(failed())?.permissions().mode();
-        // Whoever may read it may run it, as git does it.
+        let mode = file.metadata().context(doing)?.permissions().mode();
+        // Executable for everyone who may read it, as git does.
         let mode = Permissions::from_mode(mode | (mode & 0o444) >> 2);
-        file.set_permissions(mode).map_err(failed())?;
-    }
-    Ok(())
-}
-
-fn make_parents(root: &Path, path: &Path) -> io::Result<()> {
-    let mut above: Vec<PathBuf> = path.ancestors().skip(1).map(|at| root.join(at)).collect();
-    above.reverse();
-    for folder in above {
-        match fs::create_dir(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            other => other?,
-        }
-        if !fs::symlink_metadata(&folder)?.is_dir() {
-            return Err(io::Error::from(io::ErrorKind::NotADirectory));
-        }
+        file.set_permissions(mode).context(doing)?;
     }
     Ok(())
 }

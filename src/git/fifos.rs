@@ -1,4 +1,4 @@
-//! Named pipes in a worktree at which git would wait.
+//! Named pipes in a worktree that would block git.
 
 use nix::fcntl::OFlag;
 use std::{
@@ -7,41 +7,36 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         mpsc::{RecvTimeoutError, Sender, channel},
     },
     thread,
     time::Duration,
 };
 
-/// Pipes that git opens in search of rules. For as long as this lives a thread opens their other end and
-/// closes it again, so that a `git` that waits there finds an empty file.
+/// Pipes in the place of files such as `.gitignore`, which git opens. Until this is dropped, a thread
+/// opens and closes their other end again and again, so that a blocked `git` reads an empty file.
 #[derive(Default)]
 pub(super) struct Fifos {
     known: Arc<Mutex<Vec<PathBuf>>>,
-    /// Ends the thread when it goes.
+    /// The thread ends when this is dropped.
     alive: OnceCell<Sender<()>>,
 }
 
 impl Fifos {
-    /// How long a `git` waits at most.
+    /// Longest time that a `git` is blocked.
     const PAUSE: Duration = Duration::from_millis(2);
 
-    /// Answers at one more path.
+    /// Unblocks one more pipe.
     pub(super) fn answer(&self, path: PathBuf) {
-        let paths = |known: &Mutex<Vec<PathBuf>>| {
-            let known = known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.clone()
-        };
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.push(path);
-        drop(known);
+        lock(&self.known).push(path);
         self.alive.get_or_init(|| {
             let (alive, over) = channel();
             let known = Arc::clone(&self.known);
             let work = move || {
                 while let Err(RecvTimeoutError::Timeout) = over.recv_timeout(Self::PAUSE) {
-                    paths(&known).iter().for_each(|path| open_other_end(path));
+                    let paths = lock(&known).clone();
+                    paths.iter().for_each(|path| open_other_end(path));
                 }
             };
             let started = thread::Builder::new().name("git-pipes".into()).spawn(work);
@@ -54,8 +49,12 @@ impl Fifos {
     }
 }
 
+fn lock(known: &Mutex<Vec<PathBuf>>) -> MutexGuard<'_, Vec<PathBuf>> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn open_other_end(path: &Path) {
-    // Without a reader this is refused at once, and so is a socket.
+    // Without a reader this fails immediately, as it does for a socket.
     let flags = OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW;
     let opened = File::options()
         .write(true)

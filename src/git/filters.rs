@@ -4,8 +4,8 @@
 //! ([`super::trusted`]).
 //!
 //! A file whose attributes name a filter that is off must not be committed or pushed: what git-crypt
-//! would encrypt would go out as plain text. Checkpoints hold such files as they lie on disk: their refs
-//! are on this machine alone, and nothing here pushes them.
+//! should encrypt would leave the machine as plain text. Checkpoints store such files as they are on
+//! disk: nothing here pushes their refs.
 
 use super::{
     GitError,
@@ -30,24 +30,20 @@ pub(crate) fn filter_drivers(
 ) -> Result<Vec<TrustedFilter>, GitError> {
     let repository = repository::open(repo_path)?;
     let place = Place::open(repository.path(), repo_path)?;
-    Ok(names
-        .iter()
-        .map(|name| driver(place.configuration(), name))
-        .collect())
+    let names = names.iter();
+    let drivers = names.map(|name| driver(place.configuration(), name));
+    Ok(drivers.collect())
 }
 
-/// Why a filter does not run; nothing when it does, or when the user allowed that it does not.
+/// Why a filter does not run; `None` when it does, or when its present definition is allowed.
 fn off(place: &Place, name: &str) -> Option<&'static str> {
     let now = driver(place.configuration(), name);
     let trusted = trusted(place.git_dir());
     if let Some(allowed) = trusted.iter().find(|allowed| allowed.name == name) {
         return (!same(allowed, &now)).then_some("has changed since it was allowed");
     }
-    let runs = ["clean", "process"];
-    if runs
-        .iter()
-        .any(|variable| place.is_set(&format!("filter.{name}.{variable}")))
-    {
+    let runs = |variable| place.is_set(&format!("filter.{name}.{variable}"));
+    if runs("clean") || runs("process") {
         None
     } else if now.clean.is_some() || now.process.is_some() {
         Some("is defined by the repository's own configuration and not allowed to run")
@@ -62,7 +58,7 @@ fn check(place: &Place, asking: Command<'_>, paths: Vec<u8>) -> Result<(), GitEr
         return Ok(());
     }
     let told = asking
-        .args(["check-attr", "-z", "--stdin", "filter"])
+        .args(["-z", "--stdin", "filter"])
         .input(paths)
         .run()?;
     let fields: Vec<&[u8]> = told.split(|byte| *byte == 0).collect();
@@ -90,14 +86,12 @@ fn check(place: &Place, asking: Command<'_>, paths: Vec<u8>) -> Result<(), GitEr
 pub(super) fn check_commit(staging: &Staging) -> Result<(), GitError> {
     let place = &staging.place;
     let status = place
-        .git("git status")
-        .args(["status", "--porcelain", "-z", "--no-renames"])
-        .args(["--untracked-files=all", "--ignore-submodules=all"])
+        .git("status --porcelain -z --no-renames --untracked-files=all --ignore-submodules=all")
         .limit(HEAVY)
         .run()?;
     // `XY <path>`
     let paths = list(items(&status).filter_map(|line| line.get(3..)));
-    check(place, place.git("git check-attr"), paths)
+    check(place, place.git("check-attr"), paths)
 }
 
 /// Refuses a push of a branch on which files were changed since `base_commit` whose filter is off.
@@ -117,13 +111,11 @@ pub(crate) fn check_push(
         return Ok(()); // the push says so
     };
     let paths = place
-        .git("git diff-tree")
-        .args(["diff-tree", "-r", "-z", "--name-only", "--no-renames"])
-        .args(["--diff-filter=AMT", base_commit, &tip])
+        .git("diff-tree -r -z --name-only --no-renames --diff-filter=AMT")
+        .args([base_commit, &tip])
         .limit(HEAVY)
         .run()?;
-    let asking = place
-        .git("git check-attr")
-        .env("GIT_ATTR_SOURCE", commit.to_string());
+    let asking = place.git("check-attr");
+    let asking = asking.env("GIT_ATTR_SOURCE", commit.to_string());
     check(&place, asking, paths)
 }

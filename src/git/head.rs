@@ -1,14 +1,13 @@
-//! What HEAD of a worktree is, and what each operation does about it.
+//! The HEAD of a worktree, and what it means for each operation.
 //!
-//! An agent may leave its worktree anywhere: on another branch, on none, in the middle of a rebase.
-//! Every operation asks here first, and either follows what is there or refuses before it changes
-//! anything. `docs/compatibility.md` has the table.
+//! An agent may leave its worktree on another branch, on none, or in the middle of a rebase. Every
+//! operation checks that first, and either works on the branch that is checked out or refuses before it
+//! changes anything. `docs/compatibility.md` has the table.
 //!
-//! A branch counts as made by the run when its reflog begins no earlier than that of the run's
-//! branch, or says that it is the run's branch under another name. Any other branch is the user's
-//! and is never moved.
+//! A branch counts as made by the run when its reflog starts no earlier than that of the run's branch,
+//! or says that the run's branch was renamed to it. Any other branch is the user's, and never moved.
 
-use super::{GitError, conflicts, mend::OpenWorktree, records, repository};
+use super::{GitError, conflicts, open_worktree::OpenWorktree, records, repository};
 use crate::domain::run::event::WorktreeAt;
 use git2::{Oid, Repository};
 use std::{
@@ -43,7 +42,7 @@ pub(super) enum On {
     Detached,
 }
 
-/// An operation of git's that waits for somebody.
+/// An operation of git that is in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnderWay {
     /// `git merge`
@@ -74,7 +73,7 @@ impl UnderWay {
         }
     }
 
-    /// The option that ends it and takes it back.
+    /// The option that ends and undoes it.
     pub(super) const fn way_out(self) -> &'static str {
         match self {
             Self::Bisect => "reset",
@@ -88,7 +87,7 @@ impl UnderWay {
     }
 }
 
-/// What is about to be done with a worktree.
+/// An operation on a worktree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
     /// Commit all of it.
@@ -101,8 +100,8 @@ pub(crate) enum Operation {
     Rename,
 }
 
-/// Refuses an operation that the state of a worktree does not allow, and answers the branch that
-/// it is about.
+/// Refuses an operation that the state of a worktree does not allow; else returns the branch that it
+/// works on.
 ///
 /// # Errors
 /// `UnderWay`, `NotOnBranch` and `Unresolved`; `WorktreeGone`, `NotARepository`, and those of
@@ -116,15 +115,12 @@ pub(crate) fn check(
     let head = Head::of(&open, &at.branch)?;
     let branch = head.admit(operation, at)?.to_owned();
     if operation == Operation::Commit {
-        let paths = conflicts::unresolved(&open.place(at)?)?;
-        if !paths.is_empty() {
-            return Err(GitError::Unresolved { paths });
-        }
+        conflicts::check(&open.place(at)?)?;
     }
     Ok(branch)
 }
 
-/// Whether a commit, in hex, is there.
+/// Whether a repository has a commit, in hex.
 #[must_use]
 pub(crate) fn has_commit(repo_path: &Path, commit: &str) -> bool {
     let Ok(repository) = repository::open(repo_path) else {
@@ -138,8 +134,8 @@ pub(crate) fn has_commit(repo_path: &Path, commit: &str) -> bool {
 #[must_use]
 pub(crate) fn tip_of(repo_path: &Path, branch: &str) -> Option<String> {
     let repository = repository::open(repo_path).ok()?;
-    let tip = repository::branch_tip(&repository, branch).ok()??;
-    Some(tip.to_string())
+    let tip = repository::commit_at(&repository, &format!("refs/heads/{branch}"));
+    tip.map(|tip| tip.to_string())
 }
 
 impl Head {
@@ -148,8 +144,7 @@ impl Head {
     /// # Errors
     /// When a record cannot be read.
     pub(super) fn of(open: &OpenWorktree, branch: &str) -> Result<Self, GitError> {
-        let admin = &open.record.admin;
-        Self::read(&open.repository, &open.common_dir, admin, branch)
+        Self::read(&open.repository, &open.record.admin, branch)
     }
 
     /// Reads the HEAD of the worktree with this record; `branch` is the run's.
@@ -158,14 +153,13 @@ impl Head {
     /// When a record cannot be read.
     pub(super) fn read(
         repository: &Repository,
-        common_dir: &Path,
         admin: &Path,
         branch: &str,
     ) -> Result<Self, GitError> {
         let (on, commit) = match records::branch_of_head(&admin.join("HEAD")) {
             Some(name) => {
                 let commit = repository::branch_tip(repository, &name)?;
-                let made = || commit.is_none() || is_made(repository, common_dir, &name, branch);
+                let made = || commit.is_none() || is_made(repository, &name, branch);
                 let on = match name == branch {
                     true => On::Run,
                     false if made() => On::Made(name),
@@ -194,7 +188,7 @@ impl Head {
         })
     }
 
-    /// The branch that an operation follows.
+    /// The branch that an operation works on.
     ///
     /// # Errors
     /// `UnderWay` and `NotOnBranch` when it has to be refused.
@@ -236,8 +230,8 @@ impl Head {
     }
 }
 
-/// What lies in a worktree's record while an operation waits, and which it is. A rebase may be in
-/// the middle of a cherry-pick or a merge of its own, so it comes first.
+/// Files in a worktree's record by which an operation in progress is recognised. A rebase may be
+/// cherry-picking or merging, so it comes first.
 const SIGNS: [(&str, UnderWay); 8] = [
     ("rebase-merge", UnderWay::Rebase),
     ("rebase-apply/applying", UnderWay::Am),
@@ -249,14 +243,14 @@ const SIGNS: [(&str, UnderWay); 8] = [
     ("sequencer", UnderWay::CherryPick),
 ];
 
-/// What waits in the checkout with this git folder.
+/// The operation in progress in the checkout with this git folder.
 pub(super) fn under_way(git_dir: &Path) -> Option<UnderWay> {
     let there = |name: &str| fs::symlink_metadata(git_dir.join(name)).is_ok();
     let sign = SIGNS.iter().find(|(name, _)| there(name));
     sign.map(|(_, what)| *what)
 }
 
-/// All that belongs to operations under way, in a worktree's record.
+/// All files of operations in progress, in a worktree's record.
 const STATE: [&str; 24] = [
     "AUTO_MERGE",
     "BISECT_ANCESTORS_OK",
@@ -284,13 +278,13 @@ const STATE: [&str; 24] = [
     "sequencer",
 ];
 
-/// Paths in a worktree's record, relative to it, that belong to operations under way.
+/// The files of operations in progress that exist in a worktree's record, relative to it.
 pub(super) fn state_of_operations(admin: &Path) -> Vec<PathBuf> {
     let there = |name: &PathBuf| fs::symlink_metadata(admin.join(name)).is_ok();
     STATE.iter().map(PathBuf::from).filter(there).collect()
 }
 
-/// Commits that the files of an operation under way name.
+/// Commits that the files of an operation in progress name.
 fn named_by(admin: &Path) -> Vec<Oid> {
     let files = [
         "MERGE_HEAD",
@@ -317,7 +311,7 @@ fn first_id(path: &Path) -> Option<Oid> {
 }
 
 /// Whether a branch was made during the run that `of_run` is the branch of.
-fn is_made(repository: &Repository, common_dir: &Path, branch: &str, of_run: &str) -> bool {
+fn is_made(repository: &Repository, branch: &str, of_run: &str) -> bool {
     let log = |branch: &str| repository.reflog(&format!("refs/heads/{branch}")).ok();
     let Some(own) = log(branch) else { return false };
     let renamed = format!("Branch: renamed refs/heads/{of_run} to ");
@@ -328,7 +322,7 @@ fn is_made(repository: &Repository, common_dir: &Path, branch: &str, of_run: &st
     if own.iter().any(is_renamed) {
         return true;
     }
-    // The second in which a branch was made; an old log may have lost its beginning.
+    // The second in which a branch was created; an old log may have lost its first entries.
     let made = |log: &git2::Reflog| {
         let first = log.get(log.len().checked_sub(1)?)?;
         let seconds = first.committer().when().seconds();
@@ -338,8 +332,8 @@ fn is_made(repository: &Repository, common_dir: &Path, branch: &str, of_run: &st
         return false;
     };
     let born = |branch: &str| {
-        let log = common_dir.join("logs/refs/heads").join(branch);
-        fs::symlink_metadata(log).and_then(|found| found.created())
+        let logs = repository.commondir().join("logs/refs/heads");
+        fs::symlink_metadata(logs.join(branch)).and_then(|found| found.created())
     };
     let born_later = || matches!((born(branch), born(of_run)), (Ok(own), Ok(run)) if own > run);
     own > run || own == run && born_later()

@@ -1,18 +1,17 @@
-//! Who makes a commit: as `git` would record it, with abbado where nobody is configured.
+//! The author and committer of a commit: as `git` would record them, with abbado where none is set.
 //!
 //! For the author, `git` takes `GIT_AUTHOR_NAME`, `author.name` or `user.name`, in this order, and
 //! would then make a name up from those of the machine; the committer and the addresses are alike.
 
 use super::{
-    GitError,
+    Context, GitError,
     command::{Command, inherits},
     place::Place,
-    text::line,
 };
 use git2::Signature;
 
 /// Author and committer where nobody is configured.
-const NOBODY: (&str, &str) = ("abbado", "abbado@localhost");
+pub(super) const NOBODY: (&str, &str) = ("abbado", "abbado@localhost");
 
 /// Whose part in a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,16 +70,15 @@ fn missing(
 /// # Errors
 /// When libgit2 refuses the name.
 pub(super) fn signature(place: &Place, role: Role) -> Result<Signature<'static>, GitError> {
-    let git = place.git("git var").args(["var", &role.variable("IDENT")]);
-    let asked = completed(place, git).run();
-    let said = asked.map(|ident| line(&ident)).unwrap_or_default();
+    let git = place.git("var").arg(role.variable("IDENT"));
+    let said = completed(place, git).run_line().unwrap_or_default();
     // "Name <email> 1700000000 +0100"
     let named = said
         .rsplit_once("> ")
         .and_then(|(user, _)| user.split_once(" <"))
         .filter(|(name, _)| !name.is_empty())
         .unwrap_or(NOBODY);
-    Signature::now(named.0, named.1).map_err(GitError::library("reading the user's name"))
+    Signature::now(named.0, named.1).context("reading the user's name")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Asks git which paths its ignore rules leave over.
+//! Asks git which paths it does not ignore.
 
 use super::{
     GitError,
@@ -20,8 +20,7 @@ pub(super) fn not_ignored(
     }
     let asked = list(paths.iter().map(|path| [HERE, name(path)].concat()));
     let told = place
-        .git("git check-ignore")
-        .args(["check-ignore", "--no-index", "-z", "--stdin"])
+        .git("check-ignore --no-index -z --stdin")
         .input(asked)
         // None of them is ignored.
         .also_fine(1)

@@ -1,10 +1,12 @@
 //! Reads the file that git keeps its index in (gitformat-index), for what it knows of each file.
 //!
 //! libgit2 would check the sum over the whole file first, which takes longer than all else; git
-//! itself does not. Answers `None` for what is not understood.
+//! itself does not. Returns `None` for what is not understood.
 
+use super::{Context, GitError};
+use crate::files;
 use git2::Oid;
-use std::ops::Range;
+use std::{ops::Range, path::Path};
 
 /// An index in memory.
 #[derive(Debug, Default)]
@@ -40,6 +42,14 @@ const SKIP_WORKTREE: u16 = 0x4000;
 const INTENT_TO_ADD: u16 = 0x2000;
 
 impl Index {
+    /// Reads the index at a path, following links; `None` when it is not understood.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(super) fn read(path: &Path) -> Result<Option<Self>, GitError> {
+        Ok(Self::parse(&read_bytes(path)?))
+    }
+
     /// Reads one of version 2 to 4 that is complete in itself.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let mut index = Self {
@@ -57,10 +67,15 @@ impl Index {
         index.rest(bytes, at)?.then_some(index)
     }
 
-    /// Shows `each` all paths of one, and keeps none.
-    pub(super) fn paths(bytes: &[u8], mut each: impl FnMut(&[u8])) -> Option<()> {
-        let at = entries(bytes, |_, path| each(path))?;
-        Self::default().rest(bytes, at)?.then_some(())
+    /// Passes all paths of the index at a path to `each`; `None` as for [`Self::read`].
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(super) fn paths(path: &Path, mut each: impl FnMut(&[u8])) -> Result<Option<()>, GitError> {
+        let bytes = read_bytes(path)?;
+        let at = entries(&bytes, |_, path| each(path));
+        let understood = at.and_then(|at| Self::default().rest(&bytes, at));
+        Ok(understood.filter(|understood| *understood).map(drop))
     }
 
     /// Reads what follows the entries, up to the sum at the end. False when it has to be
@@ -131,7 +146,11 @@ impl Index {
     }
 }
 
-/// Shows `each` the entries with their paths; gives the place after the last.
+fn read_bytes(path: &Path) -> Result<Vec<u8>, GitError> {
+    files::read_linked(path, files::LARGE).context("reading a worktree's index")
+}
+
+/// Passes the entries with their paths to `each`; returns the position after the last.
 fn entries(bytes: &[u8], mut each: impl FnMut(Item, &[u8])) -> Option<usize> {
     if bytes.get(..4)? != b"DIRC" {
         return None;

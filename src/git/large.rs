@@ -1,7 +1,7 @@
-//! Files that are too large to be read: they are named, and stay where they are.
+//! Files that are too large to be read: they are reported, and left alone.
 //!
-//! A file without contents can be of any length, and git would read all of it. The bound is far above
-//! what repositories have, and low enough for git to be done with one such file in its time.
+//! A sparse file can be of any length, and git would read all of it. The bound is far above what
+//! repositories have, and low enough for git to read one such file within its time limit.
 
 use super::GitError;
 use std::{
@@ -12,16 +12,16 @@ use std::{
 /// Longest file that is kept, compared or committed: 4 GiB.
 pub(super) const FILE_BYTES_MAX: u64 = if cfg!(test) { 1 << 23 } else { 1 << 32 };
 
-/// Longest `.gitignore`: git reads it into memory before it does anything else.
+/// Longest `.gitignore`, in bytes: git reads it into memory before anything else.
 const RULES_BYTES_MAX: u64 = 100 << 20;
 
-/// Whether git would choke on a file of rules of that name and length. It passes over others of this size
-/// by itself.
+/// Whether git would read a file of rules of that name and length that is too large. It skips other
+/// files of rules of that size by itself.
 pub(super) fn are_endless_rules(name: &[u8], len: u64) -> bool {
     name == b".gitignore" && len > RULES_BYTES_MAX
 }
 
-/// Refuses to start git beside such a file.
+/// The refusal to start git while there is such a file.
 pub(super) fn endless_rules(path: &[u8]) -> GitError {
     let path = String::from_utf8_lossy(path);
     let mib = RULES_BYTES_MAX >> 20;
@@ -32,7 +32,7 @@ pub(super) fn endless_rules(path: &[u8]) -> GitError {
     }
 }
 
-/// Why one is left out.
+/// Why a file is left out.
 pub(super) fn why() -> String {
     format!("it is larger than {}", bound())
 }
@@ -45,17 +45,17 @@ pub(super) fn bound() -> String {
     }
 }
 
-/// Whether a plain file of that length is.
+/// Whether a plain file of that length is too large.
 pub(super) const fn is_large(len: u64) -> bool {
     len > FILE_BYTES_MAX
 }
 
-/// Whether a plain file that is too large stands at a path.
+/// Whether there is a plain file at a path that is too large.
 pub(super) fn stands_at(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && is_large(found.len()))
 }
 
-/// Paths of those below a folder, relative to it and in any order; no link is followed.
+/// Paths of too large files below a folder, relative to it and in any order; links are not followed.
 pub(super) fn below(root: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![root.to_owned()];

@@ -6,8 +6,8 @@ use super::{
     GitError,
     index::Index,
     place::Place,
+    surroundings::ATTRIBUTES,
     text::{items, os_string},
-    tree::ATTRIBUTES,
 };
 use crate::files;
 use memchr::memmem;
@@ -40,23 +40,17 @@ fn is_set_up(place: &Place) -> bool {
 
 /// Paths of the files of attributes in a worktree's index.
 fn attributes(place: &Place) -> Result<Vec<PathBuf>, GitError> {
-    let index = files::read_linked(&place.git_dir().join("index"), files::LARGE);
-    let index = index.map_err(GitError::io("reading a worktree's index"))?;
     let mut found = Vec::new();
-    let read = Index::paths(&index, |path| {
+    let read = Index::paths(&place.git_dir().join("index"), |path| {
         if path.rsplit(|byte| *byte == b'/').next() == Some(ATTRIBUTES) {
             found.push(os_string(path).into());
         }
-    });
-    read.map_or_else(|| attributes_by_git(place), |()| Ok(found))
-}
-
-/// The same for an index that has parts elsewhere, or folders in the place of files.
-fn attributes_by_git(place: &Place) -> Result<Vec<PathBuf>, GitError> {
-    let listed = place
-        .git("git ls-files")
-        .args(["ls-files", "-z", "--"])
-        .args([".gitattributes", "**/.gitattributes"])
-        .run()?;
+    })?;
+    if read.is_some() {
+        return Ok(found);
+    }
+    // It has parts elsewhere, or folders in the place of files.
+    let listed = place.git("ls-files -z -- .gitattributes **/.gitattributes");
+    let listed = listed.run()?;
     Ok(items(&listed).map(|path| os_string(path).into()).collect())
 }

@@ -1,12 +1,11 @@
-//! Lock files of git's: ours while files are replaced, and those that a killed `git` left behind.
+//! Git's lock files: the one that we hold while files are replaced, and those that a killed `git` left.
 //!
-//! Git says of a lock only that it exists. Here a lock counts as left behind when it is older than
-//! a moment and nobody can hold it ([`holders`]); then it is removed. Only locks are looked at that a
-//! run's own worktree and branch need: those of the user's checkout, of its configuration and of
-//! packed refs are named by the refusal of git, and left to their owner.
+//! A lock counts as left behind, and is removed, when it is older than two seconds and no process can
+//! hold it ([`holders`]). Only the locks of a run's own worktree and branch are removed. Those of the
+//! user's checkout, its configuration and packed refs are left alone; git's refusal names them.
 
-use super::GitError;
-use crate::files;
+use super::{Context, GitError};
+use crate::{domain::run::event::WorktreeAt, files};
 use std::{
     fs::{self, File, Metadata},
     io::{self, Write},
@@ -20,76 +19,65 @@ mod holders;
 
 /// How long a lock is waited for, and the age from which it may count as left behind.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The same where it cannot be told who holds it.
+/// That age where it is unknown who holds a lock.
 const AGE_IN_DOUBT: Duration = Duration::from_secs(600);
 const POLL: Duration = Duration::from_millis(50);
 
-/// The locks that keep git from writing a run's worktree and branch.
-pub(super) struct LockFiles<'a> {
-    /// The worktree's record.
-    pub admin: &'a Path,
-    /// The common git folder.
-    pub common_dir: &'a Path,
-    /// The worktree.
-    pub worktree: &'a Path,
-    /// The user's checkout.
-    pub repo_path: &'a Path,
-    /// The run's branch.
-    pub branch: &'a str,
-    /// The repo, for the refusal.
-    pub name: &'a str,
+/// Removes the locks that were left behind and keep git from writing a worktree, whose record
+/// `admin` is, and `branch`.
+///
+/// # Errors
+/// `Locked` when somebody is at work, `Io` when one cannot be removed.
+pub(super) fn clear(
+    at: &WorktreeAt,
+    repo_path: &Path,
+    common_dir: &Path,
+    admin: &Path,
+    branch: &str,
+) -> Result<(), GitError> {
+    let worktree = at.worktree.as_path();
+    for name in ["index.lock", "HEAD.lock"] {
+        clear_one(&admin.join(name), &[worktree, admin], &at.name)?;
+    }
+    // A branch can be written from every checkout.
+    let anywhere = [worktree, repo_path, common_dir];
+    let of_branch = common_dir.join(format!("refs/heads/{branch}.lock"));
+    clear_one(&of_branch, &anywhere, &at.name)
 }
 
-impl LockFiles<'_> {
-    /// Removes those that were left behind.
-    ///
-    /// # Errors
-    /// `Locked` when somebody is at work, `Io` when one cannot be removed.
-    pub(super) fn clear(&self) -> Result<(), GitError> {
-        let in_worktree = [self.worktree, self.admin];
-        for name in ["index.lock", "HEAD.lock"] {
-            self.clear_one(&self.admin.join(name), &in_worktree)?;
-        }
-        // A branch can be written from every checkout.
-        let anywhere = [self.worktree, self.repo_path, self.common_dir];
-        let of_branch = format!("refs/heads/{}.lock", self.branch);
-        self.clear_one(&self.common_dir.join(of_branch), &anywhere)
-    }
-
-    /// `folders` are those in which a `git` that holds it works.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "nobody tells when another program's lock goes"
-    )]
-    fn clear_one(&self, lock: &Path, folders: &[&Path]) -> Result<(), GitError> {
-        let begun = Instant::now();
-        loop {
-            let Ok(found) = fs::symlink_metadata(lock) else {
-                return Ok(());
+/// `folders` are those in which a `git` that holds it works; `name` is the repo's.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nobody tells when another program's lock goes"
+)]
+fn clear_one(lock: &Path, folders: &[&Path], name: &str) -> Result<(), GitError> {
+    let begun = Instant::now();
+    loop {
+        let Ok(found) = fs::symlink_metadata(lock) else {
+            return Ok(());
+        };
+        let made = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        // A lock with a time in the future counts as new.
+        let age = made.elapsed().unwrap_or_default();
+        let left_behind = age >= PATIENCE
+            && match holders::is_held(&found, folders) {
+                Some(held) => !held,
+                None => age >= AGE_IN_DOUBT,
             };
-            let made = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-            // One of the future is young.
-            let age = made.elapsed().unwrap_or_default();
-            let left_behind = age >= PATIENCE
-                && match holders::is_held(&found, folders) {
-                    Some(held) => !held,
-                    None => age >= AGE_IN_DOUBT,
-                };
-            if left_behind {
-                return remove(lock, &found);
-            }
-            if begun.elapsed() >= PATIENCE + POLL {
-                return Err(GitError::Locked {
-                    name: self.name.to_owned(),
-                    lock: lock.to_owned(),
-                });
-            }
-            thread::sleep(POLL);
+        if left_behind {
+            return remove(lock, &found);
         }
+        if begun.elapsed() >= PATIENCE + POLL {
+            return Err(GitError::Locked {
+                name: name.to_owned(),
+                lock: lock.to_owned(),
+            });
+        }
+        thread::sleep(POLL);
     }
 }
 
-/// Removes a lock that was judged, and no other that took its name meanwhile.
+/// Removes this lock, but not another one that has replaced it in the meantime.
 fn remove(lock: &Path, judged: &Metadata) -> Result<(), GitError> {
     let identity = |found: &Metadata| (found.dev(), found.ino(), found.modified().ok());
     let now = fs::symlink_metadata(lock);
@@ -100,14 +88,14 @@ fn remove(lock: &Path, judged: &Metadata) -> Result<(), GitError> {
         "Removing {}, which a git command left behind.",
         lock.display()
     );
-    files::remove(lock).map_err(GitError::io("removing a lock that was left behind"))
+    files::remove(lock).context("removing a lock that was left behind")
 }
 
 /// The lock of a worktree's index, held by us.
 #[derive(Debug)]
 pub(super) struct IndexLock {
     path: PathBuf,
-    /// Open for as long as it is held, as others can see.
+    /// Kept open, so that others see who holds it.
     _file: File,
 }
 
@@ -120,7 +108,7 @@ impl IndexLock {
         let path = admin.join("index.lock");
         match File::create_new(&path) {
             Ok(mut file) => {
-                // For people who find it.
+                // For a person who finds it.
                 drop(writeln!(file, "abbado {}", process::id()));
                 Ok(Self { path, _file: file })
             }
@@ -128,7 +116,7 @@ impl IndexLock {
                 name: name.to_owned(),
                 lock: path,
             }),
-            Err(error) => Err(GitError::io("locking a worktree's index")(error)),
+            Err(error) => Err(error).context("locking a worktree's index"),
         }
     }
 }

@@ -20,12 +20,14 @@ impl RepoLocks {
     /// Runs `work` while holding the locks of all these repositories. They are taken in the order
     /// of their paths, so that two jobs never wait for each other; one named twice counts once.
     /// `work` must not ask for a lock itself.
-    pub(crate) fn with<T>(&self, git_dirs: &[PathBuf], work: impl FnOnce() -> T) -> T {
-        let ordered: BTreeSet<&Path> = git_dirs.iter().map(PathBuf::as_path).collect();
-        let locks: Vec<_> = ordered
-            .into_iter()
-            .map(|git_dir| self.lock_of(git_dir))
-            .collect();
+    pub(crate) fn with<'p, T>(
+        &self,
+        git_dirs: impl IntoIterator<Item = &'p PathBuf>,
+        work: impl FnOnce() -> T,
+    ) -> T {
+        let ordered: BTreeSet<&PathBuf> = git_dirs.into_iter().collect();
+        let locks = ordered.into_iter().map(|git_dir| self.lock_of(git_dir));
+        let locks: Vec<_> = locks.collect();
         // A panic while holding one leaves no state of ours behind, so poison means nothing.
         let held: Vec<_> = locks
             .iter()

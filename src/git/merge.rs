@@ -6,13 +6,13 @@
 //! knows only the built-in ones, and takes any other for `text`.
 
 use super::{
-    GitError,
+    Context, GitError,
     advance::Step,
-    branches, draft,
+    draft,
     identity::{self, Role},
     missing,
     place::Place,
-    repository::{self, Tip},
+    repository::Tip,
 };
 use git2::{ErrorCode, Oid, Repository, Signature};
 use std::path::Path;
@@ -43,26 +43,19 @@ pub(crate) fn merge(
     branch: &str,
     into: Option<&str>,
 ) -> Result<Merged, GitError> {
-    let ahead = |repository: &Repository, place: &Place| {
-        let theirs = Tip::find(repository, repo_path, branch)?;
-        let ours = branches::named_or_default(repository, repo_path, into)?;
-        missing::read_merge(place, ours.commit, theirs.commit)
+    let work = |repository: &Repository, theirs: &Tip, ours: &Tip| {
+        merge_tips(repository, repo_path, ours, theirs)
     };
-    let work = || merge_held(repo_path, branch, into, &|| {});
-    missing::filled(repo_path, ahead, work)
+    missing::filled(repo_path, branch, into, missing::read_merge, work)
 }
 
-/// [`merge`], with a moment right before the ref moves.
-pub(super) fn merge_held(
+fn merge_tips(
+    repository: &Repository,
     repo_path: &Path,
-    branch: &str,
-    into: Option<&str>,
-    before_ref: &dyn Fn(),
+    ours: &Tip,
+    theirs: &Tip,
 ) -> Result<Merged, GitError> {
-    let repository = repository::open(repo_path)?;
-    let theirs = Tip::find(&repository, repo_path, branch)?;
-    let ours = branches::named_or_default(&repository, repo_path, into)?;
-    let base = common_base(&repository, &ours, &theirs)?;
+    let base = common_base(repository, ours, theirs)?;
     let merged = |commit: Oid, fast_forward| Merged {
         into: ours.branch.clone(),
         commit: commit.to_string(),
@@ -71,15 +64,15 @@ pub(super) fn merge_held(
     if base == theirs.commit {
         return Ok(merged(ours.commit, true));
     }
-    let place = Place::of_repository(&repository, repo_path)?;
+    let place = Place::of_repository(repository, repo_path)?;
     let user = identity::signature(&place, Role::Committer)?;
     let fast_forward = base == ours.commit;
     let to = if fast_forward {
         theirs.commit
     } else {
         let author = identity::signature(&place, Role::Author)?;
-        let commit = draft_merge(&repository, &ours, &theirs, [&author, &user])?;
-        draft::publish(&repository, &place, commit, &[ours.commit, theirs.commit])?;
+        let commit = draft_merge(repository, ours, theirs, [&author, &user])?;
+        draft::publish(repository, &place, commit, &[ours.commit, theirs.commit])?;
         commit
     };
     let step = Step {
@@ -88,9 +81,8 @@ pub(super) fn merge_held(
         to,
         why: &format!("abbado: merge {}", theirs.branch),
         user: &user,
-        before_ref,
     };
-    step.take(&repository)?;
+    step.take(repository)?;
     Ok(merged(to, fast_forward))
 }
 
@@ -108,7 +100,7 @@ pub(super) fn common_base(
             branch: theirs.branch.clone(),
             other: ours.branch.clone(),
         }),
-        other => other.map_err(GitError::library("looking for a common ancestor")),
+        other => other.context("looking for a common ancestor"),
     }
 }
 
@@ -119,17 +111,16 @@ fn draft_merge(
     [author, committer]: [&Signature<'_>; 2],
 ) -> Result<Oid, GitError> {
     const DOING: &str = "merging";
-    let failed = || GitError::library(DOING);
     draft::begin(repository)?;
-    let one = repository.find_commit(ours.commit).map_err(failed())?;
-    let other = repository.find_commit(theirs.commit).map_err(failed())?;
+    let one = repository.find_commit(ours.commit).context(DOING)?;
+    let other = repository.find_commit(theirs.commit).context(DOING)?;
     let index = repository
         .merge_commits(&one, &other, None)
-        .map_err(failed())?;
+        .context(DOING)?;
     let tree = draft::tree_of(repository, index, DOING)?;
-    let tree = repository.find_tree(tree).map_err(failed())?;
+    let tree = repository.find_tree(tree).context(DOING)?;
     let message = format!("Merge branch '{}' into {}\n", theirs.branch, ours.branch);
     repository
         .commit(None, author, committer, &message, &tree, &[&one, &other])
-        .map_err(failed())
+        .context(DOING)
 }

@@ -1,44 +1,45 @@
 //! Repositories, worktrees and checkpoints.
 //!
 //! Called by the runtime, on blocking threads; every function opens its own `Repository`. git2
-//! reads and resolves; the `git` program checks out, stages and moves refs, started in one place
-//! (`command`), so that whatever answers a [`GitError`] may fail as a start of `git` does
-//! (`command::Command::run`); its other errors are said beside it. What must stay true:
+//! reads and resolves; the `git` program checks out, stages and moves refs. It is started in one
+//! place (`command`), so whatever returns a [`GitError`] can also fail as starting `git` does
+//! (`command::Command::run`); "Errors" sections list the others. What must stay true:
 //!
-//! - a repository is hostile: nothing that its own configuration names is run because we looked
-//!   at it, added a worktree or took a checkpoint (`place`);
+//! - a repository is hostile: nothing that its own configuration names is run because we read it,
+//!   added a worktree or took a checkpoint (`place`);
 //! - a worktree or branch is removed only when it is provably ours;
-//! - no file that git tracks, or would track, is dropped by a function here that is not named
-//!   for it; checkpoints live under `refs/abbado/` and touch no branch and no index of the user.
+//! - only a function that is named for it removes a file that git tracks, or would track;
+//!   checkpoints are stored under `refs/abbado/` and touch neither the user's branches nor their
+//!   index.
 //!
 //! # Layout
 //! - `error`: what can go wrong.
-//! - `command`: starts `git`, with bounds; `text`: what it prints and reads.
-//! - `place`: a git folder together with the settings that disarm its `configuration`;
-//!   `trusted`: what of it the user allowed; `filters`: what must not be committed or pushed without
-//!   it; `stored`: files from before that.
-//! - `repository`: looks at what a user gave us.
-//! - `records`: what a repository keeps of its worktrees, and `mend` makes again; `head`: what HEAD
-//!   of one is.
-//! - `locks`: one lock a repository; `lock_files`: those of git itself.
-//! - `missing`: fetches what a partial clone lacks.
-//! - `tree`, `ignored`: looks through a commit's files; asks which paths are ignored.
+//! - `command`: starts `git`, within limits; `text`: the formats that git prints and reads.
+//! - `place`: a git folder with the settings that disarm its `configuration`; `trusted`: the filters
+//!   that the user allowed; `filters`: refuses to commit or push files whose filter is off; `stored`:
+//!   files that were checked out before their filter was allowed.
+//! - `repository`: opens a repository, and looks up branches and commits.
+//! - `records`: a repository's records of its worktrees; `open_worktree`: opens one, and recreates a
+//!   lost record; `head`: what its HEAD is.
+//! - `locks`: one lock a repository; `lock_files`: git's own.
+//! - `missing`: fetches the objects that a partial clone lacks.
+//! - `ignored`: asks which paths are ignored.
 //! - `worktree`, `check_out`, `spare`, `submodules`, `lfs`, `removal`, `copy`: a run's folders.
-//! - `index`, `seen`: what git knows of a worktree's files, and what is there.
+//! - `index`, `seen`: what git knows of a worktree's files, and what is on disk.
 //! - `staging`, `stage`, `surroundings`, `by_hand`: the contents of a worktree, in an index of our own;
-//!   `tracked`, `on_disk`: the paths of both; `large`: what is not read; `fifos`: where git would wait.
-//! - `checkpoint`, `exact`, `nested`, `keep`, `deleted`: a run's work, kept.
+//!   `tracked`, `on_disk`: the paths in either; `large`: what is not read; `fifos`: where git would
+//!   block; `temporary`: files that are removed with their owner.
+//! - `checkpoint`, `exact`, `nested`, `keep`: saves a run's work.
 //! - `commit`, `push`, `rename`, `revert`: what people do with a run's work; `identity`: by whom;
-//!   `remotes`: where it goes.
-//! - `changes`: a run's work, compared with what it began with; `own_base` finds that.
-//! - `branches`, `checkouts`: what branches there are, and where they are checked out.
-//! - `merge`, `rebase`, `delete`: what a user does with them; `draft` thinks in memory, `advance`
-//!   moves a branch with its checkout, `put_back` undoes that half way.
+//!   `remotes`: where it goes; `conflicts`: what they have to resolve first.
+//! - `changes`: a run's work, compared with its base; `own_base` finds the base.
+//! - `branches`, `checkouts`: the branches, and where they are checked out.
+//! - `merge`, `rebase`, `delete`: what a user does with branches; `draft` prepares commits in memory,
+//!   `advance` moves a branch with its checkout, `put_back` undoes a half-finished move.
 
 mod advance;
 mod branches;
 mod by_hand;
-mod change;
 mod changes;
 mod check_out;
 mod checkouts;
@@ -49,7 +50,6 @@ mod configuration;
 mod conflicts;
 mod copy;
 mod delete;
-mod deleted;
 mod draft;
 mod error;
 mod exact;
@@ -64,11 +64,11 @@ mod large;
 mod lfs;
 mod lock_files;
 mod locks;
-mod mend;
 mod merge;
 mod missing;
 mod nested;
 mod on_disk;
+mod open_worktree;
 mod own_base;
 mod place;
 mod push;
@@ -88,9 +88,9 @@ mod staging;
 mod stored;
 mod submodules;
 mod surroundings;
+mod temporary;
 mod text;
 mod tracked;
-mod tree;
 mod trusted;
 mod worktree;
 
@@ -105,12 +105,14 @@ pub(crate) use checkpoint::{Wish, checkpoint, checkpoint_always, left_out, resto
 pub(crate) use commit::commit;
 pub(crate) use copy::copy_files;
 pub(crate) use delete::delete_user_branch;
-pub(crate) use deleted::{deleted_runs, prune_deleted};
+use error::Context;
 pub use error::{ErrorKind, GitError};
 pub(crate) use filters::{check_push, filter_drivers};
 pub use head::UnderWay;
 pub(crate) use head::{Operation, check, has_commit, tip_of};
-pub(crate) use keep::{drop_checkpoints, keep_deleted, keeps_checkpoint};
+pub(crate) use keep::{
+    deleted_runs, drop_checkpoints, keep_deleted, keeps_checkpoint, prune_deleted,
+};
 pub(crate) use locks::RepoLocks;
 pub(crate) use merge::{Merged, merge};
 pub(crate) use nested::keep_nested;

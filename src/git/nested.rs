@@ -1,6 +1,6 @@
-//! Repositories inside a worktree, submodules and clones that an agent made: a checkpoint has
-//! them as the commit that is checked out, so their own work needs keeping before they go. So does that
-//! of other worktrees of the same repository, which CLIs make there for their subagents, ignored or not.
+//! Repositories inside a worktree: submodules, and clones that an agent made. A checkpoint has only the
+//! commit that is checked out in them, so their work is saved before they are removed. The same is true
+//! of other worktrees of the same repository, which CLIs create there for their subagents.
 //!
 //! Called when a run is deleted, before its worktree is removed.
 
@@ -11,7 +11,7 @@ use super::{
     place::Place,
     records, repository,
     staging::Staging,
-    text::{all_but, items, line, os_string, staged},
+    text::{all_but, items, os_string, staged},
     worktree,
 };
 use crate::domain::{
@@ -29,12 +29,12 @@ use std::{
 /// How deep nested repositories are followed into one another.
 const DEPTH_MAX: usize = 8;
 
-/// Keeps what a worktree's nested repositories hold, and answers what could not be kept:
+/// Saves the work in a worktree's nested repositories, and returns what could not be saved:
 /// `refs/abbado/deleted/<run id>/nested/<n>/work` is a commit of all files (ignored ones
 /// aside) on top of the commit that was checked out, and `…/refs/…` are its own refs. Its message
-/// tells the path. Where git cannot fetch from it, `…/git` has the files of its git folder.
+/// has the path. Where git cannot fetch from it, `…/git` has the files of its git folder.
 ///
-/// A submodule or worktree in which nothing was done needs no keeping.
+/// A submodule or worktree without work of its own is not saved.
 ///
 /// # Errors
 /// `WorktreeGone`, `NotARepository`, and those of starting `git`: then the worktree must stay.
@@ -44,7 +44,7 @@ pub(crate) fn keep_nested(
     run_id: RunId,
 ) -> Result<Vec<LeftOut>, GitError> {
     let staging = Staging::open(at, repo_path)?;
-    // What the worktree itself cannot hold is told by its checkpoint.
+    // What the worktree itself leaves out is reported by its checkpoint.
     staging.stage()?;
     let mut job = Job {
         repo_path,
@@ -69,9 +69,8 @@ pub(crate) fn keep_nested(
 
 /// Paths of those in an index, and of those without a commit, which cannot be there.
 fn nested<'a>(git: impl Fn(&'static str) -> Command<'a>) -> Result<Vec<PathBuf>, GitError> {
-    let ls_files = || git("git ls-files").args(["ls-files", "-z"]);
-    let listed = ls_files().arg("--stage").run()?;
-    let others = ls_files().args(["--others", "--exclude-standard"]).run()?;
+    let listed = git("ls-files -z --stage").run()?;
+    let others = git("ls-files -z --others --exclude-standard").run()?;
     let submodules = staged(&listed).filter(|file| file.mode == "160000");
     let unborn = items(&others).filter_map(|path| path.strip_suffix(b"/"));
     let paths = submodules.map(|file| file.path).chain(unborn);
@@ -80,7 +79,7 @@ fn nested<'a>(git: impl Fn(&'static str) -> Command<'a>) -> Result<Vec<PathBuf>,
 
 struct Job<'a> {
     repo_path: &'a Path,
-    /// Where all is kept: the worktree's record in the outer repository.
+    /// Where all is saved: the worktree's record in the outer repository.
     git_dir: PathBuf,
     under: String,
     kept: usize,
@@ -107,7 +106,7 @@ impl Job<'_> {
         let head = match head {
             Ok(head) => head,
             Err(error @ (GitError::TimedOut { .. } | GitError::Io { .. })) => return Err(error),
-            // Of a format that the outer repository cannot hold, or damaged.
+            // It is damaged, or of a format that the outer repository cannot store.
             Err(error) => {
                 log::debug!(error:% = error; "Saving a nested repository as plain files.");
                 self.keep_git_folder(&folder, &under, shown)?;
@@ -123,8 +122,8 @@ impl Job<'_> {
         let place = &staging.place;
         let head_tree = match &head {
             Some(head) => {
-                let parse = place.git("git rev-parse").args(["rev-parse", "--verify"]);
-                Some(line(&parse.arg(format!("{head}^{{tree}}")).run()?))
+                let parse = place.git("rev-parse --verify");
+                Some(parse.arg(format!("{head}^{{tree}}")).run_line()?)
             }
             None => None,
         };
@@ -140,7 +139,7 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Keeps the git folder of a repository file by file, as `…/git`.
+    /// Saves the git folder of a repository file by file, as `…/git`.
     fn keep_git_folder(
         &mut self,
         folder: &Path,
@@ -148,7 +147,7 @@ impl Job<'_> {
         shown: &Path,
     ) -> Result<(), GitError> {
         let git_folder = folder.join(".git");
-        // A file leads to a folder elsewhere, which stays.
+        // A file names a folder elsewhere, which is not removed.
         if !files::is_folder(&git_folder) {
             return Ok(());
         }
@@ -160,11 +159,9 @@ impl Job<'_> {
             self.leave_out(&shown, &path.to_string_lossy(), &large::why());
         }
         let large = large.iter().map(|path| path.as_os_str().as_bytes());
-        let add = staging.git("git add");
-        add.args(["-c", "core.autocrlf=false", "add", "--all", "--force"])
-            .args(["--pathspec-from-file=-", "--pathspec-file-nul"])
-            .input(all_but(large))
-            .run()?;
+        let add = staging.git("add --all --force --pathspec-from-file=- --pathspec-file-nul");
+        let add = add.config("core.autocrlf=false");
+        add.input(all_but(large)).run()?;
         let message = format!("abbado: the git folder of {}, kept\n", shown.display());
         let tree = staging.write_tree()?;
         let commit = keep::write_commit(&staging.place, &tree, &[], message)?;
@@ -178,7 +175,7 @@ impl Job<'_> {
         });
     }
 
-    /// Files all of it as one commit, which stands for the HEAD too.
+    /// Saves all of it as one commit on top of its HEAD.
     fn commit(
         &mut self,
         place: &Place,
@@ -205,7 +202,7 @@ impl Job<'_> {
         found.is_ok_and(|found| found.is_some())
     }
 
-    /// Whether the commit that is checked out is on no branch: it goes with the worktree then.
+    /// Whether the commit that is checked out is on no branch, and would be lost with the worktree.
     fn is_alone(&self, staging: &Staging) -> Result<bool, GitError> {
         let Some(head) = staging.head else {
             return Ok(false);
@@ -238,21 +235,15 @@ impl Job<'_> {
     }
 }
 
-/// Brings the commit that is checked out in a nested repository here, and its refs if wanted.
+/// Fetches the commit that is checked out in a nested repository, and its refs when `refs` is set.
 fn fetch(place: &Place, folder: &Path, under: &str, refs: bool) -> Result<(), GitError> {
     let mut refspecs = vec![format!("+HEAD:{under}/head")];
     if refs {
         refspecs.push(format!("+refs/*:{under}/refs/*"));
     }
     place
-        .git("git fetch")
-        .args(["-c", "protocol.file.allow=always", "fetch", "--quiet"])
-        .args([
-            "--no-tags",
-            "--no-write-fetch-head",
-            "--no-recurse-submodules",
-        ])
-        .arg("--")
+        .git("fetch --quiet --no-tags --no-write-fetch-head --no-recurse-submodules --")
+        .config("protocol.file.allow=always")
         .arg(folder)
         .args(refspecs)
         .limit(HEAVY)
@@ -261,9 +252,6 @@ fn fetch(place: &Place, folder: &Path, under: &str, refs: bool) -> Result<(), Gi
 }
 
 fn drop_ref(place: &Place, reference: &str) -> Result<(), GitError> {
-    let update = place.git("git update-ref");
-    update
-        .args(["update-ref", "-d", "--", reference])
-        .run()
-        .map(drop)
+    let update = place.git("update-ref -d --");
+    update.arg(reference).run().map(drop)
 }

@@ -1,7 +1,7 @@
 //! What is on disk at a path of a worktree.
 
 use super::text::os_string;
-use crate::domain::run::event::LeftOut;
+use crate::{domain::run::event::LeftOut, files};
 use nix::{
     fcntl::AT_FDCWD,
     sys::{
@@ -23,7 +23,7 @@ pub(super) fn named(path: &[u8], why: &str) -> LeftOut {
     }
 }
 
-/// What stands at a path.
+/// What is at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OnDisk {
     /// A plain file, and whether it can be run.
@@ -38,10 +38,10 @@ pub(super) enum OnDisk {
     Nothing,
 }
 
-/// Looks at a path below a folder, following no link.
+/// Inspects a path below a folder, without following links.
 ///
 /// # Errors
-/// When the system does not let us look.
+/// When the system refuses.
 pub(super) fn look_at(root: &Path, path: &[u8]) -> io::Result<OnDisk> {
     use std::os::unix::fs::{FileTypeExt, PermissionsExt};
     let path = PathBuf::from(os_string(path));
@@ -54,9 +54,7 @@ pub(super) fn look_at(root: &Path, path: &[u8]) -> io::Result<OnDisk> {
     }
     let found = match fs::symlink_metadata(root.join(&path)) {
         Ok(found) => found,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Ok(OnDisk::Nothing);
-        }
+        Err(error) if is_gone(&error) => return Ok(OnDisk::Nothing),
         Err(error) => return Err(error),
     };
     let kind = found.file_type();
@@ -74,6 +72,30 @@ pub(super) fn look_at(root: &Path, path: &[u8]) -> io::Result<OnDisk> {
     } else {
         OnDisk::Strange("it is a device, which has no contents to save")
     })
+}
+
+/// Whether there is nothing at a path.
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+/// Creates the folders above a path below a folder, following no link.
+///
+/// # Errors
+/// `NotADirectory` when one is something else, and the system's.
+pub(super) fn make_parents(root: &Path, path: &Path) -> io::Result<()> {
+    let mut above: Vec<PathBuf> = path.ancestors().skip(1).map(|at| root.join(at)).collect();
+    above.reverse();
+    for folder in above {
+        match fs::create_dir(&folder) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            other => other?,
+        }
+        if !files::is_folder(&folder) {
+            return Err(ErrorKind::NotADirectory.into());
+        }
+    }
+    Ok(())
 }
 
 /// Sets both times of a file, or of a link itself, to so many seconds since 1970.

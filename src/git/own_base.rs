@@ -1,14 +1,17 @@
-//! The commit that a run's changes are compared with, so that they are its own and nobody else's.
+//! The base of a run's changes: the commit that they are compared with, so that only the run's own
+//! changes show.
 //!
-//! That is the commit that the run began with, until its branch takes in newer commits of the
-//! branch that it came from: by a rebase, a merge or a fast-forward, whoever does it. From then on
-//! it is the merge base of the two. Commits that the run made stay its own when its branch is
-//! merged into the other; the reflog of the run's branch tells the two cases apart.
+//! It is the commit that the run began with, until its branch takes in newer commits of the branch that
+//! it came from: by a rebase, a merge or a fast-forward, whoever does it. From then on it is the merge
+//! base of the two. Commits that the run made stay its own when its branch is merged into the other one;
+//! the reflog of the run's branch distinguishes the two cases.
 
-use super::{GitError, branches, head::Head, records, repository};
+use super::{Context, GitError, branches, head::Head, records, repository};
 use crate::domain::run::event::WorktreeAt;
 use git2::{ErrorCode, Oid, Repository};
 use std::path::Path;
+
+const DOING: &str = "looking for the base of a run";
 
 /// The commit to compare a run's work with, in hex. `source` is the branch that it started from
 /// ([`super::source_of`]), here or at a remote; without it the default branch stands for it.
@@ -54,11 +57,9 @@ fn tips(repository: &Repository, repo_path: &Path, source: Option<&str>) -> Vec<
         .flat_map(|all| all.iter().flatten().flatten());
     let names = remotes.map(|remote| format!("refs/remotes/{remote}/{source}"));
     let names = std::iter::once(format!("refs/heads/{source}")).chain(names);
-    let tip = |name: String| {
-        let commit = repository.find_reference(&name).ok()?.peel_to_commit();
-        commit.ok().map(|commit| commit.id())
-    };
-    names.filter_map(tip).collect()
+    names
+        .filter_map(|name| repository::commit_at(repository, &name))
+        .collect()
 }
 
 /// Of two commits the one that has the other before it, else the first.
@@ -70,9 +71,7 @@ fn latest(
     let (Some(first), Some(second)) = (one, other) else {
         return Ok(one.or(other));
     };
-    let later = repository
-        .graph_descendant_of(second, first)
-        .map_err(GitError::library("looking for the base of a run"))?;
+    let later = repository::is_before(repository, first, second).context(DOING)?;
     Ok(Some(if later { second } else { first }))
 }
 
@@ -82,25 +81,19 @@ fn between(
     base: Option<Oid>,
     tip: Oid,
 ) -> Result<Option<Oid>, GitError> {
-    let failed = || GitError::library("looking for the base of a run");
     let head = head_of(repository, at)?;
     let Some(head) = head else { return Ok(base) };
     let meet = match repository.merge_base(head, tip) {
         Ok(meet) => meet,
         Err(error) if error.code() == ErrorCode::NotFound => return Ok(base),
-        Err(error) => return Err(failed()(error)),
+        Err(error) => return Err(error).context(DOING),
     };
     let Some(base) = base else {
         return Ok(Some(meet));
     };
-    let is_before = |earlier: Oid, later: Oid| {
-        let before = repository.graph_descendant_of(later, earlier);
-        before
-            .map(|before| before || earlier == later)
-            .map_err(failed())
-    };
+    let is_before = |one, other| repository::is_before(repository, one, other).context(DOING);
     let own = if meet == base || is_before(meet, base)? && is_before(base, head)? {
-        // Nothing was taken in; or the other branch went back.
+        // Nothing was taken in; or the other branch was reset.
         base
     } else if is_before(base, meet)? && is_made_by_run(repository, &at.branch, meet) {
         // The other branch has taken in the run's own commits.
@@ -115,10 +108,7 @@ fn between(
 fn head_of(repository: &Repository, at: &WorktreeAt) -> Result<Option<Oid>, GitError> {
     let common_dir = repository::common_dir(repository)?;
     match records::find(&common_dir, &at.worktree)? {
-        Some(entry) => {
-            let head = Head::read(repository, &common_dir, &entry.admin, &at.branch)?;
-            Ok(head.commit)
-        }
+        Some(entry) => Head::read(repository, &entry.admin, &at.branch).map(|head| head.commit),
         None => repository::branch_tip(repository, &at.branch),
     }
 }

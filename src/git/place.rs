@@ -1,17 +1,17 @@
-//! A git folder together with what disarms its configuration.
+//! A git folder together with settings that disarm its configuration.
 //!
-//! A repository's own configuration may name programs: filter, diff and merge drivers, ssh
-//! commands, credential helpers. A [`Place`] reads it first, as `git` itself would (includes and
-//! conditions too), and overrides each such key by the value that the user's own configuration
-//! has for it, else by one that does nothing. Holds: there is no other way to start `git`.
+//! A repository's own configuration may name programs: filter, diff and merge drivers, ssh commands,
+//! credential helpers. A [`Place`] reads it first, as `git` itself would (includes and conditions too),
+//! and overrides each such key by the value in the user's own configuration, or by one that does
+//! nothing. Invariant: there is no other way to start `git`.
 //!
-//! The overrides travel as `GIT_CONFIG_KEY_n`, which take any name; `-c` would split a driver
-//! called `a=b` wrongly. Conditions (`includeIf "onbranch:…"`) depend on the worktree, so a place
-//! is made for the folder and the moment that a program runs in, and never kept; without any, the
-//! worktree that is being made can go by its repository's ([`Place::of_worktree`]).
+//! The overrides are passed as `GIT_CONFIG_KEY_n`, which takes any name; `-c` would split a driver
+//! called `a=b` in the wrong place. Conditions (`includeIf "onbranch:…"`) depend on the worktree, so a
+//! place is made for one folder right before a program runs in it, and never stored. Without any
+//! condition, a new worktree can use what was read for its repository ([`Place::of_worktree`]).
 //!
-//! Not handled: a configuration that is changed between our reading and the program's. Who can
-//! write there runs as the same user already.
+//! Not handled: a configuration that changes after we read it and before the program does. Who can
+//! write there already runs as the same user.
 
 use super::{
     GitError,
@@ -52,16 +52,15 @@ impl Place {
     /// # Errors
     /// When `git` cannot read it.
     pub(super) fn open(git_dir: &Path, work_tree: &Path) -> Result<Self, GitError> {
-        let listed = Command::new("git config", git_dir)
+        let listed = Command::new("config", git_dir)
             .env("GIT_WORK_TREE", work_tree)
             .in_folder(git_dir)
-            .args(["config", "--list", "-z", "--show-scope", "--includes"])
+            .args(["--list", "-z", "--show-scope", "--includes"])
             .run()?;
         let configuration = Configuration::new(listed);
         let allowed = trusted::settings(git_dir, &configuration);
-        let replaced = |key: &OsString| allowed.iter().any(|(other, _)| other == key);
         let mut overrides = overrides(&configuration);
-        overrides.retain(|(key, _)| !replaced(key));
+        overrides.retain(|(key, _)| allowed.iter().all(|(other, _)| other != key));
         overrides.extend(allowed);
         Ok(Self {
             git_dir: git_dir.to_owned(),
@@ -153,16 +152,13 @@ impl Place {
         self.disarmed(Command::new(name, &self.git_dir), &off)
     }
 
-    /// The same with the hooks of the repository: for a commit or push that somebody asked for.
+    /// The same with the hooks of the repository: for a commit or push that a person requested.
     pub(super) fn git_with_hooks<'a>(&self, name: &'static str) -> Command<'a> {
         let program = self.disarmed(Command::with_hooks(name, &self.git_dir), &[]);
         // A worktree is found by its folder. Hooks that work in other repositories would be led astray
         // by the variable, which a git of the user's does not set.
-        let is_worktree = self
-            .git_dir
-            .parent()
-            .is_some_and(|it| it.ends_with("worktrees"));
-        match is_worktree {
+        let folder = self.git_dir.parent();
+        match folder.is_some_and(|it| it.ends_with("worktrees")) {
             true => program.without("GIT_WORK_TREE"),
             false => program,
         }
@@ -189,8 +185,8 @@ impl Place {
         self.configuration.value(key, |it| it.is_trusted())
     }
 
-    /// Says which keys with one of these beginnings the repository's own configuration has, and
-    /// that they are not used: to be told when something fails for want of them.
+    /// Names the keys with these prefixes that the repository's own configuration has, and explains
+    /// that they are ignored: for the message when something fails without them.
     pub(super) fn note_on(&self, beginnings: &[&str]) -> Option<String> {
         let keys = self.overrides.iter().map(|(key, _)| key.to_string_lossy());
         let mut keys: Vec<_> = keys
@@ -218,12 +214,10 @@ impl Place {
                 .promisor(remote, self.note_on(CONNECTION)),
             None => program,
         };
+        let count = self.overrides.len() + more.len();
         program = program
             .env("GIT_WORK_TREE", &self.work_tree)
-            .env(
-                "GIT_CONFIG_COUNT",
-                (self.overrides.len() + more.len()).to_string(),
-            )
+            .env("GIT_CONFIG_COUNT", count.to_string())
             .in_folder(&self.work_tree);
         for (number, (key, value)) in self.overrides.iter().chain(more).enumerate() {
             program = program
@@ -245,9 +239,11 @@ fn no_filters(configuration: &Configuration) -> Vec<(OsString, OsString)> {
     off.collect()
 }
 
-/// What a configuration says of one key that names a program.
+/// The values of one key that names a program.
 #[derive(Default)]
 struct Said {
+    /// What to put in the place of the repository's own value.
+    harmless: &'static str,
     /// The repository's own files set it.
     by_repository: bool,
     /// Values of the system's and the user's files, in order.
@@ -256,14 +252,13 @@ struct Said {
 
 /// Chooses the overrides for a configuration.
 fn overrides(configuration: &Configuration) -> Vec<(OsString, OsString)> {
-    let mut keys: BTreeMap<&[u8], (&'static str, Said)> = BTreeMap::new();
+    let mut keys: BTreeMap<&[u8], Said> = BTreeMap::new();
     for setting in configuration.settings() {
         let Some(harmless) = harmless_value(setting.key) else {
             continue;
         };
-        let (_, said) = keys
-            .entry(setting.key)
-            .or_insert_with(|| (harmless, Said::default()));
+        let said = keys.entry(setting.key).or_default();
+        said.harmless = harmless;
         if setting.is_trusted() {
             // A key without a value means "true".
             said.trusted
@@ -273,13 +268,10 @@ fn overrides(configuration: &Configuration) -> Vec<(OsString, OsString)> {
         }
     }
     let mut chosen = Vec::new();
-    for (key, (harmless, said)) in keys {
-        if !said.by_repository {
-            continue;
-        }
+    for (key, said) in keys.into_iter().filter(|(_, said)| said.by_repository) {
         let key = os_string(key);
         if said.trusted.is_empty() || is_list(&key) {
-            chosen.push((key.clone(), harmless.into()));
+            chosen.push((key.clone(), said.harmless.into()));
         }
         chosen.extend(said.trusted.into_iter().map(|value| (key.clone(), value)));
     }

@@ -1,4 +1,4 @@
-//! A push that somebody asked for, as the user's own git does it: their remote and refspec, their
+//! A push that a person requested, as the user's own git does it: their remote and refspec, their
 //! credential helpers, their ssh agent, and their hooks, which see the run's worktree. It never
 //! prompts, and forces only what abbado rebased over what it was rebased from.
 
@@ -6,8 +6,9 @@ use super::{
     GitError,
     command::without_userinfo,
     place::CONNECTION,
-    remotes::{Destination, Settings, place_of},
+    remotes::{Settings, place_of},
     repository,
+    text::with_note,
 };
 use crate::domain::run::event::WorktreeAt;
 use git2::Repository;
@@ -23,7 +24,7 @@ pub(crate) struct Pushed {
     pub remote_url: String,
     /// The remote's name; its URL, without user and password, when it has none.
     pub remote: String,
-    /// The branch there, or the full name of a ref that is no branch.
+    /// The branch there, or the full name of a ref that is not a branch.
     pub remote_branch: String,
     /// Why it did not go through; nothing when it did.
     pub error: Option<String>,
@@ -55,7 +56,11 @@ pub(super) fn push_within(
     let place = place_of(&repository, repo_path, at)?;
     let to = Settings::of(&place).destination(name, branch)?;
     let there = to.reference.strip_prefix("refs/heads/");
-    if there.is_some_and(|there| there != branch && is_default(&repository, &to, there)) {
+    let is_default = |branch: &str| {
+        let default = repository::default_branch_at(&repository, &to.remote);
+        default.as_deref() == Some(branch)
+    };
+    if there.is_some_and(|there| there != branch && is_default(there)) {
         return Err(GitError::PushesElsewhere {
             name: name.to_owned(),
             branch: branch.to_owned(),
@@ -63,8 +68,8 @@ pub(super) fn push_within(
             remote: to.remote,
         });
     }
-    let mut program = place.connecting(place.git_with_hooks("git push"));
-    program = program.args(["push", "--porcelain", "--no-progress"]);
+    let program = place.git_with_hooks("push --porcelain --no-progress");
+    let mut program = place.connecting(program);
     if let Some(tip) = there.and_then(|there| rebased_away(&repository, &to.remote, there, branch))
     {
         program = program.arg(format!("--force-with-lease={}:{tip}", to.reference));
@@ -81,11 +86,9 @@ pub(super) fn push_within(
         Ok(_) => None,
         Err(GitError::Failed { stderr, .. }) => {
             // The remote was reached when it refused something.
-            let note = place
-                .note_on(CONNECTION)
-                .filter(|_| !stderr.contains("! ["));
-            let said = [Some(stderr), note].into_iter().flatten();
-            Some(said.collect::<Vec<_>>().join("\n"))
+            let reached = stderr.contains("! [");
+            let note = place.note_on(CONNECTION).filter(|_| !reached);
+            Some(with_note(stderr, note.as_deref()))
         }
         Err(error @ GitError::TimedOut { .. }) => Some(error.to_string()),
         Err(error) => return Err(error),
@@ -98,21 +101,8 @@ pub(super) fn push_within(
     })
 }
 
-/// Whether a branch of a remote is known to be its default one.
-fn is_default(repository: &Repository, to: &Destination, branch: &str) -> bool {
-    let remote = &to.remote;
-    let head = repository.find_reference(&format!("refs/remotes/{remote}/HEAD"));
-    let target = head.ok().and_then(|head| {
-        let target = head.symbolic_target().ok()??;
-        target
-            .strip_prefix(&format!("refs/remotes/{remote}/"))
-            .map(str::to_owned)
-    });
-    target.as_deref() == Some(branch)
-}
-
 /// Where the remote's branch was last seen, when a rebase by abbado is why it cannot be moved
-/// forward: all of it was on the branch before, and is kept. Then it may be replaced, as long as
+/// forward: all of it was on the branch before, and is saved. Then it may be replaced, as long as
 /// nobody has pushed there since.
 fn rebased_away(
     repository: &Repository,
@@ -120,13 +110,9 @@ fn rebased_away(
     there: &str,
     branch: &str,
 ) -> Option<git2::Oid> {
-    let is_before = |earlier, later| {
-        let before = repository.graph_descendant_of(later, earlier);
-        earlier == later || before.unwrap_or(false)
-    };
-    let seen = repository.find_reference(&format!("refs/remotes/{remote}/{there}"));
-    let seen = seen.ok()?.peel_to_commit().ok()?.id();
-    let tip = repository::branch_tip(repository, branch).ok()??;
+    let is_before = |one, other| repository::is_before(repository, one, other).unwrap_or(false);
+    let seen = repository::commit_at(repository, &format!("refs/remotes/{remote}/{there}"))?;
+    let tip = repository::commit_at(repository, &format!("refs/heads/{branch}"))?;
     if is_before(seen, tip) {
         return None;
     }

@@ -1,9 +1,9 @@
-//! The files of a checkout as they were before an update that may fail half way.
+//! Keeps the files of a checkout during an update, and restores them when it fails half way.
 //!
-//! `git` removes a file before it writes the new one, so a second link to it keeps it, and costs
-//! nothing; where the file system differs it is copied. No filter has to run to put it back.
+//! `git` removes a file before it writes the new one, so a second hard link keeps the old contents at
+//! no cost; on another file system the file is copied. Restoring it runs no filter.
 
-use super::{GitError, change::Change, place::Place, records::temporary, removal, text::line};
+use super::{Context, GitError, on_disk::is_gone, place::Place, temporary::TemporaryFolder};
 use crate::files;
 use git2::{Oid, Repository};
 use std::{
@@ -15,10 +15,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Former files, in a folder that goes with its owner.
-pub(super) struct Saved {
-    folder: PathBuf,
+/// A path that a move of a branch changes in its checkout.
+pub(super) struct Change {
+    /// Relative to the checkout.
+    pub path: PathBuf,
+    /// It existed before.
+    pub before: bool,
+    /// Its blob afterwards, when it is a file or a link then.
+    pub after: Option<Oid>,
 }
+
+/// Files as they were before an update.
+pub(super) struct Saved(TemporaryFolder);
 
 impl Saved {
     /// Keeps the files that the changes replace or remove.
@@ -26,19 +34,17 @@ impl Saved {
     /// # Errors
     /// `Io` when one cannot be kept.
     pub(super) fn new(place: &Place, changes: &[Change]) -> Result<Self, GitError> {
-        let saved = Self {
-            folder: temporary(place.git_dir(), "saved"),
-        };
+        let saved = TemporaryFolder::create(place.git_dir(), "saved")?;
         for change in changes.iter().filter(|change| change.before) {
-            let kept = saved.folder.join(&change.path);
+            let kept = saved.0.join(&change.path);
             keep(&place.work_tree().join(&change.path), &kept)
-                .map_err(GitError::io("keeping the files of a checkout"))?;
+                .context("keeping the files of a checkout")?;
         }
-        Ok(saved)
+        Ok(Self(saved))
     }
 
-    /// Takes back what an update wrote. Contents that it cannot have written stay as they are:
-    /// somebody saved a file in this very moment.
+    /// Reverts what an update wrote. Contents that it cannot have written are left alone: somebody
+    /// saved the file in the meantime.
     pub(super) fn put_back(self, repository: &Repository, place: &Place, changes: &[Change]) {
         let root = place.work_tree();
         let written = |change: &Change| {
@@ -52,7 +58,7 @@ impl Saved {
             }
         }
         for change in changes.iter().filter(|change| change.before) {
-            let (kept, path) = (self.folder.join(&change.path), root.join(&change.path));
+            let (kept, path) = (self.0.0.join(&change.path), root.join(&change.path));
             let (Ok(kept_is), now) = (fs::symlink_metadata(&kept), fs::symlink_metadata(&path))
             else {
                 continue; // it was none of the files checked out
@@ -65,20 +71,12 @@ impl Saved {
     }
 }
 
-impl Drop for Saved {
-    fn drop(&mut self) {
-        if let Err(error) = removal::remove_folder(&self.folder) {
-            log::warn!(error:% = error; "Could not remove a folder of replaced files.");
-        }
-    }
-}
-
 fn keep(path: &Path, kept: &Path) -> io::Result<()> {
     let found = match fs::symlink_metadata(path) {
         Ok(found) if found.is_file() || found.is_symlink() => found,
         // A submodule, or outside of a sparse checkout.
         Ok(_) => return Ok(()),
-        Err(error) if is_absent(&error) => return Ok(()),
+        Err(error) if is_gone(&error) => return Ok(()),
         Err(error) => return Err(error),
     };
     if let Some(parent) = kept.parent() {
@@ -126,21 +124,12 @@ fn is_written(repository: &Repository, place: &Place, path: &Path, blob: Oid) ->
         return true;
     }
     // Line endings and filters made it differ from what is stored.
-    let hash = place.git("git hash-object").args(["hash-object", "--"]);
-    hash.arg(path)
-        .run()
-        .is_ok_and(|hash| line(&hash) == blob.to_string())
+    let hash = place.git("hash-object --").arg(path).run_line();
+    hash.is_ok_and(|hash| hash == blob.to_string())
 }
 
 fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
 }
 
 fn remove_empty_parents(root: &Path, path: &Path) {

@@ -8,9 +8,9 @@
 //! The former tip is kept under a ref of its own before the branch moves.
 
 use super::{
-    GitError,
+    Context, GitError,
     advance::Step,
-    branches, draft,
+    draft,
     identity::{self, Role},
     keep, merge, missing,
     place::Place,
@@ -48,32 +48,25 @@ pub(crate) fn rebase(
     branch: &str,
     onto: Option<&str>,
 ) -> Result<Rebased, GitError> {
-    let ahead = |repository: &Repository, place: &Place| {
-        let own = Tip::find(repository, repo_path, branch)?;
-        let onto = branches::named_or_default(repository, repo_path, onto)?;
-        missing::read_rebase(place, own.commit, onto.commit)
+    let work = |repository: &Repository, own: &Tip, onto: &Tip| {
+        rebase_tips(repository, repo_path, own, onto)
     };
-    let work = || rebase_held(repo_path, branch, onto, &|| {});
-    missing::filled(repo_path, ahead, work)
+    missing::filled(repo_path, branch, onto, missing::read_rebase, work)
 }
 
-/// [`rebase`], with a moment right before the ref moves.
-pub(super) fn rebase_held(
+fn rebase_tips(
+    repository: &Repository,
     repo_path: &Path,
-    branch: &str,
-    onto: Option<&str>,
-    before_ref: &dyn Fn(),
+    own: &Tip,
+    onto: &Tip,
 ) -> Result<Rebased, GitError> {
-    let repository = repository::open(repo_path)?;
-    let own = Tip::find(&repository, repo_path, branch)?;
-    let onto = branches::named_or_default(&repository, repo_path, onto)?;
-    merge::common_base(&repository, &own, &onto)?;
-    let place = Place::of_repository(&repository, repo_path)?;
+    merge::common_base(repository, own, onto)?;
+    let place = Place::of_repository(repository, repo_path)?;
     let user = identity::signature(&place, Role::Committer)?;
-    draft::begin(&repository)?;
-    let to = replay(&repository, &own, &onto, &user)?;
+    draft::begin(repository)?;
+    let to = replay(repository, own, onto, &user)?;
     if to != own.commit {
-        draft::publish(&repository, &place, to, &[own.commit, onto.commit])?;
+        draft::publish(repository, &place, to, &[own.commit, onto.commit])?;
         let kept = format!("refs/abbado/rebased/{}/{}", own.branch, own.commit);
         let was_kept = repository.find_reference(&kept).is_ok();
         keep::set_ref(&place, &kept, &own.commit.to_string())?;
@@ -83,16 +76,15 @@ pub(super) fn rebase_held(
             to,
             why: &format!("abbado: rebase onto {}", onto.branch),
             user: &user,
-            before_ref,
         };
-        let moved = step.take(&repository);
+        let moved = step.take(repository);
         if moved.is_err() && !was_kept {
-            forget(&repository, &kept);
+            forget(repository, &kept);
         }
         moved?;
     }
     Ok(Rebased {
-        onto: onto.branch,
+        onto: onto.branch.clone(),
         commit: to.to_string(),
         base_commit: onto.commit.to_string(),
     })
@@ -108,37 +100,35 @@ fn forget(repository: &Repository, kept: &str) {
     }
 }
 
-/// Drafts the commits of a branch anew on top of another, and answers the last.
+/// Drafts the commits of a branch anew on top of another, and returns the last.
 fn replay(
     repository: &Repository,
     own: &Tip,
     onto: &Tip,
     user: &Signature<'_>,
 ) -> Result<Oid, GitError> {
-    let failed = || GitError::library(DOING);
     let picks = commits(repository, own.commit, onto.commit)?;
-    let there = changes_there(repository, &picks, own.commit, onto.commit).map_err(failed())?;
-    let mut last = repository.find_commit(onto.commit).map_err(failed())?;
+    let there = changes_there(repository, &picks, own.commit, onto.commit).context(DOING)?;
+    let mut last = repository.find_commit(onto.commit).context(DOING)?;
     for pick in picks {
         if pick.parent_ids().eq([last.id()]) {
             last = pick;
             continue;
         }
-        let diff = diff_of(repository, &pick).map_err(failed())?;
+        let diff = diff_of(repository, &pick).context(DOING)?;
         let is_empty = diff.deltas().len() == 0;
-        if !is_empty && !there.is_empty() && there.contains(&diff.patchid(None).map_err(failed())?)
-        {
+        if !is_empty && !there.is_empty() && there.contains(&diff.patchid(None).context(DOING)?) {
             continue;
         }
         let index = repository
             .cherrypick_commit(&pick, &last, 0, None)
-            .map_err(failed())?;
+            .context(DOING)?;
         let tree = draft::tree_of(repository, index, DOING)?;
         if tree == last.tree_id() && !is_empty {
             continue;
         }
-        let commit = again(repository, &pick, tree, last.id(), user).map_err(failed())?;
-        last = repository.find_commit(commit).map_err(failed())?;
+        let commit = again(repository, &pick, tree, last.id(), user).context(DOING)?;
+        last = repository.find_commit(commit).context(DOING)?;
     }
     Ok(last.id())
 }
@@ -182,16 +172,13 @@ fn again(
 
 /// The commits of one side that the other does not have, oldest first, merges left out.
 fn commits(repository: &Repository, of: Oid, without: Oid) -> Result<Vec<Commit<'_>>, GitError> {
-    let failed = || GitError::library(DOING);
-    let mut walk = repository.revwalk().map_err(failed())?;
+    let mut walk = repository::walk(repository, of, &[without]).context(DOING)?;
     walk.set_sorting(Sort::TOPOLOGICAL | Sort::REVERSE)
-        .map_err(failed())?;
-    walk.push(of).map_err(failed())?;
-    walk.hide(without).map_err(failed())?;
+        .context(DOING)?;
     let mut found = Vec::new();
     for id in walk {
         let commit = id.and_then(|id| repository.find_commit(id));
-        let commit = commit.map_err(failed())?;
+        let commit = commit.context(DOING)?;
         if commit.parent_count() <= 1 {
             found.push(commit);
         }
@@ -217,10 +204,7 @@ fn changes_there(
         paths_here.insert(paths(&diff_of(repository, pick)?));
     }
     let mut found = HashSet::new();
-    let mut walk = repository.revwalk()?;
-    walk.push(onto)?;
-    walk.hide(own)?;
-    for id in walk {
+    for id in repository::walk(repository, onto, &[own])? {
         let commit = repository.find_commit(id?)?;
         if commit.parent_count() > 1 {
             continue;

@@ -1,10 +1,10 @@
 //! The records that a repository keeps of its worktrees: `<git folder>/worktrees/<id>/`.
 //!
-//! They are read from the repository's side, because an agent may write a worktree's `.git` file, and
-//! must not be able to turn our attention to another repository. What stands there is a hint at most:
-//! a name among the records of this one, which has to bear it out.
+//! They are read from the repository's side, because an agent can write a worktree's `.git` file, and
+//! must not be able to redirect us to another repository. What that file says is only a hint: the name
+//! of a record of this repository, which has to confirm it.
 
-use super::{GitError, repository, text::os_string};
+use super::{Context, GitError, repository, text::os_string};
 use crate::files;
 use nix::fcntl::OFlag;
 use std::{
@@ -24,12 +24,12 @@ const LINE_LEN_MAX: usize = 8 * 1024;
 pub(super) struct WorktreeRecord {
     /// The record's folder, inside the common git folder.
     pub admin: PathBuf,
-    /// The `.git` file of the worktree that it stands for.
+    /// The `.git` file of its worktree.
     pub dot_git: PathBuf,
 }
 
 impl WorktreeRecord {
-    /// The branch checked out there, when one is.
+    /// The branch that is checked out there.
     pub(super) fn branch(&self) -> Option<String> {
         branch_of_head(&self.admin.join("HEAD"))
     }
@@ -54,7 +54,7 @@ impl Records {
         })
     }
 
-    /// Takes the record of the worktree at `worktree` out, if there is one.
+    /// Removes the record of the worktree at `worktree` from the list, and returns it.
     pub(super) fn take(&mut self, worktree: &Path) -> Option<WorktreeRecord> {
         let dot_git = resolved(worktree).join(".git");
         let entries = &mut self.entries;
@@ -82,10 +82,10 @@ impl Records {
 /// When the folder of records cannot be read.
 pub(super) fn all(common_dir: &Path) -> Result<Vec<WorktreeRecord>, GitError> {
     let folder = files::if_there(fs::read_dir(folder_of(common_dir)));
-    let folder = folder.map_err(GitError::io("reading the list of worktrees"))?;
+    let folder = folder.context("reading the list of worktrees")?;
     let mut found = Vec::new();
     for item in folder.into_iter().flatten() {
-        let item = item.map_err(GitError::io("reading the list of worktrees"))?;
+        let item = item.context("reading the list of worktrees")?;
         // Links are skipped: a record is a folder that git made.
         if item.file_type().is_ok_and(|kind| kind.is_dir()) {
             let admin = item.path();
@@ -114,9 +114,9 @@ pub(super) fn find(common_dir: &Path, worktree: &Path) -> Result<Option<Worktree
     }
 }
 
-/// The record that a worktree's `.git` file names. Only its name is taken from there: it has to lie
-/// in this repository, and to say itself that it stands for this worktree. It is what a look
-/// through all records finds, and there may be thousands.
+/// The record that a worktree's `.git` file names. Only its name is used: the record has to be in this
+/// repository, and to name this worktree. A search through all records finds the same one, but there
+/// may be thousands.
 fn named_by(common_dir: &Path, worktree: &Path) -> Option<WorktreeRecord> {
     let dot_git = resolved(worktree).join(".git");
     let named = git_dir_in(&dot_git)?;
@@ -127,7 +127,7 @@ fn named_by(common_dir: &Path, worktree: &Path) -> Option<WorktreeRecord> {
 }
 
 /// Has the record of a worktree name the folder that it was moved to, as `git worktree repair`
-/// does. Answers whether the record names that folder now: not when the former one is still there
+/// does. Returns whether the record names that folder now: not when the former one is still there
 /// (then this is a copy), or when there is no record.
 ///
 /// # Errors
@@ -143,14 +143,14 @@ pub(crate) fn repair_worktree(repo_path: &Path, moved_to: &Path) -> Result<bool,
     match recorded_path(&admin) {
         Some(recorded) if recorded == dot_git => Ok(true),
         Some(recorded) if fs::symlink_metadata(&recorded).is_err() => {
-            point_at(&admin, &dot_git).map_err(GitError::io("repairing a worktree"))?;
+            point_at(&admin, &dot_git).context("repairing a worktree")?;
             Ok(true)
         }
         Some(_) | None => Ok(false),
     }
 }
 
-/// Writes which `.git` file a record stands for, in one step.
+/// Writes the path of the `.git` file into a record, atomically.
 pub(super) fn point_at(admin: &Path, dot_git: &Path) -> io::Result<()> {
     let fresh = admin.join("gitdir.new");
     let mut text = dot_git.as_os_str().to_owned();
@@ -174,14 +174,6 @@ pub(super) fn inside(common_dir: &Path, worktree: &Path) -> Result<Vec<WorktreeR
     Ok(found)
 }
 
-/// Whether a branch is checked out, in the repository's own folder or in a worktree.
-///
-/// # Errors
-/// Those of [`all`].
-pub(super) fn checked_out(common_dir: &Path, branch: &str) -> Result<bool, GitError> {
-    Ok(Records::read(common_dir)?.have_checked_out(branch))
-}
-
 /// A path in a worktree's record, or beside the records, that nobody else uses.
 pub(super) fn temporary(folder: &Path, what: &str) -> PathBuf {
     static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -189,27 +181,22 @@ pub(super) fn temporary(folder: &Path, what: &str) -> PathBuf {
     folder.join(format!("abbado-{what}-{}-{number}", process::id()))
 }
 
-/// The path with links in its parent resolved; its last part is taken as it stands, so that a
+/// The path with links in its parent resolved; its last part is not resolved, so that a
 /// link which replaced a worktree is not followed.
 pub(super) fn resolved(path: &Path) -> PathBuf {
-    match (
-        path.parent().and_then(|parent| parent.canonicalize().ok()),
-        path.file_name(),
-    ) {
+    let parent = path.parent().and_then(|parent| parent.canonicalize().ok());
+    match (parent, path.file_name()) {
         (Some(parent), Some(name)) => parent.join(name),
         _ => path.to_owned(),
     }
 }
 
 fn resolved_parent(dot_git: &Path) -> PathBuf {
-    dot_git
-        .parent()
-        .map(resolved)
-        .unwrap_or_default()
-        .join(".git")
+    let folder = dot_git.parent().map(resolved);
+    folder.unwrap_or_default().join(".git")
 }
 
-/// The git folder that a worktree's `.git` file names, as it stands there.
+/// The git folder that a worktree's `.git` file names, as it is written there.
 pub(super) fn git_dir_in(dot_git: &Path) -> Option<PathBuf> {
     let text = read_small(dot_git)?;
     let named = text.strip_prefix(b"gitdir: ")?.trim_ascii_end();
@@ -230,7 +217,7 @@ fn recorded_path(admin: &Path) -> Option<PathBuf> {
     })
 }
 
-/// Takes `..` out of a path without asking the file system.
+/// Removes `..` from a path without accessing the file system.
 fn lexical(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {

@@ -3,7 +3,7 @@
 //! All of it comes from the configuration as `git` lists it for a place, so that included files,
 //! `GIT_CONFIG_GLOBAL` and a worktree's own file count. Nothing here starts a program.
 
-use super::{GitError, mend::OpenWorktree, place::Place, repository, text::line};
+use super::{GitError, open_worktree::OpenWorktree, place::Place, repository, text::line};
 use crate::domain::run::event::WorktreeAt;
 use git2::Repository;
 use std::path::Path;
@@ -226,12 +226,14 @@ impl Settings {
             values.drain(..from.map_or(0, |at| at + 1));
             values.into_iter().map(str::to_owned).collect()
         };
-        let own = if push { of("pushurl") } else { Vec::new() };
-        let fetched = || match of("url") {
-            none if none.is_empty() => vec![remote.to_owned()],
-            some => some,
-        };
-        if own.is_empty() { fetched() } else { own }
+        let mut urls = if push { of("pushurl") } else { Vec::new() };
+        if urls.is_empty() {
+            urls = of("url");
+        }
+        if urls.is_empty() {
+            urls.push(remote.to_owned());
+        }
+        urls
     }
 
     fn urls(&self, remote: &str, push: bool) -> Vec<String> {

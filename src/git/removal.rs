@@ -1,32 +1,36 @@
 //! Removes worktrees and branches, when they are provably ours.
 //!
-//! Called by the runtime under the repository's lock, after the work was checkpointed. When in
-//! doubt, what is there stays.
+//! Called by the runtime under the repository's lock, after the work was checkpointed. In doubt, nothing
+//! is removed.
 //!
 //! # Crash
-//! The folder goes first and the record last, so that a second call can still prove what the
-//! first one began.
+//! The folder is removed first and the record last, so that a second call can still prove ownership.
 
 use super::{
-    GitError, RepoLocks,
-    mend::OpenWorktree,
-    records::{self, WorktreeRecord},
+    Context, GitError, RepoLocks,
+    open_worktree::OpenWorktree,
+    records::{self, Records, WorktreeRecord},
     repository,
 };
 use crate::domain::run::event::WorktreeAt;
 use crate::files;
-use git2::BranchType;
-use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
+use git2::{BranchType, ErrorClass, ErrorCode};
+use std::{
+    fs::{self, Permissions},
+    io,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
 
 /// Removes a worktree with all that is in it, and the repository's record of it and of worktrees inside.
 ///
-/// Answers `true` when it is gone now (also when it was before), and `false` when it was left
+/// Returns `true` when it is gone now (also when it was before), and `false` when it was left
 /// alone: outside the data folder, a link, or without proof that it belongs to that repository.
 ///
 /// # Errors
 /// `NotARepository` when the repository no longer opens, `Io` when its record cannot be removed.
 pub(crate) fn remove(at: &WorktreeAt, repo_path: &Path, data_dir: &Path) -> Result<bool, GitError> {
-    let common_dir = repository::common_dir(&repository::open(repo_path)?)?;
+    let common_dir = repository::git_dir_of(repo_path)?;
     match fs::symlink_metadata(&at.worktree) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if let Some(entry) = records::find(&common_dir, &at.worktree)? {
@@ -34,7 +38,7 @@ pub(crate) fn remove(at: &WorktreeAt, repo_path: &Path, data_dir: &Path) -> Resu
             }
             return Ok(true);
         }
-        Err(error) => return Err(GitError::io("inspecting a worktree")(error)),
+        Err(error) => return Err(error).context("inspecting a worktree"),
         Ok(metadata) if !metadata.is_dir() => return Ok(false),
         Ok(_) => {}
     }
@@ -47,7 +51,7 @@ pub(crate) fn remove(at: &WorktreeAt, repo_path: &Path, data_dir: &Path) -> Resu
     }
     let inside = records::inside(&common_dir, &at.worktree)?;
     let removed = remove_folder(&at.worktree);
-    // Files that somebody else owns stay; the run goes all the same.
+    // Files that somebody else owns stay; the run is deleted all the same.
     if let Err(error) = &removed {
         log::warn!(error:% = error; "Could not remove the folder of a deleted worktree of {}.", at.name);
     }
@@ -58,7 +62,7 @@ pub(crate) fn remove(at: &WorktreeAt, repo_path: &Path, data_dir: &Path) -> Resu
     Ok(removed.is_ok())
 }
 
-/// Whether the folder of a worktree is there, and is the one that the repository knows: not a
+/// Whether the folder of a worktree exists, and is the one that the repository knows: not a
 /// link, a file or another repository in its place.
 #[must_use]
 pub(crate) fn is_in_place(at: &WorktreeAt, repo_path: &Path) -> bool {
@@ -67,7 +71,7 @@ pub(crate) fn is_in_place(at: &WorktreeAt, repo_path: &Path) -> bool {
     };
     let is_folder = files::is_folder(&at.worktree);
     let has_git_file = fs::symlink_metadata(at.worktree.join(".git")).is_ok();
-    // Without one, the repository's record alone says whose the files are.
+    // Without one, the repository's record alone proves whose the files are.
     is_folder && (!has_git_file || points_at(&at.worktree, &open.common_dir, Some(&open.record)))
 }
 
@@ -83,9 +87,9 @@ pub(crate) fn lock_of(at: &WorktreeAt, repo_path: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(&why).trim().to_owned())
 }
 
-/// Deletes a local branch. Answers `false` when there is none, or when it is checked out.
+/// Deletes a local branch. Returns `false` when there is none, or when it is checked out.
 ///
-/// Whether its commits are kept is the caller's care ([`super::keep_deleted`]).
+/// Saving its commits is up to the caller ([`super::keep_deleted`]).
 ///
 /// # Errors
 /// `InvalidName`, `NotARepository`, or `Library` when the ref cannot be removed.
@@ -93,17 +97,15 @@ pub(super) fn delete_branch(repo_path: &Path, branch: &str) -> Result<bool, GitE
     repository::check_branch_name(branch)?;
     let repository = repository::open(repo_path)?;
     let common_dir = repository::common_dir(&repository)?;
-    if records::checked_out(&common_dir, branch)? {
+    if Records::read(&common_dir)?.have_checked_out(branch) {
         return Ok(false);
     }
     let mut found = match repository.find_branch(branch, BranchType::Local) {
         Ok(found) => found,
-        Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(false),
-        Err(error) => return Err(GitError::library("reading a branch")(error)),
+        Err(error) if error.code() == ErrorCode::NotFound => return Ok(false),
+        Err(error) => return Err(error).context("reading a branch"),
     };
-    found
-        .delete()
-        .map_err(GitError::library("deleting a branch"))?;
+    found.delete().context("deleting a branch")?;
     Ok(true)
 }
 
@@ -126,17 +128,18 @@ pub(crate) fn remove_run_branch(repo_path: &Path, branch: &str) -> Result<bool, 
     deleted
 }
 
-/// Whether a branch says neither a commit nor another ref.
+/// Whether a branch names neither a commit nor another ref.
 fn is_damaged(repo_path: &Path, branch: &str) -> bool {
-    let found = repository::open(repo_path).map(|repository| {
-        let found = repository.find_reference(&format!("refs/heads/{branch}"));
-        found.map(drop)
-    });
-    matches!(found, Ok(Err(error)) if error.class() == git2::ErrorClass::Reference
-        && error.code() != git2::ErrorCode::NotFound)
+    let Ok(repository) = repository::open(repo_path) else {
+        return false;
+    };
+    let found = repository.find_reference(&format!("refs/heads/{branch}"));
+    found.is_err_and(|error| {
+        error.class() == ErrorClass::Reference && error.code() != ErrorCode::NotFound
+    })
 }
 
-/// Deletes a local branch that is still at this commit. Answers `false` when it was left alone.
+/// Deletes a local branch that is still at this commit. Returns `false` when it was left alone.
 ///
 /// # Errors
 /// As [`delete_branch`].
@@ -147,10 +150,8 @@ pub(crate) fn delete_branch_at(
 ) -> Result<bool, GitError> {
     repository::check_branch_name(branch)?;
     let repository = repository::open(repo_path)?;
-    let tip = repository
-        .find_branch(branch, BranchType::Local)
-        .ok()
-        .and_then(|found| found.get().target());
+    let tip = repository.find_branch(branch, BranchType::Local);
+    let tip = tip.ok().and_then(|found| found.get().target());
     if tip.is_none_or(|tip| tip.to_string() != commit) {
         return Ok(false);
     }
@@ -163,7 +164,7 @@ pub(crate) fn delete_branch_at(
 /// # Errors
 /// When it cannot be read; then it holds something.
 pub(crate) fn holds_nothing(worktree: &Path, base_commit: &str) -> Result<bool, GitError> {
-    let failed = GitError::library("looking for work in a worktree");
+    let doing = "looking for work in a worktree";
     let repository = repository::open(worktree)?;
     let head = repository.head().and_then(|head| head.peel_to_commit());
     if head.is_ok_and(|head| head.id().to_string() != base_commit) {
@@ -171,7 +172,7 @@ pub(crate) fn holds_nothing(worktree: &Path, base_commit: &str) -> Result<bool, 
     }
     let mut options = git2::StatusOptions::new();
     options.include_untracked(true).include_ignored(false);
-    let statuses = repository.statuses(Some(&mut options)).map_err(failed)?;
+    let statuses = repository.statuses(Some(&mut options)).context(doing)?;
     Ok(statuses.is_empty())
 }
 
@@ -186,10 +187,8 @@ pub(crate) fn unlock_branch(
     locks: &RepoLocks,
 ) -> Result<(), GitError> {
     repository::check_branch_name(branch)?;
-    let common_dir = repository::common_dir(&repository::open(repo_path)?)?;
-    locks.with(std::slice::from_ref(&common_dir), || {
-        remove_branch_lock(&common_dir, branch)
-    })
+    let common_dir = repository::git_dir_of(repo_path)?;
+    locks.with([&common_dir], || remove_branch_lock(&common_dir, branch))
 }
 
 /// The same under the repository's lock.
@@ -198,7 +197,7 @@ pub(super) fn remove_branch_lock(common_dir: &Path, branch: &str) -> Result<(), 
     or_missing(fs::remove_file(lock), "unlocking a branch")
 }
 
-/// Removes a folder and all in it; links in it are removed, not followed. Nothing there is fine.
+/// Removes a folder and all in it, if it exists; links in it are removed, not followed.
 pub(super) fn remove_folder(path: &Path) -> Result<(), GitError> {
     let removed = match fs::remove_dir_all(path) {
         // Tools make folders read-only (module caches); a second try comes with the rights.
@@ -221,39 +220,25 @@ pub(super) fn remove_record(common_dir: &Path, entry: &WorktreeRecord) -> Result
     or_missing(removed, "removing the record of a worktree")
 }
 
-/// What was not there is as good as removed.
+/// Accepts that something did not exist.
 fn or_missing(removed: io::Result<()>, doing: &'static str) -> Result<(), GitError> {
-    files::if_there(removed)
-        .map(drop)
-        .map_err(GitError::io(doing))
+    files::if_there(removed).map(drop).context(doing)
 }
 
 /// Gives us the right to empty a folder and those below it. Failures show when removing.
 fn make_writable(path: &Path) {
     let mut folders = vec![path.to_owned()];
     while let Some(folder) = folders.pop() {
-        drop(fs::set_permissions(
-            &folder,
-            fs::Permissions::from_mode(0o700),
-        ));
-        let Ok(items) = fs::read_dir(&folder) else {
-            continue;
-        };
-        let below = items.filter_map(Result::ok);
-        folders.extend(
-            below
-                .filter(|item| item.file_type().is_ok_and(|kind| kind.is_dir()))
-                .map(|item| item.path()),
-        );
+        drop(fs::set_permissions(&folder, Permissions::from_mode(0o700)));
+        let items = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let below = items.filter(|item| item.file_type().is_ok_and(|kind| kind.is_dir()));
+        folders.extend(below.map(|item| item.path()));
     }
 }
 
-/// Whether the path, links in its parents resolved, lies below the data folder.
+/// Whether the path, with links in its parents resolved, is below the data folder.
 fn is_inside(path: &Path, data_dir: &Path) -> bool {
-    let Ok(data_dir) = data_dir.canonicalize() else {
-        return false;
-    };
-    let Ok(real) = path.canonicalize() else {
+    let (Ok(real), Ok(data_dir)) = (path.canonicalize(), data_dir.canonicalize()) else {
         return false;
     };
     real != data_dir && real.starts_with(&data_dir)

@@ -15,18 +15,13 @@ pub(super) fn rename_branch(repo_path: &Path, from: &str, to: &str) -> Result<()
         return Err(GitError::unknown(repo_path, from, ""));
     }
     let place = Place::of_repository(&repository, repo_path)?;
-    let renamed = place
-        .git("git branch")
-        .args(["branch", "-m", "--", from, to]);
-    match renamed.run() {
+    match place.git("branch -m --").args([from, to]).run() {
         Err(GitError::Failed { stderr, .. }) => {
             // Its settings could not follow.
-            if repository::branch_tip(&repository, from)?.is_none() {
-                let back = place.git("git branch");
-                let back = back.args(["branch", "-m", "--", to, from]);
-                if let Err(error) = back.run() {
-                    log::debug!(error:% = error; "Renamed a branch back, because its settings cannot be written.");
-                }
+            if repository::branch_tip(&repository, from)?.is_none()
+                && let Err(error) = place.git("branch -m --").args([to, from]).run()
+            {
+                log::debug!(error:% = error; "Renamed a branch back, because its settings cannot be written.");
             }
             Err(GitError::Refused {
                 what: "to rename the branch",

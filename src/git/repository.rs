@@ -1,16 +1,18 @@
-//! Looks at what a user gave us: a folder, a revision, a branch name.
+//! Checks what a user gave us: a folder, a revision, a branch name.
 //!
 //! Called before a repo is added to a project and before a run is made. Nothing is written, and no
 //! program is started but `git`, for a repository of another owner.
 
-use super::{GitError, command::Command, text::os_string};
-use git2::{Branch, Commit, ErrorCode, Oid, Repository, RepositoryOpenFlags};
+use super::{Context, GitError, command::Command, text::os_string};
+use git2::{Branch, Commit, Diff, ErrorCode, Oid, Repository, RepositoryOpenFlags, Revwalk};
 use std::{
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
 };
 
+/// The id of a tree without files, which git knows without having it.
+pub(super) const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 /// Longest branch name, in bytes: with its folders it has to fit into a path.
 const BRANCH_LEN_MAX: usize = 2000;
 /// Longest part of one between slashes: a file name has at most 255 bytes, and `.lock` is added.
@@ -25,7 +27,7 @@ pub struct Inspected {
     pub workdir: PathBuf,
 }
 
-/// Opens the repository at exactly this folder and tells what it is.
+/// Opens the repository at exactly this folder, and returns where it is.
 ///
 /// # Errors
 /// `NotARepository` when the path is not absolute, does not exist, holds no `.git`, does not
@@ -33,14 +35,11 @@ pub struct Inspected {
 pub fn inspect(repo_path: &Path) -> Result<Inspected, GitError> {
     let repository = open(repo_path)?;
     if repository.is_bare() {
-        return Err(GitError::NotARepository {
-            path: repo_path.to_owned(),
-            reason: "it is bare".into(),
-        });
+        return Err(GitError::not_a_repository(repo_path, "it is bare"));
     }
     let workdir = repo_path
         .canonicalize()
-        .map_err(GitError::io("resolving the repository"))?;
+        .context("resolving the repository")?;
     Ok(Inspected {
         git_dir: common_dir(&repository)?,
         workdir,
@@ -58,11 +57,10 @@ pub(crate) fn resolve_commit(repo_path: &Path, source_branch: &str) -> Result<St
     let refused = |c: char| c.is_control() || c.is_whitespace() || c == ':';
     if source_branch.is_empty() || source_branch.starts_with('-') || source_branch.contains(refused)
     {
-        let name = source_branch.to_owned();
-        return Err(GitError::InvalidName {
-            what: "branch, tag or commit",
-            name,
-        });
+        return Err(GitError::invalid_name(
+            "branch, tag or commit",
+            source_branch,
+        ));
     }
     let repository = open(repo_path)?;
     let unknown = |note: &str| GitError::unknown(repo_path, source_branch, note);
@@ -84,9 +82,7 @@ pub(crate) fn resolve_commit(repo_path: &Path, source_branch: &str) -> Result<St
 pub(crate) fn source_of(repo_path: &Path, source_branch: &str) -> Option<String> {
     let repository = open(repo_path).ok()?;
     if source_branch == "HEAD" {
-        let head = repository.find_reference("HEAD").ok()?;
-        let target = head.symbolic_target().ok()??;
-        return target.strip_prefix("refs/heads/").map(str::to_owned);
+        return head_branch(&repository);
     }
     let exists = |reference: String| repository.find_reference(&reference).is_ok();
     if exists(format!("refs/heads/{source_branch}")) {
@@ -118,33 +114,30 @@ pub(crate) fn check_branch_free(repo_path: &Path, branch: &str) -> Result<(), Gi
 
 /// Opens the repository whose working folder is exactly `repo_path`.
 pub(super) fn open(repo_path: &Path) -> Result<Repository, GitError> {
-    let unusable = |reason: String| GitError::NotARepository {
-        path: repo_path.to_owned(),
-        reason,
-    };
+    let unusable = |reason: &str| GitError::not_a_repository(repo_path, reason);
     if !repo_path.is_absolute() {
-        return Err(unusable("the path is not absolute".into()));
+        return Err(unusable("the path is not absolute"));
     }
-    let real = repo_path
-        .canonicalize()
-        .map_err(|_| unusable("the folder does not exist".into()))?;
+    let real = repo_path.canonicalize();
+    let real = real.map_err(|_| unusable("the folder does not exist"))?;
     if fs::symlink_metadata(real.join(".git")).is_err() {
-        return Err(unusable("it contains no .git".into()));
+        return Err(unusable("it contains no .git"));
     }
     let nowhere_else: [&OsStr; 0] = [];
     let repository = match Repository::open_ext(&real, RepositoryOpenFlags::NO_SEARCH, nowhere_else)
     {
         // libgit2 knows neither patterns in safe.directory nor GIT_CONFIG_GLOBAL.
-        Err(error) if error.code() == ErrorCode::Owner => open_safe(&real, &[]).map_err(unusable),
-        opened => opened.map_err(|error| unusable(reason(error.message()))),
-    }?;
+        Err(error) if error.code() == ErrorCode::Owner => open_safe(&real, &[]),
+        opened => opened.map_err(|error| reason(error.message())),
+    };
+    let repository = repository.map_err(|reason| unusable(&reason))?;
     // `core.worktree` may point anywhere, also at the user's home.
     match repository.workdir().map(Path::canonicalize) {
         // Runs that it has already go on; a new one needs a checkout ([`inspect`]).
         _ if repository.is_bare() => Ok(repository),
-        None => Err(unusable("it has no working folder".into())),
+        None => Err(unusable("it has no working folder")),
         Some(Ok(workdir)) if workdir == real => Ok(repository),
-        Some(_) => Err(unusable("its core.worktree points elsewhere".into())),
+        Some(_) => Err(unusable("its core.worktree points elsewhere")),
     }
 }
 
@@ -168,13 +161,13 @@ fn reason(said: &str) -> String {
     }
 }
 
-/// Opens a repository of another owner, if the user's own git takes it for safe; else says why not.
+/// Opens a repository of another owner, if the user's own git takes it for safe; else returns why not.
 pub(super) fn open_safe(real: &Path, more: &[(&str, &str)]) -> Result<Repository, String> {
-    let mut asked = Command::discovering("git rev-parse", real);
+    let mut asked = Command::discovering("rev-parse", real);
     for (name, value) in more {
         asked = asked.env(name, value);
     }
-    let said = asked.args(["rev-parse", "--absolute-git-dir"]).run();
+    let said = asked.args(["--absolute-git-dir"]).run();
     let git_dir = said.map_err(|error| {
         if let GitError::Failed { stderr, .. } = error {
             return stderr;
@@ -189,7 +182,7 @@ pub(super) fn open_safe(real: &Path, more: &[(&str, &str)]) -> Result<Repository
     opened.map_err(|error| reason(error.message()))
 }
 
-/// The real common git folder of a repository that a run has: what its lock is taken by.
+/// The real common git folder of a repository: the key of its lock.
 ///
 /// # Errors
 /// `NotARepository`.
@@ -200,7 +193,7 @@ pub(crate) fn git_dir_of(repo_path: &Path) -> Result<PathBuf, GitError> {
 /// The repository's real common git folder.
 pub(super) fn common_dir(repository: &Repository) -> Result<PathBuf, GitError> {
     let common = repository.commondir().canonicalize();
-    common.map_err(GitError::io("resolving the git folder"))
+    common.context("resolving the git folder")
 }
 
 /// The commit that is checked out in a folder, in hex; none before the first.
@@ -209,9 +202,7 @@ pub(super) fn head_of(folder: &Path) -> Result<Option<String>, GitError> {
     match repository.head().and_then(|head| head.peel_to_commit()) {
         Ok(commit) => Ok(Some(commit.id().to_string())),
         Err(error) if error.code() == ErrorCode::UnbornBranch => Ok(None),
-        Err(error) => Err(GitError::library("reading HEAD of a nested repository")(
-            error,
-        )),
+        Err(error) => Err(error).context("reading HEAD of a nested repository"),
     }
 }
 
@@ -231,7 +222,7 @@ pub(super) fn find_commit<'r>(
 /// A local branch and the commit it points at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tip {
-    /// Its name; of a symbolic one, the branch that it stands for.
+    /// Its name; of a symbolic one, the branch that it names.
     pub branch: String,
     /// The commit.
     pub commit: Oid,
@@ -278,11 +269,9 @@ pub fn check_branch_name(branch: &str) -> Result<(), GitError> {
         && !branch.starts_with("refs/")
         && branch != "@"
         && branch != "HEAD";
-    let name = || branch.to_owned();
-    valid.then_some(()).ok_or_else(|| GitError::InvalidName {
-        what: "branch name",
-        name: name(),
-    })
+    valid
+        .then_some(())
+        .ok_or_else(|| GitError::invalid_name("branch name", branch))
 }
 
 /// The commit a branch points at, `None` when there is no such branch.
@@ -290,12 +279,63 @@ pub(super) fn branch_tip(repository: &Repository, branch: &str) -> Result<Option
     let reference = match repository.find_reference(&format!("refs/heads/{branch}")) {
         Ok(reference) => reference,
         Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
-        Err(error) => return Err(GitError::library("reading a branch")(error)),
+        Err(error) => return Err(error).context("reading a branch"),
     };
-    let commit = reference
-        .peel_to_commit()
-        .map_err(GitError::library("reading a branch"))?;
+    let commit = reference.peel_to_commit().context("reading a branch")?;
     Ok(Some(commit.id()))
+}
+
+/// The commit that a ref names by its full name; `None` also when it cannot be read.
+pub(super) fn commit_at(repository: &Repository, reference: &str) -> Option<Oid> {
+    let found = repository.find_reference(reference).ok()?;
+    found.peel_to_commit().ok().map(|commit| commit.id())
+}
+
+/// The branch that HEAD of a repository names.
+pub(super) fn head_branch(repository: &Repository) -> Option<String> {
+    symbolic(repository, "HEAD", "refs/heads/")
+}
+
+/// The default branch of a remote, as it was when it was cloned.
+pub(super) fn default_branch_at(repository: &Repository, remote: &str) -> Option<String> {
+    let prefix = format!("refs/remotes/{remote}/");
+    symbolic(repository, &format!("{prefix}HEAD"), &prefix)
+}
+
+/// What a symbolic ref names, without the prefix that it has to have.
+fn symbolic(repository: &Repository, reference: &str, prefix: &str) -> Option<String> {
+    let found = repository.find_reference(reference).ok()?;
+    let target = found.symbolic_target().ok()??;
+    target.strip_prefix(prefix).map(str::to_owned)
+}
+
+/// Whether a commit is another one, or comes before it.
+pub(super) fn is_before(
+    repository: &Repository,
+    one: Oid,
+    other: Oid,
+) -> Result<bool, git2::Error> {
+    Ok(one == other || repository.graph_descendant_of(other, one)?)
+}
+
+/// A walk over a commit and those before it that none of the others has.
+pub(super) fn walk<'r>(
+    repository: &'r Repository,
+    of: Oid,
+    without: &[Oid],
+) -> Result<Revwalk<'r>, git2::Error> {
+    let mut walk = repository.revwalk()?;
+    walk.push(of)?;
+    without.iter().try_for_each(|other| walk.hide(*other))?;
+    Ok(walk)
+}
+
+/// What differs between the trees of two commits.
+pub(super) fn diff(repository: &Repository, from: Oid, to: Oid) -> Result<Diff<'_>, GitError> {
+    let tree = |commit| repository.find_commit(commit)?.tree();
+    tree(from)
+        .and_then(|from| repository.diff_tree_to_tree(Some(&from), Some(&tree(to)?), None))
+        .context("comparing two commits")
 }
 
 /// `a` forbids `a/b` and the reverse, since a ref is a file.
@@ -316,24 +356,16 @@ pub(super) fn check_nothing_in_the_way(
             return Err(in_the_way(above.to_owned()));
         }
     }
-    let below = repository
+    let mut below = repository
         .references_glob(&format!("refs/heads/{branch}/*"))
-        .map_err(GitError::library("listing branches"))?;
-    let mut below = below.names_owned();
-    below.next().map_or(Ok(()), |name| Err(in_the_way(name)))
-}
-
-trait NamesOwned {
-    /// Branch names of refs under `refs/heads/`; unreadable ones are skipped.
-    fn names_owned(self) -> impl Iterator<Item = String>;
-}
-
-impl NamesOwned for git2::References<'_> {
-    fn names_owned(self) -> impl Iterator<Item = String> {
-        self.filter_map(Result::ok).map(|reference| {
+        .context("listing branches")?;
+    match below.find_map(Result::ok) {
+        Some(reference) => {
             let name = String::from_utf8_lossy(reference.name_bytes());
-            name.strip_prefix("refs/heads/").unwrap_or(&name).to_owned()
-        })
+            let name = name.strip_prefix("refs/heads/").unwrap_or(&name);
+            Err(in_the_way(name.to_owned()))
+        }
+        None => Ok(()),
     }
 }
 

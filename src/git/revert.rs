@@ -1,22 +1,22 @@
-//! A run's work is taken back: branch, index and files as at the base commit, HEAD on the run's
-//! branch, and no merge or rebase under way. Other branches stay where they are.
+//! Reverts a run's work: branch, index and files become those of the base commit, HEAD is on the run's
+//! branch, and no merge or rebase is in progress. Other branches do not move.
 //!
-//! All of it or nothing: what could refuse is looked at first, and until the last repository is
-//! done a [`Replaced`] can bring everything back.
+//! It is all or nothing: everything that could fail is checked first, and until the last repository is
+//! done, a [`Replaced`] can restore everything.
 //!
 //! # Crash
-//! The checkpoint comes first. The branch goes back before the files do; in between the worktree
-//! shows its work as uncommitted, and a second revert completes it.
+//! The checkpoint comes first. The branch moves before the files do; in between the worktree shows its
+//! work as uncommitted, and a second revert completes it.
 
 use super::{
-    GitError, checkouts, checkpoint,
+    Context, GitError, checkouts, checkpoint,
     head::{self, Head, On, Operation},
-    lock_files::{IndexLock, LockFiles},
-    mend::OpenWorktree,
+    lock_files::{self, IndexLock},
+    open_worktree::OpenWorktree,
     place::Place,
-    records::temporary,
-    removal, repository,
-    staging::{Staging, copy_with_times},
+    repository,
+    staging::Staging,
+    temporary::{TemporaryFolder, copy_with_times},
 };
 use crate::{
     domain::run::event::{CheckpointAt, WorktreeAt},
@@ -28,13 +28,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Takes a worktree and the run's branch back to `base_commit`. `kept` is the checkpoint taken
+/// Resets a worktree and the run's branch to `base_commit`. `kept` is the checkpoint taken
 /// just now.
 ///
 /// # Errors
 /// `ChangedMeanwhile` when `kept` does not hold what is there now, or not its commits;
 /// `UnknownRevision` when the base commit is gone, `CheckedOut` when the run's branch is checked
-/// out elsewhere, `Locked`; `WorktreeGone`, and those of starting `git`. All is as it was then.
+/// out elsewhere, `Locked`; `WorktreeGone`, and those of starting `git`. On error nothing is changed.
 pub(crate) fn revert(
     at: &WorktreeAt,
     repo_path: &Path,
@@ -95,7 +95,7 @@ struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    /// Locks the worktree, and looks whether the checkpoint has all of it.
+    /// Locks the worktree, and checks that the checkpoint has all of it.
     fn begin(
         at: &'a WorktreeAt,
         repo_path: &'a Path,
@@ -103,15 +103,7 @@ impl<'a> Job<'a> {
     ) -> Result<Self, GitError> {
         let open = OpenWorktree::open(at, repo_path)?;
         let admin = &open.record.admin;
-        let locks = LockFiles {
-            admin,
-            common_dir: &open.common_dir,
-            worktree: &at.worktree,
-            repo_path,
-            branch: &at.branch,
-            name: &at.name,
-        };
-        locks.clear()?;
+        lock_files::clear(at, repo_path, &open.common_dir, admin, &at.branch)?;
         let lock = IndexLock::take(admin, &at.name)?;
         let staging = Staging::open(at, repo_path)?;
         staging.stage()?;
@@ -137,25 +129,24 @@ impl<'a> Job<'a> {
         Ok(found.id())
     }
 
-    /// Keeps what is needed to bring all of it back.
+    /// Saves what is needed to restore everything.
     fn save(&self) -> Result<Replaced, GitError> {
         let admin = self.place.git_dir();
-        let folder = temporary(admin, "saved");
-        let failed = || GitError::io("saving the state of a worktree");
-        fs::create_dir(&folder).map_err(failed())?;
-        let replaced = Replaced {
+        let saved = TemporaryFolder::create(admin, "saved")?;
+        match copy_with_times(&admin.join("index"), &saved.0.join("index")) {
+            Err(error) if !files::is_absent(&error) => {
+                return Err(error).context("saving the state of a worktree");
+            }
+            Ok(()) | Err(_) => {}
+        }
+        Ok(Replaced {
             at: self.at.clone(),
             repo_path: self.repo_path.to_owned(),
             kept: self.kept.commit.clone(),
             admin: admin.to_owned(),
             head: self.head.clone(),
-            saved: Folder(folder),
-        };
-        match copy_with_times(&admin.join("index"), &replaced.saved.0.join("index")) {
-            Err(error) if !files::is_absent(&error) => return Err(failed()(error)),
-            Ok(_) | Err(_) => {}
-        }
-        Ok(replaced)
+            saved,
+        })
     }
 
     /// Points the run's branch at a commit, and HEAD at the run's branch.
@@ -163,9 +154,7 @@ impl<'a> Job<'a> {
         set_branch(&self.place, &self.at.branch, Some(to), self.head.tip)?;
         match self.head.on {
             On::Run => Ok(()),
-            On::Made(_) | On::Foreign(_) | On::Detached => {
-                set_head(&self.place, &format!("refs/heads/{}", self.at.branch))
-            }
+            On::Made(_) | On::Foreign(_) | On::Detached => set_head(&self.place, &self.at.branch),
         }
     }
 }
@@ -179,17 +168,14 @@ fn holds(repository: &Repository, kept: &CheckpointAt, head: &Head) -> bool {
     })
 }
 
-/// Moves a branch from where it was seen; none means that there is none.
+/// Moves a branch from where it was seen; `None` stands for no branch.
 fn set_branch(
     place: &Place,
     branch: &str,
     to: Option<Oid>,
     from: Option<Oid>,
 ) -> Result<(), GitError> {
-    let update = place
-        .git("git update-ref")
-        .args(["update-ref", "--no-deref"]);
-    let update = update.args(["-m", "abbado: revert"]);
+    let update = place.git("update-ref --no-deref -m").arg("abbado: revert");
     let reference = format!("refs/heads/{branch}");
     let from = from.unwrap_or(Oid::ZERO_SHA1).to_string();
     let update = match to {
@@ -200,25 +186,15 @@ fn set_branch(
 }
 
 /// Attaches HEAD to a branch.
-fn set_head(place: &Place, reference: &str) -> Result<(), GitError> {
-    let attach = place.git("git symbolic-ref");
-    let attach = attach.args(["symbolic-ref", "-m", "abbado: revert", "HEAD", reference]);
-    attach.run().map(drop)
+fn set_head(place: &Place, branch: &str) -> Result<(), GitError> {
+    let attach = place.git("symbolic-ref -m").arg("abbado: revert");
+    attach
+        .args(["HEAD", &format!("refs/heads/{branch}")])
+        .run()
+        .map(drop)
 }
 
-/// A folder that goes with its owner.
-#[derive(Debug)]
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Err(error) = removal::remove_folder(&self.0) {
-            log::warn!(error:% = error; "Could not remove the saved state of a worktree.");
-        }
-    }
-}
-
-/// A worktree whose files were replaced, and what brings back all that was there: for as long as
+/// A worktree whose files were replaced, and what is needed to restore them: for as long as
 /// other repositories of the run may still refuse.
 #[derive(Debug)]
 #[must_use = "it can be undone"]
@@ -228,21 +204,20 @@ pub(crate) struct Replaced {
     kept: String,
     admin: PathBuf,
     head: Head,
-    /// The former index, and what belonged to operations under way.
-    saved: Folder,
+    /// The former index, and the files of operations in progress.
+    saved: TemporaryFolder,
 }
 
 impl Replaced {
-    /// Takes what belongs to operations under way out of the worktree's record.
+    /// Moves the files of operations in progress out of the worktree's record.
     fn end_operations(&self) -> Result<(), GitError> {
         for name in head::state_of_operations(&self.admin) {
-            carry(&self.admin, &self.saved.0, &name)
-                .map_err(GitError::io("ending a merge or rebase"))?;
+            carry(&self.admin, &self.saved.0, &name).context("ending a merge or rebase")?;
         }
         Ok(())
     }
 
-    /// Itself when all went well; else all is brought back.
+    /// Itself on success; else everything is restored.
     fn or_undo(self, done: Result<(), GitError>) -> Result<Self, GitError> {
         match done {
             Ok(()) => Ok(self),
@@ -258,16 +233,16 @@ impl Replaced {
         }
     }
 
-    /// Brings back branch, HEAD, what was under way, files and index.
+    /// Restores branch, HEAD, operations in progress, files and index.
     ///
     /// # Errors
     /// `WorktreeGone`, `Io`, and those of starting `git`: the first of all that failed.
     pub(crate) fn undo(self) -> Result<(), GitError> {
         let head = self.head_back();
         let contents = checkpoint::restore(&self.at, &self.repo_path, &self.kept);
-        let failed = GitError::io("restoring a worktree's index");
+        let doing = "restoring a worktree's index";
         let index = fs::rename(self.saved.0.join("index"), self.admin.join("index"));
-        let index = files::if_there(index).map(drop).map_err(failed);
+        let index = files::if_there(index).map(drop).context(doing);
         head.and(contents).and(index)
     }
 
@@ -276,23 +251,20 @@ impl Replaced {
         let repository = repository::open(&self.repo_path)?;
         match &self.head.on {
             On::Run => {}
-            On::Made(branch) | On::Foreign(branch) => {
-                set_head(&place, &format!("refs/heads/{branch}"))?;
-            }
+            On::Made(branch) | On::Foreign(branch) => set_head(&place, branch)?,
             On::Detached => {
                 let commit = self.head.commit.unwrap_or(Oid::ZERO_SHA1).to_string();
-                let detach = place.git("git update-ref");
-                let detach = detach.args(["update-ref", "--no-deref", "-m", "abbado: undone"]);
-                detach.args(["HEAD", &commit]).run()?;
+                let detach = place.git("update-ref --no-deref -m");
+                detach.args(["abbado: undone", "HEAD", &commit]).run()?;
             }
         }
         let now = repository::branch_tip(&repository, &self.at.branch)?;
         if now != self.head.tip {
             set_branch(&place, &self.at.branch, self.head.tip, now)?;
         }
-        let failed = || GitError::io("restoring a merge or rebase");
+        let doing = "restoring a merge or rebase";
         for name in head::state_of_operations(&self.saved.0) {
-            carry(&self.saved.0, &self.admin, &name).map_err(failed())?;
+            carry(&self.saved.0, &self.admin, &name).context(doing)?;
         }
         Ok(())
     }

@@ -1,11 +1,10 @@
-//! One look at all files of a worktree, beside what its index knows of them.
+//! Compares all files of a worktree with what its index knows of them, by their metadata.
 //!
-//! Folders that hold tracked files are listed side by side on several threads; what is in them
-//! and in no index is told, and not looked into. In doubt a file counts as touched: git itself is
-//! then asked about it.
+//! Folders with tracked files are listed in parallel; what is in them and in no index is reported, and
+//! not descended into. In doubt a file counts as touched: then git itself is asked about it.
 
 use super::{
-    GitError,
+    Context, GitError,
     index::{Index, Item},
     large,
     surroundings::RULES,
@@ -36,6 +35,7 @@ use std::{
 const TICK_NANOS: i128 = 20_000_000;
 /// Threads at most: more only wait for the file system.
 const THREADS_MAX: usize = 4;
+const LOOKING: &str = "inspecting a worktree's files";
 
 /// What was found of a tracked file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub(super) struct Seen {
     pub(super) files: Vec<Vec<u8>>,
     /// Folders without a tracked file.
     pub(super) folders: Vec<Vec<u8>>,
-    /// Something is there that git keeps in no way, such as a pipe.
+    /// There is something that git cannot store, such as a pipe.
     pub(super) strange: bool,
     /// A folder stands at the path of a file, or a repository inside, or one cannot be read; or git
     /// would wait at a file of rules, or choke on it.
@@ -66,7 +66,18 @@ pub(super) struct Seen {
     pub(super) unwatchable: bool,
 }
 
-/// Whether a worktree is as its index says, with nothing else in it, however young its files are.
+impl Seen {
+    /// Adds what was seen elsewhere of files that are in no index.
+    fn add(&mut self, other: Self) {
+        self.files.extend(other.files);
+        self.folders.extend(other.folders);
+        self.strange |= other.strange;
+        self.odd |= other.odd;
+        self.unwatchable |= other.unwatchable;
+    }
+}
+
+/// Whether a worktree is as its index says, with nothing else in it, however new its files are.
 ///
 /// # Errors
 /// `Io` when a folder cannot be looked into.
@@ -77,7 +88,7 @@ pub(super) fn is_clean(root: &Path, index: &Index) -> Result<bool, GitError> {
     Ok(seen.found.iter().all(same) && !others && !seen.strange && !seen.odd)
 }
 
-/// The paths of an index whose files are not surely as it says. `path` is where it lies.
+/// The paths of an index whose files may differ from it. `path` is that of the index.
 ///
 /// # Errors
 /// `Io` when a folder cannot be looked into for another reason than that it may not be read.
@@ -92,7 +103,7 @@ pub(super) fn touched(
     Ok(touched.map(|(item, _)| index.path(item).to_vec()).collect())
 }
 
-/// Whether a file is as an index knows it, however young it is.
+/// Whether a file is as an index knows it, however new it is.
 pub(super) fn as_known(root: &Path, index: &Index, path: &[u8]) -> bool {
     let full = root.join(OsStr::from_bytes(path));
     let item = index.find(path).filter(|item| !item.special);
@@ -140,8 +151,8 @@ fn parent(folder: &[u8]) -> Option<&[u8]> {
 
 /// When the index was written, in nanoseconds since 1970.
 pub(super) fn written(index: &Path) -> Result<i128, GitError> {
-    let found = fs::metadata(index).map_err(GitError::io("inspecting a worktree's index"))?;
-    Ok(i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec()))
+    let found = fs::metadata(index).context("inspecting a worktree's index")?;
+    Ok(nanos(found.mtime(), found.mtime_nsec()))
 }
 
 /// Looks at all of them. `written` is when the index was, in nanoseconds since 1970; `watch` is told
@@ -159,7 +170,7 @@ pub(super) fn look(
     // Those above come first: one that is moved away meanwhile is noticed.
     folders.keys().for_each(|folder| watch(folder));
     let looking = Looking {
-        root: open(root).map_err(failed)?,
+        root: open(root).context(LOOKING)?,
         index,
         written,
         folders: &folders,
@@ -183,11 +194,7 @@ pub(super) fn look(
         work();
     });
     let parts = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
-    join(index, parts).map_err(failed)
-}
-
-fn failed(error: Errno) -> GitError {
-    GitError::io("inspecting a worktree's files")(error.into())
+    join(index, parts).context(LOOKING)
 }
 
 fn open(folder: &Path) -> Result<OwnedFd, Errno> {
@@ -199,7 +206,7 @@ const HOW: OFlag = OFlag::O_RDONLY
     .union(OFlag::O_NOFOLLOW)
     .union(OFlag::O_CLOEXEC);
 
-/// What was seen of one folder; none when it is not there.
+/// What was found in one folder; `None` when it does not exist.
 type Part = Result<Option<InFolder>, Errno>;
 
 #[derive(Default)]
@@ -227,12 +234,7 @@ fn join(index: &Index, mut parts: Vec<(&[u8], Part)>) -> Result<Seen, Errno> {
                 *place = found;
             }
         }
-        let seen = part.seen;
-        all.files.extend(seen.files);
-        all.folders.extend(seen.folders);
-        all.strange |= seen.strange;
-        all.odd |= seen.odd;
-        all.unwatchable |= seen.unwatchable;
+        all.add(part.seen);
     }
     Ok(all)
 }
@@ -249,7 +251,7 @@ impl Looking<'_> {
         let path = folder.strip_suffix(b"/").unwrap_or(b".");
         let mut open = match Dir::openat(&self.root, OsStr::from_bytes(path), HOW, Mode::empty()) {
             Ok(open) => open,
-            // A link answers ENOTDIR or ELOOP.
+            // A link fails with ENOTDIR or ELOOP.
             Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => return Ok(None),
             // Nothing is known of what is in it, and it may well be as it was.
             Err(Errno::EACCES | Errno::EPERM) => {
@@ -319,7 +321,7 @@ impl Looking<'_> {
         let mut path = [folder, name].concat();
         let kind = match kind {
             Some(kind) => kind,
-            // The file system does not tell with the name.
+            // The file system does not return it with the name.
             None => match fstatat(open, OsStr::from_bytes(name), AtFlags::AT_SYMLINK_NOFOLLOW) {
                 Ok(stat) => type_of(&stat),
                 Err(Errno::ENOENT) => return Ok(()),
@@ -342,7 +344,7 @@ impl Looking<'_> {
             }
             Type::Fifo | Type::CharacterDevice | Type::BlockDevice | Type::Socket => {
                 seen.strange = true;
-                // Git would wait there for a writer.
+                // It would block git until somebody writes.
                 seen.odd |= RULES.contains(&name);
             }
         }
@@ -357,18 +359,14 @@ impl Looking<'_> {
 pub(super) fn look_into(root: &Path, folder: &[u8], seen: &mut Seen) -> Result<(), GitError> {
     let index = Index::default();
     let looking = Looking {
-        root: open(root).map_err(failed)?,
+        root: open(root).context(LOOKING)?,
         index: &index,
         written: 0,
         folders: &Folders::new(),
     };
-    let Some(part) = looking.folder(folder, &[]).map_err(failed)? else {
-        return Ok(());
-    };
-    seen.files.extend(part.seen.files);
-    seen.folders.extend(part.seen.folders);
-    seen.odd |= part.seen.odd;
-    seen.unwatchable |= part.seen.unwatchable;
+    if let Some(part) = looking.folder(folder, &[]).context(LOOKING)? {
+        seen.add(part.seen);
+    }
     Ok(())
 }
 
@@ -411,6 +409,7 @@ fn low<T: TryInto<i128>>(number: T) -> u32 {
     u32::try_from(number).unwrap_or_default()
 }
 
-fn nanos(seconds: i64, nanos: i64) -> i128 {
+/// A time of a file in nanoseconds since 1970.
+pub(super) fn nanos(seconds: i64, nanos: i64) -> i128 {
     i128::from(seconds) * 1_000_000_000 + i128::from(nanos)
 }

@@ -1,23 +1,23 @@
-//! A worktree that is kept ready for the next run: its files are checked out already, and taking
-//! it is a rename and a branch.
+//! A worktree that is kept ready for the next run: its files are checked out already, and using it
+//! takes a rename and a new branch.
 //!
-//! It lies in a folder of its own in the data folder, detached at a commit and locked, so that
-//! `git worktree prune` leaves it alone. A run gets it only when that is no other than a fresh
-//! checkout would be: all files are as the index knows them and no others are there, the
-//! configuration and the attributes outside of the tree are those that it was checked out with,
-//! and the tree has no submodule and no attribute that names a filter. When the base is another
-//! commit by now, the same command as for a fresh worktree brings the difference; but not when the
-//! attributes in the tree changed, which a fresh checkout would heed for files that did not.
+//! It is in a folder of its own in the data folder, detached at a commit and locked, so that
+//! `git worktree prune` leaves it alone. A run gets it only when it equals a fresh checkout: all files
+//! are as the index knows them and there are no others, the configuration and the attributes outside of
+//! the tree are those that it was checked out with, and the tree has no submodule and no attribute that
+//! names a filter. When the base is another commit by now, the command that checks out a fresh worktree
+//! writes the difference; but not when attributes in the tree changed, which a fresh checkout would
+//! apply to files that did not.
 //!
 //! # Crash
-//! The folder is made first, with the repository's path in it, and removed last: whatever record
-//! the repository has of a worktree below it is found from there ([`remove_spare`]). A spare is
-//! known to the server that made it and to no other, so all that is found at a start is removed.
-//! On its way to a run ([`Fitting::move_to`]) the record is pointed at the run's folder before the
-//! files go there: from then on it is a leftover of that run's set-up, which begins again.
+//! The folder is created first, with the repository's path in it, and removed last: from it the
+//! repository's records of worktrees below it are found ([`remove_spare`]). Only the server that made a
+//! spare knows it, so a server removes all that it finds when it starts. When a run gets one
+//! ([`Spare::move_to`]), the record is pointed at the run's folder before the files are moved: from then
+//! on it is a leftover of that run's set-up, which starts over.
 
 use super::{
-    GitError, RepoLocks,
+    Context, GitError, RepoLocks,
     check_out::{Wanted, check_out},
     configuration::Configuration,
     index::Index,
@@ -26,8 +26,8 @@ use super::{
     records::{self, WorktreeRecord},
     removal, repository,
     seen::is_clean,
+    surroundings::ATTRIBUTES,
     text::os_string,
-    tree::{ATTRIBUTES, each_entry},
 };
 use crate::domain::{RUN_ID_VARIABLE, RunId};
 use crate::files;
@@ -42,10 +42,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// In a spare's folder: the path of its repository. No repo's name begins so.
+/// File in a spare's folder with the path of its repository. No repo has this name.
 const REPO: &str = ".repo";
 /// More files than this that changed since: a fresh checkout is as good.
 const CHANGED_MAX: usize = 20_000;
+/// Most folders of a commit that are looked through. Large repositories have some hundred thousand;
+/// one that is made for it can have billions, by naming a tree in itself again and again.
+const FOLDERS_MAX: usize = 1_000_000;
 
 /// A spare that is wanted.
 #[derive(Debug, Clone)]
@@ -104,24 +107,23 @@ fn make(
     let repository = repository::open(&spec.repo_path)?;
     let common_dir = repository::common_dir(&repository)?;
     let base = Oid::from_str(&spec.base_commit);
-    let base = base.map_err(GitError::library("reading a commit's id"))?;
+    let base = base.context("reading a commit's id")?;
     if !or_unfit(is_plain(&repository, base))? {
         return Ok(None);
     }
     let worktree = spec.folder.join(&spec.name);
-    begin(spec, &worktree).map_err(GitError::io("creating the folder of a spare worktree"))?;
+    begin(spec, &worktree).context("creating the folder of a spare worktree")?;
     let id = spec.id.to_string();
     let own = Place::open(repository.path(), &spec.repo_path)?;
     let add = || {
-        own.git("git worktree add")
+        own.git("worktree add --quiet --no-checkout --detach --lock --no-guess-remote --")
+            .shown_as("worktree add")
             .env(RUN_ID_VARIABLE, &id)
-            .args(["worktree", "add", "--quiet", "--no-checkout", "--detach"])
-            .args(["--lock", "--no-guess-remote", "--"])
             .arg(&worktree)
             .arg(&spec.base_commit)
             .run()
     };
-    locks.with(std::slice::from_ref(&common_dir), add)?;
+    locks.with([&common_dir], add)?;
     crate::fault::point("spare.registered");
     let Some(entry) = records::find(&common_dir, &worktree)? else {
         return Ok(None);
@@ -130,10 +132,8 @@ fn make(
     let Some(attributes) = outside(&place, &common_dir)? else {
         return Ok(None);
     };
-    if place
-        .value(b"core.sparsecheckout")
-        .is_some_and(|value| value != b"false")
-    {
+    let sparse = place.value(b"core.sparsecheckout");
+    if sparse.is_some_and(|value| value != b"false") {
         return Ok(None);
     }
     check_out(&place, &id, cancelled)?;
@@ -147,7 +147,7 @@ fn make(
     }))
 }
 
-/// Makes the folder, and says whose it is before anything else is in it.
+/// Creates the folder, and stores whose it is before anything else is in it.
 fn begin(spec: &SpareSpec, worktree: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(0o700).create(&spec.folder)?;
@@ -162,7 +162,7 @@ fn begin(spec: &SpareSpec, worktree: &Path) -> io::Result<()> {
 /// # Errors
 /// `Io` when something cannot be removed.
 pub(crate) fn remove_spare(folder: &Path, locks: &RepoLocks) -> Result<(), GitError> {
-    // A repository that is gone has no records.
+    // A repository that does not exist has no records.
     let repo = files::read(&folder.join(REPO), files::SMALL)
         .ok()
         .map(|path| os_string(&path));
@@ -170,7 +170,7 @@ pub(crate) fn remove_spare(folder: &Path, locks: &RepoLocks) -> Result<(), GitEr
     if let Some(repository) = repository {
         let common_dir = repository::common_dir(&repository)?;
         let inside = records::resolved(folder);
-        locks.with(std::slice::from_ref(&common_dir), || {
+        locks.with([&common_dir], || {
             let all = records::all(&common_dir)?.into_iter();
             let mut ours = all.filter(|entry| {
                 let above = entry.dot_git.ancestors().nth(2).map(records::resolved);
@@ -179,7 +179,7 @@ pub(crate) fn remove_spare(folder: &Path, locks: &RepoLocks) -> Result<(), GitEr
             ours.try_for_each(|entry| removal::remove_record(&common_dir, &entry))
         })?;
     }
-    // The files first: while the path of the repository is there, all can be found again.
+    // The files first: as long as the path of the repository is there, its records can be found.
     for item in fs::read_dir(folder).into_iter().flatten().flatten() {
         if item.file_name() != REPO {
             removal::remove_folder(&item.path())?;
@@ -188,8 +188,8 @@ pub(crate) fn remove_spare(folder: &Path, locks: &RepoLocks) -> Result<(), GitEr
     removal::remove_folder(folder)
 }
 
-/// Removes a repository's records of spare worktrees whose folders are gone: somebody took them
-/// away. They are locked, so that git never would.
+/// Removes a repository's records of spare worktrees whose folders somebody removed. They are
+/// locked, so git never would.
 ///
 /// # Errors
 /// `NotARepository`, `Io`.
@@ -198,16 +198,15 @@ pub(crate) fn forget_spares(
     spares: &Path,
     locks: &RepoLocks,
 ) -> Result<(), GitError> {
-    let common_dir = repository::common_dir(&repository::open(repo_path)?)?;
+    let common_dir = repository::git_dir_of(repo_path)?;
     let spares = records::resolved(spares);
-    locks.with(std::slice::from_ref(&common_dir), || {
+    locks.with([&common_dir], || {
         let gone = |entry: &WorktreeRecord| {
             let above = entry.dot_git.ancestors().nth(3);
             above == Some(spares.as_path()) && !entry.dot_git.exists()
         };
-        let all = records::all(&common_dir)?.into_iter().filter(gone);
-        all.into_iter()
-            .try_for_each(|entry| removal::remove_record(&common_dir, &entry))
+        let mut all = records::all(&common_dir)?.into_iter().filter(gone);
+        all.try_for_each(|entry| removal::remove_record(&common_dir, &entry))
     })
 }
 
@@ -219,46 +218,56 @@ pub(crate) fn spares_on_disk(spares: &Path) -> Vec<PathBuf> {
 }
 
 /// Whether nothing in a commit's tree needs more than a checkout.
+///
+/// # Errors
+/// When the commit or a tree is not there, as in a partial clone; `TooMuch` folders.
 fn is_plain(repository: &Repository, commit: Oid) -> Result<bool, GitError> {
-    let mut plain = true;
-    each_entry(repository, commit, |entry| {
-        plain = match entry.kind() {
-            Some(ObjectType::Commit) => false,
-            _ if entry.name_bytes() == ATTRIBUTES => {
-                let blob = repository.find_blob(entry.id());
-                let blob = blob.map_err(GitError::library("reading a file of attributes"))?;
-                !names_filter(blob.content())
+    let doing = "reading a commit's files";
+    let tree = repository.find_commit(commit).map(|it| it.tree_id());
+    let mut trees = vec![tree.context(doing)?];
+    let mut folders = 0;
+    while let Some(tree) = trees.pop() {
+        folders += 1;
+        if folders > FOLDERS_MAX {
+            let what = format!("commit {commit} has more than {FOLDERS_MAX} folders");
+            return Err(GitError::TooMuch { what });
+        }
+        for entry in &repository.find_tree(tree).context(doing)? {
+            match entry.kind() {
+                Some(ObjectType::Tree) => trees.push(entry.id()),
+                // A submodule.
+                Some(ObjectType::Commit) => return Ok(false),
+                _ if entry.name_bytes() == ATTRIBUTES => {
+                    let blob = repository.find_blob(entry.id()).context(doing)?;
+                    if names_filter(blob.content()) {
+                        return Ok(false);
+                    }
+                }
+                _ => {}
             }
-            _ => true,
-        };
-        Ok(plain)
-    })?;
-    Ok(plain)
+        }
+    }
+    Ok(true)
 }
 
 fn names_filter(attributes: &[u8]) -> bool {
     memchr::memmem::find(attributes, b"filter").is_some()
 }
 
-/// Files of attributes outside of the tree, as they are now; `None` when git does not tell, or one
+/// Files of attributes outside of the tree, as they are now; `None` when git cannot list them, or one
 /// names a filter.
 fn outside(place: &Place, common_dir: &Path) -> Result<Option<Vec<Outside>>, GitError> {
     let mut paths = vec![common_dir.join("info/attributes")];
     for variable in ["GIT_ATTR_GLOBAL", "GIT_ATTR_SYSTEM"] {
-        match place.git("git var").args(["var", variable]).run() {
-            Ok(told) => paths.extend(
-                told.split(|byte| *byte == b'\n')
-                    .filter(|path| !path.is_empty())
-                    .map(|path| PathBuf::from(os_string(path))),
-            ),
-            // There is none, or git is too old to tell.
+        match place.git("var").arg(variable).run() {
+            Ok(told) => {
+                let told = told.split(|byte| *byte == b'\n');
+                let told = told.filter(|path| !path.is_empty());
+                paths.extend(told.map(|path| PathBuf::from(os_string(path))));
+            }
+            // There is none, or git is too old to list it.
             Err(GitError::Failed { .. }) => {
-                if place
-                    .git("git var")
-                    .args(["var", "GIT_CONFIG_GLOBAL"])
-                    .run()
-                    .is_err()
-                {
+                if place.git("var GIT_CONFIG_GLOBAL").run().is_err() {
                     return Ok(None);
                 }
             }
@@ -290,34 +299,80 @@ impl Spare {
         self.base.to_string()
     }
 
-    /// Whether a run that begins at `base` can have it.
+    /// Its record, when a run that begins at `base` can have it.
     pub(super) fn fitting(
         &self,
         repository: &Repository,
         base: Oid,
-    ) -> Result<Option<Fitting<'_>>, GitError> {
+    ) -> Result<Option<WorktreeRecord>, GitError> {
         let common_dir = repository::common_dir(repository)?;
         let Some(entry) = records::find(&common_dir, &self.worktree)? else {
             return Ok(None);
         };
         let place = Place::open(&entry.admin, &self.worktree)?;
-        let index = files::read_linked(&entry.admin.join("index"), files::LARGE);
-        let index = index.map_err(GitError::io("reading a worktree's index"))?;
-        let Some(index) = Index::parse(&index).filter(Index::is_plain) else {
+        let index = Index::read(&entry.admin.join("index"))?;
+        let Some(index) = index.filter(Index::is_plain) else {
             return Ok(None);
         };
         let fits = is_clean(&self.worktree, &index)?
             && outside(&place, &common_dir)?.as_ref() == Some(&self.attributes)
             && (base == self.base || or_unfit(self.is_near(repository, base))?);
-        Ok(fits.then_some(Fitting { spare: self, entry }))
+        Ok(fits.then_some(entry))
+    }
+
+    /// Moves it to a run's path, which must not exist, with a new branch at `base`. Under the
+    /// repository's lock. False when the path is in another file system.
+    ///
+    /// # Errors
+    /// `Io`, and those of starting `git`.
+    pub(super) fn move_to(
+        &self,
+        record: &WorktreeRecord,
+        path: &Path,
+        branch: &str,
+        base: Oid,
+    ) -> Result<bool, GitError> {
+        let admin = &record.admin;
+        records::point_at(admin, &records::resolved(path).join(".git"))
+            .context("moving the record of a spare worktree")?;
+        crate::fault::point("spare.pointed");
+        match fs::rename(&self.worktree, path) {
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => return Ok(false),
+            moved => moved.context("moving a spare worktree")?,
+        }
+        crate::fault::point("spare.moved");
+        files::remove(&admin.join("locked")).context("unlocking a spare worktree")?;
+        let place = Place::open(admin, path)?;
+        let name = format!("refs/heads/{branch}");
+        // In the words of git itself, as everybody's branches have it in their logs.
+        let message = format!("branch: Created from {base}");
+        let create = place.git("update-ref --create-reflog -m");
+        create
+            .args([
+                &message,
+                &name,
+                &base.to_string(),
+                &Oid::ZERO_SHA1.to_string(),
+            ])
+            .run()?;
+        crate::fault::point("spare.branched");
+        place.git("symbolic-ref HEAD").arg(&name).run()?;
+        Ok(true)
+    }
+
+    /// Whether a worktree is configured as this one was when its files were written.
+    pub(super) fn is_configured_as(&self, place: &Place) -> bool {
+        *place.configuration() == self.configuration
+    }
+
+    /// Whether this commit is checked out in it.
+    pub(super) fn is_at(&self, base: Oid) -> bool {
+        base == self.base
     }
 
     /// Whether a checkout over it makes what a fresh one would, and is worth it.
     fn is_near(&self, repository: &Repository, base: Oid) -> Result<bool, GitError> {
-        let tree = |commit| repository.find_commit(commit).and_then(|it| it.tree());
-        let diff = tree(self.base)
-            .and_then(|own| repository.diff_tree_to_tree(Some(&own), Some(&tree(base)?), None))
-            .map_err(GitError::library("comparing two commits"))?;
+        let diff = repository::diff(repository, self.base, base)?;
         let special = |path: Option<&Path>| {
             path.and_then(Path::file_name)
                 .is_some_and(|name| name.as_bytes() == ATTRIBUTES)
@@ -336,61 +391,5 @@ fn or_unfit(answer: Result<bool, GitError>) -> Result<bool, GitError> {
     match answer {
         Err(error) if missing::absent(&error).is_some() => Ok(false),
         answer => answer,
-    }
-}
-
-/// A spare worktree that can be had.
-pub(super) struct Fitting<'a> {
-    spare: &'a Spare,
-    entry: WorktreeRecord,
-}
-
-impl Fitting<'_> {
-    /// Moves it to a run's path, where nothing is, with a new branch at `base`. Under the
-    /// repository's lock. False when the path is in another file system.
-    ///
-    /// # Errors
-    /// `Io`, and those of starting `git`.
-    pub(super) fn move_to(&self, path: &Path, branch: &str, base: Oid) -> Result<bool, GitError> {
-        let admin = &self.entry.admin;
-        self.point_at(path)?;
-        crate::fault::point("spare.pointed");
-        match fs::rename(&self.spare.worktree, path) {
-            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => return Ok(false),
-            moved => moved.map_err(GitError::io("moving a spare worktree"))?,
-        }
-        crate::fault::point("spare.moved");
-        files::remove(&admin.join("locked")).map_err(GitError::io("unlocking a spare worktree"))?;
-        let place = Place::open(admin, path)?;
-        let name = format!("refs/heads/{branch}");
-        let none = "0".repeat(base.to_string().len());
-        // In the words of git itself, as everybody's branches have it in their logs.
-        let message = format!("branch: Created from {base}");
-        place
-            .git("git update-ref")
-            .args(["update-ref", "--create-reflog", "-m", &message])
-            .args([name.as_str(), &base.to_string(), &none])
-            .run()?;
-        crate::fault::point("spare.branched");
-        let attach = place.git("git symbolic-ref");
-        attach.args(["symbolic-ref", "HEAD", &name]).run()?;
-        Ok(true)
-    }
-
-    /// Has the repository's record name the run's folder.
-    fn point_at(&self, path: &Path) -> Result<(), GitError> {
-        let dot_git = records::resolved(path).join(".git");
-        records::point_at(&self.entry.admin, &dot_git)
-            .map_err(GitError::io("moving the record of a spare worktree"))
-    }
-
-    /// Whether a worktree is configured as this one was when its files were written.
-    pub(super) fn is_configured_as(&self, place: &Place) -> bool {
-        *place.configuration() == self.spare.configuration
-    }
-
-    /// Whether this commit is checked out in it.
-    pub(super) fn is_at(&self, base: Oid) -> bool {
-        base == self.spare.base
     }
 }

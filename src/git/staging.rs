@@ -1,39 +1,34 @@
-//! The present contents of a worktree, staged in an index of our own; [`super::stage`] takes them in.
+//! The present contents of a worktree, staged in an index of our own; [`super::stage`] adds them.
 //!
-//! A copy of the worktree's index is brought up to date, so that only changed files are read. The
-//! copy keeps the original's time: git takes a file for changed when it is not older than the
-//! index, and would miss an edit of the last moment under a newer time. The real index is never
-//! written, nor is its lock looked at.
+//! A copy of the worktree's index is updated, so that only changed files are read. The copy keeps the
+//! original's time: git assumes that a file may have changed when it is not older than the index, and
+//! with a newer time would miss an edit of the last moment. The real index is never written, and its
+//! lock is not checked.
 //!
-//! What is to be kept goes to the repository's own objects. What is only looked at goes to a
-//! folder that goes with the staging: else each look would leave a copy of every changed file.
+//! Objects that are to be kept go to the repository. For a mere comparison they go to a temporary
+//! folder: else each one would leave a copy of every changed file.
 //!
 //! # Crash
 //! The index and the objects stay beside the worktree's record; the next staging removes them.
 
 use super::{
-    GitError,
+    Context, GitError,
     command::{Command, HEAVY},
     fifos::Fifos,
-    mend::OpenWorktree,
     on_disk::set_times,
+    open_worktree::OpenWorktree,
     place::Place,
-    records::{self, temporary},
+    records::WorktreeRecord,
     repository,
-    text::line,
+    temporary::{TemporaryFolder, TemporaryIndex, remove_leftovers},
+    text::{line, quoted},
     trusted,
 };
 use crate::domain::run::event::WorktreeAt;
 use crate::files;
-use git2::Repository;
+use git2::{Oid, Repository};
 use nix::errno::Errno;
-use std::{
-    ffi::OsString,
-    fs::{self, File, FileTimes},
-    io,
-    path::{Path, PathBuf},
-    process,
-};
+use std::{fs, io, path::Path};
 
 /// A worktree of ours, ready to be read or written.
 pub(super) struct Staging {
@@ -41,11 +36,11 @@ pub(super) struct Staging {
     pub repository: Repository,
     index: TemporaryIndex,
     /// Where new objects go, when not to the repository.
-    objects: Option<TemporaryObjects>,
-    /// Answered for as long as this lives.
-    pub(super) fifos: Fifos,
+    pub objects: Option<TemporaryFolder>,
+    /// Unblocked until this is dropped.
+    pub fifos: Fifos,
     /// The commit checked out; none on a branch without commits.
-    pub head: Option<git2::Oid>,
+    pub head: Option<Oid>,
 }
 
 impl Staging {
@@ -54,13 +49,10 @@ impl Staging {
     /// # Errors
     /// `WorktreeGone`, `NotARepository`, and those of starting `git`.
     pub(super) fn open(at: &WorktreeAt, repo_path: &Path) -> Result<Self, GitError> {
-        let worktree = &at.worktree;
         let open = OpenWorktree::open(at, repo_path)?;
         let admin = &open.record.admin;
-        if !files::is_folder(worktree) {
-            return Err(GitError::WorktreeGone {
-                name: at.name.clone(),
-            });
+        if !files::is_folder(&at.worktree) {
+            return Err(GitError::worktree_gone(&at.name));
         }
         trusted::link_keys(&open.common_dir, admin);
         let place = open.place(at)?;
@@ -74,7 +66,7 @@ impl Staging {
         place: Place,
         repository: Repository,
         index: TemporaryIndex,
-        head: Option<git2::Oid>,
+        head: Option<Oid>,
     ) -> Self {
         Self {
             place,
@@ -86,7 +78,7 @@ impl Staging {
         }
     }
 
-    /// As [`Self::open`], for one who only looks: objects made by it go when it goes, and are
+    /// As [`Self::open`], for comparisons: its objects are removed with it, and
     /// never flushed to disk. [`Self::repository`] can read them.
     ///
     /// # Errors
@@ -94,15 +86,22 @@ impl Staging {
     pub(super) fn open_apart(at: &WorktreeAt, repo_path: &Path) -> Result<Self, GitError> {
         let mut staging = Self::open(at, repo_path)?;
         let common_dir = repository::common_dir(&staging.repository)?;
-        let objects = TemporaryObjects::beside(staging.place.git_dir(), &common_dir)?;
-        objects.show_to(&staging.repository)?;
+        let objects = TemporaryFolder::create(staging.place.git_dir(), "objects")?;
+        let doing = "creating a folder for objects";
+        write_alternates(&objects.0, &common_dir).context(doing)?;
+        // libgit2 looks for packs only if this folder exists now.
+        fs::create_dir(objects.0.join("pack")).context(doing)?;
+        // Not handled: a path that is not UTF-8, which libgit2 would not take.
+        let (odb, path) = (staging.repository.odb(), objects.0.to_string_lossy());
+        odb.and_then(|odb| odb.add_disk_alternate(&path))
+            .context("reading objects")?;
         staging.objects = Some(objects);
         Ok(staging)
     }
 
     /// A repository inside of a worktree, to be staged into the objects of the outer one: `head` is
-    /// there already.
-    pub(super) fn of_nested(place: Place, repository: Repository, head: Option<git2::Oid>) -> Self {
+    /// in them already.
+    pub(super) fn of_nested(place: Place, repository: Repository, head: Option<Oid>) -> Self {
         let index = TemporaryIndex::empty(place.git_dir());
         Self::with(place, repository, index, head)
     }
@@ -122,8 +121,8 @@ impl Staging {
         match &self.objects {
             None => git,
             Some(objects) => git
-                .env("GIT_OBJECT_DIRECTORY", &objects.path)
-                .args(["-c", "core.fsync=none"]),
+                .env("GIT_OBJECT_DIRECTORY", &objects.0)
+                .config("core.fsync=none"),
         }
     }
 
@@ -143,25 +142,8 @@ impl Staging {
         // Git compares whole seconds with the time of the index. The largest that 32 bits hold.
         match set_times(&self.index.path, u32::MAX) {
             Ok(()) | Err(Errno::ENOENT) => Ok(()),
-            Err(errno) => Err(GitError::io("setting the time of a copy of an index")(
-                errno.into(),
-            )),
+            Err(errno) => Err(errno).context("setting the time of a copy of an index"),
         }
-    }
-
-    /// Whether it began with an index of the worktree.
-    pub(super) const fn is_copied(&self) -> bool {
-        self.index.copied
-    }
-
-    /// Whether its objects go with it.
-    pub(super) const fn is_apart(&self) -> bool {
-        self.objects.is_some()
-    }
-
-    /// An unused path beside the index, for what goes before the staging goes.
-    pub(super) fn temporary(&self, what: &str) -> PathBuf {
-        temporary(self.place.git_dir(), what)
     }
 
     /// The copy of the worktree's index; none when it has no index.
@@ -171,14 +153,12 @@ impl Staging {
 
     /// Writes our index down as a tree, in hex.
     pub(super) fn write_tree(&self) -> Result<String, GitError> {
-        Ok(line(
-            &self.edit_index("git write-tree").arg("write-tree").run()?,
-        ))
+        self.edit_index("write-tree").run_line()
     }
 
     /// Makes our index that of HEAD, keeping what it knows about unchanged files.
     pub(super) fn reset_index(&self) -> Result<(), GitError> {
-        let read = self.edit_index("git read-tree").arg("read-tree");
+        let read = self.edit_index("read-tree");
         let read = match self.head {
             Some(head) => read.arg("--reset").arg(head.to_string()),
             None => read.arg("--empty"),
@@ -188,11 +168,11 @@ impl Staging {
         }
         // It could not be read: begin with none.
         self.index.discard();
-        let read = self.edit_index("git read-tree").arg("read-tree");
-        match self.head {
-            Some(head) => read.arg(head.to_string()).run().map(drop),
-            None => read.arg("--empty").run().map(drop),
-        }
+        let read = self.edit_index("read-tree");
+        let head = self.head.map(|head| head.to_string());
+        read.arg(head.as_deref().unwrap_or("--empty"))
+            .run()
+            .map(drop)
     }
 
     /// Puts our index in the place of the worktree's own, in one step.
@@ -201,122 +181,38 @@ impl Staging {
     /// `Io` when the file system refuses.
     pub(super) fn install_index(&self) -> Result<(), GitError> {
         let own = self.place.git_dir().join("index");
-        files::rename(&self.index.path, &own).map_err(GitError::io("replacing a worktree's index"))
+        files::rename(&self.index.path, &own).context("replacing a worktree's index")
     }
 }
 
 fn any_names(git: Command<'_>) -> Command<'_> {
-    git.args([
-        "-c",
-        "core.protectNTFS=false",
-        "-c",
-        "core.protectHFS=false",
-    ])
+    git.config("core.protectNTFS=false")
+        .config("core.protectHFS=false")
 }
 
 /// The commit that a worktree's HEAD names.
 fn head_of(
     repository: &Repository,
-    entry: &records::WorktreeRecord,
+    entry: &WorktreeRecord,
     place: &Place,
-) -> Result<Option<git2::Oid>, GitError> {
+) -> Result<Option<Oid>, GitError> {
     if let Some(branch) = entry.branch() {
         return repository::branch_tip(repository, &branch);
     }
     let head = files::read(&entry.admin.join("HEAD"), files::SMALL);
-    let head = head.map_err(GitError::io("reading a worktree's HEAD"))?;
+    let head = head.context("reading a worktree's HEAD")?;
     let id = match head.starts_with(b"ref: ") {
         false => line(&head),
         // A branch whose name is no UTF-8, or a ref that is no branch.
         true => {
-            let parse = place.git("git rev-parse");
-            let parse = parse.args(["rev-parse", "--quiet", "--verify", "HEAD"]);
-            line(&parse.also_fine(1).run()?)
+            let parse = place.git("rev-parse --quiet --verify HEAD");
+            parse.also_fine(1).run_line()?
         }
     };
     if id.is_empty() {
         return Ok(None);
     }
-    git2::Oid::from_str(&id)
-        .map(Some)
-        .map_err(GitError::library("reading HEAD"))
-}
-
-/// An index file that goes with its owner.
-pub(super) struct TemporaryIndex {
-    pub path: PathBuf,
-    /// It began as a copy of the worktree's own.
-    copied: bool,
-}
-
-impl TemporaryIndex {
-    /// A name for an index that has nothing in it yet.
-    pub(super) fn empty(admin: &Path) -> Self {
-        Self {
-            path: temporary(admin, "index"),
-            copied: false,
-        }
-    }
-
-    /// Copies a worktree's index, beside it: there it may refer to a shared part of itself.
-    fn copy_of(admin: &Path) -> Result<Self, GitError> {
-        let path = temporary(admin, "index");
-        let copied = match copy_with_times(&admin.join("index"), &path) {
-            Ok(()) => true,
-            // What is no file has nothing in it.
-            Err(error) if files::is_absent(&error) => false,
-            Err(error) => return Err(GitError::io("copying a worktree's index")(error)),
-        };
-        Ok(Self { path, copied })
-    }
-
-    /// Removes the file and a lock that a killed `git` left on it.
-    fn discard(&self) {
-        let mut lock = OsString::from(&self.path);
-        lock.push(".lock");
-        drop(fs::remove_file(lock));
-        drop(fs::remove_file(&self.path));
-    }
-}
-
-impl Drop for TemporaryIndex {
-    fn drop(&mut self) {
-        self.discard();
-    }
-}
-
-/// A folder of objects, on top of the repository's, that goes with its owner.
-struct TemporaryObjects {
-    path: PathBuf,
-}
-
-impl TemporaryObjects {
-    fn beside(admin: &Path, common_dir: &Path) -> Result<Self, GitError> {
-        let made = Self {
-            path: temporary(admin, "objects"),
-        };
-        let failed = || GitError::io("creating a folder for objects");
-        write_alternates(&made.path, common_dir).map_err(failed())?;
-        // Without it now, libgit2 would never look for packs.
-        fs::create_dir_all(made.path.join("pack")).map_err(failed())?;
-        Ok(made)
-    }
-
-    fn show_to(&self, repository: &Repository) -> Result<(), GitError> {
-        // Not handled: a path that is not UTF-8, which libgit2 would not take.
-        let path = self.path.to_string_lossy();
-        let odb = repository.odb();
-        odb.and_then(|odb| odb.add_disk_alternate(&path))
-            .map_err(GitError::library("reading objects"))
-    }
-}
-
-impl Drop for TemporaryObjects {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.path) {
-            log::warn!(error:% = error; "Could not remove a folder of temporary objects.");
-        }
-    }
+    Oid::from_str(&id).map(Some).context("reading HEAD")
 }
 
 /// Has a folder of objects borrow those of a repository. A file says so, because the variable for
@@ -325,53 +221,10 @@ pub(super) fn write_alternates(objects: &Path, git_dir: &Path) -> io::Result<()>
     let info = objects.join("info");
     fs::create_dir_all(&info)?;
     let below = git_dir.join("objects").into_os_string();
-    fs::write(info.join("alternates"), alternate(below.as_encoded_bytes()))
-}
-
-/// A line of that file: a path that would be two lines is quoted as in C.
-fn alternate(path: &[u8]) -> Vec<u8> {
-    let mut line = path.to_owned();
-    if path.contains(&b'\n') {
-        line = vec![b'"'];
-        for byte in path {
-            match byte {
-                b'\n' => line.extend_from_slice(b"\\n"),
-                b'"' | b'\\' => line.extend_from_slice(&[b'\\', *byte]),
-                _ => line.push(*byte),
-            }
-        }
-        line.push(b'"');
-    }
-    line.push(b'\n');
-    line
-}
-
-/// Removes what a server that was killed left in a worktree's record.
-fn remove_leftovers(admin: &Path) {
-    let Ok(items) = fs::read_dir(admin) else {
-        return;
+    let below = below.as_encoded_bytes();
+    let line = match below.contains(&b'\n') {
+        true => quoted(below),
+        false => [below, b"\n"].concat(),
     };
-    let ours = process::id().to_string();
-    for item in items.flatten() {
-        let name = item.file_name();
-        let parts: Vec<_> = name.to_str().unwrap_or_default().split('-').collect();
-        if let [
-            "abbado",
-            "index" | "objects" | "saved" | "files",
-            process,
-            _,
-        ] = parts[..]
-            && process != ours
-        {
-            let path = item.path();
-            drop(fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path)));
-        }
-    }
-}
-
-pub(super) fn copy_with_times(from: &Path, to: &Path) -> io::Result<()> {
-    let mut source = files::open(from)?;
-    let mut target = File::create(to)?;
-    io::copy(&mut source, &mut target)?;
-    target.set_times(FileTimes::new().set_modified(source.metadata()?.modified()?))
+    fs::write(info.join("alternates"), line)
 }

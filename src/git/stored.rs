@@ -1,12 +1,12 @@
 //! Files that a worktree has as the repository stores them, because their filter was not allowed yet when
 //! they were checked out ([`super::filters`]): what git-crypt encrypted, pointers of Git LFS.
 //!
-//! The filter, run over them now, would be applied a second time. So they count as unchanged in whatever
-//! looks at the worktree, and they are checked out again, through their filter, before the CLI starts or
-//! is given a message, and before a commit.
+//! To run the filter over them now would apply it twice. So they count as unchanged in every comparison,
+//! and they are checked out again, through their filter, before the CLI starts or gets a message, and
+//! before a commit.
 
 use super::{
-    GitError, by_hand,
+    Context, GitError, by_hand,
     command::{Command, HEAVY},
     large,
     on_disk::set_times,
@@ -48,12 +48,8 @@ pub(super) fn filtered(
     if specs.is_empty() {
         return Ok(found);
     }
-    let listed = ls_files
-        .args(["ls-files", "-s", "-z", "--"])
-        .args(specs)
-        .limit(HEAVY)
-        .run()?;
-    for file in staged(&listed) {
+    let listed = ls_files.args(["-s", "-z", "--"]).args(specs);
+    for file in staged(&listed.limit(HEAVY).run()?) {
         // One in conflict has no stage 0.
         if matches!(file.mode, "100644" | "100755") && file.stage == "0" {
             let (mode, id) = (file.mode.to_owned(), file.id.to_owned());
@@ -69,7 +65,7 @@ fn lying_so<'f>(
     files: impl Iterator<Item = (&'f [u8], &'f str)>,
 ) -> Result<Vec<&'f [u8]>, GitError> {
     let odb = staging.repository.odb();
-    let odb = odb.map_err(GitError::library("reading objects"))?;
+    let odb = odb.context("reading objects")?;
     let may_be = |(path, id): &(&[u8], &str)| {
         let found = fs::symlink_metadata(staging.place.work_tree().join(os_string(path)));
         let Some(found) = found.ok().filter(fs::Metadata::is_file) else {
@@ -94,7 +90,7 @@ pub(super) fn any<'f>(
     staging: &Staging,
     files: impl Iterator<Item = (&'f [u8], Oid)>,
 ) -> Result<bool, GitError> {
-    let tracked = filtered(&staging.place, staging.git("git ls-files"))?;
+    let tracked = filtered(&staging.place, staging.git("ls-files"))?;
     if tracked.is_empty() {
         return Ok(false);
     }
@@ -109,7 +105,7 @@ pub(super) fn keep(staging: &Staging, before: &BTreeMap<Vec<u8>, Listed>) -> Res
     if before.is_empty() {
         return Ok(());
     }
-    let now = filtered(&staging.place, staging.git("git ls-files"))?;
+    let now = filtered(&staging.place, staging.git("ls-files"))?;
     let changed = before.iter().filter(|(path, listed)| {
         let now = now.get(*path);
         now.is_some_and(|now| now.id != listed.id)
@@ -124,30 +120,26 @@ pub(super) fn keep(staging: &Staging, before: &BTreeMap<Vec<u8>, Listed>) -> Res
     if input.is_empty() {
         return Ok(());
     }
-    let update = staging.edit_index("git update-index");
-    let update = update.args(["update-index", "-z", "--index-info"]);
+    let update = staging.edit_index("update-index -z --index-info");
     update.input(input).run().map(drop)
 }
 
 /// Checks such files of a staged worktree out again.
 pub(super) fn fill_in(staging: &Staging) -> Result<(), GitError> {
     let place = &staging.place;
-    let tracked = filtered(place, place.git("git ls-files"))?;
+    let tracked = filtered(place, place.git("ls-files"))?;
     let files = tracked.iter();
     let files = files.map(|(path, listed)| (path.as_slice(), listed.id.as_str()));
     let stored = lying_so(staging, files)?;
     for path in &stored {
         // Git leaves alone what the index knows by its times.
-        let file = place.work_tree().join(os_string(path));
-        let touched = set_times(&file, 0);
-        touched.map_err(|errno| GitError::io("touching a file")(errno.into()))?;
+        set_times(&place.work_tree().join(os_string(path)), 0).context("touching a file")?;
     }
     if stored.is_empty() {
         return Ok(());
     }
-    let write = place.git("git checkout-index").limit(HEAVY);
-    let write = write.args(["checkout-index", "--force", "--index", "-z", "--stdin"]);
-    write.input(list(stored)).run().map(drop)
+    let write = place.git("checkout-index --force --index -z --stdin");
+    write.input(list(stored)).limit(HEAVY).run().map(drop)
 }
 
 /// Checks such files of a worktree out again, where the user allowed a filter.

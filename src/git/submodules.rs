@@ -1,17 +1,17 @@
-//! Submodules of a new worktree, filled from what the user's own checkout has of them.
+//! Fills the submodules of a new worktree from the user's own checkout.
 //!
-//! Called by set-up after a worktree was made. Nothing is fetched from anywhere: a submodule
-//! whose commit is not on this machine stays empty, and the run's log says so. Each gets a
-//! repository of its own, where `git submodule` itself would put it (`modules/<name>` in the
-//! worktree's record), which borrows the objects of the user's; so what is done in it moves
-//! nothing of the user's, and it goes with the worktree ([`super::keep_nested`] keeps its work).
+//! Called by set-up after a worktree was created. Nothing is fetched: a submodule whose commit is not on
+//! this machine stays empty, and the run's log says so. Each gets a repository of its own, where
+//! `git submodule` would put it (`modules/<name>` in the worktree's record), which borrows the objects of
+//! the user's. So nothing that is done in it affects the user's, and it is removed with the worktree
+//! ([`super::keep_nested`] saves its work).
 //!
 //! `git submodule` is not used: it would run what `.gitmodules` and the configuration name.
 
 use super::{
-    GitError,
+    Context, GitError,
     command::HEAVY,
-    mend::OpenWorktree,
+    open_worktree::OpenWorktree,
     place::Place,
     staging::write_alternates,
     text::{items, os_string},
@@ -27,7 +27,7 @@ use std::{
 /// How deep submodules of submodules are followed.
 const DEPTH_MAX: usize = 8;
 
-/// Fills the submodules of a worktree, and answers a sentence for each that stays empty.
+/// Fills the submodules of a worktree, and returns a sentence for each that stays empty.
 ///
 /// # Errors
 /// `WorktreeGone`, `NotARepository`, `Cancelled`, and those of starting `git`. What goes wrong
@@ -37,7 +37,7 @@ pub(crate) fn fill_submodules(
     repo_path: &Path,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Vec<String>, GitError> {
-    // As after a checkout; a link there is as good as none to git.
+    // As after a checkout; git ignores a link.
     if fs::symlink_metadata(at.worktree.join(".gitmodules")).is_err() {
         return Ok(Vec::new());
     }
@@ -103,11 +103,10 @@ fn fill(
 fn submodules(place: &Place) -> Result<Vec<Submodule>, GitError> {
     // From the commit: the file in the worktree may be a link to anywhere.
     let named = place
-        .git("git config")
-        .args(["config", "--blob", "HEAD:.gitmodules", "-z"])
-        .args(["--get-regexp", r"^submodule\..*\.path$"])
+        .git("config --blob HEAD:.gitmodules -z --get-regexp")
+        .arg(r"^submodule\..*\.path$")
         .run_leniently()?;
-    // It may not be there, or not be readable.
+    // It may be missing or unreadable.
     let named = named.unwrap_or_default();
     let mut found = Vec::new();
     for entry in items(&named) {
@@ -142,8 +141,8 @@ fn is_plain(path: &Path) -> bool {
 /// The commit that HEAD has at a path, when it is a submodule.
 fn pointer(place: &Place, path: &Path) -> Result<Option<Oid>, GitError> {
     let listed = place
-        .git("git ls-tree")
-        .args(["--literal-pathspecs", "ls-tree", "-z", "HEAD", "--"])
+        .git("ls-tree -z HEAD --")
+        .option("--literal-pathspecs")
         .arg(path)
         .run()?;
     // `<mode> commit <id>\t<path>`
@@ -177,13 +176,12 @@ fn fill_one(level: &Level, submodule: &Submodule) -> Result<Option<Level>, GitEr
     begin(&git_dir, &folder, &user_git_dir, submodule.commit)?;
     let place = Place::open(&git_dir, &folder)?;
     place
-        .git("git reset")
-        .args(["-c", "checkout.workers=0"])
-        .args(["reset", "--hard", "--quiet", "--no-recurse-submodules"])
+        .git("reset --hard --quiet --no-recurse-submodules")
+        .config("checkout.workers=0")
         .limit(HEAVY)
         .run()?;
     if level.depth > 0 {
-        // The top one shares the user's configuration, where the user said so.
+        // The top one shares the user's configuration, where it is set.
         activate(level.place.git_dir(), &submodule.name)?;
     }
     Ok(Some(Level {
@@ -201,7 +199,7 @@ fn activate(git_dir: &Path, name: &Path) -> Result<(), GitError> {
     let config = Repository::open_bare(git_dir).and_then(|repository| repository.config());
     config
         .and_then(|mut config| config.set_bool(&key, true))
-        .map_err(GitError::library("registering a submodule"))
+        .context("registering a submodule")
 }
 
 /// Whether a folder is a repository that has a commit.
@@ -227,8 +225,7 @@ fn share_promisor(user: &Repository, own: &Repository) -> Result<(), git2::Error
 
 /// Makes the repository of a submodule: its HEAD is the commit, its remote is the user's.
 fn begin(git_dir: &Path, folder: &Path, user_git_dir: &Path, commit: Oid) -> Result<(), GitError> {
-    let failed = || GitError::library("creating the repository of a submodule");
-    let written = || GitError::io("creating the repository of a submodule");
+    let doing = "creating the repository of a submodule";
     let mut options = RepositoryInitOptions::new();
     options
         .no_dotgit_dir(true)
@@ -236,19 +233,19 @@ fn begin(git_dir: &Path, folder: &Path, user_git_dir: &Path, commit: Oid) -> Res
         .mkpath(true)
         .external_template(false)
         .workdir_path(folder);
-    let repository = Repository::init_opts(git_dir, &options).map_err(failed())?;
-    write_alternates(&git_dir.join("objects"), user_git_dir).map_err(written())?;
-    // Submodules of a shallow clone have their end of history told apart.
+    let repository = Repository::init_opts(git_dir, &options).context(doing)?;
+    write_alternates(&git_dir.join("objects"), user_git_dir).context(doing)?;
+    // Where the history of a shallow clone ends is stored in a separate file.
     let shallow = fs::copy(user_git_dir.join("shallow"), git_dir.join("shallow"));
-    files::if_there(shallow).map(drop).map_err(written())?;
-    let user = Repository::open_bare(user_git_dir).map_err(failed())?;
+    files::if_there(shallow).map(drop).context(doing)?;
+    let user = Repository::open_bare(user_git_dir).context(doing)?;
     if let Ok(remote) = user.find_remote("origin")
         && let Ok(url) = remote.url()
     {
-        repository.remote("origin", url).map_err(failed())?;
-        share_promisor(&user, &repository).map_err(failed())?;
+        repository.remote("origin", url).context(doing)?;
+        share_promisor(&user, &repository).context(doing)?;
     }
     // Opened before it could see the borrowed objects.
-    let repository = Repository::open(folder).map_err(failed())?;
-    repository.set_head_detached(commit).map_err(failed())
+    let repository = Repository::open(folder).context(doing)?;
+    repository.set_head_detached(commit).context(doing)
 }

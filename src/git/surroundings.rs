@@ -1,25 +1,27 @@
-//! What stands in a worktree that git passes over in silence: pipes, sockets and devices, and folders
-//! that cannot be read; and files that are too large for it ([`super::large`]).
+//! What git silently skips in a worktree: pipes, sockets and devices, and unreadable folders; and files
+//! that are too large for it ([`super::large`]).
 //!
-//! Only folders are listed, and only those that git itself would look into. It comes before any `git`
-//! that reads the worktree's rules: at a pipe named `.gitignore` or `.gitattributes` git would wait for
-//! a writer, so that there has to be one ([`Fifos`]).
+//! Only folders are listed, and only those that git itself would read. This runs before any `git` that
+//! reads the worktree's rules: a pipe named `.gitignore` or `.gitattributes` would block it until
+//! somebody writes, so we do ([`Fifos`]).
 
 use super::{
     GitError,
     fifos::Fifos,
     ignored::not_ignored,
     large,
-    on_disk::{OnDisk, look_at, named},
+    on_disk::{OnDisk, is_gone, look_at, named},
     place::Place,
     text::os_string,
     tracked::Tracked,
 };
 use crate::domain::run::event::LeftOut;
-use std::{collections::BTreeSet, fs, io, os::unix::ffi::OsStrExt, path::Path};
+use std::{collections::BTreeSet, fs, os::unix::ffi::OsStrExt, path::Path};
 
+/// Name of the files that tell git how to treat others.
+pub(super) const ATTRIBUTES: &[u8] = b".gitattributes";
 /// Files that git reads wherever it finds them.
-pub(super) const RULES: [&[u8]; 3] = [b".gitignore", b".gitattributes", b".gitmodules"];
+pub(super) const RULES: [&[u8]; 3] = [b".gitignore", ATTRIBUTES, b".gitmodules"];
 
 /// What was found, ignored paths aside.
 #[derive(Default)]
@@ -40,50 +42,37 @@ pub(super) fn look(
     pipes: &Fifos,
 ) -> Result<Surroundings, GitError> {
     let root = place.work_tree();
-    let mut found = Surroundings::default();
-    let mut level = vec![Vec::new()];
-    while !level.is_empty() {
-        let mut looking = Looking {
-            root,
-            tracked,
-            pipes,
-            known: Vec::new(),
-            unknown: Vec::new(),
-            endless_rules: None,
-            found: &mut found,
-        };
-        for folder in &level {
-            looking.folder(folder);
+    let mut looking = Looking {
+        root,
+        tracked,
+        pipes,
+        folders: vec![Vec::new()],
+        unknown: Vec::new(),
+        found: Surroundings::default(),
+    };
+    while !looking.folders.is_empty() {
+        for folder in std::mem::take(&mut looking.folders) {
+            looking.folder(&folder)?;
         }
-        let Looking {
-            known,
-            unknown,
-            endless_rules,
-            ..
-        } = looking;
-        if let Some(path) = endless_rules {
-            return Err(large::endless_rules(&path));
-        }
-        level = known;
-        for path in not_ignored(place, unknown)? {
+        for path in not_ignored(place, std::mem::take(&mut looking.unknown))? {
             if !path.ends_with(b"/") {
-                found.take(root, path);
+                looking.found.take(root, path);
             } else if fs::symlink_metadata(root.join(os_string(&path)).join(".git")).is_err() {
                 // What is in a nested repository is its own.
-                level.push(path);
+                looking.folders.push(path);
             }
         }
     }
-    Ok(found)
+    Ok(looking.found)
 }
 
 impl Surroundings {
-    /// Takes down what stands at a path, if it still does.
+    /// Adds what is at a path, if it still exists.
     fn take(&mut self, root: &Path, path: Vec<u8>) {
         if large::stands_at(&root.join(os_string(&path))) {
             self.large.insert(path);
-        } else {
-            self.left_out.extend(strange(root, &path));
+        } else if let Ok(OnDisk::Strange(why)) = look_at(root, &path) {
+            self.left_out.push(named(&path, why));
         }
     }
 }
@@ -92,26 +81,28 @@ struct Looking<'a> {
     root: &'a Path,
     tracked: &'a Tracked,
     pipes: &'a Fifos,
-    /// Folders that hold tracked files; each path of a folder ends with a slash.
-    known: Vec<Vec<u8>>,
+    /// Folders that are read next; each path of a folder ends with a slash.
+    folders: Vec<Vec<u8>>,
     /// What git may ignore.
     unknown: Vec<Vec<u8>>,
-    /// Git must not even be started.
-    endless_rules: Option<Vec<u8>>,
-    found: &'a mut Surroundings,
+    found: Surroundings,
 }
 
 impl Looking<'_> {
-    fn folder(&mut self, folder: &[u8]) {
-        let items = match fs::read_dir(self.root.join(os_string(folder))) {
-            Ok(items) => items,
-            Err(error) => return self.unreadable(folder, &error),
-        };
+    /// # Errors
+    /// `TooMuch` for rules that git would choke on: it must not even be started.
+    fn folder(&mut self, folder: &[u8]) -> Result<(), GitError> {
+        let mut items = Vec::new();
+        let read = fs::read_dir(self.root.join(os_string(folder)));
+        let read =
+            read.and_then(|mut read| read.try_for_each(|item| item.map(|item| items.push(item))));
+        if let Err(error) = read
+            && !is_gone(&error)
+        {
+            let why = format!("the folder cannot be read: {error}");
+            self.found.left_out.push(named(folder, &why));
+        }
         for item in items {
-            let item = match item {
-                Ok(item) => item,
-                Err(error) => return self.unreadable(folder, &error),
-            };
             let name = item.file_name();
             let name = name.as_bytes();
             let Ok(kind) = item.file_type() else {
@@ -124,8 +115,7 @@ impl Looking<'_> {
             if kind.is_file() {
                 let len = item.metadata().map_or(0, |found| found.len());
                 if large::are_endless_rules(name, len) {
-                    self.endless_rules = Some(path);
-                    continue;
+                    return Err(large::endless_rules(&path));
                 }
                 if !large::is_large(len) {
                     continue;
@@ -133,13 +123,10 @@ impl Looking<'_> {
             }
             if kind.is_dir() {
                 path.push(b'/');
-                let known = self.tracked.has_below(&path);
-                let into = if known {
-                    &mut self.known
-                } else {
-                    &mut self.unknown
-                };
-                into.push(path);
+                match self.tracked.has_below(&path) {
+                    true => self.folders.push(path),
+                    false => self.unknown.push(path),
+                }
                 continue;
             }
             if RULES.contains(&name) && !kind.is_file() {
@@ -151,22 +138,6 @@ impl Looking<'_> {
                 self.unknown.push(path);
             }
         }
-    }
-
-    fn unreadable(&mut self, folder: &[u8], error: &io::Error) {
-        if !matches!(
-            error.kind(),
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-        ) {
-            let why = format!("the folder cannot be read: {error}");
-            self.found.left_out.push(named(folder, &why));
-        }
-    }
-}
-
-fn strange(root: &Path, path: &[u8]) -> Option<LeftOut> {
-    match look_at(root, path) {
-        Ok(OnDisk::Strange(why)) => Some(named(path, why)),
-        _ => None,
+        Ok(())
     }
 }

@@ -13,6 +13,14 @@ pub(super) fn line(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim_end().to_owned()
 }
 
+/// A program's message, followed by a note on a line of its own.
+pub(super) fn with_note(said: String, note: Option<&str>) -> String {
+    match note {
+        Some(note) => format!("{said}\n{note}"),
+        None => said,
+    }
+}
+
 /// The items of a printed list, empty ones aside.
 pub(super) fn items(printed: &[u8]) -> impl Iterator<Item = &[u8]> {
     let items = printed.split(|byte| *byte == 0);
@@ -27,6 +35,20 @@ pub(super) fn list<P: AsRef<[u8]>>(paths: impl IntoIterator<Item = P>) -> Vec<u8
         list.push(0);
     }
     list
+}
+
+/// A path on a line of its own, quoted as in C.
+pub(super) fn quoted(path: &[u8]) -> Vec<u8> {
+    let mut line = vec![b'"'];
+    for byte in path {
+        match byte {
+            b'"' | b'\\' => line.extend([b'\\', *byte]),
+            0..0x20 | 0x7f => line.extend(format!("\\{byte:03o}").bytes()),
+            _ => line.push(*byte),
+        }
+    }
+    line.extend(b"\"\n");
+    line
 }
 
 /// A list of patterns for all paths but these.

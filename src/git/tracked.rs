@@ -15,13 +15,15 @@ pub(super) struct Entry {
     pub tag: u8,
     /// Mode as git writes it.
     pub mode: [u8; 6],
+    /// Marked with `--skip-worktree`.
+    pub skipped: bool,
     /// Outside of a sparse checkout, and not there.
     pub absent: bool,
 }
 
 impl Tracked {
-    /// Reads a listing.
-    pub(super) fn read(listed: Vec<u8>) -> Self {
+    /// Reads a listing. `is_missing` says whether nothing stands at a path.
+    pub(super) fn read(listed: Vec<u8>, is_missing: impl Fn(&[u8]) -> bool) -> Self {
         let mut entries = Vec::new();
         let mut at = 0;
         for line in listed.split(|byte| *byte == 0) {
@@ -30,11 +32,13 @@ impl Tracked {
             if let (Some(tab), [tag, b' ', mode @ ..]) = (tab, line)
                 && let Some(mode) = mode.first_chunk()
             {
+                let skipped = tag.eq_ignore_ascii_case(&b's');
                 entries.push(Entry {
                     path: at + tab + 1..at + line.len(),
                     tag: *tag,
                     mode: *mode,
-                    absent: false,
+                    skipped,
+                    absent: skipped && is_missing(&line[tab + 1..]),
                 });
             }
             at += line.len() + 1;
@@ -47,43 +51,29 @@ impl Tracked {
         self.entries.iter().map(|entry| (self.path(entry), entry))
     }
 
-    /// Marks the entries that are outside of a sparse checkout and not there.
-    pub(super) fn mark_absent(&mut self, is_absent: impl Fn(&[u8]) -> bool) {
-        for entry in &mut self.entries {
-            let path = self.listed.get(entry.path.clone()).unwrap_or_default();
-            entry.absent = entry.is_skipped() && is_absent(path);
-        }
-    }
-
     fn path(&self, entry: &Entry) -> &[u8] {
         self.listed.get(entry.path.clone()).unwrap_or_default()
     }
 
     /// The entry of a path.
     pub(super) fn find(&self, path: &[u8]) -> Option<&Entry> {
-        let place = self
-            .entries
-            .partition_point(|entry| self.path(entry) < path);
-        let entry = self.entries.get(place)?;
-        (self.path(entry) == path).then_some(entry)
+        self.first_from(path)
+            .filter(|entry| self.path(entry) == path)
     }
 
     /// Whether a folder, named with a slash at its end, holds a path.
     pub(super) fn has_below(&self, folder: &[u8]) -> bool {
-        let place = self
-            .entries
-            .partition_point(|entry| self.path(entry) < folder);
-        let entry = self.entries.get(place);
+        let entry = self.first_from(folder);
         entry.is_some_and(|entry| self.path(entry).starts_with(folder))
+    }
+
+    fn first_from(&self, path: &[u8]) -> Option<&Entry> {
+        let before = |entry: &Entry| self.path(entry) < path;
+        self.entries.get(self.entries.partition_point(before))
     }
 }
 
 impl Entry {
-    /// Marked with `--skip-worktree`.
-    pub(super) const fn is_skipped(&self) -> bool {
-        self.tag.eq_ignore_ascii_case(&b's')
-    }
-
     /// A repository of its own.
     pub(super) fn is_submodule(&self) -> bool {
         self.mode == *b"160000"

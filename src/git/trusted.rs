@@ -3,7 +3,7 @@
 //! What is allowed is the driver as it was then: its command lines are remembered, and run instead
 //! of what the configuration says. A driver that was changed since is off again.
 //!
-//! The runtime says what is allowed, for all repositories at once.
+//! The runtime sets what is allowed, for all repositories at once.
 
 use super::configuration::Configuration;
 use crate::domain::TrustedFilter;
@@ -42,9 +42,7 @@ pub(super) fn trusted(git_dir: &Path) -> Vec<TrustedFilter> {
     if all.is_empty() {
         return Vec::new();
     }
-    let above = git_dir
-        .parent()
-        .filter(|parent| parent.ends_with("worktrees"));
+    let above = git_dir.parent().filter(|it| it.ends_with("worktrees"));
     let common = above.and_then(Path::parent).unwrap_or(git_dir);
     let common = common.canonicalize().unwrap_or_else(|_| common.to_owned());
     all.get(&common).cloned().unwrap_or_default()
@@ -100,7 +98,7 @@ pub(super) fn settings(git_dir: &Path, configuration: &Configuration) -> Vec<(Os
     settings
 }
 
-/// Lets git-crypt find its keys from a worktree: it looks for them in the git folder that it is started
+/// Lets git-crypt find its keys in a worktree: it looks for them in the git folder that it is started
 /// with, which is the worktree's record. Only where the user allowed it to run.
 pub(super) fn link_keys(common_dir: &Path, admin: &Path) {
     const NAME: &str = "git-crypt";

@@ -1,18 +1,18 @@
-//! Makes a run's worktrees: in all repositories, or in none.
+//! Creates a run's worktrees: in all repositories, or in none.
 //!
-//! Called by the runtime once a run, and again when a run goes on after its worktrees went. The
-//! branch is made with the worktree, under the repository's lock ([`super::RepoLocks`]), and the
-//! files are checked out in a second step: only then does the worktree's own configuration
-//! (conditions on its branch or folder) show, and can be disarmed. That takes long and no lock,
-//! since the record and the branch are ours by then. With a spare worktree ([`super::spare`]) most
-//! files are there already.
+//! Called by the runtime once for each run, and again when a run continues after its worktrees were
+//! removed. The branch is created with the worktree, under the repository's lock ([`super::RepoLocks`]);
+//! the files are checked out in a second step, because the worktree's own configuration (conditions on
+//! its branch or folder) is known, and can be disarmed, only then. That takes long and needs no lock,
+//! since the record and the branch are ours by then. With a spare worktree ([`super::spare`]) most files
+//! are there already.
 //!
 //! # Crash
-//! Any step may have been the last. The next attempt removes what the record in the repository
-//! proves to be ours and begins again; a branch with commits of its own is never moved.
+//! The next attempt removes what the record in the repository proves to be ours, and starts over; a
+//! branch with commits of its own is never moved.
 
 use super::{
-    GitError, RepoLocks, check_out, lfs,
+    Context, GitError, RepoLocks, check_out, lfs,
     place::Place,
     records::{self, Records, WorktreeRecord},
     removal, repository,
@@ -46,7 +46,7 @@ pub(crate) struct WorktreeSpec {
     pub base_commit: String,
     /// Folder to make: absolute, inside the data folder, of this run alone.
     pub path: PathBuf,
-    /// A worktree to begin with, when one was kept ready. It is used up, also when it turns out
+    /// A worktree to start from, when one was kept ready. It is used up, even when it turns out
     /// not to fit.
     pub spare: Option<Arc<Spare>>,
 }
@@ -106,15 +106,6 @@ pub(super) fn add_all(
     Ok(added.into_iter().map(|added| added.at).collect())
 }
 
-fn at(spec: &WorktreeSpec) -> WorktreeAt {
-    WorktreeAt {
-        repo_id: spec.repo_id,
-        name: spec.name.clone(),
-        worktree: spec.path.clone(),
-        branch: spec.branch.clone(),
-    }
-}
-
 /// One worktree being made.
 struct Attempt<'a> {
     spec: &'a WorktreeSpec,
@@ -127,7 +118,7 @@ struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    /// Looks, changes nothing.
+    /// Checks everything, and changes nothing.
     fn begin(spec: &'a WorktreeSpec, locks: &'a RepoLocks) -> Result<Self, GitError> {
         repository::check_branch_name(&spec.branch)?;
         let repository = repository::open(&spec.repo_path)?;
@@ -162,14 +153,15 @@ impl<'a> Attempt<'a> {
                 }
             }
         }
-        let own = self.own_place()?;
+        let own = Place::of_repository(&self.repository, &spec.repo_path)?;
         self.locked(|| {
             self.make_room(cancelled)?;
             self.register(&own)
         })?;
         crate::fault::point("set_up.worktree_registered");
-        let entry = self.entry()?.ok_or_else(|| self.gone())?;
-        // The record lies in the repository, the folder is new: what is in it now is ours.
+        let entry = self.entry()?;
+        let entry = entry.ok_or_else(|| GitError::worktree_gone(&spec.name))?;
+        // The record is in the repository, and the folder is new: what is in it now is ours.
         trusted::link_keys(&self.common_dir, &entry.admin);
         let place = own.of_worktree(&entry.admin, &spec.path)?;
         self.check_out(&place, cancelled)?;
@@ -177,13 +169,14 @@ impl<'a> Attempt<'a> {
     }
 
     fn added(&self, entry: WorktreeRecord, note: Option<String>) -> Added {
-        let (at, record) = (at(self.spec), entry.admin);
+        let at = WorktreeAt {
+            repo_id: self.spec.repo_id,
+            name: self.spec.name.clone(),
+            worktree: self.spec.path.clone(),
+            branch: self.spec.branch.clone(),
+        };
+        let record = entry.admin;
         Added { at, record, note }
-    }
-
-    /// The user's checkout.
-    fn own_place(&self) -> Result<Place, GitError> {
-        Place::of_repository(&self.repository, &self.spec.repo_path)
     }
 
     /// Checks the files out. Git writes the branch too when it is done, and leaves its lock when it is
@@ -201,7 +194,7 @@ impl<'a> Attempt<'a> {
         done
     }
 
-    /// Brings a spare worktree here, and answers its record. `None` when it does not fit; what it
+    /// Brings a spare worktree here, and returns its record. `None` when it does not fit; what it
     /// left is cleared by [`Self::make_room`].
     fn adopt(
         &self,
@@ -209,7 +202,7 @@ impl<'a> Attempt<'a> {
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Option<WorktreeRecord>, GitError> {
         let spec = self.spec;
-        let Some(fitting) = spare.fitting(&self.repository, self.base)? else {
+        let Some(record) = spare.fitting(&self.repository, self.base)? else {
             return Ok(None);
         };
         let moved = self.locked(|| {
@@ -217,17 +210,17 @@ impl<'a> Attempt<'a> {
             if repository::branch_tip(&self.repository, &spec.branch)?.is_some() {
                 return Ok(false);
             }
-            fitting.move_to(&spec.path, &spec.branch, self.base)
+            spare.move_to(&record, &spec.path, &spec.branch, self.base)
         })?;
         let entry = if moved { self.entry()? } else { None };
         let Some(entry) = entry else {
             return Ok(None);
         };
         let place = Place::open(&entry.admin, &spec.path)?;
-        if !fitting.is_configured_as(&place) {
+        if !spare.is_configured_as(&place) {
             return Ok(None);
         }
-        if !fitting.is_at(self.base) {
+        if !spare.is_at(self.base) {
             self.check_out(&place, cancelled)?;
         }
         Ok(Some(entry))
@@ -235,11 +228,10 @@ impl<'a> Attempt<'a> {
 
     /// Under the repository's lock.
     fn locked<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.locks
-            .with(std::slice::from_ref(&self.common_dir), work)
+        self.locks.with([&self.common_dir], work)
     }
 
-    /// Clears the path, and looks whether the branch is free.
+    /// Clears the path, and checks that the branch is free.
     fn make_room(&self, cancelled: &dyn Fn() -> bool) -> Result<(), GitError> {
         let spec = self.spec;
         let mut others = Records::read(&self.common_dir)?;
@@ -252,31 +244,23 @@ impl<'a> Attempt<'a> {
             return Err(GitError::Cancelled);
         }
         let parent = spec.path.parent().map_or(Ok(()), fs::create_dir_all);
-        parent.map_err(GitError::io("creating the run's folder"))
+        parent.context("creating the run's folder")
     }
 
     /// Makes the branch, the record and an empty worktree. It takes milliseconds and is not ended in
     /// the middle: git would leave the lock of the branch, or a record that says of nothing whose it is.
     fn register(&self, own: &Place) -> Result<(), GitError> {
         let mut add = own
-            .git("git worktree add")
-            .env(RUN_ID_VARIABLE, self.spec.run_id.to_string())
-            .args([
-                "worktree",
-                "add",
-                "--quiet",
-                "--no-checkout",
-                "--no-guess-remote",
-            ]);
-        let exists = repository::branch_tip(&self.repository, &self.spec.branch)?.is_some();
-        add = if exists {
-            add.arg("--").arg(&self.spec.path).arg(&self.spec.branch)
-        } else {
-            add.arg("-b")
-                .arg(&self.spec.branch)
-                .arg("--")
-                .arg(&self.spec.path)
-                .arg(self.base.to_string())
+            .git("worktree add --quiet --no-checkout --no-guess-remote")
+            .shown_as("worktree add")
+            .env(RUN_ID_VARIABLE, self.spec.run_id.to_string());
+        let (branch, path) = (self.spec.branch.as_str(), &self.spec.path);
+        add = match repository::branch_tip(&self.repository, branch)? {
+            Some(_) => add.arg("--").arg(path).arg(branch),
+            None => add
+                .args(["-b", branch, "--"])
+                .arg(path)
+                .arg(self.base.to_string()),
         };
         add.run().map(drop)
     }
@@ -287,10 +271,9 @@ impl<'a> Attempt<'a> {
             name: self.spec.name.clone(),
         };
         let Some(entry) = entry else {
-            // An empty folder is as good as none; git takes it.
-            return is_vacant(&self.spec.path)
-                .then_some(())
-                .ok_or_else(in_the_way);
+            // Git accepts an empty folder.
+            let vacant = is_vacant(&self.spec.path);
+            return vacant.then_some(()).ok_or_else(in_the_way);
         };
         if is_link(&self.spec.path) {
             return Err(in_the_way());
@@ -303,14 +286,8 @@ impl<'a> Attempt<'a> {
         records::find(&self.common_dir, &self.spec.path)
     }
 
-    fn gone(&self) -> GitError {
-        GitError::WorktreeGone {
-            name: self.spec.name.clone(),
-        }
-    }
-
-    /// Takes back what was made. A failure here is told to the log and not to the caller, who
-    /// has to hear what failed first; the next attempt finds the leftovers.
+    /// Removes what was created. A failure here is logged and not returned: the caller gets what
+    /// failed first, and the next attempt finds the leftovers.
     fn undo(&self) {
         let undone = self.locked(|| {
             self.clear_leftovers(self.entry()?.as_ref())?;
@@ -327,7 +304,7 @@ impl<'a> Attempt<'a> {
         if self.goes_on || tip != Some(self.base) {
             return Ok(());
         }
-        // In another's hands it stays, and is not ours.
+        // It stays when it is checked out elsewhere.
         removal::delete_branch(&self.spec.repo_path, &self.spec.branch).map(drop)
     }
 }
@@ -349,7 +326,7 @@ pub(crate) fn date_index(added: &Added) -> Result<(), GitError> {
                 &TimeSpec::UTIME_NOW,
             )?)
         })
-        .map_err(GitError::io("setting the time of an index"))
+        .context("setting the time of an index")
 }
 
 fn is_link(path: &Path) -> bool {

@@ -6,7 +6,7 @@
 
 use super::{
     event::{
-        CompletedBy, DeliveredBy, Event, ExitedBy, HookReceived, HookSignal, Lacks, MessageBy,
+        CompletedBy, DeliveredBy, Event, ExitedBy, HookReceived, HookSignal, MessageBy, Missing,
         NeedsAttention, PausedBy, ProcessExited, RunQuiet, RunStarted, Stage, StartedBy, StopBy,
     },
     state::{Activity, Attention, NO_HOOK, PREPARING, Process, Quiet, Run, Status, Stopped},
@@ -51,9 +51,9 @@ impl Run {
         let Some(quiet) = &self.quiet else {
             return self.activity.clone();
         };
-        let what = match quiet.lacks {
-            Lacks::Hook => self.no_hook_sentence(quiet.lasted),
-            Lacks::Event => format!(
+        let what = match quiet.missing {
+            Missing::Hook => self.no_hook_sentence(quiet.lasted),
+            Missing::Event => format!(
                 "no event for {} s, last: {}",
                 quiet.lasted.as_secs_f64(),
                 self.activity.what
@@ -109,14 +109,14 @@ impl Run {
             return;
         }
         self.heard_at = at;
-        let lacks = self.quiet.as_ref().map(|quiet| quiet.lacks);
+        let missing = self.quiet.as_ref().map(|quiet| quiet.missing);
         if word == Source::Hook {
             self.hook_heard = true;
             self.quiet = None;
             if self.attention.as_ref().is_some_and(|it| it.kind == NO_HOOK) {
                 self.attention = None;
             }
-        } else if lacks == Some(Lacks::Event) {
+        } else if missing == Some(Missing::Event) {
             self.quiet = None;
         }
     }
@@ -188,11 +188,11 @@ impl Run {
 
     pub(super) fn fell_quiet(&mut self, quiet: &RunQuiet) {
         let since = match quiet.lacks {
-            Lacks::Hook => self.runs_since,
-            Lacks::Event => self.heard_at,
+            Missing::Hook => self.runs_since,
+            Missing::Event => self.heard_at,
         };
         self.quiet = Some(Quiet {
-            lacks: quiet.lacks,
+            missing: quiet.lacks,
             lasted: Duration::from_millis(quiet.millis),
             since,
         });
@@ -344,17 +344,23 @@ impl Stopped {
 }
 
 /// Events of a silence that was noticed.
-pub(super) fn silent(run: &Run, attempt: u32, lacks: Lacks, millis: u64) -> Vec<Event> {
-    let missed = match lacks {
-        Lacks::Hook => run.waits_for_hook(),
-        Lacks::Event => run.waits_for_word(),
+pub(super) fn silent(run: &Run, attempt: u32, missing: Missing, millis: u64) -> Vec<Event> {
+    let missed = match missing {
+        Missing::Hook => run.waits_for_hook(),
+        Missing::Event => run.waits_for_word(),
     };
     if !missed || attempt != run.attempt {
         return Vec::new();
     }
-    let mut events = vec![RunQuiet { lacks, millis }.into()];
+    let mut events = vec![
+        RunQuiet {
+            lacks: missing,
+            millis,
+        }
+        .into(),
+    ];
     // Nobody can type anything into a headless one.
-    if lacks == Lacks::Hook && run.created.agent.mode() == AgentMode::Interactive {
+    if missing == Missing::Hook && run.created.agent.mode() == AgentMode::Interactive {
         let needs = NeedsAttention {
             kind: NO_HOOK.to_owned(),
             message: run.no_hook_sentence(Duration::from_millis(millis)),

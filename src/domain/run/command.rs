@@ -2,7 +2,7 @@
 
 use super::callers::Callers;
 use super::event::{
-    CheckpointAt, HookSignal, Lacks, NeedsAttention, RunCreated, Stage, StopBy, SubagentStart,
+    CheckpointAt, HookSignal, Missing, NeedsAttention, RunCreated, Stage, StopBy, SubagentStart,
     SubagentStop, ToolCall, ToolResult, WorktreeAt,
 };
 use super::work::Work;
@@ -126,7 +126,7 @@ pub enum Command {
         /// The attempt, counted from 1.
         attempt: u32,
         /// What is missing.
-        lacks: Lacks,
+        missing: Missing,
         /// How long it has been missing, in milliseconds.
         millis: u64,
     },

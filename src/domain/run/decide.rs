@@ -87,9 +87,9 @@ fn choose(run: &Run, command: Command) -> Decision {
         Command::Hook { hook, observed } => Ok(hooks::of_hook(run, hook, &observed)),
         Command::Silent {
             attempt,
-            lacks,
+            missing,
             millis,
-        } => Ok(activity::silent(run, attempt, lacks, millis)),
+        } => Ok(activity::silent(run, attempt, missing, millis)),
         Command::Observed(observed) => Ok(hooks::observed(run, &observed)),
         Command::Checkpointed(checkpoint) => Ok(vec![checkpointed(checkpoint)]),
         Command::Worked(work) => Ok(work.into_iter().map(Event::from).collect()),

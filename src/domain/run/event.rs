@@ -13,8 +13,8 @@ pub use messages::{
     MessageNotTaken, MessageQueued, MessageTyping, MessageUnqueued, QueueReordered, RequestKey,
 };
 pub use words::{
-    CheckpointAt, CommittedAt, CompletedBy, CostSource, DeliveredBy, ExitedBy, HookSignal, Lacks,
-    LeftOut, MessageBy, PausedBy, PullRequestAt, PushedAt, RebasedAt, RepoBase, RepoBranch,
+    CheckpointAt, CommittedAt, CompletedBy, CostSource, DeliveredBy, ExitedBy, HookSignal, LeftOut,
+    MessageBy, Missing, PausedBy, PullRequestAt, PushedAt, RebasedAt, RepoBase, RepoBranch,
     RevertedAt, Stage, StartedBy, StopBy, WorktreeAt,
 };
 
@@ -307,7 +307,7 @@ payloads! {
     /// A live CLI has sent nothing for a while.
     RunQuiet {
         /// What is missing.
-        lacks: Lacks,
+        lacks: Missing,
         /// How long it has been missing, in milliseconds.
         millis: u64,
     }

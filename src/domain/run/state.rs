@@ -2,7 +2,7 @@
 
 use super::{
     callers::{Callers, Nested},
-    event::{CheckpointAt, ExitedBy, Lacks, RunCreated, StopBy, WorktreeAt},
+    event::{CheckpointAt, ExitedBy, Missing, RunCreated, StopBy, WorktreeAt},
     outbox::Outbox,
     tasks::TaskList,
     usage::Usage,
@@ -22,7 +22,7 @@ pub(crate) const NO_HOOK: &str = "no_hook";
 #[derive(Debug, Clone, PartialEq)]
 pub struct Quiet {
     /// What is missing.
-    pub lacks: Lacks,
+    pub missing: Missing,
     /// For how long, when it was noticed.
     pub lasted: Duration,
     /// Since when.

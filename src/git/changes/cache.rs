@@ -1,7 +1,7 @@
 //! Counts that are remembered for as long as nothing changed (decision 16).
 //!
-//! An answer holds while all that it was made of is as it was: the files, which are watched from
-//! before they were looked at; the index and HEAD; the configuration, and the files that say what
+//! An answer is valid while everything that it was computed from is unchanged: the files, which are
+//! watched from before they are read; the index and HEAD; the configuration, and the files that say what
 //! is ignored and how contents are read. In doubt it is counted again.
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::domain::TrustedFilter;
 use crate::git::{
-    configuration::Configuration, mend::OpenWorktree, place::Place, text::os_string,
+    configuration::Configuration, open_worktree::OpenWorktree, place::Place, text::os_string,
     trusted::trusted,
 };
 use std::{
@@ -21,14 +21,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Worktrees that are watched at once; the one that was asked for longest ago goes first.
+/// Worktrees that are watched at once; the least recently requested one is forgotten first.
 const WATCHED_MAX: usize = 16;
-/// An answer is not older, whatever is told of changes.
+/// Longest time that an answer is reused, whether or not changes are reported.
 const AGE_MAX: Duration = Duration::from_secs(60);
-/// A worktree that nobody asks for is not watched longer.
+/// Longest time that a worktree is watched without a request.
 const UNASKED_MAX: Duration = Duration::from_secs(5 * 60);
 
-/// The counts of all worktrees that somebody looks at.
+/// The counts of all worktrees that somebody is viewing.
 #[derive(Debug)]
 pub struct StatsCache {
     slots: Mutex<HashMap<PathBuf, Slot>>,
@@ -38,7 +38,7 @@ pub struct StatsCache {
     home: PathBuf,
 }
 
-/// One worktree; who asks for it waits for whoever is counting.
+/// One worktree; requests wait for the one that is counting.
 #[derive(Debug)]
 struct Slot {
     asked: Instant,
@@ -58,11 +58,11 @@ struct Kept {
 struct CachedStats {
     stats: DiffStats,
     made: Instant,
-    /// The files that may have changed. A change of one is told, and this is to be sure.
+    /// The files that may have changed. Changes are reported as well; this is a second check.
     files: Vec<(PathBuf, Identity)>,
 }
 
-/// What an answer stands on, the files of the worktree aside.
+/// What an answer depends on, except for the files of the worktree.
 #[derive(Debug, PartialEq, Eq)]
 struct Ground {
     admin: PathBuf,
@@ -93,7 +93,7 @@ impl StatsCache {
         }
     }
 
-    /// Counts what was changed, or tells what was counted when nothing changed since.
+    /// Counts what was changed, or returns the last count when nothing changed since.
     ///
     /// # Errors
     /// `NotARepository`, `UnknownRevision`, and those of starting `git`.
@@ -107,7 +107,7 @@ impl StatsCache {
             },
             None => WatchedChange::Folders,
         };
-        // Taken out: an error leaves nothing behind.
+        // Removed, so that an error leaves nothing behind.
         let former = kept.take().filter(|_| news == WatchedChange::Files);
         match self.count(of, former) {
             Ok(Some((stats, fresh))) => {
@@ -154,24 +154,20 @@ impl StatsCache {
         Arc::clone(&slot.kept)
     }
 
-    /// The answer, if it still holds; else what happened.
+    /// The answer, if it is still valid; else what changed.
     fn still(&self, kept: &mut Kept, of: ChangesOf<'_>) -> Result<DiffStats, WatchedChange> {
         let (worktree, ground) = (&of.at.worktree, &kept.ground);
         let now = Place::open(&ground.admin, worktree).ok().and_then(|place| {
-            self.ground(
-                &place,
-                &ground.common_dir,
-                identity(&index_of(&ground.admin)),
-            )
+            let index = identity(&ground.admin.join("index"));
+            self.ground(&place, &ground.common_dir, index)
         });
         if now.as_ref() != Some(ground) {
             return Err(WatchedChange::Folders);
         }
-        let same = |(path, known): &(PathBuf, Identity)| identity(path) == *known;
         let answer = kept.answer.take().filter(|answer| {
             kept.base == of.base_commit
                 && answer.made.elapsed() < AGE_MAX
-                && answer.files.iter().all(same)
+                && answer.files.iter().all(is_same)
         });
         match (kept.watched.news(), answer) {
             (WatchedChange::Nothing, Some(answer)) => Ok(kept.answer.insert(answer).stats),
@@ -188,7 +184,7 @@ impl StatsCache {
     ) -> Result<Option<(DiffStats, Option<Kept>)>, GitError> {
         let open = OpenWorktree::open(of.at, of.repo_path)?;
         // Before it is read.
-        let index = identity(&index_of(&open.record.admin));
+        let index = identity(&open.record.admin.join("index"));
         let Some(quick) = Quick::open(of)? else {
             return Ok(None);
         };
@@ -198,7 +194,7 @@ impl StatsCache {
             Some(former) => (Some(former.watched), true),
             None => (Watched::begin(&of.at.worktree, &self.budget), false),
         };
-        // Folders that are watched already are looked into after all their news were read.
+        // Folders that are watched already are read after all their events.
         let adding = watched.as_ref().filter(|_| !whole);
         let Some(looked) = quick.look(adding)? else {
             return Ok(None);
@@ -224,8 +220,7 @@ impl StatsCache {
         let files = looked.files;
         let one_name = |(_, found): &(PathBuf, Identity)| found.is_none_or(|it| it[4] == 1);
         // The configuration is read when it is asked for again; its files are among these.
-        let same = |(path, known): &(PathBuf, Identity)| identity(path) == *known;
-        let steady = ground.files.iter().all(same);
+        let steady = ground.files.iter().all(is_same);
         // Last: whatever happened before is in it.
         let news = watched.news();
         if !steady || news == WatchedChange::Folders || !files.iter().all(one_name) {
@@ -244,7 +239,7 @@ impl StatsCache {
         })
     }
 
-    /// What an answer stands on now; `None` when it stands on a file whose path is not known.
+    /// What an answer depends on now; `None` when it depends on a file whose path is not known.
     fn ground(&self, place: &Place, common_dir: &Path, index: Identity) -> Option<Ground> {
         let admin = place.git_dir();
         let mut paths = self.rules.clone();
@@ -260,7 +255,7 @@ impl StatsCache {
                 Some(_) => return None,
             }
         }
-        let mut files = vec![(index_of(admin), index)];
+        let mut files = vec![(admin.join("index"), index)];
         files.extend(paths.into_iter().map(|path| {
             // A link is often kept among a user's own files.
             let target = path.canonicalize().unwrap_or(path);
@@ -277,8 +272,9 @@ impl StatsCache {
     }
 }
 
-fn index_of(admin: &Path) -> PathBuf {
-    admin.join("index")
+/// Whether a file is as it was seen before.
+fn is_same((path, known): &(PathBuf, Identity)) -> bool {
+    identity(path) == *known
 }
 
 #[cfg(test)]

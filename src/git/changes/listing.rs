@@ -7,34 +7,16 @@ use git2::Oid;
 const MODE_NONE: &[u8] = b"000000";
 const MODE_SUBMODULE: &[u8] = b"160000";
 
-/// One side of a changed file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
-    /// It is not there.
-    None,
-    /// A file or a link.
-    Blob(Oid),
-    /// A commit of a submodule, which lies in another repository.
-    Submodule,
-}
-
-impl Side {
-    pub(super) const fn blob(self) -> Option<Oid> {
-        match self {
-            Self::Blob(oid) => Some(oid),
-            Self::None | Self::Submodule => None,
-        }
-    }
-}
-
 /// One changed file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ChangedFile {
     pub path: Vec<u8>,
     pub old_path: Option<Vec<u8>>,
     pub status: FileStatus,
-    pub old: Side,
-    pub new: Side,
+    /// Its blob on both sides; none where it is not there, and for a submodule, whose commit lies in
+    /// another repository.
+    pub old: Option<Oid>,
+    pub new: Option<Oid>,
     /// Patches it comes in: a file that became a link is taken away and made anew.
     pub parts: usize,
     pub binary: bool,
@@ -88,10 +70,8 @@ fn read(told: &[u8]) -> Option<Vec<ChangedFile>> {
 fn raw<'a>(head: &[u8], fields: &mut impl Iterator<Item = &'a [u8]>) -> Option<ChangedFile> {
     let mut words = head.split(|byte| *byte == b' ');
     let (old_mode, new_mode) = (words.next()?, words.next()?);
-    let (old, new) = (
-        side(old_mode, words.next()?)?,
-        side(new_mode, words.next()?)?,
-    );
+    let old = blob(old_mode, words.next()?)?;
+    let new = blob(new_mode, words.next()?)?;
     let letter = *words.next()?.first()?;
     let status = match letter {
         b'A' => FileStatus::Added,
@@ -121,12 +101,12 @@ fn raw<'a>(head: &[u8], fields: &mut impl Iterator<Item = &'a [u8]>) -> Option<C
     })
 }
 
-fn side(mode: &[u8], id: &[u8]) -> Option<Side> {
-    Some(match mode {
-        MODE_NONE => Side::None,
-        MODE_SUBMODULE => Side::Submodule,
-        _ => Side::Blob(Oid::from_str(std::str::from_utf8(id).ok()?).ok()?),
-    })
+fn blob(mode: &[u8], id: &[u8]) -> Option<Option<Oid>> {
+    if [MODE_NONE, MODE_SUBMODULE].contains(&mode) {
+        return Some(None);
+    }
+    let id = std::str::from_utf8(id).ok()?;
+    Oid::from_str(id).ok().map(Some)
 }
 
 /// `<added>\t<deleted>\t<path>`, or with an empty path and then two; `-` for a binary file.

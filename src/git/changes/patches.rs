@@ -7,7 +7,7 @@ use super::GitError;
 
 const HEAD: &[u8] = b"diff --git ";
 
-/// The cutter.
+#[derive(Default)]
 pub(super) struct Splitter {
     /// The patch that is being read.
     patch: Vec<u8>,
@@ -18,34 +18,23 @@ pub(super) struct Splitter {
 type Each<'a> = &'a mut dyn FnMut(Vec<u8>) -> Result<(), GitError>;
 
 impl Splitter {
-    pub(super) const fn new() -> Self {
-        Self {
-            patch: Vec::new(),
-            line: 0,
-        }
-    }
-
-    /// Takes a piece of the stream; tells each patch that is complete.
+    /// Takes a piece of the stream, and passes on each patch that is complete.
     pub(super) fn take(&mut self, piece: &[u8], each: Each<'_>) -> Result<(), GitError> {
         for part in piece.split_inclusive(|byte| *byte == b'\n') {
             self.patch.extend_from_slice(part);
-            if part.ends_with(b"\n") {
-                self.line_ended(each)?;
+            if !part.ends_with(b"\n") {
+                continue;
             }
+            if self.line > 0 && self.patch[self.line..].starts_with(HEAD) {
+                let next = self.patch.split_off(self.line);
+                each(std::mem::replace(&mut self.patch, next))?;
+            }
+            self.line = self.patch.len();
         }
         Ok(())
     }
 
-    fn line_ended(&mut self, each: Each<'_>) -> Result<(), GitError> {
-        if self.line > 0 && self.patch[self.line..].starts_with(HEAD) {
-            let next = self.patch.split_off(self.line);
-            each(std::mem::replace(&mut self.patch, next))?;
-        }
-        self.line = self.patch.len();
-        Ok(())
-    }
-
-    /// Tells the last patch.
+    /// Passes the last patch on.
     pub(super) fn end(self, each: Each<'_>) -> Result<(), GitError> {
         if self.patch.is_empty() {
             return Ok(());

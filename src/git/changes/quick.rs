@@ -1,23 +1,23 @@
 //! The changed files of a worktree with their counts, without staging it.
 //!
-//! Staging reads and writes an index of all files several times. Here each file is looked at once
-//! ([`crate::git::seen`]), git is asked which of the unknown ones it ignores (`check-ignore`) and what
-//! the index has otherwise than the base (`diff-index --cached`). What may have changed goes, as
-//! the base has it, into an index of its own, which `git diff-files -M` compares with the worktree:
-//! so renames, filters and counts are git's own, as when it was staged.
+//! Staging reads and writes an index of all files several times. Here each file is inspected once
+//! ([`crate::git::seen`]), and git is asked which of the unknown ones it ignores (`check-ignore`) and
+//! where the index differs from the base (`diff-index --cached`). What may have changed is put into a
+//! separate index, with the contents of the base, and `git diff-files -M` compares that index with the
+//! worktree. So renames, filters and counts are git's own, as if the worktree had been staged.
 //!
-//! Answers `None` where that is not certain to be the same: marks that make git look away,
-//! submodules and other repositories, pipes and folders that cannot be read, changed tracked files that
-//! are too large, conflicts, an index that is not understood, file systems that ignore case, files from
-//! before their filter was allowed. Such a worktree is staged.
+//! Returns `None` where the result might differ from that: entries marked assume-unchanged or
+//! skip-worktree, submodules and other repositories, pipes and unreadable folders, changed tracked files
+//! that are too large, conflicts, an index that is not understood, file systems that ignore case, files
+//! that were checked out before their filter was allowed. Such a worktree is staged.
 
 use super::{
-    COMPARISON, ChangesOf, GitError,
+    COMPARE, COMPARISON, ChangesOf, GitError, LISTING,
     listing::{self, ChangedFile},
     watched::Watched,
 };
-use crate::files;
 use crate::git::{
+    Context,
     command::{Command, HEAVY, Started},
     ignored::not_ignored,
     index::Index,
@@ -25,8 +25,10 @@ use crate::git::{
     place::Place,
     repository,
     seen::{self, Found, Seen},
-    staging::{Staging, TemporaryIndex},
+    staging::Staging,
     stored,
+    surroundings::ATTRIBUTES,
+    temporary::TemporaryIndex,
     text::os_string,
 };
 use git2::{IndexEntry, IndexEntryExtendedFlag, IndexTime, Oid};
@@ -88,9 +90,7 @@ impl Quick {
             let value = staging.place.value(key.as_bytes());
             value.is_some_and(|value| !value.eq_ignore_ascii_case(usual.as_bytes()))
         });
-        let bytes = files::read_linked(index, files::LARGE)
-            .map_err(GitError::io("reading a worktree's index"))?;
-        let index = Index::parse(&bytes).filter(|index| index.is_plain() && !unusual);
+        let index = Index::read(index)?.filter(|index| index.is_plain() && !unusual);
         Ok(index.map(|index| Self {
             staging,
             base,
@@ -112,23 +112,19 @@ impl Quick {
             return Ok(None);
         };
         // Nothing is staged or committed yet: git need not be asked.
-        let nothing = self
-            .index
-            .tree()
-            .is_some_and(|tree| tree.to_string() == self.base);
+        let tree = self.index.tree();
+        let nothing = tree.is_some_and(|tree| tree.to_string() == self.base);
         let staged = if nothing {
             None
         } else {
-            let program = on(place, copy, COMPARISON)
-                .args(["diff-index", "--cached", "--raw", "-z", "--no-abbrev"])
-                .args(["--no-renames", "--ignore-submodules=none", &self.base]);
-            Some(program.start()?)
+            let program = on(
+                place,
+                copy,
+                "diff-index --cached --raw -z --no-abbrev --no-renames --ignore-submodules=none",
+            );
+            Some(program.shown_as(COMPARISON).arg(&self.base).start()?)
         };
-        let watch = |folder: &[u8]| {
-            if let Some(watched) = watched {
-                watched.add(folder);
-            }
-        };
+        let watch = |folder: &[u8]| watched.iter().for_each(|watched| watched.add(folder));
         let written = seen::written(copy)?;
         let seen = seen::look(place.work_tree(), &self.index, written, &watch)?;
         if seen.odd {
@@ -151,11 +147,9 @@ impl Quick {
             return Ok(None);
         };
         // Git would go by attributes that the index of the comparison still has.
-        let gone = |path: &&Vec<u8>| {
-            path.ends_with(b".gitattributes")
-                && fs::symlink_metadata(root.join(os_string(path))).is_err()
-        };
-        if touched.keys().any(|path| gone(&path)) {
+        let is_gone = |path: &Vec<u8>| fs::symlink_metadata(root.join(os_string(path))).is_err();
+        let mut attributes = touched.keys().filter(|path| path.ends_with(ATTRIBUTES));
+        if attributes.any(is_gone) {
             return Ok(None);
         }
         let with_base = touched.iter();
@@ -187,18 +181,18 @@ pub(super) type Identity = Option<[i128; 5]>;
 /// Of a file, or of a link itself.
 pub(super) fn identity(path: &Path) -> Identity {
     let found = fs::symlink_metadata(path).ok()?;
-    let time = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
     Some([
-        time(found.mtime(), found.mtime_nsec()),
-        time(found.ctime(), found.ctime_nsec()),
+        seen::nanos(found.mtime(), found.mtime_nsec()),
+        seen::nanos(found.ctime(), found.ctime_nsec()),
         found.size().into(),
         found.ino().into(),
         found.nlink().into(),
     ])
 }
 
-fn on<'a>(place: &Place, index: &Path, name: &'static str) -> Command<'a> {
-    place.git(name).env("GIT_INDEX_FILE", index).limit(HEAVY)
+fn on<'a>(place: &Place, index: &Path, command: &'static str) -> Command<'a> {
+    let command = place.git(command).limit(HEAVY);
+    command.env("GIT_INDEX_FILE", index)
 }
 
 /// Files that are in no index and not ignored, also in folders of which the same is true.
@@ -308,7 +302,7 @@ fn staged_paths(told: &[u8]) -> Option<BTreeMap<Vec<u8>, Base>> {
 /// Has git compare what the base has with what there is.
 fn compare(place: &Place, touched: BTreeMap<Vec<u8>, Base>) -> Result<Vec<ChangedFile>, GitError> {
     let small = TemporaryIndex::empty(place.git_dir());
-    write(&small.path, touched).map_err(GitError::library("writing an index of changed files"))?;
+    write(&small.path, touched).context("writing an index of changed files")?;
     // A file that was only touched is listed, and depending on git not counted.
     match changed(place, &small.path) {
         Ok(entries) if !entries.iter().any(ChangedFile::may_be_same) => return Ok(entries),
@@ -316,19 +310,14 @@ fn compare(place: &Place, touched: BTreeMap<Vec<u8>, Base>) -> Result<Vec<Change
         Err(error) => return Err(error),
     }
     // Such files are found out, and left out of the comparison.
-    on(place, &small.path, "git update-index")
-        .args(["update-index", "-q", "--refresh"])
-        .run()?;
+    on(place, &small.path, "update-index -q --refresh").run()?;
     changed(place, &small.path)
 }
 
 fn changed(place: &Place, small: &Path) -> Result<Vec<ChangedFile>, GitError> {
-    let told = on(place, small, COMPARISON)
-        .args(["diff-files", "-r", "-M", "--ita-invisible-in-index"])
-        .args(["--no-ext-diff", "--no-textconv", "--ignore-submodules=none"])
-        .args(["-z", "--raw", "--numstat", "--no-abbrev"])
-        .run()?;
-    listing::parse(&told)
+    let compare = on(place, small, "diff-files --ita-invisible-in-index");
+    let compare = compare.shown_as(COMPARISON);
+    listing::parse(&compare.args(COMPARE).args(LISTING).run()?)
 }
 
 fn write(path: &Path, touched: BTreeMap<Vec<u8>, Base>) -> Result<(), git2::Error> {

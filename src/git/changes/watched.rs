@@ -1,10 +1,10 @@
-//! Tells whether anything changed below a worktree since it was watched.
+//! Reports whether anything changed below a worktree since it was watched.
 //!
-//! The kernel puts a change into the queue before the call that made it returns, and the queue is
-//! read when somebody asks: so no change is missed because its news come late, and nobody has to
-//! listen. A full queue says so, and counts as a change.
+//! The kernel queues a change before the call that made it returns, and the queue is read on request.
+//! So no change is missed because it is reported late, and no thread has to listen. A full queue is
+//! reported, and counts as a change.
 //!
-//! Not told: what is written through a shared mapping before it is unmapped, and changes made on
+//! Not reported: what is written through a shared mapping before it is unmapped, and changes made on
 //! another machine, which is why network file systems are not watched.
 
 use std::{
@@ -22,7 +22,7 @@ pub(super) enum WatchedChange {
     Nothing,
     /// Files changed.
     Files,
-    /// Folders came or went, or rules changed by which they are ignored: others have to be watched.
+    /// Folders were created or removed, or ignore rules changed: others have to be watched.
     Folders,
 }
 
@@ -64,7 +64,7 @@ impl Drop for Watched {
 }
 
 impl Watched {
-    /// Begins, with no folder yet. `None` where changes are not told.
+    /// Starts without a folder. `None` where changes are not reported.
     pub(super) fn begin(root: &Path, budget: &Budget) -> Option<Self> {
         Some(Self {
             root: root.to_owned(),
@@ -76,7 +76,7 @@ impl Watched {
     }
 
     /// Watches a folder, by its path below the root, but not what is below it. One that is not
-    /// there needs no watch: it is missed in the folder above.
+    /// there needs no watch: its creation is a change of the folder above.
     pub(super) fn add(&self, folder: &[u8]) {
         let path = self.root.join(std::ffi::OsStr::from_bytes(folder));
         if !self.budget.take() {
@@ -199,7 +199,7 @@ mod queue {
     use super::WatchedChange;
     use std::path::Path;
 
-    /// Other systems tell of changes late, or not of all.
+    /// Other systems report changes late, or not all of them.
     #[derive(Debug)]
     pub(super) enum Queue {}
 

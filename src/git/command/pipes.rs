@@ -1,6 +1,6 @@
 //! Our ends of a program's streams, served from one thread.
 
-use crate::git::GitError;
+use crate::git::{Context, GitError};
 use nix::{
     fcntl::{FcntlArg, OFlag, fcntl},
     poll::{PollFd, PollFlags, PollTimeout, poll},
@@ -85,7 +85,7 @@ impl Pipes {
         let wait = PollTimeout::try_from(wait).unwrap_or(PollTimeout::ZERO);
         match poll(&mut open, wait) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-            Err(errno) => return Err(GitError::io("reading from git")(errno.into())),
+            Err(errno) => return Err(errno).context("reading from git"),
         }
         let mut open = open.iter();
         let ready = wanted.map(|(fd, _)| fd.is_some() && open.next().is_some_and(is_ready));

@@ -16,17 +16,13 @@ const REASONS: &[&str] = &["fatal:", "error:", "remote:", "! "];
 /// Listens to both streams of a program, in bounded room.
 #[derive(Debug, Default)]
 pub(super) struct Complaints {
-    output: Stream,
-    complaints: Stream,
+    /// The beginning of a line, of both streams.
+    output: Vec<u8>,
+    complaints: Vec<u8>,
     reasons: Lines,
     rest: Lines,
     /// Lines heard.
     count: usize,
-}
-
-#[derive(Debug, Default)]
-struct Stream {
-    unfinished: Vec<u8>,
 }
 
 /// The last lines of one sort, each with its number.
@@ -39,7 +35,7 @@ struct Lines {
 impl Complaints {
     /// Hears a piece of standard output; of a `push --porcelain` the refusals count.
     pub(super) fn output(&mut self, piece: &[u8]) {
-        for line in self.output.lines(piece) {
+        for line in lines(&mut self.output, piece) {
             if let Some(line) = of_porcelain(&line) {
                 self.add(line);
             }
@@ -48,7 +44,7 @@ impl Complaints {
 
     /// Hears a piece of standard error.
     pub(super) fn complaints(&mut self, piece: &[u8]) {
-        for line in self.complaints.lines(piece) {
+        for line in lines(&mut self.complaints, piece) {
             self.add(line);
         }
     }
@@ -91,21 +87,19 @@ impl Complaints {
     }
 }
 
-impl Stream {
-    /// The lines that a piece finishes.
-    fn lines(&mut self, piece: &[u8]) -> Vec<String> {
-        let mut finished = Vec::new();
-        for part in piece.split_inclusive(|byte| *byte == b'\n') {
-            self.unfinished.extend_from_slice(part);
-            let over = self.unfinished.len().saturating_sub(4 * LINE_MAX);
-            self.unfinished.drain(..over);
-            if part.ends_with(b"\n") {
-                finished.push(readable(&self.unfinished));
-                self.unfinished.clear();
-            }
+/// The lines that a piece finishes, after what began before it.
+fn lines(unfinished: &mut Vec<u8>, piece: &[u8]) -> Vec<String> {
+    let mut finished = Vec::new();
+    for part in piece.split_inclusive(|byte| *byte == b'\n') {
+        unfinished.extend_from_slice(part);
+        let over = unfinished.len().saturating_sub(4 * LINE_MAX);
+        unfinished.drain(..over);
+        if part.ends_with(b"\n") {
+            finished.push(readable(unfinished));
+            unfinished.clear();
         }
-        finished
     }
+    finished
 }
 
 impl Lines {

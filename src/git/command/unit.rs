@@ -3,11 +3,9 @@ use std::{fs, path::PathBuf, thread};
 
 fn shell(script: &str) -> Command<'static> {
     let folder = PathBuf::from("/");
-    Command::new("git test", &folder).in_folder(&folder).args([
-        "-c",
-        &format!("alias.script=!{script}"),
-        "script",
-    ])
+    Command::new("test", &folder)
+        .in_folder(&folder)
+        .config(format!("alias.test=!{script}"))
 }
 
 #[test]
@@ -99,12 +97,12 @@ fn hooks_have_the_users_language_and_our_own_reading_english() {
         let folder = PathBuf::from("/");
         let said = env
             .in_folder(&folder)
-            .args(["-c", "alias.x=!echo $LC_ALL/$LANG", "x"])
+            .config("alias.test=!echo $LC_ALL/$LANG")
             .run();
         String::from_utf8(said.unwrap()).unwrap()
     };
     let folder = PathBuf::from("/");
-    let hooked = Command::with_hooks("git test", &folder).env("LC_ALL", "");
+    let hooked = Command::with_hooks("test", &folder).env("LC_ALL", "");
     assert_eq!(locale(hooked), "/de_DE.UTF-8\n");
-    assert_eq!(locale(Command::new("git test", &folder)), "C/de_DE.UTF-8\n");
+    assert_eq!(locale(Command::new("test", &folder)), "C/de_DE.UTF-8\n");
 }

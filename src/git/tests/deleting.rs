@@ -2,9 +2,9 @@
 
 use super::{
     merging::{all_refs, seen},
-    support::{BRANCH, World, commit_all, git, refs, write},
+    support::{BRANCH, World, at_next_ref, commit_all, git, refs, write},
 };
-use crate::git::{GitError, delete::delete_held, delete_user_branch};
+use crate::git::{GitError, delete_user_branch};
 use std::fs;
 
 #[test]
@@ -96,9 +96,11 @@ fn a_branch_that_moved_meanwhile_stays() {
         &repo,
         &["commit-tree", "-m", "x", "-p", "main", "main^{tree}"],
     );
-    let outcome = delete_held(&repo, "work", false, &|| {
-        git(&repo, &["update-ref", "refs/heads/work", elsewhere.trim()]);
+    let (folder, to) = (repo.clone(), elsewhere.clone());
+    at_next_ref(move || {
+        git(&folder, &["update-ref", "refs/heads/work", to.trim()]);
     });
+    let outcome = delete_user_branch(&repo, "work", false);
     assert!(
         matches!(&outcome, Err(GitError::BranchMoved { .. })),
         "{outcome:?}"

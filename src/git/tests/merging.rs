@@ -2,17 +2,18 @@
 
 use super::{
     histories::{Edit, Files, Planned, config, edited, edits, import, some_files},
-    support::{BRANCH, World, commit_all, git, write},
+    support::{BRANCH, World, at_next_ref, commit_all, git, write},
 };
 use crate::{
     domain::run::event::WorktreeAt,
-    git::{GitError, merge, merge::merge_held},
+    git::{GitError, merge},
 };
 use proptest::prelude::*;
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    sync::mpsc,
 };
 
 /// All that a user sees of a checkout: files, HEAD, index, configuration.
@@ -345,17 +346,15 @@ fn a_target_that_moved_meanwhile_stays_where_it_went() {
             &["commit-tree", "-m", "x", "-p", "main", "main^{tree}"],
         );
         let elsewhere = elsewhere.trim();
-        let mut expected = String::new();
-        let outcome = {
-            let refs = std::cell::RefCell::new(&mut expected);
-            merge_held(&repo, BRANCH, Some("main"), &|| {
-                git(
-                    &repo,
-                    &["update-ref", "--no-deref", "refs/heads/main", elsewhere],
-                );
-                **refs.borrow_mut() = all_refs(&repo);
-            })
-        };
+        let (moved, refs) = mpsc::channel();
+        let (folder, to) = (repo.clone(), elsewhere.to_owned());
+        at_next_ref(move || {
+            let update = ["update-ref", "--no-deref", "refs/heads/main", &to];
+            git(&folder, &update);
+            moved.send(all_refs(&folder)).unwrap();
+        });
+        let outcome = merge(&repo, BRANCH, Some("main"));
+        let expected = refs.recv().unwrap();
         assert!(
             matches!(&outcome, Err(GitError::BranchMoved { branch }) if branch == "main"),
             "{outcome:?}"

@@ -3,9 +3,9 @@
 use super::{
     histories::{Planned, config, edited, edits, import, some_files},
     merging::{all_refs, seen},
-    support::{BRANCH, World, commit_all, git, write},
+    support::{BRANCH, World, at_next_ref, commit_all, git, write},
 };
-use crate::git::{GitError, rebase, rebase::rebase_held};
+use crate::git::{GitError, rebase};
 use proptest::prelude::*;
 use std::{
     fs,
@@ -213,9 +213,11 @@ fn a_branch_that_moved_meanwhile_stays_where_it_went() {
         ],
     );
     let reference = format!("refs/heads/{BRANCH}");
-    let outcome = rebase_held(&repo, BRANCH, None, &|| {
-        git(&repo, &["update-ref", &reference, elsewhere.trim()]);
+    let (folder, to) = (repo.clone(), elsewhere.clone());
+    at_next_ref(move || {
+        git(&folder, &["update-ref", &reference, to.trim()]);
     });
+    let outcome = rebase(&repo, BRANCH, None);
     assert!(
         matches!(&outcome, Err(GitError::BranchMoved { .. })),
         "{outcome:?}"

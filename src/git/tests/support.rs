@@ -21,6 +21,20 @@ thread_local! {
     /// The home of the test on this thread. A test is one thread, and `git` is started from it,
     /// so that tests side by side do not share one (the process environment would be shared).
     static HOME: RefCell<Option<PathBuf>> = const { RefCell::new(None) };
+    /// What happens right before the next branch moves or is deleted on this thread.
+    static AT_NEXT_REF: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+}
+
+/// Called by the room right before it moves or deletes a branch.
+pub(in crate::git) fn before_ref() {
+    if let Some(work) = AT_NEXT_REF.take() {
+        work();
+    }
+}
+
+/// Does `work` right before the next branch moves or is deleted on this thread.
+pub(super) fn at_next_ref(work: impl FnOnce() + 'static) {
+    AT_NEXT_REF.set(Some(Box::new(work)));
 }
 
 /// What every `git` that the room starts sees in addition, under test.

@@ -7,7 +7,7 @@ use crate::{
         run::{
             Command,
             command::{Checkpoint, Observation},
-            event::{Lacks, WorktreeAt},
+            event::{Missing, WorktreeAt},
         },
     },
     pty::{ExitReport, Hello, Program},
@@ -177,7 +177,7 @@ pub(crate) enum Timer {
     /// A CLI that is to say something.
     Silent {
         /// What.
-        lacks: Lacks,
+        missing: Missing,
     },
     /// A CLI at its prompt.
     Idle {

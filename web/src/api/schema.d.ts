@@ -1339,11 +1339,6 @@ export interface components {
          * @enum {string}
          */
         KeeperView: "cli" | "counted" | "none";
-        /**
-         * @description What a live CLI did not send.
-         * @enum {string}
-         */
-        Lacks: "hook" | "event";
         /** @description A path of a worktree that a checkpoint could not store. */
         LeftOut: {
             /** @description The path, below the worktree; a folder's ends with a slash. Bytes that are no UTF-8 are replaced. */
@@ -1504,6 +1499,11 @@ export interface components {
              */
             sequence: number;
         };
+        /**
+         * @description What a live CLI did not send.
+         * @enum {string}
+         */
+        Missing: "hook" | "event";
         /** @description Who enforces the limits of an agent. */
         ModeLimitsView: {
             /** @description Of `allowed_tools`. */
@@ -2553,7 +2553,7 @@ export interface components {
         /** @description A live CLI has sent nothing for a while. */
         RunQuiet: {
             /** @description What is missing. */
-            lacks: components["schemas"]["Lacks"];
+            lacks: components["schemas"]["Missing"];
             /**
              * Format: int64
              * @description How long it has been missing, in milliseconds.

@@ -106,7 +106,7 @@ words! {
         Lost,
     }
     /// What a live CLI did not send.
-    Lacks {
+    Missing {
         /// Any hook since it was launched.
         Hook,
         /// Any event at all.

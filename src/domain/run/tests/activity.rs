@@ -237,7 +237,7 @@ fn named_work() -> Vec<Case> {
 
 fn silences() -> Vec<Case> {
     use Status::{Queued, Running};
-    let (hook, event) = (Lacks::Hook, Lacks::Event);
+    let (hook, event) = (Missing::Hook, Missing::Event);
     let (no_hook, no_event) = (
         "The CLI has run for 30 s and sent no hook: {hint}.",
         "no event for 90 s, last: {what}",
@@ -248,7 +248,7 @@ fn silences() -> Vec<Case> {
                     network, or its hooks are switched off; look at its output.";
     let long = |attempt| Command::Silent {
         attempt,
-        lacks: event,
+        missing: event,
         millis: 90_000,
     };
     let again = with(resuming(), [launching(2), spawned(2)]);
@@ -325,7 +325,7 @@ fn a_stopped_cli_is_not_silent_and_its_wait_begins_anew() {
     };
     let live = working([stopped.clone()]);
     assert!(!live.run.waits_for_word());
-    live.when(silent(1, Lacks::Event)).then_nothing();
+    live.when(silent(1, Missing::Event)).then_nothing();
     let live = working([stopped, Command::Continued { attempt: 1 }]);
     assert!(live.run.waits_for_word());
     assert_eq!(live.run.heard_at, live.run.updated_at);
@@ -447,9 +447,9 @@ fn every_text_has_its_evidence() {
 #[test]
 fn the_first_hook_takes_the_call_back() {
     let live = given(mute())
-        .when(silent(1, Lacks::Event))
+        .when(silent(1, Missing::Event))
         .then_nothing()
-        .when(silent(1, Lacks::Hook))
+        .when(silent(1, Missing::Hook))
         .then_types(&["run.quiet", "agent.needs_attention"]);
     let asked = live.run.attention.clone().expect("a person is called");
     assert_eq!(
@@ -480,17 +480,17 @@ fn the_first_hook_takes_the_call_back() {
         assert!(live.run.quiet.is_none(), "{:#?}", live.log);
         let kind = live.run.attention.as_ref().map(|asked| asked.kind.as_str());
         assert!(kind != Some(NO_HOOK), "{:#?}", live.log);
-        live.when(silent(1, Lacks::Hook)).then_nothing();
+        live.when(silent(1, Missing::Hook)).then_nothing();
     }
 }
 
 #[test]
 fn a_silence_is_told_once_and_ended_by_any_word() {
-    let live = working([silent(1, Lacks::Event)]);
+    let live = working([silent(1, Missing::Event)]);
     let since = live.run.heard_at;
     assert_eq!(live.run.activity().since, since);
     assert!(live.run.attention.is_none(), "most silences are honest");
-    let live = live.when(silent(1, Lacks::Event)).then_nothing();
+    let live = live.when(silent(1, Missing::Event)).then_nothing();
     // A person's doings are no word of the CLI.
     let live = live.after([
         Command::SetNotify { notify: true },
@@ -504,39 +504,40 @@ fn a_silence_is_told_once_and_ended_by_any_word() {
     };
     let live = live.after([Command::Observed(vec![said])]);
     assert_eq!(live.run.activity().what, "thinking");
-    live.when(silent(1, Lacks::Event))
+    live.when(silent(1, Missing::Event))
         .then_types(&["run.quiet"]);
 }
 
 #[test]
 fn an_open_question_explains_a_silence() {
     let live = working([attention()]);
-    let live = live.when(silent(1, Lacks::Event)).then_nothing();
+    let live = live.when(silent(1, Missing::Event)).then_nothing();
     let live = live.after([tool_result(Some("t1"))]);
-    live.when(silent(1, Lacks::Event))
+    live.when(silent(1, Missing::Event))
         .then_types(&["run.quiet"]);
 }
 
 #[test]
 fn a_headless_cli_without_a_hook_calls_nobody() {
     let live = given_created(created_headless(), mute());
-    live.when(silent(1, Lacks::Hook)).then_types(&["run.quiet"]);
+    live.when(silent(1, Missing::Hook))
+        .then_types(&["run.quiet"]);
 }
 
 #[test]
 fn a_program_without_hooks_owes_none() {
     let live = given_created(created_command(), [launching(1)]).after([command_spawned(1)]);
-    let live = live.when(silent(1, Lacks::Hook)).then_nothing();
-    live.when(silent(1, Lacks::Event))
+    let live = live.when(silent(1, Missing::Hook)).then_nothing();
+    live.when(silent(1, Missing::Event))
         .then_types(&["run.quiet"]);
 }
 
 #[test]
 fn each_launch_owes_a_hook_of_its_own() {
     let log = with(resuming(), [launching(2), spawned(2)]);
-    let live = given(log).when(silent(1, Lacks::Hook)).then_nothing();
+    let live = given(log).when(silent(1, Missing::Hook)).then_nothing();
     let live = live
-        .when(silent(2, Lacks::Hook))
+        .when(silent(2, Missing::Hook))
         .then_types(&["run.quiet", "agent.needs_attention"]);
     let live = live.after([prompt("more", Some("t2"))]);
     assert!(live.run.attention.is_none() && live.run.quiet.is_none());

@@ -154,7 +154,7 @@ fn commands() -> impl Strategy<Value = Command> {
         4 => (1..4u32).prop_map(runs),
         2 => exits(),
         1 => Just(deleted()),
-        1 => (1..4u32, select(vec![Lacks::Hook, Lacks::Event])).prop_map(|(n, it)| silent(n, it)),
+        1 => (1..4u32, select(vec![Missing::Hook, Missing::Event])).prop_map(|(n, it)| silent(n, it)),
         10 => words_of_a_cli(),
     ]
 }

@@ -547,10 +547,10 @@ pub fn tool_result(turn: Option<&str>) -> Command {
 }
 
 /// Nothing of this kind was heard for half a minute.
-pub fn silent(attempt: u32, lacks: Lacks) -> Command {
+pub fn silent(attempt: u32, missing: Missing) -> Command {
     Command::Silent {
         attempt,
-        lacks,
+        missing,
         millis: 30_000,
     }
 }

@@ -92,8 +92,8 @@ rows! {
     "compacting": signal!(Signal::Compacting) => hook("PreCompact", None, Signal::Compacting),
     "compacted": signal!(Signal::Compacted) => hook("PostCompact", None, Signal::Compacted),
     "other": signal!(Signal::Other) => hook("Setup", None, Signal::Other),
-    "no-hook": Command::Silent { lacks: Lacks::Hook, .. } => silent(NOW, Lacks::Hook),
-    "no-event": Command::Silent { .. } => silent(NOW, Lacks::Event),
+    "no-hook": Command::Silent { missing: Missing::Hook, .. } => silent(NOW, Missing::Hook),
+    "no-event": Command::Silent { .. } => silent(NOW, Missing::Event),
     "seen-interrupt": Command::Observed(_) => Command::Observed(vec![Observation::Interrupted { turn_id: None }]),
     "checkpointed": Command::Checkpointed(_) => Command::Checkpointed(Checkpoint {
         number: 1, reason: "stop".into(), repos: Vec::new(),
@@ -170,9 +170,11 @@ fn for_attempt(command: Command, now: u32) -> Command {
             signal,
         },
         Command::Continued { .. } => Command::Continued { attempt: now },
-        Command::Silent { lacks, millis, .. } => Command::Silent {
+        Command::Silent {
+            missing, millis, ..
+        } => Command::Silent {
             attempt: now,
-            lacks,
+            missing,
             millis,
         },
         other => other,

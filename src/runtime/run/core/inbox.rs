@@ -9,7 +9,7 @@ use crate::{
             Command,
             callers::Callers,
             command::{Hook, Observation},
-            event::Lacks,
+            event::Missing,
         },
     },
     pty::ExitReport,
@@ -33,7 +33,7 @@ pub(super) enum Item {
     /// The transcript may have grown.
     Look,
     /// The CLI sent nothing for too long, unless something of it waits in the inbox.
-    Silence(Lacks),
+    Silence(Missing),
     /// The process is gone.
     Exit {
         report: Option<ExitReport>,
@@ -70,7 +70,7 @@ pub(super) enum WaitsFor {
 /// What the transcript is read for.
 pub(super) enum Then {
     Look,
-    Silence(Lacks),
+    Silence(Missing),
     Hook(Box<Hook>, Box<ReplyContext>),
     Exit {
         report: Option<ExitReport>,
@@ -93,7 +93,7 @@ impl Core {
                     self.waits_for = Some(WaitsFor::Spool(path));
                 }
                 Item::Look => self.read_transcript(None, Then::Look),
-                Item::Silence(lacks) => self.read_transcript(None, Then::Silence(lacks)),
+                Item::Silence(missing) => self.read_transcript(None, Then::Silence(missing)),
                 Item::Exit { report, attempt } => {
                     self.read_transcript(None, Then::Exit { report, attempt });
                 }
@@ -155,9 +155,9 @@ impl Core {
     fn then(&mut self, then: Then, observed: Vec<Observation>) {
         match then {
             Then::Look => self.observe(observed),
-            Then::Silence(lacks) => {
+            Then::Silence(missing) => {
                 self.observe(observed);
-                self.notice_silence(lacks);
+                self.notice_silence(missing);
             }
             Then::Hook(hook, context) => {
                 let hook = *hook;

@@ -7,7 +7,7 @@ use super::{Core, inbox::Item};
 use crate::{
     domain::{
         Time,
-        run::{Command, Run, event::Lacks},
+        run::{Command, Run, event::Missing},
     },
     runtime::run::{input::Timer, waits::Waits},
 };
@@ -24,68 +24,68 @@ pub(super) struct Watches {
 }
 
 impl Watches {
-    const fn of(&mut self, lacks: Lacks) -> &mut bool {
-        match lacks {
-            Lacks::Hook => &mut self.hook,
-            Lacks::Event => &mut self.event,
+    const fn of(&mut self, missing: Missing) -> &mut bool {
+        match missing {
+            Missing::Hook => &mut self.hook,
+            Missing::Event => &mut self.event,
         }
     }
 }
 
-const fn bound(waits: &Waits, lacks: Lacks) -> Duration {
-    match lacks {
-        Lacks::Hook => waits.hook,
-        Lacks::Event => waits.event,
+const fn bound(waits: &Waits, missing: Missing) -> Duration {
+    match missing {
+        Missing::Hook => waits.hook,
+        Missing::Event => waits.event,
     }
 }
 
 /// What is left of the bound; nothing when the run waits for no such word.
-fn left(run: &Run, waits: &Waits, lacks: Lacks, now: Time) -> Option<Duration> {
-    let (is_due, since) = match lacks {
-        Lacks::Hook => (run.waits_for_hook(), run.runs_since),
-        Lacks::Event => (run.waits_for_word(), run.heard_at),
+fn left(run: &Run, waits: &Waits, missing: Missing, now: Time) -> Option<Duration> {
+    let (is_due, since) = match missing {
+        Missing::Hook => (run.waits_for_hook(), run.runs_since),
+        Missing::Event => (run.waits_for_word(), run.heard_at),
     };
     // A clock that was set back lets the wait begin anew.
     let silent = (now - since).to_std().unwrap_or_default();
-    is_due.then(|| bound(waits, lacks).saturating_sub(silent))
+    is_due.then(|| bound(waits, missing).saturating_sub(silent))
 }
 
 impl Core {
-    fn silence_left(&self, lacks: Lacks) -> Option<Duration> {
-        left(self.run.as_ref()?, &self.waits, lacks, self.now)
+    fn silence_left(&self, missing: Missing) -> Option<Duration> {
+        left(self.run.as_ref()?, &self.waits, missing, self.now)
     }
 
     /// Sets the timers that the run's state asks for and that are not set.
     pub(super) fn watch_silence(&mut self) {
-        for lacks in [Lacks::Hook, Lacks::Event] {
-            if *self.watches.of(lacks) {
+        for missing in [Missing::Hook, Missing::Event] {
+            if *self.watches.of(missing) {
                 continue;
             }
-            if let Some(left) = self.silence_left(lacks) {
-                *self.watches.of(lacks) = true;
-                self.set_timer(left.max(SOONEST), Timer::Silent { lacks });
+            if let Some(left) = self.silence_left(missing) {
+                *self.watches.of(missing) = true;
+                self.set_timer(left.max(SOONEST), Timer::Silent { missing });
             }
         }
     }
 
     /// The time is over: looks whether it still holds, after all that was said before.
-    pub(super) fn on_silence(&mut self, lacks: Lacks) {
-        *self.watches.of(lacks) = false;
-        if self.silence_left(lacks).is_some() {
-            self.inbox.push_back(Item::Silence(lacks));
+    pub(super) fn on_silence(&mut self, missing: Missing) {
+        *self.watches.of(missing) = false;
+        if self.silence_left(missing).is_some() {
+            self.inbox.push_back(Item::Silence(missing));
             self.work();
         }
     }
 
     /// Tells the run, or waits on.
-    pub(super) fn notice_silence(&mut self, lacks: Lacks) {
+    pub(super) fn notice_silence(&mut self, missing: Missing) {
         let Some(run) = &self.run else { return };
         let attempt = run.attempt;
-        if self.silence_left(lacks) == Some(Duration::ZERO) {
-            let millis = u64::try_from(bound(&self.waits, lacks).as_millis()).unwrap_or(u64::MAX);
+        if self.silence_left(missing) == Some(Duration::ZERO) {
+            let millis = u64::try_from(bound(&self.waits, missing).as_millis()).unwrap_or(u64::MAX);
             self.fact(Command::Silent {
                 attempt,
-                lacks,
+                missing,
                 millis,
             });
         }

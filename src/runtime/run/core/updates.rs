@@ -107,7 +107,7 @@ impl Core {
             }
             Timer::Reach { attempt } => self.reach_again(attempt),
             Timer::Stuck { attempt } => self.ending_stuck(attempt),
-            Timer::Silent { lacks } => self.on_silence(lacks),
+            Timer::Silent { missing } => self.on_silence(missing),
             Timer::EnterAgain { id } => self.enter_again(id),
             Timer::GiveUp { id } => self.give_up(id),
             Timer::Lingering { attempt } => {

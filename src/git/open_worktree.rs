@@ -1,15 +1,15 @@
-//! Recreates the record of a run's worktree that is gone or damaged while the worktree is there.
+//! Opens a run's worktree through its repository, and recreates its record when that is missing or
+//! damaged.
 //!
-//! `git worktree prune` takes the record of a worktree that it does not find, on a disk that is not
-//! mounted say, and `git gc` does so by itself after three months; a power cut can empty a HEAD. The
-//! files lie where they were, and nothing of git works there until the record is back.
+//! `git worktree prune` removes the record of a worktree that it does not find, for example on a disk
+//! that is not mounted, and `git gc` does so by itself after three months; a power cut can empty a HEAD.
+//! The files are still there then, but git does not work in them without a record.
 //!
-//! What the worktree's `.git` file says is a hint only: the name of a record of this repository that
-//! does not exist. HEAD becomes the run's branch. Where it was before nobody knows any more, nor what
-//! was staged.
+//! What the worktree's `.git` file says is only a hint: the name of a record of this repository that
+//! does not exist. HEAD becomes the run's branch; where it was before, and what was staged, is lost.
 
 use super::{
-    GitError,
+    Context, GitError,
     place::Place,
     records::{self, Records, WorktreeRecord},
     repository,
@@ -33,17 +33,16 @@ pub(super) struct OpenWorktree {
 }
 
 impl OpenWorktree {
-    /// Finds it through its repository. A record that was lost is made again.
+    /// Finds it through its repository. A lost record is recreated.
     ///
     /// # Errors
-    /// `WorktreeGone`, `NotARepository`, and those of [`mended`].
+    /// `WorktreeGone`, `NotARepository`, and those of [`repaired`].
     pub(super) fn open(at: &WorktreeAt, repo_path: &Path) -> Result<Self, GitError> {
         let repository = repository::open(repo_path)?;
         let common_dir = repository::common_dir(&repository)?;
         let found = records::find(&common_dir, &at.worktree)?;
-        let record = mended(&common_dir, at, found)?.ok_or_else(|| GitError::WorktreeGone {
-            name: at.name.clone(),
-        })?;
+        let record = repaired(&common_dir, at, found)?;
+        let record = record.ok_or_else(|| GitError::worktree_gone(&at.name))?;
         Ok(Self {
             repository,
             common_dir,
@@ -60,31 +59,29 @@ impl OpenWorktree {
     }
 }
 
-/// The record of a worktree, mended when it needs to be; none when there is none, and what is there
-/// does not prove that there was one.
+/// The record of a worktree, repaired when necessary; `None` when there is none, and nothing proves
+/// that there was one.
 ///
 /// # Errors
 /// `Io`, and those of starting `git`.
-fn mended(
+fn repaired(
     common_dir: &Path,
     at: &WorktreeAt,
     found: Option<WorktreeRecord>,
 ) -> Result<Option<WorktreeRecord>, GitError> {
-    match found {
-        Some(entry) => {
-            if has_no_head(&entry.admin) && is_free(common_dir, &at.branch)? {
-                log::warn!(
-                    "HEAD of the worktree of {} was damaged; reset it to the run's branch.",
-                    at.name
-                );
-                write(&entry.admin.join("HEAD"), &head(at))?;
-            }
-            Ok(Some(entry))
+    if let Some(entry) = &found {
+        if has_no_head(&entry.admin) && is_free(common_dir, &at.branch)? {
+            log::warn!(
+                "HEAD of the worktree of {} was damaged; reset it to the run's branch.",
+                at.name
+            );
+            write(&entry.admin.join("HEAD"), &head(at))?;
         }
-        None => match lost(common_dir, &at.worktree) {
-            Some(name) if is_free(common_dir, &at.branch)? => make(common_dir, at, &name),
-            Some(_) | None => Ok(None),
-        },
+        return Ok(found);
+    }
+    match lost(common_dir, &at.worktree) {
+        Some(name) if is_free(common_dir, &at.branch)? => make(common_dir, at, &name),
+        Some(_) | None => Ok(None),
     }
 }
 
@@ -95,7 +92,7 @@ fn lost(common_dir: &Path, worktree: &Path) -> Option<OsString> {
     let named = records::git_dir_in(&worktree.join(".git")).filter(|_| is_folder)?;
     let named = worktree.join(named);
     let records = named.parent().filter(|it| it.ends_with("worktrees"))?;
-    // The folder of records goes with the last of them.
+    // The folder of records is removed with the last of them.
     let repository = records.parent()?.canonicalize().ok()?;
     let name = named.file_name()?;
     let record = records::folder_of(common_dir).join(name);
@@ -106,10 +103,8 @@ fn lost(common_dir: &Path, worktree: &Path) -> Option<OsString> {
 /// Whether a branch exists and no checkout has it.
 fn is_free(common_dir: &Path, branch: &str) -> Result<bool, GitError> {
     let repository = Repository::open_bare(common_dir);
-    let exists = repository.is_ok_and(|repository| {
-        let branch = repository.find_reference(&format!("refs/heads/{branch}"));
-        branch.is_ok()
-    });
+    let reference = format!("refs/heads/{branch}");
+    let exists = repository.is_ok_and(|found| found.find_reference(&reference).is_ok());
     Ok(exists && !Records::read(common_dir)?.have_checked_out(branch))
 }
 
@@ -140,7 +135,7 @@ fn make(
 ) -> Result<Option<WorktreeRecord>, GitError> {
     let records = records::folder_of(common_dir);
     let fresh = records::temporary(&records, "new");
-    fs::create_dir_all(&fresh).map_err(GitError::io(DOING))?;
+    fs::create_dir_all(&fresh).context(DOING)?;
     let dot_git = records::resolved(&at.worktree).join(".git");
     let mut gitdir = dot_git.clone().into_os_string().into_encoded_bytes();
     gitdir.push(b'\n');
@@ -148,27 +143,20 @@ fn make(
     let made = write(&fresh.join("HEAD"), &head(at))
         .and_then(|()| write(&fresh.join("commondir"), b"../..\n"))
         .and_then(|()| write(&fresh.join("gitdir"), &gitdir))
-        .and_then(|()| fs::rename(&fresh, &admin).map_err(GitError::io(DOING)));
+        .and_then(|()| fs::rename(&fresh, &admin).context(DOING));
     if let Err(error) = made {
         drop(fs::remove_dir_all(&fresh));
-        // Somebody else was as quick.
+        // Somebody else may have recreated it.
         let found = records::find(common_dir, &at.worktree)?;
-        return if found.is_some() {
-            Ok(found)
-        } else {
-            Err(error)
-        };
+        return found.map_or(Err(error), |found| Ok(Some(found)));
     }
     log::warn!(
         "The repository had lost its record of the worktree of {}; recreated it.",
         at.name
     );
     let place = Place::open(&admin, &at.worktree)?;
-    place
-        .git("git read-tree")
-        .args(["read-tree", "HEAD"])
-        .run()?;
-    place.git("git update-index").refresh_index()?;
+    place.git("read-tree HEAD").run()?;
+    place.git("update-index").refresh()?;
     Ok(Some(WorktreeRecord { admin, dot_git }))
 }
 
@@ -179,5 +167,5 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), GitError> {
         file.sync_all()?;
         fs::rename(&fresh, path)
     });
-    written.map_err(GitError::io(DOING))
+    written.context(DOING)
 }

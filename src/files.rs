@@ -32,7 +32,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 /// # Errors
 /// As [`open`].
 pub(crate) fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    regular(options, path, OFlag::O_NOFOLLOW)
+    regular(options, path, OFlag::O_NOFOLLOW).map(|(file, _)| file)
 }
 
 /// Opens a file of the user, following links.
@@ -40,15 +40,22 @@ pub(crate) fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<Fi
 /// # Errors
 /// As [`open`].
 pub(crate) fn open_linked(path: &Path) -> io::Result<File> {
-    regular(OpenOptions::new().read(true), path, OFlag::empty())
+    regular(OpenOptions::new().read(true), path, OFlag::empty()).map(|(file, _)| file)
 }
 
-fn regular(options: &mut OpenOptions, path: &Path, more: OFlag) -> io::Result<File> {
+/// The file, and its present length.
+fn regular(options: &mut OpenOptions, path: &Path, more: OFlag) -> io::Result<(File, u64)> {
     let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY | more;
     let no_file = || unusable("it is not a regular file");
     match options.custom_flags(flags.bits()).open(path) {
-        Ok(file) if file.metadata()?.is_file() => Ok(file),
-        Ok(_) => Err(no_file()),
+        Ok(file) => {
+            let found = file.metadata()?;
+            if found.is_file() {
+                Ok((file, found.len()))
+            } else {
+                Err(no_file())
+            }
+        }
         Err(error) => Err(match error.raw_os_error().map(Errno::from_raw) {
             // A link that is not followed; a socket, or a FIFO without reader; a folder.
             Some(Errno::ELOOP | Errno::ENXIO | Errno::EISDIR) => no_file(),
@@ -151,6 +158,17 @@ pub(crate) fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), NotFound | InvalidData)
 }
 
+/// Nothing of a regular file that is not there.
+///
+/// # Errors
+/// Those of `done` but for [`is_absent`].
+pub(crate) fn if_regular<T>(done: io::Result<T>) -> io::Result<Option<T>> {
+    match done {
+        Err(error) if is_absent(&error) => Ok(None),
+        done => done.map(Some),
+    }
+}
+
 fn set_aside(path: &Path) -> io::Result<()> {
     let names = (1..u32::MAX).map(|number| {
         let mut aside = path.as_os_str().to_owned();
@@ -166,7 +184,7 @@ fn set_aside(path: &Path) -> io::Result<()> {
 /// # Errors
 /// As [`open`]; also when it is longer than the limit.
 pub(crate) fn read(path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
-    whole(open(path)?, len_max)
+    whole(path, len_max, OFlag::O_NOFOLLOW)
 }
 
 /// Reads a file of text as a whole.
@@ -183,7 +201,7 @@ pub(crate) fn read_text(path: &Path, len_max: u64) -> io::Result<String> {
 /// # Errors
 /// As [`read`].
 pub(crate) fn read_linked(path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
-    whole(open_linked(path)?, len_max)
+    whole(path, len_max, OFlag::empty())
 }
 
 /// The first bytes of a file, links followed.
@@ -247,9 +265,9 @@ pub(crate) fn list(path: &Path) -> io::Result<ReadDir> {
     fs::read_dir(path)
 }
 
-fn whole(file: File, len_max: u64) -> io::Result<Vec<u8>> {
+fn whole(path: &Path, len_max: u64, more: OFlag) -> io::Result<Vec<u8>> {
     let too_long = || unusable("it is too large");
-    let len = file.metadata()?.len();
+    let (file, len) = regular(OpenOptions::new().read(true), path, more)?;
     if len > len_max {
         return Err(too_long());
     }

@@ -45,11 +45,24 @@ impl<'a> Argv<'a> {
         self.items.extend(self.context.agent.args());
     }
 
-    /// The allowed tools as Gemini CLI and its kin name them.
+    /// The allowed tools for `--allowed-tools` of Gemini CLI and its kin: their own names, and for
+    /// commands the words that those begin with. A tool that is not in `names` goes by its own name.
     pub(super) fn legacy_tools(&mut self, names: &[(&str, &str)]) {
-        let tools = launch::legacy_tools(&self.context.agent.allowed_tools, names);
+        let mut tools = Vec::new();
+        for tool in choices::tools(&self.context.agent.allowed_tools) {
+            let (tool, limits) = choices::limited(tool);
+            let named = names.iter().find(|(name, _)| *name == tool);
+            let tool = named.map_or(tool, |(_, own)| *own);
+            match limits {
+                None => tools.push(tool.to_owned()),
+                Some(limits) => tools.extend(limits.split(',').map(|limit| {
+                    let words = limit.trim().trim_end_matches('*');
+                    format!("{tool}({})", words.trim_end_matches([':', ' ']))
+                })),
+            }
+        }
         if !tools.is_empty() {
-            self.push(&[&format!("--allowed-tools={tools}")]);
+            self.push(&[&format!("--allowed-tools={}", tools.join(","))]);
         }
     }
 

@@ -4,7 +4,7 @@
 //! folder that registers hooks, which Claude merges with theirs.
 
 use super::{
-    Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,
+    Adapter, CliError, Command, Keeper, LaunchContext, Limits, Transcript, TranscriptContext,
     argv::Argv,
     hook_files, hooks, launch,
     transcript::{ClaudeStream, ClaudeTranscript},
@@ -54,9 +54,6 @@ const ENVIRONMENT: [(&str, &str); 2] = [
     ("DISABLE_AUTOUPDATER", "1"),
 ];
 
-/// Messages that quit its interface.
-const LEAVES: [&str; 6] = ["exit", "quit", ":q", ":q!", ":wq", ":wq!"];
-
 impl Adapter for ClaudeCode {
     fn name(&self) -> &'static str {
         "claude-code"
@@ -81,19 +78,14 @@ impl Adapter for ClaudeCode {
             .replace('\t', "    ")
             .replace(['\u{2028}', '\u{2029}'], "\n")
             .replace(is_direction, "");
-        let text = text.trim_end();
-        if typed::is_word(text, &LEAVES) {
-            return Err("is a word that leaves Claude Code; cancel the run instead".to_owned());
-        }
-        Ok(typed::closed(text))
+        typed::no_exit(&text, "Claude Code")?;
+        Ok(typed::closed(&text))
     }
 
-    fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError> {
-        hook_files::ensure(context.run_dir, context.abbado)?;
-        let settings = settings(context)?;
-        hook_files::write(context.run_dir, SETTINGS, &settings)?;
+    fn command(&self, context: &LaunchContext<'_>) -> Result<Command, CliError> {
+        hook_files::write(context.run_dir, SETTINGS, &settings(context)?)?;
         let env = launch::environment(context, &ENVIRONMENT);
-        launch::finish(context, argv(context)?, env, self.install_hint())
+        Ok((argv(context)?, env))
     }
 
     fn hook(&self, payload: Value) -> Result<Hook, CliError> {
@@ -116,14 +108,13 @@ const fn is_direction(letter: char) -> bool {
 fn argv(context: &LaunchContext<'_>) -> Result<Vec<String>, CliError> {
     let agent = context.agent;
     let settings = context.run_dir.join(SETTINGS);
-    let settings = settings.to_str().ok_or(CliError::PathNotUtf8)?;
     let mut argv = Argv::new(context, "claude");
     if agent.mode() == AgentMode::Headless {
         argv.push(&["-p", "--output-format", "stream-json", "--verbose"]);
         argv.push(&["--include-partial-messages"]);
         argv.push(&["--max-turns", &agent.max_turns.to_string()]);
     }
-    argv.push(&["--settings", settings]);
+    argv.push(&["--settings", launch::utf8(&settings)?]);
     argv.session();
     argv.model("--model");
     let mode = agent
@@ -145,10 +136,9 @@ fn argv(context: &LaunchContext<'_>) -> Result<Vec<String>, CliError> {
 
 fn settings(context: &LaunchContext<'_>) -> Result<Vec<u8>, CliError> {
     let hook = context.run_dir.join(hook_files::HOOK);
-    let hook = hook.to_str().ok_or(CliError::PathNotUtf8)?;
     // With `args` Claude starts the program itself, without a shell in between.
     let command = json!({
-        "type": "command", "command": hook, "args": [], "timeout": HOOK_TIMEOUT_SECONDS,
+        "type": "command", "command": launch::utf8(&hook)?, "args": [], "timeout": HOOK_TIMEOUT_SECONDS,
     });
     // In headless mode the output stream carries the same text.
     let headless = context.agent.mode() == AgentMode::Headless;

@@ -8,9 +8,9 @@
 //! also those that a trusted repository brings along.
 
 use super::{
-    Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,
+    Adapter, CliError, Command, Keeper, LaunchContext, Limits, Transcript, TranscriptContext,
     argv::Argv,
-    choices::{self, PRIVATE, STATES, choice},
+    choices::{self, Choice},
     hook_files, hooks, launch,
     transcript::{CodexRollout, codex_stream},
     typed,
@@ -38,13 +38,16 @@ const HOOKS: [(&str, u32); 12] = [
     ("Interrupt", 3),
 ];
 
-/// Keys of `provider_config` that only this adapter has.
-const KEYS: [&str; 3] = ["sandbox", "approval", "state"];
-/// Values of `sandbox`, the default first. The last one also disables approvals.
-const SANDBOXES: [&str; 4] = ["workspace-write", "read-only", "danger-full-access", BYPASS];
+/// The last word also disables approvals.
+const SANDBOX: Choice = Choice {
+    key: "sandbox",
+    words: &["workspace-write", "read-only", "danger-full-access", BYPASS],
+};
 const BYPASS: &str = "bypass";
-/// Values of `approval`, the default first.
-const APPROVALS: [&str; 2] = ["on-request", "never"];
+const APPROVAL: Choice = Choice {
+    key: "approval",
+    words: &["on-request", "never"],
+};
 
 /// Name of the private state folder in the run folder.
 const STATE: &str = "codex";
@@ -69,8 +72,6 @@ const NO_COMMITS: &str = "Your sandbox keeps .git read-only: git commands that w
 /// A longer paste is shown as a placeholder; expanded, it is trimmed before Codex looks for a
 /// command.
 const PASTE_CHARS_SHOWN: usize = 1000;
-/// Stops the turn, clears the input line, quits: ended by a signal, Codex sends no hook.
-const QUIT_KEYS: [&[u8]; 3] = [b"\x1b", b"\x03", b"\x03"];
 
 impl Adapter for Codex {
     fn name(&self) -> &'static str {
@@ -86,12 +87,24 @@ impl Adapter for Codex {
         Limits::counted(mode, Keeper::None, Keeper::None)
     }
 
-    fn validate_config(&self, config: &Map<String, Value>) -> Option<String> {
-        Options::of(config).err()
+    fn choices(&self) -> Option<&'static [Choice]> {
+        Some(&[SANDBOX, APPROVAL, choices::STATE])
     }
 
+    fn validate_config(&self, config: &Map<String, Value>) -> Option<String> {
+        if let Err(fault) = choices::check(config, self.name(), self.choices()?) {
+            return Some(fault);
+        }
+        let bypass = config.get(SANDBOX.key).is_some_and(|it| it == BYPASS);
+        let approval = config.get(APPROVAL.key).is_some_and(|it| !it.is_null());
+        (bypass && approval).then(|| {
+            format!("provider_config.approval has no effect with sandbox \"{BYPASS}\"; remove it")
+        })
+    }
+
+    /// Stops the turn, clears the input line, quits: ended by a signal, Codex sends no hook.
     fn quit_keys(&self) -> &'static [&'static [u8]] {
-        &QUIT_KEYS
+        &[b"\x1b", b"\x03", b"\x03"]
     }
 
     fn prepare(&self, message: &str) -> Result<String, String> {
@@ -102,17 +115,14 @@ impl Adapter for Codex {
         Ok(typed::closed(&text))
     }
 
-    fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError> {
-        let options = Options::of(&context.agent.provider_config).map_err(CliError::Config)?;
-        hook_files::ensure(context.run_dir, context.abbado)?;
+    fn command(&self, context: &LaunchContext<'_>) -> Result<Command, CliError> {
+        let state = context.private_state(STATE)?;
         let mut adapter_env = Vec::new();
-        let state = context.run_dir.join(STATE);
-        if options.private {
-            hook_files::folder(context.run_dir, STATE)?;
-            adapter_env.push(("CODEX_HOME", launch::utf8(&state)?));
+        if let Some(state) = &state {
+            adapter_env.push(("CODEX_HOME", launch::utf8(state)?));
         }
         let env = launch::environment(context, &adapter_env);
-        launch::finish(context, argv(context, &options)?, env, self.install_hint())
+        Ok((argv(context, state.is_some())?, env))
     }
 
     fn hook(&self, payload: Value) -> Result<Hook, CliError> {
@@ -127,32 +137,8 @@ impl Adapter for Codex {
     }
 }
 
-/// The options of an agent's `provider_config`.
-struct Options<'a> {
-    sandbox: &'a str,
-    approval: &'a str,
-    private: bool,
-}
-
-impl<'a> Options<'a> {
-    /// Reads the options. Fails with a sentence about the first invalid one.
-    fn of(config: &'a Map<String, Value>) -> Result<Self, String> {
-        choices::known(config, "codex", &KEYS)?;
-        let sandbox = choice(config, "sandbox", &SANDBOXES)?;
-        if sandbox == BYPASS && config.get("approval").is_some_and(|it| !it.is_null()) {
-            return Err(format!(
-                "provider_config.approval has no effect with sandbox \"{BYPASS}\"; remove it"
-            ));
-        }
-        Ok(Self {
-            sandbox,
-            approval: choice(config, "approval", &APPROVALS)?,
-            private: choice(config, "state", &STATES)? == PRIVATE,
-        })
-    }
-}
-
-fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<Vec<String>, CliError> {
+fn argv(context: &LaunchContext<'_>, private: bool) -> Result<Vec<String>, CliError> {
+    let sandbox = context.choice(&SANDBOX)?;
     let headless = context.agent.mode() == AgentMode::Headless;
     let mut argv = Argv::new(context, "codex");
     if headless {
@@ -166,16 +152,16 @@ fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<Vec<String
         argv.push(&["--no-daemon"]);
     }
     argv.push(&["--dangerously-bypass-hook-trust"]);
-    if options.sandbox == BYPASS {
+    if sandbox == BYPASS {
         argv.push(&["--dangerously-bypass-approvals-and-sandbox"]);
     } else {
-        argv.push(&["-s", options.sandbox]);
+        argv.push(&["-s", sandbox]);
         if !headless {
-            argv.push(&["-a", options.approval]);
+            argv.push(&["-a", context.choice(&APPROVAL)?]);
         }
     }
     argv.model("-m");
-    for setting in settings(context, options)? {
+    for setting in settings(context, sandbox, private)? {
         argv.push(&["-c", &setting]);
     }
     argv.own();
@@ -188,7 +174,11 @@ fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<Vec<String
 }
 
 /// Configuration of this launch, each as `key=value` with a TOML value.
-fn settings(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<Vec<String>, CliError> {
+fn settings(
+    context: &LaunchContext<'_>,
+    sandbox: &str,
+    private: bool,
+) -> Result<Vec<String>, CliError> {
     // Codex gives the command to a shell.
     let command = toml_string(&hook_files::shell_command(context.run_dir)?);
     let hooks = HOOKS.iter().map(|(event, timeout)| {
@@ -212,11 +202,11 @@ fn settings(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<Vec<St
     }
     // A new state folder, or our folder above several worktrees, is not trusted yet: Codex would
     // ask at every run.
-    if options.private || context.worktrees.len() > 1 {
+    if private || context.worktrees.len() > 1 {
         let folder = toml_string(launch::utf8(context.cwd)?);
         settings.push(format!("projects={{{folder}={{trust_level=\"trusted\"}}}}"));
     }
-    let commits = ["danger-full-access", BYPASS].contains(&options.sandbox);
+    let commits = ["danger-full-access", BYPASS].contains(&sandbox);
     let own = Some(context.agent.instructions.trim()).filter(|own| !own.is_empty());
     let told: Vec<&str> = own
         .into_iter()

@@ -5,8 +5,8 @@
 //! with Claude's event names through `$ABBADO_HOOK`; it does not have to.
 
 use super::{
-    Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,
-    hook_files, hooks, launch,
+    Adapter, CliError, Command, Keeper, LaunchContext, Limits, Transcript, TranscriptContext,
+    hooks, launch,
 };
 use crate::domain::{AgentMode, run::command::Hook};
 use serde_json::Value;
@@ -30,8 +30,7 @@ impl Adapter for AnyCommand {
         }
     }
 
-    fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError> {
-        hook_files::ensure(context.run_dir, context.abbado)?;
+    fn command(&self, context: &LaunchContext<'_>) -> Result<Command, CliError> {
         let agent = context.agent;
         let mut template = agent.command();
         match (agent.bin(), template.first_mut()) {
@@ -40,23 +39,14 @@ impl Adapter for AnyCommand {
             (None, Some(_)) => {}
         }
         template.extend(agent.args());
-        let worktree = context.cwd.to_str().ok_or(CliError::PathNotUtf8)?;
         let values = [
             ("task", context.task),
             ("session_id", context.resume.unwrap_or_default()),
-            ("worktree", worktree),
+            ("worktree", launch::utf8(context.cwd)?),
             ("model", agent.model.as_deref().unwrap_or_default()),
         ];
-        let argv = template
-            .iter()
-            .map(|item| launch::fill(item, &values))
-            .collect();
-        launch::finish(
-            context,
-            argv,
-            launch::environment(context, &[]),
-            self.install_hint(),
-        )
+        let filled = template.iter().map(|item| launch::fill(item, &values));
+        Ok((filled.collect(), launch::environment(context, &[])))
     }
 
     fn hook(&self, payload: Value) -> Result<Hook, CliError> {

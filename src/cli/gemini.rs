@@ -10,9 +10,9 @@
 //! Gemini takes no instructions on its command line, so they are a context file of our extension.
 
 use super::{
-    Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,
+    Adapter, CliError, Command, Keeper, LaunchContext, Limits, Transcript, TranscriptContext,
     argv::Argv,
-    choices::{self, PRIVATE, STATES, choice},
+    choices::{self, Choice},
     hook_files, hooks, launch,
     transcript::{gemini_chat, gemini_stream},
     typed,
@@ -31,28 +31,27 @@ use std::path::{Path, PathBuf};
 /// The adapter.
 pub(crate) struct Gemini;
 
-/// Hooks that affect a run, and Claude's names for them.
+/// Hooks that affect a run, and the names by which they are translated.
 const HOOKS: [(&str, &str); 7] = [
     ("SessionStart", "SessionStart"),
     ("SessionEnd", "SessionEnd"),
-    ("BeforeAgent", "UserPromptSubmit"),
-    ("AfterAgent", "Stop"),
+    ("BeforeAgent", "BeforeAgent"),
+    ("AfterAgent", "AfterAgent"),
     ("BeforeTool", "PreToolUse"),
     ("AfterTool", "PostToolUse"),
     ("Notification", "PermissionRequest"),
 ];
 
-/// Milliseconds that Gemini waits for a hook. The hook program takes one second at most; the rest
-/// is for a machine under load.
-const HOOK_TIMEOUT_MILLISECONDS: u32 = 5000;
-
-/// Keys of `provider_config` that only this adapter has.
-const KEYS: [&str; 3] = ["approval", "state", "trust"];
-/// Values of `approval`, the default first: edits need no question, all else follows the allowed
-/// tools.
-const APPROVALS: [&str; 4] = ["auto_edit", "default", "plan", "yolo"];
-/// Values of `trust`, the default first: the worktree is trusted for this launch, or Gemini asks.
-const TRUSTS: [&str; 2] = ["session", ASK];
+/// By default edits need no question, and all else follows the allowed tools.
+const APPROVAL: Choice = Choice {
+    key: "approval",
+    words: &["auto_edit", "default", "plan", "yolo"],
+};
+/// The worktree is trusted for this launch, or Gemini asks.
+const TRUST: Choice = Choice {
+    key: "trust",
+    words: &["session", ASK],
+};
 const ASK: &str = "ask";
 
 /// The folder in the run folder that is Gemini's home, and the state folder in a home.
@@ -80,9 +79,6 @@ const TOOLS: [(&str, &str); 8] = [
 /// Gemini's result of a command that a person stopped.
 const STOPPED: &str = "Command was cancelled by user";
 
-/// Stops the turn, then leaves: Ctrl-C asks once more.
-const QUIT_KEYS: [&[u8]; 3] = [b"\x1b", b"\x03", b"\x03"];
-
 impl Adapter for Gemini {
     fn name(&self) -> &'static str {
         "gemini"
@@ -97,31 +93,31 @@ impl Adapter for Gemini {
         Limits::counted(mode, Keeper::None, Keeper::Cli)
     }
 
-    fn validate_config(&self, config: &Map<String, Value>) -> Option<String> {
-        Options::of(config).err()
+    fn choices(&self) -> Option<&'static [Choice]> {
+        Some(&[APPROVAL, choices::STATE, TRUST])
     }
 
+    /// Stops the turn, then quits: Ctrl-C asks once more.
     fn quit_keys(&self) -> &'static [&'static [u8]] {
-        &QUIT_KEYS
+        &[b"\x1b", b"\x03", b"\x03"]
     }
 
     fn prepare(&self, message: &str) -> Result<String, String> {
         typed::trimmed(message, "Gemini CLI")
     }
 
-    fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError> {
-        let options = Options::of(&context.agent.provider_config).map_err(CliError::Config)?;
-        hook_files::ensure(context.run_dir, context.abbado)?;
+    fn command(&self, context: &LaunchContext<'_>) -> Result<Command, CliError> {
+        let private = context.private_state(HOME)?.is_some();
         let home = hook_files::folder(context.run_dir, HOME)?;
         let theirs = ["GEMINI_CLI_HOME", "HOME"]
             .iter()
             .find_map(|name| launch::variable(context, name))
-            .filter(|_| !options.private)
+            .filter(|_| !private)
             .map(|home| Path::new(&home).join(STATE));
         state(context, &home.join(STATE), theirs.as_deref())?;
         let mut env = launch::environment(context, &[]);
         env.insert("GEMINI_CLI_HOME".into(), launch::utf8(&home)?.to_owned());
-        launch::finish(context, argv(context, &options), env, self.install_hint())
+        Ok((argv(context)?, env))
     }
 
     fn hook(&self, payload: Value) -> Result<Hook, CliError> {
@@ -171,10 +167,6 @@ fn as_claude_says(told: &mut Map<String, Value>) {
             let said = error.get("message").cloned().unwrap_or(error);
             told.insert("error".into(), said);
         }
-        ("AfterAgent", _) => {
-            let said = told.get("prompt_response").cloned().unwrap_or_default();
-            told.insert("last_assistant_message".into(), said);
-        }
         ("Notification", _) => {
             let details = told.get("details").cloned().unwrap_or_default();
             let tool = details.get("title").cloned().unwrap_or_default();
@@ -186,38 +178,19 @@ fn as_claude_says(told: &mut Map<String, Value>) {
     told.insert("hook_event_name".into(), name.into());
 }
 
-/// The options of an agent's `provider_config`.
-struct Options<'a> {
-    approval: &'a str,
-    private: bool,
-    trusted: bool,
-}
-
-impl<'a> Options<'a> {
-    /// Reads the options. Fails with a sentence about the first invalid one.
-    fn of(config: &'a Map<String, Value>) -> Result<Self, String> {
-        choices::known(config, "gemini", &KEYS)?;
-        Ok(Self {
-            approval: choice(config, "approval", &APPROVALS)?,
-            private: choice(config, "state", &STATES)? == PRIVATE,
-            trusted: choice(config, "trust", &TRUSTS)? != ASK,
-        })
-    }
-}
-
-fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Vec<String> {
+fn argv(context: &LaunchContext<'_>) -> Result<Vec<String>, CliError> {
     let mut argv = Argv::new(context, "gemini");
     if context.agent.mode() == AgentMode::Headless {
         argv.push(&["--output-format", "stream-json"]);
     }
     argv.session();
     argv.model("--model");
-    argv.push(&["--approval-mode", options.approval]);
-    if options.trusted {
+    argv.push(&["--approval-mode", context.choice(&APPROVAL)?]);
+    if context.choice(&TRUST)? != ASK {
         argv.push(&["--skip-trust"]);
     }
     argv.legacy_tools(&TOOLS);
-    argv.legacy_task()
+    Ok(argv.legacy_task())
 }
 
 /// Recreates the state folder: links to the user's state, and our extension. What Gemini wrote into
@@ -232,14 +205,10 @@ fn state(context: &LaunchContext<'_>, ours: &Path, theirs: Option<&Path>) -> Res
     }
     let own = extensions.join(EXTENSION);
     fs::create_dir_all(own.join("hooks")).map_err(failed)?;
-    // Gemini gives the command to a shell.
-    let command = hook_files::shell_command(context.run_dir)?;
-    let ours = json!([{"hooks": [
-        {"type": "command", "command": command, "timeout": HOOK_TIMEOUT_MILLISECONDS},
-    ]}]);
+    let ours = hook_files::shell_hook(context.run_dir)?;
     let hooks: Map<String, Value> = HOOKS
         .iter()
-        .map(|(event, _)| ((*event).to_owned(), ours.clone()))
+        .map(|(event, _)| ((*event).to_owned(), json!([ours])))
         .collect();
     let hooks = json!({ "hooks": hooks });
     let mut manifest = json!({"name": EXTENSION, "version": "1.0.0"});

@@ -6,10 +6,11 @@
 //!
 //! # Crash
 //! Every file is written aside and renamed; a launch writes all of them again but the secret, which
-//! is made once and kept, and made anew when a crash of the machine took it.
+//! is made once and kept, and made again when a crash of the machine lost it.
 
 use super::{CliError, launch};
 use crate::files;
+use serde_json::{Value, json};
 use std::fs::DirBuilder;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, symlink};
@@ -23,6 +24,10 @@ pub const PROGRAM: &str = "abbado-hook";
 pub const TOKEN: &str = "hook.token";
 /// Length of the secret: 256 bits in hexadecimal digits.
 pub const TOKEN_CHARS: usize = 64;
+
+/// How long a CLI waits for a hook. The hook program takes one second at most; the rest is for a
+/// machine under load.
+const TIMEOUT_MILLISECONDS: u32 = 5000;
 
 /// Creates the secret if there is none, and points `hook` at the current binary, or at the small
 /// one beside it.
@@ -62,14 +67,10 @@ pub(super) fn random_hex() -> io::Result<String> {
 
 /// A secret of a folder; none when it was never created, or incompletely.
 pub(super) fn secret(folder: &Path, name: &str) -> io::Result<Option<String>> {
-    match files::read_text(&folder.join(name), files::SMALL) {
-        Ok(text) => {
-            let whole = text.len() == TOKEN_CHARS && text.bytes().all(|b| b.is_ascii_hexdigit());
-            Ok(whole.then_some(text))
-        }
-        Err(error) if files::is_absent(&error) => Ok(None),
-        Err(error) => Err(error),
-    }
+    let text = files::if_regular(files::read_text(&folder.join(name), files::SMALL))?;
+    let whole =
+        |text: &String| text.len() == TOKEN_CHARS && text.bytes().all(|b| b.is_ascii_hexdigit());
+    Ok(text.filter(whole))
 }
 
 /// Creates a folder in the run folder that only its owner may enter, unless it exists.
@@ -105,9 +106,20 @@ pub(super) fn write(run_dir: &Path, name: &'static str, bytes: &[u8]) -> Result<
 /// The hook program as the command of a shell.
 ///
 /// # Errors
-/// When the path is no UTF-8.
+/// When the path is not UTF-8.
 pub(super) fn shell_command(run_dir: &Path) -> Result<String, CliError> {
     Ok(launch::quoted(launch::utf8(&run_dir.join(HOOK))?))
+}
+
+/// The hook program as a hook in the settings of a CLI that gives it to a shell.
+///
+/// # Errors
+/// When the path is not UTF-8.
+pub(super) fn shell_hook(run_dir: &Path) -> Result<Value, CliError> {
+    let command = shell_command(run_dir)?;
+    Ok(json!({"hooks": [
+        {"type": "command", "command": command, "timeout": TIMEOUT_MILLISECONDS},
+    ]}))
 }
 
 fn point(run_dir: &Path, abbado: &Path) -> io::Result<()> {

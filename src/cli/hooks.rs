@@ -1,7 +1,8 @@
 //! Translates hook payloads of every CLI that uses Claude's event names.
 //!
-//! Claude Code does, Codex nearly, and programs of the adapter `command` may. The payload is passed
-//! on unchanged, so that the log has fields that are not read here.
+//! Claude Code does, Codex nearly, and programs of the adapter `command` may. Gemini's names for a
+//! prompt and the end of a turn are understood as well: [`stored_signal`] knows no adapter. The
+//! payload is passed on unchanged, so that the log has fields that are not read here.
 
 use super::CliError;
 use crate::domain::run::{
@@ -59,7 +60,7 @@ fn signal(name: &str, payload: &Value, speaker: &str) -> Signal {
                 switches: source.is_some_and(|source| source != "startup"),
             }
         }
-        "UserPromptSubmit" => {
+        "UserPromptSubmit" | "BeforeAgent" => {
             let prompt = text(payload, "prompt").unwrap_or_default();
             let text = unpacked(&prompt).to_owned();
             let machine = text.trim_start().starts_with(MACHINE_PROMPT);
@@ -93,8 +94,9 @@ fn signal(name: &str, payload: &Value, speaker: &str) -> Signal {
             },
             None => Signal::Other,
         },
-        "Stop" => Signal::TurnEnded {
-            last_message: text(payload, "last_assistant_message"),
+        "Stop" | "AfterAgent" => Signal::TurnEnded {
+            last_message: text(payload, "last_assistant_message")
+                .or_else(|| text(payload, "prompt_response")),
             background: background(payload),
         },
         "StopFailure" => Signal::TurnFailed {
@@ -117,8 +119,8 @@ fn signal(name: &str, payload: &Value, speaker: &str) -> Signal {
 #[must_use]
 pub(crate) fn stored_signal(name: &str) -> Option<HookSignal> {
     match name {
-        "UserPromptSubmit" => Some(HookSignal::Prompt),
-        "Stop" => Some(HookSignal::TurnEnded),
+        "UserPromptSubmit" | "BeforeAgent" => Some(HookSignal::Prompt),
+        "Stop" | "AfterAgent" => Some(HookSignal::TurnEnded),
         "SessionEnd" => Some(HookSignal::SessionEnded),
         "PreCompact" => Some(HookSignal::Compacting),
         "PostCompact" => Some(HookSignal::Compacted),

@@ -1,6 +1,6 @@
 //! Shared by all launches: the environment, the search for the program, and the system's limits.
 
-use super::{CliError, LaunchContext, LaunchPlan, choices};
+use super::{CliError, LaunchContext, LaunchPlan};
 use crate::{domain::environment, files};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -153,29 +153,6 @@ pub(super) fn unstripped(text: &str) -> String {
         ""
     };
     format!("{text}{space}")
-}
-
-/// The allowed tools for `--allowed-tools` of Gemini CLI and its kin: their own names, and for
-/// commands the words that those begin with. A tool that is not in `names` goes by its own name.
-pub(super) fn legacy_tools(allowed: &str, names: &[(&str, &str)]) -> String {
-    let mut own = Vec::new();
-    for tool in choices::tools(allowed) {
-        let (tool, limit) = choices::limited(tool);
-        let named = names.iter().find(|(name, _)| *name == tool);
-        let tool = named.map_or(tool, |(_, own)| *own);
-        let limits = limit.map_or_else(Vec::new, |limit| limit.split(',').collect());
-        if limits.is_empty() {
-            own.push(tool.to_owned());
-        }
-        own.extend(limits.iter().map(|limit| {
-            let words = limit
-                .trim()
-                .trim_end_matches('*')
-                .trim_end_matches([':', ' ']);
-            format!("{tool}({words})")
-        }));
-    }
-    own.join(",")
 }
 
 /// The value that the CLI would see without ours: the agent's, else the server's.

@@ -29,6 +29,7 @@ pub(crate) mod typed;
 #[cfg(test)]
 mod testing;
 
+use choices::Choice;
 pub use long_task::LongTask;
 pub(crate) use programs::{ephemeral_argv, find_program};
 
@@ -43,6 +44,7 @@ use crate::domain::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -105,9 +107,6 @@ pub enum CliError {
         #[source]
         source: std::io::Error,
     },
-    /// The system gave no random bytes.
-    #[error("no random bytes are available for the hook secret")]
-    Random(#[source] getrandom::Error),
 }
 
 /// All that an adapter may use to plan a launch.
@@ -149,6 +148,9 @@ pub struct LaunchPlan {
     /// Working folder.
     pub cwd: PathBuf,
 }
+
+/// Arguments with the program first, and the environment.
+type Command = (Vec<String>, BTreeMap<String, String>);
 
 /// Where a reader of a transcript continues.
 #[derive(Debug, Clone)]
@@ -263,9 +265,14 @@ pub trait Adapter: Sync {
     /// Who enforces what in this mode; the answer of GET settings/models.
     fn limits(&self, mode: AgentMode) -> Limits;
 
-    /// Returns what is wrong with the adapter's own keys of `provider_config`, if anything.
-    fn validate_config(&self, _config: &Map<String, Value>) -> Option<String> {
+    /// The adapter's own keys of `provider_config`; none for an adapter that takes any key.
+    fn choices(&self) -> Option<&'static [Choice]> {
         None
+    }
+
+    /// Returns what is wrong with the agent's `provider_config`, if anything.
+    fn validate_config(&self, config: &Map<String, Value>) -> Option<String> {
+        choices::check(config, self.name(), self.choices()?).err()
     }
 
     /// Keys that quit the CLI's interface; empty for a CLI that sends its last hooks when a signal
@@ -288,7 +295,20 @@ pub trait Adapter: Sync {
     ///
     /// # Errors
     /// When the program is not found, an argument cannot be passed, or a file cannot be written.
-    fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError>;
+    fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError> {
+        if let Some(fault) = self.validate_config(&context.agent.provider_config) {
+            return Err(CliError::Config(fault));
+        }
+        hook_files::ensure(context.run_dir, context.abbado)?;
+        let (argv, env) = self.command(context)?;
+        launch::finish(context, argv, env, self.install_hint())
+    }
+
+    /// The program with its arguments, and the environment. Writes the CLI's own files.
+    ///
+    /// # Errors
+    /// When a value cannot be passed, or a file cannot be written.
+    fn command(&self, context: &LaunchContext<'_>) -> Result<Command, CliError>;
 
     /// Translates a hook payload, which is passed on unchanged.
     ///

@@ -13,7 +13,7 @@ pub(crate) const UNREADABLE: &str = "unreadable";
 /// The object in a payload: as it stands, or repaired.
 ///
 /// # Errors
-/// Why there is none.
+/// Why the payload cannot be read.
 pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
     if let Ok(object) = serde_json::from_slice(bytes) {
         return Ok(object);
@@ -21,7 +21,7 @@ pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
     serde_json::from_str(&repaired(bytes)).map_err(|error| error.to_string())
 }
 
-/// A hook that tells what came and why nobody could read it.
+/// A hook that holds an unreadable payload and the reason.
 #[must_use]
 pub(crate) fn kept_raw(bytes: &[u8], error: &str) -> Map<String, Value> {
     named(decoded(bytes).into(), error)
@@ -36,7 +36,7 @@ pub(crate) fn has_name(payload: &Value) -> bool {
         .is_some_and(|name| !name.is_empty())
 }
 
-/// A payload that is no hook of any name, as a hook.
+/// A payload without a name, as a hook.
 #[must_use]
 pub(crate) fn named(payload: Value, error: &str) -> Map<String, Value> {
     let mut hook = Map::new();

@@ -9,9 +9,9 @@
 //! stream tells it; of a resumed headless process only the last answer's tokens are known.
 
 use super::{
-    Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,
+    Adapter, CliError, Command, Keeper, LaunchContext, Limits, Transcript, TranscriptContext,
     argv::Argv,
-    choices::{self, PRIVATE, STATES, choice},
+    choices::{self, Choice},
     hook_files, hooks, launch,
     transcript::{qwen_chat, qwen_stream},
     typed,
@@ -42,15 +42,11 @@ const HOOKS: [&str; 11] = [
     "Stop",
 ];
 
-/// Milliseconds after which Qwen stops waiting for a hook. The hook program is done after one
-/// second; the rest is for a machine under load.
-const HOOK_TIMEOUT_MILLISECONDS: u32 = 5000;
-
-/// Keys of `provider_config` that only this adapter has.
-const KEYS: [&str; 2] = ["approval", "state"];
-/// Values of `approval`, the default first: edits need no question, all else follows the allowed
-/// tools.
-const APPROVALS: [&str; 4] = ["auto-edit", "default", "plan", "yolo"];
+/// By default edits need no question, and all else follows the allowed tools.
+const APPROVAL: Choice = Choice {
+    key: "approval",
+    words: &["auto-edit", "default", "plan", "yolo"],
+};
 
 /// Name of our settings file in the run folder, and of a private state folder.
 const DEFAULTS: &str = "qwen-defaults.json";
@@ -75,12 +71,6 @@ const TOOLS: [(&str, &str); 8] = [
     ("Write", "write_file"),
 ];
 
-/// Whole messages that leave its interface.
-const LEAVES: [&str; 6] = ["exit", "quit", ":q", ":q!", ":wq", ":wq!"];
-
-/// Stops the turn, then leaves: Ctrl-C asks once more.
-const QUIT_KEYS: [&[u8]; 3] = [b"\x1b", b"\x03", b"\x03"];
-
 impl Adapter for Qwen {
     fn name(&self) -> &'static str {
         "qwen"
@@ -91,40 +81,36 @@ impl Adapter for Qwen {
     }
 
     fn limits(&self, mode: AgentMode) -> Limits {
-        // Headless it is told the most turns of its process.
+        // A headless process is given its most turns at its start.
         Limits::counted(mode, Keeper::Cli, Keeper::Cli)
     }
 
-    fn validate_config(&self, config: &Map<String, Value>) -> Option<String> {
-        Options::of(config).err()
+    fn choices(&self) -> Option<&'static [Choice]> {
+        Some(&[APPROVAL, choices::STATE])
     }
 
+    /// Stops the turn, then quits: Ctrl-C asks once more.
     fn quit_keys(&self) -> &'static [&'static [u8]] {
-        &QUIT_KEYS
+        &[b"\x1b", b"\x03", b"\x03"]
     }
 
     fn prepare(&self, message: &str) -> Result<String, String> {
         let text = typed::trimmed(message, "Qwen Code")?;
-        if typed::is_word(&text, &LEAVES) {
-            return Err("is a word that leaves Qwen Code; cancel the run instead".to_owned());
-        }
+        typed::no_exit(&text, "Qwen Code")?;
         Ok(text)
     }
 
-    fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError> {
-        let options = Options::of(&context.agent.provider_config).map_err(CliError::Config)?;
-        hook_files::ensure(context.run_dir, context.abbado)?;
-        let document = defaults(context)?;
-        hook_files::write(context.run_dir, DEFAULTS, &document)?;
+    fn command(&self, context: &LaunchContext<'_>) -> Result<Command, CliError> {
+        hook_files::write(context.run_dir, DEFAULTS, &defaults(context)?)?;
         let mut env = launch::environment(context, &[]);
         let mut set = |name: &str, at: PathBuf| {
             launch::utf8(&at).map(|at| env.insert(name.to_owned(), at.to_owned()))
         };
         set(SYSTEM_DEFAULTS, context.run_dir.join(DEFAULTS))?;
-        if options.private {
-            set("QWEN_HOME", hook_files::folder(context.run_dir, STATE)?)?;
+        if let Some(state) = context.private_state(STATE)? {
+            set("QWEN_HOME", state)?;
         }
-        launch::finish(context, argv(context, &options), env, self.install_hint())
+        Ok((argv(context)?, env))
     }
 
     /// A prompt without a text is how Qwen goes on after a tool. It says that it waits for input
@@ -157,24 +143,7 @@ impl Adapter for Qwen {
     }
 }
 
-/// The options of an agent's `provider_config`.
-struct Options<'a> {
-    approval: &'a str,
-    private: bool,
-}
-
-impl<'a> Options<'a> {
-    /// Reads the options. Fails with a sentence about the first invalid one.
-    fn of(config: &'a Map<String, Value>) -> Result<Self, String> {
-        choices::known(config, "qwen", &KEYS)?;
-        Ok(Self {
-            approval: choice(config, "approval", &APPROVALS)?,
-            private: choice(config, "state", &STATES)? == PRIVATE,
-        })
-    }
-}
-
-fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Vec<String> {
+fn argv(context: &LaunchContext<'_>) -> Result<Vec<String>, CliError> {
     let agent = context.agent;
     let mut argv = Argv::new(context, "qwen");
     if agent.mode() == AgentMode::Headless {
@@ -184,13 +153,13 @@ fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Vec<String> {
     }
     argv.session();
     argv.model("--model");
-    argv.push(&["--approval-mode", options.approval]);
+    argv.push(&["--approval-mode", context.choice(&APPROVAL)?]);
     argv.legacy_tools(&TOOLS);
     if !agent.instructions.trim().is_empty() {
         let told = launch::unstripped(&agent.instructions);
         argv.push(&[&format!("--append-system-prompt={told}")]);
     }
-    argv.legacy_task()
+    Ok(argv.legacy_task())
 }
 
 /// What the machine's defaults say, and our hooks.
@@ -202,11 +171,7 @@ fn defaults(context: &LaunchContext<'_>) -> Result<Vec<u8>, CliError> {
         PathBuf::from,
     );
     let mut document = read(&theirs)?;
-    // Qwen gives the command to a shell.
-    let command = hook_files::shell_command(context.run_dir)?;
-    let ours = json!({"hooks": [
-        {"type": "command", "command": command, "timeout": HOOK_TIMEOUT_MILLISECONDS},
-    ]});
+    let ours = hook_files::shell_hook(context.run_dir)?;
     let hooks = document.entry("hooks").or_insert_with(|| json!({}));
     let unusable = || {
         let theirs = theirs.display();

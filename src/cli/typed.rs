@@ -7,6 +7,9 @@ use crate::domain::run::prompt::{is_blank, is_invisible};
 /// Longest message, in bytes.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
+/// Words that quit the interface of Claude Code and Qwen Code.
+const EXITS: [&str; 6] = ["exit", "quit", ":q", ":q!", ":wq", ":wq!"];
+
 /// What completions begin with, and the backslash.
 const MARKS: [char; 6] = ['@', '$', '/', '#', ':', '\\'];
 
@@ -33,7 +36,7 @@ pub(crate) fn plain(message: &str) -> Result<String, String> {
 }
 
 /// Refuses what `cli` takes for a command: a first word `/name`, or `!` at the very beginning, where
-/// letters that nobody sees do not count: some CLIs drop them first. A path (`/etc/hosts`) is none,
+/// invisible letters do not count: some CLIs drop them first. A path (`/etc/hosts`) is not a command,
 /// and a word before it makes it text.
 ///
 /// # Errors
@@ -64,10 +67,18 @@ pub(crate) fn trimmed(message: &str, cli: &str) -> Result<String, String> {
     Ok(format!("{space}{}", closed(text)))
 }
 
-/// True when the message is one of `words`, once a CLI dropped what nobody sees.
-pub(crate) fn is_word(message: &str, words: &[&str]) -> bool {
-    let message: String = message.chars().filter(|it| !is_invisible(*it)).collect();
-    words.contains(&message.trim())
+/// Refuses a word that quits `cli`; CLIs drop invisible letters first.
+///
+/// # Errors
+/// The sentence that says so.
+pub(crate) fn no_exit(message: &str, cli: &str) -> Result<(), String> {
+    let word: String = message.chars().filter(|it| !is_invisible(*it)).collect();
+    if EXITS.contains(&word.trim()) {
+        return Err(format!(
+            "is a word that leaves {cli}; cancel the run instead"
+        ));
+    }
+    Ok(())
 }
 
 /// What Gemini CLI and its kin put between a prompt and the files that it names with `@`.

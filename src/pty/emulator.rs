@@ -7,7 +7,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub(super) mod answers;
+mod answers;
 pub(super) mod buffer;
 pub(super) mod cell;
 pub(super) mod charset;
@@ -15,18 +15,19 @@ mod functions;
 pub(super) mod line;
 pub(super) mod modes;
 pub(super) mod palette;
+mod params;
 mod parser;
 mod pool;
 mod print;
 mod reflow;
-mod sgr;
+pub(super) mod sgr;
 mod spot;
 pub(super) mod terminal;
 mod title;
 pub(super) mod width;
 
 use super::protocol::Size;
-use super::{SCROLLBACK_LINES_MAX, SIZE_MAX, snapshot};
+use super::{SCROLLBACK_LINES_MAX, snapshot};
 use parser::Parser;
 pub use spot::Spot;
 use terminal::Terminal;
@@ -45,7 +46,7 @@ impl Emulator {
     /// Makes a fresh terminal. A size outside of 1 to 1000 is moved inside.
     #[must_use]
     pub fn new(size: Size) -> Self {
-        let size = inside(size);
+        let size = size.clamped();
         Self {
             parser: Parser::default(),
             terminal: fresh(size),
@@ -61,7 +62,7 @@ impl Emulator {
     }
 
     /// A panic would end the thread and with it every screen to come. Should there be one, the
-    /// screen goes on as far as it can be written out, without the rest of the piece: programs
+    /// screen continues as far as it can be written out, without the rest of the piece: programs
     /// redraw.
     fn process_guarded(&mut self, piece: &[u8]) {
         if self.try_process(piece) {
@@ -96,9 +97,9 @@ impl Emulator {
         whole && !self.terminal.in_alternate && self.parser.is_idle()
     }
 
-    /// Changes the size, as the program will hear of it after the output so far.
+    /// Changes the size, as the program will learn after the output so far.
     pub fn resize(&mut self, size: Size) {
-        self.size = inside(size);
+        self.size = size.clamped();
         let (cols, rows) = sides(self.size);
         let mut terminal = AssertUnwindSafe(&mut self.terminal);
         if catch_unwind(move || terminal.resize(cols, rows)).is_err() {
@@ -132,11 +133,7 @@ impl Emulator {
     #[must_use]
     pub fn text(&self) -> String {
         let (terminal, mut text) = (&self.terminal, String::new());
-        let screen = if terminal.in_alternate {
-            &terminal.alternate
-        } else {
-            &terminal.normal
-        };
+        let screen = terminal.shown();
         for y in 0..screen.lines.len() - screen.base {
             text.push_str(&terminal.row_text(screen, y, terminal.cols));
             text.push('\n');
@@ -179,14 +176,6 @@ fn fresh(size: Size) -> Terminal {
 
 fn sides(size: Size) -> (usize, usize) {
     (usize::from(size.cols), usize::from(size.rows))
-}
-
-fn inside(size: Size) -> Size {
-    let clamp = |value: u16| value.clamp(1, SIZE_MAX);
-    Size {
-        cols: clamp(size.cols),
-        rows: clamp(size.rows),
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -88,25 +87,17 @@ pub fn holders(runs: &Path) -> io::Result<Vec<LivingHolder>> {
     // The kernel names files by their real paths.
     let runs = fs::canonicalize(runs)?;
     let mut found = Vec::new();
-    for entry in fs::read_dir("/proc")? {
-        let entry = entry?;
-        let pid = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse().ok());
-        let Some(pid) = pid else { continue };
-        let ours = entry.metadata().is_ok_and(|meta| meta.uid() == own_uid());
-        let run_dir = if ours {
-            lock_of(&entry.path(), &runs)
-        } else {
-            None
-        };
-        found.extend(run_dir.map(|run_dir| LivingHolder { pid, run_dir }));
+    for pid in process_tree::numbers("/proc")? {
+        if process_tree::is_ours(pid)
+            && let Some(run_dir) = lock_of(pid, &runs)
+        {
+            found.push(LivingHolder { pid, run_dir });
+        }
     }
     Ok(found)
 }
 
-/// Asks a holder to end whose run folder is gone: nobody can speak with it any more.
+/// Asks a holder to end whose run folder no longer exists, so that its socket cannot be found.
 ///
 /// # Errors
 /// When `/proc` cannot be read.
@@ -125,19 +116,17 @@ pub(crate) fn end_stray(run_dir: &Path) -> io::Result<()> {
 }
 
 /// The run folder whose lock a holder has open. One whose program was replaced is one all the same.
-fn lock_of(process: &Path, runs: &Path) -> Option<PathBuf> {
-    let line = fs::read(process.join("cmdline")).ok()?;
+fn lock_of(pid: u32, runs: &Path) -> Option<PathBuf> {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     if !line.ends_with(b"\0holder\0") {
         return None;
     }
-    let files = fs::read_dir(process.join("fd")).ok()?.flatten();
-    let targets = files.filter_map(|file| fs::read_link(file.path()).ok());
-    targets
-        .filter_map(|target| {
-            let name = target.file_name()?.to_str()?;
-            let is_lock = name.strip_suffix(" (deleted)").unwrap_or(name) == run_files::LOCK;
-            let run_dir = target.parent()?;
-            (is_lock && run_dir.parent()? == runs).then(|| run_dir.to_owned())
-        })
-        .next()
+    let files = fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten();
+    let mut targets = files.filter_map(|file| fs::read_link(file.path()).ok());
+    targets.find_map(|target| {
+        let name = target.file_name()?.to_str()?;
+        let is_lock = name.strip_suffix(" (deleted)").unwrap_or(name) == run_files::LOCK;
+        let run_dir = target.parent()?;
+        (is_lock && run_dir.parent()? == runs).then(|| run_dir.to_owned())
+    })
 }

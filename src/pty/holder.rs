@@ -21,13 +21,15 @@
 //! Before the attempt is recorded: nothing happened. After: the attempt is used up, whatever came
 //! of it. After `exit.json`: the exit is known without us.
 
+use std::fmt::Display;
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use serde::{Deserialize, Serialize};
 
-mod complaint;
 mod connection;
 mod draft;
 mod exec;
@@ -46,7 +48,6 @@ mod stops;
 mod terminal;
 mod viewer;
 
-use complaint::complain;
 use lifecycle::Lifecycle;
 use shared::Shared;
 use startup::Started;
@@ -82,6 +83,9 @@ pub enum Outcome {
 
 /// Events that main waits for at a time; each comes from a thread that can wait.
 const EVENTS_LEN_MAX: usize = 64;
+/// A holder writes at most this many bytes into `holder.log`: it may live for weeks beside something
+/// that fails.
+const COMPLAINTS_LEN_MAX: u64 = 1024 * 1024;
 
 /// Runs the holder. Returns its exit code, after the run is over and acknowledged.
 #[must_use]
@@ -114,8 +118,18 @@ fn carry(started: Started) -> i32 {
         let input = input::spawn(&shared, pty.try_clone()?, for_input)?;
         let log = terminal::spawn(&shared, pty, started.log)?;
         screen::spawn(&shared, log.try_clone()?, Arc::clone(&input))?;
-        let master = started.terminal.master;
-        let desk = connection::Desk::new(&shared, input, log, log_len_max, events, master);
+        let source = viewer::Source {
+            shared: Arc::clone(&shared),
+            log,
+            lag_len_max: log_len_max / 2,
+        };
+        let desk = connection::Desk {
+            source,
+            input,
+            events,
+            master: Mutex::new(started.terminal.master),
+            open: AtomicUsize::new(0),
+        };
         connection::spawn(desk, started.listener)
     });
     let lifecycle = Lifecycle::new(
@@ -150,4 +164,26 @@ fn answer(outcome: &Outcome) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(&line)?;
     stdout.flush()
+}
+
+/// Starts a thread that nobody waits for.
+fn start_thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let thread = thread::Builder::new().name(name.to_owned());
+    thread.spawn(work).map(drop)
+}
+
+/// Locks. A thread that panicked meanwhile left values, not halves.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writes a line into `holder.log`; on a full disk it is lost. (`eprintln!` would panic, and a holder
+/// that ends takes its CLI along.)
+fn complain(line: impl Display) {
+    static SAID: AtomicU64 = AtomicU64::new(0);
+    let line = format!("{line}\n");
+    let said = SAID.fetch_add(line.len() as u64, Ordering::Relaxed);
+    if said < COMPLAINTS_LEN_MAX {
+        io::stderr().lock().write_all(line.as_bytes()).ok();
+    }
 }

@@ -6,8 +6,8 @@
 //! Who calls: `runtime` launches and probes ([`session`]), `http` attaches viewers ([`viewer`]) and
 //! reads the log ([`output_log`]), `main` runs [`holder::run`].
 //!
-//! Holds: an attempt is launched at most once; an exit is on disk before it is told; nothing that
-//! the CLI started is alive when its exit is told; a viewer that does not read costs no memory
+//! Holds: an attempt is launched at most once; an exit is on disk before it is reported; nothing that
+//! the CLI started is alive when its exit is reported; a viewer that does not read costs no memory
 //! that grows.
 //!
 //! # Layout, in reading order
@@ -48,10 +48,13 @@ pub(crate) mod viewer;
 pub use end::{LivingHolder, holders};
 pub(crate) use end::{end_holder, end_stray, is_held};
 pub use process_tree::end_leftovers;
+use protocol::Size;
 pub(crate) use run_files::has_socket;
 pub use run_files::{LastScreen, last_screen};
-pub use session::{HolderConnection, HolderEvent, HolderHandle, LaunchError, Probe, launch, probe};
-pub use viewer::{ToViewer, Viewer, ViewerReader, ViewerWriter, attach};
+pub use session::{
+    FrameWriter, HolderConnection, HolderEvent, HolderHandle, LaunchError, Probe, launch, probe,
+};
+pub use viewer::{ToViewer, Viewer, ViewerReader, attach};
 
 /// The version of the frames that this program speaks. A server speaks this one and the one before.
 pub const PROTOCOL: u32 = 2;
@@ -62,8 +65,8 @@ pub const SCROLLBACK_LINES_MAX: usize = 10_000;
 /// The largest number of columns or rows of a terminal.
 pub const SIZE_MAX: u16 = 1000;
 
-/// What a holder is told on its standard input, as one JSON document: the environment holds
-/// secrets, and neither the arguments of a process nor the disk are a place for them.
+/// What a holder reads from its standard input, as one JSON document: the environment holds
+/// secrets, which belong neither in the arguments of a process nor on disk.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 pub struct LaunchSpec {
     /// The run; the CLI finds it in `ABBADO_RUN_ID` when the caller put it into `env`.
@@ -85,6 +88,13 @@ pub struct LaunchSpec {
     /// An ephemeral terminal: when the launching server's connection closes, everything is
     /// stopped and the holder ends.
     pub ephemeral: bool,
+}
+
+impl LaunchSpec {
+    const fn size(&self) -> Size {
+        let Self { cols, rows, .. } = *self;
+        Size { cols, rows }
+    }
 }
 
 /// How a process ended; `exit.json` in the run folder.
@@ -187,7 +197,7 @@ pub enum PtyError {
     /// The holder does not listen, and it is not starting.
     #[error("no holder listens for this run")]
     NotListening,
-    /// A frame that is none, or one that has no place here.
+    /// An invalid frame, or one that this end does not accept.
     #[error("the holder sent an invalid frame: {0}")]
     Malformed(&'static str),
     /// A JSON body that cannot be read.

@@ -32,7 +32,7 @@ const BASE: &str = "output.base";
 const BLOCK_LEN: u64 = 4096;
 
 /// Which offsets of the output are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Extent {
     /// The first byte that is kept.
     pub base: u64,
@@ -45,12 +45,11 @@ pub struct Extent {
 /// # Errors
 /// As reading files does.
 pub fn extent(run_dir: &Path) -> io::Result<Option<Extent>> {
-    let end = match fs::symlink_metadata(run_dir.join(LOG)) {
-        Ok(meta) if !meta.is_file() => return Ok(None),
-        Ok(meta) => meta.len(),
-        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(err) => return Err(err),
+    let found = files::if_there(fs::symlink_metadata(run_dir.join(LOG)))?;
+    let Some(log) = found.filter(fs::Metadata::is_file) else {
+        return Ok(None);
     };
+    let end = log.len();
     let base = read_base(run_dir)?.min(end);
     Ok(Some(Extent { base, end }))
 }
@@ -87,14 +86,12 @@ fn read_full(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
 }
 
 fn read_base(run_dir: &Path) -> io::Result<u64> {
-    match files::read_text(&run_dir.join(BASE), files::SMALL) {
-        Ok(text) => text
-            .trim()
-            .parse()
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "output.base is no number")),
-        Err(err) if files::is_absent(&err) => Ok(0),
-        Err(err) => Err(err),
-    }
+    let text = files::read_text(&run_dir.join(BASE), files::SMALL);
+    let Some(text) = files::if_regular(text)? else {
+        return Ok(0);
+    };
+    let number = text.trim().parse();
+    number.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "output.base is not a number"))
 }
 
 /// What an append did to the log.

@@ -14,6 +14,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -21,7 +22,7 @@ use nix::unistd::Pid;
 use uuid::Uuid;
 
 use super::run_files::own_uid;
-use crate::proc_stat::{self, Stat};
+use crate::proc_stat::Stat;
 
 pub mod cgroup;
 pub mod stopped;
@@ -102,11 +103,15 @@ fn carrying_of(rows: &[Row], run_id: Uuid) -> Vec<Process> {
 }
 
 fn environment_has(pid: u32, entry: &[u8]) -> bool {
-    let path = format!("/proc/{pid}");
-    // Root may read every environment; another user's process is none of ours all the same.
-    let ours = fs::metadata(&path).is_ok_and(|meta| meta.uid() == own_uid());
-    ours && fs::read(format!("{path}/environ"))
-        .is_ok_and(|bytes| bytes.split(|&byte| byte == 0).any(|it| it == entry))
+    is_ours(pid)
+        && fs::read(format!("/proc/{pid}/environ"))
+            .is_ok_and(|bytes| bytes.split(|&byte| byte == 0).any(|it| it == entry))
+}
+
+/// Whether it is a process of this user. Root may read every environment, but another user's process
+/// is none of ours all the same.
+pub(super) fn is_ours(pid: u32) -> bool {
+    fs::metadata(format!("/proc/{pid}")).is_ok_and(|meta| meta.uid() == own_uid())
 }
 
 fn below(rows: &[Row], roots: &[u32]) -> Vec<Process> {
@@ -128,24 +133,22 @@ fn below(rows: &[Row], roots: &[u32]) -> Vec<Process> {
 
 /// All living processes; those that end while we read are left out.
 fn table() -> io::Result<Vec<Row>> {
-    let mut rows = Vec::new();
-    for entry in fs::read_dir("/proc")? {
+    Ok(numbers("/proc")?.into_iter().filter_map(read_row).collect())
+}
+
+/// The entries of a folder that are numbers: processes in `/proc`, descriptors in a process's `fd`.
+pub(super) fn numbers<N: FromStr>(folder: &str) -> io::Result<Vec<N>> {
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
-        if let Some(row) = name
-            .to_str()
-            .and_then(|name| name.parse().ok())
-            .and_then(read_row)
-        {
-            rows.push(row);
-        }
+        numbers.extend(name.to_str().and_then(|name| name.parse::<N>().ok()));
     }
-    Ok(rows)
+    Ok(numbers)
 }
 
 /// Reads `/proc/<pid>/stat`; `None` for a zombie, for what is gone, and for a thread of the kernel.
 fn read_row(pid: u32) -> Option<Row> {
-    let line = proc_stat::line(pid)?;
-    let stat = Stat::parse(&line)?;
+    let stat = Stat::of(pid)?;
     let flags: u32 = stat.field(9)?;
     if stat.has_ended() || flags & PF_KTHREAD != 0 {
         return None;

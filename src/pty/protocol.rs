@@ -7,9 +7,10 @@
 use std::io::{self, Read};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::{ExitReport, Hello, Program, PtyError};
+use super::{ExitReport, Hello, Program, PtyError, SIZE_MAX};
 
 /// The largest frame with its head.
 pub const FRAME_LEN_MAX: usize = 1024 * 1024;
@@ -33,7 +34,7 @@ const PASTE: u8 = 18;
 const RESIZE: u8 = 19;
 const STOP: u8 = 20;
 const ACK: u8 = 21;
-const GO_ON: u8 = 22;
+const RESUME: u8 = 22;
 const NO_DRAFT: u8 = 23;
 const PROMPTED: u8 = 24;
 
@@ -43,7 +44,7 @@ const FLAG_MORE: u8 = 1;
 const FLAG_RESYNC: u8 = 2;
 
 /// A size of a terminal.
-#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Size {
     /// Columns.
     pub cols: u16,
@@ -51,11 +52,15 @@ pub struct Size {
     pub rows: u16,
 }
 
-/// Where a viewer wants to begin.
-#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Attach {
-    /// An absolute offset to go on from; without, or when it is no longer kept, a snapshot.
-    pub from: Option<u64>,
+impl Size {
+    /// This size, moved inside of 1 to 1000.
+    #[must_use]
+    pub fn clamped(self) -> Self {
+        Self {
+            cols: self.cols.clamp(1, SIZE_MAX),
+            rows: self.rows.clamp(1, SIZE_MAX),
+        }
+    }
 }
 
 /// Ends everything that the run started.
@@ -104,7 +109,7 @@ pub enum Frame {
     /// From the holder, on connections that are no viewer's: what it knows of the program changed.
     Program(Program),
     /// From the server: this connection is a viewer's.
-    Attach(Attach),
+    Attach,
     /// From the server: keystrokes.
     Input(Bytes),
     /// From the server: a message typed at once.
@@ -116,7 +121,7 @@ pub enum Frame {
     /// From the server: the exit is recorded, the holder may end.
     Ack,
     /// From the server: resume a stopped program.
-    GoOn,
+    Resume,
     /// From the server: what was typed answered a question, and stands at no prompt.
     NoDraft,
     /// From the server, to a holder that told of a key that may have opened a menu: the program took
@@ -153,7 +158,7 @@ impl Frame {
             Self::Resized(size) => json(RESIZED, size, &mut body)?,
             Self::Exit(report) => json(EXIT, report, &mut body)?,
             Self::Program(program) => json(PROGRAM, program, &mut body)?,
-            Self::Attach(attach) => json(ATTACH, attach, &mut body)?,
+            Self::Attach => json(ATTACH, &serde_json::Map::new(), &mut body)?,
             Self::Input(bytes) => {
                 body.put_slice(bytes);
                 INPUT
@@ -165,7 +170,7 @@ impl Frame {
             Self::Resize(size) => json(RESIZE, size, &mut body)?,
             Self::Stop(stop) => json(STOP, stop, &mut body)?,
             Self::Ack => json(ACK, &serde_json::Map::new(), &mut body)?,
-            Self::GoOn => json(GO_ON, &serde_json::Map::new(), &mut body)?,
+            Self::Resume => json(RESUME, &serde_json::Map::new(), &mut body)?,
             Self::NoDraft => json(NO_DRAFT, &serde_json::Map::new(), &mut body)?,
             Self::Prompted => json(PROMPTED, &serde_json::Map::new(), &mut body)?,
         };
@@ -180,28 +185,29 @@ impl Frame {
         Ok(match kind {
             HELLO => Self::Hello(serde_json::from_slice(&body)?),
             OUTPUT => {
-                let offset = body
-                    .try_get_u64_le()
-                    .map_err(|_| PtyError::Malformed("short output"))?;
-                Self::Output {
-                    offset,
-                    bytes: body,
-                }
+                let short = |_| PtyError::Malformed("short output");
+                let offset = body.try_get_u64_le().map_err(short)?;
+                let bytes = body;
+                Self::Output { offset, bytes }
             }
             SNAPSHOT => Self::Snapshot(decode_snapshot(body)?),
             RESIZED => Self::Resized(serde_json::from_slice(&body)?),
             EXIT => Self::Exit(serde_json::from_slice(&body)?),
             PROGRAM => Self::Program(serde_json::from_slice(&body)?),
-            ATTACH => Self::Attach(serde_json::from_slice(&body)?),
+            ATTACH => {
+                // Earlier servers send a field that nobody set.
+                serde_json::from_slice::<IgnoredAny>(&body)?;
+                Self::Attach
+            }
             INPUT => Self::Input(body),
-            PASTE => Self::Paste(
-                String::from_utf8(body.into())
-                    .map_err(|_| PtyError::Malformed("paste not UTF-8"))?,
-            ),
+            PASTE => {
+                let text = String::from_utf8(body.into());
+                Self::Paste(text.map_err(|_| PtyError::Malformed("paste not UTF-8"))?)
+            }
             RESIZE => Self::Resize(serde_json::from_slice(&body)?),
             STOP => Self::Stop(serde_json::from_slice(&body)?),
             ACK => Self::Ack,
-            GO_ON => Self::GoOn,
+            RESUME => Self::Resume,
             NO_DRAFT => Self::NoDraft,
             PROMPTED => Self::Prompted,
             _ => return Err(PtyError::Malformed("unknown type")),
@@ -326,13 +332,13 @@ mod tests {
             ),
             size().prop_map(Frame::Resized),
             size().prop_map(Frame::Resize),
-            any::<Option<u64>>().prop_map(|from| Frame::Attach(Attach { from })),
+            Just(Frame::Attach),
             bytes().prop_map(Frame::Input),
             ".*".prop_map(Frame::Paste),
             (any::<u64>(), any::<Option<String>>())
                 .prop_map(|(grace_ms, because)| Frame::Stop(Stop { grace_ms, because })),
             Just(Frame::Ack),
-            Just(Frame::GoOn),
+            Just(Frame::Resume),
             Just(Frame::NoDraft),
             Just(Frame::Prompted),
             (any::<bool>(), any::<Option<String>>()).prop_map(|(draft, signal)| {

@@ -74,21 +74,15 @@ pub fn last_screen(run_dir: &Path) -> io::Result<Option<LastScreen>> {
     let Some(head) = read_json::<ScreenHead>(&run_dir.join(SCREEN_HEAD))? else {
         return Ok(None);
     };
-    let bytes = match files::read(&run_dir.join(SCREEN_BYTES), SCREEN_LEN_MAX) {
-        // A file system may have kept a file's length and not its bytes, which are zeros then.
-        Ok(bytes) if bytes.len() == head.len && bytes.starts_with(RESET) => bytes,
-        Ok(_) => return Ok(None),
-        Err(err) if files::is_absent(&err) => return Ok(None),
-        Err(err) => return Err(err),
-    };
-    let ScreenHead {
-        cols, rows, exit, ..
-    } = head;
-    Ok(Some(LastScreen {
-        cols,
-        rows,
+    let bytes = files::read(&run_dir.join(SCREEN_BYTES), SCREEN_LEN_MAX);
+    // A file system may have kept a file's length and not its bytes, which are zeros then.
+    let whole = files::if_regular(bytes)?
+        .filter(|bytes| bytes.len() == head.len && bytes.starts_with(RESET));
+    Ok(whole.map(|bytes| LastScreen {
+        cols: head.cols,
+        rows: head.rows,
         bytes,
-        exit,
+        exit: head.exit,
     }))
 }
 
@@ -108,7 +102,7 @@ pub fn write_last_screen(run_dir: &Path, screen: &LastScreen) -> io::Result<()> 
     replace(&run_dir.join(SCREEN_HEAD), &head, |_| Ok(()))
 }
 
-/// Reads `exit.json`; `None` when there is none, or none that can be read.
+/// Reads `exit.json`; `None` when it does not exist or cannot be parsed.
 ///
 /// # Errors
 /// As reading files does.
@@ -121,11 +115,10 @@ pub fn read_exit(run_dir: &Path) -> io::Result<Option<ExitReport>> {
 /// # Errors
 /// As reading files does.
 pub fn recorded_exit(run_dir: &Path) -> io::Result<Option<ExitReport>> {
-    let recorded = match files::open(&run_dir.join(LOCK)) {
-        Ok(mut file) => read_attempt(&mut file)?,
-        Err(err) if files::is_absent(&err) => return Ok(None),
-        Err(err) => return Err(err),
+    let Some(mut file) = files::if_regular(files::open(&run_dir.join(LOCK)))? else {
+        return Ok(None);
     };
+    let recorded = read_attempt(&mut file)?;
     Ok(read_exit(run_dir)?.filter(|exit| exit.attempt == recorded))
 }
 
@@ -150,12 +143,9 @@ pub fn remove_stale(run_dir: &Path) -> io::Result<()> {
 }
 
 fn read_json<T: for<'a> Deserialize<'a>>(path: &Path) -> io::Result<Option<T>> {
-    match files::read(path, files::SMALL) {
-        // A file that cannot be parsed was not written by us whole; it counts as absent.
-        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-        Err(err) if files::is_absent(&err) => Ok(None),
-        Err(err) => Err(err),
-    }
+    let bytes = files::if_regular(files::read(path, files::SMALL))?;
+    // A file that cannot be parsed was not written by us whole; it counts as absent.
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
 /// Replaces a file as a whole, durable when this returns.
@@ -264,10 +254,8 @@ pub enum LockState {
 /// # Errors
 /// As opening files does.
 pub fn lock_state(run_dir: &Path) -> io::Result<LockState> {
-    let mut file = match files::open(&run_dir.join(LOCK)) {
-        Ok(file) => file,
-        Err(err) if files::is_absent(&err) => return Ok(LockState::Never),
-        Err(err) => return Err(err),
+    let Some(mut file) = files::if_regular(files::open(&run_dir.join(LOCK)))? else {
+        return Ok(LockState::Never);
     };
     match file.try_lock_shared() {
         Ok(()) => {
@@ -319,21 +307,20 @@ pub fn has_socket(run_dir: &Path) -> bool {
 /// Finds where the run's holder listens; `None` when none was left there.
 ///
 /// # Errors
-/// When what is there is no socket of ours.
+/// When something else than a socket of this user is there.
 pub fn find_socket(run_dir: &Path) -> io::Result<Option<PathBuf>> {
-    let path = match files::read(&run_dir.join(SOCKET_PATH), files::SMALL) {
-        Ok(bytes) => PathBuf::from(std::ffi::OsStr::from_bytes(&bytes)),
-        Err(err) if files::is_absent(&err) => run_dir.join(SOCKET),
-        Err(err) => return Err(err),
+    let note = files::read(&run_dir.join(SOCKET_PATH), files::SMALL);
+    let path = match files::if_regular(note)? {
+        Some(bytes) => PathBuf::from(std::ffi::OsStr::from_bytes(&bytes)),
+        None => run_dir.join(SOCKET),
     };
-    match fs::symlink_metadata(&path) {
-        Ok(meta) if meta.file_type().is_socket() && meta.uid() == own_uid() => Ok(Some(path)),
-        Ok(_) => Err(io::Error::new(
+    match files::if_there(fs::symlink_metadata(&path))? {
+        None => Ok(None),
+        Some(meta) if meta.file_type().is_socket() && meta.uid() == own_uid() => Ok(Some(path)),
+        Some(_) => Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
             "not a socket of this user",
         )),
-        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(err) => Err(err),
     }
 }
 

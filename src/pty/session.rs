@@ -19,14 +19,15 @@ use uuid::Uuid;
 use crate::domain::environment;
 
 use super::holder::Outcome;
-use super::protocol::{BODY_LEN_MAX, Frame, Size, Stop};
+use super::protocol::{Frame, Stop};
 use super::run_files::{self, LockState};
 use super::{ExitReport, Hello, LaunchSpec, Program, PtyError};
 use crate::files;
 
 mod link;
 
-pub(super) use link::{FrameReader, FrameWriter, connect};
+pub use link::FrameWriter;
+pub(super) use link::{FrameReader, connect};
 
 /// From spawning the holder to its answer: it syncs a file and starts a program.
 const LAUNCH_WAIT: Duration = Duration::from_secs(15);
@@ -40,8 +41,6 @@ const OUTCOME_LEN_MAX: u64 = 64 * 1024;
 const HOLDER_LOG_LEN_MAX: u64 = 1024 * 1024;
 /// From this protocol on holders tell of their program, and take frames about it.
 const TELLS_PROGRAM: u32 = 2;
-/// The largest piece of keystrokes in one frame.
-const INPUT_LEN_MAX: usize = 64 * 1024;
 
 /// Why a launch did not come about.
 #[derive(Debug, thiserror::Error)]
@@ -283,12 +282,12 @@ impl HolderHandle {
         self.writer.send(&Frame::Paste(text.to_owned())).await
     }
 
-    /// Changes the size; the program is told by its terminal.
+    /// Changes the size; the terminal signals it to the program.
     ///
     /// # Errors
     /// When the holder is gone. It takes a size of 0 for a broken frame and closes.
     pub async fn resize(&self, cols: u16, rows: u16) -> Result<(), PtyError> {
-        self.writer.send(&Frame::Resize(Size { cols, rows })).await
+        self.writer.resize(cols, rows).await
     }
 
     /// Ends everything that the run started: SIGTERM, SIGKILL after `grace`. The exit tells when
@@ -309,8 +308,8 @@ impl HolderHandle {
     }
 
     /// Resumes a stopped program.
-    pub async fn go_on(&self) -> Result<(), PtyError> {
-        self.about_program(Frame::GoOn).await
+    pub async fn resume(&self) -> Result<(), PtyError> {
+        self.about_program(Frame::Resume).await
     }
 
     /// Says that what viewers typed answered a question, and stands at no prompt.
@@ -338,17 +337,5 @@ impl HolderHandle {
     /// When the holder is gone, which is as good.
     pub async fn ack_exit(&self) -> Result<(), PtyError> {
         self.writer.send(&Frame::Ack).await
-    }
-}
-
-impl FrameWriter {
-    /// Sends keystrokes in pieces that do not hold up what comes behind them.
-    pub(super) async fn input(&self, mut bytes: Bytes) -> Result<(), PtyError> {
-        const { assert!(INPUT_LEN_MAX <= BODY_LEN_MAX) }
-        while !bytes.is_empty() {
-            let piece = bytes.split_to(bytes.len().min(INPUT_LEN_MAX));
-            self.send(&Frame::Input(piece)).await?;
-        }
-        Ok(())
     }
 }

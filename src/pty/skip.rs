@@ -1,4 +1,4 @@
-//! Passes over output that nobody could see on the screen any more.
+//! Skips output that would have scrolled out of the screen's memory.
 //!
 //! A flood of plain lines scrolls most of them out of what a screen remembers. Where it consists of
 //! text, colours and line ends alone, a screen that takes in only its end is equal to one that took

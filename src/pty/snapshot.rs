@@ -14,7 +14,7 @@ mod writer;
 use crate::pty::emulator::buffer::{Buffer, Saved, default_tabs};
 use crate::pty::emulator::cell::{Extended, Pen, flag};
 use crate::pty::emulator::charset::{Charset, Charsets};
-use crate::pty::emulator::modes::{Modes, Mouse};
+use crate::pty::emulator::modes::Modes;
 use crate::pty::emulator::terminal::Terminal;
 
 use writer::Writer;
@@ -57,8 +57,8 @@ pub(super) fn write(terminal: &Terminal) -> Vec<u8> {
 /// What is beside the screens: titles and colours.
 fn outside(writer: &mut Writer<'_>, terminal: &Terminal) {
     for (kind, title) in [(1, &terminal.titles.icon), (2, &terminal.titles.window)] {
-        if !title.is_empty() {
-            writer.print(format_args!("\x1b]{kind};{title}\x07"));
+        if !title.text.is_empty() {
+            writer.print(format_args!("\x1b]{kind};{}\x07", title.text));
         }
     }
     for change in terminal.palette.changes() {
@@ -96,21 +96,16 @@ fn lines(writer: &mut Writer<'_>, terminal: &Terminal, buffer: &Buffer) {
 /// Has the cursor saved in the line where it is.
 fn save(writer: &mut Writer<'_>, terminal: &Terminal, saved: &Saved) {
     writer.go(saved.x.min(terminal.cols - 1));
-    let underlined = saved.flags & flag::UNDERLINE != 0;
+    let underlined = saved.pen.flags & flag::UNDERLINE != 0;
     let mut extended = Extended {
         underline: u8::from(underlined),
         ..Extended::default()
     };
-    if !underlined && saved.flags & flag::EXTENDED != 0 {
+    if !underlined && saved.pen.flags & flag::EXTENDED != 0 {
         // That there was a link is kept, not which.
         extended.link = terminal.pen.extended.link;
     }
-    writer.pen(Pen {
-        fg: saved.fg,
-        bg: saved.bg,
-        flags: saved.flags,
-        extended,
-    });
+    writer.pen(saved.restored(extended));
     if saved.charset == Charset::ASCII {
         writer.raw("\x1b7");
     } else {
@@ -158,7 +153,7 @@ fn finish(writer: &mut Writer<'_>, terminal: &Terminal, buffer: &Buffer) {
     let joins = terminal.before.is_some();
     let (set, saved) = (&terminal.charsets, &buffer.saved);
     let regular = is_regular(&terminal.pen);
-    let made = restored(saved, terminal.pen);
+    let made = saved.restored(terminal.pen.extended);
     let apart = set.active != set.sets[set.level];
     if !apart && !regular && made == terminal.pen {
         writer.restore(made);
@@ -178,17 +173,6 @@ fn finish(writer: &mut Writer<'_>, terminal: &Terminal, buffer: &Buffer) {
     writer.cursor(line, (buffer.x, buffer.y), terminal.before, pen);
     if !joins && !apart {
         charsets(writer, set);
-    }
-}
-
-/// The pen that restoring the cursor gives: colours and flags, but neither the kind of an underline
-/// nor a link.
-const fn restored(saved: &Saved, pen: Pen) -> Pen {
-    Pen {
-        fg: saved.fg,
-        bg: saved.bg,
-        flags: saved.flags,
-        extended: pen.extended,
     }
 }
 
@@ -214,19 +198,19 @@ fn charsets(writer: &mut Writer<'_>, charsets: &Charsets) {
 
 fn modes(writer: &mut Writer<'_>, modes: &Modes) {
     let switches = [
-        (20, modes.new_line, "\x1b[20h"),
-        (1, modes.cursor_keys, "\x1b[?1h"),
-        (6, modes.origin, "\x1b[?6h"),
-        (7, !modes.wrap, "\x1b[?7l"),
-        (12, modes.cursor_blinks, "\x1b[?12h"),
-        (25, modes.cursor_hidden, "\x1b[?25l"),
-        (45, modes.reverse_wrap, "\x1b[?45h"),
-        (66, modes.keypad, "\x1b="),
-        (1004, modes.focus, "\x1b[?1004h"),
-        (2004, modes.bracketed_paste, "\x1b[?2004h"),
-        (2026, modes.synchronized, "\x1b[?2026h"),
+        (modes.new_line, "\x1b[20h"),
+        (modes.cursor_keys, "\x1b[?1h"),
+        (modes.origin, "\x1b[?6h"),
+        (modes.no_wrap, "\x1b[?7l"),
+        (modes.cursor_blinks, "\x1b[?12h"),
+        (modes.cursor_hidden, "\x1b[?25l"),
+        (modes.reverse_wrap, "\x1b[?45h"),
+        (modes.keypad, "\x1b="),
+        (modes.focus, "\x1b[?1004h"),
+        (modes.bracketed_paste, "\x1b[?2004h"),
+        (modes.synchronized, "\x1b[?2026h"),
     ];
-    for (_, on, codes) in switches {
+    for (on, codes) in switches {
         if on {
             writer.raw(codes);
         }
@@ -234,11 +218,10 @@ fn modes(writer: &mut Writer<'_>, modes: &Modes) {
     if modes.cursor_style != 0 {
         writer.print(format_args!("\x1b[{} q", modes.cursor_style));
     }
-    if let Mouse::On(mode) = modes.mouse {
-        writer.print(format_args!("\x1b[?{mode}h"));
-    }
-    if modes.mouse_encoding != 0 {
-        writer.print(format_args!("\x1b[?{}h", modes.mouse_encoding));
+    for mode in [modes.mouse, modes.mouse_encoding] {
+        if mode != 0 {
+            writer.print(format_args!("\x1b[?{mode}h"));
+        }
     }
     for (mode, on) in &modes.forwarded {
         let action = if *on { 'h' } else { 'l' };

@@ -8,14 +8,14 @@ use std::path::Path;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::protocol::{Attach, Frame, Size};
+use super::protocol::{Frame, Size, SnapshotPiece};
 use super::session::{FrameReader, FrameWriter, connect};
 use super::{ExitReport, Hello, PtyError};
 
 /// From this protocol on a holder answers what programs ask, and takes colours for it.
 const TAKES_COLORS: u32 = 2;
 
-/// What a viewer is told.
+/// What a viewer is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ToViewer {
     /// What the program wrote, from this offset on.
@@ -27,28 +27,10 @@ pub enum ToViewer {
     },
     /// Escape codes that make a terminal of this size equal to the run's, whatever it showed; or a
     /// piece of them, with which all say the same of the rest.
-    Snapshot {
-        /// The output that goes on from here.
-        offset: u64,
-        /// Columns.
-        cols: u16,
-        /// Rows.
-        rows: u16,
-        /// Begin with a full reset.
-        bytes: Bytes,
-        /// It replaces output that this viewer was too slow for.
-        resync: bool,
-        /// Another piece of it is next.
-        more: bool,
-    },
+    Snapshot(SnapshotPiece),
     /// Output from here on is for this size.
-    Resized {
-        /// Columns.
-        cols: u16,
-        /// Rows.
-        rows: u16,
-    },
-    /// The run's tree has ended and all output was told; nothing follows.
+    Resized(Size),
+    /// The run's tree has ended and all output was sent; nothing follows.
     Exit(ExitReport),
 }
 
@@ -58,21 +40,8 @@ pub enum ToViewer {
 /// # Errors
 /// `NotListening` when there is no holder, else as the socket fails.
 pub async fn attach(run_dir: &Path, run_id: Uuid) -> Result<Viewer, PtyError> {
-    attach_from(run_dir, run_id, None).await
-}
-
-/// Attaches a viewer that has seen the output up to `from` and goes on there, after a `Resized`;
-/// when that output is no longer kept, it begins with a snapshot.
-///
-/// # Errors
-/// As [`attach`].
-pub(crate) async fn attach_from(
-    run_dir: &Path,
-    run_id: Uuid,
-    from: Option<u64>,
-) -> Result<Viewer, PtyError> {
     let (hello, frames, writer) = connect(run_dir, run_id).await?;
-    writer.send(&Frame::Attach(Attach { from })).await?;
+    writer.send(&Frame::Attach).await?;
     Ok(Viewer {
         hello,
         frames,
@@ -103,21 +72,16 @@ impl Viewer {
 
     /// Splits it. The connection closes when the writer is dropped.
     #[must_use]
-    pub fn split(self) -> (ViewerReader, ViewerWriter) {
+    pub fn split(self) -> (ViewerReader, FrameWriter) {
         let reader = ViewerReader {
             frames: self.frames,
             begun: false,
         };
-        (
-            reader,
-            ViewerWriter {
-                writer: self.writer,
-            },
-        )
+        (reader, self.writer)
     }
 }
 
-/// What comes from the run. Not reading it holds nobody up but this viewer.
+/// What comes from the run. Not reading it holds up this viewer only.
 #[derive(Debug)]
 pub struct ViewerReader {
     frames: FrameReader,
@@ -129,7 +93,7 @@ impl ViewerReader {
     /// Waits for what is next; `None` when the holder is gone. May be dropped and called again.
     ///
     /// # Errors
-    /// When the socket fails or what comes is no frame.
+    /// When the socket fails or a frame is invalid.
     pub async fn next(&mut self) -> Result<Option<ToViewer>, PtyError> {
         while let Some(frame) = self.frames.next().await? {
             if let Some(told) = self.translate(frame)? {
@@ -142,56 +106,25 @@ impl ViewerReader {
     fn translate(&mut self, frame: Frame) -> Result<Option<ToViewer>, PtyError> {
         let told = match frame {
             Frame::Output { offset, bytes } => ToViewer::Output { offset, bytes },
-            Frame::Snapshot(piece) => ToViewer::Snapshot {
-                offset: piece.offset,
-                cols: piece.size.cols,
-                rows: piece.size.rows,
-                bytes: piece.bytes,
-                resync: piece.resync,
-                more: piece.more,
-            },
-            Frame::Resized(Size { cols, rows }) => ToViewer::Resized { cols, rows },
+            Frame::Snapshot(piece) => ToViewer::Snapshot(piece),
+            Frame::Resized(size) => ToViewer::Resized(size),
             // What came before the holder knew us for a viewer.
             Frame::Program(_) => return Ok(None),
             // An exit that came before the holder knew us for a viewer; it comes again at the end.
             Frame::Exit(_) if !self.begun => return Ok(None),
             Frame::Exit(exit) => ToViewer::Exit(exit),
             Frame::Hello(_)
-            | Frame::Attach(_)
+            | Frame::Attach
             | Frame::Input(_)
             | Frame::Paste(_)
             | Frame::Resize(_)
             | Frame::Stop(_)
             | Frame::Ack
-            | Frame::GoOn
+            | Frame::Resume
             | Frame::NoDraft
             | Frame::Prompted => return Err(PtyError::Malformed("not for a viewer")),
         };
         self.begun = true;
         Ok(Some(told))
-    }
-}
-
-/// What goes to the run.
-#[derive(Clone, Debug)]
-pub struct ViewerWriter {
-    writer: FrameWriter,
-}
-
-impl ViewerWriter {
-    /// Types keystrokes.
-    ///
-    /// # Errors
-    /// When the holder is gone.
-    pub async fn input(&self, bytes: Bytes) -> Result<(), PtyError> {
-        self.writer.input(bytes).await
-    }
-
-    /// Changes the size for all viewers.
-    ///
-    /// # Errors
-    /// When the holder is gone.
-    pub async fn resize(&self, cols: u16, rows: u16) -> Result<(), PtyError> {
-        self.writer.send(&Frame::Resize(Size { cols, rows })).await
     }
 }

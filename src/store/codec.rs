@@ -211,6 +211,7 @@ fn floor_char_boundary(text: &str, at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli;
     use crate::domain::run::callers::Callers;
     use crate::domain::run::event::{AgentMessage, HookReceived, HookSignal};
     use serde_json::json;
@@ -241,6 +242,61 @@ mod tests {
         assert_eq!(stored_hook(&other), None);
         let own = json!({"hook_event_name": "BeforeAgent", "signal": "prompt", "payload": {}});
         assert_eq!(stored_hook(&own), Some(HookSignal::Prompt));
+    }
+
+    /// With its signal or, from abbado 0.1.0, by its name alone: a hook means what it meant when it
+    /// came, and one without a signal never gets one.
+    #[test]
+    fn a_hook_means_the_same_when_it_is_read_as_when_it_came() {
+        let names = [
+            "SessionStart",
+            "SessionEnd",
+            "UserPromptSubmit",
+            "PreToolUse",
+            "PostToolUse",
+            "PostToolUseFailure",
+            "Notification",
+            "PermissionRequest",
+            "SubagentStart",
+            "SubagentStop",
+            "Stop",
+            "StopFailure",
+            "PreCompact",
+            "PostCompact",
+            "MessageDisplay",
+            "Interrupt",
+            "BeforeAgent",
+            "AfterAgent",
+            "BeforeTool",
+            "AfterTool",
+            "BeforeModel",
+            "AfterModel",
+            "PreCompress",
+            "Setup",
+        ];
+        let fields = [
+            json!({}),
+            json!({"agent_id": "a"}),
+            json!({"notification_type": "idle_prompt"}),
+            json!({"tool_response": {"llmContent": "Command was cancelled by user"}}),
+            json!({"tool_response": {"error": {"message": "no"}}}),
+        ];
+        for cli in cli::NAMES {
+            let adapter = cli::adapter(cli).unwrap();
+            for (name, mut payload) in names.iter().flat_map(|name| {
+                let fields = fields.iter();
+                fields.map(move |fields| (*name, fields.clone()))
+            }) {
+                payload["hook_event_name"] = name.into();
+                let live = adapter.hook(payload.clone()).unwrap().signal.stored();
+                let mut stored = json!({"hook_event_name": name, "payload": payload});
+                assert_eq!(stored_hook(&stored), live, "{cli}: {name} by its name");
+                if let Some(signal) = live {
+                    stored["signal"] = json!(signal);
+                    assert_eq!(stored_hook(&stored), live, "{cli}: {name}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use abbado::pty::emulator::Emulator;
 use abbado::pty::output_log::{extent, read_at};
 use abbado::pty::process_tree::end_leftovers;
-use abbado::pty::protocol::Size;
+use abbado::pty::protocol::{Size, SnapshotPiece};
 use abbado::pty::{HolderHandle, LaunchError, Probe, ToViewer, attach, last_screen};
 use bytes::Bytes;
 
@@ -162,7 +162,7 @@ fn a_run_goes_on_without_a_server_and_is_found_again() {
         let (mut reader, _writer) = viewer.split();
         let first = within("the screen", reader.next()).await.unwrap().unwrap();
         assert!(
-            matches!(first, ToViewer::Snapshot { resync: false, .. }),
+            matches!(&first, ToViewer::Snapshot(piece) if !piece.resync),
             "{first:?}"
         );
         let second = within("the exit", reader.next()).await.unwrap();
@@ -253,11 +253,10 @@ fn resize_reaches_the_program_and_the_viewers() {
             .unwrap();
         assert!(matches!(
             first,
-            ToViewer::Snapshot {
-                cols: 80,
-                rows: 24,
+            ToViewer::Snapshot(SnapshotPiece {
+                size: Size { cols: 80, rows: 24 },
                 ..
-            }
+            })
         ));
         session.handle().resize(77, 33).await.unwrap();
         run.wait_output("33 77").await;
@@ -270,8 +269,8 @@ fn resize_reaches_the_program_and_the_viewers() {
                 .unwrap()
                 .unwrap()
             {
-                ToViewer::Snapshot { cols, rows, .. } | ToViewer::Resized { cols, rows } => {
-                    sizes.push((cols, rows));
+                ToViewer::Snapshot(SnapshotPiece { size, .. }) | ToViewer::Resized(size) => {
+                    sizes.push((size.cols, size.rows));
                 }
                 ToViewer::Output { .. } | ToViewer::Exit(_) => {}
             }

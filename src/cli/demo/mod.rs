@@ -9,8 +9,8 @@ mod session;
 mod terminal;
 
 use super::{
-    Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,
-    hook_files, hooks, launch, transcript::ClaudeTranscript,
+    Adapter, CliError, Command, Keeper, LaunchContext, Limits, Transcript, TranscriptContext,
+    argv::Argv, hooks, launch, transcript::ClaudeTranscript,
 };
 use crate::domain::{AgentMode, run::command::Hook};
 use serde_json::Value;
@@ -43,26 +43,13 @@ impl Adapter for Demo {
         Limits::counted(mode, Keeper::None, Keeper::None)
     }
 
-    fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError> {
-        hook_files::ensure(context.run_dir, context.abbado)?;
-        let binary = context.abbado.to_str().ok_or(CliError::PathNotUtf8)?;
-        let program = context.agent.bin().unwrap_or(binary).to_owned();
-        let mut argv = vec![program, SUBCOMMAND.to_owned()];
-        match context.resume {
-            Some(session) => argv.extend(["--resume".to_owned(), session.to_owned()]),
-            None => argv.extend([
-                "--session-id".to_owned(),
-                context.new_session_id.to_string(),
-            ]),
-        }
-        argv.extend(context.agent.args());
-        argv.extend(["--".to_owned(), context.task.to_owned()]);
-        launch::finish(
-            context,
-            argv,
-            launch::environment(context, &[]),
-            self.install_hint(),
-        )
+    fn command(&self, context: &LaunchContext<'_>) -> Result<Command, CliError> {
+        let mut argv = Argv::new(context, launch::utf8(context.abbado)?);
+        argv.push(&[SUBCOMMAND]);
+        argv.session();
+        argv.own();
+        let argv = argv.end(&["--", context.task]);
+        Ok((argv, launch::environment(context, &[])))
     }
 
     fn hook(&self, payload: Value) -> Result<Hook, CliError> {

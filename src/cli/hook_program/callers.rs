@@ -4,7 +4,7 @@
 //! are omitted; the server then judges by the session alone.
 
 use crate::domain::run::callers::{CALLERS_MAX, Caller, Callers};
-use crate::proc_stat::{self, Stat};
+use crate::proc_stat::Stat;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -14,6 +14,9 @@ use std::path::Path;
 const SHELLS: [&str; 9] = [
     "ash", "bash", "busybox", "dash", "fish", "ksh", "mksh", "sh", "zsh",
 ];
+
+/// Begins the name of the holder: above it nothing belongs to the run.
+const HOLDER: &str = "abbado";
 
 /// The callers of this process, without shells that were started to run `hook`.
 pub(super) fn above(hook: &Path) -> Callers {
@@ -25,35 +28,26 @@ pub(super) fn from(pid: u32, hook: &Path) -> Callers {
     let mut callers = Vec::with_capacity(CALLERS_MAX);
     let mut next = pid;
     while next > 1 && callers.len() < CALLERS_MAX {
-        let Some(row) = Row::read(next) else { break };
-        if !(callers.is_empty() && row.shell && runs(next, hook)) {
-            let (pid, started) = (next, row.started);
-            callers.push(Caller { pid, started });
+        let Some(stat) = Stat::of(next) else { break };
+        let (Some(parent), Some(started)) = (stat.field(4), stat.field(22)) else {
+            break;
+        };
+        let shell = SHELLS.contains(&stat.name());
+        if !(callers.is_empty() && shell && runs(next, hook)) {
+            callers.push(Caller { pid: next, started });
         }
-        next = row.parent;
+        if is_holder(&stat, next) {
+            break;
+        }
+        next = parent;
     }
     Callers(callers)
 }
 
-struct Row {
-    shell: bool,
-    parent: u32,
-    started: u64,
-}
-
-impl Row {
-    fn read(pid: u32) -> Option<Self> {
-        Self::parse(&proc_stat::line(pid)?)
-    }
-
-    fn parse(line: &str) -> Option<Self> {
-        let stat = Stat::parse(line)?;
-        Some(Self {
-            shell: SHELLS.contains(&stat.name),
-            parent: stat.field(4)?,
-            started: stat.field(22)?,
-        })
-    }
+/// True for the holder: it leads a session without a terminal, and the CLI one with a terminal.
+fn is_holder(stat: &Stat, pid: u32) -> bool {
+    let leads = stat.field(6) == Some(pid) && stat.field(7) == Some(0);
+    leads && stat.name().starts_with(HOLDER)
 }
 
 /// True when the process runs the hook as its command.
@@ -69,15 +63,15 @@ mod tests {
     use std::process::{Command, Stdio};
 
     #[test]
-    fn a_line_is_read_whatever_the_name() {
-        let row = Row::parse("7 (a) b (sh)) S 12 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987 0");
-        let row = row.unwrap();
-        assert_eq!((row.parent, row.started, row.shell), (12, 987, false));
-        assert!(
-            Row::parse("7 (sh) S 12 7 7 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 1")
-                .is_some_and(|row| row.shell)
-        );
-        assert!(Row::parse("").is_none());
+    fn a_holder_is_told_from_its_cli() {
+        let is = |name: &str, session: u32, terminal: u32| {
+            let line = format!("7 ({name}) S 1 7 {session} {terminal} -1");
+            is_holder(&Stat::parse(&line).unwrap(), 7)
+        };
+        assert!(is("abbado", 7, 0));
+        assert!(!is("abbado", 7, 34816), "the demo agent");
+        assert!(!is("abbado", 5, 0), "the server");
+        assert!(!is("node", 7, 0));
     }
 
     #[test]

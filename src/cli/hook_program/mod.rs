@@ -56,10 +56,7 @@ pub fn run() -> i32 {
 /// A CLI that is being ended still sends hooks, and its signal reaches this program too. It is done
 /// within a second, and SIGKILL still ends it.
 fn see_it_through() {
-    let mut put_off = SigSet::empty();
-    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
-        put_off.add(signal);
-    }
+    let put_off = SigSet::from_iter([Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT]);
     if let Err(error) = put_off.thread_block() {
         let _nobody_reads = writeln!(io::stderr(), "abbado hook: {error}");
     }

@@ -186,29 +186,20 @@ fn parse(bytes: &[u8], ended: bool) -> io::Result<Option<Response>> {
     };
     let status = response.code.ok_or(io::ErrorKind::InvalidData)?;
     let body = bytes.get(head..).unwrap_or_default();
-    let length = response
-        .headers
-        .iter()
-        .find(|h| h.name.eq_ignore_ascii_case("content-length"));
-    let length = length
-        .map(|h| {
-            std::str::from_utf8(h.value)
-                .ok()
-                .and_then(|text| text.trim().parse().ok())
-        })
-        .map(|length: Option<usize>| length.ok_or(io::ErrorKind::InvalidData))
-        .transpose()?;
-    match length {
-        Some(length) => Ok(body.get(..length).map(|body| Response {
-            status,
-            body: body.to_vec(),
-        })),
-        None if ended => Ok(Some(Response {
-            status,
-            body: body.to_vec(),
-        })),
-        None => Ok(None),
-    }
+    let mut headers = response.headers.iter();
+    let length = headers.find(|header| header.name.eq_ignore_ascii_case("content-length"));
+    let body = match length {
+        Some(length) => {
+            let text = std::str::from_utf8(length.value).ok();
+            let length = text.and_then(|text| text.trim().parse().ok());
+            body.get(..length.ok_or(io::ErrorKind::InvalidData)?)
+        }
+        None => ended.then_some(body),
+    };
+    Ok(body.map(|body| Response {
+        status,
+        body: body.to_vec(),
+    }))
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@
 //! headless mode a command that needs permission is refused, which ends the turn.
 
 use super::{
-    Adapter, CliError, Keeper, LaunchContext, LaunchPlan, Limits, Transcript, TranscriptContext,
+    Adapter, CliError, Command, Keeper, LaunchContext, Limits, Transcript, TranscriptContext,
     argv::Argv,
-    choices::{self, PRIVATE, STATES, choice},
+    choices::{self, Choice},
     hook_files, hooks, launch,
     transcript::{ClaudeTranscript, opencode_stream},
     typed,
@@ -22,16 +22,18 @@ use serde_json::{Map, Value, json};
 /// The adapter.
 pub(crate) struct OpenCode;
 
-/// Keys of `provider_config` that only this adapter has.
-const KEYS: [&str; 2] = ["approval", "state"];
-/// Values of `approval`, the default first: edits need no question and all else follows the allowed
-/// tools; the user's own configuration decides; nobody is asked.
-const APPROVALS: [&str; 3] = ["tools", "own", AUTO];
+/// Edits need no question and all else follows the allowed tools; the user's own configuration
+/// decides; nobody is asked.
+const APPROVAL: Choice = Choice {
+    key: "approval",
+    words: &[TOOLS, "own", AUTO],
+};
+const TOOLS: &str = "tools";
 const AUTO: &str = "auto";
 
 /// The plugin, its line about a resumed session, and the file of the instructions.
 const PLUGIN: (&str, &str) = ("opencode-plugin.js", include_str!("plugin.js"));
-const GO_ON: &str = "const GO_ON";
+const RESUMED: &str = "const RESUMED";
 const INSTRUCTIONS: &str = "opencode-instructions.md";
 /// Name of the private state folder in the run folder, and its contents.
 const STATE: &str = "opencode";
@@ -48,9 +50,6 @@ const CONTENT: &str = "OPENCODE_CONFIG_CONTENT";
 /// The binary of a running agent must not be updated.
 const ENVIRONMENT: [(&str, &str); 1] = [("OPENCODE_DISABLE_AUTOUPDATE", "1")];
 
-/// Stops the turn (asks once more), then quits.
-const QUIT_KEYS: [&[u8]; 3] = [b"\x1b", b"\x1b", b"\x03"];
-
 impl Adapter for OpenCode {
     fn name(&self) -> &'static str {
         "opencode"
@@ -65,32 +64,29 @@ impl Adapter for OpenCode {
         Limits::counted(mode, Keeper::None, Keeper::Cli)
     }
 
-    fn validate_config(&self, config: &Map<String, Value>) -> Option<String> {
-        Options::of(config).err()
+    fn choices(&self) -> Option<&'static [Choice]> {
+        Some(&[APPROVAL, choices::STATE])
     }
 
+    /// Stops the turn (asks once more), then quits.
     fn quit_keys(&self) -> &'static [&'static [u8]] {
-        &QUIT_KEYS
+        &[b"\x1b", b"\x1b", b"\x03"]
     }
 
     fn prepare(&self, message: &str) -> Result<String, String> {
         typed::trimmed(message, "OpenCode")
     }
 
-    fn plan(&self, context: &LaunchContext<'_>) -> Result<LaunchPlan, CliError> {
-        let options = Options::of(&context.agent.provider_config).map_err(CliError::Config)?;
-        hook_files::ensure(context.run_dir, context.abbado)?;
-        let content = content(context, &options)?;
+    fn command(&self, context: &LaunchContext<'_>) -> Result<Command, CliError> {
         let mut env = launch::environment(context, &ENVIRONMENT);
-        env.insert(CONTENT.into(), content);
-        if options.private {
-            let state = hook_files::folder(context.run_dir, STATE)?;
+        env.insert(CONTENT.into(), content(context)?);
+        if let Some(state) = context.private_state(STATE)? {
             for (name, folder) in STATE_VARIABLES {
                 let at = state.join(folder);
                 env.insert(name.into(), launch::utf8(&at)?.to_owned());
             }
         }
-        launch::finish(context, argv(context, &options), env, self.install_hint())
+        Ok((argv(context)?, env))
     }
 
     fn hook(&self, payload: Value) -> Result<Hook, CliError> {
@@ -105,24 +101,7 @@ impl Adapter for OpenCode {
     }
 }
 
-/// The options of an agent's `provider_config`.
-struct Options<'a> {
-    approval: &'a str,
-    private: bool,
-}
-
-impl<'a> Options<'a> {
-    /// Reads the options. Fails with a sentence about the first invalid one.
-    fn of(config: &'a Map<String, Value>) -> Result<Self, String> {
-        choices::known(config, "opencode", &KEYS)?;
-        Ok(Self {
-            approval: choice(config, "approval", &APPROVALS)?,
-            private: choice(config, "state", &STATES)? == PRIVATE,
-        })
-    }
-}
-
-fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Vec<String> {
+fn argv(context: &LaunchContext<'_>) -> Result<Vec<String>, CliError> {
     let headless = context.agent.mode() == AgentMode::Headless;
     let mut argv = Argv::new(context, "opencode");
     if headless {
@@ -132,7 +111,7 @@ fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Vec<String> {
         argv.push(&["--session", session]);
     }
     argv.model("--model");
-    if options.approval == AUTO {
+    if context.choice(&APPROVAL)? == AUTO {
         argv.push(&["--auto"]);
     }
     argv.own();
@@ -140,16 +119,15 @@ fn argv(context: &LaunchContext<'_>, options: &Options<'_>) -> Vec<String> {
         // A task that is a number would end OpenCode. It quotes whatever contains a space, and our
         // plugin removes the quotes.
         let space = if context.task.contains(' ') { "" } else { " " };
-        argv.end(&["--", &format!("{}{space}", context.task)])
+        argv.push(&["--", &format!("{}{space}", context.task)]);
     } else if context.resume.is_none() {
-        argv.end(&[&format!("--prompt={}", launch::unstripped(context.task))])
-    } else {
-        argv.end(&[])
+        argv.push(&[&format!("--prompt={}", launch::unstripped(context.task))]);
     }
+    Ok(argv.end(&[]))
 }
 
 /// The configuration that the variable already has, our plugin, and what follows from the agent.
-fn content(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<String, CliError> {
+fn content(context: &LaunchContext<'_>) -> Result<String, CliError> {
     let before = launch::variable(context, CONTENT).unwrap_or_else(|| "{}".to_owned());
     let unusable = |why: &str| CliError::Config(format!("cannot extend {CONTENT}: {why}"));
     let mut content: Map<String, Value> =
@@ -171,7 +149,7 @@ fn content(context: &LaunchContext<'_>, options: &Options<'_>) -> Result<String,
         let at = context.run_dir.join(INSTRUCTIONS);
         add("instructions", launch::utf8(&at)?.to_owned())?;
     }
-    if options.approval == APPROVALS[0] {
+    if context.choice(&APPROVAL)? == TOOLS {
         let permission = permission(&context.agent.allowed_tools);
         content.insert("permission".into(), permission);
     }
@@ -183,8 +161,8 @@ fn plugin(context: &LaunchContext<'_>) -> String {
     let interactive = context.agent.mode() == AgentMode::Interactive;
     match context.resume.filter(|_| interactive) {
         Some(session) => {
-            let told = format!("{GO_ON} = {}\n", Value::from(session));
-            PLUGIN.1.replacen(&format!("{GO_ON} = null\n"), &told, 1)
+            let told = format!("{RESUMED} = {}\n", Value::from(session));
+            PLUGIN.1.replacen(&format!("{RESUMED} = null\n"), &told, 1)
         }
         None => PLUGIN.1.to_owned(),
     }

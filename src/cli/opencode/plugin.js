@@ -6,11 +6,11 @@ import { join } from "node:path"
 
 const HOOK = process.env.ABBADO_HOOK
 const FOLDER = process.env.ABBADO_RUN_DIR
-// The hook program is done after one second; the rest is for a machine under load.
+// The hook program takes one second at most; the rest is for a machine under load.
 const HOOK_MILLISECONDS = 5000
 
-// The session that is gone on with: the interface takes no prompt for one from its command line.
-const GO_ON = null
+// The session to resume: the interface takes no prompt for one from its command line.
+const RESUMED = null
 
 // One hook after the other, so that they arrive in the order in which things happened.
 let line = Promise.resolve()
@@ -189,21 +189,21 @@ const told = (parts) =>
   parts.filter((it) => it.type === "text" && !it.synthetic).map((it) => it.text).join("\n")
 
 // Once a process, also when the plugin is loaded again.
-const goOn = async (client) => {
-  if (!GO_ON || globalThis.abbadoWentOn) return
-  globalThis.abbadoWentOn = true
+const resume = async (client) => {
+  if (!RESUMED || globalThis.abbadoResumed) return
+  globalThis.abbadoResumed = true
   const parts = [{ type: "text", text: TASK }]
-  const answer = await client.session.promptAsync({ path: { id: GO_ON }, body: { parts } })
+  const answer = await client.session.promptAsync({ path: { id: RESUMED }, body: { parts } })
   if (answer.error) {
-    const error = { data: { message: `OpenCode did not go on: ${JSON.stringify(answer.error)}` } }
-    await failure(GO_ON, error)
+    const error = { data: { message: `OpenCode did not resume: ${JSON.stringify(answer.error)}` } }
+    await failure(RESUMED, error)
   }
 }
 
 export const Abbado = async ({ client }) => {
   if (!HOOK || !FOLDER) return {}
   // It waits for the instance, which waits for the plugin.
-  goOn(client).catch((error) => failure(GO_ON, { data: { message: String(error) } }))
+  resume(client).catch((error) => failure(RESUMED, { data: { message: String(error) } }))
   return {
     event,
     "chat.message": async ({ sessionID }, { message, parts }) => {

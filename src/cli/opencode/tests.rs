@@ -75,7 +75,7 @@ fn the_plugin_gives_the_message_to_a_session_of_the_interface() {
     launch.resume("ses_\"1");
     assert_eq!(launch.argv(), ["ROOT/bin/opencode", "--session", "ses_\"1"]);
     let plugin = std::fs::read_to_string(launch.run_dir().join(PLUGIN.0)).unwrap();
-    assert!(plugin.contains("\nconst GO_ON = \"ses_\\\"1\"\n"));
+    assert!(plugin.contains("\nconst RESUMED = \"ses_\\\"1\"\n"));
 }
 
 #[test]

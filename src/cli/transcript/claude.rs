@@ -1,18 +1,15 @@
-//! Claude's transcript: one JSON record a line, appended while the session goes on.
+//! Claude's transcript: one JSON record a line, appended while the session lasts.
 //!
 //! Subagents write files of their own in `<session>/subagents/`; their tokens count, their texts
-//! are not the agent's. Only the offset in the main file is kept between restarts. A new reader
-//! therefore reads the part before it once more, telling nothing, and takes what it finds off the
-//! totals that were told: so nothing counts twice, also when a message's records lie on both sides.
+//! are not the agent's.
 
 use super::{
+    follow::{FileReader, Session},
     lines::{Tail, parsed},
     report::Report,
-    rows::{Message, ModelUsage, Row, milliseconds},
+    rows::{Message, ModelUsage, Row},
     totals::Totals,
 };
-use crate::cli::{Transcript, TranscriptContext};
-use crate::domain::run::command::{Observation, Usage};
 use crate::files;
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, HashMap};
@@ -32,60 +29,24 @@ const INTERRUPTED_START: &str = "[Request interrupted by user";
 const SUBAGENTS_MAX: usize = 1000;
 
 /// A reader of Claude's transcript.
-pub(crate) struct ClaudeTranscript {
-    report: Report,
-    main: Option<Tail>,
+pub(crate) type ClaudeTranscript = FileReader<ClaudeFiles>;
+
+/// The files of one session.
+#[derive(Default)]
+pub(crate) struct ClaudeFiles {
     subagents: BTreeMap<PathBuf, Tail>,
-    /// Where the first file is read on, and the totals up to there.
-    start: (u64, Usage),
-    told: Usage,
 }
 
-impl ClaudeTranscript {
-    /// Goes on where the context says.
-    #[must_use]
-    pub(crate) fn new(context: TranscriptContext) -> Self {
-        Self {
-            report: Report::new(Totals::new(context.prices, &context.baseline)),
-            main: None,
-            subagents: BTreeMap::new(),
-            start: (context.offset, context.baseline.clone()),
-            told: context.baseline,
-        }
+impl Session for ClaudeFiles {
+    fn read(&mut self, main: &mut Tail, limit: Option<u64>, report: &mut Report) -> io::Result<()> {
+        // Subagents first: the cost that the main file reports at its end covers them.
+        self.read_subagents(main.path(), report)?;
+        main.read(limit, |text| line(report, text, false))
     }
+}
 
-    /// Opens the first file, or the file of another session.
-    fn turn_to(&mut self, path: &Path) -> io::Result<()> {
-        if self.main.as_ref().is_some_and(|main| main.path() == path) {
-            return Ok(());
-        }
-        if self.main.is_some() {
-            self.report.totals.next_session();
-            self.subagents.clear();
-            self.start.0 = 0;
-        }
-        let (offset, baseline) = self.start.clone();
-        if self.main.is_some() || offset == 0 {
-            self.main = Some(Tail::new(path, 0));
-            return Ok(());
-        }
-        let again = self.report.again();
-        let former = std::mem::replace(&mut self.report, again);
-        let mut main = Tail::new(path, 0);
-        let read = self
-            .read_subagents(path)
-            .and_then(|()| main.read(Some(offset), |text| line(&mut self.report, text, false)));
-        if let Err(error) = read {
-            self.report = former;
-            self.subagents.clear();
-            return Err(error);
-        }
-        self.report.told_before(&baseline);
-        self.main = Some(main);
-        Ok(())
-    }
-
-    fn read_subagents(&mut self, main: &Path) -> io::Result<()> {
+impl ClaudeFiles {
+    fn read_subagents(&mut self, main: &Path, report: &mut Report) -> io::Result<()> {
         let Some(entries) =
             files::if_there(files::list(&main.with_extension("").join("subagents")))?
         else {
@@ -93,36 +54,18 @@ impl ClaudeTranscript {
         };
         for entry in entries {
             let path = entry?.path();
-            let known = self.subagents.contains_key(&path);
             let wanted = path
                 .extension()
                 .is_some_and(|extension| extension == "jsonl");
-            if wanted && !known && self.subagents.len() < SUBAGENTS_MAX {
-                self.subagents.insert(path.clone(), Tail::new(&path, 0));
+            if wanted && self.subagents.len() < SUBAGENTS_MAX {
+                let entry = self.subagents.entry(path);
+                entry.or_insert_with_key(|path| Tail::new(path));
             }
         }
         for tail in self.subagents.values_mut() {
-            tail.read(None, |text| line(&mut self.report, text, true))?;
+            tail.read(None, |text| line(report, text, true))?;
         }
         Ok(())
-    }
-}
-
-impl Transcript for ClaudeTranscript {
-    fn read(&mut self, path: Option<&Path>) -> io::Result<Vec<Observation>> {
-        let Some(path) = path else {
-            return Ok(Vec::new());
-        };
-        self.turn_to(path)?;
-        // Subagents first: the cost that the main file reports at its end covers them.
-        self.read_subagents(path)?;
-        let mut offset = 0;
-        if let Some(main) = &mut self.main {
-            main.read(None, |text| line(&mut self.report, text, false))?;
-            // Of a file that is gone, or was cut, what was read before stays read.
-            offset = main.consumed().max(self.start.0);
-        }
-        Ok(self.report.take(&mut self.told, offset))
     }
 }
 
@@ -135,8 +78,7 @@ fn line(report: &mut Report, line: &[u8], subagent: bool) {
         ("assistant", _) => assistant(report, &row, side),
         ("user", _) if !side => user(report, &row),
         ("system", Some("turn_duration")) if !side => {
-            let took = milliseconds(row.duration_ms.unwrap_or(0.0));
-            report.totals.took(took);
+            report.totals.took(row.duration_ms);
         }
         ("cost-state", _) if !side => {
             if let Some(dollars) = row.total_cost_usd.filter(|dollars| *dollars >= 0.0) {
@@ -171,9 +113,7 @@ fn assistant(report: &mut Report, row: &Row<'_>, side: bool) {
     if side {
         return;
     }
-    if let Some(model) = model {
-        totals.answered_by(model);
-    }
+    totals.answered_by(model);
     for text in message.texts() {
         report.message(text, message.id.clone());
     }

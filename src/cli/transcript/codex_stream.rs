@@ -96,9 +96,7 @@ impl Record for Stream {
 impl Stream {
     fn tokens(&mut self, usage: TokenUsage, totals: &mut Totals) {
         let model = self.model.as_deref();
-        if let Some(model) = model {
-            totals.answered_by(model);
-        }
+        totals.answered_by(model);
         let grown = minus(usage.buckets(), self.counted);
         self.counted = plus(self.counted, grown);
         totals.grew(model, grown);

@@ -1,8 +1,10 @@
-//! Readers for CLIs whose records need little: what a record means is a [`Record`]'s business, how
-//! the file or the stream is followed is the same for all.
+//! Follows a transcript file or an output stream: the same for all CLIs, whatever their records
+//! mean.
 //!
-//! A new reader of a file reads the part that was told once more, telling nothing, and takes what
-//! it finds off the totals. A new reader of a stream goes on at its place.
+//! Only the offset in a file is kept between restarts. A new reader therefore reads the part before
+//! it once more, reports nothing of it, and subtracts what it finds from the totals that were
+//! reported: so nothing counts twice, also when a message's records lie on both sides. A new reader
+//! of a stream continues at its offset.
 
 use super::{
     lines::{Lines, Tail, parsed, record},
@@ -16,11 +18,11 @@ use std::io;
 use std::path::Path;
 
 /// What the records of one CLI mean.
-pub(super) trait Record: Default + Send {
+pub(crate) trait Record: Default + Send {
     /// The parts of a record that are read.
     type Row<'a>: Deserialize<'a>;
 
-    /// Of a stream that is read on at `offset`, with these totals up to there.
+    /// Of a stream that is read from `offset` on, with these totals up to there.
     fn at(_offset: u64, _baseline: &Usage) -> Self {
         Self::default()
     }
@@ -30,11 +32,31 @@ pub(super) trait Record: Default + Send {
 
     /// Tells the model that the run is known to work with.
     fn model_is(&mut self, _model: &str) {}
+
+    /// Takes the record in a line, if there is one.
+    fn line(&mut self, line: &[u8], report: &mut Report) {
+        if let Some(row) = record(line).and_then(parsed) {
+            self.take(row, report);
+        }
+    }
+}
+
+/// One session's files.
+pub(crate) trait Session: Default + Send {
+    /// Reads on in the main file, up to `limit`, and in the files of subagents.
+    fn read(&mut self, main: &mut Tail, limit: Option<u64>, report: &mut Report) -> io::Result<()>;
+}
+
+impl<R: Record> Session for R {
+    fn read(&mut self, main: &mut Tail, limit: Option<u64>, report: &mut Report) -> io::Result<()> {
+        main.read(limit, |line| self.line(line, report))
+    }
 }
 
 /// A reader of a transcript file.
-pub(super) struct FileReader<R> {
-    progress: Progress<R>,
+pub(crate) struct FileReader<S> {
+    session: S,
+    report: Report,
     file: Option<Tail>,
     /// Where the first file is read on, and the totals up to there.
     start: (u64, Usage),
@@ -43,32 +65,19 @@ pub(super) struct FileReader<R> {
 
 /// A reader of an output stream.
 pub(super) struct StreamReader<R> {
-    progress: Progress<R>,
+    records: R,
+    report: Report,
     lines: Lines,
     told: Usage,
 }
 
-struct Progress<R> {
-    records: R,
-    report: Report,
-}
-
-impl<R: Record> Progress<R> {
-    fn line(&mut self, line: &[u8]) {
-        if let Some(row) = record(line).and_then(parsed) {
-            self.records.take(row, &mut self.report);
-        }
-    }
-}
-
-impl<R: Record> FileReader<R> {
-    /// Goes on where the context says.
-    pub(super) fn new(context: TranscriptContext) -> Self {
+impl<S: Session> FileReader<S> {
+    /// Continues where the context says.
+    #[must_use]
+    pub(crate) fn new(context: TranscriptContext) -> Self {
         Self {
-            progress: Progress {
-                records: R::default(),
-                report: Report::new(Totals::new(context.prices, &context.baseline)),
-            },
+            session: S::default(),
+            report: Report::new(Totals::new(context.prices, &context.baseline)),
             file: None,
             start: (context.offset, context.baseline.clone()),
             told: context.baseline,
@@ -80,50 +89,45 @@ impl<R: Record> FileReader<R> {
         if self.file.as_ref().is_some_and(|it| it.path() == path) {
             return Ok(());
         }
-        let mut file = Tail::new(path, 0);
+        let (mut file, mut session) = (Tail::new(path), S::default());
         let (offset, baseline) = &self.start;
         if self.file.is_some() {
-            self.progress.report.totals.next_session();
+            self.report.totals.next_session();
             self.start.0 = 0;
         } else if *offset > 0 {
-            let mut again = Progress {
-                records: R::default(),
-                report: self.progress.report.again(),
-            };
-            file.read(Some(*offset), |line| again.line(line))?;
-            again.report.told_before(baseline);
-            self.progress = again;
+            let mut again = self.report.again();
+            session.read(&mut file, Some(*offset), &mut again)?;
+            again.told_before(baseline);
+            self.report = again;
         }
+        self.session = session;
         self.file = Some(file);
         Ok(())
     }
 }
 
-impl<R: Record> Transcript for FileReader<R> {
+impl<S: Session> Transcript for FileReader<S> {
     fn read(&mut self, path: Option<&Path>) -> io::Result<Vec<Observation>> {
         let Some(path) = path else {
             return Ok(Vec::new());
         };
         self.turn_to(path)?;
-        let Self { progress, file, .. } = self;
         let mut offset = 0;
-        if let Some(file) = file {
-            file.read(None, |line| progress.line(line))?;
-            // Of a file that is gone, what was read before stays read.
+        if let Some(file) = &mut self.file {
+            self.session.read(file, None, &mut self.report)?;
+            // Of a file that is gone, or was cut, what was read before stays read.
             offset = file.consumed().max(self.start.0);
         }
-        Ok(progress.report.take(&mut self.told, offset))
+        Ok(self.report.take(&mut self.told, offset))
     }
 }
 
 impl<R: Record> StreamReader<R> {
-    /// Goes on where the context says.
+    /// Continues where the context says.
     pub(super) fn new(context: TranscriptContext) -> Self {
         Self {
-            progress: Progress {
-                records: R::at(context.offset, &context.baseline),
-                report: Report::new(Totals::new(context.prices, &context.baseline)),
-            },
+            records: R::at(context.offset, &context.baseline),
+            report: Report::new(Totals::new(context.prices, &context.baseline)),
             lines: Lines::at(context.offset),
             told: context.baseline,
         }
@@ -141,15 +145,13 @@ impl<R: Record> Transcript for StreamReader<R> {
 
     fn feed(&mut self, output: &[u8]) -> Vec<Observation> {
         let Self {
-            progress,
-            lines,
-            told,
+            records, report, ..
         } = self;
-        lines.feed(output, |line| progress.line(line));
-        progress.report.take(told, lines.consumed())
+        self.lines.feed(output, |line| records.line(line, report));
+        report.take(&mut self.told, self.lines.consumed())
     }
 
     fn model_is(&mut self, model: &str) {
-        self.progress.records.model_is(model);
+        self.records.model_is(model);
     }
 }

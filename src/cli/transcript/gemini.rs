@@ -3,7 +3,6 @@
 use super::{
     follow::{FileReader, Record, StreamReader},
     report::Report,
-    rows::milliseconds,
     totals::{Tokens, Totals},
 };
 use crate::cli::{Transcript, TranscriptContext};
@@ -82,9 +81,7 @@ fn answered(message: Message, report: &mut Report) {
         0,
     ];
     totals.count(&id, model, tokens);
-    if let Some(model) = model {
-        totals.answered_by(model);
-    }
+    totals.answered_by(model);
     let text = match message.content {
         Value::String(text) => text,
         Value::Array(parts) => parts.iter().filter_map(|it| it["text"].as_str()).collect(),
@@ -125,7 +122,7 @@ struct Stats {
     /// Outside the cache.
     input: u64,
     cached: u64,
-    duration_ms: f64,
+    duration_ms: Option<f64>,
     models: BTreeMap<String, ModelStats>,
 }
 
@@ -170,10 +167,8 @@ impl Record for Stream {
 impl Stream {
     /// The sums of the process, which come once, at its end.
     fn count(&self, stats: &Stats, totals: &mut Totals) {
-        totals.took(milliseconds(stats.duration_ms));
-        if let Some(model) = &self.model {
-            totals.answered_by(model);
-        }
+        totals.took(stats.duration_ms);
+        totals.answered_by(self.model.as_deref());
         if stats.models.is_empty() {
             let tokens = [stats.input, stats.output_tokens, stats.cached, 0];
             totals.grew(self.model.as_deref(), tokens);

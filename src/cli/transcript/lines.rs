@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// whole file, so lines of some MiB are ordinary.
 const LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// No session writes so much: a larger file is none of a session, or has a hole.
+/// No session writes so much: a larger file is not a transcript, or has a hole.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 
 /// Read at once.
@@ -110,17 +110,17 @@ pub(super) fn record(line: &[u8]) -> Option<&[u8]> {
 }
 
 /// A file that only grows, and how far it has been read.
-pub(super) struct Tail {
+pub(crate) struct Tail {
     path: PathBuf,
     lines: Lines,
 }
 
 impl Tail {
-    /// Reads on from there.
-    pub(super) fn new(path: &Path, offset: u64) -> Self {
+    /// Begins at the beginning.
+    pub(super) fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
-            lines: Lines::at(offset),
+            lines: Lines::default(),
         }
     }
 
@@ -239,7 +239,7 @@ mod tests {
     fn a_file_is_followed_and_a_shorter_one_is_read_anew() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t");
-        let mut tail = Tail::new(&path, 0);
+        let mut tail = Tail::new(&path);
         let read = |tail: &mut Tail, limit| {
             let mut out = Vec::new();
             tail.read(limit, |line| {

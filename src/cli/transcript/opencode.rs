@@ -1,4 +1,4 @@
-//! OpenCode's output stream in headless mode. The end of a turn is told by our plugin.
+//! OpenCode's output stream in headless mode. Our plugin reports the end of a turn.
 
 use super::{
     follow::{Record, StreamReader},

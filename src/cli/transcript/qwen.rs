@@ -7,7 +7,6 @@
 use super::{
     follow::{FileReader, Record, StreamReader},
     report::Report,
-    rows::milliseconds,
     totals::Tokens,
 };
 use crate::cli::{Transcript, TranscriptContext};
@@ -78,9 +77,7 @@ impl Record for Chat {
             let fresh = tokens.prompt_token_count.saturating_sub(cached);
             totals.count(id, model, [fresh, tokens.candidates_token_count, cached, 0]);
         }
-        if let Some(model) = model {
-            totals.answered_by(model);
-        }
+        totals.answered_by(model);
         let parts = row.message.map_or_else(Vec::new, |message| message.parts);
         let said = parts.into_iter().filter(|part| !part.thought);
         let text: String = said.filter_map(|part| part.text).collect();
@@ -201,9 +198,7 @@ fn answered(message: Option<Message>, own: bool, report: &mut Report) {
     if !own {
         return;
     }
-    if let Some(model) = model {
-        totals.answered_by(model);
-    }
+    totals.answered_by(model);
     let blocks: Vec<Block> = serde_json::from_value(message.content).unwrap_or_default();
     let texts = blocks.into_iter().filter(|block| block.kind == "text");
     for text in texts.filter_map(|block| block.text) {
@@ -219,7 +214,7 @@ fn ended(line: Line, report: &mut Report) {
     if earlier == 0 {
         totals.at_least(line.usage.unwrap_or_default().buckets());
     }
-    totals.took(milliseconds(line.duration_ms.unwrap_or(0.0)));
+    totals.took(line.duration_ms);
     let said = line.error.and_then(|error| error.message).or(line.result);
     let said = said.unwrap_or_else(|| "Qwen could not continue".to_owned());
     let failed = line.is_error == Some(true) || said.starts_with(API_ERROR);

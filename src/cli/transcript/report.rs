@@ -4,7 +4,7 @@ use super::totals::Totals;
 use crate::domain::run::command::{Observation, Usage};
 
 /// The totals of the run, and what was observed.
-pub(super) struct Report {
+pub(crate) struct Report {
     pub(super) totals: Totals,
     /// An error of the file keeps it for the next call.
     observed: Vec<Observation>,
@@ -19,12 +19,12 @@ impl Report {
         }
     }
 
-    /// Begins anew, for reading once more what was told.
+    /// An empty one, for reading again what was reported.
     pub(super) fn again(&self) -> Self {
         Self::new(Totals::new(self.totals.prices().clone(), &Usage::default()))
     }
 
-    /// All so far was told before, with these totals.
+    /// All so far was reported before, with these totals.
     pub(super) fn told_before(&mut self, told: &Usage) {
         self.observed.clear();
         self.totals.contained_in(told);
@@ -74,7 +74,7 @@ impl Report {
 
     /// What was observed since the last call. The totals come with it when somebody would want to
     /// know them: when they changed, or when the cursor, which is at `offset`, moved over something
-    /// that must not be told again.
+    /// that must not be reported again.
     pub(super) fn take(&mut self, told: &mut Usage, offset: u64) -> Vec<Observation> {
         let mut observed = std::mem::take(&mut self.observed);
         let now = self.totals.usage(offset);

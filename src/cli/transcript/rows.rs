@@ -113,14 +113,3 @@ impl TokenUsage {
         ]
     }
 }
-
-/// Milliseconds from a JSON number; nothing for what is no time.
-pub(super) fn milliseconds(number: f64) -> u64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "such casts end at the bounds of u64, which is what is wanted"
-    )]
-    let whole = number as u64;
-    whole
-}

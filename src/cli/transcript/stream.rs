@@ -11,7 +11,7 @@
 use super::{
     lines::{Lines, parsed, record},
     report::Report,
-    rows::{Message, ModelUsage, TokenUsage, milliseconds},
+    rows::{Message, ModelUsage, TokenUsage},
     totals::{Tokens, Totals, plus, sum},
 };
 use crate::cli::{Transcript, TranscriptContext};
@@ -30,7 +30,7 @@ pub(crate) struct ClaudeStream {
     lines: Lines,
     progress: Progress,
     told: Usage,
-    /// Bytes of the part that was told and is not read once more yet.
+    /// Bytes of the part that was reported and is not read again yet.
     again: usize,
 }
 
@@ -111,7 +111,7 @@ impl ClaudeStream {
         }
     }
 
-    /// Takes what was told before, and gives what comes after it.
+    /// Takes what was reported before, and returns what comes after it.
     fn read_again<'a>(&mut self, output: &'a [u8]) -> &'a [u8] {
         if self.again == 0 {
             return output;
@@ -181,9 +181,7 @@ impl Progress {
         let Some(session_id) = line.session_id else {
             return;
         };
-        if let Some(model) = &line.model {
-            self.report.totals.answered_by(model);
-        }
+        self.report.totals.answered_by(line.model.as_deref());
         self.report
             .session(session_id, line.claude_code_version, line.model);
     }
@@ -257,9 +255,7 @@ impl Progress {
         if line.parent_tool_use_id.is_some() {
             return;
         }
-        if let Some(model) = &message.model {
-            self.report.totals.answered_by(model);
-        }
+        self.report.totals.answered_by(message.model.as_deref());
         for text in message.texts() {
             self.report.message(text, message.id.clone());
         }
@@ -287,9 +283,7 @@ impl Progress {
                 self.report.totals.reported(dollars);
             }
         }
-        self.report
-            .totals
-            .took(milliseconds(outcome.duration_ms.unwrap_or(0.0)));
+        self.report.totals.took(outcome.duration_ms);
         let failure = outcome
             .is_error
             .unwrap_or(false)

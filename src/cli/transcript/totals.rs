@@ -12,7 +12,7 @@ use std::{
 /// Tokens in the order of the price table: input, output, cache read, cache write.
 pub(super) type Tokens = [u64; 4];
 
-/// Costs are told to this part of a dollar, so that the order of additions cannot be seen.
+/// Costs are rounded to this part of a dollar, so that the order of additions does not show.
 const PER_DOLLAR: f64 = 1e8;
 
 /// A message that was counted.
@@ -62,7 +62,7 @@ pub(super) struct Totals {
 }
 
 impl Totals {
-    /// Goes on from totals that were told before.
+    /// Continues from totals that were reported before.
     pub(super) fn new(prices: Arc<ModelSettings>, baseline: &Usage) -> Self {
         Self {
             prices,
@@ -175,15 +175,21 @@ impl Totals {
         self.counted.contains_key(id)
     }
 
-    /// The model that answered last.
-    pub(super) fn answered_by(&mut self, model: &str) {
-        if self.model.as_deref() != Some(model) {
-            self.model = Some(model.to_owned());
+    /// The model that answered last, when it is known.
+    pub(super) fn answered_by(&mut self, model: Option<&str>) {
+        if model.is_some() && self.model.as_deref() != model {
+            self.model = model.map(str::to_owned);
         }
     }
 
-    /// A turn took that long, in milliseconds.
-    pub(super) const fn took(&mut self, ms: u64) {
+    /// How long a turn took, in milliseconds, when it is known.
+    pub(super) fn took(&mut self, ms: Option<f64>) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "such casts end at the bounds of u64, which is what is wanted"
+        )]
+        let ms = ms.unwrap_or(0.0) as u64;
         self.ms = self.ms.saturating_add(ms);
     }
 
@@ -315,7 +321,7 @@ impl Totals {
     }
 }
 
-/// Tokens of totals that were told.
+/// Tokens of totals that were reported.
 pub(super) const fn tokens_of(usage: &Usage) -> Tokens {
     [
         usage.tokens_in,

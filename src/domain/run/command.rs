@@ -260,7 +260,7 @@ pub enum Signal {
 impl Signal {
     /// The signal as [`HookReceived`](super::event::HookReceived) stores it; nothing for signals
     /// that such an event does not act on.
-    pub(super) const fn stored(&self) -> Option<HookSignal> {
+    pub(crate) const fn stored(&self) -> Option<HookSignal> {
         match self {
             Self::Prompt { .. } => Some(HookSignal::Prompt),
             Self::TurnEnded { .. } => Some(HookSignal::TurnEnded),

@@ -11,7 +11,7 @@ use crate::{
     runtime::{
         Runtime,
         operations::terminals::{
-            self, ExitReport, NewTerminal, Screen, ToViewer, ViewerReader, ViewerWriter, Watching,
+            self, ExitReport, FrameWriter, NewTerminal, Screen, ToViewer, ViewerReader, Watching,
         },
     },
 };
@@ -271,7 +271,7 @@ async fn relay(mut reader: ViewerReader, socket: actix::Addr<Socket>, flow: Arc<
 }
 
 /// Hands keystrokes on, in order.
-async fn type_on(writer: ViewerWriter, mut input: mpsc::Receiver<ToHolder>) {
+async fn type_on(writer: FrameWriter, mut input: mpsc::Receiver<ToHolder>) {
     while let Some(what) = input.recv().await {
         let done = match what {
             ToHolder::Keys(bytes) | ToHolder::Colors(bytes) => writer.input(bytes).await,
@@ -329,18 +329,11 @@ impl Handler<Relay> for Socket {
                 let length = bytes.len();
                 self.send(ws::Message::Binary(bytes), length, context);
             }
-            ToViewer::Snapshot {
-                bytes,
-                resync,
-                more,
-                cols,
-                rows,
-                ..
-            } => {
-                self.size(cols, rows, context);
-                self.snapshot(bytes, resync, more, context);
+            ToViewer::Snapshot(piece) => {
+                self.size(piece.size.cols, piece.size.rows, context);
+                self.snapshot(piece.bytes, piece.resync, piece.more, context);
             }
-            ToViewer::Resized { cols, rows } => self.size(cols, rows, context),
+            ToViewer::Resized(size) => self.size(size.cols, size.rows, context),
             ToViewer::Exit(report) => Self::exit(&report, context),
         }
         Box::pin(std::future::ready(()))

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::cell::{Attr, Cell, Color};
+use super::cell::{Attr, Cell, Extended, Pen};
 use super::charset::Charset;
 use super::line::Line;
 
@@ -16,14 +16,21 @@ pub(crate) struct Saved {
     pub x: usize,
     /// Line, counted from the oldest in the scrollback.
     pub line: usize,
-    /// Of the pen.
-    pub fg: Color,
-    /// Of the pen.
-    pub bg: Color,
-    /// Of the pen.
-    pub flags: u16,
+    /// Without what is extended.
+    pub pen: Pen,
     /// The character set in use.
     pub charset: Charset,
+}
+
+impl Saved {
+    /// The pen that restoring the cursor gives: colours and flags, but neither the kind of an
+    /// underline nor a link.
+    pub(crate) const fn restored(&self, extended: Extended) -> Pen {
+        Pen {
+            extended,
+            ..self.pen
+        }
+    }
 }
 
 /// See the module.
@@ -94,7 +101,7 @@ impl Buffer {
         self.rows + self.scrollback_max
     }
 
-    /// Whether long lines are wrapped anew when the width changes.
+    /// Whether long lines are wrapped again when the width changes.
     pub(crate) const fn reflows(&self) -> bool {
         self.scrollback_max > 0
     }
@@ -112,6 +119,17 @@ impl Buffer {
     /// Whether the cursor stands between the margins.
     pub(crate) fn is_inside(&self) -> bool {
         (self.top..=self.bottom).contains(&self.y)
+    }
+
+    /// Moves the cursor down; at the bottom margin what is above scrolls instead, which it tells.
+    pub(crate) fn down(&mut self, erased: Attr, wrapped: bool) -> bool {
+        let scrolls = self.y == self.bottom;
+        if scrolls {
+            self.scroll(erased, wrapped);
+        } else {
+            self.y = (self.y + 1).min(self.rows - 1);
+        }
+        scrolls
     }
 
     /// Moves what is between the margins up by a line, into the scrollback from the first row.
@@ -135,11 +153,8 @@ impl Buffer {
         } else {
             self.lines.insert(at, line);
         }
-        if let Some(line) = self
-            .base
-            .checked_sub(1)
-            .and_then(|at| self.lines.get_mut(at))
-        {
+        let above = self.base.checked_sub(1);
+        if let Some(line) = above.and_then(|at| self.lines.get_mut(at)) {
             line.settle();
         }
     }
@@ -164,7 +179,7 @@ impl Buffer {
             .replace(start, end, Cell::empty(erased), selective);
     }
 
-    /// Erases a row, which then does not go on with the one before.
+    /// Erases a row, which then does not continue the one before.
     pub(crate) fn erase_row(&mut self, y: usize, erased: Attr, selective: bool) {
         let line = self.row(y);
         line.fill(Cell::empty(erased), selective);

@@ -2,7 +2,7 @@
 
 use super::cell::{Cell, flag};
 use super::charset::Charset;
-use super::parser::{Params, function};
+use super::params::Params;
 use super::pool::Link;
 use super::sgr;
 use super::terminal::Terminal;
@@ -11,7 +11,7 @@ use super::terminal::Terminal;
 const LINK_LEN_MAX: usize = 2048;
 
 impl Terminal {
-    pub(super) fn do_escape(&mut self, id: u32) {
+    pub(super) fn escape(&mut self, id: u32) {
         match &id.to_be_bytes()[2..] {
             b"\x007" => self.save_cursor(),
             b"\x008" => self.restore_cursor(),
@@ -48,49 +48,44 @@ impl Terminal {
         }
     }
 
-    pub(super) fn do_sequence(&mut self, id: u32, params: &Params) {
-        const fn f(bytes: &[u8]) -> u32 {
-            function(bytes)
-        }
-        match u8::try_from(id) {
-            Ok(id) => return self.do_plain(id, params),
-            Err(_) if self.answer(id, params) => return,
-            Err(_) => {}
+    pub(super) fn sequence(&mut self, id: u32, params: &Params) {
+        if let Ok(id) = u8::try_from(id) {
+            return self.plain_sequence(id, params);
         }
         let alternate = self.in_alternate;
         let (count, flags) = (params.count(0), params.get(0));
         let x = self.screen().x;
-        match id {
-            id if id == f(b"?h") => params.iter().for_each(|mode| self.set_private(mode, true)),
-            id if id == f(b"?l") => params.iter().for_each(|mode| self.set_private(mode, false)),
-            id if id == f(b"?J") => self.erase_screen(flags, true),
-            id if id == f(b"?K") => self.erase_line(flags, true),
-            id if id == f(b"!p") => self.soft_reset(),
-            id if id == f(b" q") => self.modes.cursor_style = flags,
-            id if id == f(b"\"q") => match flags {
+        match &id.to_be_bytes() {
+            b"\0\0?h" => params.iter().for_each(|mode| self.set_private(mode, true)),
+            b"\0\0?l" => params.iter().for_each(|mode| self.set_private(mode, false)),
+            b"\0\0?J" => self.erase_screen(flags, true),
+            b"\0\0?K" => self.erase_line(flags, true),
+            b"\0\0!p" => self.soft_reset(),
+            b"\0\0 q" => self.modes.cursor_style = flags,
+            b"\0\0\"q" => match flags {
                 1 => self.protect(true),
                 0 | 2 => self.protect(false),
                 _ => {}
             },
-            id if id == f(b" @") => self.shift_all(0, count, false),
-            id if id == f(b" A") => self.shift_all(0, count, true),
-            id if id == f(b"'}") => self.shift_all(x, count, true),
-            id if id == f(b"'~") => self.shift_all(x, count, false),
-            id if id == f(b">u") => self.modes.push_keyboard(alternate, flags),
-            id if id == f(b"<u") => self.modes.pop_keyboard(alternate, count),
-            id if id == f(b"=u") => self.modes.set_keyboard(alternate, flags, params.get(1)),
-            _ => {}
+            b"\0\0 @" => self.shift_all(0, count, false),
+            b"\0\0 A" => self.shift_all(0, count, true),
+            b"\0\0'}" => self.shift_all(x, count, true),
+            b"\0\0'~" => self.shift_all(x, count, false),
+            b"\0\0>u" => self.modes.push_keyboard(alternate, flags),
+            b"\0\0<u" => self.modes.pop_keyboard(alternate, count),
+            b"\0\0=u" => self.modes.set_keyboard(alternate, flags, params.get(1)),
+            _ => self.answer(id, params),
         }
     }
 
-    fn do_plain(&mut self, id: u8, params: &Params) {
+    fn plain_sequence(&mut self, id: u8, params: &Params) {
         let count = params.count(0);
         let by = count as isize;
         let (x, y) = (self.screen().x, self.screen().y);
         match id {
-            b'@' => self.insert_chars(count),
-            b'A' | b'F' => self.up(count, id == b'F'),
-            b'B' | b'E' => self.down(count, id == b'E'),
+            b'@' => self.shift_chars(count, true),
+            b'A' | b'F' => self.go_rows(count, false, id == b'F'),
+            b'B' | b'E' => self.go_rows(count, true, id == b'E'),
             b'C' | b'a' => self.go_by(by, 0),
             b'D' => self.go_by(-by, 0),
             b'e' => self.go_by(0, by),
@@ -103,7 +98,7 @@ impl Terminal {
             b'K' => self.erase_line(params.get(0), false),
             b'L' => self.turn_lines(count, true),
             b'M' => self.turn_lines(count, false),
-            b'P' => self.delete_chars(count),
+            b'P' => self.shift_chars(count, false),
             b'S' => self.scroll_by(count, true),
             b'T' => self.scroll_by(count, false),
             b'X' => self.erase_chars(count),
@@ -129,13 +124,9 @@ impl Terminal {
             b't' => match params.get(0) {
                 22 => self.titles.push(params.get(1)),
                 23 => self.titles.pop(params.get(1)),
-                _ => {
-                    self.answer(id.into(), params);
-                }
+                _ => self.answer(id.into(), params),
             },
-            _ => {
-                self.answer(id.into(), params);
-            }
+            _ => self.answer(id.into(), params),
         }
     }
 
@@ -171,21 +162,16 @@ impl Terminal {
         self.pen_changed();
     }
 
-    fn up(&mut self, count: usize, first_column: bool) {
+    /// Goes up or down, no further than to the margin.
+    fn go_rows(&mut self, count: usize, down: bool, first_column: bool) {
         let screen = self.screen();
-        let room = screen.y.checked_sub(screen.top);
-        let by = room.map_or(count, |room| room.min(count));
-        self.go_by(0, -(by as isize));
-        if first_column {
-            self.screen().x = 0;
-        }
-    }
-
-    fn down(&mut self, count: usize, first_column: bool) {
-        let screen = self.screen();
-        let room = screen.bottom.checked_sub(screen.y);
-        let by = room.map_or(count, |room| room.min(count));
-        self.go_by(0, by as isize);
+        let room = if down {
+            screen.bottom.checked_sub(screen.y)
+        } else {
+            screen.y.checked_sub(screen.top)
+        };
+        let by = room.map_or(count, |room| room.min(count)) as isize;
+        self.go_by(0, if down { by } else { -by });
         if first_column {
             self.screen().x = 0;
         }
@@ -273,20 +259,13 @@ impl Terminal {
         screen.erase(y, x, x + count, erased, false);
     }
 
-    fn insert_chars(&mut self, count: usize) {
+    /// Inserts cells at the cursor, or deletes them.
+    fn shift_chars(&mut self, count: usize, insert: bool) {
         self.hold_cursor(self.cols - 1);
         let cell = Cell::empty(self.pen.erased());
         let screen = self.screen();
         let x = screen.x;
-        screen.line().insert(x, count, cell);
-    }
-
-    fn delete_chars(&mut self, count: usize) {
-        self.hold_cursor(self.cols - 1);
-        let cell = Cell::empty(self.pen.erased());
-        let screen = self.screen();
-        let x = screen.x;
-        screen.line().delete(x, count, cell);
+        screen.line().shift(x, count, cell, insert);
     }
 
     /// Inserts lines at the cursor, or deletes them.
@@ -332,11 +311,7 @@ impl Terminal {
         }
         for y in screen.top..=screen.bottom {
             let line = screen.row(y);
-            if insert {
-                line.insert(x, count, cell);
-            } else {
-                line.delete(x, count, cell);
-            }
+            line.shift(x, count, cell, insert);
             line.wrapped = false;
         }
     }
@@ -359,7 +334,7 @@ impl Terminal {
         self.go(0, 0);
     }
 
-    pub(super) fn do_osc(&mut self, number: u32, text: &str) {
+    pub(super) fn osc(&mut self, number: u32, text: &str) {
         let asked = match number {
             0..=2 => return self.titles.set(number, text),
             4 => self.palette.set_indexed(text),
@@ -392,5 +367,6 @@ impl Terminal {
         };
         self.pen.update();
         self.pen_changed();
+        self.sweep_when_full();
     }
 }

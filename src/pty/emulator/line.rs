@@ -7,7 +7,7 @@ use super::cell::{Attr, Cell, flag};
 pub(crate) struct Line {
     cells: Vec<Cell>,
     len: usize,
-    /// It goes on with what did not fit on the line before.
+    /// It continues the line before, on which its text did not fit.
     pub wrapped: bool,
 }
 
@@ -135,6 +135,15 @@ impl Line {
         }
     }
 
+    /// Inserts cells at `at`, or deletes those there.
+    pub(crate) fn shift(&mut self, at: usize, count: usize, cell: Cell, insert: bool) {
+        if insert {
+            self.insert(at, count, cell);
+        } else {
+            self.delete(at, count, cell);
+        }
+    }
+
     /// Moves what stands from `at` on to the right.
     pub(crate) fn insert(&mut self, at: usize, count: usize, cell: Cell) {
         let len = self.len;
@@ -152,7 +161,7 @@ impl Line {
     }
 
     /// Moves what stands behind `count` cells at `at` to the left.
-    pub(crate) fn delete(&mut self, at: usize, count: usize, cell: Cell) {
+    fn delete(&mut self, at: usize, count: usize, cell: Cell) {
         let len = self.len;
         let at = at % len;
         let count = count.min(len - at);

@@ -8,18 +8,8 @@ const FORWARDED: [u32; 4] = [1005, 1007, 1015, 2031];
 /// Nested states of the kitty keyboard that are kept.
 const KEYBOARD_LEN_MAX: usize = 16;
 
-/// What is reported of the mouse.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Mouse {
-    /// Nothing.
-    #[default]
-    Off,
-    /// By the mode that asked for it: 9, 1000, 1002 or 1003.
-    On(u32),
-}
-
 /// See the module.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Modes {
     /// IRM.
     pub insert: bool,
@@ -27,8 +17,8 @@ pub(crate) struct Modes {
     pub new_line: bool,
     /// DECOM.
     pub origin: bool,
-    /// DECAWM.
-    pub wrap: bool,
+    /// DECAWM is off.
+    pub no_wrap: bool,
     /// Mode 45.
     pub reverse_wrap: bool,
     /// DECCKM.
@@ -47,38 +37,14 @@ pub(crate) struct Modes {
     pub bracketed_paste: bool,
     /// Mode 2026.
     pub synchronized: bool,
-    /// Which events of the mouse are told.
-    pub mouse: Mouse,
+    /// 9, 1000, 1002 or 1003: which events of the mouse are reported; or 0.
+    pub mouse: u32,
     /// 1006 or 1016, or 0.
     pub mouse_encoding: u32,
     /// See [`FORWARDED`].
     pub forwarded: BTreeMap<u32, bool>,
     /// Flags of the kitty keyboard on the normal and on the alternate screen, the last in use.
     pub keyboard: [Vec<u32>; 2],
-}
-
-impl Default for Modes {
-    fn default() -> Self {
-        Self {
-            insert: false,
-            new_line: false,
-            origin: false,
-            wrap: true,
-            reverse_wrap: false,
-            cursor_keys: false,
-            keypad: false,
-            cursor_hidden: false,
-            cursor_blinks: false,
-            cursor_style: 0,
-            focus: false,
-            bracketed_paste: false,
-            synchronized: false,
-            mouse: Mouse::Off,
-            mouse_encoding: 0,
-            forwarded: BTreeMap::new(),
-            keyboard: Default::default(),
-        }
-    }
 }
 
 impl Modes {
@@ -96,14 +62,12 @@ impl Modes {
         match mode {
             1 => self.cursor_keys = on,
             6 => self.origin = on,
-            7 => self.wrap = on,
+            7 => self.no_wrap = !on,
             12 => self.cursor_blinks = on,
             25 => self.cursor_hidden = !on,
             45 => self.reverse_wrap = on,
             66 => self.keypad = on,
-            9 | 1000 | 1002 | 1003 => {
-                self.mouse = if on { Mouse::On(mode) } else { Mouse::Off };
-            }
+            9 | 1000 | 1002 | 1003 => self.mouse = if on { mode } else { 0 },
             1004 => self.focus = on,
             1006 | 1016 => self.mouse_encoding = if on { mode } else { 0 },
             2004 => self.bracketed_paste = on,
@@ -131,7 +95,7 @@ impl Modes {
         match mode {
             1 => said(self.cursor_keys),
             6 => said(self.origin),
-            7 => said(self.wrap),
+            7 => said(!self.no_wrap),
             8 => 3,
             12 => said(self.cursor_blinks),
             25 => said(!self.cursor_hidden),
@@ -139,7 +103,7 @@ impl Modes {
             47 | 1047 | 1049 => said(alternate),
             66 => said(self.keypad),
             67 => 4,
-            9 | 1000 | 1002 | 1003 => said(self.mouse == Mouse::On(mode)),
+            9 | 1000 | 1002 | 1003 => said(self.mouse == mode),
             1004 => said(self.focus),
             1005 | 1015 => 4,
             1006 | 1016 => said(self.mouse_encoding == mode),

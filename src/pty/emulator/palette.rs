@@ -25,37 +25,40 @@ const FIRST: [Rgb; 16] = [
     [0xee, 0xee, 0xec],
 ];
 
-/// A colour that has a number of its own in OSC: text, background, cursor.
-pub(crate) const SPECIAL: [u32; 3] = [10, 11, 12];
+/// The OSC number of the first colour that has a number of its own: text, background, cursor.
+const SPECIAL: u32 = 10;
 
 /// See the module.
 #[derive(Clone, Debug)]
 pub(crate) struct Palette {
     /// Of text, background and cursor, where no program changed them.
     own: [Rgb; 3],
-    /// What programs changed: by the OSC number, or 256 colours from 1000 on.
-    changed: BTreeMap<u32, Rgb>,
+    /// What programs made of these.
+    special: [Option<Rgb>; 3],
+    /// What programs changed of the 256 colours.
+    indexed: BTreeMap<u8, Rgb>,
 }
 
 impl Default for Palette {
     fn default() -> Self {
         Self {
             own: [[0xe6, 0xe6, 0xe6], [0x12, 0x12, 0x12], [0xe6, 0xe6, 0xe6]],
-            changed: BTreeMap::new(),
+            special: [None; 3],
+            indexed: BTreeMap::new(),
         }
     }
 }
 
-/// The key of one of the 256 colours.
-const fn key(index: u32) -> u32 {
-    1000 + index
+/// The place of a colour with a number of its own.
+const fn place(number: u32) -> usize {
+    number.wrapping_sub(SPECIAL) as usize
 }
 
 impl Palette {
     /// Takes the colours of a viewer's page for the terminal's own.
     pub(crate) fn adopt(&mut self, number: u32, color: Rgb) {
-        if let Some(at) = SPECIAL.iter().position(|it| *it == number) {
-            self.own[at] = color;
+        if let Some(own) = self.own.get_mut(place(number)) {
+            *own = color;
         }
     }
 
@@ -64,13 +67,11 @@ impl Palette {
         let mut asked = Vec::new();
         let mut words = text.split(';');
         while let (Some(index), Some(color)) = (words.next(), words.next()) {
-            let Some(index) = index.parse().ok().filter(|index| *index < 256_u32) else {
-                continue;
-            };
+            let Ok(index) = index.parse() else { continue };
             if color == "?" {
                 asked.push((format!("4;{index}"), self.indexed(index)));
             } else if let Some(color) = parse(color) {
-                self.changed.insert(key(index), color);
+                self.indexed.insert(index, color);
             }
         }
         asked
@@ -79,11 +80,15 @@ impl Palette {
     /// OSC 10, 11 and 12; more colours are for the next numbers. Gives what is asked for.
     pub(crate) fn set_special(&mut self, number: u32, text: &str) -> Vec<(String, Rgb)> {
         let mut asked = Vec::new();
-        for (number, color) in (number..=12).zip(text.split(';')) {
+        for (number, color) in (number..).zip(text.split(';')) {
+            let at = place(number);
+            let Some(special) = self.special.get_mut(at) else {
+                break;
+            };
             if color == "?" {
-                asked.push((number.to_string(), self.special(number)));
+                asked.push((number.to_string(), special.unwrap_or(self.own[at])));
             } else if let Some(color) = parse(color) {
-                self.changed.insert(number, color);
+                *special = Some(color);
             }
         }
         asked
@@ -92,42 +97,35 @@ impl Palette {
     /// OSC 104: some colours, or all, are the terminal's own again.
     pub(crate) fn reset_indexed(&mut self, text: &str) {
         if text.is_empty() {
-            self.changed.retain(|key, _| SPECIAL.contains(key));
+            self.indexed.clear();
         }
         for index in text.split(';').filter_map(|index| index.parse().ok()) {
-            let index: u32 = index;
-            self.changed.remove(&key(index.min(256)));
+            self.indexed.remove(&index);
         }
     }
 
     /// OSC 110, 111 and 112.
     pub(crate) fn reset_special(&mut self, number: u32) {
-        self.changed.remove(&number);
+        if let Some(special) = self.special.get_mut(place(number)) {
+            *special = None;
+        }
     }
 
     /// What programs changed, as OSC strings.
     pub(crate) fn changes(&self) -> impl Iterator<Item = String> {
-        self.changed.iter().map(|(key, color)| {
-            let color = written(*color);
-            match key.checked_sub(1000) {
-                Some(index) => format!("4;{index};{color}"),
-                None => format!("{key};{color}"),
-            }
-        })
+        let special = (SPECIAL..).zip(self.special);
+        let special = special.filter_map(|(number, color)| Some((number.to_string(), color?)));
+        let indexed = self.indexed.iter();
+        let indexed = indexed.map(|(index, color)| (format!("4;{index}"), *color));
+        let all = special.chain(indexed);
+        all.map(|(name, color)| format!("{name};{}", written(color)))
     }
 
-    fn special(&self, number: u32) -> Rgb {
-        let own = SPECIAL.iter().position(|it| *it == number);
-        let own = own.map(|at| self.own[at]);
-        let changed = self.changed.get(&number).copied();
-        changed.or(own).unwrap_or_default()
-    }
-
-    fn indexed(&self, index: u32) -> Rgb {
-        if let Some(color) = self.changed.get(&key(index)) {
+    fn indexed(&self, index: u8) -> Rgb {
+        if let Some(color) = self.indexed.get(&index) {
             return *color;
         }
-        match index as u8 {
+        match index {
             first @ 0..16 => FIRST[usize::from(first)],
             cube @ 16..232 => {
                 let part = |value: u8| if value == 0 { 0 } else { 55 + 40 * value };

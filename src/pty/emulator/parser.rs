@@ -3,10 +3,9 @@
 //! The states are those of a VT500, with the page's terminal (xterm.js) as the model where it
 //! differs: bytes that are no UTF-8 are passed over, and C1 controls count when they are encoded.
 
-/// Parameters of a sequence, and parts of such (`4:3`), that are kept.
-const PARAMS_MAX: usize = 32;
-/// The largest parameter.
-const PARAM_MAX: u32 = 0x7fff_ffff;
+use super::params::Params;
+use super::terminal::Terminal;
+
 /// The longest OSC string that is looked at.
 const OSC_LEN_MAX: usize = 64 * 1024;
 /// The longest DCS string that is looked at.
@@ -14,120 +13,6 @@ const DCS_LEN_MAX: usize = 4096;
 /// How much of an unfinished sequence is kept for a snapshot. Only strings (clipboard, images) get
 /// longer; a viewer's terminal then takes the string as shortened, and still ends it in the right place.
 const PENDING_LEN_MAX: usize = 4096;
-
-/// What the output says.
-pub(super) trait Actor {
-    /// Printable ASCII.
-    fn ascii(&mut self, text: &[u8]);
-    /// Any other character.
-    fn char(&mut self, code: u32);
-    /// A run of text ended, or began with a character in the middle of it.
-    fn text(&mut self, begins: bool);
-    /// A control character.
-    fn control(&mut self, code: u8);
-    /// `ESC`, intermediates and a final byte.
-    fn escape(&mut self, function: u32);
-    /// `CSI`; prefix, intermediates and final byte are the function.
-    fn sequence(&mut self, function: u32, params: &Params);
-    /// `OSC` with its number.
-    fn osc(&mut self, number: u32, text: &str);
-    /// `DCS`.
-    fn dcs(&mut self, function: u32, text: &str);
-    /// Something stood between characters: they do not join.
-    fn part(&mut self);
-}
-
-/// The number of a function: prefix, intermediates and final byte, such as `b"?$p"`.
-pub(super) const fn function(bytes: &[u8]) -> u32 {
-    let mut number = 0;
-    let mut at = 0;
-    while at < bytes.len() {
-        number = number << 8 | bytes[at] as u32;
-        at += 1;
-    }
-    number
-}
-
-/// The parameters of a sequence.
-#[derive(Debug, Default)]
-pub(super) struct Params {
-    values: Vec<u32>,
-    /// Parts behind a parameter, `None` for an empty one, and the number of the parameter.
-    parts: Vec<(usize, Option<u32>)>,
-    full: bool,
-    in_parts: bool,
-}
-
-impl Params {
-    fn clear(&mut self) {
-        self.values.clear();
-        self.values.push(0);
-        self.parts.clear();
-        self.full = false;
-        self.in_parts = false;
-    }
-
-    /// How many there are, at least one.
-    pub(super) fn len(&self) -> usize {
-        self.values.len()
-    }
-
-    /// One of them; 0 when it was left out.
-    pub(super) fn get(&self, at: usize) -> u32 {
-        self.values.get(at).copied().unwrap_or(0)
-    }
-
-    /// One of them as a count or a place: at least 1.
-    pub(super) fn count(&self, at: usize) -> usize {
-        self.get(at).max(1) as usize
-    }
-
-    /// All of them.
-    pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
-        self.values.iter().copied()
-    }
-
-    /// The parts behind one of them.
-    pub(super) fn parts(&self, at: usize) -> impl Iterator<Item = Option<u32>> {
-        let own = self.parts.iter().filter(move |(of, _)| *of == at);
-        own.map(|(_, value)| *value)
-    }
-
-    fn push(&mut self, byte: u8) {
-        match byte {
-            b';' => {
-                self.in_parts = false;
-                self.full |= self.values.len() >= PARAMS_MAX;
-                if !self.full {
-                    self.values.push(0);
-                }
-            }
-            b':' => {
-                self.in_parts = true;
-                if !self.full && self.parts.len() < PARAMS_MAX {
-                    self.parts.push((self.values.len() - 1, None));
-                } else {
-                    self.full = true;
-                }
-            }
-            _ if self.full => {}
-            _ => {
-                let digit = u32::from(byte - b'0');
-                let value = if self.in_parts {
-                    self.parts.last_mut().map(|part| part.1.get_or_insert(0))
-                } else {
-                    self.values.last_mut()
-                };
-                if let Some(value) = value {
-                    *value = value
-                        .saturating_mul(10)
-                        .saturating_add(digit)
-                        .min(PARAM_MAX);
-                }
-            }
-        }
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 enum ParserState {
@@ -153,6 +38,7 @@ enum ParserState {
 #[derive(Debug, Default)]
 pub(super) struct Parser {
     state: ParserState,
+    /// Prefix, intermediates and final byte of a sequence, such as `?$p`: a byte each.
     function: u32,
     params: Params,
     string: Vec<u8>,
@@ -166,15 +52,15 @@ pub(super) struct Parser {
 
 impl Parser {
     /// Takes output in, cut anywhere.
-    pub(super) fn advance(&mut self, bytes: &[u8], actor: &mut impl Actor) {
+    pub(super) fn advance(&mut self, bytes: &[u8], terminal: &mut Terminal) {
         let mut bytes = bytes;
         while !bytes.is_empty() && !self.cut.is_empty() {
-            self.complete(&mut bytes, actor);
+            self.complete(&mut bytes, terminal);
         }
         while let Some(first) = bytes.first() {
             let printable = *first >= b' ' && *first != 0x7f;
             let taken = if self.state == ParserState::Ground && printable {
-                self.text(bytes, actor)
+                self.text(bytes, terminal)
             } else if matches!(self.state, ParserState::Osc | ParserState::DcsData) {
                 self.string(bytes)
             } else {
@@ -186,7 +72,7 @@ impl Parser {
             }
             match decode(bytes) {
                 Decoded::Char(code, len) => {
-                    self.step(code, &bytes[..len], actor);
+                    self.step(code, &bytes[..len], terminal);
                     bytes = &bytes[len..];
                 }
                 Decoded::Invalid(len) => bytes = &bytes[len..],
@@ -208,8 +94,8 @@ impl Parser {
         self.state == ParserState::Ground && self.cut.is_empty()
     }
 
-    /// Takes bytes until the character that was cut is whole, or is none.
-    fn complete(&mut self, bytes: &mut &[u8], actor: &mut impl Actor) {
+    /// Takes bytes until the character that was cut is whole, or invalid.
+    fn complete(&mut self, bytes: &mut &[u8], terminal: &mut Terminal) {
         let had = self.cut.len();
         let mut whole = std::mem::take(&mut self.cut);
         whole.extend(bytes.iter().take(3));
@@ -223,11 +109,11 @@ impl Parser {
             Decoded::Char(code, len) => {
                 let printed = self.state == ParserState::Ground && code >= 0xa0;
                 if printed {
-                    actor.text(true);
-                    actor.char(code);
-                    actor.text(false);
+                    terminal.begin_text();
+                    terminal.char(code);
+                    terminal.end_text();
                 } else {
-                    self.step(code, &whole[..len], actor);
+                    self.step(code, &whole[..len], terminal);
                 }
                 len
             }
@@ -236,7 +122,7 @@ impl Parser {
     }
 
     /// Prints text up to a control; tells how many bytes that were.
-    fn text(&mut self, bytes: &[u8], actor: &mut impl Actor) -> usize {
+    fn text(&mut self, bytes: &[u8], terminal: &mut Terminal) -> usize {
         let mut at = 0;
         while at < bytes.len() {
             let rest = &bytes[at..];
@@ -244,18 +130,18 @@ impl Parser {
             let ascii = ascii.unwrap_or(rest.len());
             if ascii > 0 {
                 if at == 0 {
-                    actor.text(true);
+                    terminal.begin_text();
                 }
-                actor.ascii(&rest[..ascii]);
+                terminal.ascii(&rest[..ascii]);
                 at += ascii;
                 continue;
             }
             match decode(rest) {
                 Decoded::Char(code, len) if code >= 0xa0 => {
                     if at == 0 {
-                        actor.text(true);
+                        terminal.begin_text();
                     }
-                    actor.char(code);
+                    terminal.char(code);
                     at += len;
                 }
                 Decoded::Invalid(len) if at > 0 => at += len,
@@ -263,7 +149,7 @@ impl Parser {
             }
         }
         if at > 0 {
-            actor.text(false);
+            terminal.end_text();
         }
         at
     }
@@ -321,12 +207,12 @@ impl Parser {
         self.wait(bytes, state);
     }
 
-    /// One character that is no plain text, or one inside a sequence.
-    fn step(&mut self, code: u32, bytes: &[u8], actor: &mut impl Actor) {
+    /// One control character, or one inside a sequence.
+    fn step(&mut self, code: u32, bytes: &[u8], terminal: &mut Terminal) {
         use ParserState::{CsiEntry, DcsData, DcsEntry, Escape, Ground, Ignored, Osc};
         match (self.state, code) {
             (Osc | DcsData, 0x1b | 0x9c | 0x18 | 0x1a) | (Osc, 0x07) => {
-                self.end_string(code, actor);
+                self.end_string(code, terminal);
             }
             (_, 0x1b) => self.begin(bytes, Escape),
             (_, 0x9b) => self.begin(bytes, CsiEntry),
@@ -336,20 +222,18 @@ impl Parser {
             (_, 0x9c) => self.end(),
             (_, 0x18 | 0x1a | 0x80..=0x9f) => {
                 self.end();
-                actor.control(code as u8);
-                actor.part();
+                terminal.control(code as u8);
             }
             (Ground, 0x00..=0x1f) => {
-                actor.control(code as u8);
-                actor.part();
+                terminal.control(code as u8);
             }
             (Ground, 0x7f) => {}
-            (Ground, _) => actor.char(code),
-            _ => self.step_inside(code, bytes, actor),
+            (Ground, _) => terminal.char(code),
+            _ => self.step_inside(code, bytes, terminal),
         }
     }
 
-    fn step_inside(&mut self, code: u32, bytes: &[u8], actor: &mut impl Actor) {
+    fn step_inside(&mut self, code: u32, bytes: &[u8], terminal: &mut Terminal) {
         use ParserState::{DcsData, Escape, EscapeIntermediate, Ignored, Osc};
         let c0 = code < 0x20;
         let state = self.state;
@@ -363,17 +247,16 @@ impl Parser {
             }
         } else if c0 {
             if !self.is_in_dcs() {
-                actor.control(code as u8);
-                actor.part();
+                terminal.control(code as u8);
             }
         } else if code == 0x7f {
             // Counts for nothing.
         } else if matches!(state, Escape | EscapeIntermediate) {
-            self.step_escape(code, bytes, actor);
+            self.step_escape(code, bytes, terminal);
         } else if self.is_in_dcs() {
             self.step_dcs(code, bytes);
         } else {
-            self.step_csi(code, bytes, actor);
+            self.step_csi(code, bytes, terminal);
         }
     }
 
@@ -385,7 +268,7 @@ impl Parser {
         )
     }
 
-    fn step_escape(&mut self, code: u32, bytes: &[u8], actor: &mut impl Actor) {
+    fn step_escape(&mut self, code: u32, bytes: &[u8], terminal: &mut Terminal) {
         let begun = self.state == ParserState::Escape;
         match bytes {
             [0x20..=0x2f] => self.collect(code, bytes, ParserState::EscapeIntermediate),
@@ -396,14 +279,14 @@ impl Parser {
             [0x30..=0x7e] => {
                 let function = self.function << 8 | code;
                 self.end();
-                actor.escape(function);
-                actor.part();
+                terminal.escape(function);
+                terminal.before = None;
             }
             _ => self.end(),
         }
     }
 
-    fn step_csi(&mut self, code: u32, bytes: &[u8], actor: &mut impl Actor) {
+    fn step_csi(&mut self, code: u32, bytes: &[u8], terminal: &mut Terminal) {
         use ParserState::{CsiEntry, CsiIgnore, CsiIntermediate, CsiParam};
         match (self.state, code) {
             (CsiIgnore, 0x40..=0x7e) => self.end(),
@@ -411,8 +294,8 @@ impl Parser {
             (_, 0x40..=0x7e) => {
                 let function = self.function << 8 | code;
                 self.end();
-                actor.sequence(function, &self.params);
-                actor.part();
+                terminal.sequence(function, &self.params);
+                terminal.before = None;
             }
             (_, 0x20..=0x2f) => self.collect(code, bytes, CsiIntermediate),
             (CsiEntry | CsiParam, 0x30..=0x3b) => self.param(code, bytes, CsiParam),
@@ -436,19 +319,19 @@ impl Parser {
     }
 
     /// Ends a string: with what it says, unless it was cancelled.
-    fn end_string(&mut self, code: u32, actor: &mut impl Actor) {
+    fn end_string(&mut self, code: u32, terminal: &mut Terminal) {
         let said = !self.long && !matches!(code, 0x18 | 0x1a);
         let string = std::mem::take(&mut self.string);
         let text = String::from_utf8_lossy(&string);
         if said && self.state == ParserState::DcsData {
-            actor.dcs(self.function, &text);
+            terminal.dcs(self.function, &text);
         } else if said {
             let (number, text) = text.split_once(';').unwrap_or((&text, ""));
             if let Ok(number) = number.parse() {
-                actor.osc(number, text);
+                terminal.osc(number, text);
             }
         }
-        actor.part();
+        terminal.before = None;
         self.string = string;
         if code == 0x1b {
             self.begin(b"\x1b", ParserState::Escape);
@@ -467,7 +350,7 @@ enum Decoded {
     Cut,
 }
 
-/// Takes one character of UTF-8. A byte order mark is none.
+/// Takes one character of UTF-8. A byte order mark counts as invalid.
 fn decode(bytes: &[u8]) -> Decoded {
     let (len, bits, least) = match bytes[0] {
         byte @ 0..0x80 => return Decoded::Char(byte.into(), 1),

@@ -1,26 +1,20 @@
 //! Printing: where a character goes, and what it joins.
 
 use super::cell::{Cell, Content};
-use super::parser::Actor as _;
 use super::terminal::Terminal;
 use super::width::place;
 
 impl Terminal {
-    /// Goes to the next line, which goes on with this one; false when wrapping is off.
+    /// Goes to the next line, which continues this one; false when wrapping is off.
     pub(super) fn wrap(&mut self, x: usize) -> bool {
-        if !self.modes.wrap {
+        if self.modes.no_wrap {
             self.screen().x = self.cols - 1;
             return false;
         }
-        let (erased, rows) = (self.pen.erased(), self.rows);
+        let erased = self.pen.erased();
         let screen = self.screen();
         screen.x = x;
-        screen.y += 1;
-        if screen.y == screen.bottom + 1 {
-            screen.y -= 1;
-            screen.scroll(erased, true);
-        } else {
-            screen.y = screen.y.min(rows - 1);
+        if !screen.down(erased, true) {
             screen.line().wrapped = true;
         }
         true
@@ -138,12 +132,12 @@ impl Terminal {
         let text = cell.map(|cell| self.text_of(cell)).unwrap_or_default();
         // More than fits on the screen and its scrollback cannot be seen.
         let count = count.min(self.cols * self.normal.len_max());
-        self.text(true);
+        self.begin_text();
         for _ in 0..count {
             for char in text.chars() {
                 self.char(char.into());
             }
         }
-        self.text(false);
+        self.end_text();
     }
 }

@@ -1,4 +1,4 @@
-//! What a change of size does to a screen: long lines are wrapped anew, as the page's terminal
+//! What a change of size does to a screen: long lines are wrapped again, as the page's terminal
 //! (xterm.js) does it, so that viewers who were there and those who come later see the same.
 
 use std::collections::VecDeque;
@@ -117,7 +117,7 @@ impl Buffer {
     /// Wraps lines that are too long, from the last to the first.
     fn narrow(&mut self, cols: usize, rows: usize) {
         let len_max = self.len_max();
-        // Each group of lines that is wrapped anew: where it ends, and what it gains.
+        // Each group of lines that is wrapped again: where it ends, and what it gains.
         let mut gains: Vec<(usize, Vec<Line>)> = Vec::new();
         let mut gained = 0;
         // Lines below the cursor make room for those above it.
@@ -183,7 +183,7 @@ impl Buffer {
     }
 }
 
-/// Columns of a line that go on; a wide character may have left the last one free.
+/// Columns of a line that hold text; a wide character may have left the last one free.
 fn filled_len(lines: &[Line], at: usize, cols: usize) -> usize {
     let Some(next) = lines.get(at + 1) else {
         return lines[at].trimmed_len();

@@ -1,7 +1,20 @@
 //! `CSI m`: how characters are drawn.
 
 use super::cell::{Color, Pen, flag};
-use super::parser::Params;
+use super::params::Params;
+use std::fmt::Write as _;
+
+/// Attributes, with the parameters that switch each on and off.
+const SWITCHES: [(u16, u32, u32); 8] = [
+    (flag::BOLD, 1, 22),
+    (flag::DIM, 2, 22),
+    (flag::ITALIC, 3, 23),
+    (flag::BLINK, 5, 25),
+    (flag::INVERSE, 7, 27),
+    (flag::INVISIBLE, 8, 28),
+    (flag::STRIKETHROUGH, 9, 29),
+    (flag::OVERLINE, 53, 55),
+];
 
 /// Applies all parameters to a pen.
 pub(super) fn apply(pen: &mut Pen, params: &Params) {
@@ -24,28 +37,13 @@ fn one(pen: &mut Pen, code: u32, part: Option<Option<u32>>) {
             pen.extended.link = link;
             pen.update();
         }
-        1 => pen.flags |= flag::BOLD,
-        2 => pen.flags |= flag::DIM,
-        3 => pen.flags |= flag::ITALIC,
         4 => underline(pen, part.map_or(1, |part| part.unwrap_or(1))),
-        5 => pen.flags |= flag::BLINK,
-        7 => pen.flags |= flag::INVERSE,
-        8 => pen.flags |= flag::INVISIBLE,
-        9 => pen.flags |= flag::STRIKETHROUGH,
         21 => underline(pen, 2),
-        22 => pen.flags &= !(flag::BOLD | flag::DIM),
-        23 => pen.flags &= !flag::ITALIC,
         24 => underline(pen, 0),
-        25 => pen.flags &= !flag::BLINK,
-        27 => pen.flags &= !flag::INVERSE,
-        28 => pen.flags &= !flag::INVISIBLE,
-        29 => pen.flags &= !flag::STRIKETHROUGH,
         30..=37 => pen.fg = Color::ansi((code - 30) as u8),
         39 => pen.fg = Color::DEFAULT,
         40..=47 => pen.bg = Color::ansi((code - 40) as u8),
         49 => pen.bg = Color::DEFAULT,
-        53 => pen.flags |= flag::OVERLINE,
-        55 => pen.flags &= !flag::OVERLINE,
         59 => {
             // The page's terminal has white for the underline's default.
             pen.extended.color = Color::rgb(255, 255, 255);
@@ -53,7 +51,15 @@ fn one(pen: &mut Pen, code: u32, part: Option<Option<u32>>) {
         }
         90..=97 => pen.fg = Color::ansi((code - 90 + 8) as u8),
         100..=107 => pen.bg = Color::ansi((code - 100 + 8) as u8),
-        _ => {}
+        _ => {
+            for (bit, on, off) in SWITCHES {
+                if code == on {
+                    pen.flags |= bit;
+                } else if code == off {
+                    pen.flags &= !bit;
+                }
+            }
+        }
     }
 }
 
@@ -114,4 +120,32 @@ fn color(pen: &mut Pen, params: &Params, at: usize) -> usize {
         _ => {}
     }
     advance
+}
+
+/// The parameters of `CSI m` that make a pen from a fresh one.
+pub(crate) fn style(pen: &Pen) -> String {
+    let mut style = "0".to_owned();
+    let mut put = |text: std::fmt::Arguments<'_>| {
+        style.push(';');
+        style.write_fmt(text).ok();
+    };
+    for (_, on, _) in SWITCHES.iter().filter(|(bit, ..)| pen.flags & bit != 0) {
+        put(format_args!("{on}"));
+    }
+    match pen.extended.underline {
+        0 if pen.flags & flag::UNDERLINE == 0 => {}
+        0 | 1 => put(format_args!("4")),
+        kind => put(format_args!("4:{kind}")),
+    }
+    for (color, base) in [(pen.fg, 30), (pen.bg, 40), (pen.extended.color, 50)] {
+        let [red, green, blue] = color.parts();
+        match color.kind() {
+            1 if blue < 8 => put(format_args!("{}", base + blue)),
+            1 => put(format_args!("{}", base + 60 + blue - 8)),
+            2 => put(format_args!("{}:5:{blue}", base + 8)),
+            3 => put(format_args!("{}:2::{red}:{green}:{blue}", base + 8)),
+            _ => {}
+        }
+    }
+    style
 }

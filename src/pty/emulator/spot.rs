@@ -32,11 +32,7 @@ impl Spot {
 impl Terminal {
     /// Where the cursor is; none where nothing tells.
     pub(crate) fn spot(&self) -> Option<Spot> {
-        let screen = if self.in_alternate {
-            &self.alternate
-        } else {
-            &self.normal
-        };
+        let screen = self.shown();
         let before = self.row_text(screen, screen.y, screen.x);
         if !before.trim().is_empty() {
             // A blank that was written and one that was not are the same to the eye.

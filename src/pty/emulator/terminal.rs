@@ -1,11 +1,10 @@
 //! The terminal: what text and controls do to its screens.
 
-use super::buffer::Buffer;
-use super::cell::{Attr, Cell, Pen};
-use super::charset::Charsets;
+use super::buffer::{Buffer, Saved};
+use super::cell::{Attr, Cell, Extended, Pen};
+use super::charset::{Charset, Charsets};
 use super::modes::Modes;
 use super::palette::Palette;
-use super::parser::{Actor, Params};
 use super::pool::Pools;
 use super::title::Titles;
 use super::width::Before;
@@ -26,11 +25,12 @@ pub(crate) struct Terminal {
     pub(in crate::pty) attr: Attr,
     pub(in crate::pty) charsets: Charsets,
     pub(in crate::pty) modes: Modes,
+    /// The character before the cursor, which the next one may join; none once anything else came.
     pub(in crate::pty) before: Option<Before>,
     pub(in crate::pty) pools: Pools,
     pub(in crate::pty) titles: Titles,
     pub(in crate::pty) palette: Palette,
-    /// What the program is to be told.
+    /// Answers for the program.
     pub(in crate::pty) answers: Vec<u8>,
 }
 
@@ -76,6 +76,15 @@ impl Terminal {
         }
     }
 
+    /// The same, to look at.
+    pub(crate) const fn shown(&self) -> &Buffer {
+        if self.in_alternate {
+            &self.alternate
+        } else {
+            &self.normal
+        }
+    }
+
     /// Shows the alternate screen, or the normal one; the cursor stays where it is.
     pub(super) fn switch(&mut self, alternate: bool) {
         if self.in_alternate == alternate {
@@ -113,9 +122,9 @@ impl Terminal {
         let rows = self.rows;
         let screen = self.screen();
         (screen.top, screen.bottom) = (0, rows - 1);
-        screen.saved = super::buffer::Saved {
+        screen.saved = Saved {
             line: screen.base,
-            ..Default::default()
+            ..Saved::default()
         };
     }
 
@@ -125,14 +134,16 @@ impl Terminal {
     }
 
     pub(super) fn save_cursor(&mut self) {
-        let (pen, charset) = (self.pen, self.charsets.active);
+        let charset = self.charsets.active;
+        let pen = Pen {
+            extended: Extended::default(),
+            ..self.pen
+        };
         let screen = self.screen();
-        screen.saved = super::buffer::Saved {
+        screen.saved = Saved {
             x: screen.x,
             line: screen.base + screen.y,
-            fg: pen.fg,
-            bg: pen.bg,
-            flags: pen.flags,
+            pen,
             charset,
         };
     }
@@ -142,12 +153,7 @@ impl Terminal {
         let saved = screen.saved;
         screen.x = saved.x;
         screen.y = saved.line.saturating_sub(screen.base);
-        self.pen = Pen {
-            fg: saved.fg,
-            bg: saved.bg,
-            flags: saved.flags,
-            extended: self.pen.extended,
-        };
+        self.pen = saved.restored(self.pen.extended);
         self.charsets.active = saved.charset;
         self.pen_changed();
         self.hold_cursor(self.cols - 1);
@@ -186,19 +192,13 @@ impl Terminal {
     }
 
     pub(super) fn line_feed(&mut self) {
-        let (erased, cols, rows) = (self.pen.erased(), self.cols, self.rows);
-        let new_line = self.modes.new_line;
+        let (erased, cols, new_line) = (self.pen.erased(), self.cols, self.modes.new_line);
         let screen = self.screen();
         if new_line {
             screen.x = 0;
         }
-        screen.y += 1;
-        if screen.y == screen.bottom + 1 {
-            screen.y -= 1;
-            screen.scroll(erased, false);
-        } else if screen.y >= rows {
-            screen.y = rows - 1;
-        } else {
+        let y = screen.y;
+        if !screen.down(erased, false) && screen.y > y {
             screen.line().wrapped = false;
         }
         if screen.x >= cols {
@@ -209,15 +209,8 @@ impl Terminal {
     /// `ESC D`: down, without the first column and without ending the line.
     pub(super) fn index(&mut self) {
         self.hold_cursor(self.cols - 1);
-        let (erased, rows) = (self.pen.erased(), self.rows);
-        let screen = self.screen();
-        screen.y += 1;
-        if screen.y == screen.bottom + 1 {
-            screen.y -= 1;
-            screen.scroll(erased, false);
-        } else {
-            screen.y = screen.y.min(rows - 1);
-        }
+        let erased = self.pen.erased();
+        self.screen().down(erased, false);
         self.hold_cursor(self.cols - 1);
     }
 
@@ -260,11 +253,12 @@ impl Terminal {
     }
 }
 
-impl Actor for Terminal {
-    fn ascii(&mut self, mut text: &[u8]) {
-        let plain = self.charsets.active == super::charset::Charset::ASCII
-            && !self.modes.insert
-            && self.modes.wrap;
+/// What the parser finds in the output.
+impl Terminal {
+    /// Printable ASCII.
+    pub(super) fn ascii(&mut self, mut text: &[u8]) {
+        let plain =
+            self.charsets.active == Charset::ASCII && !self.modes.insert && !self.modes.no_wrap;
         if !plain || self.before.is_some_and(Before::takes_all) {
             text.iter().for_each(|byte| self.char(u32::from(*byte)));
             return;
@@ -284,7 +278,8 @@ impl Actor for Terminal {
         self.before = Some(Before::ASCII);
     }
 
-    fn char(&mut self, code: u32) {
+    /// Any other character.
+    pub(super) fn char(&mut self, code: u32) {
         let code = if code < 127 {
             self.charsets.active.translate(code)
         } else {
@@ -293,26 +288,29 @@ impl Actor for Terminal {
         self.print(code);
     }
 
-    fn text(&mut self, begins: bool) {
-        let (cols, attr) = (self.cols, self.attr);
+    /// A run of text begins; half a wide character before it does not stay.
+    pub(super) fn begin_text(&mut self) {
+        let attr = self.attr;
         let screen = self.screen();
         let x = screen.x;
-        if begins {
-            // Half a wide character does not stay.
-            if x > 0 && screen.line().get(x - 1).width() == 2 {
-                screen.line().set(x - 1, Cell::empty(attr));
-            }
-        } else {
-            if x < cols && screen.line().get(x).is_half() {
-                screen.line().set(x, Cell::empty(attr));
-            }
-            if self.pools.is_full() {
-                self.sweep();
-            }
+        if x > 0 && screen.line().get(x - 1).width() == 2 {
+            screen.line().set(x - 1, Cell::empty(attr));
         }
     }
 
-    fn control(&mut self, code: u8) {
+    /// A run of text ended; half a wide character behind it does not stay.
+    pub(super) fn end_text(&mut self) {
+        let (cols, attr) = (self.cols, self.attr);
+        let screen = self.screen();
+        let x = screen.x;
+        if x < cols && screen.line().get(x).is_half() {
+            screen.line().set(x, Cell::empty(attr));
+        }
+        self.sweep_when_full();
+    }
+
+    /// A control character.
+    pub(super) fn control(&mut self, code: u8) {
         match code {
             0x08 => self.backspace(),
             b'\t' => {
@@ -334,34 +332,13 @@ impl Actor for Terminal {
             0x88 => self.screen().set_tab(true),
             _ => {}
         }
-    }
-
-    fn escape(&mut self, function: u32) {
-        self.do_escape(function);
-    }
-
-    fn sequence(&mut self, function: u32, params: &Params) {
-        self.do_sequence(function, params);
-    }
-
-    fn osc(&mut self, number: u32, text: &str) {
-        self.do_osc(number, text);
-        if self.pools.is_full() {
-            self.sweep();
-        }
-    }
-
-    fn dcs(&mut self, function: u32, text: &str) {
-        self.do_dcs(function, text);
-    }
-
-    fn part(&mut self) {
         self.before = None;
     }
-}
 
-impl Terminal {
-    fn sweep(&mut self) {
+    pub(super) fn sweep_when_full(&mut self) {
+        if !self.pools.is_full() {
+            return;
+        }
         let lines = self
             .normal
             .lines

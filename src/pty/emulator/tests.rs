@@ -89,7 +89,7 @@ fn feed(emulator: &mut Emulator, steps: &[Step]) {
                 parser.advance(bytes, terminal);
             }
             Step::Resize(size) => {
-                emulator.size = inside(*size);
+                emulator.size = size.clamped();
                 let (cols, rows) = sides(*size);
                 emulator.terminal.resize(cols, rows);
             }

@@ -8,50 +8,46 @@ const STACK_LEN_MAX: usize = 10;
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Titles {
-    /// Of the window.
-    pub window: String,
-    /// Of the icon.
-    pub icon: String,
-    window_stack: Vec<String>,
-    icon_stack: Vec<String>,
+    pub(in crate::pty) window: Title,
+    pub(in crate::pty) icon: Title,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Title {
+    pub(in crate::pty) text: String,
+    stack: Vec<String>,
 }
 
 impl Titles {
-    /// OSC 0, 1 and 2.
-    pub(crate) fn set(&mut self, kind: u32, text: &str) {
-        let text: String = text.chars().take(TITLE_LEN_MAX).collect();
-        if kind != 2 {
-            self.icon.clone_from(&text);
-        }
-        if kind != 1 {
-            self.window = text;
-        }
+    /// 0 both, 1 the icon's, 2 the window's.
+    fn named(&mut self, which: u32) -> impl Iterator<Item = &mut Title> {
+        let icon = (which != 2).then_some(&mut self.icon);
+        let window = (which != 1).then_some(&mut self.window);
+        icon.into_iter().chain(window)
     }
 
-    /// `CSI 22 t`: 0 both, 1 the icon's, 2 the window's.
+    /// OSC 0, 1 and 2.
+    pub(crate) fn set(&mut self, which: u32, text: &str) {
+        let text: String = text.chars().take(TITLE_LEN_MAX).collect();
+        self.named(which).for_each(|it| it.text.clone_from(&text));
+    }
+
+    /// `CSI 22 t`.
     pub(crate) fn push(&mut self, which: u32) {
-        if which != 1 {
-            push(&mut self.window_stack, self.window.clone());
-        }
-        if which != 2 {
-            push(&mut self.icon_stack, self.icon.clone());
+        for Title { text, stack } in self.named(which) {
+            stack.push(text.clone());
+            if stack.len() > STACK_LEN_MAX {
+                stack.remove(0);
+            }
         }
     }
 
     /// `CSI 23 t`.
     pub(crate) fn pop(&mut self, which: u32) {
-        if let Some(title) = self.window_stack.pop_if(|_| which != 1) {
-            self.window = title;
+        for title in self.named(which) {
+            if let Some(text) = title.stack.pop() {
+                title.text = text;
+            }
         }
-        if let Some(title) = self.icon_stack.pop_if(|_| which != 2) {
-            self.icon = title;
-        }
-    }
-}
-
-fn push(stack: &mut Vec<String>, title: String) {
-    stack.push(title);
-    if stack.len() > STACK_LEN_MAX {
-        stack.remove(0);
     }
 }

@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -19,16 +19,15 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::sys::time::TimeSpec;
 
-use super::complaint::complain;
 use super::input::Input;
 use super::lifecycle::Event;
 use super::peer::Connection;
 use super::replies::Replies;
-use super::shared::Shared;
+use super::shared::{HolderState, Shared};
 use super::terminal::{self, Master};
 use super::viewer::{self, Source};
+use super::{complain, locked, start_thread};
 use crate::pty::PtyError;
-use crate::pty::output_log::LogReader;
 use crate::pty::protocol::{Frame, Size};
 use crate::pty::run_files::own_uid;
 
@@ -43,62 +42,41 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// What all connections reach.
 pub(super) struct Desk {
-    shared: Arc<Shared>,
-    source: Source,
-    input: Arc<Input>,
-    events: SyncSender<Event>,
-    master: Mutex<Master>,
-    open: AtomicUsize,
+    pub(super) source: Source,
+    pub(super) input: Arc<Input>,
+    pub(super) events: SyncSender<Event>,
+    pub(super) master: Mutex<Master>,
+    /// Connections that are open.
+    pub(super) open: AtomicUsize,
 }
 
 impl Desk {
-    /// Puts together what connections need.
-    #[must_use]
-    pub(super) fn new(
-        shared: &Arc<Shared>,
-        input: Arc<Input>,
-        log: LogReader,
-        log_len_max: u64,
-        events: SyncSender<Event>,
-        master: Master,
-    ) -> Self {
-        Self {
-            shared: Arc::clone(shared),
-            source: Source {
-                shared: Arc::clone(shared),
-                log,
-                lag_len_max: log_len_max / 2,
-            },
-            input,
-            events,
-            master: Mutex::new(master),
-            open: AtomicUsize::new(0),
-        }
+    fn shared(&self) -> &Shared {
+        &self.source.shared
     }
 
     fn resize(&self, size: Size) {
         // The PTY and the mark change together: output for the new size comes behind the mark.
-        let master = self.master.lock().unwrap_or_else(PoisonError::into_inner);
+        let master = locked(&self.master);
         if let Err(cause) = terminal::resize(master.as_ref(), size) {
             complain(format_args!("Could not resize the terminal: {cause}"));
             return;
         }
-        self.shared.update(|state| state.resize(size));
+        self.shared().update(|state| state.resize(size));
     }
 
     /// Types what a connection sent, but for what a viewer's terminal answered by itself.
     fn type_keys(&self, connection: &Connection, keys: Bytes, replies: &mut Replies) {
         let colors = replies.take_colors();
         if !colors.is_empty() {
-            self.shared
+            self.shared()
                 .update(|state| state.viewer_colors.extend(colors));
         }
-        let viewer = connection.viewer.load(Ordering::Relaxed);
         let taken = if keys.is_empty() {
             true
-        } else if viewer {
+        } else if connection.viewer.load(Ordering::Relaxed) {
             self.input
-                .typed(&self.shared, keys, || self.tell(Event::Continued))
+                .typed(self.shared(), keys, || self.tell(Event::Continued))
         } else {
             self.input.keys(keys)
         };
@@ -114,15 +92,9 @@ impl Desk {
         replies: &mut Replies,
     ) -> Result<(), PtyError> {
         match frame {
-            Frame::Attach(attach) => {
-                let mut wanted = connection
-                    .attach
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                *wanted = Some(attach);
+            Frame::Attach => {
                 connection.viewer.store(true, Ordering::Relaxed);
-                drop(wanted);
-                self.shared.update(|_| ());
+                self.shared().update(|_| ());
             }
             Frame::Input(bytes) => {
                 let keys = replies.typed(bytes);
@@ -142,9 +114,11 @@ impl Desk {
                 because: stop.because,
             }),
             Frame::Ack => self.tell(Event::Acknowledged),
-            Frame::GoOn => self.input.resume(&self.shared),
-            Frame::NoDraft => Input::no_draft(&self.shared),
-            Frame::Prompted => Input::prompted(&self.shared),
+            Frame::Resume => {
+                self.input.stops.resume(self.shared());
+            }
+            Frame::NoDraft => self.shared().update(HolderState::no_draft),
+            Frame::Prompted => self.shared().update(HolderState::prompted),
             Frame::Hello(_)
             | Frame::Output { .. }
             | Frame::Snapshot(_)
@@ -167,10 +141,7 @@ impl Desk {
 /// When there can be no thread.
 pub(super) fn spawn(desk: Desk, listener: UnixListener) -> io::Result<()> {
     let desk = Arc::new(desk);
-    thread::Builder::new()
-        .name("listener".into())
-        .spawn(move || listen(&desk, &listener))?;
-    Ok(())
+    start_thread("listener", move || listen(&desk, &listener))
 }
 
 fn listen(desk: &Arc<Desk>, listener: &UnixListener) {
@@ -243,7 +214,7 @@ fn serve(desk: &Arc<Desk>, stream: UnixStream) {
     connection.closed.store(true, Ordering::Relaxed);
     // Frees a sender that waits for the peer to read.
     connection.stream.shutdown(Shutdown::Both).ok();
-    desk.shared.update(|_| ());
+    desk.shared().update(|_| ());
 }
 
 /// Whether more comes within a time.
@@ -254,22 +225,20 @@ fn is_readable(stream: &UnixStream, time: Duration) -> bool {
 }
 
 fn spawn_sender(desk: &Arc<Desk>, connection: &Arc<Connection>) -> io::Result<()> {
-    let desk = Arc::clone(desk);
     let connection = Arc::clone(connection);
-    desk.shared.update(|state| state.senders += 1);
-    let shared = Arc::clone(&desk.shared);
+    desk.shared().update(|state| state.senders += 1);
+    let own = Arc::clone(desk);
     let sender = move || {
-        // A peer that is gone is noticed by the reader as well; there is nobody to tell.
-        viewer::send(&desk.source, &connection).ok();
-        desk.shared.update(|state| state.senders -= 1);
+        // The reader notices a peer that closed as well.
+        viewer::send(&own.source, &connection).ok();
+        own.shared().update(|state| state.senders -= 1);
     };
     let spawned = thread::Builder::new()
         .stack_size(STACK_LEN)
         .name("sender".into())
         .spawn(sender);
-    if let Err(err) = spawned {
-        shared.update(|state| state.senders -= 1);
-        return Err(err);
+    if spawned.is_err() {
+        desk.shared().update(|state| state.senders -= 1);
     }
-    Ok(())
+    spawned.map(drop)
 }

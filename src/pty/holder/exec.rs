@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::prctl;
 
-use crate::proc_stat::{self, Stat};
+use crate::proc_stat::Stat;
 
 /// The name of a child that has not executed its program, as `/proc/<pid>/stat` shows it.
 const FORKED: &CStr = c"abbado-forked";
@@ -35,16 +35,13 @@ pub(super) fn forking<T>(spawn: impl FnOnce() -> T) -> nix::Result<T> {
 pub(super) fn has_executed(pid: u32) -> bool {
     let began = Instant::now();
     while began.elapsed() < WAIT_MAX {
-        // Without /proc nothing can be told; the child has not been waited for, so it is listed.
-        let Some(line) = proc_stat::line(pid) else {
-            return true;
-        };
-        match Stat::parse(&line) {
-            Some(stat) if stat.name.as_bytes() == FORKED.to_bytes() => {
+        match Stat::of(pid) {
+            Some(stat) if stat.name().as_bytes() == FORKED.to_bytes() => {
                 if stat.has_ended() {
                     return false;
                 }
             }
+            // Without /proc nothing is known; the child has not been waited for, so it is listed.
             Some(_) | None => return true,
         }
         thread::park_timeout(LOOK_INTERVAL);

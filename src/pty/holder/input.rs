@@ -8,16 +8,15 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use nix::poll::PollFlags;
 
-use super::complaint::complain;
 use super::shared::Shared;
 use super::stops::Stops;
 use super::terminal::wait_ready;
+use super::{complain, locked, start_thread};
 use crate::pty::Untyped;
 
 /// Bytes that wait for a program that does not read; more are dropped, as a terminal does.
@@ -31,7 +30,7 @@ const BEFORE_RETURN: Duration = Duration::from_millis(300);
 const PASTE_WAIT: Duration = Duration::from_secs(2);
 
 /// How long a resumed program has to take its terminal back before a message is typed.
-const GO_ON_WAIT: Duration = Duration::from_secs(3);
+const RESUME_WAIT: Duration = Duration::from_secs(3);
 /// Keys that follow the one that resumed a program, each so soon, belong to it: `fg` has two.
 const WAKING: Duration = Duration::from_millis(600);
 
@@ -52,13 +51,19 @@ struct Queue {
     writing: bool,
 }
 
+impl Queue {
+    fn is_done(&self) -> bool {
+        !self.writing && self.chunks.is_empty()
+    }
+}
+
 /// Where connections leave input. Leaving never waits.
 pub(super) struct Input {
     pty: File,
     queue: Mutex<Queue>,
     changed: Condvar,
     pastes: SyncSender<String>,
-    stops: Arc<Stops>,
+    pub(super) stops: Arc<Stops>,
     /// Keys up to then, or up to Enter, belong to the one that resumed the program.
     waking: Mutex<Option<Instant>>,
 }
@@ -79,14 +84,9 @@ pub(super) fn spawn(shared: &Arc<Shared>, pty: File, stops: Arc<Stops>) -> io::R
     };
     let input = Arc::new(input);
     let source = Arc::clone(&input);
-    thread::Builder::new()
-        .name("writer".into())
-        .spawn(move || source.write())?;
-    let target = Arc::clone(&input);
-    let shared = Arc::clone(shared);
-    thread::Builder::new()
-        .name("paste".into())
-        .spawn(move || target.type_messages(&shared, &waiting))?;
+    start_thread("writer", move || source.write())?;
+    let (target, shared) = (Arc::clone(&input), Arc::clone(shared));
+    start_thread("paste", move || target.type_messages(&shared, &waiting))?;
     Ok(input)
 }
 
@@ -95,7 +95,7 @@ impl Input {
     /// a person types `fg` there, or anything at all.
     #[must_use]
     pub(super) fn typed(&self, shared: &Shared, bytes: Bytes, suspending: impl FnOnce()) -> bool {
-        let mut waking = self.waking.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waking = locked(&self.waking);
         let now = Instant::now();
         let wakes = !is_report(&bytes) && self.stops.resume_at_key(shared);
         if wakes || waking.is_some_and(|until| now < until) {
@@ -106,17 +106,14 @@ impl Input {
         drop(waking);
         let suspends = self.stops.is_suspending(&bytes);
         let news = {
-            let mut state = shared.lock();
-            let mut draft = state.draft.clone();
+            let state = &mut *shared.lock();
             if suspends {
-                state.draft_before = Some(draft.clone());
+                state.draft_before = Some(state.draft.clone());
+            } else {
+                let there = state.draft.is_there();
+                state.menu.typed(&bytes, there, state.spot.as_ref());
             }
-            if !suspends {
-                let (there, spot) = (draft.is_there(), state.spot.clone());
-                state.menu.typed(&bytes, there, spot.as_ref());
-            }
-            draft.typed(&bytes);
-            let news = state.set_draft(draft);
+            let news = state.change_draft(|draft| draft.typed(&bytes));
             state.look_at_menu() || news
         };
         if news {
@@ -128,36 +125,12 @@ impl Input {
         self.keys(bytes)
     }
 
-    /// Resumes a stopped program.
-    pub(super) fn resume(&self, shared: &Shared) {
-        self.stops.resume(shared);
-    }
-
-    /// Nothing stands at the prompt, whatever was typed.
-    pub(super) fn no_draft(shared: &Shared) {
-        shared.update(|state| {
-            let mut draft = state.draft.clone();
-            draft.clear();
-            state.set_draft(draft);
-            state.menu.close();
-            state.look_at_menu()
-        });
-    }
-
-    /// The program took a prompt: nothing else is open.
-    pub(super) fn prompted(shared: &Shared) {
-        shared.update(|state| {
-            state.menu.close();
-            state.look_at_menu()
-        });
-    }
-
     /// Types keystrokes, or queues them; false when the program has not read for so long that they
     /// are dropped.
     #[must_use]
     pub(super) fn keys(&self, mut bytes: Bytes) -> bool {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        if !queue.writing && queue.chunks.is_empty() {
+        let mut queue = locked(&self.queue);
+        if queue.is_done() {
             // An error is the writer's to see.
             let taken = (&self.pty).write(&bytes).unwrap_or_default();
             bytes.advance(taken);
@@ -185,7 +158,7 @@ impl Input {
             let chunk = self.next_chunk();
             // An error means that nobody has the terminal open; the reader learns it, too.
             let written = self.write_waiting(&chunk);
-            let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut queue = locked(&self.queue);
             queue.writing = false;
             queue.len -= chunk.len();
             if written.is_err() {
@@ -211,30 +184,17 @@ impl Input {
     }
 
     fn next_chunk(&self) -> Bytes {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if let Some(chunk) = queue.chunks.pop_front() {
-                queue.writing = true;
-                return chunk;
-            }
-            queue = self
-                .changed
-                .wait(queue)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
+        let queue = locked(&self.queue);
+        let waited = self.changed.wait_while(queue, |it| it.chunks.is_empty());
+        let mut queue = waited.unwrap_or_else(PoisonError::into_inner);
+        queue.writing = true;
+        queue.chunks.pop_front().unwrap_or_default()
     }
 
     fn wait_written(&self, timeout: Duration) {
-        let deadline = Instant::now() + timeout;
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        while queue.writing || !queue.chunks.is_empty() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            let waited = self.changed.wait_timeout(queue, left);
-            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
+        let pending = |queue: &mut Queue| !queue.is_done();
+        let queue = locked(&self.queue);
+        drop(self.changed.wait_timeout_while(queue, timeout, pending));
     }
 
     fn type_messages(&self, shared: &Shared, waiting: &Receiver<String>) {
@@ -242,12 +202,12 @@ impl Input {
             let stopped = self.stops.resume(shared);
             if shared.lock().bracketed_before {
                 // One that was stopped takes its terminal back first.
-                shared.wait_timeout(GO_ON_WAIT, |state| state.bracketed_paste.then_some(()));
+                shared.wait_timeout(RESUME_WAIT, |state| state.bracketed_paste);
             }
             if stopped {
-                // And draws it anew.
-                shared.wait_timeout(BEFORE_RETURN, |state| state.closing.then_some(()));
-                shared.wait_timeout(GO_ON_WAIT, |state| (!state.program.menu).then_some(()));
+                // And redraws it.
+                shared.wait_timeout(BEFORE_RETURN, |state| state.closing);
+                shared.wait_timeout(RESUME_WAIT, |state| !state.program.menu);
             }
             // The mode counts as of all output before the message.
             shared.catch_up(PASTE_WAIT);
@@ -255,7 +215,7 @@ impl Input {
             if let Some(key) = key {
                 // And what a key opened just now is drawn.
                 let left = KEY_SHOWS.saturating_sub(key.elapsed());
-                shared.wait_timeout(left, |state| state.closing.then_some(()));
+                shared.wait_timeout(left, |state| state.closing);
                 shared.catch_up(PASTE_WAIT);
             }
             let (bracketed, program) = {
@@ -281,7 +241,7 @@ impl Input {
                 continue;
             }
             self.wait_written(PASTE_WAIT);
-            shared.wait_timeout(BEFORE_RETURN, |state| state.closing.then_some(()));
+            shared.wait_timeout(BEFORE_RETURN, |state| state.closing);
             if !self.keys(Bytes::from_static(b"\r")) {
                 complain("Dropped the end of a message: the program reads no input.");
             }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::complaint::complain;
-use super::shared::Shared;
+use super::complain;
+use super::shared::{HolderState, Shared};
 use super::stops::Stops;
 use super::terminal::ProgramSide;
 use crate::fault;
@@ -25,7 +25,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 const DRAIN_WAIT: Duration = Duration::from_secs(2);
 /// How long the last screen may take to be caught up with.
 const SCREEN_WAIT: Duration = Duration::from_secs(20);
-/// Between two tries to write `exit.json` on a full disk, and how long to go on before telling.
+/// Between two tries to write `exit.json` on a full disk, and how long to try before reporting.
 const WRITE_AGAIN: Duration = Duration::from_millis(500);
 const WRITE_WAIT: Duration = Duration::from_secs(10);
 /// How often one that waits for the acknowledgement looks whether its folder is still there.
@@ -54,7 +54,7 @@ pub(super) enum Event {
         /// Its name.
         signal: Option<String>,
     },
-    /// A stopped child goes on, or the program may just have suspended itself.
+    /// A stopped child was resumed, or the program may just have suspended itself.
     Continued,
     /// No child is left.
     TreeGone,
@@ -88,7 +88,7 @@ pub(super) struct Lifecycle {
     ending: Option<(Instant, HashSet<Process>)>,
     status: Option<Status>,
     because: Option<String>,
-    /// Nobody needs to hear of the exit, or somebody has.
+    /// The exit is acknowledged, or needs no acknowledgement.
     released: bool,
     launcher_deadline: Option<Instant>,
 }
@@ -141,14 +141,14 @@ impl Lifecycle {
             }
         }
         self.shared.update(|state| state.closing = true);
-        let done = |state: &mut super::shared::HolderState| (state.senders == 0).then_some(());
-        self.shared.wait_timeout(FAREWELL_WAIT, done);
+        self.shared
+            .wait_timeout(FAREWELL_WAIT, |state| state.senders == 0);
     }
 
     /// Ends the tree when the holder could not be completed.
     pub(super) fn give_up(mut self) {
         self.end_within(Duration::ZERO);
-        // Without a reaper nobody says that the tree is gone; looking does.
+        // Without a reaper no event says that the tree is gone.
         let deadline = Instant::now() + GRACE;
         while Instant::now() < deadline && self.living().is_ok_and(|found| !found.is_empty()) {
             self.look();
@@ -224,33 +224,30 @@ impl Lifecycle {
             self.released = true;
             return self.end_within(GRACE);
         }
-        let found = self.living();
-        let Some((deadline, asked)) = &mut self.ending else {
-            return;
-        };
-        let result = match found {
-            Ok(found) => {
-                let fresh: Vec<_> = found.into_iter().filter(|it| asked.insert(*it)).collect();
-                terminate(&fresh);
-                Ok(())
-            }
-            Err(err) => Err(err),
-        };
-        let result = if Instant::now() >= *deadline {
-            result.and(self.kill())
-        } else {
-            result
-        };
+        let mut result = self.ask();
+        let ending = self.ending.as_ref();
+        if ending.is_some_and(|(deadline, _)| Instant::now() >= *deadline) {
+            result = result.and(self.kill());
+        }
         if let Err(err) = result {
             complain(format_args!("Could not list the run's processes: {err}"));
         }
+    }
+
+    fn ask(&mut self) -> io::Result<()> {
+        let found = self.living()?;
+        if let Some((_, asked)) = &mut self.ending {
+            let fresh: Vec<_> = found.into_iter().filter(|it| asked.insert(*it)).collect();
+            terminate(&fresh);
+        }
+        Ok(())
     }
 
     fn kill(&self) -> io::Result<()> {
         if let Some(group) = &self.cgroup {
             group.kill();
         }
-        kill_all(|| self.living()).map(|_| ())
+        kill_all(|| self.living()).map(drop)
     }
 
     /// All that belongs to the run: below us, and what carries its id (which it would, should it
@@ -277,7 +274,7 @@ impl Lifecycle {
     fn drain(&mut self) {
         self.program_side = None;
         self.shared
-            .wait_timeout(DRAIN_WAIT, |state| state.output_ended.then_some(()));
+            .wait_timeout(DRAIN_WAIT, |state| state.output_ended);
         self.shared.update(|state| state.output_ended = true);
     }
 
@@ -295,7 +292,7 @@ impl Lifecycle {
             std::thread::park_timeout(WRITE_AGAIN);
         }
         self.shared
-            .wait_timeout(SCREEN_WAIT, |state| state.screen_is_current().then_some(()));
+            .wait_timeout(SCREEN_WAIT, HolderState::screen_is_current);
         let Some(snapshot) = self.shared.snapshot(SCREEN_WAIT) else {
             return Ok(());
         };

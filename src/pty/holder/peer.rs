@@ -3,21 +3,20 @@
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, PoisonError};
 
 use nix::sys::socket::{MsgFlags, send};
 
+use super::locked;
 use crate::pty::PtyError;
-use crate::pty::protocol::{Attach, Frame};
+use crate::pty::protocol::Frame;
 
 /// One connection, shared by its two threads, and by the reader while a place is lent.
 #[derive(Debug)]
 pub(super) struct Connection {
     /// The peer.
     pub(super) stream: UnixStream,
-    /// Set by the connection's thread when the peer asks for output.
-    pub(super) attach: Mutex<Option<Attach>>,
     /// Set by the connection's thread once the peer asked for output.
     pub(super) viewer: AtomicBool,
     /// Set by the connection's thread when the peer is gone.
@@ -29,7 +28,7 @@ pub(super) struct Connection {
 #[derive(Debug)]
 pub(super) struct Lent {
     pub offset: u64,
-    /// The first change of size that it was not told.
+    /// The first change of size that it was not sent.
     pub next_resize: u64,
     /// The end of a frame that the peer did not take at once.
     pub rest: Vec<u8>,
@@ -40,7 +39,6 @@ impl Connection {
     pub(super) const fn new(stream: UnixStream) -> Self {
         Self {
             stream,
-            attach: Mutex::new(None),
             viewer: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             lent: Mutex::new(None),
@@ -49,21 +47,18 @@ impl Connection {
 
     /// Lets the reader send.
     pub(super) fn lend(&self, lent: Lent) {
-        *self.lent.lock().unwrap_or_else(PoisonError::into_inner) = Some(lent);
+        *locked(&self.lent) = Some(lent);
     }
 
     /// Ends what [`Connection::lend`] began; `None` when there was nothing.
     pub(super) fn take_back(&self) -> Option<Lent> {
-        self.lent
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        locked(&self.lent).take()
     }
 
     /// Sends a frame with the output from `offset` to `end` without waiting; false when the
     /// viewer is not there, or does not take it, and its own thread has to look.
     pub(super) fn send_now(&self, frame: &[u8], offset: u64, end: u64, next_resize: u64) -> bool {
-        let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lent = locked(&self.lent);
         let here = |lent: &&mut Lent| {
             lent.offset == offset && lent.next_resize == next_resize && lent.rest.is_empty()
         };

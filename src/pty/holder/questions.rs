@@ -29,7 +29,7 @@ pub(super) struct Questions {
 }
 
 impl Questions {
-    /// Looks at output, cut anywhere; true when a question ends in it. May say so of what is none.
+    /// Looks at output, cut anywhere; true when a question ends in it, or what looks like one.
     pub(super) fn scan(&mut self, mut bytes: &[u8]) -> bool {
         let mut heard = false;
         loop {

@@ -2,13 +2,13 @@
 
 use std::io;
 use std::sync::mpsc::SyncSender;
-use std::thread;
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
 use super::lifecycle::{Event, Status};
+use super::start_thread;
 
 /// Starts both.
 ///
@@ -16,18 +16,13 @@ use super::lifecycle::{Event, Status};
 /// When there can be no thread.
 pub(super) fn spawn(cli: u32, events: &SyncSender<Event>) -> io::Result<()> {
     let target = events.clone();
-    thread::Builder::new()
-        .name("reaper".into())
-        .spawn(move || reap(cli, &target))?;
+    start_thread("reaper", move || reap(cli, &target))?;
     let target = events.clone();
-    thread::Builder::new()
-        .name("signals".into())
-        .spawn(move || wait_for_sigterm(&target))?;
-    Ok(())
+    start_thread("signals", move || wait_for_sigterm(&target))
 }
 
-/// Takes the status of every child, also that it stopped or goes on. As subreaper we are the parent of all that lost theirs, so
-/// "no child left" is the proof that nothing of the run is alive.
+/// Takes the status of every child, also that it stopped or was resumed. A subreaper is the parent of
+/// all that lost theirs, so "no child left" proves that nothing of the run is alive.
 fn reap(cli: u32, events: &SyncSender<Event>) {
     let is_cli = |pid: nix::unistd::Pid| u32::try_from(pid.as_raw()) == Ok(cli);
     let changes = WaitPidFlag::WUNTRACED | WaitPidFlag::WCONTINUED;
@@ -64,8 +59,7 @@ fn reap(cli: u32, events: &SyncSender<Event>) {
 }
 
 fn wait_for_sigterm(events: &SyncSender<Event>) {
-    let mut signals = SigSet::empty();
-    signals.add(Signal::SIGTERM);
+    let signals = SigSet::from_iter([Signal::SIGTERM]);
     while signals.wait().is_err() {}
     events.send(Event::Terminate).ok();
 }

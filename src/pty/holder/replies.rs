@@ -1,4 +1,4 @@
-//! What a viewer's terminal answers by itself is told from what a person types.
+//! Separates what a viewer's terminal answers by itself from what a person types.
 //!
 //! The holder is the terminal: it has answered what a program asked. A viewer's terminal that saw
 //! the question answers as well, and with three viewers the program would read three answers more,
@@ -23,7 +23,7 @@ pub(super) struct Replies {
     /// The beginning of what may be an answer.
     held: Vec<u8>,
     pasting: bool,
-    /// Colours that the viewer told: the number of the OSC and the colour.
+    /// Colours that the viewer's terminal reported: the number of the OSC and the colour.
     colors: Vec<(u32, Rgb)>,
 }
 
@@ -74,7 +74,7 @@ impl Replies {
         std::mem::take(&mut self.held).into()
     }
 
-    /// Colours that were told since the last call.
+    /// Colours that were reported since the last call.
     pub(super) fn take_colors(&mut self) -> Vec<(u32, Rgb)> {
         std::mem::take(&mut self.colors)
     }

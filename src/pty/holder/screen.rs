@@ -8,21 +8,19 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
-use std::thread;
 use std::time::Duration;
 
-use super::complaint::complain;
 use super::input::Input;
 use super::shared::{HolderState, ResizeMark, ScreenStep, Shared, Snapshot};
+use super::{complain, start_thread};
 use crate::fault;
 use crate::pty::emulator::Emulator;
 use crate::pty::output_log::LogReader;
-use crate::pty::protocol::Size;
 use crate::pty::skip::Skip;
 
 /// How much output is taken in before the next look at who waits.
 const STEP_LEN_MAX: u64 = 256 * 1024;
-/// The screen is so far behind output that nobody asks it for.
+/// How long output that nobody needs on the screen may wait.
 const PAUSE: Duration = Duration::from_millis(200);
 enum Step {
     Answer(Vec<SyncSender<Arc<Snapshot>>>),
@@ -38,10 +36,8 @@ enum Step {
 /// When there can be no thread.
 pub(super) fn spawn(shared: &Arc<Shared>, log: LogReader, input: Arc<Input>) -> io::Result<()> {
     let shared = Arc::clone(shared);
-    thread::Builder::new()
-        .name("screen".into())
-        .spawn(move || Follower::new(&shared, log, input).follow())?;
-    Ok(())
+    let follow = move || Follower::new(&shared, log, input).follow();
+    start_thread("screen", follow)
 }
 
 struct Follower<'a> {
@@ -99,7 +95,7 @@ impl<'a> Follower<'a> {
                         self.emulator.adopt_color(number, color);
                     }
                 }
-                // The log dropped what was not taken in yet: the screen goes on with a hole.
+                // The log dropped what was not taken in yet: the screen continues with a gap.
                 Step::Lost(base) => self.offset = base,
                 Step::Process(len) => self.process(len),
             }
@@ -149,10 +145,8 @@ impl<'a> Follower<'a> {
     fn process(&mut self, len: u64) {
         let end = self.offset + len;
         let read = |buffer: &mut [u8], offset| self.log.read_at(buffer, offset).unwrap_or_default();
-        if let Some(to) =
-            self.skip
-                .over(&mut self.emulator, self.offset..end, &mut self.buffer, read)
-        {
+        let (emulator, buffer) = (&mut self.emulator, &mut self.buffer);
+        if let Some(to) = self.skip.over(emulator, self.offset..end, buffer, read) {
             self.offset = to;
             // What follows may be passed over as well, once there is more; unless it is wanted.
             self.target = to;
@@ -174,11 +168,10 @@ impl<'a> Follower<'a> {
     }
 
     fn take(&self) -> Snapshot {
-        let size: Size = self.emulator.size();
         Snapshot {
             offset: self.offset,
             next_resize: self.next_resize,
-            size,
+            size: self.emulator.size(),
             bytes: self.emulator.snapshot(),
         }
     }

@@ -9,9 +9,8 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use uuid::Uuid;
-
 use super::draft::Draft;
+use super::locked;
 use super::menu::Menu;
 use super::peer::Connection;
 use crate::pty::emulator::Spot;
@@ -54,7 +53,7 @@ pub(super) struct Snapshot {
 }
 
 /// See the module. Fields are read and set by all threads.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct HolderState {
     /// What the log keeps; its end is the end of the output.
     pub extent: Extent,
@@ -73,7 +72,7 @@ pub(super) struct HolderState {
     /// The program asked for paste brackets at some time.
     pub bracketed_before: bool,
     screen_lag_len_max: u64,
-    /// Colours that a viewer's page told: for the screen.
+    /// Colours that a viewer's page reported, for the screen.
     pub viewer_colors: Vec<(u32, [u8; 3])>,
     /// Somebody waits for the screen to come at least so far.
     pub screen_wanted: u64,
@@ -119,15 +118,9 @@ impl HolderState {
         lag >= self.screen_lag_len_max
     }
 
-    /// The number that the next change of size will get.
-    #[must_use]
-    pub(super) const fn next_resize(&self) -> u64 {
-        self.next_resize
-    }
-
-    /// The draft is another one; true when there is news for the server.
-    pub(super) fn set_draft(&mut self, draft: Draft) -> bool {
-        self.draft = draft;
+    /// Changes the draft; true when there is news for the server.
+    pub(super) fn change_draft(&mut self, change: impl FnOnce(&mut Draft)) -> bool {
+        change(&mut self.draft);
         let there = self.draft.is_there();
         std::mem::replace(&mut self.program.draft, there) != there
     }
@@ -139,14 +132,24 @@ impl HolderState {
         self.program.menu = self.menu.is_open(self.spot.as_ref());
         if was.menu && !self.program.menu && !self.menu.had_draft() {
             // What was typed meanwhile was for the menu.
-            let mut draft = self.draft.clone();
-            draft.clear();
-            self.set_draft(draft);
+            self.change_draft(Draft::clear);
         }
         if !self.program.menu {
             self.menu.seen(self.program.draft);
         }
         self.program != was
+    }
+
+    /// Nothing stands at the prompt, whatever was typed.
+    pub(super) fn no_draft(&mut self) {
+        self.change_draft(Draft::clear);
+        self.prompted();
+    }
+
+    /// The program took a prompt: nothing else is open.
+    pub(super) fn prompted(&mut self) {
+        self.menu.close();
+        self.look_at_menu();
     }
 
     /// Records a change of size at the present end of the output.
@@ -168,12 +171,8 @@ impl HolderState {
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Shared {
-    run_id: Uuid,
-    attempt: u32,
-    pid: u32,
-    argv: Vec<String>,
-    /// Where this launch's output begins.
-    start: u64,
+    /// As of the launch.
+    hello: Hello,
     state: Mutex<HolderState>,
     /// All but the progress of output.
     changed: Condvar,
@@ -199,37 +198,26 @@ impl Shared {
     pub(super) fn new(spec: &LaunchSpec, pid: u32, extent: Extent, log_len_max: u64) -> Self {
         let state = HolderState {
             extent,
-            size: Size {
-                cols: spec.cols,
-                rows: spec.rows,
-            },
-            resizes: VecDeque::new(),
-            next_resize: 0,
+            size: spec.size(),
             screen_offset: extent.end,
-            screen_resizes: 0,
-            bracketed_paste: false,
-            spot: None,
-            bracketed_before: false,
             screen_lag_len_max: SCREEN_LAG_LEN_MAX.min(log_len_max / SCREEN_LAG_OF_LOG),
-            viewer_colors: Vec::new(),
-            screen_wanted: 0,
-            snapshot_waiters: Vec::new(),
-            viewers: Vec::new(),
-            output_ended: false,
-            exit: None,
-            closing: false,
-            senders: 0,
-            program: Program::default(),
-            draft: Draft::default(),
-            draft_before: None,
-            menu: Menu::default(),
+            ..HolderState::default()
         };
-        Self {
+        let hello = Hello {
+            protocol: PROTOCOL,
             run_id: spec.run_id,
             attempt: spec.attempt,
             pid,
             argv: spec.argv.clone(),
             start: extent.end,
+            offset: extent.end,
+            cols: spec.cols,
+            rows: spec.rows,
+            exit: None,
+            program: Program::default(),
+        };
+        Self {
+            hello,
             state: Mutex::new(state),
             changed: Condvar::new(),
             output: Condvar::new(),
@@ -237,9 +225,9 @@ impl Shared {
         }
     }
 
-    /// Looks, without waiting. A thread that panicked under the lock left values, not halves.
+    /// Looks, without waiting.
     pub(super) fn lock(&self) -> MutexGuard<'_, HolderState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 
     /// Changes something and tells everyone.
@@ -354,23 +342,11 @@ impl Shared {
         }
     }
 
-    /// Waits until `look` finds something, or the time is over.
-    pub(super) fn wait_timeout<T>(
-        &self,
-        timeout: Duration,
-        mut look: impl FnMut(&mut HolderState) -> Option<T>,
-    ) -> Option<T> {
-        let deadline = Instant::now() + timeout;
-        let mut state = self.lock();
-        loop {
-            let found = look(&mut state);
-            let left = deadline.saturating_duration_since(Instant::now());
-            if found.is_some() || left.is_zero() {
-                return found;
-            }
-            let waited = self.changed.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
+    /// Waits until `done`, or until the time is over.
+    pub(super) fn wait_timeout(&self, timeout: Duration, done: impl Fn(&HolderState) -> bool) {
+        let pending = |state: &mut HolderState| !done(state);
+        let state = self.lock();
+        drop(self.changed.wait_timeout_while(state, timeout, pending));
     }
 
     /// Asks the screen thread for a snapshot of all output so far; `None` when it does not answer
@@ -404,9 +380,7 @@ impl Shared {
     /// Asks the screen to come as far as the output now is, and waits for it.
     pub(super) fn catch_up(&self, timeout: Duration) {
         let wanted = self.hurry_screen();
-        self.wait_timeout(timeout, |state| {
-            (state.screen_offset >= wanted).then_some(())
-        });
+        self.wait_timeout(timeout, |state| state.screen_offset >= wanted);
     }
 
     /// The first frame for a connection.
@@ -414,17 +388,12 @@ impl Shared {
     pub(super) fn hello(&self) -> Hello {
         let state = self.lock();
         Hello {
-            protocol: PROTOCOL,
-            run_id: self.run_id,
-            attempt: self.attempt,
-            pid: self.pid,
-            argv: self.argv.clone(),
-            start: self.start,
             offset: state.extent.end,
             cols: state.size.cols,
             rows: state.size.rows,
             exit: state.exit.clone(),
             program: state.program.clone(),
+            ..self.hello.clone()
         }
     }
 }

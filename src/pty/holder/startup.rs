@@ -18,7 +18,7 @@ use super::Outcome;
 use super::terminal::Terminal;
 use crate::pty::LaunchSpec;
 use crate::pty::output_log::{LOG_LEN_MAX, OutputLog};
-use crate::pty::process_tree::cgroup::RunCgroup;
+use crate::pty::process_tree::{self, cgroup::RunCgroup};
 use crate::pty::run_files::{self, LockRefusal, RunLock};
 
 /// Largest launch document; an environment is at most a few hundred KiB.
@@ -112,16 +112,13 @@ fn detach(run_dir: &Path) -> io::Result<()> {
     heed_what_was_ignored()?;
     // Blocked rather than ignored: only SIGTERM is for us, and a thread waits for it. The CLI gets
     // an empty mask; SIGPIPE is ignored by the standard library and given back to the CLI.
-    let mut signals = SigSet::empty();
-    for signal in [
+    let signals = SigSet::from_iter([
         Signal::SIGHUP,
         Signal::SIGINT,
         Signal::SIGQUIT,
         Signal::SIGTERM,
         Signal::SIGTSTP,
-    ] {
-        signals.add(signal);
-    }
+    ]);
     signals.thread_block()?;
     set_child_subreaper(true)?;
     dup2_stdin(File::open("/dev/null")?)?;
@@ -153,7 +150,7 @@ fn heed_what_was_ignored() -> io::Result<()> {
         SignalKind::from_raw(Signal::SIGTTIN as i32),
         SignalKind::from_raw(Signal::SIGTTOU as i32),
     ] {
-        // The handler stays when nobody listens any more.
+        // The handler stays without a listener.
         drop(signal(kind)?);
     }
     Ok(())
@@ -161,17 +158,10 @@ fn heed_what_was_ignored() -> io::Result<()> {
 
 /// Closes what the server did not mark: a kept descriptor would keep its sockets and files open.
 fn close_inherited() -> io::Result<()> {
-    let mut inherited = Vec::new();
-    for entry in fs::read_dir("/proc/self/fd")? {
-        if let Some(fd) = entry?
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<i32>().ok())
-        {
-            inherited.push(fd);
+    for fd in process_tree::numbers::<i32>("/proc/self/fd")? {
+        if fd <= 2 {
+            continue;
         }
-    }
-    for fd in inherited.into_iter().filter(|fd| *fd > 2) {
         // The one that listed the folder is gone already, and says so.
         close(fd).ok();
     }

@@ -8,19 +8,20 @@
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::tcgetpgrp;
 
+use super::locked;
 use super::shared::Shared;
 use super::terminal::Terminal;
 use crate::pty::Stopped;
 use crate::pty::process_tree::stopped::{StoppedProcess, resume, resume_group, stopped};
 
-/// How often the program is looked at: of one below a wrapper nobody tells us that it stopped.
+/// How often the program is checked: no signal reports that one below a wrapper stopped.
 const LOOK: Duration = Duration::from_secs(2);
 /// How long a program has to give its terminal back after Ctrl+Z, and how often it is looked at
 /// meanwhile.
@@ -91,11 +92,11 @@ impl Stops {
     }
 
     fn by_key(&self) -> ByKey {
-        *self.by_key.lock().unwrap_or_else(PoisonError::into_inner)
+        *locked(&self.by_key)
     }
 
     fn set(&self, by_key: ByKey) {
-        *self.by_key.lock().unwrap_or_else(PoisonError::into_inner) = by_key;
+        *locked(&self.by_key) = by_key;
     }
 
     /// Whether the program gave its terminal back after Ctrl+Z.
@@ -139,7 +140,7 @@ impl Stops {
                 state.program.stopped = stopped;
                 // The key was no undo: what stood at the prompt still does.
                 if let Some(before) = state.draft_before.take().filter(|_| suspended) {
-                    state.set_draft(before);
+                    state.change_draft(|draft| *draft = before);
                 }
             });
         }

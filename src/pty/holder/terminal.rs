@@ -9,7 +9,6 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use filedescriptor::FileDescriptor;
@@ -18,13 +17,12 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 use portable_pty::{CommandBuilder, MasterPty, PtySize, SlavePty, native_pty_system};
 
-use super::complaint::complain;
 use super::questions::Questions;
 use super::shared::Shared;
-use super::{exec, program};
+use super::{complain, exec, program, start_thread};
+use crate::pty::LaunchSpec;
 use crate::pty::output_log::{LogReader, OutputLog};
 use crate::pty::protocol::{OUTPUT_HEAD_LEN, PIECE_LEN_MAX, Size, output_head};
-use crate::pty::{LaunchSpec, SIZE_MAX};
 
 /// A piece of this size is an echo or the like, and waits for nothing.
 const SMALL_LEN: usize = 1024;
@@ -84,12 +82,8 @@ impl Terminal {
     }
 
     fn spawn(spec: &LaunchSpec, path: &Path, command: CommandBuilder) -> Result<Self, String> {
-        let size = Size {
-            cols: spec.cols,
-            rows: spec.rows,
-        };
         let pair = native_pty_system()
-            .openpty(pty_size(size))
+            .openpty(pty_size(spec.size()))
             .map_err(|error| error.root_cause().to_string())?;
         let pty = unblocked(pair.master.as_ref()).map_err(|error| error.to_string())?;
         let spawned = exec::forking(|| pair.slave.spawn_command(command));
@@ -142,10 +136,10 @@ pub(super) fn resize(master: &dyn MasterPty, size: Size) -> Result<(), String> {
 }
 
 fn pty_size(size: Size) -> PtySize {
-    let clamp = |value: u16| value.clamp(1, SIZE_MAX);
+    let Size { cols, rows } = size.clamped();
     PtySize {
-        rows: clamp(size.rows),
-        cols: clamp(size.cols),
+        rows,
+        cols,
         pixel_width: 0,
         pixel_height: 0,
     }
@@ -158,9 +152,7 @@ fn pty_size(size: Size) -> PtySize {
 pub(super) fn spawn(shared: &Arc<Shared>, pty: File, log: OutputLog) -> io::Result<LogReader> {
     let log_reader = log.reader()?;
     let shared = Arc::clone(shared);
-    thread::Builder::new()
-        .name("reader".into())
-        .spawn(move || follow(&shared, pty, log))?;
+    start_thread("reader", move || follow(&shared, pty, log))?;
     Ok(log_reader)
 }
 
@@ -179,7 +171,7 @@ fn follow(shared: &Shared, pty: File, mut log: OutputLog) {
         buffer[..OUTPUT_HEAD_LEN].copy_from_slice(&head);
         let frame = &buffer[..OUTPUT_HEAD_LEN + len];
         let asked = questions.scan(&frame[OUTPUT_HEAD_LEN..]);
-        // The program goes on when the disk is full; what it wrote meanwhile is not kept.
+        // The program continues when the disk is full; what it wrote meanwhile is not kept.
         match log.append(&frame[OUTPUT_HEAD_LEN..]) {
             Ok(done) => {
                 if done.grows {

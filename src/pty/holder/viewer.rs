@@ -1,7 +1,7 @@
 //! What a connection is sent: the exit, and for a viewer the output from its own place on.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -9,9 +9,7 @@ use bytes::Bytes;
 use super::peer::{Connection, Lent};
 use super::shared::{HolderState, ResizeMark, Shared};
 use crate::pty::output_log::LogReader;
-use crate::pty::protocol::{
-    Attach, Frame, OUTPUT_HEAD_LEN, PIECE_LEN_MAX, SnapshotPiece, output_head,
-};
+use crate::pty::protocol::{Frame, OUTPUT_HEAD_LEN, PIECE_LEN_MAX, SnapshotPiece, output_head};
 use crate::pty::{ExitReport, Program, PtyError};
 
 /// How far a viewer may be behind when it does not keep reading; it is then shown the screen
@@ -39,17 +37,10 @@ pub(super) fn send(source: &Source, connection: &Arc<Connection>) -> Result<(), 
     connection.write(&Frame::Hello(hello))?;
     loop {
         let begin = source.shared.wait(|state| {
-            let attach = || {
-                connection
-                    .attach
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .take()
-            };
             if connection.closed.load(Ordering::Relaxed) {
                 Some(Begin::Closed)
-            } else if let Some(attach) = attach() {
-                Some(Begin::Attach(attach))
+            } else if connection.viewer.load(Ordering::Relaxed) {
+                Some(Begin::Attach)
             } else if let Some(exit) = state.exit.as_ref().filter(|_| !told) {
                 Some(Begin::Exit(exit.clone()))
             } else if state.program != program {
@@ -60,7 +51,7 @@ pub(super) fn send(source: &Source, connection: &Arc<Connection>) -> Result<(), 
         });
         match begin {
             Begin::Closed => return Ok(()),
-            Begin::Attach(attach) => return Sender::begin(source, connection, attach)?.run(),
+            Begin::Attach => return Sender::begin(source, connection)?.run(),
             Begin::Program(now) => {
                 connection.write(&Frame::Program(now.clone()))?;
                 program = now;
@@ -76,7 +67,7 @@ pub(super) fn send(source: &Source, connection: &Arc<Connection>) -> Result<(), 
 
 enum Begin {
     Closed,
-    Attach(Attach),
+    Attach,
     Exit(ExitReport),
     Program(Program),
 }
@@ -107,32 +98,18 @@ struct Sender<'a> {
 }
 
 impl<'a> Sender<'a> {
-    fn begin(
-        source: &'a Source,
-        connection: &'a Arc<Connection>,
-        attach: Attach,
-    ) -> Result<Self, PtyError> {
-        let (kept, next_resize, size) = {
-            let mut state = source.shared.lock();
-            state.viewers.push(Arc::clone(connection));
-            let kept = attach
-                .from
-                .filter(|from| (state.extent.base..=state.extent.end).contains(from));
-            (kept, state.next_resize(), state.size)
-        };
+    fn begin(source: &'a Source, connection: &'a Arc<Connection>) -> Result<Self, PtyError> {
+        let viewer = Arc::clone(connection);
+        source.shared.lock().viewers.push(viewer);
         let mut sender = Self {
             source,
             connection,
-            offset: kept.unwrap_or_default(),
-            next_resize,
+            offset: 0,
+            next_resize: 0,
             slow: false,
             buffer: Vec::new(),
         };
-        match kept {
-            // Where the size changed in that output is not kept: the present one is told.
-            Some(_) => connection.write(&Frame::Resized(size))?,
-            None => sender.show_screen(false)?,
-        }
+        sender.show_screen(false)?;
         Ok(sender)
     }
 

@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
-use crate::proc_stat::{self, Stat};
+use crate::proc_stat::Stat;
 
 /// Most processes that are looked at.
 const LOOKED_AT_MAX: usize = 64;
@@ -27,13 +27,6 @@ pub struct StoppedProcess {
     pub signal: Option<String>,
 }
 
-struct Row {
-    stopped: bool,
-    group: u32,
-    session: u32,
-    signal: i32,
-}
-
 /// Lists the stopped processes of the terminal, from the launched one down.
 #[must_use]
 pub fn stopped(launched: u32, terminal: &Path) -> Vec<StoppedProcess> {
@@ -42,19 +35,20 @@ pub fn stopped(launched: u32, terminal: &Path) -> Vec<StoppedProcess> {
     let mut at = 0;
     while let Some(&pid) = line.get(at) {
         at += 1;
-        let Some(row) = Row::read(pid) else { continue };
+        let Some(stat) = Stat::of(pid) else { continue };
+        let (Some(group), Some(session)) = (stat.field(5), stat.field::<u32>(6)) else {
+            continue;
+        };
         let types_there =
             || fs::read_link(format!("/proc/{pid}/fd/0")).is_ok_and(|it| it == terminal);
-        if pid != launched && (row.session != launched || !types_there()) {
+        if pid != launched && (session != launched || !types_there()) {
             continue;
         }
-        if row.stopped {
-            let signal = Signal::try_from(row.signal).ok();
-            found.push(StoppedProcess {
-                pid,
-                group: row.group,
-                signal: signal.map(|signal| signal.as_str().to_owned()),
-            });
+        if stat.state() == Some('T') {
+            // The exit code has the signal of one that is stopped.
+            let signal = stat.field(52).and_then(|it: i32| Signal::try_from(it).ok());
+            let signal = signal.map(|signal| signal.as_str().to_owned());
+            found.push(StoppedProcess { pid, group, signal });
         }
         let room = LOOKED_AT_MAX.saturating_sub(line.len());
         line.extend(children(pid).into_iter().take(room));
@@ -62,7 +56,7 @@ pub fn stopped(launched: u32, terminal: &Path) -> Vec<StoppedProcess> {
     found
 }
 
-/// Lets them go on, each with its process group.
+/// Resumes them, each with its process group.
 pub fn resume(processes: &[StoppedProcess]) {
     for process in processes {
         resume_group(process.group);
@@ -71,7 +65,7 @@ pub fn resume(processes: &[StoppedProcess]) {
     }
 }
 
-/// Lets a process group go on.
+/// Resumes a process group.
 pub fn resume_group(group: u32) {
     signalled(group, killpg).ok();
 }
@@ -95,36 +89,4 @@ fn children(pid: u32) -> Vec<u32> {
         .flat_map(|list| list.split_ascii_whitespace())
         .filter_map(|id| id.parse().ok())
         .collect()
-}
-
-impl Row {
-    fn read(pid: u32) -> Option<Self> {
-        Self::parse(&proc_stat::line(pid)?)
-    }
-
-    fn parse(line: &str) -> Option<Self> {
-        let stat = Stat::parse(line)?;
-        Some(Self {
-            stopped: stat.state()? == 'T',
-            group: stat.field(5)?,
-            session: stat.field(6)?,
-            // The exit code has the signal of one that is stopped.
-            signal: stat.field(52).unwrap_or(0),
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_of_the_kernel_is_read_whatever_the_name() {
-        let numbers = ["0"; 44].join(" ");
-        let row = Row::parse(&format!("7 (a) T (b) T 1 22 33 0 {numbers} 19")).unwrap();
-        assert_eq!((row.stopped, row.group, row.session), (true, 22, 33));
-        assert_eq!(row.signal, 19);
-        assert!(!Row::parse("7 (T) S 1 22 33 0").unwrap().stopped);
-        assert!(Row::parse("").is_none());
-    }
 }

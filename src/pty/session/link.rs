@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::fault;
-use crate::pty::protocol::{Frame, PIECE_LEN_MAX};
+use crate::pty::protocol::{BODY_LEN_MAX, Frame, PIECE_LEN_MAX, Size};
 use crate::pty::run_files::{find_socket, own_uid};
 use crate::pty::{Hello, PROTOCOL, PtyError};
 
@@ -21,6 +21,8 @@ use crate::pty::{Hello, PROTOCOL, PtyError};
 const HELLO_WAIT: Duration = Duration::from_secs(5);
 /// Frames that wait for the socket. Holders read at once, so this fills only with a stuck one.
 const OUTGOING_LEN_MAX: usize = 32;
+/// The largest piece of keystrokes in one frame.
+const INPUT_LEN_MAX: usize = 64 * 1024;
 /// Less room than this is not read into: an echo is shorter, and many fit into one buffer.
 const ROOM_LEN_MIN: usize = 4 * 1024;
 /// A new buffer: the frame of a piece of output fits into it, and the beginning of the next.
@@ -29,7 +31,7 @@ const READ_LEN: usize = PIECE_LEN_MAX + ROOM_LEN_MIN;
 /// Connects to the holder of a run.
 ///
 /// # Errors
-/// `NotListening` when nobody is there; `Foreign` when it is someone else; `Protocol`.
+/// `NotListening` when there is no holder; `Foreign` when it is another user's or run's; `Protocol`.
 pub(crate) async fn connect(
     run_dir: &Path,
     run_id: Uuid,
@@ -83,7 +85,7 @@ impl FrameReader {
     /// Reads the next frame; `None` at the end.
     ///
     /// # Errors
-    /// When the socket fails or what comes is no frame.
+    /// When the socket fails or a frame is invalid.
     pub(crate) async fn next(&mut self) -> Result<Option<Frame>, PtyError> {
         loop {
             if let Some(frame) = Frame::take(&mut self.buffer)? {
@@ -107,7 +109,7 @@ struct Outgoing {
 /// Sends frames through a task that owns the socket, so that a caller that gives up in the middle
 /// leaves no half frame behind. The socket's sending end closes with the last clone.
 #[derive(Clone, Debug)]
-pub(crate) struct FrameWriter {
+pub struct FrameWriter {
     outgoing: mpsc::Sender<Outgoing>,
 }
 
@@ -116,6 +118,27 @@ impl FrameWriter {
         let (outgoing, waiting) = mpsc::channel(OUTGOING_LEN_MAX);
         tokio::spawn(write_all(stream, waiting));
         Self { outgoing }
+    }
+
+    /// Types keystrokes, in pieces that do not hold up what comes behind them.
+    ///
+    /// # Errors
+    /// When the holder is gone.
+    pub async fn input(&self, mut bytes: Bytes) -> Result<(), PtyError> {
+        const { assert!(INPUT_LEN_MAX <= BODY_LEN_MAX) }
+        while !bytes.is_empty() {
+            let piece = bytes.split_to(bytes.len().min(INPUT_LEN_MAX));
+            self.send(&Frame::Input(piece)).await?;
+        }
+        Ok(())
+    }
+
+    /// Changes the size for all viewers.
+    ///
+    /// # Errors
+    /// When the holder is gone.
+    pub async fn resize(&self, cols: u16, rows: u16) -> Result<(), PtyError> {
+        self.send(&Frame::Resize(Size { cols, rows })).await
     }
 
     /// Sends a frame; returns when it is written.

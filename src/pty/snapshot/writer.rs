@@ -2,9 +2,9 @@
 
 use std::fmt::{Arguments, Write as _};
 
-use crate::pty::emulator::answers::style;
 use crate::pty::emulator::cell::{Attr, Cell, Pen};
 use crate::pty::emulator::line::Line;
+use crate::pty::emulator::sgr::style;
 use crate::pty::emulator::terminal::Terminal;
 use crate::pty::emulator::width::{Before, place};
 
@@ -39,7 +39,7 @@ impl<'a> Writer<'a> {
         self.out.into_bytes()
     }
 
-    /// Anything that is no text.
+    /// Writes escape codes, which are not text.
     pub(super) fn raw(&mut self, codes: &str) {
         self.out.push_str(codes);
         self.before = None;
@@ -133,6 +133,12 @@ impl<'a> Writer<'a> {
         self.x = self.x.map(|x| x + width);
     }
 
+    fn cell(&mut self, cell: Cell) {
+        self.pen(self.pen_of(cell.attr));
+        let text = self.terminal.text_of(cell);
+        self.text(&text, cell.width());
+    }
+
     /// Writes the cells of a line from a column on that are not as they were at the start.
     pub(super) fn cells(&mut self, line: &Line, from: usize) {
         let len = line.cells().len().min(self.terminal.cols);
@@ -142,9 +148,7 @@ impl<'a> Writer<'a> {
             let soiled = self.soiled.take_if(|soiled| *soiled <= at).is_some();
             if cell.has_content() {
                 self.go(at);
-                self.pen(self.pen_of(cell.attr));
-                let text = self.terminal.text_of(cell);
-                self.text(&text, cell.width());
+                self.cell(cell);
                 at += cell.width().max(1);
             } else if at > 0 && cell.is_half() && line.get(at - 1).width() == 2
                 || cell == Cell::EMPTY && !soiled
@@ -200,9 +204,7 @@ impl<'a> Writer<'a> {
         let cell = line.get(from);
         if cell.has_content() {
             self.go(from);
-            self.pen(self.pen_of(cell.attr));
-            let text = self.terminal.text_of(cell);
-            self.text(&text, cell.width());
+            self.cell(cell);
         } else if is_erased(cell.attr) || from == 0 {
             self.erase(from, 1, cell.attr.without_text());
         } else {
@@ -210,14 +212,14 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Goes to the next line, which does not go on with this one.
+    /// Goes to the next line, which does not continue this one.
     pub(super) fn new_line(&mut self) {
         self.plain();
         self.raw("\r\n");
         self.x = Some(0);
     }
 
-    /// Goes to the next line, which goes on with this one.
+    /// Goes to the next line, which continues this one.
     pub(super) fn wrap(&mut self, line: &Line, next: &Line, at_once: bool) {
         let cols = self.terminal.cols;
         let first = next.get(0);
@@ -246,7 +248,7 @@ impl<'a> Writer<'a> {
         self.erase(0, 1, Attr::default());
     }
 
-    /// Makes the first line one that goes on with a line that is not there any more.
+    /// Makes the first line one that continues a line that no longer exists.
     pub(super) fn wrap_first(&mut self) {
         self.go(self.terminal.cols - 1);
         self.text("  ", 2);
@@ -305,8 +307,7 @@ impl<'a> Writer<'a> {
             return self.text(&typed, width);
         }
         if x == cols && cell.has_content() {
-            self.pen(self.pen_of(cell.attr));
-            self.text(&text, cell.width());
+            self.cell(cell);
             // What follows does not join it.
             self.raw("\x1b\\");
         } else if x == cols && self.is_blank(line) {
@@ -329,13 +330,8 @@ impl<'a> Writer<'a> {
     }
 
     fn place(&mut self, x: usize, y: usize) {
-        let terminal = self.terminal;
-        let screen = if terminal.in_alternate {
-            &terminal.alternate
-        } else {
-            &terminal.normal
-        };
-        let top = if terminal.modes.origin { screen.top } else { 0 };
+        let origin = self.terminal.modes.origin;
+        let top = if origin { self.terminal.shown().top } else { 0 };
         self.print(format_args!(
             "\x1b[{};{}H",
             y.saturating_sub(top) + 1,

@@ -61,7 +61,7 @@ async fn say(session: &HolderHandle, command: HolderCommand) -> Result<(), PtyEr
         HolderCommand::Acknowledge => session.ack_exit().await,
         HolderCommand::Paste { text, .. } => session.paste(&text).await,
         HolderCommand::Enter => session.input(Bytes::from_static(b"\r")).await,
-        HolderCommand::Continue => session.go_on().await,
+        HolderCommand::Continue => session.resume().await,
         HolderCommand::NoDraft => session.no_draft().await,
         HolderCommand::Prompted => session.prompted().await,
     }

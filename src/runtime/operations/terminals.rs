@@ -17,7 +17,7 @@ use std::{
 };
 
 pub(crate) use pty::{
-    ExitReport, LastScreen, SIZE_MAX, ToViewer, Viewer, ViewerReader, ViewerWriter,
+    ExitReport, FrameWriter, LastScreen, SIZE_MAX, ToViewer, Viewer, ViewerReader,
 };
 
 /// What a viewer gets to see.

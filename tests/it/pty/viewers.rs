@@ -1,5 +1,6 @@
 //! Many viewers of one flood.
 
+use abbado::pty::protocol::SnapshotPiece;
 use abbado::pty::{ToViewer, Viewer, ViewerReader, attach};
 use bytes::Bytes;
 
@@ -26,15 +27,14 @@ async fn read_all(mut reader: ViewerReader) -> Seen {
             .unwrap()
             .expect("an exit comes first")
         {
-            ToViewer::Snapshot {
+            ToViewer::Snapshot(SnapshotPiece {
                 offset,
                 bytes,
                 resync,
-                cols,
-                rows,
+                size,
                 more,
-            } => {
-                assert_eq!((cols, rows), (SIZE.cols, SIZE.rows));
+            }) => {
+                assert_eq!(size, SIZE);
                 let begun = std::mem::replace(&mut in_snapshot, more);
                 if begun {
                     assert_eq!(offset, seen.begin, "a piece of another snapshot");
@@ -61,7 +61,7 @@ async fn read_all(mut reader: ViewerReader) -> Seen {
                 next = Some(offset + bytes.len() as u64);
                 seen.output.extend_from_slice(&bytes);
             }
-            ToViewer::Resized { .. } => panic!("nobody resized"),
+            ToViewer::Resized(_) => panic!("nobody resized"),
             ToViewer::Exit(_) => return seen,
         }
     }

@@ -49,7 +49,7 @@ fn a_branch_is_told_with_all_there_is_to_know() {
         main.worktree.as_ref().unwrap().canonicalize().unwrap(),
         repo
     );
-    // Seen from the worktree, as if it were a repo of its own.
+    // From the worktree, as if it were a repo of its own.
     let found = branches(&at.worktree).unwrap();
     assert!(named(&found, BRANCH).is_head);
     let main = named(&found, "main");
@@ -58,7 +58,7 @@ fn a_branch_is_told_with_all_there_is_to_know() {
         main.worktree.as_ref().unwrap().canonicalize().unwrap(),
         repo
     );
-    // The folder went, and nobody locked it.
+    // The folder is removed, and the worktree is not locked.
     fs::remove_dir_all(&at.worktree).unwrap();
     assert_eq!(named(&branches(&repo).unwrap(), BRANCH).worktree, None);
 }
@@ -81,7 +81,7 @@ fn the_default_branch_is_found() {
         &repo,
         &["symbolic-ref", at_origin, "refs/remotes/origin/gone"],
     );
-    // A clone may call its remote otherwise.
+    // A clone may give its remote another name.
     let (mine, zz) = ("refs/remotes/mine/HEAD", "refs/remotes/mine/zz");
     git(&repo, &["symbolic-ref", mine, zz]);
     git(&repo, &["remote", "add", "mine", "/nowhere"]);
@@ -139,7 +139,7 @@ fn what_was_pushed_is_told() {
     assert_eq!(told("main"), (Some("origin/main"), false, Some(2)));
     assert_eq!(told("plain"), (Some("origin/plain"), true, Some(0)));
     assert_eq!(told("alone"), (None, false, None));
-    // A configured upstream that is gone.
+    // A configured upstream that no longer exists.
     git(&repo, &["update-ref", "-d", "refs/remotes/origin/main"]);
     let found = branches(&repo).unwrap();
     assert_eq!(named(&found, "main").upstream, None);

@@ -1,4 +1,4 @@
-//! Counts that are remembered: the same as fresh ones after any change.
+//! Cached counts equal fresh ones after any change.
 
 use super::support::{World, commit_all, git, write};
 use crate::{
@@ -50,7 +50,7 @@ impl Case {
         self.cache.diff_stats(self.of()).unwrap()
     }
 
-    /// By the other road: everything staged.
+    /// The other way: everything staged.
     fn fresh(&self) -> DiffStats {
         changes(self.of(), &mut |_| Ok(())).unwrap().total
     }
@@ -152,7 +152,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Does it, if it can be done there.
+/// Applies it, if that is possible there.
 fn act(case: &Case, step: &Step) {
     let root = &case.at.worktree;
     let lines = |text: u8| -> String {
@@ -170,7 +170,7 @@ fn act(case: &Case, step: &Step) {
             drop(file.and_then(|mut file| file.write_all(b"more\n")));
         }
         Step::InPlace(path) => {
-            // No byte more or less, at once after the last look.
+            // The same length, immediately after the last request.
             if let Ok(mut text) = fs::read(root.join(path)) {
                 text.iter_mut().take(1).for_each(|byte| *byte ^= 1);
                 drop(fs::write(root.join(path), text));
@@ -253,13 +253,13 @@ fn an_answer_is_remembered_until_something_changes() {
     assert!(case.remembers());
     assert_eq!(case.told(), told);
     assert!(case.remembers());
-    // What git ignores and nobody tracks is not watched.
+    // Ignored and untracked folders are not watched.
     fs::create_dir_all(root.join("y.ignored/deep")).unwrap();
     assert_eq!(case.told(), told);
     fs::write(root.join("y.ignored/deep/file"), "x").unwrap();
     assert!(case.remembers());
     assert_eq!(case.told(), told);
-    // A folder that was made later is.
+    // A folder that was created later is.
     fs::create_dir_all(root.join("empty/deep")).unwrap();
     assert_eq!(case.told(), told);
     write(root, "empty/deep/file", "x\n");
@@ -292,7 +292,7 @@ fn a_worktree_that_needs_staging_is_counted_each_time() {
     assert!(!case.remembers());
     write(root, "a.txt", "other\n");
     assert_eq!(case.told().files_changed, 1);
-    // Gone: what is left is the branch.
+    // Removed: only the branch is left.
     fs::remove_dir_all(root).unwrap();
     assert_eq!(case.told(), DiffStats::default());
     assert!(!case.remembers());

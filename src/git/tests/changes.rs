@@ -1,4 +1,4 @@
-//! What a run changed, compared with what the user's own git says.
+//! What a run changed, compared with the output of the user's own git.
 
 use super::{
     hostile::{commit_attributes, set_traps},
@@ -27,7 +27,7 @@ use std::{
 /// Lines added and deleted; none of a binary file.
 type Counts = (Option<u64>, Option<u64>);
 
-/// A worktree, and the commit that it began with.
+/// A worktree and its base commit.
 struct Case {
     world: World,
     repo: PathBuf,
@@ -52,7 +52,7 @@ impl Case {
         &self.at.worktree
     }
 
-    /// What is there now is what the run began with.
+    /// Makes the present state the base.
     fn begins_here(&mut self) {
         self.base = commit_all(self.root(), "base");
     }
@@ -274,7 +274,7 @@ fn modes_links_and_kinds() {
     symlink("/etc/passwd", case.root().join("kind")).unwrap();
     let file = case.one();
     assert_eq!(file.status, FileStatus::Modified);
-    // The link, and nothing of what it leads to.
+    // The link, and nothing of its target.
     assert_eq!(file.new_content.as_deref(), Some(&b"/etc/passwd"[..]));
     case.begins_here();
     fs::remove_file(case.root().join("kind")).unwrap();
@@ -550,7 +550,7 @@ fn ten_thousand_files_come_one_by_one() {
         Ok(())
     });
     assert_eq!((count, stats.unwrap().total.insertions), (10_000, 600_000));
-    // Who has enough says so, and git is ended.
+    // An error of the receiver ends git.
     let mut told = 0;
     let stopped = changes(case.of(None), &mut |_| {
         told += 1;

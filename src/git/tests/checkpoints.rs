@@ -202,8 +202,8 @@ fn an_edit_in_the_moment_of_the_index_is_seen() {
     let world = World::new();
     let (repo, at) = world.worktree();
     git(&repo, &["config", "core.trustctime", "false"]);
-    // One moment for the file, its index and its edit, of the same size: only the index's own
-    // time tells git that it has to look inside.
+    // File, index and edit have one time, and the size is the same: only the time of the index
+    // itself makes git read the contents.
     let moment = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     let touch = |path: &Path| File::open(path).unwrap().set_modified(moment).unwrap();
     let file = at.worktree.join("a.txt");
@@ -323,7 +323,7 @@ fn what_is_gone_is_said() {
 fn submodules_are_kept_as_commits_however_they_changed() {
     let world = World::new();
     let repo = world.repo("api");
-    // Names that a pathspec would read otherwise.
+    // Names with a special meaning in a pathspec.
     for name in ["moved", "gone", ":(glob)*", "emptied", "file", "-x"] {
         let nested = repo.join(name);
         write(&nested, "inner", "inner\n");

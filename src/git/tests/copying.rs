@@ -58,7 +58,7 @@ fn ignored_files_are_copied_by_glob() {
 fn what_the_worktree_does_not_ignore_is_not_copied() {
     let world = World::new();
     let (repo, at) = world.worktree();
-    // The user ignores it since yesterday; the branch of the run began before.
+    // The user has ignored it only since the run's branch was created.
     write(&repo, ".gitignore", "*.ignored\n/secrets/\n");
     write(&repo, "secrets/key", "S");
     write(&repo, "x.ignored", "ignored in both");

@@ -1,4 +1,4 @@
-//! Whatever attributes say, a restore brings back the bytes that lay on disk.
+//! Whatever the attributes, a restore writes the bytes that were on disk.
 
 use super::support::{RUN, World, commit_all, git, write};
 use crate::git::{Wish, checkpoint, restore, take, take_always};
@@ -9,7 +9,7 @@ fn conversions_that_lose_bytes_lose_none() {
     let world = World::new();
     let (repo, at) = world.worktree();
     let root = &at.worktree;
-    // A filter of the user's that throws something away.
+    // A filter of the user's that loses something.
     write(
         &world.path("home"),
         ".gitconfig",
@@ -38,7 +38,7 @@ fn conversions_that_lose_bytes_lose_none() {
     for (name, contents) in files {
         write(root, name, contents);
     }
-    // Only its ends of line changed, so that there is nothing to commit.
+    // Only its line endings changed, so there is nothing to commit.
     write(root, "a.txt", "one\n");
     write(root, "committed.auto", "lines\nof\r\nboth\r\n");
     let kept = take_always(&at, &repo, RUN, 1, "stop").unwrap();
@@ -96,7 +96,7 @@ fn what_a_checkout_brings_back_is_kept_once() {
     write(root, "new.txt", "lines\n");
     let kept = take(&at, &repo, RUN, 1, "stop", None).unwrap().unwrap();
     assert_eq!(kept.exact, None);
-    // Not one object has the plain text.
+    // No object has the plain text.
     let all = git(&repo, &["cat-file", "--batch-all-objects", "--batch"]);
     assert!(!all.contains("in plain text"));
     fs::remove_file(root.join("a.key")).unwrap();

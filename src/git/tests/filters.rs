@@ -51,7 +51,7 @@ fn a_file_whose_filter_is_off_is_neither_committed_nor_pushed_until_the_filter_i
     let show = |path: &str| git(&repo, &["show", &format!("{}:{path}", at.branch)]);
 
     allow(&repo, &["crypt"]);
-    // As after a while: the index knows the file by its times, and does not look into it.
+    // As some time later: the times of the file match the index, so it is not read.
     let earlier = std::time::UNIX_EPOCH + std::time::Duration::from_secs(60);
     let file = fs::File::options()
         .write(true)
@@ -63,7 +63,7 @@ fn a_file_whose_filter_is_off_is_neither_committed_nor_pushed_until_the_filter_i
     commit(&at, &repo, "m").unwrap().unwrap();
     assert_ne!(git(&at.worktree, &["rev-parse", "HEAD"]), tip);
     assert_eq!(show("b.key"), "bmV3IHNlY3JldAo=\n");
-    // Checked out before the filter was allowed: not run through it again.
+    // Checked out before the filter was allowed: the filter is not applied to it again.
     assert_eq!(show("a.key"), "b2xkIHNlY3JldAo=\n");
     assert_eq!(read("a.key"), "old secret\n");
     check_push(&repo, Some(&at), &at.branch, &base).unwrap();
@@ -81,7 +81,7 @@ fn a_file_whose_filter_is_off_is_neither_committed_nor_pushed_until_the_filter_i
     allow(&repo, &["crypt"]);
     commit(&at, &repo, "m").unwrap().unwrap();
 
-    // One that nobody defines.
+    // A filter without a definition.
     allow(&repo, &[]);
     git(&repo, &["config", "--remove-section", "filter.crypt"]);
     write(&at.worktree, "b.key", "newest secret\n");
@@ -103,7 +103,7 @@ fn files_from_before_their_filter_was_allowed_are_unchanged_until_they_are_check
     let base = commit_all(&repo, "crypt");
     let at = add_all(&[world.spec(&repo)], &|| false).unwrap().remove(0);
     let read = |name: &str| fs::read_to_string(at.worktree.join(name)).unwrap();
-    // Written anew with the same bytes: git looks into it again.
+    // Rewritten with the same bytes: git reads it again.
     let stored = read("a.key");
     fs::remove_file(at.worktree.join("a.key")).unwrap();
     write(&at.worktree, "a.key", &stored);
@@ -134,7 +134,7 @@ fn files_from_before_their_filter_was_allowed_are_unchanged_until_they_are_check
     assert_eq!(read("b.key"), "secret of b.key\n");
     assert_eq!(read("c.key"), "changed\n");
     assert_eq!(diff_stats(of).unwrap().files_changed, 1);
-    // A checkpoint of before has the bytes of then.
+    // An older checkpoint has the older bytes.
     crate::git::restore(&at, &repo, &kept.commit).unwrap();
     assert_eq!(read("a.key"), stored);
 }

@@ -1,4 +1,4 @@
-//! Worktrees whose HEAD the agent left somewhere else.
+//! Worktrees whose HEAD the agent moved.
 
 use super::support::{BRANCH, RUN, World, commit_all, git, write};
 use crate::{
@@ -23,7 +23,7 @@ fn kept(at: &WorktreeAt, repo: &Path) -> CheckpointAt {
     take_always(at, repo, RUN, 1, "revert").unwrap()
 }
 
-/// A git of the agent's that may stop at a conflict.
+/// A `git` of the agent, which may stop at a conflict.
 fn may_stop(folder: &Path, arguments: &[&str]) {
     let mut git = Command::new("git");
     git.args(["-c", "user.name=T", "-c", "user.email=t@localhost"]);
@@ -101,7 +101,7 @@ fn an_orphan_branch_shows_its_changes_and_takes_a_commit() {
         (made.branch.as_str(), tip(&repo, "pages")),
         ("pages", made.commit)
     );
-    // Back to the run's branch; the orphan stays as it is.
+    // Back on the run's branch; the orphan is unchanged.
     let kept = kept(&at, &repo);
     drop(revert(&at, &repo, &base, &kept).unwrap());
     assert_eq!(
@@ -131,7 +131,7 @@ fn a_detached_head_takes_neither_commit_nor_push() {
     assert_eq!(git(&at.worktree, &["status", "--porcelain"]), "?? newer\n");
     let error = check(Operation::Push, &at, &repo).unwrap_err();
     assert!(error.to_string().contains("detached HEAD"), "{error}");
-    // Taken back, it is on the run's branch, and the commit is kept.
+    // After a revert it is on the run's branch, and the commit is saved.
     let kept = kept(&at, &repo);
     drop(revert(&at, &repo, &base, &kept).unwrap());
     assert_eq!(
@@ -167,7 +167,7 @@ fn a_users_branch_is_not_moved() {
     let now = |name| tip(&repo, name);
     assert_eq!((now("develop"), now(BRANCH)), (develop.clone(), base));
     assert_eq!(git(&at.worktree, &["status", "--porcelain"]), "");
-    // The run's own commit, which HEAD did not have, is kept too; and all can come back.
+    // The run's own commit, which HEAD did not have, is saved too; and all of it can be restored.
     git(&repo, &["merge-base", "--is-ancestor", &own, &kept.commit]);
     replaced.undo().unwrap();
     assert_eq!((now("develop"), now(BRANCH)), (develop, own));
@@ -206,7 +206,7 @@ fn a_merge_resolved_to_our_side_is_committed() {
     let world = World::new();
     let (repo, at) = conflicting(&world, &["merge", "other"]);
     git(&at.worktree, &["checkout", "-q", "--ours", "a.txt"]);
-    // As the merge could have left a file that is no text: only staging it says that it is meant.
+    // A merge could have left a binary file like this: only staging it shows that it is resolved.
     assert!(matches!(
         commit(&at, &repo, "m"),
         Err(GitError::Unresolved { .. })
@@ -295,7 +295,7 @@ fn a_restore_ends_a_merge() {
     drop(restore_in_place(&at, &repo, &own, &before).unwrap());
     assert_eq!(git(&at.worktree, &["status", "--porcelain"]), "");
     assert!(!git(&at.worktree, &["status"]).contains("merg"));
-    // The other side is kept with the checkpoint.
+    // The other side is saved with the checkpoint.
     let parents = git(&repo, &["rev-list", "--parents", "-n1", &before.commit]);
     assert!(parents.contains(&tip(&repo, "other")), "{parents}");
 }
@@ -311,7 +311,7 @@ fn a_revert_that_a_lock_stops_changes_nothing() {
     let admin = PathBuf::from(git(&at.worktree, &["rev-parse", "--absolute-git-dir"]).trim());
     let of_branch = repo.join(format!(".git/refs/heads/{BRANCH}.lock"));
     for lock in [admin.join("index.lock"), of_branch] {
-        // A git of somebody's that lives and works there.
+        // A running git of somebody's, at work there.
         let file = File::create(&lock).unwrap();
         let now = file.metadata().unwrap().modified().unwrap();
         let long_ago = now - Duration::from_secs(60);
@@ -329,7 +329,7 @@ fn a_revert_that_a_lock_stops_changes_nothing() {
         assert_eq!(git(&at.worktree, &["status", "--porcelain"]), "?? more\n");
         living.kill().unwrap();
         living.wait().unwrap();
-        // It was left behind now, and goes.
+        // Now it is left behind, and is removed.
         drop(revert(&at, &repo, &base, &kept).unwrap());
         assert_eq!((tip(&repo, BRANCH), lock.exists()), (base.clone(), false));
         git(&at.worktree, &["reset", "-q", "--hard", &own]);
@@ -357,7 +357,7 @@ fn what_was_only_staged_is_kept_too() {
         git(&repo, &["show", &format!("{}:a.txt", kept.commit)]),
         "second\n"
     );
-    // Nothing is filed where the index has no more than the files.
+    // Nothing is stored when the index has no more than the files.
     git(&at.worktree, &["add", "-A"]);
     take_always(&at, &repo, RUN, 2, "revert").unwrap();
     assert!(

@@ -97,7 +97,7 @@ pub(super) fn graph(commits: usize) -> impl Strategy<Value = Vec<Planned>> {
         for (place, (first, second, late)) in drawn.into_iter().enumerate() {
             let mut parents = Vec::new();
             if place > 0 {
-                // Mostly near the end, so that there are long lines as well as bushes.
+                // Mostly near the end, so that there are long lines as well as many branches.
                 let near = place.saturating_sub(8);
                 parents.push(near + first.index(place - near));
                 let second = second.map(|second| second.index(place));

@@ -29,7 +29,7 @@ pub(super) fn set_traps(world: &World, repo: &Path) -> Vec<String> {
         names.push(name);
     }
     file.push_str("[include]\n\tpath = inc.conf\n");
-    // Holds in the worktree only: what the main folder's configuration says is not enough.
+    // Applies in the worktree only: to read the main folder's configuration is not enough.
     file.push_str("[includeIf \"onbranch:abbado/**\"]\n\tpath = cond.conf\n");
     for (key, name) in [
         ("fsmonitor", "fsmonitor"),

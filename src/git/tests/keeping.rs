@@ -40,7 +40,7 @@ fn a_deleted_runs_work_is_kept() {
         refs(&repo),
         [kept[0].as_str(), &kept[1], &kept[2], "refs/heads/main"]
     );
-    // Also what the last checkpoint had no more.
+    // Also what the last checkpoint no longer had.
     git(
         &repo,
         &["cat-file", "-e", &format!("{}:more", first.commit)],

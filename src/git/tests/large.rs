@@ -1,4 +1,4 @@
-//! Files that are too large are named and left where they are; nothing reads them.
+//! Files that are too large are reported and left alone; nothing reads them.
 
 use super::{
     refusals::shown,
@@ -13,7 +13,7 @@ use crate::{
 };
 use std::{fs::File, path::Path};
 
-/// So long that whoever reads it is not done in an hour.
+/// So long that reading it takes more than an hour.
 const ENDLESS: u64 = 4 << 40;
 
 fn of_length(folder: &Path, name: &str, len: u64) {
@@ -56,7 +56,7 @@ fn a_file_that_is_too_large_is_named_and_stays_and_costs_no_other() {
     let listed = git(&repo, &["ls-tree", "-r", "--name-only", &kept.commit]);
     assert_eq!(listed, ".gitignore\na.txt\ndir/b.txt\njust fits\nnew\n");
     assert_eq!(paths(&left_out(&at, &repo).unwrap()), large);
-    // A commit would be one without them.
+    // A commit would lack them.
     let refused = commit(&at, &repo, "all").unwrap_err();
     let GitError::CommitRefused { said } = &refused else {
         panic!("{refused}");
@@ -136,7 +136,7 @@ fn rules_that_are_too_large_hold_nothing_up() {
     assert_eq!(paths(&kept.left_out), [".gitattributes", ".gitmodules"]);
     let kept = git(&repo, &["show", &format!("{}:new", kept.commit)]);
     assert_eq!(kept, "work\n");
-    // Of this one git would read all, for whatever it is asked.
+    // Git would read all of this one, whatever the command.
     let base = git(&repo, &["rev-parse", "HEAD"]);
     let of = ChangesOf {
         at: &at,

@@ -3,7 +3,7 @@ use crate::git::{RepoLocks, add_worktrees};
 use git2::{Oid, Repository};
 use std::{fs, path::Path};
 
-/// What a new worktree of a repository has to say of itself; the worktree is left there.
+/// The note on a new worktree of a repository; the worktree is left there.
 fn note(world: &World, repo: &Path) -> Option<String> {
     let added = add_worktrees(&[world.spec(repo)], &RepoLocks::default(), &|| false).unwrap();
     added.into_iter().next().unwrap().note
@@ -41,7 +41,7 @@ fn nothing_is_noted_where_nothing_is_missing() {
     fs::write(filtered.path("home/.gitconfig"), config).unwrap();
     assert_eq!(note(&filtered, &with_lfs(&filtered)), None);
 
-    // A sparse checkout without the folder that they lie in.
+    // A sparse checkout without their folder.
     let sparse = World::new();
     let repo = with_lfs(&sparse);
     git(&repo, &["sparse-checkout", "set", "dir"]);
@@ -93,7 +93,7 @@ fn pointers_are_noted_in_a_partial_clone_too() {
     );
     let base = Oid::from_str(&world.spec(&clone).base_commit).unwrap();
     let opened = Repository::open(&clone).unwrap();
-    // Else this would be a clone as any other.
+    // Otherwise this would be a clone like any other.
     assert!(opened.find_commit(base).unwrap().tree().is_err());
     let note = note(&world, &clone).unwrap();
     assert!(note.contains("Git LFS is not set up"), "{note}");

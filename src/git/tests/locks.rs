@@ -1,4 +1,4 @@
-//! Locks of git's: which are removed, and which are left to their owners.
+//! Git's locks: which are removed, and which are left alone.
 
 use super::support::{BRANCH, RUN, World, git, refs, write};
 use crate::{
@@ -12,11 +12,11 @@ use std::{
     time::Duration,
 };
 
-/// A process that ends with its owner.
+/// A process that is ended with its owner.
 struct Living(Child);
 
 impl Living {
-    /// Nothing of the command stays here, such as a file that it was given.
+    /// Nothing of the command is kept here, such as a file that it was given.
     fn new(mut command: Command) -> Self {
         Self(command.stdout(Stdio::null()).spawn().unwrap())
     }
@@ -78,7 +78,7 @@ impl Case {
     }
 }
 
-/// A lock of so long ago.
+/// A lock of this age.
 fn lock(path: &Path, age: Duration) -> File {
     let file = File::create(path).unwrap();
     let now = file.metadata().unwrap().modified().unwrap();
@@ -128,7 +128,7 @@ fn a_lock_that_is_young_is_never_removed() {
     let case = Case::new();
     let path = case.admin.join("index.lock");
     let file = lock(&path, Duration::ZERO);
-    // Of a clock that was set back since.
+    // Its time is from before the clock was set back.
     let now = file.metadata().unwrap().modified().unwrap();
     file.set_modified(now + Duration::from_secs(3600)).unwrap();
     drop(file);

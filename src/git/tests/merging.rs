@@ -1,4 +1,4 @@
-//! Merges, and what happens to the folders that have the target.
+//! Merges, and what happens to the checkouts of the target.
 
 use super::{
     histories::{Edit, Files, Planned, config, edited, edits, import, some_files},
@@ -106,7 +106,7 @@ fn a_clean_checkout_of_the_target_goes_along() {
     let (repo, _) = diverged(&world);
     write(&repo, "mine.ignored", "mine");
     write(&repo, "notes", "untracked");
-    // Same contents, another time: clean all the same.
+    // The same contents with another time count as clean.
     write(&repo, "dir/b.txt", "two\n");
     let done = merge(&repo, BRANCH, None).unwrap();
     assert_eq!(git(&repo, &["status", "--porcelain"]), "?? notes\n");
@@ -360,7 +360,7 @@ fn a_target_that_moved_meanwhile_stays_where_it_went() {
             "{outcome:?}"
         );
         assert_eq!(all_refs(&repo), expected);
-        // The files are as they were; git's knowledge of their times is not the user's.
+        // The files are unchanged; what the index knows of their times is not the user's.
         let files = |seen: BTreeMap<PathBuf, Vec<u8>>| -> Vec<_> {
             seen.into_iter()
                 .filter(|(path, _)| !path.ends_with("index") && !path.ends_with("logs/HEAD"))
@@ -491,7 +491,7 @@ fn expected(repo: &Path) -> Result<String, Vec<String>> {
     let tree = parts.next().unwrap();
     match output.status.code() {
         Some(0) => Ok(tree),
-        // Of a file that both sides renamed, git names the old path too, which nobody has.
+        // For a file that both sides renamed, git names the old path too, which neither side has.
         Some(1) => Err(parts
             .filter(|path| has(repo, "main", path) || has(repo, "theirs", path))
             .collect()),
@@ -518,7 +518,7 @@ proptest! {
                 git(&repo, &["fsck", "--strict", "--connectivity-only"]);
             }
             Err(GitError::Conflict { .. }) if expected.is_ok() => {
-                // Nothing but a refusal: of two bases that conflict over a renamed file, libgit2
+                // Only a refusal is accepted: of two bases that conflict over a renamed file, libgit2
                 // makes a base that is stricter than git's.
                 let renamed = |edits: &[Edit]| edits.iter().any(|at| matches!(at, Edit::Rename(..)));
                 prop_assert!(crossed && renamed(&ours) && renamed(&theirs), "git merges it");

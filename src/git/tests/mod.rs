@@ -1,4 +1,4 @@
-//! Tests of the room: real repositories and the real `git`, in folders that go afterwards.
+//! Tests with real repositories and the real `git`, in folders that are removed afterwards.
 
 mod branching;
 mod caching;

@@ -101,7 +101,7 @@ fn a_base_that_was_rewritten_away_is_stood_for() {
         &["rebase", "-q", "--onto", "main", &run.base],
     );
     assert_eq!(run.own_base(), tip(&run.repo, "main"));
-    // Nothing in common: all of it is the run's.
+    // No common history: all of it is the run's.
     git(&run.at.worktree, &["switch", "-q", "--orphan", "pages"]);
     write(&run.at.worktree, "index.html", "x");
     commit_all(&run.at.worktree, "site");

@@ -1,4 +1,4 @@
-//! Clones that left objects at their remote.
+//! Partial clones.
 
 use super::{
     merging::all_refs,
@@ -13,7 +13,7 @@ use crate::{
 };
 use std::{fs, path::PathBuf};
 
-/// Both ways of leaving objects away.
+/// Both kinds of partial clones.
 const FILTERS: [&str; 2] = ["--filter=blob:none", "--filter=tree:0"];
 
 /// A clone whose `other` and `up` have contents that were not fetched, and a run of its `main` with
@@ -141,7 +141,7 @@ fn a_remote_that_is_away_is_named_and_nothing_changes() {
         assert_eq!(all_refs(&clone), before);
         assert_eq!(branches(&clone).unwrap().len(), 4);
         fs::rename(world.path("repos/away"), world.path("repos/source")).unwrap();
-        // The way out that the error names.
+        // The fix that the error suggests.
         git(
             &clone,
             &["fetch", "-q", "--refetch", "--no-filter", "origin"],

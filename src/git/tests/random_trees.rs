@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What a path holds. Git knows of permissions only whether a file can be run.
+/// What is at a path. The only permission that git stores is whether a file is executable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Node {
     File { contents: Vec<u8>, runs: bool },

@@ -74,7 +74,7 @@ fn commits_keep_their_authors_and_the_worktree_goes_along() {
     let kept = format!("refs/abbado/rebased/{BRANCH}/{former}");
     assert_eq!(rev(&repo, &kept), former);
     git(&repo, &["fsck", "--strict"]);
-    // And again: there is nothing to do.
+    // A second time there is nothing to do.
     let refs = all_refs(&repo);
     assert_eq!(rebase(&repo, BRANCH, None).unwrap(), done);
     assert_eq!(all_refs(&repo), refs);
@@ -88,7 +88,7 @@ fn what_the_other_side_has_is_left_out() {
     let picked = commit_all(&at.worktree, "picked");
     write(&at.worktree, "own", "1\n");
     commit_all(&at.worktree, "own");
-    // Else it would be the very same commit.
+    // Otherwise it would be the very same commit.
     write(&repo, "ours", "1\n");
     commit_all(&repo, "ours");
     git(&repo, &["cherry-pick", &picked]);

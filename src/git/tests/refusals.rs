@@ -1,4 +1,4 @@
-//! Paths that git refuses to stage cost nothing but themselves.
+//! A path that git refuses to stage affects no other path.
 
 use super::support::{RUN, World, git, write};
 use crate::{
@@ -119,7 +119,7 @@ fn a_required_filter_that_cannot_run_costs_no_content() {
         ".gitconfig",
         "[filter \"x\"]\n\tclean = /nonexistent/clean\n\tsmudge = cat\n\trequired = true\n",
     );
-    // More than git is asked about one by one.
+    // More than are tried one by one.
     for number in 0..40 {
         write(root, &format!("{number}.x"), format!("contents {number}\n"));
     }

@@ -1,5 +1,5 @@
-//! Worktrees whose record was lost or damaged, worktrees inside of worktrees, and what git would pass
-//! over in silence.
+//! Worktrees whose record was lost or damaged, worktrees inside worktrees, and what git silently
+//! skips.
 
 use super::support::{RUN, World, commit_all, git, refs, write};
 use crate::{

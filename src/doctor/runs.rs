@@ -5,15 +5,9 @@ use crate::{
     config::Config,
     domain::RunId,
     git, pty,
-    store::{Reader, RunFilter, StoreError},
+    store::{Reader, StoreError},
 };
-use serde::Deserialize;
-use std::{
-    collections::HashMap,
-    fs,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-};
+use std::{collections::HashMap, fs, os::unix::fs::MetadataExt, path::Path};
 
 /// Runs whose disk is shown, the largest first.
 const RUNS_SHOWN_MAX: usize = 20;
@@ -71,26 +65,10 @@ fn holders(config: &Config, reader: &Reader, report: &mut Report) -> Result<(), 
     Ok(())
 }
 
-/// What a run's row tells of its worktrees.
-#[derive(Deserialize)]
-struct View {
-    id: RunId,
-    status: String,
-    repos: Vec<RepoView>,
-}
-
-#[derive(Deserialize)]
-struct RepoView {
-    name: String,
-    worktree: Option<PathBuf>,
-}
-
 /// Worktrees that somebody removed under their run.
 fn worktrees(reader: &Reader, report: &mut Report) -> Result<(), StoreError> {
-    for view in reader.runs(&RunFilter::default())? {
-        let view: View =
-            serde_json::from_str(&view).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        for repo in view.repos {
+    for run in reader.runs_repos(None)? {
+        for repo in run.repos {
             let Some(path) = repo.worktree.filter(|path| !path.exists()) else {
                 continue;
             };
@@ -98,8 +76,8 @@ fn worktrees(reader: &Reader, report: &mut Report) -> Result<(), StoreError> {
                 format!(
                     "worktree '{}' of run {} ({}) no longer exists: {}",
                     repo.name,
-                    view.id,
-                    view.status,
+                    run.id,
+                    run.status,
                     path.display()
                 ),
                 "its branch and checkpoints are in the repository; continue or delete the run",

@@ -1,12 +1,11 @@
 //! The handle that the rest of the program asks through.
 
 use super::{
-    messages::{AskError, Outcome, Request},
+    messages::{AskError, Key, Outcome, ReplySender, Request},
     registry::{Count, Counts, Drain, Registry},
-    reply::ReplySender,
     run::mailbox::Ask,
     services::{notifier::Notifier, watch::Watch},
-    shared::{Shared, ViewerGuard},
+    shared::Shared,
     stream::broadcaster::{Broadcaster, Close, Joined, Subscribe},
 };
 use crate::{
@@ -54,14 +53,15 @@ impl Runtime {
         })
     }
 
-    /// Asks a run. The request is carried out also when the caller goes away meanwhile.
+    /// Asks a run. The request is carried out also when the caller goes away meanwhile. The answer is
+    /// remembered under the key, in one commit with what the request changes.
     ///
     /// # Errors
     /// See [`AskError`].
-    pub(crate) async fn ask(&self, run_id: RunId, request: Request) -> Outcome {
+    pub(crate) async fn ask(&self, run_id: RunId, request: Request, key: Key) -> Outcome {
         // Neither a place among the live runs nor an actor is needed to refuse these.
         request.check()?;
-        let (caller, outcome) = ReplySender::new();
+        let (caller, outcome) = ReplySender::new(key);
         let ask = Ask {
             run_id,
             request,
@@ -80,12 +80,6 @@ impl Runtime {
             .send(Subscribe { run_id, after })
             .await
             .unwrap_or(Joined::Closed)
-    }
-
-    /// Counts a viewer of a run, or refuses: the bound is reached.
-    #[must_use]
-    pub(crate) fn viewer(&self, run_id: RunId) -> Option<ViewerGuard> {
-        self.shared.viewer(run_id)
     }
 
     /// What the registry holds; nothing when it is gone.

@@ -1,6 +1,9 @@
 //! What a run can be asked, what the caller gets, and why a request may fail.
 
-use super::order::{Order, OrderError};
+use super::{
+    order::{Order, OrderError},
+    threads::Failed,
+};
 use crate::{
     domain::{
         MessageId,
@@ -9,7 +12,7 @@ use crate::{
             callers::Callers,
             command::NewRun,
             create,
-            event::{CommittedAt, PullRequestAt, PushedAt, RequestKey, StopBy},
+            event::{CommittedAt, PullRequestAt, PushedAt, StopBy},
             outbox::Queued,
             view::{
                 CommittedView, LeftOutView, PullRequestView, PushedView, QueuedView, ReplacedView,
@@ -17,72 +20,47 @@ use crate::{
             },
         },
     },
-    store::{self, Idempotent, StoreError},
+    store::{Idempotent, StoreError, Stored},
 };
-use data_encoding::HEXLOWER;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use uuid::Uuid;
 
 /// A request to one run, from outside.
 #[derive(Debug)]
 pub(crate) enum Request {
     /// Create the run. Gets [`Reply::Run`].
-    Create {
-        /// What the run is made of.
-        new: Box<NewRun>,
-        /// The key under which the reply is remembered.
-        idempotent: Option<Box<Idempotency>>,
-    },
-    /// Continue with a message. Gets [`Reply::Run`], for a message that is typed once the CLI took it.
-    Continue {
-        /// The message's id, for when it is typed.
-        id: MessageId,
-        /// The message.
-        message: String,
-        /// The key under which the reply is remembered.
-        idempotent: Option<Box<Idempotency>>,
-    },
+    Create(Box<NewRun>),
+    /// Continue with a message, which has an id for when it is typed. Gets [`Reply::Run`]; of a message
+    /// that is typed, once the CLI took it.
+    Continue { id: MessageId, message: String },
     /// Continue a stopped CLI (SIGCONT) without a message. Gets [`Reply::Run`].
     Resume,
     /// Start a run again that failed before its CLI started. Gets [`Reply::Run`].
-    Retry {
-        /// The key under which the reply is remembered.
-        idempotent: Option<Box<Idempotency>>,
-    },
+    Retry,
     /// Change the queue. Gets what [`QueueChange`] says.
-    Queue {
-        /// The change.
-        change: QueueChange,
-        /// The key under which the reply is remembered.
-        idempotent: Option<Box<Idempotency>>,
-    },
+    Queue(QueueChange),
     /// Stop the run. Gets what [`Stop`] says, once it has stopped.
     Stop(Stop),
     /// Turn notifications of the run on or off. Gets [`Reply::Run`].
-    SetNotify {
-        /// On.
-        notify: bool,
-        /// The key under which the reply is remembered.
-        idempotent: Option<Box<Idempotency>>,
-    },
+    SetNotify { notify: bool },
     /// Change the run's work. Gets what [`Order`] says, once it is done and recorded.
-    Order {
-        /// The change.
-        order: Order,
-        /// The key under which the reply is remembered.
-        idempotent: Option<Box<Idempotency>>,
-    },
+    Order(Order),
     /// Record a hook of the run's CLI. Gets [`Reply::Done`].
-    Hook {
-        /// The payload, an object.
-        payload: Value,
-        /// The hook program's id of the delivery.
-        delivery: Option<Uuid>,
-        /// Who called it, when it says so.
-        callers: Callers,
-    },
+    Hook(Delivery),
+}
+
+/// One sending of a hook.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    /// What the hook program draws for each; none when the CLI sent the hook itself.
+    pub id: Option<Uuid>,
+    /// The payload, an object.
+    pub payload: Value,
+    /// Who called the hook program, when it says so.
+    pub callers: Callers,
 }
 
 /// How a run is stopped.
@@ -92,11 +70,8 @@ pub(crate) enum Stop {
     Cancel,
     /// The run can be continued. Gets [`Reply::Run`].
     Pause,
-    /// The run is deleted. Gets [`Reply::Done`].
-    Delete {
-        /// Delete it even when some of its work cannot be kept.
-        force: bool,
-    },
+    /// The run is deleted; by force even when some of its work cannot be kept. Gets [`Reply::Done`].
+    Delete { force: bool },
 }
 
 impl Stop {
@@ -118,22 +93,17 @@ impl Request {
     /// The [`Rejection`] of a field.
     pub(crate) fn check(&self) -> Result<(), Rejection> {
         match self {
-            Self::Create { new, .. } => create::check(new),
-            Self::Continue { message, .. }
-            | Self::Queue {
-                change: QueueChange::Add { message, .. },
-                ..
-            } => create::check_text("message", message),
-            Self::Resume
-            | Self::Retry { .. }
-            | Self::Queue {
-                change: QueueChange::Remove { .. } | QueueChange::Reorder { .. },
-                ..
+            Self::Create(new) => create::check(new),
+            Self::Continue { message, .. } | Self::Queue(QueueChange::Add { message, .. }) => {
+                create::check_text("message", message)
             }
+            Self::Queue(QueueChange::Remove { .. } | QueueChange::Reorder { .. })
+            | Self::Resume
+            | Self::Retry
             | Self::Stop(_)
             | Self::SetNotify { .. }
-            | Self::Order { .. }
-            | Self::Hook { .. } => Ok(()),
+            | Self::Order(_)
+            | Self::Hook(_) => Ok(()),
         }
     }
 }
@@ -142,22 +112,12 @@ impl Request {
 #[derive(Debug)]
 pub(crate) enum QueueChange {
     /// Add a message at the end. Gets [`Reply::Queued`].
-    Add {
-        /// The message's id.
-        id: MessageId,
-        /// The message.
-        message: String,
-    },
+    Add { id: MessageId, message: String },
     /// Remove a message. Gets [`Reply::Queue`].
-    Remove {
-        /// The message's id.
-        id: MessageId,
-    },
-    /// Put the messages into this order, and continue after a halt. Gets [`Reply::Queue`].
-    Reorder {
-        /// Exactly those that wait.
-        order: Vec<MessageId>,
-    },
+    Remove { id: MessageId },
+    /// Put exactly the messages that wait into this order, and continue after a halt. Gets
+    /// [`Reply::Queue`].
+    Reorder { order: Vec<MessageId> },
 }
 
 /// What the caller of a successful request gets. It serialises as the API shows it.
@@ -167,22 +127,12 @@ pub(crate) enum Reply {
     Done,
     /// The run as the request left it.
     Run(Arc<Run>),
-    /// The run after its files were replaced.
-    Replaced {
-        /// The run.
-        run: Arc<Run>,
-        /// Paths that the checkpoint taken before does not hold.
-        left_out: Vec<LeftOutView>,
-    },
+    /// The run after its files were replaced, and the paths that the checkpoint taken before lacks.
+    Replaced(Arc<Run>, Vec<LeftOutView>),
     /// All messages that wait.
     Queue(Vec<Queued>),
-    /// A message that waits.
-    Queued {
-        /// The message.
-        message: Queued,
-        /// The message at position 1 goes out first.
-        position: usize,
-    },
+    /// A message that waits, and its position: the one at 1 goes out first.
+    Queued(Queued, usize),
     /// A commit for each repo with changes, or why there is none.
     Committed(Vec<CommittedAt>),
     /// The push of each repo.
@@ -196,9 +146,9 @@ impl Serialize for Reply {
         match self {
             Self::Done => to.serialize_unit(),
             Self::Run(run) => RunView::of(run).serialize(to),
-            Self::Replaced { run, left_out } => ReplacedView::of(run, left_out).serialize(to),
+            Self::Replaced(run, left_out) => ReplacedView::of(run, left_out).serialize(to),
             Self::Queue(queue) => QueuedView::all(queue).serialize(to),
-            Self::Queued { message, position } => QueuedView::of(message, *position).serialize(to),
+            Self::Queued(message, position) => QueuedView::of(message, *position).serialize(to),
             Self::Committed(repos) => to.collect_seq(repos.iter().map(CommittedView::from)),
             Self::Pushed(repos) => to.collect_seq(repos.iter().map(PushedView::from)),
             Self::PullRequests(repos) => to.collect_seq(repos.iter().map(PullRequestView::from)),
@@ -218,13 +168,13 @@ pub enum AskError {
     /// Too many commands of this run are under way.
     #[error("{limit} commands of this run are already in progress; try again later")]
     Busy {
-        /// The bound.
+        /// How many may be.
         limit: usize,
     },
     /// Too many runs are live.
     #[error("the limit of {limit} live runs is reached; cancel one or wait for one to end")]
     TooManyRuns {
-        /// The bound.
+        /// How many may be.
         limit: usize,
     },
     /// The run's state forbids it.
@@ -261,55 +211,119 @@ pub enum AskError {
     ShuttingDown,
 }
 
-/// A key under which the reply of a request is remembered, so that its repetition gets it again.
-#[derive(Debug, Clone)]
-pub(crate) struct Idempotency {
-    /// Method and path.
-    pub scope: String,
-    /// The client's key.
-    pub key: String,
-    /// SHA-256 of the body.
-    pub fingerprint: Vec<u8>,
-    /// HTTP status of a successful reply.
-    pub status: u16,
+impl From<Failed> for AskError {
+    fn from(error: Failed) -> Self {
+        Self::JobFailed(error.to_string())
+    }
 }
 
-impl Idempotency {
-    /// As the log has it.
+/// The Idempotency-Key of a request, when the caller sent one.
+pub(crate) type Key = Option<Box<Idempotent>>;
+
+/// Where a caller waits for what a request came to. A sender that is dropped unused tells the caller
+/// that the actor ended.
+#[derive(Debug)]
+pub(crate) struct ReplySender {
+    caller: oneshot::Sender<Outcome>,
+    /// The key under which the reply is remembered.
+    pub key: Key,
+    /// An admitted request is under way until it has its reply.
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl ReplySender {
+    /// A sender, and where its reply comes out.
     #[must_use]
-    pub(crate) fn request(&self) -> RequestKey {
-        RequestKey {
-            scope: self.scope.clone(),
-            key: self.key.clone(),
-            fingerprint: HEXLOWER.encode(&self.fingerprint),
-            status: self.status,
-        }
+    pub(crate) fn new(key: Key) -> (Self, oneshot::Receiver<Outcome>) {
+        let (caller, receiver) = oneshot::channel();
+        let permit = None;
+        let sender = Self {
+            caller,
+            key,
+            permit,
+        };
+        (sender, receiver)
     }
 
-    /// As the log has it; a fingerprint that is no hex is that of no request.
-    #[must_use]
-    pub(crate) fn of(request: &RequestKey) -> Self {
-        Self {
-            scope: request.scope.clone(),
-            key: request.key.clone(),
-            fingerprint: HEXLOWER
-                .decode(request.fingerprint.as_bytes())
-                .unwrap_or_default(),
-            status: request.status,
-        }
+    /// The request is admitted.
+    pub(in crate::runtime) fn admit(&mut self, permit: OwnedSemaphorePermit) {
+        self.permit = Some(permit);
     }
 
-    /// The record that is stored: the key with its reply.
-    ///
-    /// # Errors
-    /// When the reply cannot be encoded.
-    pub(crate) fn with_reply(&self, reply: &impl Serialize) -> Result<Idempotent, StoreError> {
-        Ok(Idempotent {
-            scope: self.scope.clone(),
-            key: self.key.clone(),
-            fingerprint: self.fingerprint.clone(),
-            status: self.status,
-            answer: store::encode_reply(reply)?,
+    /// Sends what the request came to; a caller that went away needs nothing.
+    pub(in crate::runtime) fn send(self, outcome: Outcome) {
+        drop(self.permit);
+        drop(self.caller.send(outcome));
+    }
+}
+
+/// Which reply the caller gets once the events of its request are stored.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum ReplyWith {
+    /// The run.
+    #[default]
+    Run,
+    /// The messages that wait.
+    Queue,
+    /// One of the messages that wait.
+    Queued(MessageId),
+    /// The run, and the paths that the checkpoint taken before does not hold.
+    Replaced(Vec<LeftOutView>),
+    /// An outcome that is known already.
+    Known(Outcome),
+}
+
+impl From<Reply> for ReplyWith {
+    fn from(reply: Reply) -> Self {
+        Self::Known(Ok(reply))
+    }
+}
+
+impl From<OrderError> for ReplyWith {
+    fn from(error: OrderError) -> Self {
+        Self::Known(Err(error.into()))
+    }
+}
+
+impl ReplyWith {
+    /// The outcome, when the run is as the request left it.
+    pub(in crate::runtime) fn of(self, run: &Arc<Run>) -> Outcome {
+        Ok(match self {
+            Self::Run => Reply::Run(Arc::clone(run)),
+            Self::Queue => Reply::Queue(run.outbox.queue.clone()),
+            Self::Queued(id) => {
+                let (message, position) = run.outbox.waiting(id).ok_or(Rejection::NotQueued)?;
+                Reply::Queued(message.clone(), position)
+            }
+            Self::Replaced(left_out) => Reply::Replaced(Arc::clone(run), left_out),
+            Self::Known(outcome) => return outcome,
         })
+    }
+}
+
+/// A reply that the writer sends with the commit, or else the actor.
+#[derive(Clone)]
+pub(crate) struct PendingReply(Arc<Mutex<Option<(ReplySender, Outcome)>>>);
+
+impl PendingReply {
+    /// A reply for whoever takes it first; none for what nobody waits for.
+    pub(crate) fn new(reply: Option<(ReplySender, Outcome)>) -> Self {
+        Self(Arc::new(Mutex::new(reply)))
+    }
+
+    /// Sends the reply as soon as the commit returned, from the writer's thread.
+    pub(crate) fn when_stored(&self) -> Stored {
+        let pending = self.clone();
+        Stored::new(move || {
+            if let Some((caller, outcome)) = pending.take() {
+                caller.send(outcome);
+            }
+        })
+    }
+
+    /// The reply, for the first who takes it.
+    pub(crate) fn take(&self) -> Option<(ReplySender, Outcome)> {
+        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.take()
     }
 }

@@ -1,5 +1,6 @@
 //! What people may order for a run's work, and why it may fail.
 
+use super::threads::Failed;
 use crate::{
     domain::run::{
         event::{LeftOut, PullRequestAt},
@@ -11,42 +12,29 @@ use crate::{
 /// A change of a run's work.
 #[derive(Debug, Clone)]
 pub(crate) enum Order {
-    /// Commit everything in the worktrees. Gets [`Reply::Committed`](super::Reply::Committed).
-    Commit {
-        /// The message; not blank.
-        message: String,
-    },
+    /// Commit everything in the worktrees; the message is not blank. Gets
+    /// [`Reply::Committed`](super::Reply::Committed).
+    Commit { message: String },
     /// Push the run branch. Gets [`Reply::Pushed`](super::Reply::Pushed).
     Push,
     /// Push it, and record that the work was accepted. Gets [`Reply::Pushed`](super::Reply::Pushed).
     Accept,
-    /// Record pull requests that were opened after the push. Gets
+    /// Record pull requests that were opened after the push, one for each repo. Gets
     /// [`Reply::PullRequests`](super::Reply::PullRequests).
     PullRequests {
-        /// The title.
         title: String,
-        /// One for each repo.
         repos: Vec<PullRequestAt>,
     },
     /// Record what was done to the run from elsewhere. Gets [`Reply::Done`](super::Reply::Done).
     Record(Box<Work>),
     /// Rename the run branch. Gets [`Reply::Run`](super::Reply::Run).
-    Rename {
-        /// The new name.
-        name: String,
-    },
-    /// Reset branch and files to the base commits. Gets [`Reply::Replaced`](super::Reply::Replaced).
-    Revert {
-        /// Revert even when the checkpoint before it cannot hold all files.
-        force: bool,
-    },
-    /// Put the contents of a checkpoint back. Gets [`Reply::Replaced`](super::Reply::Replaced).
-    Restore {
-        /// The checkpoint's number.
-        number: u32,
-        /// Restore even when the checkpoint before it cannot hold all files.
-        force: bool,
-    },
+    Rename { name: String },
+    /// Reset branch and files to the base commits; by force even when the checkpoint before it cannot
+    /// hold all files. Gets [`Reply::Replaced`](super::Reply::Replaced).
+    Revert { force: bool },
+    /// Put the contents of a checkpoint back; by force as with a revert. Gets
+    /// [`Reply::Replaced`](super::Reply::Replaced).
+    Restore { number: u32, force: bool },
 }
 
 impl Order {
@@ -62,7 +50,7 @@ impl Order {
     }
 
     /// Whether nothing else may touch the worktrees meanwhile.
-    pub(super) const fn alone(&self) -> bool {
+    pub(super) const fn is_exclusive(&self) -> bool {
         matches!(self.kind(), WorkKind::Rename | WorkKind::Replace)
     }
 }
@@ -128,6 +116,12 @@ fn on_one_line(letter: char) -> impl Iterator<Item = char> {
     let escaped = letter.is_control().then(|| letter.escape_default());
     let plain = (!letter.is_control()).then_some(letter);
     escaped.into_iter().flatten().chain(plain)
+}
+
+impl From<Failed> for OrderError {
+    fn from(error: Failed) -> Self {
+        Self::Internal(error.to_string())
+    }
 }
 
 impl OrderError {

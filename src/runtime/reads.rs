@@ -25,7 +25,7 @@ impl Reads {
     }
 
     /// Reads from the store. It is begun when there is room, and not when it is awaited: a reader
-    /// of a stream who does not go on must not keep others waiting.
+    /// of a stream who does not poll must not keep others waiting.
     ///
     /// # Errors
     /// The outer one when the query panicked.

@@ -1,4 +1,4 @@
-//! What a server begins with: runs that the last one left live, and what goes on beside them.
+//! What a server begins with: runs that the last one left live, and the services beside them.
 
 use super::{
     handle::Runtime,
@@ -11,14 +11,14 @@ use super::{
 use std::sync::Arc;
 
 impl Runtime {
-    /// Looks after every run that had a process or an open request when the last server ended,
-    /// and from now on once a day after what deleted runs left.
+    /// Resumes every run that had a process or an open request when the last server ended, and starts the
+    /// services. Answers how many runs it resumed.
     ///
     /// # Errors
     /// When the database cannot tell which.
     pub(crate) async fn recover(&self) -> Result<usize, AskError> {
         trusted_filters::announce(&self.shared.reader)?;
-        moved::mend(self).await?;
+        moved::repair(self).await?;
         let runs = self.shared.reader.live_runs()?;
         let count = runs.len();
         for run_id in runs {
@@ -36,7 +36,7 @@ impl Runtime {
     }
 }
 
-/// Ends the watch of worktrees that nobody looks at any more.
+/// Ends the watch of worktrees whose changes nobody asks for any more.
 async fn forget_unasked(shared: Arc<Shared>) {
     let mut minutes = tokio::time::interval(std::time::Duration::from_secs(60));
     loop {

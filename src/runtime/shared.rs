@@ -4,9 +4,10 @@ use super::{
     clock,
     reads::Reads,
     services::{
-        kept_hooks::table::KeptHooks, notifier::Notifier, programs::Programs,
-        spares::table::Spares, unrecorded::table::Unrecorded, watch::Watch,
+        kept_hooks::KeptHooks, notifier::Notifier, programs::Programs, spares::table::Spares,
+        unrecorded::Unrecorded, watch::Watch,
     },
+    threads,
 };
 use crate::{
     config::Config,
@@ -120,6 +121,18 @@ impl Shared {
         })
     }
 
+    /// Runs something that blocks, beside the runs. A panic in it is logged: it could not do this.
+    pub(super) async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        what: &str,
+        job: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Option<T> {
+        let shared = Arc::clone(self);
+        let done = threads::run(move || job(&shared)).await;
+        done.inspect_err(|error| log::error!("Could not {what}: {error}."))
+            .ok()
+    }
+
     /// Removes the folder of a deleted run.
     pub(super) fn remove_run_dir(&self, run_id: RunId) {
         if let Err(error) = std::fs::remove_dir_all(self.run_dir(run_id))
@@ -164,7 +177,7 @@ impl Shared {
 
     /// Counts a viewer of a run, or refuses: the bound is reached.
     #[must_use]
-    pub(super) fn viewer(self: &Arc<Self>, run_id: RunId) -> Option<ViewerGuard> {
+    pub(crate) fn viewer(self: &Arc<Self>, run_id: RunId) -> Option<ViewerGuard> {
         let mut viewers = self.viewers.lock().unwrap_or_else(PoisonError::into_inner);
         let count = viewers.entry(run_id).or_default();
         if *count >= self.config.viewers_max {

@@ -32,12 +32,19 @@ pub enum Failed {
     /// The system gives no more threads, or the server ends.
     #[error("no thread ran the job")]
     NotDone,
-    /// It goes on, and nobody waits for it any more.
+    /// It continues, and nobody waits for it any more.
     #[error("the job took too long")]
     TooLong,
 }
 
-/// Runs a job on a thread where it may block. It begins at once, and goes on when nobody waits for
+/// For jobs whose failures are only written to the log or the run.
+impl From<Failed> for String {
+    fn from(error: Failed) -> Self {
+        error.to_string()
+    }
+}
+
+/// Runs a job on a thread where it may block. It begins at once, and continues when nobody waits for
 /// it any more.
 ///
 /// # Errors
@@ -216,7 +223,7 @@ impl Pool {
 fn message(panic: &(dyn Any + Send)) -> String {
     let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
-    said.unwrap_or_else(|| "without a word".to_owned())
+    said.unwrap_or_else(|| "no message".to_owned())
 }
 
 #[cfg(test)]

@@ -2,13 +2,16 @@
 
 use super::{
     Reader, StoreError, Writer,
+    codec::encode_reply,
     query::{all, first},
     reader::has_live_process,
     rows::{time_at, uuid_at},
 };
 use crate::domain::{
-    Agent, AgentId, Project, ProjectId, Repo, RepoId, Time, project::SetUp, settings::ModelSettings,
+    Agent, AgentId, Project, ProjectId, Repo, RepoId, Time, project::SetUp, run::event::RequestKey,
+    settings::ModelSettings,
 };
+use data_encoding::HEXLOWER;
 use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 use std::{
@@ -22,7 +25,7 @@ const MODELS: &str = "models";
 /// How long a first answer is remembered: a day.
 const IDEMPOTENCY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
-/// The first answer to a write under an Idempotency-Key.
+/// The Idempotency-Key of a write, and its first answer, which a repetition gets again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Idempotent {
     /// Method and path.
@@ -31,10 +34,45 @@ pub struct Idempotent {
     pub key: String,
     /// SHA-256 of the body.
     pub fingerprint: Vec<u8>,
-    /// HTTP status of the answer.
+    /// HTTP status of a successful answer.
     pub status: u16,
-    /// Its body; empty when the run's present view is the answer.
+    /// Its body; empty until it is known.
     pub answer: String,
+}
+
+impl Idempotent {
+    /// The key as the log has it.
+    pub(crate) fn request(&self) -> RequestKey {
+        RequestKey {
+            scope: self.scope.clone(),
+            key: self.key.clone(),
+            fingerprint: HEXLOWER.encode(&self.fingerprint),
+            status: self.status,
+        }
+    }
+
+    /// The key that the log has; a fingerprint that is no hex is that of no request.
+    pub(crate) fn of(request: &RequestKey) -> Self {
+        let fingerprint = HEXLOWER.decode(request.fingerprint.as_bytes());
+        Self {
+            scope: request.scope.clone(),
+            key: request.key.clone(),
+            fingerprint: fingerprint.unwrap_or_default(),
+            status: request.status,
+            answer: String::new(),
+        }
+    }
+
+    /// With this answer, unless it has one.
+    ///
+    /// # Errors
+    /// When the answer cannot be encoded.
+    pub(crate) fn with_answer(mut self, answer: &impl Serialize) -> Result<Self, StoreError> {
+        if self.answer.is_empty() {
+            self.answer = encode_reply(answer)?;
+        }
+        Ok(self)
+    }
 }
 
 pub(super) fn remember(

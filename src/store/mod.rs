@@ -12,17 +12,18 @@ mod projection;
 mod query;
 mod reader;
 mod rows;
+mod run_repos;
 mod secrets;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 pub use catalog::Idempotent;
-pub(crate) use codec::encode_reply;
 pub use codec::{EventRow, Payload, StoredEvent, encode};
 pub(crate) use notified::Untold;
 pub use projection::RunRow;
 pub use reader::{Reader, RunFilter};
+pub(crate) use run_repos::{RunRepo, StoredCheckpoint};
 #[cfg(test)]
 pub(crate) use writer::stepped;
 pub use writer::{Append, Batch, Commit, Stored, Writer};
@@ -155,6 +156,11 @@ impl From<rusqlite::Error> for StoreError {
 }
 
 impl StoreError {
+    /// True when the log takes nothing now and may later.
+    pub(crate) const fn may_pass(&self) -> bool {
+        matches!(self, Self::Full | Self::Unwritable(_))
+    }
+
     /// Names the database where something is wrong with it as a whole.
     fn of(self, location: &Location) -> Self {
         if let Self::Database(why) = self {

@@ -155,6 +155,59 @@ fn a_rebase_moves_the_runs_branch_and_its_worktree() {
 }
 
 #[test]
+fn a_rebase_is_recorded_in_one_commit_with_its_answer() {
+    let world = World::new();
+    let server = world.serve();
+    let (project, run, branch, worktree) = worked(&server, &world, "work");
+    let repo = world.path("repo");
+    commit(&repo, "meanwhile", "x\n");
+    assert_eq!(server.terminate(), Some(0));
+    // The first commit of this server is the one of the rebase, and its caller gets no answer.
+    let mut server = world.serve_with(&[("ABBADO_FAULT", "run.after_commit:kill@1")]);
+    let path = format!("projects/{project}/branches/rebase?branch={branch}");
+    let request = format!(
+        "POST /api/{path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
+         Idempotency-Key: k\r\nContent-Length: 0\r\n\r\n",
+        server.address
+    );
+    assert_eq!(crate::support::raw(&server.address, &request), "");
+    while !server.gone() {
+        crate::support::pause();
+    }
+    let tip = git(&worktree, &["rev-parse", "HEAD"]);
+    // A second rebase would move the branch onto this.
+    commit(&repo, "later", "x\n");
+    let server = world.serve();
+    let again = server.post_with(&path, &[("Idempotency-Key", "k")], "");
+    assert_eq!(again.expect(200)["commit"], tip.as_str());
+    assert_eq!(git(&worktree, &["rev-parse", "HEAD"]), tip);
+    let types = server.types(&run);
+    let rebased = types.iter().filter(|kind| *kind == "run.rebased");
+    assert_eq!(rebased.count(), 1, "{types:?}");
+}
+
+#[test]
+fn a_project_without_a_repo_is_named() {
+    let world = World::new();
+    let server = world.serve();
+    let project = server
+        .post("projects", &json!({"name": "empty"}))
+        .expect(201);
+    let project = text(&project, "id");
+    let agent = json!({"project_id": project, "name": "a", "cli_name": "command",
+                       "provider_config": {"command": ["true"]}});
+    let agent = text(&server.post("agents", &agent).expect(201), "id");
+    let run = server.post("runs", &json!({"agent_id": agent, "task": "x"}));
+    refused(&run, 409, "Project 'empty' has no repo yet; add one first.");
+    let merged = server.post_empty(&format!("projects/{project}/branches/merge?branch=x"));
+    refused(
+        &merged,
+        409,
+        "Project 'empty' has no repo yet; add one first.",
+    );
+}
+
+#[test]
 fn a_branch_is_deleted_only_when_nothing_is_lost() {
     let world = World::new();
     let server = world.serve();

@@ -92,6 +92,5 @@ pub(crate) async fn rebase(
     Query(query): Query<BranchQuery>,
     Idempotent { key, .. }: Idempotent<NoBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let rebased = branches::rebase(&runtime, query.name(id), query.onto).await?;
-    ok_once(&runtime, key, &rebased).await
+    ok(&branches::rebase(&runtime, query.name(id), query.onto, key).await?)
 }

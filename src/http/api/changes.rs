@@ -15,11 +15,10 @@ use crate::{
         Runtime,
         operations::{
             OperationError,
-            changes::{
-                self, Change, Checkpoint, DiffStats, FileChange, FileStatus, RunRepo, Walked,
-            },
+            changes::{self, Change, Compared, DiffStats, FileChange, FileStatus, Walked},
         },
     },
+    store::StoredCheckpoint,
 };
 use actix_web::{HttpResponse, get, web};
 use bytes::Bytes;
@@ -53,7 +52,7 @@ pub(crate) async fn list(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {
-    let repos = changes::repos(&runtime, id).await?;
+    let repos = changes::compared(&runtime, id).await?;
     let (sender, mut pieces) = mpsc::channel(PIECES_MAX);
     let job = tokio::task::spawn_blocking(move || {
         let mut out = Out {
@@ -145,7 +144,7 @@ struct Between {
     files: &'static str,
 }
 
-fn write(repos: Vec<RunRepo>, out: &mut Out) -> Result<(), OperationError> {
+fn write(repos: Vec<Compared>, out: &mut Out) -> Result<(), OperationError> {
     let mut between = Between::default();
     out.text("{\"repos\":[");
     let walked = changes::walk(repos, &mut |change| out.change(change, &mut between))?;
@@ -263,8 +262,8 @@ struct CheckpointRepoView {
 }
 
 impl CheckpointView {
-    fn of(checkpoint: Checkpoint) -> Self {
-        let Checkpoint {
+    fn of(checkpoint: StoredCheckpoint) -> Self {
+        let StoredCheckpoint {
             number,
             reason,
             created_at,
@@ -293,7 +292,7 @@ pub(crate) async fn list_checkpoints(
     runtime: web::Data<Runtime>,
     Id(id): Id<RunId>,
 ) -> Result<HttpResponse, ApiError> {
-    let kept = read_of_run(&runtime, id, move |reader| changes::checkpoints(reader, id));
+    let kept = read_of_run(&runtime, id, move |reader| reader.checkpoints(id));
     let shown = kept.await?.into_iter().map(CheckpointView::of);
     ok(&shown.collect::<Vec<_>>())
 }

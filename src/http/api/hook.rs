@@ -15,11 +15,13 @@ use crate::{
     },
     runtime::{
         Runtime,
-        operations::hooks::{self, Hook, ServerKey},
+        messages::Delivery,
+        operations::hooks::{self, ServerKey},
     },
 };
 use actix_web::{HttpRequest, HttpResponse, get, http::StatusCode, post, web};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -82,13 +84,12 @@ pub(crate) async fn receive(
     let callers = request.headers().get(CALLERS_HEADER);
     let callers = callers.and_then(|value| value.to_str().ok()?.parse().ok());
     let callers: Callers = callers.unwrap_or_default();
-    let hook = Hook {
-        object: body.object,
-        bytes: body.bytes,
-        delivery,
+    let delivery = Delivery {
+        id: delivery,
+        payload: Value::Object(body.object),
         callers,
     };
-    hooks::record(&runtime, id, hook).await?;
+    hooks::record(&runtime, id, delivery, body.bytes).await?;
     metrics.hooks_received.increment();
     Ok(json(StatusCode::OK, "{}".to_owned()))
 }

@@ -43,15 +43,11 @@ pub(crate) async fn add(
     Idempotent { body, key }: Idempotent<Message, 201>,
 ) -> Result<HttpResponse, ApiError> {
     let Message { message } = body;
-    let change = QueueChange::Add {
+    let request = Request::Queue(QueueChange::Add {
         id: ids::message(),
         message,
-    };
-    let request = Request::Queue {
-        change,
-        idempotent: key,
-    };
-    created(&runtime.ask(id, request).await?)
+    });
+    created(&runtime.ask(id, request, key).await?)
 }
 
 /// Takes a message back from the queue.
@@ -63,10 +59,8 @@ pub(crate) async fn remove(
     Id(message): Id<MessageId>,
     _: NoBody,
 ) -> Result<HttpResponse, ApiError> {
-    let change = QueueChange::Remove { id: message };
-    let idempotent = None;
-    let request = Request::Queue { change, idempotent };
-    runtime.ask(run_id, request).await?;
+    let request = Request::Queue(QueueChange::Remove { id: message });
+    runtime.ask(run_id, request, None).await?;
     Ok(no_content())
 }
 
@@ -82,8 +76,6 @@ pub(crate) async fn reorder(
 ) -> Result<HttpResponse, ApiError> {
     let Order { order } = body;
     let order = order.into_iter().map(MessageId).collect();
-    let change = QueueChange::Reorder { order };
-    let idempotent = None;
-    let request = Request::Queue { change, idempotent };
-    ok(&runtime.ask(id, request).await?)
+    let request = Request::Queue(QueueChange::Reorder { order });
+    ok(&runtime.ask(id, request, None).await?)
 }

@@ -14,7 +14,7 @@ use crate::{
     },
     runtime::{
         Request, Runtime, Stop, ids,
-        messages::Idempotency,
+        messages::Key,
         operations::runs::{self, RunFields},
     },
     store::{RunFilter, StoreError},
@@ -146,10 +146,10 @@ pub(crate) async fn remove(
 async fn stop(
     runtime: &Runtime,
     id: RunId,
-    key: Option<Box<Idempotency>>,
+    key: Key,
     stop: Stop,
 ) -> Result<HttpResponse, ApiError> {
-    let reply = runtime.stop(id, stop).await?;
+    let reply = runs::stop(runtime, id, stop).await?;
     ok_once(runtime, key, &reply).await
 }
 
@@ -193,10 +193,9 @@ pub(crate) async fn go_on(
         Some(message) => Request::Continue {
             id: ids::message(),
             message,
-            idempotent: key,
         },
     };
-    ok(&runtime.ask(id, request).await?)
+    ok(&runtime.ask(id, request, key).await?)
 }
 
 /// Begins a run again that failed before its CLI started.
@@ -208,7 +207,7 @@ pub(crate) async fn retry(
     Id(id): Id<RunId>,
     Idempotent { key, .. }: Idempotent<NoBody>,
 ) -> Result<HttpResponse, ApiError> {
-    ok(&runtime.ask(id, Request::Retry { idempotent: key }).await?)
+    ok(&runtime.ask(id, Request::Retry, key).await?)
 }
 
 /// Says whether to notify when the run goes idle or ends.
@@ -221,11 +220,7 @@ pub(crate) async fn notify(
     Idempotent { body, key }: Idempotent<Notify>,
 ) -> Result<HttpResponse, ApiError> {
     let Notify { notify } = body;
-    let request = Request::SetNotify {
-        notify,
-        idempotent: key,
-    };
-    ok(&runtime.ask(id, request).await?)
+    ok(&runtime.ask(id, Request::SetNotify { notify }, key).await?)
 }
 
 /// The CLI's task list.

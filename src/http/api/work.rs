@@ -14,7 +14,7 @@ use crate::{
         extract::{Id, NoBody, Query},
         idempotent::Idempotent,
     },
-    runtime::{Request, Runtime, messages::Idempotency, order::Order},
+    runtime::{Request, Runtime, messages::Key, order::Order},
 };
 use actix_web::{HttpResponse, post, web};
 use serde::Deserialize;
@@ -46,10 +46,9 @@ async fn order(
     runtime: &Runtime,
     id: RunId,
     order: Order,
-    idempotent: Option<Box<Idempotency>>,
+    key: Key,
 ) -> Result<HttpResponse, ApiError> {
-    let request = Request::Order { order, idempotent };
-    ok(&runtime.ask(id, request).await?)
+    ok(&runtime.ask(id, Request::Order(order), key).await?)
 }
 
 /// Commits what the run has changed.

@@ -6,7 +6,10 @@ use super::{
     extract::{BODY_BYTES_MAX, BODY_WAIT, NoBody, check_media, read_body},
     json,
 };
-use crate::runtime::{Runtime, clock, messages::Idempotency};
+use crate::{
+    runtime::{Runtime, clock, messages::Key},
+    store::Idempotent as Record,
+};
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse, dev::Payload, error::InternalError, http::StatusCode,
     web,
@@ -27,7 +30,7 @@ pub(crate) struct Idempotent<T, const STATUS: u16 = 200> {
     /// The body.
     pub body: T,
     /// The key, when one was sent.
-    pub key: Option<Box<Idempotency>>,
+    pub key: Key,
 }
 
 /// The body of a write: JSON, or none.
@@ -87,11 +90,12 @@ impl<T: WriteBody, const STATUS: u16> FromRequest for Idempotent<T, STATUS> {
         let runtime = request.app_data::<web::Data<Runtime>>().cloned();
         Box::pin(async move {
             let body = body.await?;
-            let key = key?.map(|key| Idempotency {
+            let key = key?.map(|key| Record {
                 scope,
                 key,
                 fingerprint: Sha256::digest(body.to_string()).to_vec(),
                 status: STATUS,
+                answer: String::new(),
             });
             if let Some(key) = &key {
                 let runtime = runtime.ok_or_else(|| ApiError::fault("no runtime to ask"))?;
@@ -124,10 +128,7 @@ fn key(request: &HttpRequest) -> Result<Option<String>, ApiError> {
 }
 
 /// The answer that a key got before.
-async fn first_answer(
-    runtime: &Runtime,
-    asked: &Idempotency,
-) -> Result<Option<HttpResponse>, ApiError> {
+async fn first_answer(runtime: &Runtime, asked: &Record) -> Result<Option<HttpResponse>, ApiError> {
     let (scope, key) = (asked.scope.clone(), asked.key.clone());
     let known = read(runtime, move |reader| {
         reader.remembered(&scope, &key, clock::now())
@@ -147,7 +148,7 @@ async fn first_answer(
 /// 200 with the outcome of a write that could not carry its key along; remembers it.
 pub(crate) async fn ok_once(
     runtime: &Runtime,
-    key: Option<Box<Idempotency>>,
+    key: Key,
     body: &impl Serialize,
 ) -> Result<HttpResponse, ApiError> {
     runtime.remember(key, body).await;

@@ -8,19 +8,20 @@ use crate::{
         event::{CheckpointAt, LeftOut, RepoBase, WorktreeAt},
     },
     git,
+    runtime::threads::Failed,
 };
 
 /// Keeps the present work of all repos under hidden refs; nothing when nothing changed.
 pub(super) async fn take(context: &JobContext, reason: &'static str) -> Option<Checkpoint> {
-    let run = context.run.clone();
-    let id = run.id;
-    if run.worktrees.is_empty() {
+    let id = context.run.id;
+    if context.run.worktrees.is_empty() {
         return None;
     }
     let Ok(_permit) = context.shared.heavy_jobs.acquire().await else {
         return None;
     };
-    match context.blocking(move || checkpoint_now(&run, reason)).await {
+    let taken = context.blocking(move |run, _| Ok::<_, Failed>(checkpoint_now(run, reason)));
+    match taken.await {
         Ok((checkpoint, failures)) => {
             for failure in failures {
                 log::error!(run_id:% = id; "A checkpoint of run {id} is incomplete: {failure}.");

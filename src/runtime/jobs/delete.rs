@@ -3,8 +3,9 @@
 use super::{
     JobContext,
     checkpoint::{checkpoint_now, left_out},
+    millis_since,
     placed::{base_of, placed, worktree_of},
-    script::{Script, ScriptError},
+    script::clean_up,
 };
 use crate::{
     domain::run::{
@@ -14,13 +15,12 @@ use crate::{
     },
     fault, git,
     runtime::{
-        messages::AskError,
         order::{OrderError, not_kept},
         run::input::Update,
         shared::Shared,
     },
 };
-use std::{sync::atomic::AtomicBool, time::Instant};
+use std::time::Instant;
 
 /// Whether a worktree is where it was made. What cannot be kept, since its repository is gone or
 /// something else is in its place, is left where it lies when the run goes.
@@ -37,45 +37,28 @@ fn in_place(run: &Run, at: &WorktreeAt) -> bool {
 /// it, unless forced.
 pub(super) async fn delete(context: JobContext, force: bool) {
     let begun = Instant::now();
-    let outcome = keep_and_remove(&context, force).await;
-    let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    context
-        .update(match outcome {
-            Ok(removed) => Update::Removed { removed, millis },
-            Err(why) => Update::NotRemoved { why },
-        })
-        .await;
+    let update = match keep_and_remove(&context, force).await {
+        Ok(removed) => Update::Removed {
+            removed,
+            millis: millis_since(begun),
+        },
+        Err(why) => Update::NotRemoved { why: why.into() },
+    };
+    context.update(update).await;
 }
 
-async fn keep_and_remove(context: &JobContext, force: bool) -> Result<Vec<WorktreeAt>, AskError> {
+async fn keep_and_remove(context: &JobContext, force: bool) -> Result<Vec<WorktreeAt>, OrderError> {
     // Keeping comes first and must succeed: nothing is removed that is not kept.
-    let run = context.run.clone();
-    let kept = context.blocking(move || keep_last(&run, force)).await;
-    let last = kept
-        .map_err(AskError::JobFailed)?
-        .map_err(AskError::Order)?;
+    let kept = context.blocking(move |run, _| keep_last(run, force));
+    let last = kept.await?;
     fault::point("delete.kept");
-    for at in context
-        .run
-        .worktrees
-        .iter()
-        .filter(|at| in_place(&context.run, at))
-    {
-        let never = AtomicBool::new(false);
-        if let Err(ScriptError::Failed { reason, detail }) =
-            Script::CleanUp.run(context, at, &never).await
-        {
-            // What it should have cleaned is not ours; the run goes all the same.
-            log::warn!(run_id:% = context.run.id; "Deleted a run, but {reason}: {detail}");
-        }
+    let run = &context.run;
+    for at in run.worktrees.iter().filter(|at| in_place(run, at)) {
+        clean_up(context, at).await;
     }
-    let (run, shared) = (context.run.clone(), std::sync::Arc::clone(&context.shared));
-    let removed = context
-        .blocking(move || remove_all(&run, &shared, last.as_ref(), force))
-        .await;
-    removed
-        .map_err(AskError::JobFailed)?
-        .map_err(AskError::Order)
+    let removed =
+        context.blocking(move |run, shared| remove_all(run, shared, last.as_ref(), force));
+    removed.await
 }
 
 /// The last work of a run, nested repositories included; none when it equals the last checkpoint.

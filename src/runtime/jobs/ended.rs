@@ -1,6 +1,6 @@
-//! The end of a process: what it leaves is kept, then its end is told.
+//! The end of a process: what it leaves is kept, then its end is reported.
 
-use super::{JobContext, checkpoint, cli_output};
+use super::{JobContext, checkpoint, transcript::last_lines};
 use crate::{
     domain::run::{
         Command,
@@ -9,10 +9,9 @@ use crate::{
     },
     pty::ExitReport,
     runtime::run::input::Update,
-    store::StoreError,
 };
 
-/// The process is gone: what it leaves is kept, then its end is told.
+/// The process is gone: keeps what it leaves, then reports its end.
 pub(super) async fn ended(
     context: JobContext,
     report: Option<ExitReport>,
@@ -26,21 +25,18 @@ pub(super) async fn ended(
         // A deletion keeps the work by itself; the other ends change nothing.
         Some(StopBy::Delete) | None => None,
     };
-    let run_dir = context.shared.run_dir(context.run.id);
     let failed = report.as_ref().is_none_or(|report| report.code != Some(0));
     let detail = if failed {
-        let (reader, id) = (context.shared.reader.clone(), context.run.id);
-        let lines = context.blocking(move || {
-            let secrets = reader.run_secrets(id)?;
-            Ok::<_, StoreError>(cli_output::last_lines(&run_dir, &secrets))
+        let lines = context.blocking(|run, shared| {
+            let secrets = shared.reader.run_secrets(run.id);
+            let secrets = secrets.map_err(|error| error.to_string())?;
+            Ok(last_lines(&shared.run_dir(run.id), &secrets))
         });
-        lines
-            .await
-            .and_then(|lines| lines.map_err(|error| error.to_string()))
-            .unwrap_or_else(|why| {
-                log::warn!(run_id:% = id; "Could not read the last lines of run {id}: {why}.");
-                String::new()
-            })
+        let id = context.run.id;
+        lines.await.unwrap_or_else(|why: String| {
+            log::warn!(run_id:% = id; "Could not read the last lines of run {id}: {why}.");
+            String::new()
+        })
     } else {
         String::new()
     };

@@ -1,13 +1,12 @@
 //! A run's worktrees, each with the repository it belongs to.
 
-use super::JobContext;
 use crate::{
     domain::run::{
         Run,
         event::{RepoBase, WorktreeAt},
     },
     git::{self, Operation, WorktreeSpec},
-    runtime::order::OrderError,
+    runtime::{order::OrderError, shared::Shared},
 };
 
 /// The repo that a worktree is of.
@@ -38,9 +37,8 @@ pub(super) fn check(run: &Run, operation: Operation) -> Result<(), OrderError> {
 }
 
 /// What to make a run's worktrees of.
-pub(super) fn specs(context: &JobContext) -> Vec<WorktreeSpec> {
-    let run = &context.run;
-    let folder = context.shared.worktrees_dir(run.id);
+pub(super) fn specs(run: &Run, shared: &Shared) -> Vec<WorktreeSpec> {
+    let folder = shared.worktrees_dir(run.id);
     let specs = run.created.repos.iter().map(|base| WorktreeSpec {
         run_id: run.id,
         repo_id: base.repo_id,

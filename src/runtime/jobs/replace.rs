@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     domain::run::{
-        Event, Run,
+        Run,
         command::Checkpoint,
         event::{CheckpointAt, RepoBase, RevertedAt, RunRestored, RunReverted, WorktreeAt},
         work::Work,
@@ -15,10 +15,9 @@ use crate::{
     git::{self, GitError, Operation, Replaced},
     runtime::{
         order::{OrderError, not_kept},
-        run::worked::Worked,
+        run::input::Worked,
         shared::Shared,
     },
-    store::StoreError,
 };
 
 /// Keeps the present work of all repos, also where nothing changed. What a checkpoint cannot hold
@@ -68,11 +67,8 @@ fn replace(
 }
 
 /// Takes branch and files back to the base commits.
-pub(super) fn revert(run: &Run, force: bool) -> Worked {
-    let checkpoint = match keep(run, "revert", force) {
-        Ok(checkpoint) => checkpoint,
-        Err(error) => return Worked::failed(error),
-    };
+pub(super) fn revert(run: &Run, force: bool) -> Result<Worked, OrderError> {
+    let checkpoint = keep(run, "revert", force)?;
     let mut repos = Vec::new();
     let reverted = replace(run, &checkpoint, |at, base, kept| {
         let (path, source) = (&base.repo_path, base.source.as_deref());
@@ -96,26 +92,23 @@ pub(super) fn revert(run: &Run, force: bool) -> Worked {
         };
         Work::Reverted(reverted)
     });
-    Worked::replaced(checkpoint, reverted)
+    Ok(Worked::replaced(checkpoint, reverted))
 }
 
 /// Brings back the contents of a checkpoint.
-pub(super) fn restore(run: &Run, shared: &Shared, number: u32, force: bool) -> Worked {
-    let wanted = match checkpoint(run, shared, number) {
-        Ok(Some(wanted)) => wanted,
-        Ok(None) => {
-            let why = format!("This run has no checkpoint {number}.");
-            return Worked::failed(OrderError::Missing(why));
-        }
-        Err(error) => return Worked::failed(OrderError::Internal(error.to_string())),
-    };
-    if let Err(error) = check(run, Operation::Restore) {
-        return Worked::failed(error);
-    }
-    let before = match keep(run, "restore", force) {
-        Ok(before) => before,
-        Err(error) => return Worked::failed(error),
-    };
+pub(super) fn restore(
+    run: &Run,
+    shared: &Shared,
+    number: u32,
+    force: bool,
+) -> Result<Worked, OrderError> {
+    let kept = shared.reader.checkpoints(run.id);
+    let kept = kept.map_err(|error| OrderError::Internal(error.to_string()))?;
+    let wanted = kept.into_iter().rfind(|kept| kept.number == number);
+    let wanted = wanted
+        .ok_or_else(|| OrderError::Missing(format!("This run has no checkpoint {number}.")))?;
+    check(run, Operation::Restore)?;
+    let before = keep(run, "restore", force)?;
     let wanted_at = |at: &WorktreeAt| of_repo(&wanted.repos, at).map(|kept| kept.commit.clone());
     let restored = replace(run, &before, |at, base, kept| {
         // A repo that the checkpoint does not have stays as it is.
@@ -130,23 +123,5 @@ pub(super) fn restore(run: &Run, shared: &Shared, number: u32, force: bool) -> W
         };
         Work::Restored(restored)
     });
-    Worked::replaced(before, restored)
-}
-
-/// A checkpoint of the run, as its log tells.
-fn checkpoint(run: &Run, shared: &Shared, number: u32) -> Result<Option<Checkpoint>, StoreError> {
-    let name = Some("run.checkpointed");
-    let stored = shared.reader.events_of_run(run.id, 0, None, name)?;
-    for event in stored.iter().rev() {
-        if let Event::RunCheckpointed(kept) = event.event()?
-            && kept.number == number
-        {
-            return Ok(Some(Checkpoint {
-                number,
-                reason: kept.reason,
-                repos: kept.repos,
-            }));
-        }
-    }
-    Ok(None)
+    Ok(Worked::replaced(before, restored))
 }

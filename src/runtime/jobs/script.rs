@@ -8,7 +8,7 @@ use crate::{
     detached::{self, Streams},
     domain::{RUN_ID_VARIABLE, run::event::WorktreeAt},
     files,
-    pty::output_log,
+    pty::{self, output_log},
 };
 use std::{
     ffi::OsStr,
@@ -16,23 +16,23 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::Path,
     process::ExitStatus,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::Ordering,
     thread,
     time::{Duration, Instant},
 };
 use tokio::sync::oneshot;
 
-/// Lines of a failed script that are told.
+/// Lines of a failed script's output that are reported.
 const LINES_MAX: usize = 20;
 /// Bytes of a script's output that go into the run's log: the last ones.
 const OUTPUT_BYTES_MAX: u64 = 1024 * 1024;
-/// How often a script is looked at for a wish to stop it.
+/// Between two checks whether a script is to be stopped.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long a clean-up may take: somebody waits for the deletion.
 const CLEAN_UP_MAX: Duration = Duration::from_secs(60);
 
 /// One of the project's scripts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Script {
     /// Before the CLI starts.
     SetUp,
@@ -64,7 +64,6 @@ impl Script {
         self,
         context: &JobContext,
         at: &WorktreeAt,
-        stop: &AtomicBool,
     ) -> Result<(), ScriptError> {
         let set_up = &context.run.created.set_up;
         let text = match self {
@@ -74,7 +73,7 @@ impl Script {
         if text.trim().is_empty() {
             return Ok(());
         }
-        let run_dir = context.shared.run_dir(context.run.id);
+        let run_dir = context.run_dir();
         let failed = |why: String, detail| ScriptError::Failed {
             reason: format!("the {} failed in {}: {why}", self.name(), at.name),
             detail,
@@ -85,10 +84,7 @@ impl Script {
         let log = files::open_own(options.create(true).append(true).mode(0o600), &path);
         let log = log.map_err(unusable)?;
         let from = log.metadata().map_err(unusable)?.len();
-        let ended = self
-            .wait(context, at, text, log, stop)
-            .await
-            .map_err(unusable)?;
+        let ended = self.wait(context, at, text, log).await.map_err(unusable)?;
         let output = read_from(&path, from).unwrap_or_default();
         let heading = format!("[abbado] {} in {}:\n", self.name(), at.name);
         note(&run_dir, &[heading.as_bytes(), &output].concat());
@@ -106,7 +102,6 @@ impl Script {
         at: &WorktreeAt,
         text: &str,
         log: std::fs::File,
-        stop: &AtomicBool,
     ) -> io::Result<Option<ExitStatus>> {
         let begun = Instant::now();
         let mut ended = start(context, at, text, log)?;
@@ -118,18 +113,29 @@ impl Script {
                 }
                 () = tokio::time::sleep(LOOK) => {}
             }
-            let too_long = self == Self::CleanUp && begun.elapsed() > CLEAN_UP_MAX;
-            if stop.load(Ordering::Relaxed) || too_long {
-                let id = context.run.id.0;
+            let is_over = match self {
+                Self::SetUp => context.stop.load(Ordering::Relaxed),
+                Self::CleanUp => begun.elapsed() > CLEAN_UP_MAX,
+            };
+            if is_over {
                 // The script and what it started carry the run's id; all of it ends here.
-                let ended = context
-                    .blocking(move || crate::pty::end_leftovers(id))
-                    .await;
-                let name = self.name();
+                let ended = context.blocking(|run, _| {
+                    pty::end_leftovers(run.id.0).map_err(|error| error.to_string())
+                });
+                let (ended, name) = (ended.await, self.name());
                 log::info!(run_id:% = context.run.id; "Stopped a {name}: {ended:?}.");
                 return Ok(None);
             }
         }
+    }
+}
+
+/// Runs the clean-up script of a worktree that is about to go. What it should have cleaned is not ours,
+/// so the worktree goes all the same.
+pub(super) async fn clean_up(context: &JobContext, at: &WorktreeAt) {
+    let id = context.run.id;
+    if let Err(ScriptError::Failed { reason, detail }) = Script::CleanUp.run(context, at).await {
+        log::warn!(run_id:% = id; "Removing a worktree of run {id}, although {reason}: {detail}");
     }
 }
 

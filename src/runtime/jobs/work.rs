@@ -17,54 +17,43 @@ use crate::{
     },
     git::{self, ErrorKind, GitError, Operation},
     runtime::{
-        messages::{Idempotency, Reply},
+        messages::{Reply, ReplySender, ReplyWith},
         order::{Order, OrderError},
-        reply::{ReplySender, ReplyWith},
-        run::{input::Update, worked::Worked},
+        run::input::{Update, Worked},
         shared::Shared,
     },
 };
-use std::sync::Arc;
 
-/// Carries an order out, and tells what came of it.
-pub(super) async fn work(
-    context: JobContext,
-    order: Order,
-    idempotent: Option<Box<Idempotency>>,
-    caller: ReplySender,
-) {
-    let mut worked = carry_out(&context, order).await;
-    (worked.caller, worked.idempotent) = (Some(caller), idempotent);
+/// Carries an order out, and reports what came of it.
+pub(super) async fn work(context: JobContext, order: Order, caller: ReplySender) {
+    let worked = context.blocking(move |run, shared| carry_out(run, shared, order));
+    let mut worked = worked.await.unwrap_or_else(Worked::failed);
+    worked.caller = Some(caller);
     context.update(Update::Worked(Box::new(worked))).await;
 }
 
-async fn carry_out(context: &JobContext, order: Order) -> Worked {
-    let (run, shared) = (context.run.clone(), Arc::clone(&context.shared));
-    let done = context.blocking(move || match order {
-        Order::Commit { message } => commit(&run, message),
-        Order::Push => push(&run, false),
-        Order::Accept => push(&run, true),
+fn carry_out(run: &Run, shared: &Shared, order: Order) -> Result<Worked, OrderError> {
+    match order {
+        Order::Commit { message } => commit(run, message),
+        Order::Push => push(run, false),
+        Order::Accept => push(run, true),
         Order::PullRequests { title, repos } => {
             let reply = Reply::PullRequests(repos.clone());
             let opened = RunPullRequest { title, repos };
-            Worked::new(vec![Work::PullRequest(opened)], reply)
+            Ok(Worked::new(vec![Work::PullRequest(opened)], reply))
         }
-        Order::Record(work) => Worked::new(vec![*work], Reply::Done),
-        Order::Rename { name } => rename(&run, &shared, name),
-        Order::Revert { force } => replace::revert(&run, force),
-        Order::Restore { number, force } => replace::restore(&run, &shared, number, force),
-    });
-    done.await
-        .unwrap_or_else(|error| Worked::failed(OrderError::Internal(error)))
+        Order::Record(work) => Ok(Worked::new(vec![*work], Reply::Done)),
+        Order::Rename { name } => rename(run, shared, name),
+        Order::Revert { force } => replace::revert(run, force),
+        Order::Restore { number, force } => replace::restore(run, shared, number, force),
+    }
 }
 
-fn commit(run: &Run, message: String) -> Worked {
+fn commit(run: &Run, message: String) -> Result<Worked, OrderError> {
     let all = placed(run);
     // One repo alone is asked by the commit itself.
-    if all.len() > 1
-        && let Err(error) = check(run, Operation::Commit)
-    {
-        return Worked::failed(error);
+    if all.len() > 1 {
+        check(run, Operation::Commit)?;
     }
     let mut repos = Vec::new();
     let mut first = None;
@@ -87,16 +76,14 @@ fn commit(run: &Run, message: String) -> Worked {
         });
     }
     if repos.is_empty() {
-        return Worked::failed(OrderError::NothingToCommit);
+        return Err(OrderError::NothingToCommit);
     }
     let reply = match first {
         Some(error) if repos.iter().all(|at| at.commit.is_none()) => ReplyWith::from(error),
         Some(_) | None => Reply::Committed(repos.clone()).into(),
     };
-    Worked::new(
-        vec![Work::Committed(RunCommitted { message, repos })],
-        reply,
-    )
+    let committed = Work::Committed(RunCommitted { message, repos });
+    Ok(Worked::new(vec![committed], reply))
 }
 
 /// The branch of a repo that has the run's work: the run's, or another that was made during the
@@ -120,14 +107,10 @@ fn push_one(
     git::push(&base.repo_path, at, &base.name, branch)
 }
 
-fn push(run: &Run, accept: bool) -> Worked {
-    let mut branches = Vec::new();
-    for base in &run.created.repos {
-        match branch_to_push(run, base) {
-            Ok(branch) => branches.push(branch),
-            Err(error) => return Worked::failed(error),
-        }
-    }
+fn push(run: &Run, accept: bool) -> Result<Worked, OrderError> {
+    let bases = run.created.repos.iter();
+    let branches = bases.map(|base| branch_to_push(run, base));
+    let branches = branches.collect::<Result<Vec<_>, _>>()?;
     let (mut without_remote, mut conflicts) = (0, 0);
     let mut repos = Vec::new();
     for (base, branch) in run.created.repos.iter().zip(branches) {
@@ -156,7 +139,7 @@ fn push(run: &Run, accept: bool) -> Worked {
     }
     if without_remote == repos.len() {
         let why = "No repo of this run has a remote to push to; add one with `git remote add`.";
-        return Worked::failed(OrderError::Conflict(why.to_owned()));
+        return Err(OrderError::Conflict(why.to_owned()));
     }
     let went_through = repos.iter().any(|at| at.pushed);
     let reply = if went_through {
@@ -181,10 +164,10 @@ fn push(run: &Run, accept: bool) -> Worked {
     if accept && went_through {
         work.push(Work::Accepted(RunAccepted { repos }));
     }
-    Worked::new(work, reply)
+    Ok(Worked::new(work, reply))
 }
 
-fn rename(run: &Run, shared: &Shared, name: String) -> Worked {
+fn rename(run: &Run, shared: &Shared, name: String) -> Result<Worked, OrderError> {
     let bases = &run.created.repos;
     let mut from = vec![run.run_branch.clone(); bases.len()];
     for (base, from) in bases.iter().zip(&mut from) {
@@ -194,7 +177,7 @@ fn rename(run: &Run, shared: &Shared, name: String) -> Worked {
         match git::check(Operation::Rename, at, &base.repo_path) {
             Ok(branch) => *from = branch,
             Err(GitError::WorktreeGone { .. }) => {}
-            Err(error) => return Worked::failed(OrderError::of(&base.name, &error)),
+            Err(error) => return Err(OrderError::of(&base.name, &error)),
         }
     }
     let repos = bases.iter().zip(&from);
@@ -206,9 +189,8 @@ fn rename(run: &Run, shared: &Shared, name: String) -> Worked {
         .filter_map(|base| git::git_dir_of(&base.repo_path).ok());
     let git_dirs: Vec<_> = found.collect();
     let job = || git::rename_everywhere(&repos, &name);
-    if let Err((repo, error)) = shared.repo_locks.with(&git_dirs, job) {
-        return Worked::failed(OrderError::of(&repo, &error));
-    }
+    let renamed = shared.repo_locks.with(&git_dirs, job);
+    renamed.map_err(|(repo, error)| OrderError::of(&repo, &error))?;
     let repos = bases.iter().map(|base| RepoBranch {
         repo_id: base.repo_id,
         repo_name: base.name.clone(),
@@ -219,5 +201,5 @@ fn rename(run: &Run, shared: &Shared, name: String) -> Worked {
         repos: repos.collect(),
         to: name,
     };
-    Worked::new(vec![Work::Renamed(renamed)], ReplyWith::Run)
+    Ok(Worked::new(vec![Work::Renamed(renamed)], ReplyWith::Run))
 }

@@ -1,10 +1,10 @@
 //! Agents: made, changed, deleted.
 
-use super::{Key, OperationError, project, record};
+use super::{OperationError, project, record};
 use crate::{
     cli,
     domain::{Agent, AgentId, ProjectId, Secrets, agent::AgentFields},
-    runtime::{Runtime, clock, ids},
+    runtime::{Runtime, clock, ids, messages::Key},
 };
 
 /// Puts stored values back where the caller left masks.

@@ -1,6 +1,6 @@
 //! The branches of a project: listed over all its repos, deleted, merged, rebased.
 
-use super::{OperationError, blocking, project, read};
+use super::{OperationError, blocking, no_repo, project, read};
 use crate::{
     domain::{
         Project, ProjectId, Repo, RepoId, RunId,
@@ -12,11 +12,12 @@ use crate::{
     git::{self, ErrorKind, GitError},
     runtime::{
         Request, Runtime,
+        messages::Key,
         order::{Order, OrderError},
     },
-    store::{Reader, RunFilter, StoreError},
+    store::{Reader, StoreError},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::{collections::HashMap, sync::Arc};
 
 pub(crate) use git::{Merged, Rebased};
@@ -47,43 +48,23 @@ pub(crate) struct BranchName {
 /// Which run made a branch, by repo and name.
 type Makers = HashMap<(RepoId, String), RunId>;
 
-#[derive(Deserialize)]
-struct RunRow {
-    id: RunId,
-    run_branch: String,
-    repos: Vec<RunRepo>,
-}
-
-#[derive(Deserialize)]
-struct RunRepo {
-    repo_id: RepoId,
-}
-
 fn makers(reader: &Reader, project: ProjectId) -> Result<Makers, StoreError> {
-    let filter = RunFilter {
-        project_id: Some(project),
-        ..RunFilter::default()
-    };
     let mut makers = Makers::new();
-    for view in reader.runs(&filter)? {
-        let row: RunRow =
-            serde_json::from_str(&view).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        for repo in row.repos {
-            makers.insert((repo.repo_id, row.run_branch.clone()), row.id);
+    for run in reader.runs_repos(Some(project))? {
+        for repo in &run.repos {
+            makers.insert((repo.repo_id, run.run_branch.clone()), run.id);
         }
     }
     Ok(makers)
 }
 
 pub(super) fn fault(name: &str, error: GitError) -> OperationError {
-    let why = format!("Repo '{name}': {error}.");
     match error.kind() {
-        ErrorKind::Unknown => OrderError::Missing(why).into(),
-        ErrorKind::Invalid => OrderError::Invalid(why).into(),
-        ErrorKind::Unusable | ErrorKind::Conflict | ErrorKind::TimedOut => {
-            OperationError::conflict(why)
-        }
+        ErrorKind::Unknown => OrderError::Missing(format!("Repo '{name}': {error}.")).into(),
         ErrorKind::Fault => OperationError::failed(error),
+        ErrorKind::Invalid | ErrorKind::Unusable | ErrorKind::Conflict | ErrorKind::TimedOut => {
+            OrderError::of(name, &error).into()
+        }
     }
 }
 
@@ -121,22 +102,20 @@ fn shown(repo: &Repo, branch: git::Branch, makers: &Makers) -> BranchView {
 
 /// The repo that is meant: the one named, or the only one.
 fn chosen(project: Project, wanted: Option<RepoId>) -> Result<Repo, OperationError> {
-    let count = project.repos.len();
-    let mut fitting = project
-        .repos
-        .into_iter()
-        .filter(|repo| wanted.is_none_or(|id| repo.id == id));
-    match fitting.next() {
-        Some(_) if wanted.is_none() && count > 1 => Err(OperationError::invalid(
-            "repo_id",
-            "is required, because this project has several repos",
-        )),
-        Some(repo) => Ok(repo),
-        None if wanted.is_some() => Err(OperationError::Unknown("repo")),
-        None => Err(OperationError::conflict(
-            "This project has no repo yet; add one first.",
-        )),
+    if let Some(wanted) = wanted {
+        let mut repos = project.repos.into_iter();
+        let named = repos.find(|repo| repo.id == wanted);
+        return named.ok_or(OperationError::Unknown("repo"));
     }
+    if project.repos.len() > 1 {
+        let why = "is required, because this project has several repos";
+        return Err(OperationError::invalid("repo_id", why));
+    }
+    project
+        .repos
+        .first()
+        .cloned()
+        .ok_or_else(|| no_repo(&project))
 }
 
 /// Does something with a branch under its repository's lock.
@@ -188,7 +167,7 @@ pub(crate) async fn merge(
 }
 
 /// Rebases a branch onto the default branch, or onto another one. The run that made it learns of
-/// its new base.
+/// its new base; the key goes into the same commit.
 ///
 /// # Errors
 /// `Unknown` project or repo; those of git.
@@ -196,6 +175,7 @@ pub(crate) async fn rebase(
     runtime: &Runtime,
     name: BranchName,
     onto: Option<String>,
+    key: Key,
 ) -> Result<Rebased, OperationError> {
     let project = name.project;
     let rebased = locked(runtime, name, move |repo, branch| {
@@ -211,24 +191,34 @@ pub(crate) async fn rebase(
         Ok((made, at))
     });
     let (made, at) = rebased.await?;
-    record(runtime, project, at).await;
+    if !record(runtime, project, at, &made, key.clone()).await {
+        runtime.remember(key, &made).await;
+    }
     Ok(made)
 }
 
-/// Tells the run of a rebased branch, when it has one, that its base commit is another.
-async fn record(runtime: &Runtime, project: ProjectId, at: RebasedAt) {
+/// Tells the run of a rebased branch that its base commit is another. False when there is no such run, or
+/// it cannot be told.
+async fn record(
+    runtime: &Runtime,
+    project: ProjectId,
+    at: RebasedAt,
+    answer: &Rebased,
+    key: Key,
+) -> bool {
     let makers = read(runtime, move |reader| makers(reader, project)).await;
-    let run = makers.ok().and_then(|makers| {
-        let run = makers.get(&(at.repo_id, at.branch.clone()))?;
-        Some(*run)
-    });
-    let Some(run) = run else { return };
-    let work = Work::Rebased(RunRebased { repos: vec![at] });
-    let request = Request::Order {
-        order: Order::Record(Box::new(work)),
-        idempotent: None,
+    let branch = (at.repo_id, at.branch.clone());
+    let Some(run) = makers.ok().and_then(|makers| makers.get(&branch).copied()) else {
+        return false;
     };
-    if let Err(error) = runtime.ask(run, request).await {
+    let work = Work::Rebased(RunRebased { repos: vec![at] });
+    let request = Request::Order(Order::Record(Box::new(work)));
+    let recorded = match key.map(|key| key.with_answer(answer)).transpose() {
+        Ok(key) => runtime.ask(run, request, key.map(Box::new)).await,
+        Err(error) => Err(error.into()),
+    };
+    if let Err(error) = &recorded {
         log::warn!(run_id:% = run; "Could not record the rebase of run {run}: {error}.");
     }
+    recorded.is_ok()
 }

@@ -1,131 +1,73 @@
-//! What a run changed, and its checkpoints.
+//! What a run changed.
 
 use super::{OperationError, blocking, read};
 use crate::{
     domain::{
-        RepoId, RunId, Time,
-        run::{
-            Event,
-            event::{CheckpointAt, LeftOut, WorktreeAt},
-        },
+        RunId,
+        run::event::{LeftOut, WorktreeAt},
     },
     git::{self, ChangesOf, ErrorKind, GitError},
     runtime::Runtime,
-    store::{Reader, StoreError},
+    store::RunRepo,
 };
-use serde::Deserialize;
-use std::{io, path::PathBuf, sync::Arc};
+use std::{io, sync::Arc};
 
 pub(crate) use git::{DiffStats, FileChange, FileStatus};
 
-/// A repo of a run, as its row tells.
-#[derive(Deserialize)]
-pub(crate) struct RunRepo {
-    /// The repo.
-    pub repo_id: RepoId,
-    /// Its name.
-    pub name: String,
-    /// The user's checkout.
-    pub repo_path: PathBuf,
-    worktree: Option<PathBuf>,
-    /// The branch with the run's work.
-    pub branch: String,
-    /// The commit that its changes are compared with.
-    pub base_commit: String,
-    #[serde(default)]
-    source: Option<String>,
-    #[serde(skip)]
+/// A repo of a run, and the last checkpoint of it.
+pub(crate) struct Compared {
+    repo: RunRepo,
     checkpoint: Option<String>,
 }
 
-impl RunRepo {
-    pub(super) fn at(&self) -> WorktreeAt {
-        WorktreeAt {
-            repo_id: self.repo_id,
-            name: self.name.clone(),
-            worktree: self.worktree.clone().unwrap_or_default(),
-            branch: self.branch.clone(),
-        }
-    }
-
-    /// What its changes are compared with: itself, with the base commit that leaves the run's own.
+impl Compared {
+    /// Itself, with the base commit that leaves the run's own changes.
     fn on_own_base(mut self) -> Result<Self, GitError> {
-        let source = self.source.as_deref();
-        self.base_commit = git::own_base(&self.at(), &self.repo_path, &self.base_commit, source)?;
+        let repo = &mut self.repo;
+        let source = repo.source.as_deref();
+        repo.base_commit = git::own_base(&repo.at(), &repo.repo_path, &repo.base_commit, source)?;
         Ok(self)
     }
 
     fn of<'a>(&'a self, at: &'a WorktreeAt) -> ChangesOf<'a> {
         ChangesOf {
             at,
-            repo_path: &self.repo_path,
-            base_commit: &self.base_commit,
+            repo_path: &self.repo.repo_path,
+            base_commit: &self.repo.base_commit,
             checkpoint: self.checkpoint.as_deref(),
         }
     }
 }
 
-#[derive(Deserialize)]
-struct RunRow {
-    repos: Vec<RunRepo>,
-}
-
-/// The repos of a run, each with its last checkpoint.
+/// The repos of a run.
 ///
 /// # Errors
 /// `Unknown` run; when the database fails.
-pub(crate) async fn repos(runtime: &Runtime, id: RunId) -> Result<Vec<RunRepo>, OperationError> {
-    let repos = read(runtime, move |reader| stored_repos(reader, id)).await?;
-    repos.ok_or(OperationError::Unknown("run"))
+pub(super) async fn repos(runtime: &Runtime, id: RunId) -> Result<Vec<RunRepo>, OperationError> {
+    let run = read(runtime, move |reader| reader.run_repos(id)).await?;
+    Ok(run.ok_or(OperationError::Unknown("run"))?.repos)
 }
 
-fn stored_repos(reader: &Reader, id: RunId) -> Result<Option<Vec<RunRepo>>, StoreError> {
-    let Some(view) = reader.run_view(id)? else {
-        return Ok(None);
-    };
-    let row: RunRow =
-        serde_json::from_str(&view).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-    let mut repos = row.repos;
-    for checkpoint in checkpoints(reader, id)? {
-        for repo in &mut repos {
-            let mut kept = checkpoint.repos.iter();
-            if let Some(kept) = kept.find(|kept| kept.repo_id == repo.repo_id) {
-                repo.checkpoint = Some(kept.commit.clone());
-            }
-        }
-    }
-    Ok(Some(repos))
-}
-
-/// A checkpoint of a run.
-pub(crate) struct Checkpoint {
-    /// Counts from 1.
-    pub number: u32,
-    /// Why it was taken.
-    pub reason: String,
-    /// When.
-    pub created_at: Time,
-    /// Its commits.
-    pub repos: Vec<CheckpointAt>,
-}
-
-/// Checkpoints of a run, oldest first.
+/// The repos of a run, to be compared with their base commits.
 ///
 /// # Errors
-/// When the database fails.
-pub(crate) fn checkpoints(reader: &Reader, id: RunId) -> Result<Vec<Checkpoint>, StoreError> {
-    let mut all = Vec::new();
-    for stored in reader.events_of_run(id, 0, None, Some("run.checkpointed"))? {
-        if let Event::RunCheckpointed(kept) = stored.event()? {
-            all.push(Checkpoint {
-                number: kept.number,
-                reason: kept.reason,
-                created_at: stored.created_at,
-                repos: kept.repos,
-            });
-        }
-    }
-    Ok(all)
+/// Those of [`repos`].
+pub(crate) async fn compared(
+    runtime: &Runtime,
+    id: RunId,
+) -> Result<Vec<Compared>, OperationError> {
+    let repos = repos(runtime, id).await?;
+    let kept = read(runtime, move |reader| reader.checkpoints(id)).await?;
+    let last = |repo: &RunRepo| {
+        let mut kept = kept.iter().rev().flat_map(|kept| &kept.repos);
+        let last = kept.find(|kept| kept.repo_id == repo.repo_id)?;
+        Some(last.commit.clone())
+    };
+    let compared = repos.into_iter().map(|repo| Compared {
+        checkpoint: last(&repo),
+        repo,
+    });
+    Ok(compared.collect())
 }
 
 fn fault(name: &str, error: GitError) -> OperationError {
@@ -144,15 +86,15 @@ fn fault(name: &str, error: GitError) -> OperationError {
 /// # Errors
 /// `Unknown` run; a conflict when the state of a repository does not allow a look.
 pub(crate) async fn diff_stats(runtime: &Runtime, id: RunId) -> Result<DiffStats, OperationError> {
-    let repos = repos(runtime, id).await?;
+    let repos = compared(runtime, id).await?;
     let shared = Arc::clone(&runtime.shared);
     let counted = blocking(move || {
         let mut total = DiffStats::default();
         for repo in repos {
-            let name = repo.name.clone();
+            let name = repo.repo.name.clone();
             let stats = repo
                 .on_own_base()
-                .and_then(|repo| shared.stats.diff_stats(repo.of(&repo.at())));
+                .and_then(|repo| shared.stats.diff_stats(repo.of(&repo.repo.at())));
             total.add(stats.map_err(|error| fault(&name, error))?);
         }
         Ok(total)
@@ -166,11 +108,8 @@ pub(crate) enum Change<'a> {
     Repo(&'a RunRepo),
     /// A file.
     File(&'a FileChange),
-    /// It has no more. Its worktree holds something that no commit of its branch has, or not.
-    RepoEnd {
-        /// Whether it does.
-        uncommitted: bool,
-    },
+    /// It has no more; `uncommitted` when its worktree holds something that no commit of its branch has.
+    RepoEnd { uncommitted: bool },
 }
 
 /// All that [`walk`] showed.
@@ -187,15 +126,15 @@ pub(crate) struct Walked {
 /// # Errors
 /// A conflict when the state of a repository does not allow a look; what `show` says.
 pub(crate) fn walk(
-    repos: Vec<RunRepo>,
+    repos: Vec<Compared>,
     show: &mut dyn FnMut(Change<'_>) -> io::Result<()>,
 ) -> Result<Walked, OperationError> {
     let mut walked = Walked::default();
     for repo in repos {
-        let name = repo.name.clone();
+        let name = repo.repo.name.clone();
         let repo = repo.on_own_base().map_err(|error| fault(&name, error))?;
-        show(Change::Repo(&repo)).map_err(OperationError::failed)?;
-        let changed = git::changes(repo.of(&repo.at()), &mut |file| {
+        show(Change::Repo(&repo.repo)).map_err(OperationError::failed)?;
+        let changed = git::changes(repo.of(&repo.repo.at()), &mut |file| {
             show(Change::File(&file)).map_err(|source| GitError::Io {
                 doing: "passing a change on",
                 source,

@@ -1,4 +1,4 @@
-//! What callers have done that no run's actor decides alone: projects with their repositories,
+//! What callers request and no run's actor decides alone: projects with their repositories,
 //! agents, new runs, branches, pull requests, what a run changed, terminals, settings, folders to choose from.
 //!
 //! One file a resource. Each operation checks the rules, does the work (git and files on threads
@@ -19,15 +19,12 @@ pub(crate) mod terminals;
 
 pub(crate) use error::OperationError;
 
-use super::{Runtime, messages::Idempotency};
+use super::{Runtime, clock, messages::Key};
 use crate::{
     domain::{Project, ProjectId},
     store::{Idempotent, Reader, StoreError},
 };
 use serde::Serialize;
-
-/// The key under which the answer of a write is remembered, when the caller sent one.
-pub(crate) type Key = Option<Box<Idempotency>>;
 
 /// Does something that blocks.
 async fn blocking<T: Send + 'static>(
@@ -53,20 +50,23 @@ async fn project(runtime: &Runtime, id: ProjectId) -> Result<Project, OperationE
     project.ok_or(OperationError::Unknown("project"))
 }
 
+fn no_repo(project: &Project) -> OperationError {
+    let why = format!("Project '{}' has no repo yet; add one first.", project.name);
+    OperationError::conflict(why)
+}
+
 /// What the store remembers of a first answer, in the form in which callers get it.
 fn record(key: Key, answer: &impl Serialize) -> Result<Option<Idempotent>, OperationError> {
-    Ok(key.map(|key| key.with_reply(answer)).transpose()?)
+    Ok(key.map(|key| key.with_answer(answer)).transpose()?)
 }
 
 impl Runtime {
     /// Remembers the answer of a write that could not carry its key along.
     pub(crate) async fn remember(&self, key: Key, answer: &impl Serialize) {
         let Some(key) = key else { return };
-        let remembered = match key.with_reply(answer) {
-            Ok(record) => {
-                let writer = &self.shared.writer;
-                writer.remember(record, super::clock::now()).await
-            }
+        let writer = &self.shared.writer;
+        let remembered = match key.with_answer(answer) {
+            Ok(record) => writer.remember(record, clock::now()).await,
             Err(error) => Err(error),
         };
         if let Err(error) = remembered {

@@ -1,13 +1,13 @@
 //! Projects and their repositories: made, changed, deleted.
 
-use super::{Key, OperationError, blocking, project, record};
+use super::{OperationError, blocking, project, record};
 use crate::{
     domain::{
         Project, ProjectId, Repo, RepoId, TrustedFilter,
         project::{ProjectChange, SetUp, project_name_fault, repo_name_fault},
     },
     git,
-    runtime::{Runtime, clock, ids, services::trusted_filters},
+    runtime::{Runtime, clock, ids, messages::Key, services::trusted_filters},
     store::StoreError,
 };
 use std::path::PathBuf;
@@ -64,8 +64,7 @@ pub(crate) async fn change(
         Ok::<_, OperationError>(())
     });
     let project = changed.await.map_err(OperationError::lacking("project"))?;
-    filters_changed(runtime).await?;
-    runtime.shared.spares.projects_changed();
+    repos_changed(runtime).await?;
     Ok(project)
 }
 
@@ -93,9 +92,12 @@ async fn definitions(
     found.await?
 }
 
-async fn filters_changed(runtime: &Runtime) -> Result<(), OperationError> {
+/// Has others know that repos, or what is set for them, are others now.
+async fn repos_changed(runtime: &Runtime) -> Result<(), OperationError> {
     let reader = runtime.shared.reader.clone();
-    Ok(blocking(move || trusted_filters::announce(&reader)).await??)
+    blocking(move || trusted_filters::announce(&reader)).await??;
+    runtime.shared.spares.projects_changed();
+    Ok(())
 }
 
 /// Deletes a project that has no live run.
@@ -109,8 +111,7 @@ pub(crate) async fn remove(runtime: &Runtime, id: ProjectId) -> Result<(), Opera
             "A run of this project has a live process; cancel that run first.",
         ));
     }
-    filters_changed(runtime).await?;
-    runtime.shared.spares.projects_changed();
+    repos_changed(runtime).await?;
     Ok(())
 }
 
@@ -174,7 +175,6 @@ pub(crate) async fn remove_repo(
 ) -> Result<(), OperationError> {
     let removed = runtime.shared.writer.remove_repo(project, id).await;
     removed.map_err(OperationError::lacking("repo"))?;
-    filters_changed(runtime).await?;
-    runtime.shared.spares.projects_changed();
+    repos_changed(runtime).await?;
     Ok(())
 }

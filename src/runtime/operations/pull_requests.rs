@@ -1,11 +1,10 @@
 //! Pull requests of a run, and those of a project's branches.
 
-use super::{Key, OperationError, blocking, branches, changes, project, read};
+use super::{OperationError, blocking, branches, changes, project};
 use crate::{
     domain::{
         ProjectId, RepoId, RunId,
         run::{
-            Event,
             event::{PullRequestAt, WorktreeAt},
             prompt::is_blank,
         },
@@ -14,9 +13,9 @@ use crate::{
     git,
     runtime::{
         Reply, Request, Runtime,
+        messages::Key,
         order::{Order, OrderError},
     },
-    store::{Reader, StoreError},
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -144,18 +143,6 @@ impl AtForge {
     }
 }
 
-/// The branches that a run came from, by repo.
-fn sources(reader: &Reader, id: RunId) -> Result<Vec<(RepoId, Option<String>)>, StoreError> {
-    let mut sources = Vec::new();
-    for stored in reader.events_of_run(id, 0, None, Some("run.created"))? {
-        if let Event::RunCreated(created) = stored.event()? {
-            let repos = created.repos.into_iter();
-            sources.extend(repos.map(|base| (base.repo_id, base.source)));
-        }
-    }
-    Ok(sources)
-}
-
 /// Pushes the run's branches and opens a pull request of each.
 ///
 /// # Errors
@@ -178,12 +165,8 @@ pub(crate) async fn open(
         let path = repo.repo_path.clone();
         places.push(at_forge(runtime, name, path, Some(repo.at()), branch).await?);
     }
-    let sources = read(runtime, move |reader| sources(reader, id)).await?;
-    let push = Request::Order {
-        order: Order::Push,
-        idempotent: None,
-    };
-    let Reply::Pushed(pushed) = runtime.ask(id, push).await? else {
+    let push = Request::Order(Order::Push);
+    let Reply::Pushed(pushed) = runtime.ask(id, push, None).await? else {
         return Err(OperationError::failed(
             "a push got the reply of another request",
         ));
@@ -195,9 +178,7 @@ pub(crate) async fn open(
         let branch = of_repo.map_or(&repo.branch, |at| {
             at.remote_branch.as_ref().unwrap_or(&at.branch)
         });
-        let source = sources.iter().find(|(of, _)| *of == repo.repo_id);
-        let source = source.and_then(|(_, source)| source.as_deref());
-        let made = place.propose(branch, source, &new).await;
+        let made = place.propose(branch, repo.source.as_deref(), &new).await;
         all.push(PullRequestAt {
             repo_id: repo.repo_id,
             repo_name: repo.name.clone(),
@@ -216,9 +197,8 @@ pub(crate) async fn open(
         title: new.title,
         repos: all,
     };
-    let idempotent = key.filter(|_| refused.is_none());
-    let request = Request::Order { order, idempotent };
-    let reply = runtime.ask(id, request).await?;
+    let key = key.filter(|_| refused.is_none());
+    let reply = runtime.ask(id, Request::Order(order), key).await?;
     refused.map_or(Ok(reply), Err)
 }
 

@@ -1,17 +1,27 @@
-//! New runs, and deletion with a look at what it would drop.
+//! New runs, stops also while the log takes nothing, and deletion with a look at what it would drop.
 
-use super::{Key, OperationError, blocking, changes, read};
+use super::{OperationError, blocking, changes, no_repo, read};
 use crate::{
     domain::{
         Agent, AgentId, Project, RunId,
         run::{command::NewRun, create, event::RepoBase},
     },
     git::{self, ErrorKind, GitError},
+    pty::{self, Probe},
     runtime::{
         AskError, Reply, Request, Runtime, Stop, ids,
+        jobs::holder::GRACE,
+        messages::{Key, Outcome},
         order::{self, OrderError},
+        services::unrecorded::word,
+        threads,
     },
+    store::StoreError,
 };
+use std::time::Duration;
+
+/// Longest time for telling a holder of a stop; its processes are ended all the same.
+const TELL_MAX: Duration = Duration::from_secs(2);
 
 /// What a caller says of a new run.
 #[derive(Debug)]
@@ -55,13 +65,13 @@ pub(crate) async fn create(
         Ok(Ok((agent, project)))
     });
     let (agent, project) = found.await??;
+    if project.repos.is_empty() {
+        return Err(no_repo(&project));
+    }
     let run_id = ids::run();
     let new = blocking(move || new_run(run_id, fields, agent, project)).await??;
-    let request = Request::Create {
-        new: Box::new(new),
-        idempotent: key,
-    };
-    Ok(runtime.ask(run_id, request).await?)
+    let request = Request::Create(Box::new(new));
+    Ok(runtime.ask(run_id, request, key).await?)
 }
 
 /// Everything that can be known before the answer: repos open, commits exist, the branch is free.
@@ -112,11 +122,72 @@ fn repo_fault(name: &str, error: &GitError) -> OperationError {
     }
 }
 
+/// Cancels, pauses or deletes a run. When the log takes nothing, its processes are ended first.
+///
+/// # Errors
+/// Those of [`Runtime::ask`]; `Unrecorded` when it is done and not in the log.
+pub(crate) async fn stop(runtime: &Runtime, run_id: RunId, stop: Stop) -> Outcome {
+    match runtime.ask(run_id, Request::Stop(stop), None).await {
+        Err(AskError::Store(cause)) if cause.may_pass() => {
+            Err(end_unrecorded(runtime, run_id, stop, cause).await)
+        }
+        outcome => outcome,
+    }
+}
+
+async fn end_unrecorded(
+    runtime: &Runtime,
+    run_id: RunId,
+    stop: Stop,
+    cause: StoreError,
+) -> AskError {
+    let unrecorded = &runtime.shared.unrecorded;
+    // Known before anything ends: the end of the CLI is not to be taken for its own.
+    let earlier = unrecorded.stops().insert(run_id, stop);
+    tell_holder(runtime, run_id, stop).await;
+    let ended = threads::run(move || pty::end_leftovers(run_id.0)).await;
+    match ended {
+        // A stop is refused without a process: one that is not there any more was ended by the
+        // request, whose outcome found no room.
+        Ok(Ok(0)) if earlier.is_none() && matches!(stop, Stop::Delete { .. }) => {
+            unrecorded.stops().remove(&run_id);
+            AskError::Store(cause)
+        }
+        Ok(Ok(count)) => {
+            log::warn!(run_id:%, count; "Stopped run {run_id} while the log cannot be written ({cause}): ended {count} processes.");
+            AskError::Unrecorded(cause)
+        }
+        Ok(Err(error)) => {
+            AskError::JobFailed(format!("could not end processes of the run: {error}"))
+        }
+        Err(error) => error.into(),
+    }
+}
+
+/// Has the holder say with the exit why it came.
+async fn tell_holder(runtime: &Runtime, run_id: RunId, stop: Stop) {
+    let run_dir = runtime.shared.run_dir(run_id);
+    let told = async {
+        if let Probe::Live(session) = pty::probe(&run_dir, run_id.0).await? {
+            let because = Some(word(stop).to_owned());
+            session.handle().stop_because(GRACE, because).await?;
+        }
+        Ok::<_, pty::PtyError>(())
+    };
+    match tokio::time::timeout(TELL_MAX, told).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            log::warn!(run_id:%; "Could not send a command to the holder of run {run_id}: {error}.");
+        }
+        Err(_) => log::warn!(run_id:%; "The holder of run {run_id} does not respond."),
+    }
+}
+
 /// Deletes a run with its worktrees; live processes are ended first. Without `force` nothing is
 /// done when some of its work cannot be kept.
 ///
 /// # Errors
-/// `Unknown` run; [`OrderError::NotKept`]; those of [`Runtime::stop`].
+/// `Unknown` run; [`OrderError::NotKept`]; those of [`stop`].
 pub(crate) async fn remove(
     runtime: &Runtime,
     id: RunId,
@@ -126,7 +197,7 @@ pub(crate) async fn remove(
         // Before the process is ended: a refusal changes nothing.
         check_all_is_kept(runtime, id).await?;
     }
-    runtime.stop(id, Stop::Delete { force }).await?;
+    stop(runtime, id, Stop::Delete { force }).await?;
     Ok(())
 }
 

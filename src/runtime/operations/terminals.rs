@@ -47,7 +47,7 @@ pub(crate) async fn attach(
         return Err(OperationError::Unknown("run"));
     }
     let limit = runtime.shared.config.viewers_max;
-    let guard = runtime.viewer(run_id).ok_or_else(|| {
+    let guard = runtime.shared.viewer(run_id).ok_or_else(|| {
         OperationError::Full(format!(
             "The limit of {limit} viewers of this terminal is reached; close one first."
         ))

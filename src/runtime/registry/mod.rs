@@ -5,26 +5,29 @@
 //! no memory but its row.
 
 pub(super) mod revive;
-pub(super) mod slots;
 
 use super::{
-    jobs::UpdateRun,
-    messages::AskError,
+    messages::{AskError, Request},
     run::{
         actor::RunActor,
         input::Update,
-        mailbox::{Ask, Passivate, Passivated, Recover, Registry as Link},
+        mailbox::{Ask, Passivate, Recover, Registry as Link, Seed, UpdateRun},
     },
     shared::Shared,
 };
-use crate::domain::RunId;
-use actix::{
-    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, MessageResult,
-    ResponseFuture, WrapFuture, dev::SendError,
+use crate::{
+    domain::{RunId, run::Run},
+    store::Reader,
 };
-use slots::{Address, Seed, Slot, Slots};
-use std::sync::Arc;
-use tokio::sync::mpsc;
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, ResponseFuture, dev::SendError};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// Requests that may stand before it: more than there can be connections.
 const WAITING_MAX: usize = 65_536;
@@ -80,7 +83,8 @@ impl Registry {
             while let Some(run_id) = changed.recv().await {
                 let changed = UpdateRun {
                     run_id,
-                    update: Update::FilesChanged.into(),
+                    update: Update::FilesChanged,
+                    session: None,
                 };
                 if let Err(error) = registry.send(changed).await {
                     log::debug!("Changes of files are no longer reported: {error}.");
@@ -187,16 +191,10 @@ impl Handler<Recover> for Registry {
 }
 
 impl Handler<Passivate> for Registry {
-    type Result = MessageResult<Passivate>;
+    type Result = bool;
 
-    fn handle(&mut self, passivate: Passivate, context: &mut Self::Context) -> Self::Result {
-        let idle = self.slots.passivate(passivate.run_id);
-        let passivated = idle.is_some();
-        if let Some(actor) = idle {
-            let ended = actor.send(Passivated);
-            context.spawn(ended.into_actor(self).map(|_, _, _| ()));
-        }
-        MessageResult(passivated)
+    fn handle(&mut self, passivate: Passivate, _: &mut Self::Context) -> bool {
+        self.slots.passivate(passivate.run_id).is_some()
     }
 }
 
@@ -217,5 +215,146 @@ impl Handler<Drain> for Registry {
                 drop(admission.acquire_many_owned(permits).await);
             }
         })
+    }
+}
+
+/// Where a run's actor takes messages.
+pub(in crate::runtime) trait Address: Clone {
+    /// False once the actor has ended.
+    fn is_connected(&self) -> bool;
+}
+
+/// The actors of runs, by run.
+pub(in crate::runtime) struct Slots<A> {
+    slots: HashMap<RunId, Slot<A>>,
+    /// Requests of one run that may be under way.
+    commands_max: usize,
+    live_runs_max: usize,
+    /// Runs folded from their log since the start.
+    pub folded: u64,
+}
+
+/// The actor of a run.
+pub(in crate::runtime) struct Slot<A> {
+    pub actor: A,
+    /// A permit for each request that may be under way at a time.
+    pub admission: Arc<Semaphore>,
+    /// Cloned for each update under way, which keeps the actor awake too.
+    pub updates: Arc<()>,
+    /// Set by the actor: a process is alive or wanted.
+    live: Arc<AtomicBool>,
+}
+
+impl<A: Address> Slots<A> {
+    pub(crate) fn new(commands_max: usize, live_runs_max: usize) -> Self {
+        Self {
+            slots: HashMap::new(),
+            commands_max,
+            live_runs_max,
+            folded: 0,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Slot<A>> {
+        self.slots.values()
+    }
+
+    pub(crate) fn live_count(&self) -> usize {
+        let live = |slot: &&Slot<A>| slot.live.load(Ordering::Relaxed);
+        self.slots.values().filter(live).count()
+    }
+
+    /// The run's slot, with an actor that is built when there is none or it has ended; none for an unknown
+    /// run.
+    pub(crate) fn slot(
+        &mut self,
+        run_id: RunId,
+        reader: &Reader,
+        build: impl FnOnce(Seed) -> A,
+    ) -> Option<&Slot<A>> {
+        let slot = self.slots.get(&run_id);
+        if slot.is_some_and(|slot| !slot.actor.is_connected()) {
+            log::warn!(run_id:%; "The actor of run {run_id} had ended; rebuilding it.");
+            self.slots.remove(&run_id);
+        }
+        if !self.slots.contains_key(&run_id) {
+            let run = match reader.fold_run(run_id) {
+                Ok(run) => run?,
+                Err(error) => {
+                    log::error!(run_id:%; "Could not load run {run_id} from the log: {error}.");
+                    return None;
+                }
+            };
+            self.folded += 1;
+            self.insert(run_id, Some(run), build);
+        }
+        self.slots.get(&run_id)
+    }
+
+    fn insert(&mut self, run_id: RunId, run: Option<Run>, build: impl FnOnce(Seed) -> A) {
+        let live = Arc::new(AtomicBool::new(run.as_ref().is_none_or(Run::is_live)));
+        let actor = build(Seed {
+            run_id,
+            run,
+            live: Arc::clone(&live),
+        });
+        self.slots.insert(
+            run_id,
+            Slot {
+                actor,
+                admission: Arc::new(Semaphore::new(self.commands_max)),
+                updates: Arc::new(()),
+                live,
+            },
+        );
+    }
+
+    /// The actor for a request, and the permit that the request holds while it is under way.
+    ///
+    /// # Errors
+    /// A bound is reached, or there is no such run.
+    pub(crate) fn admit(
+        &mut self,
+        run_id: RunId,
+        request: &Request,
+        reader: &Reader,
+        build: impl FnOnce(Seed) -> A,
+    ) -> Result<(A, OwnedSemaphorePermit), AskError> {
+        let (limit, commands_max) = (self.live_runs_max, self.commands_max);
+        let starts = matches!(
+            request,
+            Request::Create(_) | Request::Continue { .. } | Request::Retry
+        );
+        if starts && self.live_count() >= limit {
+            return Err(AskError::TooManyRuns { limit });
+        }
+        let slot = if let Request::Create(_) = request {
+            self.insert(run_id, None, build);
+            self.slots.get(&run_id)
+        } else {
+            self.slot(run_id, reader, build)
+        };
+        let slot = slot.ok_or(AskError::UnknownRun)?;
+        let permit = Arc::clone(&slot.admission).try_acquire_owned();
+        let permit = permit.map_err(|_| AskError::Busy {
+            limit: commands_max,
+        })?;
+        Ok((slot.actor.clone(), permit))
+    }
+
+    /// Removes the slot of an actor that has nothing to do, unless a request or an update is under way
+    /// to it. Only the caller can reach the actor from then on.
+    pub(crate) fn passivate(&mut self, run_id: RunId) -> Option<A> {
+        let slot = self.slots.get(&run_id)?;
+        let idle = slot.admission.available_permits() == self.commands_max
+            && Arc::strong_count(&slot.updates) == 1;
+        if !idle {
+            return None;
+        }
+        self.slots.remove(&run_id).map(|slot| slot.actor)
     }
 }

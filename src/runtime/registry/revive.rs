@@ -8,51 +8,41 @@ use crate::{
     runtime::{
         run::{mailbox::Recover, spool},
         shared::Shared,
-        threads,
     },
 };
 use actix::Addr;
 use std::{path::Path, sync::Arc};
 
-/// Run folders that are looked at before anything else of this thread pool may have its turn, or
+/// Run folders that are checked before anything else of this thread pool may have its turn, or
 /// the server its end.
 const LOOKED_AT_ONCE: usize = 256;
+
+/// As the log names the work.
+const DOING: &str = "check the leftovers of ended runs";
 
 /// Removes folders of deleted runs that a crash left, and has the actors of ended runs built whose
 /// holder still waits, or whose spool holds hooks that came late.
 ///
-/// It goes on while the server serves, so that a start does not last longer the more runs have
+/// It continues while the server serves, so that a start does not last longer the more runs have
 /// ended: who speaks to such a run meanwhile has its actor built, which does the same first.
 pub(in crate::runtime) async fn release_holders(shared: Arc<Shared>, registry: Addr<Registry>) {
-    let of_list = Arc::clone(&shared);
-    let list = move || {
-        let runs = of_list.config.data_dir.join("runs");
-        name_strays(&of_list, &runs);
+    let listed = shared.blocking(DOING, |shared| {
+        let runs = shared.config.data_dir.join("runs");
+        name_strays(shared, &runs);
         run_ids_in(&runs)
-    };
-    let run_ids = beside_all(list).await;
-    for some in run_ids.chunks(LOOKED_AT_ONCE) {
-        let (shared, some) = (Arc::clone(&shared), some.to_vec());
-        let look = move || {
-            some.into_iter()
-                .filter(|id| is_left(&shared, *id))
-                .collect()
-        };
-        for run_id in beside_all(look).await {
+    });
+    for some in listed.await.unwrap_or_default().chunks(LOOKED_AT_ONCE) {
+        let mut some = some.to_vec();
+        let left = shared.blocking(DOING, move |shared| {
+            some.retain(|id| is_left(shared, *id));
+            some
+        });
+        for run_id in left.await.unwrap_or_default() {
             if let Err(error) = registry.send(Recover { run_id }).await {
                 log::debug!(run_id:%; "Could not resume run {run_id}: {error}.");
             }
         }
     }
-}
-
-/// Finds runs on a thread where it may block.
-async fn beside_all(find: impl FnOnce() -> Vec<RunId> + Send + 'static) -> Vec<RunId> {
-    let found = threads::run(find).await;
-    found.unwrap_or_else(|error| {
-        log::error!("Could not check the leftovers of ended runs: {error}.");
-        Vec::new()
-    })
 }
 
 /// Says which holders are of no run.

@@ -1,11 +1,10 @@
 //! The actor of one run: feeds its [`Core`] with inputs, and carries out the outputs. It decides nothing.
 
 use super::{
-    after_commit::AfterCommit,
     core::Core,
     input::{Input, Update},
-    mailbox::{Ask, Passivate, Passivated, Recover, Registry},
-    output::{HolderCommand, Job, Output, TranscriptRead, Watched},
+    mailbox::{Ask, Passivate, Recover, Registry, Seed, UpdateRun},
+    output::{AfterCommit, HolderCommand, Job, Output, TranscriptRead, Watched},
     spool,
     waits::Waits,
 };
@@ -15,10 +14,8 @@ use crate::{
     pty::{HolderConnection, HolderHandle},
     runtime::{
         clock,
-        jobs::{self, JobContext, JobUpdate, UpdateRun, Updates, holder, transcript},
-        messages::AskError,
-        registry::slots::Seed,
-        reply::ReplySender,
+        jobs::{self, JobContext, holder, transcript},
+        messages::{AskError, ReplySender},
         shared::Shared,
         threads,
     },
@@ -63,8 +60,8 @@ pub(crate) struct RunActor {
     /// Raised to stop a set-up that is under way.
     set_up: Arc<AtomicBool>,
     /// Appends behind one that waits for room in the writer's queue, in order.
-    held: VecDeque<(Append, Box<AfterCommit>)>,
-    holding: bool,
+    waiting_appends: VecDeque<(Append, Box<AfterCommit>)>,
+    waits_for_room: bool,
     /// Jobs under way.
     busy: usize,
 }
@@ -86,8 +83,8 @@ impl RunActor {
             transcript: None,
             reading: Weak::new(),
             set_up: Arc::default(),
-            held: VecDeque::new(),
-            holding: false,
+            waiting_appends: VecDeque::new(),
+            waits_for_room: false,
             busy: 0,
         }
     }
@@ -145,7 +142,7 @@ impl RunActor {
                     self.session.clone()
                 };
                 if let Some(session) = session {
-                    self.beside(context, false, |job| holder::tell(job, session, command));
+                    self.run_job(context, false, |job| holder::tell(job, session, command));
                 }
             }
             Output::AdoptSession => {
@@ -153,12 +150,14 @@ impl RunActor {
             }
             Output::WatchSession => {
                 if let Some(session) = self.offered.take() {
-                    self.beside(context, false, |job| holder::watch(job, session));
+                    self.run_job(context, false, |job| holder::watch(job, session));
                 }
             }
             Output::ReleaseSession => {
                 if let Some(session) = self.offered.take() {
-                    self.beside(context, false, |job| holder::release(job, session));
+                    self.run_job(context, false, |job| async move {
+                        holder::release(&job, session).await;
+                    });
                 }
             }
             Output::DropSession => self.session = None,
@@ -199,13 +198,13 @@ impl RunActor {
         if matches!(job, Job::SetUp { .. }) {
             self.set_up = Arc::default();
         }
-        self.beside(context, job.is_exclusive(), |with| {
+        self.run_job(context, job.is_exclusive(), |with| {
             jobs::carry_out(job, with)
         });
     }
 
     /// Runs a job beside the actor and counts it, so that the actor stays awake.
-    fn beside<F, Fut>(&mut self, context: &mut Context<Self>, exclusive: bool, job: F)
+    fn run_job<F, Fut>(&mut self, context: &mut Context<Self>, exclusive: bool, job: F)
     where
         F: FnOnce(JobContext) -> Fut,
         Fut: Future<Output = ()> + 'static,
@@ -213,9 +212,12 @@ impl RunActor {
         let Some(run) = self.core.run().cloned() else {
             return;
         };
-        let updates = Updates::new(self.id, self.registry.update.clone());
-        let shared = Arc::clone(&self.shared);
-        let with = JobContext::new(run, shared, Arc::clone(&self.set_up), updates);
+        let with = JobContext {
+            run,
+            shared: Arc::clone(&self.shared),
+            stop: Arc::clone(&self.set_up),
+            registry: self.registry.update.clone(),
+        };
         self.busy += 1;
         let ended = actix::spawn(job(with)).into_actor(self);
         context.spawn(ended.map(move |outcome, actor: &mut Self, context| {
@@ -230,8 +232,8 @@ impl RunActor {
     /// Hands the append to the writer in order; a full queue holds this actor's mailbox, and what
     /// else is appended until there is room stands behind it.
     fn append(&mut self, append: Append, after: Box<AfterCommit>, context: &mut Context<Self>) {
-        if self.holding {
-            return self.held.push_back((append, after));
+        if self.waits_for_room {
+            return self.waiting_appends.push_back((append, after));
         }
         fault::point("run.before_append");
         match self.shared.writer.append(append) {
@@ -240,7 +242,7 @@ impl RunActor {
                 self.await_commit(commit, after, context);
             }
             Err(append) => {
-                self.holding = true;
+                self.waits_for_room = true;
                 self.wait_for_room(*append, after, context);
             }
         }
@@ -258,9 +260,9 @@ impl RunActor {
         let queued = queued.into_actor(self);
         context.wait(queued.map(move |(commit,), actor: &mut Self, context| {
             actor.await_commit(commit, after, context);
-            match actor.held.pop_front() {
+            match actor.waiting_appends.pop_front() {
                 Some((append, after)) => actor.wait_for_room(append, after, context),
-                None => actor.holding = false,
+                None => actor.waits_for_room = false,
             }
         }));
     }
@@ -305,10 +307,10 @@ impl RunActor {
                         Err(error) => Err(std::io::Error::other(error)),
                     };
                     let observed = observed.unwrap_or_else(|error| {
-                let id = actor.id;
-                log::warn!(run_id:% = id; "Could not read the transcript of run {id}: {error}.");
-                Vec::new()
-            });
+                        let id = actor.id;
+                        log::warn!(run_id:% = id; "Could not read the transcript of run {id}: {error}.");
+                        Vec::new()
+                    });
                     actor.feed(Input::TranscriptRead(observed), context);
                 }),
         );
@@ -329,7 +331,7 @@ impl RunActor {
         let Some(request) = self.shared.unrecorded.request(self.id) else {
             return;
         };
-        let (caller, outcome) = ReplySender::new();
+        let (caller, outcome) = ReplySender::new(None);
         self.feed(Input::Asked { request, caller }, context);
         let (shared, id) = (Arc::clone(&self.shared), self.id);
         actix::spawn(async move {
@@ -361,7 +363,11 @@ impl RunActor {
                     .registry
                     .passivate
                     .send(Passivate { run_id: actor.id });
-                context.spawn(asked.into_actor(actor).map(|_, _, _| ()));
+                context.spawn(asked.into_actor(actor).map(|passivated, _, context| {
+                    if matches!(passivated, Ok(true)) {
+                        context.stop();
+                    }
+                }));
             }
         });
     }
@@ -405,14 +411,10 @@ impl Handler<UpdateRun> for RunActor {
     type Result = Result<(), AskError>;
 
     fn handle(&mut self, message: UpdateRun, context: &mut Self::Context) -> Self::Result {
-        let update = match message.update {
-            JobUpdate::Session(session) => {
-                let hello = Box::new(session.hello().clone());
-                self.offered = Some(*session);
-                Update::Attached(hello)
-            }
-            JobUpdate::Update(update) => update,
-        };
+        let UpdateRun {
+            update, session, ..
+        } = message;
+        self.offered = session.map(|session| *session);
         if matches!(update, Update::FilesChanged) {
             self.shared.watch.looked(self.id);
         }
@@ -435,13 +437,5 @@ impl Handler<UpdateRun> for RunActor {
         // A connection that the core did not adopt is dropped.
         self.offered = None;
         Ok(())
-    }
-}
-
-impl Handler<Passivated> for RunActor {
-    type Result = ();
-
-    fn handle(&mut self, _: Passivated, context: &mut Self::Context) -> Self::Result {
-        context.stop();
     }
 }

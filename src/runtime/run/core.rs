@@ -12,7 +12,6 @@ mod commits;
 mod delivery;
 mod effects;
 mod holder;
-mod hooks;
 mod inbox;
 mod requests;
 mod silence;
@@ -27,20 +26,18 @@ use crate::{
     cli::{self, Adapter},
     domain::{
         RunId, Time,
-        run::{Command, Run, event::StopBy},
+        run::{
+            Command, Run,
+            event::{Missing, StopBy},
+        },
     },
-    runtime::{
-        messages::{AskError, Outcome, Request},
-        reply::ReplySender,
-    },
+    runtime::messages::{AskError, Outcome, ReplySender, Request},
     store::StoreError,
 };
 use commits::{DeferredReply, ReplyContext};
 use delivery::Waiting;
-use holder::{Program, Reach};
-use hooks::Deliveries;
-use inbox::{Bringer, Hooked, Item, WaitsFor};
-use silence::Watches;
+use holder::Program;
+use inbox::{Deliveries, Item, WaitsFor};
 use std::{
     collections::{HashSet, VecDeque},
     path::PathBuf,
@@ -89,9 +86,11 @@ pub(crate) struct Core {
 
     /// A holder is attached.
     session: bool,
-    reach: Reach,
+    /// Tries in a row that did not reach the holder.
+    out_of_reach: u32,
     program: Program,
-    watches: Watches,
+    /// The silences whose timers are set.
+    watched_silences: Vec<Missing>,
     /// A set-up is under way.
     setting_up: bool,
     /// Jobs that wait for the end of the exclusive job under way; none without one.
@@ -123,9 +122,9 @@ impl Core {
             deliveries: Deliveries::default(),
             transcript_named: None,
             session: false,
-            reach: Reach::default(),
+            out_of_reach: 0,
             program: Program::default(),
-            watches: Watches::default(),
+            watched_silences: Vec::new(),
             setting_up: false,
             exclusive: None,
         }
@@ -155,51 +154,31 @@ impl Core {
     }
 
     fn request(&mut self, request: Request, caller: ReplySender) {
-        let context = |caller, idempotent| ReplyContext {
+        let context = |caller| ReplyContext {
             caller: Some(caller),
-            idempotent,
             ..ReplyContext::default()
         };
         match request {
-            Request::Create { new, idempotent } => {
-                self.create(*new, context(caller, idempotent));
-            }
-            Request::Continue {
-                id,
-                message,
-                idempotent,
-            } => self.say(id, &message, idempotent, caller),
+            Request::Create(new) => self.create(*new, context(caller)),
+            Request::Continue { id, message } => self.say(id, &message, caller),
             Request::Resume => self.resume_program(caller),
-            Request::Retry { idempotent } => {
-                self.execute(Command::Retry, context(caller, idempotent));
-            }
-            Request::Queue { change, idempotent } => {
-                self.change_queue(change, context(caller, idempotent));
-            }
+            Request::Retry => self.execute(Command::Retry, context(caller)),
+            Request::Queue(change) => self.change_queue(change, context(caller)),
             Request::Stop(stop) => self.stop_by(stop, caller),
-            Request::SetNotify { notify, idempotent } => {
-                self.execute(Command::SetNotify { notify }, context(caller, idempotent));
+            Request::SetNotify { notify } => {
+                self.execute(Command::SetNotify { notify }, context(caller));
             }
-            Request::Order { order, idempotent } => self.order(order, idempotent, caller),
-            Request::Hook { .. } if self.run.as_ref().is_some_and(|run| run.deleted) => {
+            Request::Order(order) => self.order(order, caller),
+            Request::Hook(_) if self.run.as_ref().is_some_and(|run| run.deleted) => {
                 self.reply_in_order(Some(caller), Err(AskError::UnknownRun));
             }
-            Request::Hook {
-                payload,
-                delivery,
-                callers,
-            } => self.hook(Hooked {
-                payload,
-                delivery,
-                callers,
-                bringer: Bringer::Caller(caller),
-            }),
+            Request::Hook(delivery) => self.queue(Item::Hook(Box::new(delivery), caller)),
         }
     }
 
     /// The run as it is decided, which may be ahead of the log; none before it is created.
-    pub(crate) fn run(&self) -> Option<&Run> {
-        self.run.as_deref()
+    pub(crate) const fn run(&self) -> Option<&Arc<Run>> {
+        self.run.as_ref()
     }
 
     /// Appends that are not stored yet.

@@ -1,19 +1,21 @@
 //! The inputs of a run's core.
 
-use super::{after_commit::AfterCommit, spool::Spooled, worked::Worked};
+use super::output::{AfterCommit, Timer};
 use crate::{
     domain::{
         MessageId,
         run::{
             Command,
             command::{Checkpoint, Observation},
-            event::{Missing, WorktreeAt},
+            event::WorktreeAt,
+            view,
+            work::Work,
         },
     },
     pty::{ExitReport, Hello, Program},
     runtime::{
-        messages::{AskError, Request},
-        reply::ReplySender,
+        messages::{AskError, Delivery, ReplySender, ReplyWith, Request},
+        order::OrderError,
     },
     store::StoreError,
 };
@@ -23,42 +25,30 @@ use std::path::PathBuf;
 pub(crate) enum Input {
     /// The core was built from its log, and resumes what was outstanding.
     Resume,
-    /// A request.
+    /// A request, and where its reply goes.
     Asked {
-        /// The request.
         request: Request,
-        /// Where its reply goes.
         caller: ReplySender,
     },
-    /// An append was stored, or failed.
+    /// An append was stored, or failed; and what follows it.
     Committed {
-        /// Why it failed.
         outcome: Result<(), StoreError>,
-        /// What follows it.
         after: Box<AfterCommit>,
     },
     /// A report of a job or a watcher.
     Update(Update),
-    /// A timer ended.
-    Timer {
-        /// The timer.
-        timer: Timer,
-        /// Somebody looks at the run's terminal.
-        viewed: bool,
-    },
+    /// A timer ended; `viewed` when somebody looks at the run's terminal.
+    Timer { timer: Timer, viewed: bool },
     /// All files that the spool holds, oldest first.
     Spool(Vec<PathBuf>),
-    /// A spool file that was asked for.
-    SpoolRead(Spooled),
+    /// A spool file that was asked for; none when the hook program did not write it.
+    SpoolRead(Option<Delivery>),
     /// Whether the log has the delivery that was looked up.
     Delivered(bool),
     /// What is new in the transcript.
     TranscriptRead(Vec<Observation>),
-    /// A job ended, with or without an update.
-    JobEnded {
-        /// It was one of those that run one at a time.
-        exclusive: bool,
-    },
+    /// A job ended, with or without an update; an exclusive one is of those that run one at a time.
+    JobEnded { exclusive: bool },
     /// The actor ends: all who wait for a reply are told.
     End,
 }
@@ -67,7 +57,7 @@ impl Input {
     /// True when hooks in the spool come before this input.
     pub(crate) const fn follows_spool(&self) -> bool {
         match self {
-            Self::Asked { request, .. } => matches!(request, Request::Hook { .. }),
+            Self::Asked { request, .. } => matches!(request, Request::Hook(_)),
             Self::Update(update) => matches!(
                 update,
                 Update::FilesChanged | Update::Exited { .. } | Update::NeverLaunched
@@ -91,27 +81,15 @@ pub(crate) enum Update {
     Fact(Command),
     /// The holder was reached; its process runs, or its exit is to be acknowledged.
     Attached(Box<Hello>),
-    /// The process and all it started are gone.
+    /// The process and all it started are gone; without a report when nobody can tell how.
     Exited {
-        /// How, when the holder could tell.
         report: Option<ExitReport>,
-        /// Which attempt.
         attempt: u32,
     },
-    /// What the holder knows of its program changed.
-    Program {
-        /// Of which attempt.
-        attempt: u32,
-        /// All of it.
-        program: Program,
-    },
-    /// The holder is there and cannot be spoken with.
-    OutOfReach {
-        /// Of which attempt.
-        attempt: u32,
-        /// Why, for the server's log.
-        why: String,
-    },
+    /// What the holder of this attempt knows of its program changed; this is all of it.
+    Program { attempt: u32, program: Program },
+    /// The holder of this attempt is there and cannot be spoken with; why is for the server's log.
+    OutOfReach { attempt: u32, why: String },
     /// The launch is known never to have happened.
     NeverLaunched,
     /// A set-up ended as it was asked to.
@@ -119,69 +97,54 @@ pub(crate) enum Update {
     /// Spool or transcript may have grown.
     FilesChanged,
     /// The CLI shows its prompt by now: a message can be typed.
-    PromptAwaited {
-        /// Which.
-        id: MessageId,
-    },
+    PromptAwaited { id: MessageId },
     /// A checkpoint job ended; none when nothing changed or it could not be taken.
     CheckpointTaken(Option<Checkpoint>),
     /// An order was carried out.
     Worked(Box<Worked>),
-    /// Worktrees, branches and files of the run are gone.
+    /// Worktrees, branches and files of the run are gone: which worktrees, and how long it took.
     Removed {
-        /// The worktrees that were removed.
         removed: Vec<WorktreeAt>,
-        /// How long it took.
         millis: u64,
     },
     /// The deletion failed; the run stays.
-    NotRemoved {
-        /// Why.
-        why: AskError,
-    },
+    NotRemoved { why: AskError },
 }
 
-/// A timer of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Timer {
-    /// A process whose session is over.
-    Lingering {
-        /// Which attempt.
-        attempt: u32,
-    },
-    /// A CLI that was asked by its own keys to leave.
-    Quitting {
-        /// Which attempt.
-        attempt: u32,
-    },
-    /// A holder that could not be spoken with.
-    Reach {
-        /// Of which attempt.
-        attempt: u32,
-    },
-    /// A holder that was told to end its tree.
-    Stuck {
-        /// Of which attempt.
-        attempt: u32,
-    },
-    /// A message that was typed and is not confirmed yet.
-    EnterAgain {
-        /// Which.
-        id: MessageId,
-    },
-    /// The same, after a longer while.
-    GiveUp {
-        /// Which.
-        id: MessageId,
-    },
-    /// A CLI that is to say something.
-    Silent {
-        /// What.
-        missing: Missing,
-    },
-    /// A CLI at its prompt.
-    Idle {
-        /// Sequence of the run when the timer was set.
-        sequence: u64,
-    },
+/// What came of an order.
+pub(crate) struct Worked {
+    /// Taken before it.
+    pub checkpoint: Option<Checkpoint>,
+    /// To be recorded.
+    pub work: Vec<Work>,
+    /// What the caller gets once that is recorded.
+    pub reply: ReplyWith,
+    /// Who ordered it.
+    pub caller: Option<ReplySender>,
+}
+
+impl Worked {
+    pub(crate) fn new(work: Vec<Work>, reply: impl Into<ReplyWith>) -> Self {
+        Self {
+            checkpoint: None,
+            work,
+            reply: reply.into(),
+            caller: None,
+        }
+    }
+
+    pub(crate) fn failed(error: OrderError) -> Self {
+        Self::new(Vec::new(), error)
+    }
+
+    /// Files were replaced, or were to be; `before` is the checkpoint that was taken first.
+    pub(crate) fn replaced(before: Checkpoint, outcome: Result<Work, OrderError>) -> Self {
+        let left_out = view::left_out_of_all(&before.repos);
+        let mut done = match outcome {
+            Ok(work) => Self::new(vec![work], ReplyWith::Replaced(left_out)),
+            Err(error) => Self::failed(error),
+        };
+        done.checkpoint = Some(before);
+        done
+    }
 }

@@ -1,12 +1,9 @@
 //! One run: what it decides ([`core`]), and the actor that feeds it and carries out what it says.
 
 pub(crate) mod actor;
-pub(crate) mod after_commit;
 pub(crate) mod core;
 pub(crate) mod input;
 pub(crate) mod mailbox;
 pub(crate) mod output;
-pub(crate) mod recovery;
 pub(crate) mod spool;
 pub(crate) mod waits;
-pub(crate) mod worked;

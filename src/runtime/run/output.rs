@@ -1,21 +1,23 @@
 //! The outputs of a run's core, which the actor carries out in order.
 
-use super::{after_commit::AfterCommit, input::Timer};
 use crate::{
     cli::Adapter,
     domain::{
         AgentMode, MessageId,
-        run::command::{Observation, Usage},
+        run::{
+            Effect, Run,
+            command::{Observation, Usage},
+            event::Missing,
+        },
     },
     pty::ExitReport,
     runtime::{
-        messages::{Idempotency, Outcome},
+        messages::{Outcome, PendingReply, ReplySender},
         order::Order,
-        reply::ReplySender,
     },
     store::Append,
 };
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use uuid::Uuid;
 
 /// One thing to do.
@@ -70,65 +72,72 @@ impl Output {
     }
 }
 
+/// A timer of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Timer {
+    /// A process whose session is over.
+    Lingering { attempt: u32 },
+    /// A CLI that was asked by its own keys to leave.
+    Quitting { attempt: u32 },
+    /// A holder that could not be spoken with.
+    Reach { attempt: u32 },
+    /// A holder that was told to end its tree.
+    Stuck { attempt: u32 },
+    /// A message that was typed and is not confirmed yet.
+    EnterAgain { id: MessageId },
+    /// The same, after a longer while.
+    GiveUp { id: MessageId },
+    /// A CLI that is to say something.
+    Silent { missing: Missing },
+    /// A CLI at its prompt since the run had this sequence.
+    Idle { sequence: u64 },
+}
+
+/// What follows a commit.
+pub(crate) struct AfterCommit {
+    pub effects: Vec<Effect>,
+    /// The run as it is without a stop under way: the reply to those who asked for the stop.
+    pub stopped: Option<Arc<Run>>,
+    /// The caller whose message was typed, or given up, by these events.
+    pub settled: Option<(ReplySender, Outcome)>,
+    pub reply: PendingReply,
+    /// A spool file to remove.
+    pub spooled: Option<PathBuf>,
+    pub delivery: Option<Uuid>,
+}
+
 /// Work that takes time and reports its outcome as an update.
 pub(crate) enum Job {
-    /// Make worktrees, copy files, run the set-up script.
-    SetUp {
-        /// After a restart: programs of the last server may still be at it.
-        again: bool,
-    },
+    /// Make worktrees, copy files, run the set-up script; `again` after a restart, when programs of the
+    /// last server may still be at it.
+    SetUp { again: bool },
     /// Start the holder, and in it the CLI.
-    Launch {
-        /// Which attempt.
-        attempt: u32,
-    },
-    /// Have the worktrees as the CLI is to find them, and give it the time to show its prompt.
-    AwaitPrompt {
-        /// For which message.
-        id: MessageId,
-    },
+    Launch { attempt: u32 },
+    /// Have the worktrees as the CLI is to find them, and give it the time to show its prompt, for a
+    /// message.
+    AwaitPrompt { id: MessageId },
     /// Find out what became of the run's process.
-    Reach {
-        /// Which attempt.
-        attempt: u32,
-    },
-    /// End a holder by signals.
-    EndHolder {
-        /// Find out then what became of its process.
-        reach: bool,
-    },
-    /// A holder may still wait for the word that its exit is recorded.
+    Reach { attempt: u32 },
+    /// End a holder by signals; with `reach`, find out then what became of its process.
+    EndHolder { reach: bool },
+    /// A holder may still wait to be told that its exit is recorded.
     ReleaseHolder,
-    /// The same, of one that does not understand the word or cannot take it now.
-    LetHolderGo,
+    /// The same, of one that cannot be told so: it is ended by signals.
+    EndExitedHolder,
     /// Keep the present work.
-    Checkpoint {
-        /// Why.
-        reason: &'static str,
-    },
-    /// The process is gone: keep what it left, then tell its end.
+    Checkpoint { reason: &'static str },
+    /// The process is gone: keep what it left, then tell its end. Without a report when nobody can tell
+    /// how it ended; `observed` is what its transcript said up to there.
     Ended {
-        /// How it ended, when the holder could tell.
         report: Option<ExitReport>,
-        /// Which attempt.
         attempt: u32,
-        /// What its transcript said up to its end.
         observed: Vec<Observation>,
     },
     /// Carry out an order on the run's work.
-    Work {
-        /// What.
-        order: Order,
-        /// The key under which the reply is remembered.
-        idempotent: Option<Box<Idempotency>>,
-        /// Who ordered it.
-        caller: ReplySender,
-    },
-    /// Keep unmerged work, then remove worktrees, branches, files.
-    Delete {
-        /// Also when not all of the work can be kept.
-        force: bool,
-    },
+    Work { order: Order, caller: ReplySender },
+    /// Keep unmerged work, then remove worktrees, branches, files; by force also when not all of the
+    /// work can be kept.
+    Delete { force: bool },
 }
 
 impl Job {
@@ -136,14 +145,14 @@ impl Job {
     pub(crate) const fn is_exclusive(&self) -> bool {
         match self {
             Self::Checkpoint { .. } | Self::Ended { .. } | Self::Delete { .. } => true,
-            Self::Work { order, .. } => order.alone(),
+            Self::Work { order, .. } => order.is_exclusive(),
             Self::SetUp { .. }
             | Self::Launch { .. }
             | Self::AwaitPrompt { .. }
             | Self::Reach { .. }
             | Self::EndHolder { .. }
             | Self::ReleaseHolder
-            | Self::LetHolderGo => false,
+            | Self::EndExitedHolder => false,
         }
     }
 }
@@ -158,12 +167,7 @@ pub(crate) enum HolderCommand {
     /// Its exit is recorded.
     Acknowledge,
     /// Type a message and press Enter.
-    Paste {
-        /// Its id.
-        id: MessageId,
-        /// The message.
-        text: String,
-    },
+    Paste { id: MessageId, text: String },
     /// Press Enter.
     Enter,
     /// Continue a stopped program.

@@ -3,9 +3,7 @@
 //! Each file is one delivery, named `<time>-<delivery uuid>[.<callers>].json`, so that their order,
 //! their identity and who called survive. A file goes only after its events are durable.
 
-use crate::cli::payload;
-use crate::domain::run::callers::Callers;
-use crate::files;
+use crate::{cli::payload, files, runtime::messages::Delivery};
 use serde_json::Value;
 use std::{
     fs::{self, File},
@@ -83,14 +81,6 @@ impl Known {
     }
 }
 
-/// A kept delivery.
-pub(in crate::runtime) struct Spooled {
-    pub delivery: Option<Uuid>,
-    pub callers: Callers,
-    /// None for what is no file that the hook program wrote: it is set aside.
-    pub payload: Option<Value>,
-}
-
 /// The spool folder of a run folder.
 pub(in crate::runtime) fn folder(run_dir: &Path) -> PathBuf {
     run_dir.join("spool")
@@ -124,24 +114,22 @@ pub(in crate::runtime) fn is_empty(run_dir: &Path) -> bool {
     waiting(run_dir).is_ok_and(|paths| paths.is_empty())
 }
 
-/// Reads one.
-pub(in crate::runtime) fn read(path: &Path) -> Spooled {
+/// Reads one; none for what is no file that the hook program wrote.
+pub(in crate::runtime) fn read(path: &Path) -> Option<Delivery> {
+    let bytes = files::read(path, PAYLOAD_BYTES_MAX).ok()?;
+    let object = payload::object(&bytes);
+    let object = object.unwrap_or_else(|why| payload::kept_raw(&bytes, &why));
     let named = path
         .file_stem()
         .and_then(|stem| stem.to_str())
         .and_then(|stem| stem.split_once('-'))
         .map(|(_, named)| named.split_once('.').unwrap_or((named, "")));
-    let delivery = named.and_then(|(id, _)| Uuid::try_parse(id).ok());
     let callers = named.and_then(|(_, callers)| callers.parse().ok());
-    let payload = files::read(path, PAYLOAD_BYTES_MAX).ok().map(|bytes| {
-        let read = payload::object(&bytes);
-        Value::Object(read.unwrap_or_else(|why| payload::kept_raw(&bytes, &why)))
-    });
-    Spooled {
-        delivery,
+    Some(Delivery {
+        id: named.and_then(|(id, _)| Uuid::try_parse(id).ok()),
+        payload: Value::Object(object),
         callers: callers.unwrap_or_default(),
-        payload,
-    }
+    })
 }
 
 /// Takes away a file whose events are durable.

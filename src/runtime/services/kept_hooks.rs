@@ -1,113 +1,150 @@
-//! Hooks that the log could not take, until it can.
-//!
-//! The hook program spools what is not answered 2xx; on a full disk it cannot. So the hook stays in
-//! memory, within a bound, and is recorded when there is room: by its delivery's id once, also when
-//! it was spooled. A later hook of the same run is recorded after those that are kept, so that they stay
-//! in their order. How many went beyond the bound is recorded as a hook of its own.
-
-pub(crate) mod table;
+//! Hooks that the log could not take, kept in memory within a bound until it can (see
+//! `operations::hooks`).
 
 use crate::{
+    cli::payload,
     domain::{RunId, run::callers::Callers},
-    runtime::{
-        handle::Runtime,
-        ids,
-        messages::{AskError, Outcome, Request},
-    },
-    store::StoreError,
+    runtime::messages::{Delivery, Request},
 };
-use serde_json::json;
-use std::time::Duration;
-use table::HOOKS_MAX;
+use bytes::Bytes;
+use serde_json::Value;
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+use uuid::Uuid;
 
-pub(crate) use table::KeptHook;
+/// Hooks kept at once, and their bytes.
+pub(crate) const HOOKS_MAX: usize = 1000;
+const BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Between two tries.
-const AGAIN: Duration = Duration::from_secs(2);
-
-/// True for a log that takes nothing now and may later.
-#[must_use]
-pub(crate) const fn may_be_stored_later(error: &AskError) -> bool {
-    matches!(
-        error,
-        AskError::Store(StoreError::Full | StoreError::Unwritable(_))
-    )
+/// A hook as it came.
+#[derive(Clone)]
+pub(crate) struct KeptHook {
+    /// Of this run.
+    pub run_id: RunId,
+    /// Its body.
+    pub bytes: Bytes,
+    /// Its delivery.
+    pub delivery: Uuid,
+    /// Who called the hook program.
+    pub callers: Callers,
 }
 
-/// True for what says nothing of the hook itself.
-const fn may_be_asked_again(error: &AskError) -> bool {
-    use AskError::{ActorEnded, Busy, ShuttingDown, Store, TooManyRuns};
-    let passes = matches!(
-        error,
-        ActorEnded
-            | Busy { .. }
-            | ShuttingDown
-            | TooManyRuns { .. }
-            | Store(StoreError::Interrupted)
-    );
-    passes || may_be_stored_later(error)
+impl KeptHook {
+    /// As the run is asked to record it.
+    pub(crate) fn request(&self) -> Request {
+        let object = payload::object(&self.bytes);
+        let object = object.unwrap_or_else(|why| payload::kept_raw(&self.bytes, &why));
+        Request::Hook(Delivery {
+            id: Some(self.delivery),
+            payload: Value::Object(object),
+            callers: self.callers.clone(),
+        })
+    }
 }
 
-impl Runtime {
-    /// Records a hook after those of its run that are kept.
-    ///
-    /// # Errors
-    /// Those of [`Runtime::ask`].
-    pub(crate) async fn record_after_kept(&self, run_id: RunId, hook: Request) -> Outcome {
-        let kept = &self.shared.kept_hooks;
-        let _recording = kept.recording.lock().await;
-        self.record_kept(Some(run_id)).await?;
-        self.ask(run_id, hook).await
+/// The hooks, oldest first.
+#[derive(Default)]
+pub(crate) struct KeptHooks {
+    state: Mutex<State>,
+    /// Held by whoever records them, so that nobody overtakes.
+    pub recording: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    hooks: VecDeque<KeptHook>,
+    bytes: usize,
+    /// Beyond the bound.
+    lost: HashMap<RunId, u64>,
+    /// Somebody tries to record them.
+    tried: bool,
+}
+
+impl KeptHooks {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records those that are kept, of all runs or of one, up to the first that cannot be.
-    async fn record_kept(&self, of: Option<RunId>) -> Result<(), AskError> {
-        let kept = &self.shared.kept_hooks;
-        while let Some(hook) = kept.first(of) {
-            match self.ask(hook.run_id, hook.request()).await {
-                Err(error) if may_be_asked_again(&error) => return Err(error),
-                // Recorded, or never to be.
-                Ok(_) | Err(_) => kept.recorded(&hook),
-            }
+    /// Keeps one, or counts it; true when somebody has to begin to record them.
+    pub(crate) fn keep(&self, hook: KeptHook) -> bool {
+        let mut state = self.state();
+        let full = state.hooks.len() >= HOOKS_MAX || state.bytes + hook.bytes.len() > BYTES_MAX;
+        if full {
+            *state.lost.entry(hook.run_id).or_default() += 1;
+        } else {
+            state.bytes += hook.bytes.len();
+            state.hooks.push_back(hook);
         }
-        Ok(())
+        !std::mem::replace(&mut state.tried, true)
     }
 
-    /// Keeps a hook that the log could not take.
-    pub(crate) fn keep_hook(&self, hook: KeptHook) {
-        if self.shared.kept_hooks.keep(hook) {
-            log::error!(
-                "The log cannot record hooks; up to {HOOKS_MAX} are kept in memory until it can."
-            );
-            let runtime = self.clone();
-            actix::spawn(async move { runtime.record_hooks().await });
+    /// The first of all, or of one run.
+    pub(crate) fn first(&self, of: Option<RunId>) -> Option<KeptHook> {
+        let state = self.state();
+        let mut hooks = state.hooks.iter();
+        let is_wanted = |hook: &&KeptHook| of.is_none_or(|run_id| hook.run_id == run_id);
+        hooks.find(is_wanted).cloned()
+    }
+
+    /// The log has it, or never will.
+    pub(crate) fn recorded(&self, hook: &KeptHook) {
+        let mut state = self.state();
+        let mut hooks = state.hooks.iter();
+        let is_it = |it: &KeptHook| (it.run_id, it.delivery) == (hook.run_id, hook.delivery);
+        if let Some(hook) = hooks.position(is_it).and_then(|at| state.hooks.remove(at)) {
+            state.bytes -= hook.bytes.len();
         }
     }
 
-    async fn record_hooks(&self) {
-        let kept = &self.shared.kept_hooks;
-        loop {
-            tokio::time::sleep(AGAIN).await;
-            let recording = kept.recording.lock().await;
-            let recorded = self.record_kept(None).await;
-            drop(recording);
-            if let Err(error) = recorded {
-                log::debug!("Hooks are still kept in memory: {error}.");
-                continue;
-            }
-            for (run_id, lost) in kept.lost() {
-                log::error!(run_id:%, lost; "Lost {lost} hooks of run {run_id} while the log could not record them.");
-                let told = json!({"hook_event_name": "hooks_lost", "lost": lost});
-                let request = Request::Hook {
-                    payload: told,
-                    delivery: Some(ids::random()),
-                    callers: Callers::default(),
-                };
-                if let Err(error) = self.ask(run_id, request).await {
-                    log::warn!(run_id:%; "Could not record the number of lost hooks: {error}.");
-                }
-            }
-            return;
+    /// What was lost, once nothing waits any more.
+    pub(crate) fn lost(&self) -> Vec<(RunId, u64)> {
+        let mut state = self.state();
+        if !state.hooks.is_empty() {
+            return Vec::new();
         }
+        state.tried = false;
+        state.lost.drain().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hook(run: u128, len: usize) -> KeptHook {
+        KeptHook {
+            run_id: RunId(Uuid::from_u128(run)),
+            bytes: vec![b'x'; len].into(),
+            delivery: Uuid::from_u128(run),
+            callers: Callers::default(),
+        }
+    }
+
+    #[test]
+    fn hooks_are_kept_in_order_within_the_bound_and_the_others_counted() {
+        let kept = KeptHooks::default();
+        assert!(kept.keep(hook(1, 10)), "the first begins");
+        assert!(!kept.keep(hook(2, BYTES_MAX - 10)));
+        assert!(!kept.keep(hook(3, 1)));
+        assert!(!kept.keep(hook(3, 1)));
+        assert!(kept.lost().is_empty(), "not before the others");
+        for run in [1, 2] {
+            let first = kept.first(None).unwrap();
+            assert_eq!(first.run_id, RunId(Uuid::from_u128(run)));
+            kept.recorded(&first);
+            kept.recorded(&first);
+        }
+        assert!(kept.first(None).is_none());
+        assert_eq!(kept.lost(), [(RunId(Uuid::from_u128(3)), 2)]);
+        assert!(kept.keep(hook(4, 0)), "begins anew");
+        for _ in 1..HOOKS_MAX {
+            kept.keep(hook(4, 0));
+        }
+        kept.keep(hook(5, 0));
+        assert_eq!(kept.state().hooks.len(), HOOKS_MAX);
+        assert_eq!(kept.state().lost.len(), 1);
+        assert!(kept.first(Some(RunId(Uuid::from_u128(5)))).is_none());
     }
 }

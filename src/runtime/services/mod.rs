@@ -1,4 +1,4 @@
-//! What goes on beside the runs.
+//! What the server does beside the runs.
 
 pub(crate) mod kept_hooks;
 pub(super) mod moved;

@@ -18,6 +18,7 @@ use crate::{
         messages::{AskError, Request},
         order::Order,
         shared::Shared,
+        threads,
     },
 };
 use std::{io::Write, os::unix::ffi::OsStrExt, sync::Arc};
@@ -30,7 +31,7 @@ const PLACE_LEN_MAX: u64 = 64 * 1024;
 ///
 /// # Errors
 /// When the database cannot tell which runs have worktrees elsewhere.
-pub(in crate::runtime) async fn mend(runtime: &Runtime) -> Result<(), AskError> {
+pub(in crate::runtime) async fn repair(runtime: &Runtime) -> Result<(), AskError> {
     let data_dir = &runtime.shared.config.data_dir;
     let (file, here) = (data_dir.join(PLACE), data_dir.as_os_str().as_bytes());
     if files::read(&file, PLACE_LEN_MAX).is_ok_and(|place| place == here) {
@@ -43,15 +44,12 @@ pub(in crate::runtime) async fn mend(runtime: &Runtime) -> Result<(), AskError> 
         .runs_with_worktrees_outside(&worktrees)?;
     for run_id in runs {
         let shared = Arc::clone(&runtime.shared);
-        let moved = crate::runtime::threads::run(move || moved(&shared, run_id)).await;
-        let moved = moved.map_err(|error| AskError::JobFailed(error.to_string()))?;
-        let Some(repos) = moved else { continue };
-        let work = Work::Moved(WorktreeCreated { repos, millis: 0 });
-        let request = Request::Order {
-            order: Order::Record(Box::new(work)),
-            idempotent: None,
+        let Some(repos) = threads::run(move || moved(&shared, run_id)).await? else {
+            continue;
         };
-        match runtime.ask(run_id, request).await {
+        let work = Work::Moved(WorktreeCreated { repos, millis: 0 });
+        let request = Request::Order(Order::Record(Box::new(work)));
+        match runtime.ask(run_id, request, None).await {
             Ok(_) => {
                 log::info!(run_id:%; "The worktrees of run {run_id} have moved with the data folder.");
             }
@@ -72,11 +70,8 @@ fn moved(shared: &Shared, run_id: RunId) -> Option<Vec<WorktreeAt>> {
     let mut any = false;
     let worktrees = run.worktrees.iter().map(|at| {
         let here = shared.worktrees_dir(run_id).join(at.worktree.file_name()?);
-        let base = run
-            .created
-            .repos
-            .iter()
-            .find(|base| base.repo_id == at.repo_id)?;
+        let mut bases = run.created.repos.iter();
+        let base = bases.find(|base| base.repo_id == at.repo_id)?;
         if here == at.worktree || !here.is_dir() {
             return None;
         }

@@ -157,12 +157,12 @@ impl Follower {
                     Some(Instant::now() + STORE_WAIT)
                 }
             };
-            self.rest(known, until).await;
+            self.wait(known, until).await;
         }
     }
 
     /// Waits for a time, or for anything new; until a time only another channel is a reason.
-    async fn rest(&mut self, known: Wakeups, until: Option<Instant>) {
+    async fn wait(&mut self, known: Wakeups, until: Option<Instant>) {
         let time = async {
             match until {
                 Some(until) => sleep_until(until).await,

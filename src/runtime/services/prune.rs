@@ -1,4 +1,4 @@
-//! Lets go of what deleted runs left in the users' repositories, once it is old.
+//! Removes what deleted runs left in the users' repositories, once it is old.
 
 use crate::git;
 use crate::runtime::{clock, shared::Shared};
@@ -7,18 +7,17 @@ use std::{sync::Arc, time::Duration};
 
 /// How long a deleted run's last work is kept.
 const KEPT_DAYS: i64 = 30;
-/// How often is looked.
+/// Between two checks.
 const EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Looks now and then once a day, for as long as the server runs.
+/// Checks now and then once a day, for as long as the server runs.
 pub(in crate::runtime) async fn run(shared: Arc<Shared>) {
     let mut days = tokio::time::interval(EVERY);
     loop {
         days.tick().await;
-        let shared = Arc::clone(&shared);
-        if let Err(error) = crate::runtime::threads::run(move || prune(&shared)).await {
-            log::error!("Could not prune the work of deleted runs: {error}.");
-        }
+        shared
+            .blocking("prune the work of deleted runs", prune)
+            .await;
     }
 }
 

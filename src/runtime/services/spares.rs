@@ -7,7 +7,7 @@
 pub(crate) mod table;
 
 use crate::{
-    domain::{Project, RepoId, RunId},
+    domain::{Project, Repo, RunId},
     git::{self, GitError, Spare, SpareSpec},
     pty,
     runtime::{clock, ids, shared::Shared},
@@ -19,32 +19,20 @@ use std::{
 };
 use table::Kept;
 
-/// How often is looked whether what is kept is still of use.
+/// Between two checks whether what is kept is still of use.
 const EVERY: Duration = Duration::from_secs(60 * 60);
 /// One that no run took within a day goes, and another is made after the next run.
 const UNUSED_HOURS: i64 = 24;
-/// Between two looks whether other heavy jobs are over.
+/// As the log names the work.
+const DOING: &str = "maintain spare worktrees";
+/// Between two checks whether other heavy jobs are over.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// A repo that is to have one.
-struct Wanted {
-    repo: RepoId,
-    name: String,
-    path: PathBuf,
-}
-
-fn wanted(projects: Vec<Project>) -> Vec<Wanted> {
-    let asked = projects
-        .into_iter()
-        .filter(|project| project.spare_worktrees);
-    let repos = asked.flat_map(|project| project.repos);
-    repos
-        .map(|repo| Wanted {
-            repo: repo.id,
-            name: repo.name,
-            path: repo.repo_path,
-        })
-        .collect()
+/// The repos that are to have one.
+fn wanted(projects: Vec<Project>) -> Vec<Repo> {
+    let projects = projects.into_iter();
+    let asked = projects.filter(|project| project.spare_worktrees);
+    asked.flat_map(|project| project.repos).collect()
 }
 
 fn folder(shared: &Shared) -> PathBuf {
@@ -53,29 +41,17 @@ fn folder(shared: &Shared) -> PathBuf {
 
 /// Works for as long as the server runs.
 pub(in crate::runtime) async fn run(shared: Arc<Shared>) {
-    blocking(&shared, clear).await;
+    shared.blocking(DOING, clear).await;
     let mut hours = tokio::time::interval(EVERY);
     loop {
         let hour = tokio::select! {
             _ = hours.tick() => true,
             () = shared.spares.wake.notified() => false,
         };
-        blocking(&shared, move |shared| let_go(shared, hour)).await;
+        shared
+            .blocking(DOING, move |shared| remove_unneeded(shared, hour))
+            .await;
         while make_one(&shared).await {}
-    }
-}
-
-async fn blocking<T: Send + 'static>(
-    shared: &Arc<Shared>,
-    job: impl FnOnce(&Shared) -> T + Send + 'static,
-) -> Option<T> {
-    let shared = Arc::clone(shared);
-    match crate::runtime::threads::run(move || job(&shared)).await {
-        Ok(outcome) => Some(outcome),
-        Err(error) => {
-            log::error!("Could not maintain spare worktrees: {error}.");
-            None
-        }
     }
 }
 
@@ -110,26 +86,27 @@ fn remove(shared: &Shared, folder: &Path) {
 
 fn projects(shared: &Shared) -> Vec<Project> {
     shared.reader.projects().unwrap_or_else(|error| {
-        log::warn!("Could not maintain spare worktrees: {error}.");
+        log::warn!("Could not {DOING}: {error}.");
         Vec::new()
     })
 }
 
 /// Removes what was used up, what nobody wants any more, what no run took for long, and on the
 /// hour what is of another commit than a run would begin from.
-fn let_go(shared: &Shared, hour: bool) {
+fn remove_unneeded(shared: &Shared, hour: bool) {
     let wanted = wanted(projects(shared));
     let before = clock::now() - chrono::TimeDelta::hours(UNUSED_HOURS);
     let gone = {
         let mut state = shared.spares.state();
         let mut gone = std::mem::take(&mut state.used);
         state.kept.retain(|repo, kept| {
-            let of = wanted.iter().find(|wanted| wanted.repo == *repo);
+            let of = wanted.iter().find(|wanted| wanted.id == *repo);
             let Kept::Ready { spare, since } = kept else {
                 return of.is_some();
             };
             let unused = *since < before;
-            let old = || of.is_some_and(|of| hour && head(&of.path) != Some(spare.base_commit()));
+            let old =
+                || of.is_some_and(|of| hour && head(&of.repo_path) != Some(spare.base_commit()));
             if of.is_some() && !unused && !old() {
                 return true;
             }
@@ -152,11 +129,11 @@ fn head(repo_path: &Path) -> Option<String> {
 
 /// Makes one that is missing. False when there is nothing to do.
 async fn make_one(shared: &Arc<Shared>) -> bool {
-    let missing = blocking(shared, |shared| {
+    let missing = shared.blocking(DOING, |shared| {
         let wanted = wanted(projects(shared));
         let state = shared.spares.state();
         let mut missing = wanted.into_iter();
-        missing.find(|wanted| !state.kept.contains_key(&wanted.repo))
+        missing.find(|wanted| !state.kept.contains_key(&wanted.id))
     });
     let Some(Some(wanted)) = missing.await else {
         return false;
@@ -169,8 +146,10 @@ async fn make_one(shared: &Arc<Shared>) -> bool {
         tokio::time::sleep(BUSY).await;
         return true;
     };
-    let repo = wanted.repo;
-    let made = blocking(shared, move |shared| make(shared, wanted)).await;
+    let repo = wanted.id;
+    let made = shared
+        .blocking(DOING, move |shared| make(shared, wanted))
+        .await;
     drop(permit);
     let kept = match made {
         // Another job waited. It goes first.
@@ -188,17 +167,19 @@ async fn make_one(shared: &Arc<Shared>) -> bool {
     };
     shared.spares.state().kept.insert(repo, kept);
     // The project may have changed meanwhile.
-    blocking(shared, |shared| let_go(shared, false)).await;
+    shared
+        .blocking(DOING, |shared| remove_unneeded(shared, false))
+        .await;
     true
 }
 
-fn make(shared: &Shared, wanted: Wanted) -> Result<Option<Spare>, GitError> {
+fn make(shared: &Shared, wanted: Repo) -> Result<Option<Spare>, GitError> {
     let id = ids::run();
     let spec = SpareSpec {
         id,
         name: wanted.name,
-        base_commit: git::resolve_commit(&wanted.path, "HEAD")?,
-        repo_path: wanted.path,
+        base_commit: git::resolve_commit(&wanted.repo_path, "HEAD")?,
+        repo_path: wanted.repo_path,
         folder: folder(shared).join(id.to_string()),
     };
     let waited_for = || shared.heavy_jobs.available_permits() == 0;

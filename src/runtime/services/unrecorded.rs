@@ -1,83 +1,75 @@
 //! Stopping needs no disk: what could not be recorded is done, and recorded when there is room.
 //!
 //! A stop is a request in the log and an outcome. When the log takes no request, the processes of
-//! the run are ended all the same, and the request is kept in memory: the run's actor, which is
-//! built again every two seconds until its events are stored, makes it before it looks at anything
-//! else, and one that is there already before it records the end. The run's holder is told as well, and
-//! says it with the exit: so a server that was killed meanwhile is no matter. Only where the holder is of an
-//! earlier version, or gone, is it forgotten then; the run ended by a signal.
-
-pub(crate) mod table;
+//! the run are ended all the same (see `operations::runs`), and the request is kept in memory: the run's
+//! actor, which is built again every two seconds until its events are stored, makes it before it looks at
+//! anything else, and one that is there already before it records the end. The run's holder is told as well,
+//! and says it with the exit: so a server that was killed meanwhile is no matter. Only where the holder is of
+//! an earlier version, or gone, is it forgotten then; the run ended by a signal.
 
 use crate::{
-    domain::RunId,
-    pty::{self, Probe},
-    runtime::{
-        handle::Runtime,
-        jobs::reach::GRACE,
-        messages::{AskError, Outcome, Request, Stop},
-        threads,
-    },
-    store::StoreError,
+    domain::{RunId, run::Run},
+    pty::ExitReport,
+    runtime::messages::{AskError, Outcome, Request, Stop},
 };
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
-/// Longest time for telling a holder; its processes are ended all the same.
-const TOLD: Duration = Duration::from_secs(2);
+/// As the holder keeps it.
+pub(crate) const fn word(stop: Stop) -> &'static str {
+    match stop {
+        Stop::Cancel => "cancel",
+        Stop::Pause => "pause",
+        Stop::Delete { force: false } => "delete",
+        Stop::Delete { force: true } => "delete by force",
+    }
+}
 
-impl Runtime {
-    /// Cancels, pauses or deletes a run. When the log takes nothing, its processes are ended first.
-    ///
-    /// # Errors
-    /// Those of [`Runtime::ask`]; `Unrecorded` when it is done and not in the log.
-    pub(crate) async fn stop(&self, run_id: RunId, stop: Stop) -> Outcome {
-        match self.ask(run_id, Request::Stop(stop)).await {
-            Err(AskError::Store(cause @ (StoreError::Full | StoreError::Unwritable(_)))) => {
-                Err(self.end_unrecorded(run_id, stop, cause).await)
-            }
-            outcome => outcome,
-        }
+fn stop_of(known: &str) -> Option<Stop> {
+    let all = [
+        Stop::Cancel,
+        Stop::Pause,
+        Stop::Delete { force: false },
+        Stop::Delete { force: true },
+    ];
+    all.into_iter().find(|stop| word(*stop) == known)
+}
+
+/// Stops that are carried out and not in the log.
+#[derive(Default)]
+pub(crate) struct Unrecorded(Mutex<HashMap<RunId, Stop>>);
+
+impl Unrecorded {
+    /// What is to be asked again of a run that was stopped and whose log does not say so.
+    pub(crate) fn request(&self, run_id: RunId) -> Option<Request> {
+        self.stops().get(&run_id).copied().map(Request::Stop)
     }
 
-    async fn end_unrecorded(&self, run_id: RunId, stop: Stop, cause: StoreError) -> AskError {
-        // Known before anything ends: the end of the CLI is not to be taken for its own.
-        let earlier = self.shared.unrecorded.stops().insert(run_id, stop);
-        self.tell_holder(run_id, stop).await;
-        let ended = threads::run(move || pty::end_leftovers(run_id.0)).await;
-        match ended {
-            // A stop is refused without a process: one that is not there any more was ended by the
-            // request, whose outcome found no room.
-            Ok(Ok(0)) if earlier.is_none() && matches!(stop, Stop::Delete { .. }) => {
-                self.shared.unrecorded.stops().remove(&run_id);
-                AskError::Store(cause)
-            }
-            Ok(Ok(count)) => {
-                log::warn!(run_id:%, count; "Stopped run {run_id} while the log cannot be written ({cause}): ended {count} processes.");
-                AskError::Unrecorded(cause)
-            }
-            Ok(Err(error)) => {
-                AskError::JobFailed(format!("could not end processes of the run: {error}"))
-            }
-            Err(error) => AskError::JobFailed(error.to_string()),
-        }
+    pub(crate) fn stops(&self) -> MutexGuard<'_, HashMap<RunId, Stop>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the holder say with the exit why it came.
-    async fn tell_holder(&self, run_id: RunId, stop: Stop) {
-        let run_dir = self.shared.run_dir(run_id);
-        let told = async {
-            if let Probe::Live(session) = pty::probe(&run_dir, run_id.0).await? {
-                let because = Some(table::word(stop).to_owned());
-                session.handle().stop_because(GRACE, because).await?;
-            }
-            Ok::<_, pty::PtyError>(())
-        };
-        match tokio::time::timeout(TOLD, told).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                log::warn!(run_id:%; "Could not send a command to the holder of run {run_id}: {error}.");
-            }
-            Err(_) => log::warn!(run_id:%; "The holder of run {run_id} does not respond."),
+    /// Takes a stop over that an earlier server carried out and could not record, by what the holder says
+    /// of it. True when it is to be made again.
+    pub(crate) fn take_over(&self, run: &Run, report: &ExitReport) -> bool {
+        let stop = report.because.as_deref().and_then(stop_of);
+        let stop = stop.filter(|_| run.stop.is_none() && run.attempt == report.attempt);
+        let Some(stop) = stop else { return false };
+        let earlier = self.stops().insert(run.id, stop);
+        if earlier.is_none() {
+            log::warn!(run_id:% = run.id; "Run {} was stopped by a server that could not record it.", run.id);
+        }
+        earlier.is_none()
+    }
+
+    /// The stop was asked for again, and came to this: only a log that takes nothing leaves it to be
+    /// asked for once more.
+    pub(crate) fn asked_again(&self, run_id: RunId, outcome: &Outcome) {
+        match outcome {
+            Err(AskError::Store(_) | AskError::ActorEnded) => {}
+            Ok(_) | Err(_) => drop(self.stops().remove(&run_id)),
         }
     }
 }

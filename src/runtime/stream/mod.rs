@@ -2,4 +2,3 @@
 
 pub mod broadcaster;
 pub mod replay;
-pub(super) mod ring;

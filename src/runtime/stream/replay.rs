@@ -31,7 +31,7 @@ pub struct Page {
     frames: Bytes,
     last: Option<EventId>,
     sequence: Option<u64>,
-    /// The log may go on behind it.
+    /// There may be more of the log behind it.
     more: bool,
     /// Its last event says that the run was deleted.
     deleted: bool,

@@ -6,8 +6,8 @@ use crate::{
         run::{Event, Run},
     },
     runtime::stream::{
+        broadcaster::{BOUNDS, Joined, Ring, Subscribe},
         replay::{Next, Replay},
-        ring::{BOUNDS, Joined, Ring, Subscribe},
     },
     store::{Append, Batch, Location, RunRow, StoredEvent, encode, open},
 };

@@ -4,14 +4,13 @@ use super::Core;
 use crate::{
     domain::{
         Secrets,
-        run::{Command, Event, Run, decide, effect},
+        run::{Command, Event, Run, decide, effect, view::RunView},
     },
     runtime::{
-        messages::{AskError, Idempotency, Outcome, Reply},
-        reply::{PendingReply, ReplySender, ReplyWith},
-        run::{after_commit::AfterCommit, output::Output},
+        messages::{AskError, Outcome, PendingReply, Reply, ReplySender, ReplyWith},
+        run::output::{AfterCommit, Output},
     },
-    store::{self, Append, RunRow, StoreError},
+    store::{self, Append, Idempotent, RunRow, StoreError},
 };
 use std::{
     path::PathBuf,
@@ -35,7 +34,6 @@ pub(super) struct ReplyContext {
     /// The writer replies: the actor has nothing to add.
     pub with_commit: bool,
     pub delivery: Option<Uuid>,
-    pub idempotent: Option<Box<Idempotency>>,
     /// With `run.created`: what the log must not hold.
     pub secrets: Secrets,
     /// A spool file to take away after the commit.
@@ -107,19 +105,18 @@ impl Core {
         let run = self.apply(&applied)?;
         let effects = effect::after(&run, &applied);
         let row = RunRow::since(&run, &mut self.shown);
-        let settled = self.settle(&applied);
+        let settled = self.settle(&applied, &run);
         let stopped = stopping && run.stop.is_none();
         let request = Self::request_done(typed, &applied);
-        let as_it_is = || Reply::Run(Arc::clone(&run));
-        let settled = settled.map(|(caller, refusal)| {
-            let outcome = refusal.map_or_else(|| Ok(as_it_is()), Err);
-            (caller, outcome)
-        });
-        let reply = context.caller.map(|caller| (caller, context.with.of(&run)));
-        let idempotent = match (&reply, context.idempotent, request) {
-            (Some((_, Ok(reply))), Some(key), _) => Some(key.with_reply(reply)?),
-            (_, _, Some(request)) => Some(Idempotency::of(&request).with_reply(&as_it_is())?),
-            (_, _, None) => None,
+        let mut reply = context.caller.map(|caller| (caller, context.with.of(&run)));
+        let idempotent = if let Some((caller, Ok(reply))) = &mut reply
+            && let Some(key) = caller.key.take()
+        {
+            Some(key.with_answer(reply)?)
+        } else if let Some(request) = request {
+            Some(Idempotent::of(&request).with_answer(&RunView::of(&run))?)
+        } else {
+            None
         };
         let reply = PendingReply::new(reply);
         let append = Append {
@@ -228,7 +225,7 @@ impl Core {
         }
     }
 
-    /// Something could not be stored: tells who waits. The actor ends.
+    /// Something could not be stored: replies to those who wait. The actor ends.
     fn fail(&mut self, error: &StoreError) {
         if self.failed.is_none() {
             log::error!(run_id:% = self.id; "Could not store events of run {}: {error}.", self.id);
@@ -237,7 +234,7 @@ impl Core {
         self.answer_waiters(&AskError::Store(error.clone()));
     }
 
-    /// Tells all who wait that it comes to nothing.
+    /// Replies this error to all who wait.
     pub(super) fn answer_waiters(&mut self, error: &AskError) {
         let waiters: Vec<ReplySender> = self
             .stop_waiters
@@ -252,7 +249,7 @@ impl Core {
         }
     }
 
-    /// A deletion is over: tells who waited for it.
+    /// A deletion is over: replies to those who waited for it.
     pub(super) fn deletion_over(&mut self, outcome: &Outcome) {
         self.deleting = false;
         for waiter in std::mem::take(&mut self.delete_waiters) {

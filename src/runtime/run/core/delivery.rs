@@ -11,20 +11,16 @@ use super::{Core, commits::ReplyContext};
 use crate::{
     domain::{
         MessageId,
-        run::{Command, Event, event::RequestKey, outbox::Typing},
+        run::{Command, Event, Run, event::RequestKey, outbox::Typing},
     },
     runtime::{
-        messages::{AskError, Idempotency, QueueChange},
-        reply::{ReplySender, ReplyWith},
-        run::{
-            input::Timer,
-            output::{HolderCommand, Job, OUT_OF_REACH},
-        },
+        messages::{AskError, Outcome, QueueChange, Reply, ReplySender, ReplyWith},
+        run::output::{HolderCommand, Job, OUT_OF_REACH, Timer},
     },
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-/// From the wish to type to the second Enter; the first is pressed by the holder, at most 4.3 s after it was
+/// From the decision to type to the second Enter; the first is pressed by the holder, at most 4.3 s after it was
 /// given the text.
 const ENTER_AGAIN: Duration = Duration::from_secs(6);
 /// From there to giving it up.
@@ -32,6 +28,7 @@ const GIVE_UP: Duration = Duration::from_secs(12);
 
 const UNCONFIRMED: &str = "the CLI did not confirm the message within 12 s; it may still be at the prompt, or a question may be open: check the terminal";
 const ASKED: &str = "a question appeared in the CLI's terminal before anything was typed";
+
 /// A caller of continue whose message is being typed.
 pub(super) struct Waiting {
     id: MessageId,
@@ -47,14 +44,8 @@ impl Core {
         adapter.prepare(message).map_err(AskError::Undeliverable)
     }
 
-    /// A message to go on with; a caller whose message is to be typed waits for its confirmation.
-    pub(super) fn say(
-        &mut self,
-        id: MessageId,
-        message: &str,
-        idempotent: Option<Box<Idempotency>>,
-        caller: ReplySender,
-    ) {
+    /// A message to continue with; a caller whose message is to be typed waits for its confirmation.
+    pub(super) fn say(&mut self, id: MessageId, message: &str, mut caller: ReplySender) {
         let message = match self.prepared(message) {
             Ok(message) => message,
             Err(refusal) => return self.reply(Some(caller), Err(refusal)),
@@ -62,7 +53,7 @@ impl Core {
         if let Some((refusal, _)) = self.occupied() {
             return self.reply(Some(caller), Err(refusal.into()));
         }
-        // At its prompt it is let go on by its holder, which waits until it takes a message.
+        // At its prompt the holder continues it, and waits until it takes a message.
         if self.is_at_work() {
             self.continue_program();
         }
@@ -75,12 +66,11 @@ impl Core {
         if types {
             self.waiting = Some(Waiting {
                 id,
+                request: caller.key.take().map(|key| key.request()),
                 caller,
-                request: idempotent.map(|key| key.request()),
             });
         } else {
             context.caller = Some(caller);
-            context.idempotent = idempotent;
         }
         self.execute(Command::Continue { id, message }, context);
     }
@@ -102,20 +92,25 @@ impl Core {
         self.execute(command, context);
     }
 
-    /// Takes the caller whose message these events decide on; the error says why it was not taken.
-    pub(super) fn settle(&mut self, events: &[Event]) -> Option<(ReplySender, Option<AskError>)> {
+    /// Takes the caller whose message these events decide on, with its outcome.
+    pub(super) fn settle(
+        &mut self,
+        events: &[Event],
+        run: &Arc<Run>,
+    ) -> Option<(ReplySender, Outcome)> {
         let id = self.waiting.as_ref()?.id;
-        let refusal = events.iter().find_map(|event| {
+        let outcome = events.iter().find_map(|event| {
             if let Event::UserMessage(message) = event {
-                (message.message_id == Some(id)).then_some(None)
+                let taken = message.message_id == Some(id);
+                taken.then(|| Ok(Reply::Run(Arc::clone(run))))
             } else if let Event::MessageNotTaken(missed) = event {
-                let why = AskError::NotTaken(missed.reason.clone());
-                (missed.message_id == id).then_some(Some(why))
+                let why = || Err(AskError::NotTaken(missed.reason.clone()));
+                (missed.message_id == id).then(why)
             } else {
                 None
             }
         })?;
-        Some((self.waiting.take()?.caller, refusal))
+        Some((self.waiting.take()?.caller, outcome))
     }
 
     /// Notes in the log which request brought the message that is to be typed.

@@ -9,10 +9,7 @@ use crate::{
     },
     runtime::{
         messages::Reply,
-        run::{
-            input::Timer,
-            output::{HolderCommand, Job, Output},
-        },
+        run::output::{HolderCommand, Job, Output, Timer},
     },
 };
 use std::time::Duration;

@@ -1,8 +1,8 @@
-//! The run's holder: attaching to it, ending what runs in it, and what it tells of its program.
+//! The run's holder: attaching to it, ending what runs in it, and what it reports of its program.
 //!
 //! A holder may be stopped, be of a version that this server does not speak, or be broken. Its
-//! process goes on all the same, so the run stays as it is, and the holder is looked for again and
-//! again.
+//! process continues all the same, so the run stays as it is, and the server tries again and again to
+//! reach it.
 
 use super::Core;
 use crate::{
@@ -12,11 +12,7 @@ use crate::{
         run::{Command, Rejection, state::Process},
     },
     pty::{self, Hello, Untyped},
-    runtime::run::{
-        input::Timer,
-        output::{HolderCommand, Job, Output, Watched},
-        recovery::{self, Attachment},
-    },
+    runtime::run::output::{HolderCommand, Job, Output, Timer, Watched},
 };
 use std::time::Duration;
 
@@ -28,20 +24,13 @@ const MENU: &str = "a menu is open in the terminal; the message is sent once it 
 const LINES: &str = "the CLI would submit each line separately; nothing was typed";
 const DEAF: &str = "the CLI reads no input; nothing was typed";
 
-/// How the run's holder is reached.
-#[derive(Default)]
-pub(super) struct Reach {
-    /// Looks in a row that found none to speak with; none of them is under way when it is 0.
-    failed: u32,
-}
-
-/// What the holder told of the program in its terminal.
+/// What the holder reported of the program in its terminal.
 #[derive(Default)]
 pub(super) struct Program {
     told: pty::Program,
     /// The draft was begun while a question was open: it is the answer, and stands at no prompt.
     answers: bool,
-    /// The run was at work when it was looked at last.
+    /// The run was at work at the last check.
     worked: bool,
 }
 
@@ -61,16 +50,19 @@ impl Core {
         let Some(run) = &self.run else {
             return self.emit(Output::ReleaseSession);
         };
-        let attachment = recovery::attachment(run, hello.attempt, hello.exit.is_none());
-        if attachment == Attachment::Release {
+        let has_ended = matches!(run.process, Process::None | Process::Exited { .. });
+        // With the exit in the log the holder goes, and so does a CLI in it, of a launch that came about
+        // after all. Another launch may wait for that.
+        if hello.attempt < run.attempt || has_ended && hello.exit.is_none() {
             return self.emit(Output::ReleaseSession);
         }
+        let (process, stopping) = (run.process.clone(), run.stop.is_some());
         let works_at_once = run.created.agent.works_at_once();
         self.session = true;
         self.emit(Output::AdoptSession);
-        self.reach.failed = 0;
-        match attachment {
-            Attachment::Spawned => self.fact(Command::Spawned {
+        self.out_of_reach = 0;
+        match process {
+            Process::Launching => self.fact(Command::Spawned {
                 attempt: hello.attempt,
                 pid: hello.pid,
                 argv: hello.argv.clone(),
@@ -79,13 +71,13 @@ impl Core {
                 output_offset: hello.start,
                 works_at_once,
             }),
-            Attachment::End => self.end_process(),
-            Attachment::Watch => self.watch_silence(),
-            Attachment::Acknowledge | Attachment::Release => return self.acknowledge(),
+            Process::Alive { .. } if stopping => self.end_process(),
+            Process::Alive { .. } => self.watch_silence(),
+            Process::None | Process::Exited { .. } => return self.acknowledge(),
         }
         self.program_begins(&hello.program);
         self.emit(Output::Watch(Watched::Spool));
-        // What was spooled between the last look and the watch is told by nobody.
+        // Nobody reports what was spooled between the last listing and the watch.
         self.emit(Output::ListSpool);
         self.work();
         self.watch_output();
@@ -99,7 +91,7 @@ impl Core {
         if std::mem::take(&mut self.session) {
             self.emit(Output::Holder(HolderCommand::Acknowledge));
         } else {
-            self.start(Job::LetHolderGo);
+            self.start(Job::EndExitedHolder);
         }
     }
 
@@ -134,7 +126,7 @@ impl Core {
     pub(super) fn ending_stuck(&mut self, attempt: u32) {
         if self.may_live(attempt) && self.session {
             log::warn!(run_id:% = self.id, attempt; "The holder of run {} does not end its processes.", self.id);
-            // Whoever waits for its exit hears of its end.
+            // Who watches it reports its end.
             self.start(Job::EndHolder { reach: false });
         }
     }
@@ -147,27 +139,27 @@ impl Core {
         })
     }
 
-    /// The holder is there and cannot be spoken with: ends it when a stop waits, else looks again.
-    pub(super) fn out_of_reach(&mut self, attempt: u32, why: &str) {
+    /// The holder is there and cannot be reached: ends it when a stop waits, else tries again.
+    pub(super) fn not_reached(&mut self, attempt: u32, why: &str) {
         if !self.may_live(attempt) {
             return;
         }
         self.session = false;
         self.emit(Output::DropSession);
-        let first = self.reach.failed == 0;
-        self.reach.failed = self.reach.failed.saturating_add(1);
+        let first = self.out_of_reach == 0;
+        self.out_of_reach = self.out_of_reach.saturating_add(1);
         if first {
             log::error!(run_id:% = self.id, attempt; "Cannot reach the holder of run {}: {why}.", self.id);
             if self.is_stopping() {
                 return self.end_out_of_reach();
             }
         }
-        let doubled = 1_u32.checked_shl(self.reach.failed - 1).unwrap_or(u32::MAX);
+        let doubled = 1_u32.checked_shl(self.out_of_reach - 1).unwrap_or(u32::MAX);
         let wait = self.waits.reach.saturating_mul(doubled).min(REACH_MAX);
         self.set_timer(wait, Timer::Reach { attempt });
     }
 
-    /// Looks for it again.
+    /// Tries again to reach it.
     pub(super) fn reach_again(&mut self, attempt: u32) {
         if self.session || !self.may_live(attempt) {
             return;
@@ -178,15 +170,15 @@ impl Core {
         self.start(Job::Reach { attempt });
     }
 
-    /// Ends a holder without a word, when it was looked for in vain; one that is just being looked
-    /// for is told as soon as it is found.
+    /// Ends a holder that could not be reached by signals; one that may be reached any moment is told
+    /// then.
     fn end_out_of_reach(&mut self) {
-        if self.reach.failed > 0 {
+        if self.out_of_reach > 0 {
             self.start(Job::EndHolder { reach: true });
         }
     }
 
-    /// Another holder, with what it told first.
+    /// Another holder, with what it reported first.
     fn program_begins(&mut self, told: &pty::Program) {
         self.program = Program {
             told: pty::Program {
@@ -199,7 +191,7 @@ impl Core {
         self.program_changed(told.clone());
     }
 
-    /// The program was stopped or let go on, or has or lost a draft at its prompt.
+    /// The program was stopped or continued, or has or lost a draft at its prompt.
     pub(super) fn program_changed(&mut self, now: pty::Program) {
         let Some(run) = &self.run else { return };
         let was = std::mem::replace(&mut self.program.told, now.clone());
@@ -237,13 +229,13 @@ impl Core {
         } else if self.program.has_draft() {
             Some((Rejection::Draft, DRAFT))
         } else {
-            // One that is stopped shows its prompt once it was let go on.
+            // One that is stopped shows its prompt once it was continued.
             let menu = self.program.has_menu() && run.stopped.is_none();
             menu.then_some((Rejection::Menu, MENU))
         }
     }
 
-    /// A queue that waits for the prompt goes on once nothing occupies it. A turn that begins shows
+    /// A queue that waits for the prompt continues once nothing occupies it. A turn that begins shows
     /// that no menu is open.
     pub(super) fn look_at_prompt(&mut self) {
         let works = self.is_at_work();

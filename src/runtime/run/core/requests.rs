@@ -10,9 +10,8 @@ use crate::{
         },
     },
     runtime::{
-        messages::{AskError, Idempotency, Reply, Stop},
+        messages::{AskError, Reply, ReplySender, Stop},
         order::Order,
-        reply::ReplySender,
         run::output::{HolderCommand, Job},
     },
 };
@@ -91,33 +90,24 @@ impl Core {
     }
 
     /// Takes an order; a job carries it out.
-    pub(super) fn order(
-        &mut self,
-        order: Order,
-        idempotent: Option<Box<Idempotency>>,
-        caller: ReplySender,
-    ) {
+    pub(super) fn order(&mut self, order: Order, caller: ReplySender) {
         match self.admit(order.kind()) {
             Err(refusal) => self.reply_in_order(Some(caller), Err(refusal)),
-            Ok(()) => self.start(Job::Work {
-                order,
-                idempotent,
-                caller,
-            }),
+            Ok(()) => self.start(Job::Work { order, caller }),
         }
     }
 
-    /// A job that waited for others, unless they changed what it needs: then its caller is told.
+    /// A job that waited for others, unless they changed what it needs: then its caller gets a refusal.
     pub(super) fn admitted(&mut self, job: Job) -> Option<Job> {
-        let Job::Work { order, .. } = &job else {
+        let Job::Work { order, caller } = job else {
             return Some(job);
         };
-        let Err(refusal) = self.admit(order.kind()) else {
-            return Some(job);
-        };
-        if let Job::Work { caller, .. } = job {
-            self.reply(Some(caller), Err(refusal));
+        match self.admit(order.kind()) {
+            Ok(()) => Some(Job::Work { order, caller }),
+            Err(refusal) => {
+                self.reply(Some(caller), Err(refusal));
+                None
+            }
         }
-        None
     }
 }

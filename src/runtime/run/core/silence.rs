@@ -1,92 +1,73 @@
-//! Notices that a live CLI says nothing: no hook since its launch, no word while it works.
+//! Detects that a live CLI says nothing: no hook since its launch, no word while it works.
 //!
-//! One timer for each of the two. When it rings, what waits in the spool and the transcript is read
+//! One timer for each of the two. When it ends, what waits in the spool and the transcript is read
 //! first; the fact is told to the run only when it still holds then.
 
-use super::{Core, inbox::Item};
+use super::{
+    Core,
+    inbox::{Item, Then},
+};
 use crate::{
-    domain::{
-        Time,
-        run::{Command, Run, event::Missing},
-    },
-    runtime::run::{input::Timer, waits::Waits},
+    domain::run::{Command, event::Missing},
+    runtime::run::output::Timer,
 };
 use std::time::Duration;
 
-/// A watch is looked at no sooner, however late it is.
+/// A timer is set for no sooner, however late it is.
 const SOONEST: Duration = Duration::from_millis(10);
 
-/// Which timers are set.
-#[derive(Default)]
-pub(super) struct Watches {
-    hook: bool,
-    event: bool,
-}
-
-impl Watches {
-    const fn of(&mut self, missing: Missing) -> &mut bool {
+impl Core {
+    /// How long the CLI may say nothing.
+    const fn silence_max(&self, missing: Missing) -> Duration {
         match missing {
-            Missing::Hook => &mut self.hook,
-            Missing::Event => &mut self.event,
+            Missing::Hook => self.waits.hook,
+            Missing::Event => self.waits.event,
         }
     }
-}
 
-const fn bound(waits: &Waits, missing: Missing) -> Duration {
-    match missing {
-        Missing::Hook => waits.hook,
-        Missing::Event => waits.event,
-    }
-}
-
-/// What is left of the bound; nothing when the run waits for no such word.
-fn left(run: &Run, waits: &Waits, missing: Missing, now: Time) -> Option<Duration> {
-    let (is_due, since) = match missing {
-        Missing::Hook => (run.waits_for_hook(), run.runs_since),
-        Missing::Event => (run.waits_for_word(), run.heard_at),
-    };
-    // A clock that was set back lets the wait begin anew.
-    let silent = (now - since).to_std().unwrap_or_default();
-    is_due.then(|| bound(waits, missing).saturating_sub(silent))
-}
-
-impl Core {
+    /// What is left of that; nothing when the run waits for no such word.
     fn silence_left(&self, missing: Missing) -> Option<Duration> {
-        left(self.run.as_ref()?, &self.waits, missing, self.now)
+        let run = self.run.as_ref()?;
+        let (is_due, since) = match missing {
+            Missing::Hook => (run.waits_for_hook(), run.runs_since),
+            Missing::Event => (run.waits_for_word(), run.heard_at),
+        };
+        // A clock that was set back lets the wait begin anew.
+        let silent = (self.now - since).to_std().unwrap_or_default();
+        is_due.then(|| self.silence_max(missing).saturating_sub(silent))
     }
 
     /// Sets the timers that the run's state asks for and that are not set.
     pub(super) fn watch_silence(&mut self) {
         for missing in [Missing::Hook, Missing::Event] {
-            if *self.watches.of(missing) {
+            if self.watched_silences.contains(&missing) {
                 continue;
             }
             if let Some(left) = self.silence_left(missing) {
-                *self.watches.of(missing) = true;
+                self.watched_silences.push(missing);
                 self.set_timer(left.max(SOONEST), Timer::Silent { missing });
             }
         }
     }
 
-    /// The time is over: looks whether it still holds, after all that was said before.
+    /// The time is over: checks whether it still holds, after all that came before.
     pub(super) fn on_silence(&mut self, missing: Missing) {
-        *self.watches.of(missing) = false;
+        self.watched_silences.retain(|watched| *watched != missing);
         if self.silence_left(missing).is_some() {
-            self.inbox.push_back(Item::Silence(missing));
-            self.work();
+            self.queue(Item::Transcript(Then::Silence(missing)));
         }
     }
 
     /// Tells the run, or waits on.
-    pub(super) fn notice_silence(&mut self, missing: Missing) {
+    pub(super) fn check_silence(&mut self, missing: Missing) {
         let Some(run) = &self.run else { return };
         let attempt = run.attempt;
         if self.silence_left(missing) == Some(Duration::ZERO) {
-            let millis = u64::try_from(bound(&self.waits, missing).as_millis()).unwrap_or(u64::MAX);
+            let max = self.silence_max(missing).as_millis();
             self.fact(Command::Silent {
                 attempt,
                 missing,
-                millis,
+                millis: u64::try_from(max).unwrap_or(u64::MAX),
             });
         }
         self.watch_silence();

@@ -1,28 +1,37 @@
-//! What jobs, watchers and timers tell, and what a core begins with after a restart.
+//! What jobs, watchers and timers report, and what a core begins with after a restart.
 
-use super::{Core, commits::ReplyContext, inbox::Item};
+use super::{
+    Core,
+    commits::ReplyContext,
+    inbox::{Item, Then},
+};
 use crate::{
     domain::run::{Command, Effect, Status, event::StopBy, state::Process},
     pty::ExitReport,
     runtime::run::{
-        input::{Timer, Update},
-        output::Job,
-        recovery::{self, Plan},
-        worked::Worked,
+        input::{Update, Worked},
+        output::{Job, Timer},
     },
 };
 
 impl Core {
-    /// Goes on with whatever was outstanding when the last actor of this run ended.
+    /// Makes the world fit the log again: finds out what became of the launch that it speaks of, or
+    /// carries out once more what may have been lost after its commit. It is the same after a crash of
+    /// the server, an upgrade, a panic or passivation.
     pub(super) fn resume(&mut self) {
         self.files_changed();
         self.resume_typing();
         let Some(run) = &self.run else { return };
-        match recovery::plan(run) {
-            Plan::Reach { attempt } => self.start(Job::Reach { attempt }),
-            Plan::Again(Effect::SetUp) => self.set_up(true),
-            Plan::Again(effect) => self.carry_out(effect),
-            Plan::Release => self.start(Job::ReleaseHolder),
+        if matches!(run.process, Process::Launching | Process::Alive { .. }) {
+            let attempt = run.attempt;
+            return self.start(Job::Reach { attempt });
+        }
+        match run.stop {
+            Some(StopBy::Delete) => self.carry_out(Effect::Delete),
+            Some(_) => self.carry_out(Effect::StopSetUp),
+            None if run.launch_wanted => self.set_up(true),
+            // A holder may still wait to be told that its exit is recorded.
+            None => self.start(Job::ReleaseHolder),
         }
     }
 
@@ -40,7 +49,7 @@ impl Core {
                     self.program_changed(program);
                 }
             }
-            Update::OutOfReach { attempt, why } => self.out_of_reach(attempt, &why),
+            Update::OutOfReach { attempt, why } => self.not_reached(attempt, &why),
             Update::Exited { report, attempt } => self.exited(report, attempt),
             Update::NeverLaunched => self.never_launched(),
             Update::SetUpStopped => {
@@ -63,14 +72,12 @@ impl Core {
 
     fn files_changed(&mut self) {
         self.watch_transcript();
-        self.inbox.push_back(Item::Look);
-        self.work();
+        self.queue(Item::Transcript(Then::Look));
     }
 
-    /// The process is gone: said when the list before it is worked off.
+    /// The process is gone: recorded after what came before it.
     fn exited(&mut self, report: Option<ExitReport>, attempt: u32) {
-        self.inbox.push_back(Item::Exit { report, attempt });
-        self.work();
+        self.queue(Item::Transcript(Then::Exit { report, attempt }));
     }
 
     /// A launch is known never to have happened.
@@ -90,7 +97,6 @@ impl Core {
         let context = ReplyContext {
             caller: worked.caller,
             with: worked.reply,
-            idempotent: worked.idempotent,
             ..ReplyContext::default()
         };
         self.execute(Command::Worked(worked.work), context);
@@ -119,7 +125,7 @@ impl Core {
                 if !alive || run.status != Status::Paused {
                     return;
                 }
-                // A viewer, or something said since (a checkpoint aside), begins the wait anew.
+                // A viewer, or an event since (a checkpoint aside), begins the wait anew.
                 let quiet = run.last_sequence <= sequence + 1;
                 if quiet && !viewed {
                     self.fact(Command::Stop { by: StopBy::Idle });

@@ -15,20 +15,20 @@ use crate::{
         },
     },
     runtime::{
+        jobs::holder::{Finding, Seen, finding},
         messages::AskError,
         run::{
-            input::{Input, Timer, Update},
-            output::{HolderCommand, Job},
-            recovery::{self, Finding, Seen},
+            input::{Input, Update},
+            output::{HolderCommand, Job, Timer},
         },
     },
 };
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, rc::Rc, sync::Arc};
 
 /// Something under way beside an actor, or a timer of it.
 pub struct Beside {
     pub owner: Handle,
-    pub run: Run,
+    pub run: Arc<Run>,
     pub work: Work,
 }
 
@@ -50,7 +50,7 @@ impl Work {
                 Job::Reach { .. } => "reach",
                 Job::EndHolder { .. } => "end holder",
                 Job::ReleaseHolder => "release holder",
-                Job::LetHolderGo => "let holder go",
+                Job::EndExitedHolder => "end exited holder",
                 Job::Checkpoint { .. } => "checkpoint",
                 Job::Ended { .. } => "ended",
                 Job::Work { .. } => "work",
@@ -205,7 +205,7 @@ impl Server {
                 let there = self.world.borrow_mut().place(id).holder.is_some();
                 return there.then(|| self.reach(run, run.attempt));
             }
-            Job::LetHolderGo => {
+            Job::EndExitedHolder => {
                 let mut world = self.world.borrow_mut();
                 world.end(id, None);
                 world.acknowledge(id);
@@ -245,7 +245,7 @@ impl Server {
         let id = run.id;
         let (seen, report) = self.world.borrow_mut().probe(id);
         let spawned = matches!(run.process, Process::Alive { .. });
-        Word::Update(match recovery::finding(seen, attempt, spawned) {
+        Word::Update(match finding(seen, attempt, spawned) {
             Finding::Earlier => {
                 self.world.borrow_mut().end(id, None);
                 self.world.borrow_mut().acknowledge(id);

@@ -5,10 +5,10 @@ use crate::{
     domain::{RunId, run::callers::Callers},
     runtime::{
         ids,
-        messages::{AskError, Idempotency, Outcome, QueueChange, Request},
-        reply::ReplySender,
+        messages::{AskError, Delivery, Key, Outcome, QueueChange, ReplySender, Request},
         run::mailbox::Ask,
     },
+    store::Idempotent,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -65,7 +65,18 @@ pub struct Clients {
 
 impl Clients {
     pub fn ask(&mut self, server: &mut Server, run_id: RunId, request: Request, promise: Promise) {
-        let (caller, outcome) = ReplySender::new();
+        self.ask_once(server, run_id, request, promise, None);
+    }
+
+    fn ask_once(
+        &mut self,
+        server: &mut Server,
+        run_id: RunId,
+        request: Request,
+        promise: Promise,
+        key: Key,
+    ) {
+        let (caller, outcome) = ReplySender::new(key);
         server.ask(Ask {
             run_id,
             request,
@@ -92,35 +103,29 @@ impl Clients {
         {
             return self.acknowledged.add(run_id, promise);
         }
-        let idempotent = Some(Box::new(Idempotency {
+        let key = Some(Box::new(Idempotent {
             scope: scope(run_id),
             key,
             fingerprint: Vec::new(),
             status: 200,
+            answer: String::new(),
         }));
         let (id, message) = (ids::message(), text);
         let request = if queued {
-            let change = QueueChange::Add { id, message };
-            Request::Queue { change, idempotent }
+            Request::Queue(QueueChange::Add { id, message })
         } else {
-            Request::Continue {
-                id,
-                message,
-                idempotent,
-            }
+            Request::Continue { id, message }
         };
-        self.ask(server, run_id, request, promise);
+        self.ask_once(server, run_id, request, promise, key);
     }
 
     pub fn hook(&mut self, server: &mut Server, run_id: RunId, delivery: Uuid, payload: Value) {
         let promise = Promise::Hook(delivery, payload.clone());
-        let delivery = Some(delivery);
-        let callers = Callers::default();
-        let request = Request::Hook {
+        let request = Request::Hook(Delivery {
+            id: Some(delivery),
             payload,
-            delivery,
-            callers,
-        };
+            callers: Callers::default(),
+        });
         self.ask(server, run_id, request, promise);
     }
 

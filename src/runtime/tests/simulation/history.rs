@@ -165,10 +165,7 @@ impl History {
             return;
         };
         self.runs.push(run_id);
-        let request = Request::Create {
-            new: Box::new(world::new_run(headless)),
-            idempotent: None,
-        };
+        let request = Request::Create(Box::new(world::new_run(headless)));
         self.clients.ask(server, run_id, request, Promise::Created);
         self.did("create", run_id);
     }
@@ -272,8 +269,7 @@ impl History {
         let Some(server) = &mut self.server else {
             return;
         };
-        let idempotent = None;
-        let request = Request::Queue { change, idempotent };
+        let request = Request::Queue(change);
         self.clients.ask(server, run_id, request, Promise::Nothing);
         self.did("queue", run_id);
     }
@@ -319,8 +315,8 @@ impl History {
         let Some(run_id) = self.some_run() else {
             return;
         };
-        let (notify, idempotent) = (self.rng.bool(), None);
-        let request = Request::SetNotify { notify, idempotent };
+        let notify = self.rng.bool();
+        let request = Request::SetNotify { notify };
         let Some(server) = &mut self.server else {
             return;
         };

@@ -4,8 +4,8 @@ use super::{checks::Log, server::Server};
 use crate::{
     domain::{EventId, RunId},
     runtime::stream::{
+        broadcaster::{Joined, Subscribe, Subscription},
         replay::{Next, Page, Replay},
-        ring::{Joined, Subscribe, Subscription},
     },
 };
 use std::sync::atomic::Ordering;

@@ -12,17 +12,16 @@ use crate::{
     },
     pty::{Hello, PROTOCOL, Program},
     runtime::{
-        registry::slots::{Address, Seed, Slots},
+        registry::{Address, Slots},
         run::{
-            after_commit::AfterCommit,
             core::Core,
             input::{Input, Update},
-            mailbox::Ask,
-            output::{HolderCommand, Job, Output},
+            mailbox::{Ask, Seed},
+            output::{AfterCommit, HolderCommand, Job, Output},
             spool,
             waits::Waits,
         },
-        stream::ring::{Bounds, Ring},
+        stream::broadcaster::{Bounds, Ring},
     },
     store::{Commit, Location, Reader, Writer, stepped::Stepped},
 };

@@ -7,7 +7,7 @@ use crate::{
         run::{command::NewRun, event::RepoBase},
     },
     pty::ExitReport,
-    runtime::run::{recovery::Seen, spool},
+    runtime::{jobs::holder::Seen, run::spool},
 };
 use serde_json::{Map, Value, json};
 use std::{

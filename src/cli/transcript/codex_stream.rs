@@ -25,8 +25,8 @@ struct Stream {
     /// What of the thread's sum is counted.
     counted: Tokens,
     model: Option<String>,
-    /// The thread, until it is told. That waits for the turn to be at work: by then the hook has
-    /// told it, with more about it.
+    /// The thread, until it is reported. That waits for the turn to be at work: by then the hook has
+    /// reported it, with more about it.
     thread: Option<String>,
     at_work: bool,
 }

@@ -5,8 +5,8 @@
 //! failure has the subtype `success`.
 //!
 //! What Claude reports at the end is the sum of the process. A new reader therefore reads the part
-//! that was told once more, telling nothing, and takes what it finds off the totals. Tokens of
-//! subagents come with that sum only: their messages are not streamed.
+//! before its offset once more, reports nothing of it, and subtracts what it finds from the totals.
+//! Tokens of subagents come with that sum only: their messages are not streamed.
 
 use super::{
     lines::{Lines, parsed, record},

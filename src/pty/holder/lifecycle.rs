@@ -312,8 +312,8 @@ impl Lifecycle {
 /// Somebody removed the run folder.
 struct FolderGone;
 
-/// Whether an ended holder may go. One without a server stays, so that the next server hears of
-/// the exit from it; it costs no more than it has.
+/// Whether an ended holder may end its process. One without a server stays, so that the next server
+/// learns of the exit from it.
 const fn releases(event: &Event, ephemeral: bool) -> bool {
     match event {
         Event::Acknowledged | Event::Terminate => true,

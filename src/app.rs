@@ -124,11 +124,8 @@ pub async fn serve(
     let runtime = Runtime::start(config.clone(), writer, reader, committed)
         .map_err(|error| error.to_string())?;
     let reachable = reachable(address);
-    runtime
-        .shared
-        .base_url
-        .set(format!("http://{reachable}"))
-        .ok();
+    let base_url = format!("http://{reachable}");
+    runtime.shared.base_url.set(base_url).ok();
     announce(&config, reachable, socket_number(&listener));
     let live = runtime.recover().await.map_err(|error| error.to_string())?;
     log::info!(live; "abbado {} listens on {address}; resumed {live} live runs.", env!("CARGO_PKG_VERSION"));
@@ -136,8 +133,7 @@ pub async fn serve(
     let handle = server.handle();
     actix::spawn(server);
     // Before the address is known, so that no signal is missed.
-    let (mut terminate, mut interrupt) = signals()?;
-    let mut hangup = hangup()?;
+    let (mut terminate, mut interrupt, mut hangup) = signals()?;
     listening(address);
     tokio::select! {
         _ = terminate.recv() => {}
@@ -180,8 +176,7 @@ fn allow_open_files() {
 }
 
 /// An address a program on this machine can use, for one that listens everywhere.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let mut address = address;
+fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address {
             SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
@@ -257,23 +252,16 @@ fn forget_server_file(config: &Config) {
     }
 }
 
-/// SIGTERM and SIGINT.
-fn signals() -> Result<(Signal, Signal), String> {
-    let failed = |error: std::io::Error| format!("cannot wait for signals: {error}");
-    let terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    Ok((terminate, interrupt))
-}
-
-/// SIGHUP, sent at the end of a terminal or login; none when it is ignored, as under `nohup`.
-fn hangup() -> Result<Option<Signal>, String> {
-    if ignores(nix::sys::signal::Signal::SIGHUP) {
-        return Ok(None);
-    }
-    let hangup = signal(SignalKind::hangup());
-    hangup
-        .map(Some)
-        .map_err(|error| format!("cannot wait for signals: {error}"))
+/// SIGTERM, SIGINT, and SIGHUP, which is sent at the end of a terminal or login; none when that is
+/// ignored, as under `nohup`.
+fn signals() -> Result<(Signal, Signal, Option<Signal>), String> {
+    let of = |kind| signal(kind).map_err(|error| format!("cannot wait for signals: {error}"));
+    let hangup = match ignores(nix::sys::signal::Signal::SIGHUP) {
+        true => None,
+        false => Some(of(SignalKind::hangup())?),
+    };
+    let (terminate, interrupt) = (of(SignalKind::terminate())?, of(SignalKind::interrupt())?);
+    Ok((terminate, interrupt, hangup))
 }
 
 async fn hung_up(hangup: &mut Option<Signal>) {

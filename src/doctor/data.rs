@@ -11,7 +11,7 @@ use std::{
     path::Path,
 };
 
-/// Gives the log, when it can be read.
+/// Checks both; returns the log when it can be read.
 pub(super) fn look(config: &Config, report: &mut Report) -> Option<Reader> {
     let data_dir = &config.data_dir;
     if !data_dir.exists() {
@@ -80,7 +80,7 @@ fn opened(location: &Location, report: &mut Report) -> Option<Reader> {
     }
 }
 
-/// Something of ours that nobody else may look at.
+/// A file or folder that only its owner may read.
 fn private(what: &str, path: &Path, mode: u32, report: &mut Report) {
     let shown = path.display();
     let found = match fs::metadata(path) {

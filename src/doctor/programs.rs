@@ -1,4 +1,4 @@
-//! Git and the CLIs: are they there, and of which version.
+//! Git and the CLIs: whether they are installed, and their versions.
 
 use super::Report;
 use crate::{cli, config::Config, domain::settings::ModelSettings, output::output_within};

@@ -1,4 +1,4 @@
-//! What runs use, and what is left of those that are no more.
+//! What runs use, and what deleted runs left.
 
 use super::{Report, quoted};
 use crate::{
@@ -13,14 +13,11 @@ use std::{collections::HashMap, fs, os::unix::fs::MetadataExt, path::Path};
 const RUNS_SHOWN_MAX: usize = 20;
 
 pub(super) fn look(config: &Config, reader: &Reader, report: &mut Report) {
-    let failed = |error: StoreError| format!("cannot read the runs ({error})");
-    match holders(config, reader, report) {
-        Ok(()) => {}
-        Err(error) => report.fix(failed(error), "check the database"),
-    }
-    match worktrees(reader, report) {
-        Ok(()) => {}
-        Err(error) => report.fix(failed(error), "check the database"),
+    for checked in [holders(config, reader, report), worktrees(reader, report)] {
+        if let Err(error) = checked {
+            let problem = format!("cannot read the runs ({error})");
+            report.fix(problem, "check the database");
+        }
     }
     strays(config, reader, report);
     spares(config, report);
@@ -28,12 +25,12 @@ pub(super) fn look(config: &Config, reader: &Reader, report: &mut Report) {
     disk(config, report);
 }
 
-/// Holders that no server looks after.
+/// Holders without a run.
 fn holders(config: &Config, reader: &Reader, report: &mut Report) -> Result<(), StoreError> {
     let runs = config.data_dir.join("runs");
     let found = match pty::holders(&runs) {
         Ok(found) => found,
-        // Without the folder nobody can hold anything in it.
+        // Without the folder there can be no holder.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => {
             report.fix(format!("cannot list the holders ({error})"), "check /proc");
@@ -65,21 +62,17 @@ fn holders(config: &Config, reader: &Reader, report: &mut Report) -> Result<(), 
     Ok(())
 }
 
-/// Worktrees that somebody removed under their run.
+/// Worktrees that no longer exist although their run has them.
 fn worktrees(reader: &Reader, report: &mut Report) -> Result<(), StoreError> {
     for run in reader.runs_repos(None)? {
+        let (id, status) = (run.id, run.status);
         for repo in run.repos {
             let Some(path) = repo.worktree.filter(|path| !path.exists()) else {
                 continue;
             };
+            let (name, path) = (repo.name, path.display());
             report.fix(
-                format!(
-                    "worktree '{}' of run {} ({}) no longer exists: {}",
-                    repo.name,
-                    run.id,
-                    run.status,
-                    path.display()
-                ),
+                format!("worktree '{name}' of run {id} ({status}) no longer exists: {path}"),
                 "its branch and checkpoints are in the repository; continue or delete the run",
             );
         }
@@ -127,15 +120,11 @@ fn run_of(path: &Path) -> Option<RunId> {
 
 /// Lists what deleted runs left in the repositories of the projects.
 fn kept_work(reader: &Reader, report: &mut Report) {
-    let projects = match reader.projects() {
-        Ok(projects) => projects,
-        Err(error) => {
-            return report.fix(
-                format!("cannot read the projects ({error})"),
-                "check the database",
-            );
-        }
-    };
+    let projects = reader.projects().unwrap_or_else(|error| {
+        let problem = format!("cannot read the projects ({error})");
+        report.fix(problem, "check the database");
+        Vec::new()
+    });
     for repo in projects.into_iter().flat_map(|project| project.repos) {
         let path = repo.repo_path.display();
         match git::deleted_runs(&repo.repo_path) {
@@ -169,20 +158,13 @@ fn disk(config: &Config, report: &mut Report) {
     }
     let mut used: Vec<_> = used.into_iter().collect();
     used.sort_by_key(|(id, [files, worktrees])| (std::cmp::Reverse(files + worktrees), id.0));
-    let all: u64 = used
-        .iter()
-        .map(|(_, sizes)| sizes.iter().sum::<u64>())
-        .sum();
-    report.fine(format!(
-        "disk used by {} runs: {} KiB",
-        used.len(),
-        all / 1024
-    ));
-    for (id, [files, worktrees]) in used.iter().take(RUNS_SHOWN_MAX) {
+    let all: u64 = used.iter().flat_map(|(_, sizes)| sizes).sum();
+    let (runs, all) = (used.len(), all / 1024);
+    report.fine(format!("disk used by {runs} runs: {all} KiB"));
+    for (id, sizes) in used.iter().take(RUNS_SHOWN_MAX) {
+        let [files, worktrees] = sizes.map(|bytes| bytes / 1024);
         report.fine(format!(
-            "disk used by run {id}: files {} KiB, worktrees {} KiB",
-            files / 1024,
-            worktrees / 1024
+            "disk used by run {id}: files {files} KiB, worktrees {worktrees} KiB"
         ));
     }
 }

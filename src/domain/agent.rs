@@ -136,11 +136,11 @@ impl Agent {
     /// Environment added for the CLI. The server's own variables cannot be set from here.
     #[must_use]
     pub fn env(&self) -> Vec<(String, String)> {
-        let Some(Value::Object(map)) = self.provider_config.get("env") else {
-            return Vec::new();
-        };
-        map.iter()
-            .filter(|(key, _)| !key.starts_with("ABBADO_"))
+        let env = self.provider_config.get("env").and_then(Value::as_object);
+        let foreign = |(key, _): &(&String, _)| !key.starts_with("ABBADO_");
+        env.into_iter()
+            .flatten()
+            .filter(foreign)
             .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
             .collect()
     }
@@ -160,14 +160,11 @@ impl Agent {
                 cli_names.join(", ")
             ));
         }
-        if self
-            .model
-            .as_deref()
-            .is_some_and(|m| too_long(m, MODEL_CHARS_MAX))
-        {
+        let model = self.model.as_deref().unwrap_or_default();
+        if too_long(model, MODEL_CHARS_MAX) {
             return Some("model must have at most 200 characters".into());
         }
-        if self.model.as_deref().is_some_and(|m| m.starts_with('-')) {
+        if model.starts_with('-') {
             return Some("model must not start with '-'".into());
         }
         if self.instructions.len() > INSTRUCTIONS_BYTES_MAX {
@@ -179,24 +176,23 @@ impl Agent {
         if self.role.trim().is_empty() || too_long(&self.role, ROLE_CHARS_MAX) {
             return Some("role must have 1 to 64 characters".into());
         }
-        let model = self.model.as_deref().unwrap_or_default();
-        let (instructions, tools) = (self.instructions.as_str(), self.allowed_tools.as_str());
-        let texts = [
+        for (field, text) in [
             ("model", model),
-            ("instructions", instructions),
-            ("allowed_tools", tools),
-        ];
-        if let Some((field, _)) = texts.into_iter().find(|(_, text)| text.contains('\0')) {
-            return Some(format!("{field} {NO_NUL}"));
+            ("instructions", &self.instructions),
+            ("allowed_tools", &self.allowed_tools),
+        ] {
+            if text.contains('\0') {
+                return Some(format!("{field} {NO_NUL}"));
+            }
         }
-        self.provider_config_fault()
+        self.validate_provider_config()
     }
 
-    fn provider_config_fault(&self) -> Option<String> {
+    fn validate_provider_config(&self) -> Option<String> {
         let config = &self.provider_config;
         for key in ["bin", "mode"] {
             let given = config.get(key).filter(|value| !value.is_null());
-            if let Some(why) = given.and_then(string_fault) {
+            if let Some(why) = given.and_then(validate_string) {
                 return Some(format!("provider_config.{key} {why}"));
             }
         }
@@ -213,7 +209,7 @@ impl Agent {
                 return Some(format!("provider_config.{key} must be a list of strings"));
             };
             for (at, item) in items.iter().enumerate() {
-                if let Some(why) = string_fault(item) {
+                if let Some(why) = validate_string(item) {
                     return Some(format!("provider_config.{key}[{at}] {why}"));
                 }
             }
@@ -227,7 +223,7 @@ impl Agent {
                     let why = "must not have a name that is empty or contains '=' or NUL";
                     return Some(format!("provider_config.env {why}"));
                 }
-                if let Some(why) = string_fault(value) {
+                if let Some(why) = validate_string(value) {
                     return Some(format!("provider_config.env.{key} {why}"));
                 }
             }
@@ -241,7 +237,7 @@ impl Agent {
 
 const NO_NUL: &str = "must not contain NUL, which no program can be given";
 
-fn string_fault(value: &Value) -> Option<&'static str> {
+fn validate_string(value: &Value) -> Option<&'static str> {
     match value.as_str() {
         None => Some("must be a string"),
         Some(text) => text.contains('\0').then_some(NO_NUL),
@@ -249,13 +245,9 @@ fn string_fault(value: &Value) -> Option<&'static str> {
 }
 
 fn strings(value: Option<&Value>) -> Vec<String> {
-    let Some(Value::Array(items)) = value else {
-        return Vec::new();
-    };
-    items
-        .iter()
-        .filter_map(|item| item.as_str().map(str::to_owned))
-        .collect()
+    let items = value.and_then(Value::as_array).into_iter().flatten();
+    let texts = items.filter_map(Value::as_str);
+    texts.map(str::to_owned).collect()
 }
 
 #[cfg(test)]

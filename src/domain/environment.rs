@@ -65,7 +65,7 @@ pub(crate) fn inherited(
     .collect()
 }
 
-/// The same for a process of ours that outlives its parent: with our own settings, without the
+/// The same for a holder, which outlives its parent: with our own settings, without the
 /// server's token.
 #[must_use]
 pub(crate) fn for_a_holder(

@@ -10,8 +10,8 @@ use uuid::Uuid;
 /// Position of an event in the whole log: unique and growing, with holes after deletions.
 pub type EventId = i64;
 
-macro_rules! id {
-    ($(#[$doc:meta])* $name:ident) => {
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident,)*) => {$(
         $(#[$doc])*
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
@@ -33,29 +33,21 @@ macro_rules! id {
                 Uuid::try_parse(text).map(Self)
             }
         }
-    };
+    )*};
 }
 
-id!(
+ids! {
     /// One agent at work: an event stream.
-    RunId
-);
-id!(
+    RunId,
     /// A set of repositories that belong together.
-    ProjectId
-);
-id!(
+    ProjectId,
     /// One repository of a project.
-    RepoId
-);
-id!(
+    RepoId,
     /// A configuration of a CLI.
-    AgentId
-);
-id!(
+    AgentId,
     /// A message of a person to one run.
-    MessageId
-);
+    MessageId,
+}
 
 impl RunId {
     /// Branch of a new run: `abbado/run-` and the id's *last* eight hex digits would collide less

@@ -20,6 +20,13 @@ pub use ids::{AgentId, EventId, MessageId, ProjectId, RepoId, RunId};
 pub use project::{Project, Repo, TrustedFilter};
 pub use secrets::Secrets;
 
+/// Changes a field when a value is given.
+fn set<T>(field: &mut T, given: Option<T>) {
+    if let Some(value) = given {
+        *field = value;
+    }
+}
+
 /// A moment in UTC. Its JSON form is RFC 3339 with milliseconds and `Z`, through [`time`].
 pub type Time = chrono::DateTime<chrono::Utc>;
 

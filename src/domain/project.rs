@@ -1,10 +1,6 @@
 //! Projects and their repositories, as values.
 
-mod change;
-
-pub(crate) use change::ProjectChange;
-
-use super::{ProjectId, RepoId, Time, run::prompt::is_blank, time};
+use super::{ProjectId, RepoId, Time, run::prompt::is_blank, set, time};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use utoipa::ToSchema;
@@ -13,6 +9,12 @@ use utoipa::ToSchema;
 pub(crate) const PROJECT_NAME_CHARS_MAX: usize = 200;
 /// Longest name of a repo, in characters; it becomes a folder name.
 pub(crate) const REPO_NAME_CHARS_MAX: usize = 64;
+
+/// Most globs of `copy_files`, and the longest script in bytes.
+const GLOBS_MAX: usize = 100;
+const SCRIPT_BYTES_MAX: usize = 64 * 1024;
+/// Longest name of a filter, in bytes.
+const FILTER_BYTES_MAX: usize = 200;
 
 /// A set of repositories that agents work on together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -96,7 +98,7 @@ pub struct Repo {
 
 /// Returns the rule that a project's name breaks, if any.
 #[must_use]
-pub(crate) fn project_name_fault(name: &str) -> Option<&'static str> {
+pub(crate) fn validate_project_name(name: &str) -> Option<&'static str> {
     if is_blank(name) {
         return Some("name must not be blank");
     }
@@ -106,7 +108,7 @@ pub(crate) fn project_name_fault(name: &str) -> Option<&'static str> {
 
 /// Returns the rule that a repo's name breaks, if any. The rules keep it a plain folder name.
 #[must_use]
-pub(crate) fn repo_name_fault(name: &str) -> Option<&'static str> {
+pub(crate) fn validate_repo_name(name: &str) -> Option<&'static str> {
     if name.is_empty() || name.len() > REPO_NAME_CHARS_MAX {
         return Some("name must have 1 to 64 characters");
     }
@@ -119,6 +121,79 @@ pub(crate) fn repo_name_fault(name: &str) -> Option<&'static str> {
     .then_some("name may contain only letters, digits, '.', '_' and '-'")
 }
 
+/// Fields of a changed project; an absent one is left alone.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct ProjectChange {
+    name: Option<String>,
+    /// Shell script run in each new worktree before the CLI.
+    setup_script: Option<String>,
+    /// Shell script run in each worktree before it is removed.
+    cleanup_script: Option<String>,
+    /// Globs of ignored files copied from the user's checkout.
+    copy_files: Option<Vec<String>>,
+    /// Whether a worktree of each repo is kept ready for the next run: runs begin sooner, for the
+    /// disk space of one checkout a repo.
+    spare_worktrees: Option<bool>,
+    /// Names of filter drivers that may run though only the repositories' own configurations define them
+    /// (git-crypt), as they are defined now; when a definition changes, the name has to be sent again. Of
+    /// a filter that is not defined at all: that files may be committed without it.
+    pub trusted_filters: Option<Vec<String>>,
+}
+
+impl ProjectChange {
+    /// Says what is wrong with a field, or nothing.
+    #[must_use]
+    pub(crate) fn validate(&self) -> Option<String> {
+        let broken = self.name.as_deref().and_then(validate_project_name);
+        if let Some(why) = broken {
+            return Some(why.to_owned());
+        }
+        for (field, script) in [
+            ("setup_script", &self.setup_script),
+            ("cleanup_script", &self.cleanup_script),
+        ] {
+            let fits = |script: &String| script.len() <= SCRIPT_BYTES_MAX && !script.contains('\0');
+            if !script.as_ref().is_none_or(fits) {
+                return Some(format!("{field} must be text of at most 64 KiB"));
+            }
+        }
+        let filters = self.trusted_filters.as_deref().unwrap_or_default();
+        let wrong = |name: &String| {
+            name.is_empty() || name.len() > FILTER_BYTES_MAX || name.contains(['\0', '\n'])
+        };
+        if filters.len() > GLOBS_MAX {
+            return Some("trusted_filters must have at most 100 names".to_owned());
+        }
+        if let Some(at) = filters.iter().position(wrong) {
+            return Some(format!(
+                "trusted_filters[{at}] must be the name of a filter"
+            ));
+        }
+        let globs = self.copy_files.as_deref().unwrap_or_default();
+        if globs.len() > GLOBS_MAX {
+            return Some("copy_files must have at most 100 globs".to_owned());
+        }
+        let fine = |glob: &String| {
+            let inside = !glob.starts_with('/') && !glob.split('/').any(|part| part == "..");
+            inside && !glob.is_empty() && globset::Glob::new(glob).is_ok()
+        };
+        let at = globs.iter().position(|glob| !fine(glob))?;
+        Some(format!(
+            "copy_files[{at}] must be a glob of files inside the checkout"
+        ))
+    }
+
+    /// Changes the fields that are given, except `trusted_filters`: of these the definitions are
+    /// needed.
+    pub(crate) fn apply(self, project: &mut Project) {
+        set(&mut project.name, self.name);
+        set(&mut project.spare_worktrees, self.spare_worktrees);
+        set(&mut project.set_up.setup_script, self.setup_script);
+        set(&mut project.set_up.cleanup_script, self.cleanup_script);
+        set(&mut project.set_up.copy_files, self.copy_files);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,7 +201,7 @@ mod tests {
     #[test]
     fn repo_names_are_folder_names() {
         for good in ["a", "api.v2", "A_b-c", &"x".repeat(64)] {
-            assert_eq!(repo_name_fault(good), None, "{good}");
+            assert_eq!(validate_repo_name(good), None, "{good}");
         }
         for bad in [
             "",
@@ -139,16 +214,16 @@ mod tests {
             "é",
             &"x".repeat(65),
         ] {
-            assert!(repo_name_fault(bad).is_some(), "{bad}");
+            assert!(validate_repo_name(bad).is_some(), "{bad}");
         }
     }
 
     #[test]
     fn project_names_are_not_blank() {
-        assert_eq!(project_name_fault("x"), None);
-        assert_eq!(project_name_fault(&"é".repeat(200)), None);
-        assert!(project_name_fault(" \t").is_some());
-        assert!(project_name_fault("\u{200b}\u{202e}").is_some());
-        assert!(project_name_fault(&"x".repeat(201)).is_some());
+        assert_eq!(validate_project_name("x"), None);
+        assert_eq!(validate_project_name(&"é".repeat(200)), None);
+        assert!(validate_project_name(" \t").is_some());
+        assert!(validate_project_name("\u{200b}\u{202e}").is_some());
+        assert!(validate_project_name(&"x".repeat(201)).is_some());
     }
 }

@@ -1,5 +1,5 @@
 //! Values of an agent's environment: API keys, mostly. They are kept beside the log and never in
-//! it; whoever shows an agent or a run shows [`MASK`] in their place.
+//! it; agents and runs are shown with [`MASK`] in their place.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt};
 
 /// Stands for a value wherever it is shown. No value may be equal to it.
 pub(crate) const MASK: &str = "***";
-/// Values that are shorter are words like `true`: in a text they cannot be told from others.
+/// Shorter values are words like `true`, which cannot be distinguished from ordinary text.
 const CONCEALED_CHARS_MIN: usize = 8;
 /// Parts of names whose values are secret whatever they look like.
 const SECRET_NAMES: [&str; 12] = [
@@ -177,7 +177,7 @@ fn humps(word: &str) -> usize {
 pub(crate) fn mask(config: &mut Map<String, Value>) {
     match config.get_mut(ENV) {
         Some(Value::Object(env)) => env.values_mut().for_each(|value| *value = MASK.into()),
-        // Never valid, but perhaps a value all the same.
+        // Never valid, but it may be a secret.
         Some(other) if !other.is_null() => *other = MASK.into(),
         Some(_) | None => {}
     }

@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::set;
+
 /// Providers that abbado can start, with the models they offer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ModelSettings {
-    /// Day on which the prices were looked up, `2026-11-24`; null when nobody said.
+    /// Day on which the prices were looked up, `2026-11-24`; null when unknown.
     #[serde(default)]
     #[schema(format = Date)]
     pub prices_as_of: Option<String>,
@@ -52,6 +54,18 @@ pub struct Model {
     pub cache_write_per_mtok: f64,
 }
 
+impl Model {
+    /// Its prices by field, in the order of [`ModelSettings::price`].
+    const fn prices(&self) -> [(&'static str, f64); 4] {
+        [
+            ("input_per_mtok", self.input_per_mtok),
+            ("output_per_mtok", self.output_per_mtok),
+            ("cache_read_per_mtok", self.cache_read_per_mtok),
+            ("cache_write_per_mtok", self.cache_write_per_mtok),
+        ]
+    }
+}
+
 impl ModelSettings {
     /// The document of a fresh installation.
     #[must_use]
@@ -62,7 +76,7 @@ impl ModelSettings {
 
     /// Says what is wrong with the document, or nothing.
     #[must_use]
-    pub fn fault(&self) -> Option<String> {
+    pub fn validate(&self) -> Option<String> {
         if let Some(day) = &self.prices_as_of
             && chrono::NaiveDate::parse_from_str(day, "%Y-%m-%d").is_err()
         {
@@ -81,12 +95,7 @@ impl ModelSettings {
                 if model.id.trim().is_empty() || model.id.starts_with('-') {
                     return Some(format!("{}[{nth}].id must name a model", named("models")));
                 }
-                for (field, price) in [
-                    ("input_per_mtok", model.input_per_mtok),
-                    ("output_per_mtok", model.output_per_mtok),
-                    ("cache_read_per_mtok", model.cache_read_per_mtok),
-                    ("cache_write_per_mtok", model.cache_write_per_mtok),
-                ] {
+                for (field, price) in model.prices() {
                     if !price.is_finite() || price < 0.0 {
                         let models = named("models");
                         return Some(format!("{models}[{nth}].{field} must be 0 or greater"));
@@ -106,22 +115,12 @@ impl ModelSettings {
             models.find(|known| known.id == name)
         };
         let best = named(model).or_else(|| named(model_family(model)))?;
-        let rates = [
-            best.input_per_mtok,
-            best.output_per_mtok,
-            best.cache_read_per_mtok,
-            best.cache_write_per_mtok,
-        ];
         #[expect(
             clippy::cast_precision_loss,
             reason = "token counts stay far below 2^52"
         )]
-        let dollars = tokens
-            .iter()
-            .zip(rates)
-            .map(|(n, rate)| *n as f64 * rate / 1e6)
-            .sum();
-        Some(dollars)
+        let dollars = |(count, (_, price)): (&u64, _)| *count as f64 * price / 1e6;
+        Some(tokens.iter().zip(best.prices()).map(dollars).sum())
     }
 }
 
@@ -157,17 +156,17 @@ pub fn model_family(model: &str) -> &str {
     name
 }
 
-/// Who is told of what.
+/// Which notifications are sent, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = NotificationSettingsView)]
 pub struct NotificationSettings {
     /// A Discord webhook, or empty.
     pub discord_webhook_url: String,
-    /// Tell when the session of a run that asks for it ends.
+    /// Notify when the session of a run with `notify` ends.
     pub notify_on_pipeline_complete: bool,
-    /// Tell when any run fails.
+    /// Notify when any run fails.
     pub notify_on_run_failed: bool,
-    /// Tell when a run needs a person.
+    /// Notify when a run needs a person.
     pub notify_on_attention: bool,
 }
 
@@ -183,7 +182,7 @@ impl Default for NotificationSettings {
 }
 
 impl NotificationSettings {
-    /// Whether any channel is set up: without one nothing is told.
+    /// Whether any channel is set up: without one nothing is sent.
     #[must_use]
     pub const fn has_channel(&self) -> bool {
         !self.discord_webhook_url.is_empty()
@@ -192,21 +191,13 @@ impl NotificationSettings {
     /// Says what is wrong with the document, or nothing. `loopback` allows a webhook on this
     /// machine, for trying things out.
     #[must_use]
-    pub fn fault(&self, loopback: bool) -> Option<&'static str> {
+    pub fn validate(&self, loopback: bool) -> Option<&'static str> {
         let url = &self.discord_webhook_url;
-        let discord = [
-            "https://discord.com/api/webhooks/",
-            "https://discordapp.com/api/webhooks/",
-        ]
-        .iter()
-        .any(|prefix| {
-            url.strip_prefix(prefix)
-                .is_some_and(|rest| !rest.is_empty())
-        });
-        let local = loopback
-            && ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"]
-                .iter()
-                .any(|prefix| url.starts_with(prefix));
+        let below = |prefix: &str| url.len() > prefix.len() && url.starts_with(prefix);
+        let discord = below("https://discord.com/api/webhooks/")
+            || below("https://discordapp.com/api/webhooks/");
+        let hosts = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"];
+        let local = loopback && hosts.iter().any(|host| url.starts_with(host));
         // Without user and password: `http://127.0.0.1:80@elsewhere` leads elsewhere.
         let plain = url.chars().all(|c| c.is_ascii_graphic() && c != '@');
         (!(url.is_empty() || (plain && (discord || local)))).then_some(
@@ -227,18 +218,16 @@ pub struct NotificationChange {
 impl NotificationChange {
     /// Changes the fields that are given.
     pub fn apply(self, settings: &mut NotificationSettings) {
-        if let Some(url) = self.discord_webhook_url {
-            settings.discord_webhook_url = url;
-        }
-        let NotificationSettings {
-            notify_on_pipeline_complete: complete,
-            notify_on_run_failed: failed,
-            notify_on_attention: attention,
-            ..
-        } = settings;
-        *complete = self.notify_on_pipeline_complete.unwrap_or(*complete);
-        *failed = self.notify_on_run_failed.unwrap_or(*failed);
-        *attention = self.notify_on_attention.unwrap_or(*attention);
+        set(&mut settings.discord_webhook_url, self.discord_webhook_url);
+        set(
+            &mut settings.notify_on_pipeline_complete,
+            self.notify_on_pipeline_complete,
+        );
+        set(
+            &mut settings.notify_on_run_failed,
+            self.notify_on_run_failed,
+        );
+        set(&mut settings.notify_on_attention, self.notify_on_attention);
     }
 }
 
@@ -249,19 +238,19 @@ mod tests {
     #[test]
     fn the_defaults_are_valid() {
         let models = ModelSettings::defaults();
-        assert_eq!(models.fault(), None);
+        assert_eq!(models.validate(), None);
         assert!(
             models.prices_as_of.is_some(),
             "a table without a day is of no use"
         );
-        assert_eq!(NotificationSettings::default().fault(false), None);
+        assert_eq!(NotificationSettings::default().validate(false), None);
     }
 
     #[test]
     fn a_table_need_not_be_dated_but_not_wrongly() {
         let undated: ModelSettings =
             serde_json::from_str(r#"{"providers": []}"#).expect("no date is fine");
-        assert_eq!(undated.fault(), None);
+        assert_eq!(undated.validate(), None);
         for day in ["2026-11-31", "yesterday", ""] {
             let prices_as_of = Some(day.to_owned());
             let dated = ModelSettings {
@@ -270,7 +259,7 @@ mod tests {
             };
             assert!(
                 dated
-                    .fault()
+                    .validate()
                     .is_some_and(|why| why.starts_with("prices_as_of")),
                 "{day}"
             );
@@ -321,7 +310,7 @@ mod tests {
                 discord_webhook_url: url.into(),
                 ..NotificationSettings::default()
             };
-            settings.fault(loopback).is_some()
+            settings.validate(loopback).is_some()
         };
         assert!(!fault("https://discord.com/api/webhooks/1/x", false));
         assert!(fault(

@@ -6,58 +6,9 @@
 
 use actix_web::http::StatusCode;
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::http::route_class::RouteClass;
-
-/// A number that only grows.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// Adds one.
-    pub fn increment(&self) {
-        self.add(1);
-    }
-
-    /// Adds some.
-    pub fn add(&self, count: u64) {
-        self.0.fetch_add(count, Relaxed);
-    }
-
-    /// The present number.
-    #[must_use]
-    pub fn value(&self) -> u64 {
-        self.0.load(Relaxed)
-    }
-}
-
-/// A number that goes up and down.
-#[derive(Debug, Default)]
-pub struct Gauge(AtomicI64);
-
-impl Gauge {
-    /// Adds one.
-    pub fn increment(&self) {
-        self.0.fetch_add(1, Relaxed);
-    }
-
-    /// Takes one away.
-    pub fn decrement(&self) {
-        self.0.fetch_sub(1, Relaxed);
-    }
-
-    /// Replaces the number.
-    pub fn set(&self, value: i64) {
-        self.0.store(value, Relaxed);
-    }
-
-    /// The present number.
-    #[must_use]
-    pub fn value(&self) -> i64 {
-        self.0.load(Relaxed)
-    }
-}
 
 /// The rule of the gate that refused a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,12 +58,12 @@ const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// All numbers of one server.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    requests: [[Counter; STATUS_CLASSES.len()]; RouteClass::ALL.len()],
-    refusals: [Counter; Rule::ALL.len()],
+    requests: [[AtomicU64; STATUS_CLASSES.len()]; RouteClass::ALL.len()],
+    refusals: [AtomicU64; Rule::ALL.len()],
     /// Readers of event streams, connected now. The stream's guard holds it.
-    pub sse_readers: Gauge,
+    pub sse_readers: AtomicU64,
     /// Hook payloads that were recorded since start, spooled ones included.
-    pub hooks_received: Counter,
+    pub hooks_received: AtomicU64,
 }
 
 /// Numbers that others know, read when the page is asked for.
@@ -133,93 +84,66 @@ pub struct Elsewhere {
 impl Metrics {
     /// Counts an answered request.
     pub fn answered(&self, class: RouteClass, status: StatusCode) {
-        let row = usize::from(status.as_u16() / 100).saturating_sub(1);
-        let cell = self
-            .requests
-            .get(class.index())
-            .and_then(|cells| cells.get(row));
-        if let Some(cell) = cell {
-            cell.increment();
+        let cells = &self.requests[class.index()];
+        if let Some(cell) = cells.get(usize::from(status.as_u16() / 100).saturating_sub(1)) {
+            cell.fetch_add(1, Relaxed);
         }
     }
 
     /// Counts a request that the gate refused.
     pub fn refused(&self, rule: Rule) {
-        self.refusals[rule as usize].increment();
+        self.refusals[rule as usize].fetch_add(1, Relaxed);
     }
 
     /// How often a rule refused a request.
     #[must_use]
     pub fn refusals(&self, rule: Rule) -> u64 {
-        self.refusals[rule as usize].value()
+        self.refusals[rule as usize].load(Relaxed)
     }
 
     /// Renders all numbers in the Prometheus text format 0.0.4.
     #[must_use]
     pub fn render(&self, elsewhere: Elsewhere) -> String {
         let mut page = Page(String::with_capacity(4096));
-        page.head(
-            "abbado_http_requests_total",
-            "counter",
-            "Answered requests.",
-        );
+        let requests = "abbado_http_requests_total";
+        page.head(requests, "counter", "Answered requests.");
         for (class, cells) in RouteClass::ALL.iter().zip(&self.requests) {
             for (status, cell) in STATUS_CLASSES.iter().zip(cells) {
                 let labels = format!("{{class=\"{}\",status=\"{status}\"}}", class.name());
-                page.line("abbado_http_requests_total", &labels, cell.value());
+                page.line(requests, &labels, cell.load(Relaxed));
             }
         }
-        page.head(
-            "abbado_gate_refusals_total",
-            "counter",
-            "Requests refused, by rule.",
-        );
-        for (rule, cell) in Rule::ALL.iter().zip(&self.refusals) {
+        let refusals = "abbado_gate_refusals_total";
+        page.head(refusals, "counter", "Requests refused, by rule.");
+        for rule in Rule::ALL {
             let labels = format!("{{rule=\"{}\"}}", rule.name());
-            page.line("abbado_gate_refusals_total", &labels, cell.value());
+            page.line(refusals, &labels, self.refusals(rule));
         }
-        page.single(
-            "abbado_sse_readers",
-            "gauge",
-            "Event readers.",
-            self.sse_readers.value(),
-        );
-        page.single(
-            "abbado_events_appended_total",
-            "counter",
-            "Events committed.",
-            elsewhere.events_appended,
-        );
-        let hooks = self.hooks_received.value();
-        page.single(
+        let readers = self.sse_readers.load(Relaxed);
+        page.gauge("abbado_sse_readers", "Event readers.", readers);
+        let events = elsewhere.events_appended;
+        page.counter("abbado_events_appended_total", "Events committed.", events);
+        let hooks = self.hooks_received.load(Relaxed);
+        page.counter(
             "abbado_hooks_received_total",
-            "counter",
             "Hook payloads recorded.",
             hooks,
         );
-        page.single(
-            "abbado_live_runs",
-            "gauge",
-            "Runs with a process.",
-            elsewhere.live_runs,
-        );
-        page.single(
-            "abbado_awake_runs",
-            "gauge",
-            "Runs whose actor is in memory.",
-            elsewhere.awake_runs,
-        );
-        page.single(
+        let live = elsewhere.live_runs as u64;
+        page.gauge("abbado_live_runs", "Runs with a process.", live);
+        let awake = elsewhere.awake_runs as u64;
+        page.gauge("abbado_awake_runs", "Runs whose actor is in memory.", awake);
+        let folded = elsewhere.folded_runs;
+        page.counter(
             "abbado_folded_runs_total",
-            "counter",
             "Runs folded from their log.",
-            elsewhere.folded_runs,
+            folded,
         );
-        page.single(
+        let spares = elsewhere.spare_worktrees as u64;
+        page.gauge(
             "abbado_spare_worktrees",
-            "gauge",
             "Worktrees ready for a run.",
-            elsewhere.spare_worktrees,
+            spares,
         );
         page.0
     }
@@ -233,12 +157,17 @@ impl Page {
         writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}").unwrap_or_default();
     }
 
-    fn line(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {
+    fn line(&mut self, name: &str, labels: &str, value: u64) {
         writeln!(self.0, "{name}{labels} {value}").unwrap_or_default();
     }
 
-    fn single(&mut self, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {
-        self.head(name, kind, help);
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
+        self.head(name, "counter", help);
+        self.line(name, "", value);
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: u64) {
+        self.head(name, "gauge", help);
         self.line(name, "", value);
     }
 }
@@ -253,7 +182,7 @@ mod tests {
         metrics.answered(RouteClass::Write, StatusCode::CREATED);
         metrics.answered(RouteClass::Write, StatusCode::OK);
         metrics.refused(Rule::HookSecret);
-        metrics.sse_readers.increment();
+        metrics.sse_readers.fetch_add(1, Relaxed);
         let text = metrics.render(Elsewhere {
             events_appended: 9,
             live_runs: 2,

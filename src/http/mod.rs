@@ -21,6 +21,6 @@ pub(crate) use server::{listen, server};
 #[doc(hidden)]
 pub mod fuzzing {
     pub use super::api::events::resume_from;
-    pub use super::api::terminal::said;
+    pub use super::api::terminal::client_message;
     pub use actix_web::http::header::HeaderValue;
 }

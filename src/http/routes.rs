@@ -107,7 +107,7 @@ routes! {
     runs::remove => Write,
     runs::cancel => Write,
     runs::pause => Write,
-    runs::go_on => Write,
+    runs::continue_run => Write,
     runs::retry => Write,
     runs::notify => Write,
     runs::tasks => Read,
@@ -146,7 +146,7 @@ routes! {
     terminal::open => Terminal,
 }
 
-/// Places of the web UI, all the same page: its router goes on from the address.
+/// Pages of the web UI: one document, whose router reads the address.
 const PAGES: [(&str, RouteClass); 8] = [
     ("/", TokenCookie),
     ("/runs", Ui),

@@ -9,7 +9,6 @@ use crate::{
         },
         metrics::Metrics,
         routes,
-        wire::error,
     },
     runtime::{
         Runtime,
@@ -60,7 +59,6 @@ pub(crate) fn server(
             .app_data(web::Data::clone(&runtime))
             .app_data(web::Data::clone(&metrics))
             .app_data(web::Data::clone(&key))
-            .configure(error::install)
             .configure(routes::register)
             .default_service(web::to(routes::unknown))
             .wrap(gate.clone())

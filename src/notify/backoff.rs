@@ -5,12 +5,12 @@ use std::time::Duration;
 
 /// Wait after the first failure.
 const FIRST: Duration = Duration::from_secs(2);
-/// Longest wait that we choose ourselves: a receiver that comes back is noticed by then.
+/// Longest wait of our own: a receiver that recovers is detected by then.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
-/// Longest wait that we believe a receiver.
+/// Longest wait accepted from a receiver.
 const BELIEVED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The wait after so many failures in a row, doubled with each. `chance` is any number: it takes
+/// The wait after a number of failures in a row, doubled with each. `chance` is any number: it takes
 /// up to half of the wait off, so that many senders do not come back at once. What the receiver
 /// asked for is never cut short by that.
 #[must_use]

@@ -7,14 +7,14 @@ use async_trait::async_trait;
 /// What is delivered.
 #[derive(Debug, Clone, Copy)]
 pub enum Message<'m> {
-    /// What an event of a run tells.
+    /// A notice of an event of a run.
     Notice {
         /// The texts.
         notice: &'m Notice,
-        /// The event. The message names it, so that one that came twice is known by it.
+        /// The event. The message names it, so that a repeated one is recognised.
         event_id: EventId,
     },
-    /// Nothing but that the channel works.
+    /// A test of the channel.
     Test,
 }
 
@@ -30,8 +30,8 @@ pub trait Channel: Sync {
     /// Delivers a message to an address, once.
     ///
     /// # Errors
-    /// Why it was not taken. After [`DeliveryError::Unreachable`] and [`DeliveryError::TimedOut`]
-    /// it may have been all the same: nobody knows.
+    /// Why it was not accepted. After [`DeliveryError::Unreachable`] and
+    /// [`DeliveryError::TimedOut`] it may have been: that is unknown.
     async fn deliver(
         &self,
         client: &Client,

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::domain::{
     EventId, Time,
-    run::notice::{Kind, Notice},
+    run::notice::{Notice, NoticeKind},
     settings::NotificationSettings,
     time,
 };
@@ -62,14 +62,14 @@ fn judge(answer: &Answer, uri: &Uri, now: Time) -> Result<(), DeliveryError> {
     answer.judge(answer.body["message"].as_str(), wait, uri, now)
 }
 
-/// The message of a notice. Its footer names the event: a message that came twice is known by it.
+/// The message of a notice. Its footer names the event, so that a repeated one is recognised.
 fn notice_message(notice: &Notice, event_id: EventId) -> Value {
     let cost = notice.cost_usd.map(|dollars| format!("${dollars:.4}"));
     let (title, colour) = match notice.kind {
-        Kind::Idle => ("Session idle", 0x34_98_db),
-        Kind::Ended => ("Session ended", 0x2e_cc_71),
-        Kind::Failed => ("Run failed", 0xe7_4c_3c),
-        Kind::Attention => ("Needs attention", 0xf1_c4_0f),
+        NoticeKind::Idle => ("Session idle", 0x34_98_db),
+        NoticeKind::Ended => ("Session ended", 0x2e_cc_71),
+        NoticeKind::Failed => ("Run failed", 0xe7_4c_3c),
+        NoticeKind::Attention => ("Needs attention", 0xf1_c4_0f),
     };
     enveloped(json!({
         "title": title,
@@ -86,7 +86,7 @@ fn notice_message(notice: &Notice, event_id: EventId) -> Value {
     }))
 }
 
-/// A message that tells nothing but that it came.
+/// A test message.
 fn test_message(now: Time) -> Value {
     enveloped(json!({
         "title": "Test message",
@@ -107,7 +107,7 @@ fn field(name: &str, value: &str, inline: bool) -> Value {
     json!({"name": name, "value": value, "inline": inline})
 }
 
-/// The first so many characters, without the space around them.
+/// The first `chars_max` characters, trimmed.
 fn first(text: &str, chars_max: usize) -> &str {
     let text = text.trim();
     let end = text.char_indices().nth(chars_max);
@@ -127,7 +127,7 @@ mod tests {
 
     fn notice() -> Notice {
         Notice {
-            kind: Kind::Idle,
+            kind: NoticeKind::Idle,
             run_id: RunId(uuid::Uuid::from_u128(7)),
             text: "All done.".into(),
             task: "Fix it".into(),
@@ -173,7 +173,13 @@ mod tests {
 
     #[test]
     fn each_kind_has_a_title_of_its_own() {
-        let titles = [Kind::Idle, Kind::Ended, Kind::Failed, Kind::Attention].map(|kind| {
+        let titles = [
+            NoticeKind::Idle,
+            NoticeKind::Ended,
+            NoticeKind::Failed,
+            NoticeKind::Attention,
+        ]
+        .map(|kind| {
             let notice = Notice { kind, ..notice() };
             notice_message(&notice, 1)["embeds"][0]["title"].clone()
         });

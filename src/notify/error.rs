@@ -1,11 +1,11 @@
-//! Why a message was not taken.
+//! Why a message was not accepted.
 
 use std::time::Duration;
 
-/// Why a message was not taken. Reads on after "the message was not delivered: ".
+/// Why a message was not accepted. Reads on after "the message was not delivered: ".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeliveryError {
-    /// The receiver will not have it, now or later.
+    /// The receiver refuses it for good.
     #[error("the receiver answered {status}: {words}")]
     Refused {
         /// HTTP status.
@@ -13,7 +13,7 @@ pub enum DeliveryError {
         /// The receiver's own words.
         words: String,
     },
-    /// The receiver asks us to come again.
+    /// The receiver asks to try again later.
     #[error("the receiver answered {status}: {words}")]
     Busy {
         /// HTTP status.
@@ -35,7 +35,7 @@ pub enum DeliveryError {
 }
 
 impl DeliveryError {
-    /// True when the same message may be taken later.
+    /// True when the same message may be accepted later.
     #[must_use]
     pub const fn may_pass(&self) -> bool {
         match self {

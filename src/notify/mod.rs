@@ -1,8 +1,8 @@
-//! Messages to people who are not looking: the channels, the form of a message in each, one
-//! delivery, and how long to wait after a failure.
+//! Notifications: the channels, the form of a message in each, one delivery, and how long to wait
+//! after a failure.
 //!
-//! What is told is decided by the domain (`domain::run::notice`), when by
-//! `runtime::services::notifier`. What must stay true:
+//! The domain decides what is sent (`domain::run::notice`), `runtime::services::notifier` when.
+//! Holds:
 //!
 //! - a channel's address is a secret: no error, log line or `Debug` of this room holds any of it;
 //! - a delivery is bounded in time and size, and follows no redirect;
@@ -11,8 +11,8 @@
 //! # Layout
 //! - `channel`: what each channel implements; `discord`: the one that does. Another one is a file
 //!   beside it, a row of [`CHANNELS`], and its address in `domain::settings::NotificationSettings`.
-//! - `post`: one bounded HTTP request, for channels that are told that way; `error`: why a message
-//!   was not taken; `backoff`: when it is tried again.
+//! - `post`: one bounded HTTP request; `error`: why a message was not accepted; `backoff`: when it is
+//!   tried again.
 
 mod backoff;
 mod channel;

@@ -153,7 +153,7 @@ fn retry_after(headers: &HeaderMap, now: Time) -> Option<Duration> {
     (at - now).to_std().ok()
 }
 
-/// A time that a receiver names, unless it is none.
+/// A time that a receiver names, if it is valid.
 pub(super) fn seconds(count: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(count).ok()
 }

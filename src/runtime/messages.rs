@@ -8,7 +8,7 @@ use crate::{
     domain::{
         MessageId,
         run::{
-            Rejection, Run,
+            Rejection, Run, admission,
             callers::Callers,
             command::NewRun,
             create,
@@ -97,6 +97,7 @@ impl Request {
             Self::Continue { message, .. } | Self::Queue(QueueChange::Add { message, .. }) => {
                 create::check_text("message", message)
             }
+            Self::Order(Order::Commit { message }) => admission::check_commit_message(message),
             Self::Queue(QueueChange::Remove { .. } | QueueChange::Reorder { .. })
             | Self::Resume
             | Self::Retry

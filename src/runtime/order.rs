@@ -3,8 +3,9 @@
 use super::threads::Failed;
 use crate::{
     domain::run::{
+        Event,
+        admission::WorkKind,
         event::{LeftOut, PullRequestAt},
-        work::{Work, WorkKind},
     },
     git::{ErrorKind, GitError},
 };
@@ -26,7 +27,7 @@ pub(crate) enum Order {
         repos: Vec<PullRequestAt>,
     },
     /// Record what was done to the run from elsewhere. Gets [`Reply::Done`](super::Reply::Done).
-    Record(Box<Work>),
+    Record(Box<Event>),
     /// Rename the run branch. Gets [`Reply::Run`](super::Reply::Run).
     Rename { name: String },
     /// Reset branch and files to the base commits; by force even when the checkpoint before it cannot

@@ -2,8 +2,7 @@
 
 use super::{
     Reader, StoreError, Writer,
-    codec::encode_reply,
-    query::{all, first},
+    query::{all, decode_json, encode_json, first},
     reader::has_live_process,
     rows::{time_at, uuid_at},
 };
@@ -69,7 +68,7 @@ impl Idempotent {
     /// When the answer cannot be encoded.
     pub(crate) fn with_answer(mut self, answer: &impl Serialize) -> Result<Self, StoreError> {
         if self.answer.is_empty() {
-            self.answer = encode_reply(answer)?;
+            self.answer = encode_json(answer)?;
         }
         Ok(self)
     }
@@ -147,30 +146,13 @@ impl Writer {
         id: ProjectId,
         change: impl FnOnce(&mut Project) -> Result<(), E> + Send + 'static,
     ) -> Result<Project, E> {
-        let changed = self.run(move |connection| {
+        self.run(move |connection| {
             let mut project = project_of(connection, id)?.ok_or(StoreError::Missing)?;
-            if let Err(refused) = change(&mut project) {
-                return Ok(Err(refused));
-            }
-            let globs = serde_json::json!(project.set_up.copy_files).to_string();
-            let filters = serde_json::json!(project.trusted_filters).to_string();
-            connection.execute(
-                "UPDATE projects SET name = ?2, setup_script = ?3, cleanup_script = ?4,
-                        copy_files = ?5, spare_worktrees = ?6, trusted_filters = ?7
-                 WHERE id = ?1",
-                params![
-                    project.id.0.as_bytes(),
-                    project.name,
-                    project.set_up.setup_script,
-                    project.set_up.cleanup_script,
-                    globs,
-                    project.spare_worktrees,
-                    filters
-                ],
-            )?;
-            Ok(Ok(project))
-        });
-        changed.await?
+            change(&mut project)?;
+            update_project(connection, &project)?;
+            Ok(project)
+        })
+        .await
     }
 
     /// Removes a project with its repos and agents. Answers false, and removes nothing, when one of
@@ -189,7 +171,7 @@ impl Writer {
         .await
     }
 
-    /// Adds a repo; `git_dir` is the real git folder, which tells repositories apart.
+    /// Adds a repo; `git_dir` is the real git folder, which identifies a repository.
     ///
     /// # Errors
     /// `Taken` when name or repository is in the project already.
@@ -247,7 +229,7 @@ impl Writer {
                 params![
                     agent.id.0.as_bytes(),
                     agent.project_id.0.as_bytes(),
-                    encode(&agent)?,
+                    encode_json(&agent)?,
                     agent.created_at.timestamp_millis()
                 ],
             )?;
@@ -265,19 +247,13 @@ impl Writer {
         id: AgentId,
         change: impl FnOnce(&mut Agent) -> Result<(), E> + Send + 'static,
     ) -> Result<Agent, E> {
-        let changed = self.run(move |connection| {
+        self.run(move |connection| {
             let mut agent = agent_of(connection, id)?.ok_or(StoreError::Missing)?;
-            if let Err(refused) = change(&mut agent) {
-                return Ok(Err(refused));
-            }
-            let document = encode(&agent)?;
-            connection.execute(
-                "UPDATE agents SET document = ?2 WHERE id = ?1",
-                params![id.0.as_bytes(), document],
-            )?;
-            Ok(Ok(agent))
-        });
-        changed.await?
+            change(&mut agent)?;
+            update_agent(connection, &agent)?;
+            Ok(agent)
+        })
+        .await
     }
 
     /// Removes an agent. Answers false, and removes nothing, when one of its runs has a process.
@@ -306,7 +282,7 @@ impl Writer {
 
     /// Stores the models and their prices.
     pub async fn put_model_settings(&self, settings: &ModelSettings) -> Result<(), StoreError> {
-        let document = encode(settings)?;
+        let document = encode_json(settings)?;
         self.run(move |connection| put_setting(connection, MODELS, &document))
             .await
     }
@@ -350,7 +326,8 @@ impl Reader {
                        ORDER BY created_at, rowid";
             let documents: Vec<String> =
                 all(connection, sql, [project.0.as_bytes()], |row| row.get(0))?;
-            documents.iter().map(|document| agent(document)).collect()
+            let agents = documents.iter();
+            agents.map(|document| decode_json(document)).collect()
         })
     }
 
@@ -359,15 +336,8 @@ impl Reader {
     /// # Errors
     /// When the database fails or the document does not decode.
     pub fn model_settings(&self) -> Result<ModelSettings, StoreError> {
-        let Some(document) = self.setting(MODELS)? else {
-            return Ok(ModelSettings::defaults());
-        };
-        serde_json::from_str(&document).map_err(|error| StoreError::Corrupt(error.to_string()))
-    }
-
-    /// A settings document as stored; nothing when it was never changed.
-    pub(super) fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
-        self.with(|connection| setting_of(connection, name))
+        let document = self.with(|connection| setting_of(connection, MODELS))?;
+        document.map_or_else(|| Ok(ModelSettings::defaults()), |it| decode_json(&it))
     }
 
     /// The first answer under a key, younger than a day at `now`.
@@ -395,10 +365,9 @@ impl Reader {
 }
 
 fn found(changed: usize) -> Result<(), StoreError> {
-    if changed == 0 {
-        Err(StoreError::Missing)
-    } else {
-        Ok(())
+    match changed {
+        0 => Err(StoreError::Missing),
+        _ => Ok(()),
     }
 }
 
@@ -411,6 +380,24 @@ fn project_of(connection: &Connection, id: ProjectId) -> Result<Option<Project>,
     };
     project.repos = repos(connection, id)?;
     Ok(Some(project))
+}
+
+fn update_project(connection: &Connection, project: &Project) -> Result<(), StoreError> {
+    connection.execute(
+        "UPDATE projects SET name = ?2, setup_script = ?3, cleanup_script = ?4,
+                copy_files = ?5, spare_worktrees = ?6, trusted_filters = ?7
+         WHERE id = ?1",
+        params![
+            project.id.0.as_bytes(),
+            project.name,
+            project.set_up.setup_script,
+            project.set_up.cleanup_script,
+            encode_json(&project.set_up.copy_files)?,
+            project.spare_worktrees,
+            encode_json(&project.trusted_filters)?
+        ],
+    )?;
+    Ok(())
 }
 
 fn project(row: &Row<'_>) -> rusqlite::Result<Project> {
@@ -445,7 +432,15 @@ fn repos(connection: &Connection, project: ProjectId) -> Result<Vec<Repo>, Store
 fn agent_of(connection: &Connection, id: AgentId) -> Result<Option<Agent>, StoreError> {
     let sql = "SELECT document FROM agents WHERE id = ?1";
     let found: Option<String> = first(connection, sql, [id.0.as_bytes()], |row| row.get(0))?;
-    found.map(|document| agent(&document)).transpose()
+    found.map(|document| decode_json(&document)).transpose()
+}
+
+fn update_agent(connection: &Connection, agent: &Agent) -> Result<(), StoreError> {
+    connection.execute(
+        "UPDATE agents SET document = ?2 WHERE id = ?1",
+        params![agent.id.0.as_bytes(), encode_json(agent)?],
+    )?;
+    Ok(())
 }
 
 /// A settings document as stored; nothing when it was never changed.
@@ -469,12 +464,4 @@ pub(super) fn put_setting(
         params![name, document],
     )?;
     Ok(())
-}
-
-pub(super) fn encode(document: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(document).map_err(|error| StoreError::Database(error.to_string()))
-}
-
-fn agent(document: &str) -> Result<Agent, StoreError> {
-    serde_json::from_str(document).map_err(|error| StoreError::Corrupt(error.to_string()))
 }

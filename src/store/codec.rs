@@ -7,7 +7,6 @@ use crate::domain::{
     run::{Event, event::EVENT_VERSION},
     time,
 };
-use serde::Serialize;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -23,42 +22,33 @@ pub struct Payload {
     pub json: String,
 }
 
-/// An event as it lies in the log.
-#[derive(Debug, Clone)]
-pub struct StoredEvent {
-    /// Place in the whole log.
+/// An event of the log; `Text` is how its name and payload are held.
+#[derive(Debug, Clone, Copy)]
+pub struct LoggedEvent<Text> {
+    /// Position in the whole log.
     pub id: EventId,
-    /// Whose it is.
+    /// The run.
     pub run_id: RunId,
-    /// Place in its run.
+    /// Position in its run, from 1.
     pub sequence: u64,
     /// Its name.
-    pub event_type: String,
+    pub event_type: Text,
     /// Its payload as JSON text.
-    pub payload: String,
+    pub payload: Text,
     /// When it was written.
     pub created_at: Time,
 }
 
-/// An event where it was read: nothing of it is copied.
-#[derive(Debug, Clone, Copy)]
-pub struct EventRow<'a> {
-    /// Place in the whole log.
-    pub id: EventId,
-    /// Whose it is.
-    pub run_id: RunId,
-    /// Place in its run.
-    pub sequence: u64,
-    /// Its name.
-    pub event_type: &'a str,
-    /// Its payload as JSON text.
-    pub payload: &'a str,
-    /// When it was written.
-    pub created_at: Time,
-}
+/// An event with its own text.
+pub type StoredEvent = LoggedEvent<String>;
+/// An event that borrows from the row or value it was read from.
+pub type EventRow<'a> = LoggedEvent<&'a str>;
+
+/// What an event has around its payload and its type, in bytes, at most.
+const WIRE_OVERHEAD: usize = 192;
 
 impl EventRow<'_> {
-    /// The event by itself.
+    /// The event with its own text.
     #[must_use]
     pub fn stored(&self) -> StoredEvent {
         StoredEvent {
@@ -70,12 +60,7 @@ impl EventRow<'_> {
             created_at: self.created_at,
         }
     }
-}
 
-/// What an event has around its payload and its type, in bytes, at most.
-const WIRE_OVERHEAD: usize = 192;
-
-impl EventRow<'_> {
     /// Room for the event as the API shows it, in bytes.
     #[must_use]
     pub const fn wire_len(&self) -> usize {
@@ -165,14 +150,6 @@ pub fn encode(event: Event) -> Result<(Event, Payload), StoreError> {
     Ok((event, Payload { event_type, json }))
 }
 
-/// The body of a reply, as it is remembered under an idempotency key and sent again.
-///
-/// # Errors
-/// When serde cannot write the reply (never, for our types).
-pub(crate) fn encode_reply(reply: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(reply).map_err(|error| StoreError::Corrupt(error.to_string()))
-}
-
 /// Cuts long strings, everywhere in the value.
 fn cut(value: &mut Value) {
     match value {
@@ -190,11 +167,8 @@ fn cut(value: &mut Value) {
                     cut(item);
                 }
             }
-            map.extend(
-                notes
-                    .into_iter()
-                    .map(|(key, bytes)| (key, Value::from(bytes))),
-            );
+            let notes = notes.into_iter();
+            map.extend(notes.map(|(key, bytes)| (key, Value::from(bytes))));
         }
         Value::String(text) => text.truncate(floor_char_boundary(text, STRING_BYTES_MAX)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}

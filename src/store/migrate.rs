@@ -104,7 +104,7 @@ fn found(location: &Location) -> Result<u32, StoreError> {
     Ok(found)
 }
 
-/// Version of the database as it lies there, read without changing it; 0 when there is none.
+/// Version of the database, read without changing it; 0 when there is no database.
 fn version(location: &Location) -> Result<u32, StoreError> {
     check_files(location)?;
     if !location.path().exists() {

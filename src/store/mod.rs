@@ -20,7 +20,7 @@ mod writer;
 
 pub use catalog::Idempotent;
 pub use codec::{EventRow, Payload, StoredEvent, encode};
-pub(crate) use notified::Untold;
+pub(crate) use notified::NextToNotify;
 pub use projection::RunRow;
 pub use reader::{Reader, RunFilter};
 pub(crate) use run_repos::{RunRepo, StoredCheckpoint};
@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 /// Name of the database in the data folder.
 pub const DATABASE: &str = "abbado.db";
 
-/// Why the store could not do it.
+/// Why a call to the store failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The disk or the database is full; it works again when there is space.
@@ -64,7 +64,7 @@ pub enum StoreError {
         /// Ours.
         known: u32,
     },
-    /// There are folders of runs and no log that tells of them.
+    /// There are folders of runs and no log of them.
     #[error(
         "{path} is missing or empty although there are runs beside it; restore the database from a backup, or move the folders runs and worktrees away to start over"
     )]
@@ -72,7 +72,7 @@ pub enum StoreError {
         /// The database.
         path: String,
     },
-    /// The database cannot be used as it lies there.
+    /// The database cannot be used in its present state.
     #[error("the database {path} cannot be used: {why}")]
     Unusable {
         /// The file.
@@ -88,7 +88,7 @@ pub enum StoreError {
     /// The database is there and takes no writes; it works again when it does.
     #[error("the database cannot be written: {0}")]
     Unwritable(String),
-    /// The writer failed on the way: whether it was stored only the log tells.
+    /// The writer failed during the transaction: only the log shows whether it was stored.
     #[error("the writer failed during the transaction")]
     Interrupted,
     /// The writer thread has ended.
@@ -104,36 +104,31 @@ pub enum StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode;
+        use rusqlite::{ErrorCode, ffi};
         if matches!(error, rusqlite::Error::QueryReturnedNoRows) {
             return Self::Missing;
         }
+        let extended = error.sqlite_error().map_or(0, |it| it.extended_code);
         // Other I/O errors are those of reading.
-        let on_writing = error.sqlite_error().is_some_and(|it| {
-            use rusqlite::ffi;
-            matches!(
-                it.extended_code,
-                ffi::SQLITE_IOERR_WRITE
-                    | ffi::SQLITE_IOERR_FSYNC
-                    | ffi::SQLITE_IOERR_DIR_FSYNC
-                    | ffi::SQLITE_IOERR_TRUNCATE
-                    | ffi::SQLITE_IOERR_SHMSIZE
-            )
-        });
-        let unsuited = error.sqlite_error().is_some_and(|it| {
-            use rusqlite::ffi;
-            matches!(
-                it.extended_code,
-                ffi::SQLITE_PROTOCOL
-                    | ffi::SQLITE_NOLFS
-                    | ffi::SQLITE_IOERR_LOCK
-                    | ffi::SQLITE_IOERR_RDLOCK
-                    | ffi::SQLITE_IOERR_CHECKRESERVEDLOCK
-                    | ffi::SQLITE_IOERR_SHMOPEN
-                    | ffi::SQLITE_IOERR_SHMLOCK
-                    | ffi::SQLITE_IOERR_SHMMAP
-            )
-        });
+        let on_writing = matches!(
+            extended,
+            ffi::SQLITE_IOERR_WRITE
+                | ffi::SQLITE_IOERR_FSYNC
+                | ffi::SQLITE_IOERR_DIR_FSYNC
+                | ffi::SQLITE_IOERR_TRUNCATE
+                | ffi::SQLITE_IOERR_SHMSIZE
+        );
+        let unsuited = matches!(
+            extended,
+            ffi::SQLITE_PROTOCOL
+                | ffi::SQLITE_NOLFS
+                | ffi::SQLITE_IOERR_LOCK
+                | ffi::SQLITE_IOERR_RDLOCK
+                | ffi::SQLITE_IOERR_CHECKRESERVEDLOCK
+                | ffi::SQLITE_IOERR_SHMOPEN
+                | ffi::SQLITE_IOERR_SHMLOCK
+                | ffi::SQLITE_IOERR_SHMMAP
+        );
         match error.sqlite_error_code() {
             Some(_) if unsuited => Self::Unsuited(error.to_string()),
             Some(ErrorCode::DiskFull) => Self::Full,
@@ -177,7 +172,7 @@ impl From<r2d2::Error> for StoreError {
     }
 }
 
-/// Where a store lies.
+/// Where a store is.
 #[derive(Debug, Clone)]
 pub struct Location(PathBuf);
 
@@ -194,7 +189,7 @@ impl Location {
         &self.0
     }
 
-    /// What SQLite is told to open for reading, so that no file is made or changed: when nothing is
+    /// What SQLite opens for reading, so that no file is created or changed: when nothing is
     /// in the WAL the database alone is read. SQLite would make a WAL, or give one the mode of the
     /// database.
     fn untouched(&self) -> PathBuf {

@@ -1,24 +1,25 @@
-//! The notifier's place in the log, and what lies next after it.
+//! The notifier's position in the log, and what comes next after it.
 
 use super::{
     Reader, StoreError, Writer,
-    catalog::{encode, put_setting, setting_of},
+    catalog::{put_setting, setting_of},
     codec::StoredEvent,
+    query::encode_json,
     rows::stored,
 };
 use crate::domain::{EventId, RunId, settings::NotificationSettings};
-use rusqlite::Row;
+use rusqlite::{Connection, Row};
 
 /// Name of the settings document.
 const SETTINGS: &str = "notifications";
 
 /// What the notifier looks at next, all of one moment.
-pub struct Untold {
+pub struct NextToNotify {
     /// The settings.
     pub settings: NotificationSettings,
-    /// Where the notifier stands in the log, as the database knows.
+    /// The notifier's position in the log, as stored.
     pub remembered: EventId,
-    /// The first event after it that may tell something, when a channel is set up.
+    /// The first event after it that may cause a notification, when a channel is set up.
     pub event: Option<StoredEvent>,
     /// Whether the event's run asks for it now.
     pub notify: bool,
@@ -30,17 +31,17 @@ impl Reader {
     /// # Errors
     /// When the database fails or the document does not decode.
     pub fn notification_settings(&self) -> Result<NotificationSettings, StoreError> {
-        decode(self.setting(SETTINGS)?)
+        decode(self.with(|connection| setting_of(connection, SETTINGS))?)
     }
 
-    /// What comes after the notifier's place, or after `handled` when that is further.
+    /// What comes after the notifier's position, or after `handled` when that is further.
     ///
     /// # Errors
     /// When the database fails or the settings do not decode.
-    pub fn untold(&self, handled: EventId) -> Result<Untold, StoreError> {
+    pub fn next_to_notify(&self, handled: EventId) -> Result<NextToNotify, StoreError> {
         self.with(|connection| {
             // One statement sees one moment: an event that was there before the channel was set up
-            // is never seen without the place that lies behind it.
+            // is never seen without the position behind it.
             let mut query = connection.prepare_cached(
                 "SELECT e.id, e.run_id, e.sequence, e.event_type, e.payload, e.created_at,
                         n.event_id, s.document, COALESCE(json_extract(r.view, '$.notify'), 0)
@@ -59,7 +60,7 @@ impl Reader {
             })?;
             let settings = decode(document)?;
             let event = event.filter(|_| settings.has_channel());
-            Ok(Untold {
+            Ok(NextToNotify {
                 settings,
                 remembered,
                 event,
@@ -94,8 +95,8 @@ impl Reader {
 }
 
 impl Writer {
-    /// Remembers that all events up to this one are told of.
-    pub async fn told(&self, event_id: EventId) -> Result<(), StoreError> {
+    /// Stores the notifier's position: all events up to this one are handled.
+    pub async fn set_notified(&self, event_id: EventId) -> Result<(), StoreError> {
         self.run(move |connection| {
             connection.execute(
                 "UPDATE notified SET event_id = MAX(event_id, ?1)",
@@ -107,7 +108,7 @@ impl Writer {
     }
 
     /// Changes the settings of notifications: read, changed and written in one transaction. With the
-    /// first channel the notifier's place moves to the head of the log. Answers the settings before
+    /// first channel the notifier's position moves to the head of the log. Answers the settings before
     /// and after.
     ///
     /// # Errors
@@ -116,28 +117,30 @@ impl Writer {
         &self,
         change: impl FnOnce(&mut NotificationSettings) -> Result<(), E> + Send + 'static,
     ) -> Result<(NotificationSettings, NotificationSettings), E> {
-        let changed = self.run(move |connection| {
+        self.run(move |connection| {
             let before = decode(setting_of(connection, SETTINGS)?)?;
             let mut settings = before.clone();
-            if let Err(refused) = change(&mut settings) {
-                return Ok(Err(refused));
-            }
-            put_setting(connection, SETTINGS, &encode(&settings)?)?;
+            change(&mut settings)?;
+            put_setting(connection, SETTINGS, &encode_json(&settings)?)?;
             if !before.has_channel() {
-                connection.execute(
-                    "UPDATE notified SET event_id = (SELECT COALESCE(MAX(id), 0) FROM events)",
-                    [],
-                )?;
+                skip_to_head(connection)?;
             }
-            Ok(Ok((before, settings)))
-        });
-        changed.await?
+            Ok((before, settings))
+        })
+        .await
     }
+}
+
+/// Moves the notifier's position to the head of the log.
+fn skip_to_head(connection: &Connection) -> Result<(), StoreError> {
+    let sql = "UPDATE notified SET event_id = (SELECT COALESCE(MAX(id), 0) FROM events)";
+    connection.execute(sql, [])?;
+    Ok(())
 }
 
 fn decode(document: Option<String>) -> Result<NotificationSettings, StoreError> {
     let settings = document.map(|document| serde_json::from_str(&document));
-    // The fault names no value: one of them is a secret.
+    // The error names no value: one of them is a secret.
     let settings = settings.transpose();
     Ok(settings
         .map_err(|_| StoreError::Corrupt("the settings of notifications do not decode".into()))?

@@ -5,7 +5,6 @@ use crate::domain::{
     RunId,
     run::{
         Event, Run,
-        state::Status,
         view::{self, Documents},
     },
 };
@@ -35,7 +34,6 @@ struct RunRest {
 /// What the rest of a run's row is made of.
 #[derive(PartialEq)]
 struct Shown<'r> {
-    status: Status,
     live: bool,
     process_alive: bool,
     documents: Documents<'r>,
@@ -44,7 +42,6 @@ struct Shown<'r> {
 impl<'r> Shown<'r> {
     fn of(run: &'r Run) -> Self {
         Self {
-            status: run.status,
             live: run.needs_recovery(),
             process_alive: run.has_process(),
             documents: Documents::of(run),
@@ -56,7 +53,7 @@ impl<'r> Shown<'r> {
         RunRest {
             project_id: run.created.project_id.0,
             agent_id: run.created.agent_id.0,
-            status: self.status.word(),
+            status: run.status.word(),
             live: self.live,
             process_alive: self.process_alive,
             created_at: run.created_at.timestamp_millis(),

@@ -6,7 +6,7 @@ use super::{
     Location, StoreError,
     codec::{EventRow, StoredEvent},
     projection,
-    query::{all, first},
+    query::{all, first, one},
     rows::{event_at, log_of, run_id, stored},
 };
 use crate::domain::{
@@ -36,7 +36,7 @@ pub struct RunFilter {
     pub agent_id: Option<AgentId>,
     /// In this state.
     pub status: Option<Status>,
-    /// At most so many.
+    /// The most to list.
     pub limit: Option<u64>,
     /// Only runs older than this one, which may be a deleted one.
     pub before: Option<RunId>,
@@ -84,8 +84,7 @@ impl Reader {
     /// The first damage that SQLite finds in the file; nothing when it is whole.
     pub fn damage(&self) -> Result<Option<String>, StoreError> {
         self.with(|connection| {
-            let found: String =
-                connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            let found: String = one(connection, "PRAGMA quick_check(1)", [], |row| row.get(0))?;
             Ok(Some(found).filter(|found| found != "ok"))
         })
     }
@@ -230,16 +229,16 @@ impl Reader {
         })
     }
 
-    /// Place of the last event of the log; 0 for an empty one.
+    /// Id of the last event of the log; 0 for an empty one.
     pub fn head(&self) -> Result<EventId, StoreError> {
         self.with(head_of)
     }
 
-    /// Which log this is. A data folder that is made anew has another one.
+    /// The id of the log. A new data folder has another one.
     pub fn log_id(&self) -> Result<uuid::Uuid, StoreError> {
         self.with(|connection| {
-            let mut query = connection.prepare_cached("SELECT id FROM log_identity")?;
-            let bytes = query.query_row([], |row| row.get(0))?;
+            let sql = "SELECT id FROM log_identity";
+            let bytes = one(connection, sql, [], |row| row.get(0))?;
             Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
         })
     }
@@ -247,9 +246,8 @@ impl Reader {
     /// True when a hook delivery was recorded.
     pub fn delivered(&self, delivery: uuid::Uuid) -> Result<bool, StoreError> {
         self.with(|connection| {
-            let mut query = connection
-                .prepare_cached("SELECT EXISTS (SELECT 1 FROM events WHERE delivery = ?1)")?;
-            Ok(query.query_row([delivery.as_bytes()], |row| row.get(0))?)
+            let sql = "SELECT EXISTS (SELECT 1 FROM events WHERE delivery = ?1)";
+            one(connection, sql, [delivery.as_bytes()], |row| row.get(0))
         })
     }
 
@@ -264,10 +262,10 @@ impl Reader {
     }
 }
 
-/// Place of the last event of the log; 0 for an empty one.
+/// Id of the last event of the log; 0 for an empty one.
 pub(super) fn head_of(connection: &Connection) -> Result<EventId, StoreError> {
-    let mut query = connection.prepare_cached("SELECT COALESCE(MAX(id), 0) FROM events")?;
-    Ok(query.query_row([], |row| row.get(0))?)
+    let sql = "SELECT COALESCE(MAX(id), 0) FROM events";
+    one(connection, sql, [], |row| row.get(0))
 }
 
 /// True when a run of this project (or of this agent) has a process.
@@ -276,24 +274,20 @@ pub(super) fn has_live_process(
     project: Option<ProjectId>,
     agent: Option<AgentId>,
 ) -> Result<bool, StoreError> {
-    let mut query = connection.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM runs WHERE live = 1
-           AND (?1 IS NULL OR project_id = ?1) AND (?2 IS NULL OR agent_id = ?2))",
-    )?;
+    let sql = "SELECT EXISTS (SELECT 1 FROM runs WHERE live = 1
+                 AND (?1 IS NULL OR project_id = ?1) AND (?2 IS NULL OR agent_id = ?2))";
     let ids = params![
         project.map(|id| id.0.into_bytes()),
         agent.map(|id| id.0.into_bytes())
     ];
-    Ok(query.query_row(ids, |row| row.get(0))?)
+    one(connection, sql, ids, |row| row.get(0))
 }
 
-/// When a run was made, in milliseconds since 1970; known of deleted ones, too.
+/// When a run was created, in milliseconds since 1970; also of deleted ones.
 fn age_of(connection: &Connection, id: RunId) -> Result<i64, StoreError> {
-    let mut query = connection.prepare_cached(
-        "SELECT created_at FROM runs WHERE id = ?1
-         UNION ALL SELECT created_at FROM deleted_runs WHERE id = ?1",
-    )?;
-    Ok(query.query_row([id.0.as_bytes()], |row| row.get(0))?)
+    let sql = "SELECT created_at FROM runs WHERE id = ?1
+               UNION ALL SELECT created_at FROM deleted_runs WHERE id = ?1";
+    one(connection, sql, [id.0.as_bytes()], |row| row.get(0))
 }
 
 /// Events behind a place in the log, oldest first, at most `limit`.

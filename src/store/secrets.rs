@@ -1,6 +1,9 @@
 //! Values of the environment that a run's agent was given: beside the log, never in it.
 
-use super::{Reader, StoreError, query::first};
+use super::{
+    Reader, StoreError,
+    query::{encode_json, first},
+};
 use crate::domain::{RunId, Secrets, secrets};
 use rusqlite::{Connection, params};
 use serde_json::{Map, Value};
@@ -44,8 +47,7 @@ pub(super) fn keep(
     id: RunId,
     secrets: &Secrets,
 ) -> Result<(), StoreError> {
-    let document = serde_json::to_string(secrets)
-        .map_err(|_| StoreError::Database("secrets have no JSON form".into()))?;
+    let document = encode_json(secrets)?;
     connection
         .prepare_cached("INSERT INTO run_secrets (run_id, document) VALUES (?1, ?2)")?
         .execute(params![id.0.as_bytes(), document])?;

@@ -7,8 +7,8 @@
 //! Before the commit: nothing happened, callers see a failure. After it, before the answer: the
 //! caller does not know; the log does, and a repeated delivery or key is recognised.
 //!
-//! A panic is a crash of one transaction: its callers hear [`StoreError::Interrupted`], the thread
-//! goes on with the next one, and what was committed and not handed on is read from the log.
+//! A panic is a crash of one transaction: its callers get [`StoreError::Interrupted`], the thread
+//! continues with the next one, and what was committed but not published is read from the log.
 
 use super::{
     StoreError,
@@ -33,9 +33,9 @@ const QUEUE_LEN_MAX: usize = 1024;
 /// Most writes in one transaction: past this, a longer batch gains nothing more per event
 /// (measured: 256 a commit is 160,000 events/s) and only delays the first answer.
 const BATCH_LEN_MAX: usize = 256;
-/// Events handed on at once after a panic.
+/// Events published at once after a panic.
 const CATCH_UP_LEN: u32 = 1024;
-/// After so many writes old idempotency keys are removed.
+/// Writes between two removals of old idempotency keys.
 const TIDY_EVERY: u64 = 10_000;
 
 /// Events of one run to append, all or none.
@@ -57,7 +57,7 @@ pub struct Append {
     pub idempotent: Option<Idempotent>,
     /// With `run.created`: what the log must not hold.
     pub secrets: Secrets,
-    /// Told right behind the commit that holds it.
+    /// Called right after the commit that contains it.
     pub stored: Option<Stored>,
 }
 
@@ -69,7 +69,7 @@ impl Append {
     }
 }
 
-/// Something to do right behind a commit, in the writer's thread; it must not wait.
+/// Something to do right after a commit, in the writer's thread; it must not block.
 pub struct Stored(Box<dyn FnOnce() + Send>);
 
 impl Stored {
@@ -88,22 +88,22 @@ impl std::fmt::Debug for Stored {
 /// Events of one commit, in the order of their ids.
 pub type Batch = Arc<Vec<StoredEvent>>;
 
-/// Says whether the commit that held a write succeeded.
-type CommitSender<T> = oneshot::Sender<Result<T, StoreError>>;
+/// Says whether the commit that held an append succeeded.
+type CommitSender = oneshot::Sender<Result<(), StoreError>>;
 
-/// A catalog write: run inside the transaction, then told of the commit.
+/// A catalog write: run inside the transaction; its [`Finish`] gets the outcome of the commit.
 type CatalogJob = Box<dyn FnOnce(Result<&Connection, StoreError>) -> (bool, Finish) + Send>;
 type Finish = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 enum Write {
-    Append(Append, CommitSender<()>),
+    Append(Append, CommitSender),
     Catalog(CatalogJob),
 }
 
-/// What stands in the writer's queue.
+/// An entry of the writer's queue.
 enum Asked {
     Write(Write),
-    /// No more writes are taken; what waits is still stored, and then this is told.
+    /// No more writes are accepted; those in the queue are still stored, then this is notified.
     Close(oneshot::Sender<()>),
 }
 
@@ -136,8 +136,8 @@ impl Writer {
         Ok(Self { queue })
     }
 
-    /// Appends. The order of calls is the order of appends; the future that comes back tells of
-    /// the commit and may be awaited later or dropped.
+    /// Appends. The order of calls is the order of appends; the returned [`Commit`] may be awaited
+    /// later or dropped.
     ///
     /// # Errors
     /// The outer error hands the append back when the queue is full: wait with
@@ -157,15 +157,13 @@ impl Writer {
     /// Appends, waiting for room in the queue first.
     pub async fn append_waiting(&self, append: Append) -> Commit {
         let (answer, committed) = oneshot::channel();
-        let sent = self
-            .queue
-            .send(Asked::Write(Write::Append(append, answer)))
-            .await;
+        let asked = Asked::Write(Write::Append(append, answer));
+        let sent = self.queue.send(asked).await;
         Commit(sent.is_ok().then_some(committed))
     }
 
     /// Stores what waits, then brings everything into the one database file: a copy of it is
-    /// whole. Later writes hear [`StoreError::Closed`].
+    /// whole. Later writes get [`StoreError::Closed`].
     pub async fn close(&self) {
         let (answer, closed) = oneshot::channel();
         // A writer that has ended is closed.
@@ -175,25 +173,28 @@ impl Writer {
     }
 
     /// Runs `write` in the writer's thread, inside a savepoint, and answers after the commit.
-    pub(super) async fn run<T: Send + 'static>(
+    /// An error undoes it.
+    pub(super) async fn run<T, E>(
         &self,
-        write: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
+        write: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
         let (answer, committed) = oneshot::channel();
         let job: CatalogJob = Box::new(move |connection| {
-            let outcome = connection.and_then(write);
+            let outcome = connection.map_err(E::from).and_then(write);
             let fine = outcome.is_ok();
             let finish: Finish = Box::new(move |commit| {
-                let outcome = outcome.and_then(|value| commit.map(|()| value));
+                let outcome = outcome.and_then(|value| Ok(commit.map(|()| value)?));
                 // A caller that went away wants no answer.
                 drop(answer.send(outcome));
             });
             (fine, finish)
         });
-        self.queue
-            .send(Asked::Write(Write::Catalog(job)))
-            .await
-            .map_err(|_| StoreError::Closed)?;
+        let asked = self.queue.send(Asked::Write(Write::Catalog(job)));
+        asked.await.map_err(|_| StoreError::Closed)?;
         committed.await.map_err(|_| StoreError::Interrupted)?
     }
 }
@@ -215,13 +216,13 @@ impl Commit {
 
 struct Worker {
     connection: Connection,
-    /// Who waits for the end.
+    /// Who waits for the writer to close.
     closed: Option<oneshot::Sender<()>>,
     asked: mpsc::Receiver<Asked>,
     batches: mpsc::Sender<Batch>,
-    /// The last event that was handed on.
+    /// The last event that was published.
     published: EventId,
-    /// Events behind `published` may be in the log that were not handed on.
+    /// The log may have events after `published` that were not published.
     behind: bool,
     written: u64,
 }
@@ -237,7 +238,7 @@ impl Worker {
             if std::panic::catch_unwind(turn).is_err() {
                 log::error!("The writer panicked; it continues with the next transaction.");
                 self.behind = true;
-                // Nothing else has to come for what was committed to be seen.
+                // What was committed is published without waiting for another write.
                 self.catch_up();
             }
         }
@@ -284,7 +285,7 @@ impl Worker {
         }
     }
 
-    /// Stores the first of the waiting writes and those behind it, and hands the events on.
+    /// Stores the first of the waiting writes and those after it, and publishes the events.
     fn turn(&mut self, first: Write) {
         let waiting = self.waiting(first);
         self.written += waiting.len() as u64;
@@ -300,7 +301,7 @@ impl Worker {
         }
     }
 
-    /// What waits behind the first, as far as it goes into one transaction.
+    /// The first write and those after it that fit into one transaction.
     fn waiting(&mut self, first: Write) -> Vec<Write> {
         let mut waiting = vec![first];
         while waiting.len() < BATCH_LEN_MAX
@@ -321,7 +322,7 @@ impl Worker {
         self.published = last;
     }
 
-    /// Hands on what is in the log and was not handed on.
+    /// Publishes what is in the log and was not published.
     fn catch_up(&mut self) {
         self.leave_transaction();
         loop {

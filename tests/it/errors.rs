@@ -162,7 +162,15 @@ fn the_state_forbids_with_its_name() {
     let repos = format!("projects/{}/repos", text(&project, "id"));
     let repo = json!({"name": "repo", "repo_path": world.path("repo")});
     server.post(&repos, &repo).expect(201);
-    refused(&server.post(&repos, &repo), 409, "already");
+    let taken = |name: &str, path: &str, code: &str| {
+        let repo = json!({"name": name, "repo_path": world.path(path)});
+        let answer = server.post(&repos, &repo);
+        refused(&answer, 409, "already");
+        assert_eq!(answer.code.as_deref(), Some(code));
+    };
+    taken("other", "repo", "repository_taken");
+    world.repository("second");
+    taken("repo", "second", "name_taken");
     refused(
         &server.post(&repos, &json!({"name": "..", "repo_path": "/"})),
         400,

@@ -1,4 +1,4 @@
-//! The names behind the rule; a `*` at the end stands for any rest.
+//! The names that the rule uses; a final `*` matches any suffix.
 
 /// Variables of git that say how the user reaches remotes and where their configuration is.
 pub(super) const GIT_PASSES: &[&str] = &[

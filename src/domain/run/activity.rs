@@ -1,8 +1,8 @@
-//! The evidence for a run's status: what was heard of the CLI last, or that nothing was.
+//! The evidence for a run's status: what the CLI last sent, or that it sent nothing.
 //!
-//! Each text says why the status is believed; docs/activity.md lists them all. That time passed
-//! without a word is a fact like any other: the run's actor notices it, the log holds it
-//! (`run.quiet`), and the next word of the CLI ends it.
+//! Each text says why the status is believed; docs/activity.md lists them all. A silence is a fact
+//! like any other: the run's actor detects it, the log records it (`run.quiet`), and the CLI's next
+//! sign of life ends it.
 
 use super::{
     event::{
@@ -20,7 +20,7 @@ pub(super) const STARTING: &str = "starting the CLI";
 pub(super) const BEFORE_FIRST_PROMPT: &str = "waiting for the first prompt";
 pub(super) const THINKING: &str = "thinking";
 pub(super) const WRITING: &str = "writing";
-/// All that is known of a program that tells no prompts.
+/// All that is known of a program without prompt hooks.
 const PROCESS_RUNS: &str = "the process runs";
 const AT_PROMPT: &str = "waiting for a prompt";
 const ENDING_OLD: &str = "ending the old process";
@@ -30,14 +30,14 @@ const COMPACTED: &str = "compacted";
 /// Most characters of a background task's description that are shown.
 const DESCRIPTION_CHARS_MAX: usize = 80;
 
-/// Whose word an event is.
+/// Where an event comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Source {
     /// A hook of the CLI.
     Hook,
     /// Its transcript, its stream, or its process.
     Cli,
-    /// A person's, or our own.
+    /// A person, or the server.
     Other,
 }
 
@@ -78,39 +78,35 @@ impl Run {
         format!("The CLI has run for {seconds} s and sent no hook: {hint}.")
     }
 
-    /// True while a live CLI is to send its first hook: it was given a prompt, and nobody ends it.
+    /// True while a live CLI is to send its first hook: it was given a prompt and is not being ended.
     #[must_use]
     pub fn waits_for_hook(&self) -> bool {
         let hooks = !self.created.agent.works_at_once();
         hooks && !self.hook_heard && self.quiet.is_none() && self.works_in_process()
     }
 
-    /// True while a live CLI works, so that a word of it is to come. An open question explains why
-    /// none does; and a missing first hook is the better thing to say.
+    /// True while a live CLI works, so that something is expected of it. An open question explains
+    /// its silence; and a missing first hook is the better thing to report.
     #[must_use]
-    pub fn waits_for_word(&self) -> bool {
+    pub fn waits_for_event(&self) -> bool {
         let explained = self.attention.is_some() || self.waits_for_hook();
         self.quiet.is_none() && !explained && self.works_in_process()
     }
 
     fn works_in_process(&self) -> bool {
         let can_act = matches!(self.process, Process::Alive { .. }) && self.stopped.is_none();
-        self.works() && self.facts_move() && can_act
+        self.is_at_work() && self.facts_move() && can_act
     }
 
-    const fn works(&self) -> bool {
-        matches!(self.status, Status::Queued | Status::Running)
-    }
-
-    /// Notes that the CLI was heard of, when this is a word of it.
+    /// Records a sign of life, when this event is one.
     pub(super) fn note_sign_of_life(&mut self, event: &Event, at: Time) {
-        let word = self.word(event);
-        if word == Source::Other {
+        let source = self.source(event);
+        if source == Source::Other {
             return;
         }
         self.heard_at = at;
         let missing = self.quiet.as_ref().map(|quiet| quiet.missing);
-        if word == Source::Hook {
+        if source == Source::Hook {
             self.hook_heard = true;
             self.quiet = None;
             if self.attention.as_ref().is_some_and(|it| it.kind == NO_HOOK) {
@@ -121,24 +117,24 @@ impl Run {
         }
     }
 
-    fn word(&self, event: &Event) -> Source {
+    fn source(&self, event: &Event) -> Source {
         let interactive = self.created.agent.mode() == AgentMode::Interactive;
         match event {
             Event::ToolCall(_)
             | Event::ToolResult(_)
             | Event::SubagentStart(_)
             | Event::SubagentStop(_) => Source::Hook,
-            // Work of the agent all the same.
+            // It is work of the agent.
             Event::HookReceived(hook) if hook.nested => Source::Cli,
             Event::HookReceived(_) => Source::Hook,
             Event::RunStarted(started) if started.by == StartedBy::Prompt => Source::Hook,
-            // A stream tells one too, but knows no file of its session.
+            // A stream reports one too, but without a file of its session.
             Event::SessionInit(init) if interactive || init.transcript_path.is_some() => {
                 Source::Hook
             }
             Event::NeedsAttention(needs) if needs.kind != NO_HOOK => Source::Hook,
             Event::AgentToken(_) if interactive => Source::Hook,
-            // Told, or confirmed, by the prompt's hook.
+            // Reported, or confirmed, by the prompt's hook.
             Event::UserMessage(message)
                 if message.by == MessageBy::Terminal
                     || message.delivered_by == Some(DeliveredBy::Typed) =>
@@ -198,15 +194,15 @@ impl Run {
         });
     }
 
-    /// The evidence is this from now on.
+    /// Sets the evidence.
     pub(super) fn shows(&mut self, what: &str, at: Time) {
         let what = what.to_owned();
         self.activity = Activity { what, since: at };
     }
 
-    /// The CLI does this, as a word of it says; nothing when its words do not count.
+    /// Shows what the CLI reports to do, while its reports count.
     pub(super) fn doing(&mut self, what: &str, at: Time) {
-        if self.works() && self.facts_move() && self.activity.what != what {
+        if self.is_at_work() && self.facts_move() && self.activity.what != what {
             self.shows(what, at);
         }
     }
@@ -237,7 +233,7 @@ impl Run {
         }
     }
 
-    /// The process is gone. What that makes of the run, the next event says, if anything.
+    /// The process has ended. The next event says what that means for the run, if anything.
     pub(super) fn process_ended(&mut self, exited: &ProcessExited, at: Time) {
         self.quiet = None;
         if self.launch_wanted {
@@ -254,7 +250,7 @@ impl Run {
         }
     }
 
-    /// A stopped process was let go on: only now can it say a word again.
+    /// A suspended process was resumed: only now can it send something again.
     pub(super) fn resumed(&mut self, at: Time) {
         self.stopped = None;
         self.runs_since = at;
@@ -281,26 +277,24 @@ impl Run {
         match needs.kind.as_str() {
             NO_HOOK => {}
             "permission_prompt" if question() => self.doing("waiting for your answer", at),
-            // Told again without the tool.
+            // Reported again without the tool.
             "permission_prompt" if self.activity.what == "waiting for your answer" => {}
             "permission_prompt" => self.doing("waiting for your permission", at),
             "idle_prompt" if self.waits_for_its_message() => {}
             "idle_prompt" => self.doing(AT_PROMPT, at),
             _ => self.doing("waiting for a person", at),
         }
-        let open = self.works() || self.status == Status::Paused;
-        // Only a person at a living CLI can do anything about it; said late, it calls nobody.
-        if open && self.facts_move() {
-            let (kind, message) = (needs.kind.clone(), needs.message.clone());
+        // A person can act on it only while the CLI lives; a late one is not shown.
+        if self.is_open() && self.facts_move() {
             self.attention = Some(Attention {
-                kind,
-                message,
+                kind: needs.kind.clone(),
+                message: needs.message.clone(),
                 since: at,
             });
         }
     }
 
-    /// What a hook that moves nothing shows of the CLI.
+    /// What a hook that changes nothing else shows of the CLI.
     pub(super) fn show_hook(&mut self, hook: &HookReceived, at: Time) {
         if hook.ignored || hook.payload.get("agent_id").is_some() {
             return;
@@ -313,7 +307,7 @@ impl Run {
         }
     }
 
-    /// A person may have it done at the prompt as well.
+    /// A person may start it at the prompt as well.
     fn compacts(&mut self, working: &str, resting: &str, at: Time) {
         let resting_now = self.status == Status::Paused && self.facts_move();
         if resting_now && self.activity.what != resting {
@@ -323,7 +317,7 @@ impl Run {
         }
     }
 
-    /// True while a CLI that was started to go on has not shown that it took its message.
+    /// True while a CLI that was started to continue has not confirmed its message.
     #[must_use]
     pub(super) fn waits_for_its_message(&self) -> bool {
         let waits =
@@ -343,11 +337,11 @@ impl Stopped {
     }
 }
 
-/// Events of a silence that was noticed.
+/// Events of a silence that was detected.
 pub(super) fn silent(run: &Run, attempt: u32, missing: Missing, millis: u64) -> Vec<Event> {
     let missed = match missing {
         Missing::Hook => run.waits_for_hook(),
-        Missing::Event => run.waits_for_word(),
+        Missing::Event => run.waits_for_event(),
     };
     if !missed || attempt != run.attempt {
         return Vec::new();
@@ -408,7 +402,7 @@ pub(super) const fn of_failure(stage: Stage) -> &'static str {
     }
 }
 
-/// Names the work that goes on in the background after a turn.
+/// Names the work that continues in the background after a turn.
 fn background(payload: &Value) -> String {
     let tasks = payload.get("background_tasks").and_then(Value::as_array);
     let tasks = tasks.map(Vec::as_slice).unwrap_or_default();

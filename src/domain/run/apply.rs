@@ -11,6 +11,7 @@ use super::{
         RunStarted, SessionInit, Stage, UserMessage,
     },
     prompt::same_prompt,
+    push_bounded,
     state::{Changed, Process, Run, Session, Status, Stopped},
 };
 use crate::domain::{AgentMode, RunId, Time};
@@ -81,7 +82,7 @@ impl Run {
             Event::SubagentStop(stop) => {
                 self.doing(&format!("subagent {} ended", stop.agent_type), at);
             }
-            Event::UserMessage(message) => self.told(message, at),
+            Event::UserMessage(message) => self.user_message(message, at),
             Event::MessageTyping(typing) => self.outbox.typing_began(typing),
             Event::MessageNotTaken(missed) => self.outbox.not_taken(missed),
             Event::MessageQueued(queued) => self.outbox.queued(queued, at),
@@ -187,9 +188,7 @@ impl Run {
         self.reason = None;
         self.attention = None;
         self.began_work(started, at);
-        if started.turn_id.is_some() {
-            self.turn.clone_from(&started.turn_id);
-        }
+        update(&mut self.turn, started.turn_id.as_ref());
         if started.own_prompt && !self.prompts_expected.is_empty() {
             self.prompts_expected.remove(0);
         }
@@ -227,12 +226,8 @@ impl Run {
     }
 
     fn remember(&mut self, message: &AgentMessage) {
-        let print = fingerprint(&message.text);
-        self.messages_recent
-            .push((message.message_id.clone(), print));
-        if self.messages_recent.len() > MESSAGES_RECENT_MAX {
-            self.messages_recent.remove(0);
-        }
+        let known = (message.message_id.clone(), fingerprint(&message.text));
+        push_bounded(&mut self.messages_recent, known, MESSAGES_RECENT_MAX);
     }
 
     /// Remembers that a turn is over: the named one, or else the current one.
@@ -242,10 +237,7 @@ impl Run {
             return;
         };
         if !self.turns_ended.contains(&id) {
-            self.turns_ended.push(id);
-        }
-        if self.turns_ended.len() > TURNS_REMEMBERED_MAX {
-            self.turns_ended.remove(0);
+            push_bounded(&mut self.turns_ended, id, TURNS_REMEMBERED_MAX);
         }
     }
 
@@ -295,9 +287,7 @@ impl Run {
             duration_ms: result.duration_ms,
             transcript_offset: result.transcript_offset,
         };
-        if result.model.is_some() {
-            self.model.clone_from(&result.model);
-        }
+        update(&mut self.model, result.model.as_ref());
         self.messages_recent.clear();
     }
 
@@ -305,9 +295,7 @@ impl Run {
         if !self.sessions_seen.contains(&init.session_id) {
             self.sessions_seen.push(init.session_id.clone());
         }
-        if init.model.is_some() {
-            self.model.clone_from(&init.model);
-        }
+        update(&mut self.model, init.model.as_ref());
         if self.session_id() != Some(&init.session_id) {
             self.transcript_changed(&init.session_id);
         }
@@ -336,29 +324,20 @@ impl Run {
         }
     }
 
-    fn told(&mut self, message: &UserMessage, at: Time) {
+    fn user_message(&mut self, message: &UserMessage, at: Time) {
         self.attention = None;
-        if message.by == MessageBy::Terminal {
-            if message.turn_id.is_some() {
-                self.turn.clone_from(&message.turn_id);
-            }
-            self.doing(THINKING, at);
-            return;
-        }
-        if let Some(id) = message.message_id {
+        let from_terminal = message.by == MessageBy::Terminal;
+        if let Some(id) = message.message_id.filter(|_| !from_terminal) {
             self.outbox.delivered(id);
         }
-        if message.delivered_by == Some(DeliveredBy::Typed) && message.message_id.is_some() {
+        let typed = message.delivered_by == Some(DeliveredBy::Typed);
+        if from_terminal || (typed && message.message_id.is_some()) {
             // Its prompt hook is what recorded it.
-            if message.turn_id.is_some() {
-                self.turn.clone_from(&message.turn_id);
-            }
+            update(&mut self.turn, message.turn_id.as_ref());
             return self.doing(THINKING, at);
         }
-        self.prompts_expected.push(message.text.clone());
-        if self.prompts_expected.len() > PROMPTS_EXPECTED_MAX {
-            self.prompts_expected.remove(0);
-        }
+        let expected = &mut self.prompts_expected;
+        push_bounded(expected, message.text.clone(), PROMPTS_EXPECTED_MAX);
         if message.delivered_by == Some(DeliveredBy::Resume) {
             self.resume_with = Some(message.text.clone());
             self.launch_wanted = true;
@@ -367,12 +346,8 @@ impl Run {
 
     fn exited(&mut self, exited: &ProcessExited, at: Time) {
         self.stopped = None;
-        let pid = match self.process {
-            Process::Alive { pid } => Some(pid),
-            Process::None | Process::Launching | Process::Exited { .. } => None,
-        };
         self.process = Process::Exited {
-            pid,
+            pid: self.pid(),
             code: exited.exit_code,
             by: exited.by,
         };
@@ -406,9 +381,7 @@ impl Run {
                 if let Some(at) = prompt.and_then(|prompt| self.expects_prompt(prompt)) {
                     self.prompts_expected.remove(at);
                 }
-                if hook.turn_id.is_some() {
-                    self.turn.clone_from(&hook.turn_id);
-                }
+                update(&mut self.turn, hook.turn_id.as_ref());
                 if !hook.ignored {
                     self.attention = None;
                 }
@@ -462,17 +435,15 @@ impl Run {
     pub(super) fn result_from(&self, usage: &Usage) -> Option<RunResult> {
         let source = usage.cost_source.unwrap_or(CostSource::Estimated);
         // JSON has no NaN or infinity: such an event would make the log unreadable.
-        let cost_usd = if usage.cost_usd.is_finite() {
-            usage.cost_usd
-        } else {
-            self.usage.cost_usd
+        let cost_usd = match usage.cost_usd.is_finite() {
+            true => usage.cost_usd,
+            false => self.usage.cost_usd,
         };
         let told = Usage {
             cost_usd,
             cost_source: Some(source),
             ..usage.clone()
         };
-        let working = matches!(self.status, Status::Queued | Status::Running);
         (told != self.usage).then(|| RunResult {
             session_id: self.session_id().map(str::to_owned),
             tokens_in: told.tokens_in,
@@ -483,11 +454,18 @@ impl Run {
             cost_source: source,
             unknown_tokens: told.unknown_tokens,
             prices_as_of: told.prices_as_of,
-            num_turns: self.num_turns + u32::from(working),
+            num_turns: self.num_turns + u32::from(self.is_at_work()),
             duration_ms: told.duration_ms,
             model: told.model,
             transcript_offset: told.transcript_offset,
         })
+    }
+}
+
+/// Replaces a value by a newer one, if there is one.
+fn update<T: Clone>(value: &mut Option<T>, newer: Option<&T>) {
+    if let Some(newer) = newer {
+        *value = Some(newer.clone());
     }
 }
 

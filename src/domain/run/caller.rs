@@ -5,7 +5,7 @@
 //! another one is recorded and moves nothing.
 //!
 //! Two things tell them apart. The *processes*: the hook program names its callers, and the process
-//! that told of the run's session is the CLI; what that process started is not. And the *session*:
+//! that reported the run's session is the CLI; what that process started is not. And the *session*:
 //! a CLI does not begin another one in the middle of a turn. The first is proof, the second is what
 //! remains for hook programs that name no callers, and for the adapter `command`, whose program may
 //! call from helpers.

@@ -1,5 +1,6 @@
 //! Processes that called the hook program, and what is known of CLIs that the agent started.
 
+use super::push_bounded;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 use utoipa::ToSchema;
@@ -83,16 +84,10 @@ impl Nested {
     /// Remembers whose hook was recorded as nested.
     pub(super) fn remember(&mut self, session: Option<&str>, callers: &Callers) {
         if let Some(id) = session.filter(|id| !self.sessions.iter().any(|known| known == id)) {
-            self.sessions.push(id.to_owned());
+            push_bounded(&mut self.sessions, id.to_owned(), NESTED_MAX);
         }
         if let Some(caller) = callers.0.first().filter(|it| !self.callers.contains(it)) {
-            self.callers.push(*caller);
-        }
-        if self.sessions.len() > NESTED_MAX {
-            self.sessions.remove(0);
-        }
-        if self.callers.len() > NESTED_MAX {
-            self.callers.remove(0);
+            push_bounded(&mut self.callers, *caller, NESTED_MAX);
         }
     }
 }

@@ -2,10 +2,9 @@
 
 use super::callers::Callers;
 use super::event::{
-    CheckpointAt, HookSignal, Missing, NeedsAttention, RunCreated, Stage, StopBy, SubagentStart,
-    SubagentStop, ToolCall, ToolResult, WorktreeAt,
+    Event, HookSignal, Missing, NeedsAttention, ProcessSpawned, RunCheckpointed, RunCreated, Stage,
+    StopBy, SubagentStart, SubagentStop, ToolCall, ToolResult, WorktreeAt,
 };
-use super::work::Work;
 
 pub use super::usage::Usage;
 use crate::domain::MessageId;
@@ -48,7 +47,7 @@ pub enum Command {
         id: MessageId,
         /// One sentence.
         reason: String,
-        /// It is sent by itself once the prompt is free.
+        /// It is sent once the prompt is free.
         until_free: bool,
     },
     /// The CLI's prompt is empty again.
@@ -85,18 +84,8 @@ pub enum Command {
     Relaunch,
     /// The CLI's process runs.
     Spawned {
-        /// The attempt, counted from 1.
-        attempt: u32,
-        /// Its process id.
-        pid: u32,
-        /// Its arguments.
-        argv: Vec<String>,
-        /// Columns.
-        cols: u16,
-        /// Rows.
-        rows: u16,
-        /// Offset of its output in the run's output log, in bytes.
-        output_offset: u64,
+        /// The process, as it is recorded.
+        process: ProcessSpawned,
         /// The adapter has no prompt hook: the CLI counts as working as soon as its process runs.
         works_at_once: bool,
     },
@@ -134,8 +123,8 @@ pub enum Command {
     Observed(Vec<Observation>),
     /// A checkpoint was taken.
     Checkpointed(Checkpoint),
-    /// Orders were carried out.
-    Worked(Vec<Work>),
+    /// Orders were carried out; recorded after the fact, so that recovery never repeats one.
+    Worked(Vec<Event>),
     /// Worktrees, branches and files are removed; the last event can be written.
     Deleted {
         /// What was removed.
@@ -164,16 +153,8 @@ pub struct Exit {
     pub checkpoint: Option<Checkpoint>,
 }
 
-/// A checkpoint that was taken.
-#[derive(Debug, Clone)]
-pub struct Checkpoint {
-    /// Its number.
-    pub number: u32,
-    /// Why it was taken.
-    pub reason: String,
-    /// One per repository.
-    pub repos: Vec<CheckpointAt>,
-}
+/// A checkpoint that was taken, as it is recorded.
+pub type Checkpoint = RunCheckpointed;
 
 /// A hook payload in terms of the domain.
 #[derive(Debug, Clone)]

@@ -5,12 +5,12 @@
 
 use super::{
     activity,
-    command::{Checkpoint, Command, Exit},
+    command::{Command, Exit},
     event::{
         CompletedBy, Event, ExitedBy, NotifyChanged, PausedBy, ProcessContinued, ProcessExited,
-        ProcessLaunching, ProcessSpawned, ProcessStopped, RunCancelled, RunCheckpointed,
-        RunCompleted, RunDeleted, RunFailed, RunPaused, RunRetried, RunStarted, Stage, StartedBy,
-        StopBy, StopRequested, WorktreeAt, WorktreeCreated, WorktreeRemoved,
+        ProcessLaunching, ProcessSpawned, ProcessStopped, RunCancelled, RunCompleted, RunDeleted,
+        RunFailed, RunPaused, RunRetried, RunStarted, Stage, StartedBy, StopBy, StopRequested,
+        WorktreeAt, WorktreeCreated, WorktreeRemoved,
     },
     hooks, queue,
     rejection::Rejection,
@@ -36,7 +36,7 @@ pub fn decide(run: &Run, command: Command) -> Decision {
 
 fn choose(run: &Run, command: Command) -> Decision {
     match command {
-        Command::Continue { id, message } => go_on(run, id, message),
+        Command::Continue { id, message } => resume_session(run, id, message),
         Command::Retry => retry(run),
         Command::Enqueue { id, message } => queue::enqueue(run, id, message),
         Command::Unqueue { id } => queue::unqueue(run, id),
@@ -63,26 +63,11 @@ fn choose(run: &Run, command: Command) -> Decision {
         Command::SetUpStopped => Ok(set_up_stopped(run)),
         Command::Relaunch => Ok(relaunch(run)),
         Command::Spawned {
-            attempt,
-            pid,
-            argv,
-            cols,
-            rows,
-            output_offset,
+            process,
             works_at_once,
-        } => {
-            let spawned = ProcessSpawned {
-                attempt,
-                pid,
-                argv,
-                cols,
-                rows,
-                output_offset,
-            };
-            Ok(self::spawned(run, spawned, works_at_once))
-        }
+        } => Ok(spawned(run, process, works_at_once)),
         Command::Stopped { attempt, signal } => Ok(stopped(run, attempt, signal)),
-        Command::Continued { attempt } => Ok(let_go_on(run, attempt)),
+        Command::Continued { attempt } => Ok(continued(run, attempt)),
         Command::Exited(exit) => Ok(exited(run, exit)),
         Command::Hook { hook, observed } => Ok(hooks::of_hook(run, hook, &observed)),
         Command::Silent {
@@ -91,8 +76,8 @@ fn choose(run: &Run, command: Command) -> Decision {
             millis,
         } => Ok(activity::silent(run, attempt, missing, millis)),
         Command::Observed(observed) => Ok(hooks::observed(run, &observed)),
-        Command::Checkpointed(checkpoint) => Ok(vec![checkpointed(checkpoint)]),
-        Command::Worked(work) => Ok(work.into_iter().map(Event::from).collect()),
+        Command::Checkpointed(checkpoint) => Ok(vec![checkpoint.into()]),
+        Command::Worked(work) => Ok(work),
         Command::Deleted { removed, millis } => Ok(deleted(run, removed, millis)),
     }
 }
@@ -143,23 +128,23 @@ fn deleted(run: &Run, removed: Vec<WorktreeAt>, millis: u64) -> Vec<Event> {
     events
 }
 
-fn go_on(run: &Run, id: MessageId, text: String) -> Decision {
+fn resume_session(run: &Run, id: MessageId, text: String) -> Decision {
     let status = run.status;
     if let Some(by) = run.stop {
         return Err(Rejection::Stopping { status, by });
     }
-    if matches!(status, Status::Queued | Status::Running) {
+    if run.is_at_work() {
         // A request for more resumes a suspended CLI, which has to finish its turn first.
         return match run.stopped {
             Some(_) => queue::enqueue(run, id, text),
-            None => Err(Rejection::StillWorking { status }),
+            None => Err(Rejection::StillWorking(status)),
         };
     }
     if run.never_started() {
-        return Err(Rejection::NeverStarted { status });
+        return Err(Rejection::NeverStarted(status));
     }
     if run.session.is_none() {
-        return Err(Rejection::NoSession { status });
+        return Err(Rejection::NoSession(status));
     }
     if run.outbox.under_way().is_some() {
         return Err(Rejection::Typing);
@@ -175,7 +160,7 @@ fn retry(run: &Run) -> Decision {
     match run.stop {
         Some(by) => Err(Rejection::Stopping { status, by }),
         None if run.never_started() => Ok(vec![RunRetried {}.into()]),
-        None => Err(Rejection::NotRetried { status }),
+        None => Err(Rejection::NotRetried(status)),
     }
 }
 
@@ -183,22 +168,17 @@ fn stop(run: &Run, by: StopBy) -> Decision {
     let status = run.status;
     match by {
         StopBy::Cancel | StopBy::Pause | StopBy::Idle if !run.is_live() => {
-            return Err(Rejection::NotLive { status });
+            return Err(Rejection::NotLive(status));
         }
-        StopBy::Pause | StopBy::Idle
-            if matches!(
-                status,
-                Status::Completed | Status::Failed | Status::Cancelled
-            ) =>
-        {
-            return Err(Rejection::NotPausable { status });
+        StopBy::Pause | StopBy::Idle if !run.is_open() => {
+            return Err(Rejection::NotPausable(status));
         }
         // The idle limit met a prompt in transit: a working CLI is not idle.
         StopBy::Idle if status != Status::Paused || run.outbox.under_way().is_some() => {
-            return Err(Rejection::StillWorking { status });
+            return Err(Rejection::StillWorking(status));
         }
-        StopBy::Delete if matches!(status, Status::Queued | Status::Running) => {
-            return Err(Rejection::CancelFirst { status });
+        StopBy::Delete if run.is_at_work() => {
+            return Err(Rejection::CancelFirst(status));
         }
         StopBy::Cancel | StopBy::Pause | StopBy::Idle | StopBy::Delete => {}
     }
@@ -208,18 +188,13 @@ fn stop(run: &Run, by: StopBy) -> Decision {
         // A cancel outranks a pause in progress; a pause outranks the idle limit.
         Some(StopBy::Idle) | None => Ok(vec![StopRequested { by }.into()]),
         Some(StopBy::Pause) if by == StopBy::Cancel => Ok(vec![StopRequested { by }.into()]),
-        Some(earlier) => Err(Rejection::Stopping {
-            status,
-            by: earlier,
-        }),
+        Some(by) => Err(Rejection::Stopping { status, by }),
     }
 }
 
 fn launching(run: &Run) -> Event {
-    ProcessLaunching {
-        attempt: run.attempt + 1,
-    }
-    .into()
+    let attempt = run.attempt + 1;
+    ProcessLaunching { attempt }.into()
 }
 
 fn worktrees_ready(run: &Run, created: Option<(Vec<WorktreeAt>, u64)>) -> Vec<Event> {
@@ -252,7 +227,7 @@ fn set_up_failed(
 
 fn failure_of_set_up(run: &Run, stage: Stage, reason: String, detail: String) -> Vec<Event> {
     let launch_failed = stage == Stage::Launch && run.process == Process::Launching;
-    let undecided = run.stop.is_none() && is_working(run);
+    let undecided = run.stop.is_none() && run.is_at_work();
     if launch_failed && !undecided {
         return never_launched(run);
     }
@@ -262,20 +237,13 @@ fn failure_of_set_up(run: &Run, stage: Stage, reason: String, detail: String) ->
     if run.stop.is_some() {
         return stop_outcome(run);
     }
-    let failed = RunFailed {
-        reason,
-        stage,
-        detail,
-        turn_id: None,
-    };
-    vec![failed.into()]
+    vec![RunFailed::at(stage, reason, detail).into()]
 }
 
 fn set_up_stopped(run: &Run) -> Vec<Event> {
-    if run.is_setting_up() {
-        stop_outcome(run)
-    } else {
-        Vec::new()
+    match run.is_setting_up() {
+        true => stop_outcome(run),
+        false => Vec::new(),
     }
 }
 
@@ -283,7 +251,7 @@ fn relaunch(run: &Run) -> Vec<Event> {
     if run.process != Process::Launching {
         return Vec::new();
     }
-    if run.stop.is_none() && is_working(run) {
+    if run.stop.is_none() && run.is_at_work() {
         return vec![launching(run)];
     }
     never_launched(run)
@@ -303,82 +271,46 @@ fn never_launched(run: &Run) -> Vec<Event> {
     exited(run, exit)
 }
 
-const fn is_working(run: &Run) -> bool {
-    matches!(run.status, Status::Queued | Status::Running)
-}
-
-fn spawned(run: &Run, spawned: ProcessSpawned, works_at_once: bool) -> Vec<Event> {
-    if run.process != Process::Launching || spawned.attempt != run.attempt {
+fn spawned(run: &Run, process: ProcessSpawned, works_at_once: bool) -> Vec<Event> {
+    if run.process != Process::Launching || process.attempt != run.attempt {
         return Vec::new();
     }
-    let mut events = vec![spawned.into()];
+    let mut events = vec![process.into()];
     if works_at_once && run.status == Status::Queued && run.stop.is_none() {
-        let by = StartedBy::Spawn;
-        events.push(
-            RunStarted {
-                by,
-                turn_id: None,
-                own_prompt: false,
-            }
-            .into(),
-        );
+        events.push(RunStarted::by(StartedBy::Spawn, None).into());
     }
     events
 }
 
 fn stopped(run: &Run, attempt: u32, signal: Option<String>) -> Vec<Event> {
-    match run.pid().filter(|_| attempt == run.attempt) {
-        Some(pid) if run.stopped.is_none() => vec![
-            ProcessStopped {
-                attempt,
-                pid,
-                signal,
-            }
-            .into(),
-        ],
-        Some(_) | None => Vec::new(),
-    }
+    let running = run
+        .pid()
+        .filter(|_| attempt == run.attempt && run.stopped.is_none());
+    let stopped = running.map(|pid| ProcessStopped {
+        attempt,
+        pid,
+        signal,
+    });
+    stopped.map(Event::from).into_iter().collect()
 }
 
-fn let_go_on(run: &Run, attempt: u32) -> Vec<Event> {
-    match run.pid().filter(|_| attempt == run.attempt) {
-        Some(pid) if run.stopped.is_some() => vec![ProcessContinued { attempt, pid }.into()],
-        Some(_) | None => Vec::new(),
-    }
-}
-
-fn checkpointed(checkpoint: Checkpoint) -> Event {
-    let Checkpoint {
-        number,
-        reason,
-        repos,
-    } = checkpoint;
-    RunCheckpointed {
-        number,
-        reason,
-        repos,
-    }
-    .into()
+fn continued(run: &Run, attempt: u32) -> Vec<Event> {
+    let suspended = run
+        .pid()
+        .filter(|_| attempt == run.attempt && run.stopped.is_some());
+    let continued = suspended.map(|pid| ProcessContinued { attempt, pid }.into());
+    continued.into_iter().collect()
 }
 
 /// The outcome of a stop request once no process of the run is alive.
 fn stop_outcome(run: &Run) -> Vec<Event> {
     match run.stop {
         Some(StopBy::Cancel) => vec![RunCancelled {}.into()],
-        Some(StopBy::Pause) => vec![paused(PausedBy::User)],
-        Some(StopBy::Idle) => vec![paused(PausedBy::Idle)],
+        Some(StopBy::Pause) => vec![RunPaused::by(PausedBy::User, None).into()],
+        Some(StopBy::Idle) => vec![RunPaused::by(PausedBy::Idle, None).into()],
         // The deletion itself follows as an effect.
         Some(StopBy::Delete) | None => Vec::new(),
     }
-}
-
-fn paused(by: PausedBy) -> Event {
-    RunPaused {
-        by,
-        last_message: None,
-        turn_id: None,
-    }
-    .into()
 }
 
 fn exited(run: &Run, exit: Exit) -> Vec<Event> {
@@ -392,7 +324,7 @@ fn exited(run: &Run, exit: Exit) -> Vec<Event> {
         let reason = "the CLI ended before it accepted the message".to_owned();
         events.extend(queue::not_taken(run, typing.id, reason, false));
     }
-    events.extend(exit.checkpoint.clone().map(checkpointed));
+    events.extend(exit.checkpoint.clone().map(Event::from));
     events.push(
         ProcessExited {
             exit_code: exit.code,
@@ -430,11 +362,7 @@ fn exit_outcome(run: &Run, exit: &Exit) -> Vec<Event> {
     if run.stop.is_some() {
         return stop_outcome(run);
     }
-    let open = matches!(
-        run.status,
-        Status::Queued | Status::Running | Status::Paused
-    );
-    if !open || run.launch_wanted {
+    if !run.is_open() || run.launch_wanted {
         return Vec::new();
     }
     if exit.lost {
@@ -442,13 +370,9 @@ fn exit_outcome(run: &Run, exit: &Exit) -> Vec<Event> {
     }
     match (exit.code, run.status) {
         (Some(0), _) => {
-            vec![
-                RunCompleted {
-                    reason: CompletedBy::Exit,
-                    exit_code: exit.code,
-                }
-                .into(),
-            ]
+            let reason = CompletedBy::Exit;
+            let exit_code = exit.code;
+            vec![RunCompleted { reason, exit_code }.into()]
         }
         (_, Status::Paused) => Vec::new(),
         (_, _) => vec![exit_failure(run, exit)],
@@ -457,15 +381,10 @@ fn exit_outcome(run: &Run, exit: &Exit) -> Vec<Event> {
 
 fn lost(run: &Run) -> Event {
     if run.session.is_some() {
-        return paused(PausedBy::Lost);
+        return RunPaused::by(PausedBy::Lost, None).into();
     }
-    RunFailed {
-        reason: "the process of the run vanished, and there is no session to resume".into(),
-        stage: Stage::Lost,
-        detail: String::new(),
-        turn_id: None,
-    }
-    .into()
+    let reason = "the process of the run vanished, and there is no session to resume";
+    RunFailed::at(Stage::Lost, reason.to_owned(), String::new()).into()
 }
 
 fn exit_failure(run: &Run, exit: &Exit) -> Event {
@@ -475,11 +394,6 @@ fn exit_failure(run: &Run, exit: &Exit) -> Event {
         (None, Some(signal)) => format!("was ended by {signal}"),
         (None, None) => "ended for an unknown reason".to_owned(),
     };
-    RunFailed {
-        reason: format!("the CLI of agent adapter {cli} {how}"),
-        stage: Stage::Exit,
-        detail: exit.detail.clone(),
-        turn_id: None,
-    }
-    .into()
+    let reason = format!("the CLI of agent adapter {cli} {how}");
+    RunFailed::at(Stage::Exit, reason, exit.detail.clone()).into()
 }

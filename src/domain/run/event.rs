@@ -3,6 +3,7 @@
 //! One table below ties each name to its payload; the codec of the store and every reader use it.
 //! A payload may gain fields (with a serde default), never lose or rename one.
 
+mod build;
 mod decode;
 mod words;
 

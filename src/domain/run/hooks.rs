@@ -70,7 +70,7 @@ pub(super) fn observed(run: &Run, observed: &[Observation]) -> Vec<Event> {
 
 /// The end of the current turn, if `observed` has one.
 fn turn_end(run: &Run, observed: &[Observation]) -> Option<Event> {
-    if !run.facts_move() || !matches!(run.status, Status::Queued | Status::Running) {
+    if !run.facts_move() || !run.is_at_work() {
         return None;
     }
     // Entries of an earlier turn are ignored.
@@ -80,7 +80,7 @@ fn turn_end(run: &Run, observed: &[Observation]) -> Option<Event> {
         Observation::Interrupted { turn_id }
             if run.status == Status::Running && counts(turn_id) =>
         {
-            Some(interrupted(of(turn_id)))
+            Some(RunPaused::by(PausedBy::Interrupt, of(turn_id)).into())
         }
         Observation::Ended { failure, turn_id } if counts(turn_id) => Some(match failure {
             Some(reason) => turn_failed(reason.clone(), of(turn_id)),
@@ -158,25 +158,22 @@ fn record(run: &Run, observed: &[Observation], events: &mut Vec<Event>) {
             Observation::Interrupted { .. } | Observation::Ended { .. } => {}
         }
     }
-    events.extend(
-        usage
-            .and_then(|totals| run.result_from(totals))
-            .map(Event::from),
-    );
+    let result = usage.and_then(|totals| run.result_from(totals));
+    events.extend(result.map(Event::from));
 }
 
 const fn is_named_message(event: &Event) -> bool {
     matches!(event, Event::AgentMessage(message) if message.message_id.is_some())
 }
 
-/// The session a hook tells of, when it is news.
+/// The session that a hook reports, when it is a new one.
 ///
 /// A session not seen before counts while the CLI runs, also while it is being ended; the first
 /// one counts even later, because without it nothing could be continued. A seen one counts again
-/// only when the CLI says that it went back to it (`/resume`).
+/// only when the CLI reports that it returned to it (`/resume`).
 fn session(run: &Run, hook: &Hook) -> Option<Event> {
     let id = hook.session_id.as_ref()?;
-    let news = if run.sessions_seen.contains(id) {
+    let is_new = if run.sessions_seen.contains(id) {
         let starts = matches!(hook.signal, Signal::SessionStarted { .. });
         starts && run.facts_move() && run.session_id() != Some(id)
     } else {
@@ -189,7 +186,7 @@ fn session(run: &Run, hook: &Hook) -> Option<Event> {
         transcript_path: hook.transcript_path.clone(),
         callers: hook.callers.clone(),
     };
-    news.then(|| init.into())
+    is_new.then(|| init.into())
 }
 
 fn effects_of(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
@@ -205,7 +202,7 @@ fn effects_of(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
     } = hook;
     let stored = signal.stored();
     let began_session = matches!(signal, Signal::SessionStarted { .. });
-    let works = matches!(run.status, Status::Queued | Status::Running);
+    let works = run.is_at_work();
     let over = matches!(run.status, Status::Completed | Status::Cancelled);
     let prompt_turn = turn_id
         .clone()
@@ -233,23 +230,15 @@ fn effects_of(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
         Signal::SubagentStart(start) => vec![start.into()],
         Signal::SubagentStop(stop) => vec![stop.into()],
         Signal::Token { text, message_id } => vec![AgentToken { text, message_id }.into()],
+        Signal::TurnEnded { .. } | Signal::TurnFailed { .. } if !(moves && works) => kept(true),
         Signal::TurnEnded {
             background: true, ..
-        } => kept(!(moves && works)),
-        Signal::TurnEnded { last_message, .. } => {
-            if moves && works {
-                return vec![turn_over(run, last_message, turn_id)];
-            }
-            kept(true)
-        }
-        Signal::TurnFailed { reason } => {
-            if moves && works {
-                return vec![turn_failed(reason, turn_id)];
-            }
-            kept(true)
-        }
+        } => kept(false),
+        Signal::TurnEnded { last_message, .. } => vec![turn_over(run, last_message, turn_id)],
+        Signal::TurnFailed { reason } => vec![turn_failed(reason, turn_id)],
         Signal::Interrupted if moves && run.status == Status::Running => {
-            vec![interrupted(turn_id.or_else(|| run.turn.clone()))]
+            let turn_id = turn_id.or_else(|| run.turn.clone());
+            vec![RunPaused::by(PausedBy::Interrupt, turn_id).into()]
         }
         Signal::Interrupted | Signal::SessionEnded { continues: true } => kept(true),
         Signal::SessionEnded { continues: false } => {
@@ -267,11 +256,8 @@ fn session_ended(run: &Run, counts: bool, kept: impl FnOnce(bool) -> Vec<Event>)
         // The CLI refused a resume: its exit decides the outcome.
         Status::Running if run.waits_for_its_message() => kept(false),
         Status::Queued | Status::Running | Status::Paused => {
-            let completed = RunCompleted {
-                reason: CompletedBy::SessionEnd,
-                exit_code: None,
-            };
-            vec![completed.into()]
+            let (reason, exit_code) = (CompletedBy::SessionEnd, None);
+            vec![RunCompleted { reason, exit_code }.into()]
         }
         // The session is over: nothing can be typed into it.
         Status::Failed => kept(false),
@@ -302,30 +288,22 @@ fn prompt(
         Some(0) if starts => Vec::new(),
         Some(_) => kept(!starts),
         None => {
-            let (text, by) = (text.to_owned(), MessageBy::Terminal);
-            let turn_id = turn_id.clone();
-            vec![
-                UserMessage {
-                    text,
-                    by,
-                    delivered_by: None,
-                    turn_id,
-                    message_id: None,
-                }
-                .into(),
-            ]
+            let message = UserMessage {
+                text: text.to_owned(),
+                by: MessageBy::Terminal,
+                delivered_by: None,
+                turn_id: turn_id.clone(),
+                message_id: None,
+            };
+            vec![message.into()]
         }
     });
     if starts {
-        let own_prompt = expected == Some(0);
-        events.push(
-            RunStarted {
-                by: StartedBy::Prompt,
-                turn_id,
-                own_prompt,
-            }
-            .into(),
-        );
+        let started = RunStarted {
+            own_prompt: expected == Some(0),
+            ..RunStarted::by(StartedBy::Prompt, turn_id)
+        };
+        events.push(started.into());
     }
     events
 }
@@ -349,12 +327,7 @@ fn confirmed(
     };
     let mut events = vec![message.into()];
     if moves && is_at_rest(run) {
-        let started = RunStarted {
-            by: StartedBy::Continue,
-            turn_id,
-            own_prompt: false,
-        };
-        events.push(started.into());
+        events.push(RunStarted::by(StartedBy::Continue, turn_id).into());
     }
     events
 }
@@ -371,16 +344,8 @@ fn is_at_rest(run: &Run) -> bool {
 /// A tool hook is evidence of work.
 fn with_work(run: &Run, event: Event, turn_id: Option<String>, moves: bool) -> Vec<Event> {
     if moves && matches!(run.status, Status::Queued | Status::Paused) {
-        let by = StartedBy::Prompt;
-        return vec![
-            RunStarted {
-                by,
-                turn_id,
-                own_prompt: false,
-            }
-            .into(),
-            event,
-        ];
+        let started = RunStarted::by(StartedBy::Prompt, turn_id);
+        return vec![started.into(), event];
     }
     vec![event]
 }
@@ -393,36 +358,22 @@ fn turn_over(run: &Run, last_message: Option<String>, turn_id: Option<String>) -
         PausedBy::Stop
     };
     RunPaused {
-        by,
         last_message,
-        turn_id,
+        ..RunPaused::by(by, turn_id)
     }
     .into()
 }
 
 fn turn_failed(reason: String, turn_id: Option<String>) -> Event {
     RunFailed {
-        reason,
-        stage: Stage::Agent,
-        detail: String::new(),
         turn_id,
+        ..RunFailed::at(Stage::Agent, reason, String::new())
     }
     .into()
 }
 
 /// True for a session that the CLI has left: its end does not end the run.
 fn is_of_old_session(run: &Run, hook: &Hook) -> bool {
-    let id = hook.session_id.as_deref();
-    id.is_some_and(|id| {
-        run.session_id() != Some(id) && run.sessions_seen.iter().any(|seen| seen == id)
-    })
-}
-
-fn interrupted(turn_id: Option<String>) -> Event {
-    RunPaused {
-        by: PausedBy::Interrupt,
-        last_message: None,
-        turn_id,
-    }
-    .into()
+    let id = hook.session_id.as_ref();
+    id.is_some_and(|id| run.session_id() != Some(id) && run.sessions_seen.contains(id))
 }

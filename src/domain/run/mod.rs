@@ -5,10 +5,10 @@
 
 pub(crate) mod activity;
 pub(crate) mod admission;
+mod apply;
 mod caller;
 pub mod callers;
 pub mod command;
-mod cost;
 pub mod create;
 pub mod decide;
 pub mod effect;
@@ -24,9 +24,6 @@ mod status;
 pub(crate) mod tasks;
 mod usage;
 pub mod view;
-pub(crate) mod work;
-
-mod apply;
 
 #[cfg(test)]
 mod tests;
@@ -36,3 +33,11 @@ pub use effect::Effect;
 pub use event::Event;
 pub use rejection::Rejection;
 pub use state::{Run, Status};
+
+/// Adds an item, and drops the oldest one beyond `len_max`.
+fn push_bounded<T>(list: &mut Vec<T>, item: T, len_max: usize) {
+    list.push(item);
+    if list.len() > len_max {
+        list.remove(0);
+    }
+}

@@ -1,6 +1,6 @@
 //! Notifications: a run went idle, ended, failed, or needs a person.
 //!
-//! A [`Story`] hears a run's events in order; after one of [`TELLING`] it may hold a [`Notice`].
+//! A [`Story`] folds a run's events in order; after one of [`TELLING`] it may have a [`Notice`].
 //! The notice follows from the log up to that event and the switches alone, so that it is the same
 //! whenever, and however often, it is made.
 
@@ -20,7 +20,7 @@ pub(crate) const TELLING: [&str; 4] = [
 
 /// The kind of a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum NoticeKind {
     /// The session is waiting for its next prompt.
     Idle,
     /// The session ended.
@@ -31,7 +31,7 @@ pub enum Kind {
     Attention,
 }
 
-impl Kind {
+impl NoticeKind {
     /// The kind of notification that an event may cause. A requested pause or end causes none:
     /// whoever requested it knows.
     #[must_use]
@@ -66,7 +66,7 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notice {
     /// Its kind.
-    pub kind: Kind,
+    pub kind: NoticeKind,
     /// Which run.
     pub run_id: RunId,
     /// What happened, or the agent's last message.
@@ -93,7 +93,7 @@ pub(crate) struct Story {
     /// The agent's last message.
     said: Option<String>,
     /// The kind and text of the last event's notification.
-    told: Option<(Kind, String)>,
+    told: Option<(NoticeKind, String)>,
 }
 
 impl Story {
@@ -122,9 +122,9 @@ impl Story {
         if let Some(words) = words(event) {
             self.said = Some(words.to_owned());
         }
-        // A CLI may report one question by two hooks; a late one needs nobody.
-        let kind = Kind::of(event)
-            .filter(|kind| *kind != Kind::Attention || (asks(run, event) && !asked_before));
+        // A CLI may report one question by two hooks; a late one needs no notification.
+        let kind = NoticeKind::of(event)
+            .filter(|kind| *kind != NoticeKind::Attention || (asks(run, event) && !asked_before));
         self.told = kind.map(|kind| (kind, text(event, run, self.said.as_deref())));
     }
 

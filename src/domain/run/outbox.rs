@@ -1,7 +1,7 @@
 //! Messages of people on their way to the CLI: the one being typed, and the queue.
 //!
 //! A message is typed once and confirmed by the CLI's own prompt hook, or it is *not taken*: then
-//! nothing of the queue goes out until somebody acts. One message a turn.
+//! nothing of the queue is sent until somebody acts. One message a turn.
 
 use super::{
     event::{MessageNotTaken, MessageQueued, MessageTyping, RequestKey},
@@ -43,7 +43,7 @@ pub struct Outbox {
     pub queue: Vec<Queued>,
     /// Why the queue is halted until somebody acts.
     pub halted: Option<String>,
-    /// The halt ends by itself once the prompt is free.
+    /// The halt ends once the prompt is free.
     pub until_free: bool,
     /// The last typed message that is not confirmed.
     pub typing: Option<Typing>,

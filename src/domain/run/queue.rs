@@ -12,9 +12,9 @@ use super::{
 use crate::domain::{AgentMode, MessageId};
 
 pub(super) fn enqueue(run: &Run, id: MessageId, text: String) -> Result<Vec<Event>, Rejection> {
-    if run.outbox.queue.len() >= QUEUE_LEN_MAX {
-        let limit = QUEUE_LEN_MAX;
-        return Err(Rejection::QueueFull { limit });
+    let limit = QUEUE_LEN_MAX;
+    if run.outbox.queue.len() >= limit {
+        return Err(Rejection::QueueFull(limit));
     }
     let message_id = id;
     Ok(vec![MessageQueued { message_id, text }.into()])
@@ -52,16 +52,12 @@ pub(super) fn reorder(run: &Run, order: Vec<MessageId>) -> Result<Vec<Event>, Re
 /// Delivers a message: it is typed, or passed to the next launch.
 pub(super) fn deliver(run: &Run, id: MessageId, text: String) -> Vec<Event> {
     if run.takes_typing() {
-        let message_id = id;
-        let request = None;
-        return vec![
-            MessageTyping {
-                message_id,
-                text,
-                request,
-            }
-            .into(),
-        ];
+        let typing = MessageTyping {
+            message_id: id,
+            text,
+            request: None,
+        };
+        return vec![typing.into()];
     }
     let message = UserMessage {
         text,
@@ -70,11 +66,7 @@ pub(super) fn deliver(run: &Run, id: MessageId, text: String) -> Vec<Event> {
         turn_id: None,
         message_id: Some(id),
     };
-    let started = RunStarted {
-        by: StartedBy::Continue,
-        turn_id: None,
-        own_prompt: false,
-    };
+    let started = RunStarted::by(StartedBy::Continue, None);
     vec![message.into(), started.into()]
 }
 
@@ -120,9 +112,8 @@ pub(super) fn next(run: &Run, events: &[Event]) -> Vec<Event> {
         && then.takes_typing()
         && then.stopped.is_none()
         && !then.asks_a_person();
-    let left = events
-        .iter()
-        .any(|event| matches!(event, Event::ProcessExited(_)));
+    let exits = |event: &Event| matches!(event, Event::ProcessExited(_));
+    let left = events.iter().any(exits);
     let left_well = then.created.agent.mode() == AgentMode::Headless
         && then.status == Status::Completed
         && then.session.is_some()

@@ -17,49 +17,31 @@ pub enum Rejection {
     #[error("the project has no repo yet; add one first")]
     NoRepo,
     /// cancel or pause without a process.
-    #[error("the run is {status} and has no live process")]
-    NotLive {
-        /// The state.
-        status: Status,
-    },
+    #[error("the run is {0} and has no live process")]
+    NotLive(Status),
     /// pause of a run that has ended, while its process lingers.
-    #[error("the run is {status}; only a queued, running or paused run can be paused")]
-    NotPausable {
-        /// The state.
-        status: Status,
-    },
+    #[error("the run is {0}; only a queued, running or paused run can be paused")]
+    NotPausable(Status),
     /// continue, or the idle limit, while it works.
     #[error(
-        "the run is {status}; continue it when it has paused or ended, or leave the message in \
+        "the run is {0}; continue it when it has paused or ended, or leave the message in \
          its queue (POST runs/{{id}}/queue)"
     )]
-    StillWorking {
-        /// The state.
-        status: Status,
-    },
+    StillWorking(Status),
     /// continue without a session.
-    #[error("the run is {status} and has no session_id, so there is no session to continue")]
-    NoSession {
-        /// The state.
-        status: Status,
-    },
+    #[error("the run is {0} and has no session_id, so there is no session to continue")]
+    NoSession(Status),
     /// continue of a run whose CLI never started.
     #[error(
-        "the run is {status} and its CLI never started, so there is no session to continue; start it again with POST runs/{{id}}/retry"
+        "the run is {0} and its CLI never started, so there is no session to continue; start it again with POST runs/{{id}}/retry"
     )]
-    NeverStarted {
-        /// The state.
-        status: Status,
-    },
+    NeverStarted(Status),
     /// retry of any other run.
     #[error(
-        "the run is {status}; only a run that failed before its CLI started (at its worktree, \
+        "the run is {0}; only a run that failed before its CLI started (at its worktree, \
          set-up or launch) can be tried again"
     )]
-    NotRetried {
-        /// The state.
-        status: Status,
-    },
+    NotRetried(Status),
     /// Something else is being ended just now.
     #[error("the run is {status} and its process is being ended ({by})")]
     Stopping {
@@ -69,27 +51,16 @@ pub enum Rejection {
         by: StopBy,
     },
     /// delete of a run that is queued or running.
-    #[error("the run is {status}; cancel it first")]
-    CancelFirst {
-        /// The state.
-        status: Status,
-    },
+    #[error("the run is {0}; cancel it first")]
+    CancelFirst(Status),
     /// commit, revert or restore without worktrees.
     #[error(
-        "the run is {status} and its worktree no longer exists; continue the run to recreate it from the last checkpoint"
+        "the run is {0} and its worktree no longer exists; continue the run to recreate it from the last checkpoint"
     )]
-    NoWorktree {
-        /// The state.
-        status: Status,
-    },
+    NoWorktree(Status),
     /// revert or restore under an agent at work.
-    #[error(
-        "the run is {status}; pause it first, so that nothing is replaced under a working agent"
-    )]
-    PauseFirst {
-        /// The state.
-        status: Status,
-    },
+    #[error("the run is {0}; pause it first, so that nothing is replaced under a working agent")]
+    PauseFirst(Status),
     /// continue, or a change of the queue, while a message is being typed.
     #[error("a message is being typed into the CLI; try again when it is delivered")]
     Typing,
@@ -109,11 +80,8 @@ pub enum Rejection {
     )]
     Menu,
     /// More messages wait than a queue takes.
-    #[error("the queue of this run is full ({limit} messages)")]
-    QueueFull {
-        /// The bound.
-        limit: usize,
-    },
+    #[error("the queue of this run is full ({0} messages)")]
+    QueueFull(usize),
     /// No such message waits.
     #[error("the queue of this run has no such message")]
     NotQueued,

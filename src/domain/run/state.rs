@@ -18,12 +18,12 @@ pub(super) const PREPARING: &str = "preparing worktrees";
 /// Kind of the attention for a CLI that lives and sent no hook.
 pub(crate) const NO_HOOK: &str = "no_hook";
 
-/// Nothing is heard of the CLI.
+/// The CLI is silent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Quiet {
     /// What is missing.
     pub missing: Missing,
-    /// For how long, when it was noticed.
+    /// For how long, when it was detected.
     pub lasted: Duration,
     /// Since when.
     pub since: Time,
@@ -43,7 +43,7 @@ pub struct Attention {
     pub since: Time,
 }
 
-/// What there is of the run's work, as far as its events tell.
+/// Whether there is work to ship, according to the run's events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = WorkView)]
 pub enum Changed {
@@ -53,7 +53,7 @@ pub enum Changed {
     /// Something does, and is not shipped.
     #[serde(rename = "changed")]
     Unshipped,
-    /// It was pushed whole, offered by pull request, or accepted, and nothing came after.
+    /// All of it was pushed, offered by pull request, or accepted, and nothing changed since.
     #[serde(rename = "shipped")]
     Shipped,
 }
@@ -75,7 +75,7 @@ pub struct Activity {
 pub enum Process {
     /// Never started, or a launch that failed.
     None,
-    /// A launch was written down; its outcome is not known yet.
+    /// A launch is recorded; its outcome is not known yet.
     Launching,
     /// It runs.
     Alive {
@@ -93,7 +93,7 @@ pub enum Process {
     },
 }
 
-/// How the CLI's process was stopped.
+/// How the CLI's process was suspended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stopped {
     /// Name of the signal, when known.
@@ -107,11 +107,11 @@ pub struct Stopped {
 pub struct Session {
     /// Its id.
     pub id: String,
-    /// Where the CLI writes it down.
+    /// Where the CLI records it.
     pub transcript_path: Option<PathBuf>,
     /// It ended (in this process).
     pub ended: bool,
-    /// The processes that told of it in this launch: the CLI, then its parents.
+    /// The processes that reported it in this launch: the CLI, then its parents.
     pub callers: Callers,
 }
 
@@ -120,7 +120,7 @@ pub struct Session {
 pub struct Run {
     /// Its id.
     pub id: RunId,
-    /// What it was made of.
+    /// Its creation.
     pub created: Box<RunCreated>,
     /// Time of creation.
     pub created_at: Time,
@@ -134,11 +134,11 @@ pub struct Run {
     pub reason: Option<String>,
     /// A person is needed.
     pub attention: Option<Attention>,
-    /// What was heard last that says why the status is so; see [`Run::activity`].
+    /// The last evidence for the status; see [`Run::activity`].
     pub(super) activity: Activity,
-    /// Nothing is heard of the CLI.
+    /// The CLI is silent.
     pub quiet: Option<Quiet>,
-    /// When the CLI was heard of last.
+    /// When the CLI last sent something.
     pub heard_at: Time,
     /// The last launch sent a hook.
     pub hook_heard: bool,
@@ -146,9 +146,9 @@ pub struct Run {
     pub spawned_at: Time,
     /// The CLI's process.
     pub process: Process,
-    /// The process is stopped.
+    /// The process is suspended.
     pub stopped: Option<Stopped>,
-    /// When the process began, or was let go on last.
+    /// When the process started, or was last resumed.
     pub runs_since: Time,
     /// Where the process's output begins in the output log, in bytes.
     pub output_offset: u64,
@@ -156,13 +156,13 @@ pub struct Run {
     pub attempt: u32,
     /// A launch is wanted: set-up is under way, or a lingering process ends first.
     pub launch_wanted: bool,
-    /// Somebody asked for the process to end.
+    /// The end of the process was requested.
     pub stop: Option<StopBy>,
     /// Its last failure was one of worktree, set-up or launch.
     pub failed_before_start: bool,
     /// The CLI's session; the last one when it changed.
     pub session: Option<Session>,
-    /// All session ids seen, so that a late hook of an old one starts no new one.
+    /// All session ids seen, so that a late hook of an old session starts no new one.
     pub sessions_seen: Vec<String>,
     /// CLIs that the agent started.
     pub nested: Nested,
@@ -174,21 +174,21 @@ pub struct Run {
     pub usage: Usage,
     /// Turns from prompt to stop.
     pub num_turns: u32,
-    /// The turn that works now, by the CLI's id.
+    /// The current turn, by the CLI's id.
     pub turn: Option<String>,
-    /// The last turns that ended, by the CLI's id, oldest first: their late hooks move nothing.
+    /// The last turns that ended, by the CLI's id, oldest first: their late hooks change nothing.
     pub turns_ended: Vec<String>,
-    /// Texts that we ourselves gave to the CLI and whose prompt hook has not come yet.
+    /// Texts that the server gave to the CLI and whose prompt hook has not arrived yet.
     pub prompts_expected: Vec<String>,
     /// The message that the next launch resumes the session with.
     pub resume_with: Option<String>,
-    /// Messages recorded since the last totals; a transcript read again adds none twice.
+    /// Messages recorded since the last totals, so that reading a transcript again duplicates none.
     pub messages_recent: Vec<(Option<String>, u64)>,
     /// Messages of people on their way to the CLI.
     pub outbox: Outbox,
     /// Branch of the run.
     pub run_branch: String,
-    /// Whether people are told.
+    /// Whether people are notified.
     pub notify: bool,
     /// Worktrees that exist.
     pub worktrees: Vec<WorktreeAt>,
@@ -200,7 +200,7 @@ pub struct Run {
     pub checkpoint: Vec<CheckpointAt>,
     /// What there is to ship.
     pub changed: Changed,
-    /// It is gone.
+    /// It was deleted.
     pub deleted: bool,
 }
 
@@ -257,7 +257,22 @@ impl Run {
         }
     }
 
-    /// True while a CLI runs, or may run because a launch was written down.
+    /// True while the agent works, or is about to.
+    #[must_use]
+    pub const fn is_at_work(&self) -> bool {
+        matches!(self.status, Status::Queued | Status::Running)
+    }
+
+    /// True unless it completed, failed or was cancelled.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(
+            self.status,
+            Status::Queued | Status::Running | Status::Paused
+        )
+    }
+
+    /// True while a CLI runs, or may run because a launch is recorded.
     #[must_use]
     pub const fn has_process(&self) -> bool {
         matches!(self.process, Process::Launching | Process::Alive { .. })
@@ -278,26 +293,26 @@ impl Run {
         self.launch_wanted || self.has_process()
     }
 
-    /// True when it failed before its CLI started, so that it can begin again.
+    /// True when it failed before its CLI started, so that it can be retried.
     #[must_use]
     pub fn never_started(&self) -> bool {
         self.status == Status::Failed && self.failed_before_start && self.session.is_none()
     }
 
-    /// True while worktrees are made ready for a launch. Not while an old process still ends.
+    /// True while worktrees are prepared for a launch. Not while an old process still ends.
     #[must_use]
     pub const fn is_setting_up(&self) -> bool {
         self.launch_wanted && !self.has_process()
     }
 
-    /// True while something of the world is outstanding that a restart must look after.
+    /// True while something outside is pending that a restart must take up again.
     #[must_use]
     pub const fn needs_recovery(&self) -> bool {
         self.is_live() || self.stop.is_some()
     }
 
-    /// True while facts of the CLI may move the state: its process lives, nobody asked it to end,
-    /// and it is not being replaced (a lingering one that a resume waits for has no more say).
+    /// True while facts of the CLI may change the state: its process lives, its end was not
+    /// requested, and it is not being replaced (as a lingering one that a resume waits for).
     #[must_use]
     pub const fn facts_move(&self) -> bool {
         self.has_process() && self.stop.is_none() && !self.launch_wanted

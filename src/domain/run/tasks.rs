@@ -3,7 +3,10 @@
 //! `TaskCreate` is paired with its result by tool_use_id, because only the result carries the
 //! task's id; `TaskUpdate` changes by id; `TodoWrite` and `update_plan` replace the whole list.
 
-use super::event::{ToolCall, ToolResult};
+use super::{
+    event::{ToolCall, ToolResult},
+    push_bounded,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -22,7 +25,7 @@ pub struct Task {
     pub status: String,
 }
 
-/// Most calls that are remembered as settled, so that one told twice changes nothing.
+/// Most calls that are remembered as settled, so that a repeated one changes nothing.
 const SETTLED_MAX: usize = 256;
 
 /// All tasks, in the order they were created, and the calls that are not settled yet.
@@ -32,14 +35,14 @@ pub struct TaskList {
     /// Results of `TaskCreate` that overtook their call: (tool_use_id, id, or none for an error).
     early: Vec<(String, Option<String>)>,
     /// `TaskUpdate` calls without a result.
-    updates: Vec<Update>,
+    updates: Vec<PendingTaskUpdate>,
     /// The tool_use_ids of calls that are settled, oldest first.
     settled: Vec<String>,
 }
 
 /// A `TaskUpdate` whose result has not come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Update {
+struct PendingTaskUpdate {
     tool_use_id: Option<String>,
     input: Value,
     /// The task before it; none while the task's id is not known.
@@ -134,25 +137,24 @@ impl TaskList {
     }
 
     fn update(&mut self, use_id: Option<&str>, input: &Value) {
-        let open = |update: &Update| update.tool_use_id.as_deref() == use_id;
+        let open = |update: &PendingTaskUpdate| update.tool_use_id.as_deref() == use_id;
         if use_id.is_some() && self.updates.iter().any(open) {
             return;
         }
-        let mut update = Update {
+        let update = PendingTaskUpdate {
             tool_use_id: use_id.map(str::to_owned),
             input: input.clone(),
-            before: None,
+            before: self.change(input),
             answered: false,
         };
-        update.before = self.change(input);
-        // Without an id nothing more is heard of it.
+        // A call without an id gets no result.
         if use_id.is_some() || update.before.is_none() {
             self.updates.push(update);
         }
     }
 
     fn updated(&mut self, use_id: &str, failed: bool) {
-        let open = |update: &Update| update.tool_use_id.as_deref() == Some(use_id);
+        let open = |update: &PendingTaskUpdate| update.tool_use_id.as_deref() == Some(use_id);
         let Some(at) = self.updates.iter().position(open) else {
             // It overtook its call: an error is not tried any more.
             return if failed {
@@ -200,7 +202,7 @@ impl TaskList {
     }
 
     /// Undoes a change that failed, where no later one has been made.
-    fn take_back(&mut self, update: &Update) {
+    fn take_back(&mut self, update: &PendingTaskUpdate) {
         let Some(before) = &update.before else { return };
         let Some(task) = self.tasks.iter_mut().find(|task| task.id == before.id) else {
             return;
@@ -217,10 +219,7 @@ impl TaskList {
     }
 
     fn settle(&mut self, use_id: &str) {
-        self.settled.push(use_id.to_owned());
-        if self.settled.len() > SETTLED_MAX {
-            self.settled.remove(0);
-        }
+        push_bounded(&mut self.settled, use_id.to_owned(), SETTLED_MAX);
     }
 
     fn replace(&mut self, use_id: Option<&str>, list: Option<&Value>, subject_key: &str) {

@@ -8,11 +8,11 @@ mod shipped;
 pub use shipped::{CommittedView, PullRequestView, PushedView};
 
 use super::{
-    cost::Cost,
     event::{CheckpointAt, LeftOut},
     outbox::Queued,
     state::{Activity, Attention, Changed, Process, Run, Status},
     tasks::Task,
+    usage::Cost,
 };
 use crate::domain::{AgentId, MessageId, ProjectId, RepoId, RunId, Time, time};
 use serde::Serialize;
@@ -84,8 +84,8 @@ struct ProcessView {
     pid: Option<u32>,
     #[schema(required)]
     exit_code: Option<i32>,
-    /// Stopped by Ctrl+Z or a signal; `activity` says by which. A continue, or a key in the terminal,
-    /// lets it go on.
+    /// Suspended by Ctrl+Z or a signal; `activity` says by which. A continue, or a key in the
+    /// terminal, resumes it.
     stopped: bool,
 }
 
@@ -94,7 +94,7 @@ struct ProcessView {
 struct QueueView<'r> {
     #[schema(value_type = u64)]
     length: usize,
-    /// Why none goes out until somebody acts.
+    /// Why none is sent until somebody acts.
     #[schema(required)]
     halted: Option<&'r str>,
 }
@@ -109,7 +109,7 @@ struct RunRepoView<'r> {
     #[schema(required, value_type = Option<String>)]
     worktree: Option<&'r Path>,
     branch: &'r str,
-    /// What the run began with; a rebase at somebody's request moves it.
+    /// The commit that the run's changes are compared with; a requested rebase moves it.
     base_commit: &'r str,
     /// The branch that pointed there, without its remote.
     #[schema(required)]

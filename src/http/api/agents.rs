@@ -2,26 +2,21 @@
 
 use crate::{
     domain::{Agent, AgentId, ProjectId, agent::AgentFields},
-    http::wire::{
-        answer::{created, find, no_content, ok},
-        error::ApiError,
-        extract::{Id, JsonBody},
-        idempotent::Idempotent,
-    },
+    http::wire::{ApiError, ApiResult, Id, Idempotent, JsonBody, created, find, no_content, ok},
     runtime::{Runtime, operations::agents},
 };
-use actix_web::{HttpResponse, delete, get, post, put, web};
+use actix_web::{delete, get, post, put, web::Data};
 use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 
 /// Creates an agent of a project.
 #[utoipa::path(tag = "agents", request_body = AgentFields,
-    responses((status = 201, body = Agent), (status = 400), (status = 404)))]
+    responses((status = 201, body = Agent), (status = 404)))]
 #[post("/api/agents")]
 pub(crate) async fn create(
-    runtime: web::Data<Runtime>,
+    runtime: Data<Runtime>,
     Idempotent { body, key }: Idempotent<AgentFields, 201>,
-) -> Result<HttpResponse, ApiError> {
+) -> ApiResult {
     let given = body
         .project_id
         .as_deref()
@@ -33,48 +28,37 @@ pub(crate) async fn create(
 }
 
 /// One agent.
-#[utoipa::path(tag = "agents",
-    responses((status = 200, body = Agent), (status = 404)))]
+#[utoipa::path(tag = "agents", responses((status = 200, body = Agent)))]
 #[get("/api/agents/{id}")]
-pub(crate) async fn get(
-    runtime: web::Data<Runtime>,
-    Id(id): Id<AgentId>,
-) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn get(runtime: Data<Runtime>, Id(id): Id<AgentId>) -> ApiResult {
     let agent = find(&runtime, "agent", move |reader| reader.agent(id)).await?;
     ok(&agent.masked())
 }
 
 /// Changes the given fields of an agent; runs that exist keep the configuration they began with.
 #[utoipa::path(tag = "agents", request_body = AgentFields,
-    responses((status = 200, body = Agent), (status = 400), (status = 404)))]
+    responses((status = 200, body = Agent)))]
 #[put("/api/agents/{id}")]
 pub(crate) async fn change(
-    runtime: web::Data<Runtime>,
+    runtime: Data<Runtime>,
     Id(id): Id<AgentId>,
     JsonBody(fields): JsonBody<AgentFields>,
-) -> Result<HttpResponse, ApiError> {
+) -> ApiResult {
     ok(&agents::change(&runtime, id, fields).await?)
 }
 
 /// Deletes an agent that has no live run.
-#[utoipa::path(tag = "agents", responses((status = 204), (status = 404), (status = 409)))]
+#[utoipa::path(tag = "agents", responses((status = 204), (status = 409)))]
 #[delete("/api/agents/{id}")]
-pub(crate) async fn remove(
-    runtime: web::Data<Runtime>,
-    Id(id): Id<AgentId>,
-) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn remove(runtime: Data<Runtime>, Id(id): Id<AgentId>) -> ApiResult {
     agents::remove(&runtime, id).await?;
     Ok(no_content())
 }
 
 /// The agents of a project.
-#[utoipa::path(tag = "agents",
-    responses((status = 200, body = [Agent]), (status = 404)))]
+#[utoipa::path(tag = "agents", responses((status = 200, body = [Agent])))]
 #[get("/api/projects/{id}/agents")]
-pub(crate) async fn list(
-    runtime: web::Data<Runtime>,
-    Id(id): Id<ProjectId>,
-) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn list(runtime: Data<Runtime>, Id(id): Id<ProjectId>) -> ApiResult {
     let agents = find(&runtime, "project", move |reader| {
         let known = reader.project(id)?.is_some();
         known.then(|| reader.agents(id)).transpose()
@@ -116,7 +100,7 @@ static TEMPLATES: LazyLock<Vec<Template>> = LazyLock::new(|| {
 /// Ready-made configurations to create agents from.
 #[utoipa::path(tag = "agents", responses((status = 200, body = [Template])))]
 #[get("/api/agent-templates")]
-pub(crate) async fn list_templates() -> Result<HttpResponse, ApiError> {
+pub(crate) async fn list_templates() -> ApiResult {
     ok(&*TEMPLATES)
 }
 

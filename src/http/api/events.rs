@@ -1,9 +1,9 @@
 //! Events of a run: a page of them, and the live streams.
 //!
-//! A stream reads the log up to its head, then joins the broadcaster's ring; the place it has
-//! reached travels along, so that nothing is missed and nothing sent twice. A reader that cannot
-//! keep up is disconnected and comes back with its `Last-Event-ID`. One whose place lies beyond the
-//! log is told so by `event: resync`, and goes on from the head.
+//! A stream reads the log up to its head, then joins the broadcaster's ring at the position it has
+//! reached, so that nothing is missed and nothing sent twice. A reader that cannot keep up is
+//! disconnected and reconnects with its `Last-Event-ID`. One whose position is beyond the log gets
+//! `event: resync`, and continues from the head.
 
 mod schema;
 
@@ -12,11 +12,7 @@ use crate::{
     http::{
         edge::connection::Requests,
         metrics::Metrics,
-        wire::{
-            answer::{array, ok, read, read_of_run},
-            error::ApiError,
-            extract::{Id, Query},
-        },
+        wire::{ApiError, ApiResult, Id, Query, array, ok, read, read_of_run},
     },
     runtime::{
         Runtime,
@@ -28,7 +24,7 @@ use crate::{
 use actix_web::{
     HttpRequest, HttpResponse, get,
     http::header::{self, HeaderValue},
-    web,
+    web::Data,
 };
 use bytes::Bytes;
 use futures_util::{Stream, future::LocalBoxFuture};
@@ -67,50 +63,44 @@ pub(crate) struct StreamQuery {
 }
 
 /// Events of a run, a page at a time.
-#[utoipa::path(tag = "events", params(PageQuery),
-    responses((status = 200, body = [EventView]), (status = 400), (status = 404)))]
+#[utoipa::path(tag = "events", params(PageQuery), responses((status = 200, body = [EventView])))]
 #[get("/api/runs/{id}/events")]
 pub(crate) async fn list(
-    runtime: web::Data<Runtime>,
+    runtime: Data<Runtime>,
     Id(id): Id<RunId>,
-    query: Query<PageQuery>,
-) -> Result<HttpResponse, ApiError> {
-    let PageQuery {
-        after_sequence,
-        limit,
-        event_type,
-    } = query.0;
-    if let Some(name) = &event_type
+    Query(page): Query<PageQuery>,
+) -> ApiResult {
+    if let Some(name) = &page.event_type
         && !Event::TYPES.contains(&name.as_str())
     {
-        return Err(ApiError::invalid(
-            "type",
-            format!("'{name}' is not an event type"),
-        ));
+        let why = format!("'{name}' is not an event type");
+        return Err(ApiError::invalid("type", why));
     }
     let events = read_of_run(&runtime, id, move |reader| {
-        reader.events_of_run(id, after_sequence, limit, event_type.as_deref())
+        reader.events_of_run(
+            id,
+            page.after_sequence,
+            page.limit,
+            page.event_type.as_deref(),
+        )
     });
-    let events = events.await?;
-    Ok(array(
-        &events.iter().map(StoredEvent::wire).collect::<Vec<_>>(),
-    ))
+    let events: Vec<_> = events.await?.iter().map(StoredEvent::wire).collect();
+    Ok(array(&events))
 }
 
 /// The events of a run as server-sent events: those after a given one, then new ones as they
 /// happen.
 #[utoipa::path(tag = "events", params(StreamQuery),
-    responses((status = 200, body = String, content_type = "text/event-stream"), (status = 400),
-              (status = 404), (status = 429)))]
+    responses((status = 200, body = String, content_type = "text/event-stream"), (status = 429)))]
 #[get("/api/runs/{id}/events/stream")]
 pub(crate) async fn of_run(
-    runtime: web::Data<Runtime>,
-    metrics: web::Data<Arc<Metrics>>,
+    runtime: Data<Runtime>,
+    metrics: Data<Arc<Metrics>>,
     request: HttpRequest,
     Id(id): Id<RunId>,
-    query: Query<StreamQuery>,
-) -> Result<HttpResponse, ApiError> {
-    let after = resume_from(last_event_id(&request), query.0.last_event_id.as_deref())?;
+    Query(query): Query<StreamQuery>,
+) -> ApiResult {
+    let after = query.resume_from(&request)?;
     read_of_run(&runtime, id, |_| Ok(())).await?;
     stream(&runtime, &metrics, &request, Some(id), after)
 }
@@ -118,16 +108,15 @@ pub(crate) async fn of_run(
 /// The events of all runs as server-sent events: those after a given one, then new ones as they
 /// happen.
 #[utoipa::path(tag = "events", params(StreamQuery),
-    responses((status = 200, body = String, content_type = "text/event-stream"), (status = 400),
-              (status = 429)))]
+    responses((status = 200, body = String, content_type = "text/event-stream"), (status = 429)))]
 #[get("/api/events/stream")]
 pub(crate) async fn of_all(
-    runtime: web::Data<Runtime>,
-    metrics: web::Data<Arc<Metrics>>,
+    runtime: Data<Runtime>,
+    metrics: Data<Arc<Metrics>>,
     request: HttpRequest,
-    query: Query<StreamQuery>,
-) -> Result<HttpResponse, ApiError> {
-    let after = resume_from(last_event_id(&request), query.0.last_event_id.as_deref())?;
+    Query(query): Query<StreamQuery>,
+) -> ApiResult {
+    let after = query.resume_from(&request)?;
     stream(&runtime, &metrics, &request, None, after)
 }
 
@@ -137,14 +126,14 @@ pub(crate) struct HeadView {
     /// 0 for an empty log.
     #[schema(value_type = i64)]
     last_event_id: EventId,
-    /// Which log this is; another one when the data folder was made anew.
+    /// The id of the log; a new data folder has another one.
     log: Uuid,
 }
 
 /// Where the log ends now.
 #[utoipa::path(tag = "events", responses((status = 200, body = HeadView)))]
 #[get("/api/events/head")]
-pub(crate) async fn head(runtime: web::Data<Runtime>) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn head(runtime: Data<Runtime>) -> ApiResult {
     let head = read(&runtime, |reader| {
         Ok(HeadView {
             last_event_id: reader.head()?,
@@ -154,12 +143,15 @@ pub(crate) async fn head(runtime: web::Data<Runtime>) -> Result<HttpResponse, Ap
     ok(&head.await?)
 }
 
-/// The header that browsers send when they connect again.
-fn last_event_id(request: &HttpRequest) -> Option<&HeaderValue> {
-    request.headers().get("Last-Event-ID")
+impl StreamQuery {
+    fn resume_from(&self, request: &HttpRequest) -> Result<EventId, ApiError> {
+        // Browsers send the header when they reconnect.
+        let header = request.headers().get("Last-Event-ID");
+        resume_from(header, self.last_event_id.as_deref())
+    }
 }
 
-/// The event to go on after: what the header says, else what the query says, else none.
+/// The event after which to resume: what the header says, else what the query says, else none.
 ///
 /// # Errors
 /// 400 for what is no number of an event.
@@ -182,7 +174,7 @@ struct ReaderGuard(Arc<Metrics>);
 
 impl Drop for ReaderGuard {
     fn drop(&mut self) {
-        self.0.sse_readers.decrement();
+        self.0.sse_readers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -192,11 +184,11 @@ fn stream(
     request: &HttpRequest,
     run_id: Option<RunId>,
     after: EventId,
-) -> Result<HttpResponse, ApiError> {
+) -> ApiResult {
     let limit = runtime.shared.config.sse_readers_max;
-    metrics.sse_readers.increment();
+    let before = metrics.sse_readers.fetch_add(1, Ordering::Relaxed);
     let guard = ReaderGuard(Arc::clone(metrics));
-    if usize::try_from(metrics.sse_readers.value()).unwrap_or(0) > limit {
+    if before >= limit as u64 {
         let why =
             format!("The limit of {limit} event streams is reached; close one or try again later.");
         return Err(ApiError::busy(why, 5));
@@ -226,7 +218,7 @@ struct Follower {
     connection: Option<Rc<Requests>>,
     replay: Replay,
     place: Place,
-    /// Rings when nothing may have been written for [`KEEP_ALIVE`].
+    /// Fires when nothing may have been written for [`KEEP_ALIVE`].
     quiet: Pin<Box<Sleep>>,
     /// When something was written last.
     written: Instant,

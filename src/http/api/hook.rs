@@ -7,11 +7,7 @@ use crate::{
     },
     http::{
         metrics::Metrics,
-        wire::{
-            answer::{json, ok},
-            error::ApiError,
-            extract::{DELIVERY, Id, Query, RawJson},
-        },
+        wire::{ApiError, ApiResult, Id, Query, RawJson, extract::DELIVERY, ok, ok_json},
     },
     runtime::{
         Runtime,
@@ -19,10 +15,10 @@ use crate::{
         operations::hooks::{self, ServerKey},
     },
 };
-use actix_web::{HttpRequest, HttpResponse, get, http::StatusCode, post, web};
+use actix_web::{HttpRequest, get, post, web::Data};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 use uuid::Uuid;
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -38,49 +34,43 @@ pub(crate) struct ProofView {
     proof: String,
 }
 
-/// Shows a client that has read `server.key` in the data folder that this server has,
+/// Proves to a client that has read `server.key` in the data folder that this server has read it
 /// too. The proof is the HMAC-SHA256, under the text of that file, of the nonce, a space, and the
 /// address in `server.json`.
-#[utoipa::path(tag = "hooks", params(ProofQuery),
-    responses((status = 200, body = ProofView), (status = 400)))]
+#[utoipa::path(tag = "hooks", params(ProofQuery), responses((status = 200, body = ProofView)))]
 #[get("/api/proof")]
 pub(crate) async fn prove(
-    runtime: web::Data<Runtime>,
-    key: web::Data<ServerKey>,
-    query: Query<ProofQuery>,
-) -> Result<HttpResponse, ApiError> {
-    let nonce = &query.0.nonce;
+    runtime: Data<Runtime>,
+    key: Data<ServerKey>,
+    Query(ProofQuery { nonce }): Query<ProofQuery>,
+) -> ApiResult {
     if nonce.len() != 64 || !nonce.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(ApiError::invalid("nonce", "must be 64 hexadecimal digits"));
     }
-    let proof = key.proof(&runtime, nonce);
+    let proof = key.proof(&runtime, &nonce);
     let proof = proof.ok_or_else(|| ApiError::unavailable("The server is starting.", 1))?;
     ok(&ProofView { proof })
 }
 
 /// Answered after the event is durable.
 #[utoipa::path(tag = "hooks", request_body = Object,
-    responses((status = 200, body = Object), (status = 400), (status = 403), (status = 404),
-              (status = 413), (status = 429)))]
+    responses((status = 200, body = Object), (status = 403), (status = 413), (status = 429)))]
 #[post("/api/runs/{id}/hook")]
 pub(crate) async fn receive(
-    runtime: web::Data<Runtime>,
-    metrics: web::Data<Arc<Metrics>>,
+    runtime: Data<Runtime>,
+    metrics: Data<Arc<Metrics>>,
     request: HttpRequest,
     Id(id): Id<RunId>,
     body: RawJson,
-) -> Result<HttpResponse, ApiError> {
+) -> ApiResult {
     let delivery = match request.headers().get(DELIVERY) {
         None => None,
         Some(value) => {
-            let id = value
-                .to_str()
-                .ok()
-                .and_then(|text| Uuid::try_parse(text).ok());
-            Some(id.ok_or_else(|| ApiError::invalid(DELIVERY, "must be a UUID"))?)
+            let id = Uuid::try_parse_ascii(value.as_bytes());
+            Some(id.map_err(|_| ApiError::invalid(DELIVERY, "must be a UUID"))?)
         }
     };
-    // A list that cannot be read says nothing of who called, and the hook counts all the same.
+    // A list that cannot be read identifies no caller; the hook is recorded anyway.
     let callers = request.headers().get(CALLERS_HEADER);
     let callers = callers.and_then(|value| value.to_str().ok()?.parse().ok());
     let callers: Callers = callers.unwrap_or_default();
@@ -90,6 +80,6 @@ pub(crate) async fn receive(
         callers,
     };
     hooks::record(&runtime, id, delivery, body.bytes).await?;
-    metrics.hooks_received.increment();
-    Ok(json(StatusCode::OK, "{}".to_owned()))
+    metrics.hooks_received.fetch_add(1, Relaxed);
+    Ok(ok_json("{}".to_owned()))
 }

@@ -2,13 +2,10 @@
 
 use crate::{
     domain::RunId,
-    http::wire::{
-        error::{ApiError, ERROR_CODE},
-        extract::Id,
-    },
+    http::wire::{ApiResult, Id, error::ERROR_CODE},
     runtime::{Runtime, operations::output},
 };
-use actix_web::{HttpRequest, HttpResponse, get, http::StatusCode, web};
+use actix_web::{HttpRequest, HttpResponse, get, http::StatusCode, web::Data};
 
 /// Most bytes of output answered at once; a client asks for the rest with `Range`.
 const LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -17,14 +14,13 @@ const LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// environment.
 #[utoipa::path(tag = "runs",
     responses((status = 200, body = String, content_type = "text/plain"),
-              (status = 206, body = String, content_type = "text/plain"), (status = 404),
-              (status = 416)))]
+              (status = 206, body = String, content_type = "text/plain"), (status = 416)))]
 #[get("/api/runs/{id}/logs")]
 pub(crate) async fn logs(
-    runtime: web::Data<Runtime>,
+    runtime: Data<Runtime>,
     request: HttpRequest,
     Id(id): Id<RunId>,
-) -> Result<HttpResponse, ApiError> {
+) -> ApiResult {
     let output = output::of_run(&runtime, id).await?;
     let (base, end) = (output.base(), output.end());
     let (from, to, status) = match wanted(&request, base, end) {

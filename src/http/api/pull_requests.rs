@@ -2,40 +2,30 @@
 
 use crate::{
     domain::{ProjectId, RunId, run::view::PullRequestView},
-    http::wire::{
-        answer::{created, ok},
-        error::ApiError,
-        extract::Id,
-        idempotent::Idempotent,
-    },
+    http::wire::{ApiResult, Id, Idempotent, created, ok},
     runtime::{
         Runtime,
         operations::pull_requests::{self, NewPullRequest, PrStatusView},
     },
 };
-use actix_web::{HttpResponse, get, post, web};
+use actix_web::{get, post, web::Data};
 
 /// Pushes the run's branches and opens a pull request of each.
 #[utoipa::path(tag = "changes", request_body = NewPullRequest,
-    responses((status = 201, body = [PullRequestView]), (status = 400),
-              (status = 404), (status = 409), (status = 502)))]
+    responses((status = 201, body = [PullRequestView]), (status = 409), (status = 502)))]
 #[post("/api/runs/{id}/pull-request")]
 pub(crate) async fn open(
-    runtime: web::Data<Runtime>,
+    runtime: Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { body, key }: Idempotent<NewPullRequest, 201>,
-) -> Result<HttpResponse, ApiError> {
+) -> ApiResult {
     created(&pull_requests::open(&runtime, id, body, key).await?)
 }
 
-/// The pull requests of a project's branches, as their forges tell.
+/// The pull requests of a project's branches, as reported by their forges.
 #[utoipa::path(tag = "branches",
-    responses((status = 200, body = [PrStatusView]), (status = 404),
-              (status = 409), (status = 502)))]
+    responses((status = 200, body = [PrStatusView]), (status = 409), (status = 502)))]
 #[get("/api/projects/{id}/branches/pr-status")]
-pub(crate) async fn status(
-    runtime: web::Data<Runtime>,
-    Id(id): Id<ProjectId>,
-) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn status(runtime: Data<Runtime>, Id(id): Id<ProjectId>) -> ApiResult {
     ok(&pull_requests::status(&runtime, id).await?)
 }

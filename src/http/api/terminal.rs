@@ -7,7 +7,7 @@
 //! This file alone knows `actix-web-actors`; see docs/decisions/0004.
 
 use crate::{
-    http::wire::{error::ApiError, extract::Query},
+    http::wire::{ApiError, ApiResult, Query},
     runtime::{
         Runtime,
         operations::terminals::{
@@ -20,7 +20,10 @@ use actix::{
     StreamHandler, WrapFuture,
 };
 use actix_http::ws::Item;
-use actix_web::{HttpRequest, HttpResponse, get, web};
+use actix_web::{
+    HttpRequest, get,
+    web::{Data, Payload},
+};
 use actix_web_actors::ws;
 use bytes::Bytes;
 use serde::Deserialize;
@@ -31,15 +34,15 @@ use std::{
 };
 use tokio::sync::mpsc;
 
+pub mod client_message;
 mod flow;
-pub mod said;
 
+use client_message::{MESSAGE_BYTES_MAX, Pieces, ToHolder, TooLong, Whole};
 use flow::Flow;
-use said::{MESSAGE_BYTES_MAX, Pieces, ToHolder, TooLong, Whole};
 
-/// A Ping follows each so many bytes; the Pong says how far the viewer has read.
+/// Bytes after which a Ping is sent; its Pong says how far the viewer has read.
 const PING_BYTES: u64 = 64 * 1024;
-/// A viewer that has not been heard of for so long is gone.
+/// How long a viewer may send nothing before it counts as gone.
 const SILENCE: Duration = Duration::from_secs(60);
 const HEARTBEAT: Duration = Duration::from_secs(20);
 /// Keystroke messages waiting for the holder.
@@ -62,15 +65,14 @@ pub(crate) struct TerminalQuery {
 
 /// A WebSocket to a run's terminal, or to an ephemeral one.
 #[utoipa::path(tag = "terminal", params(TerminalQuery),
-    responses((status = 101), (status = 400), (status = 404), (status = 409), (status = 429)))]
+    responses((status = 101), (status = 404), (status = 409), (status = 429)))]
 #[get("/api/terminal")]
 pub(crate) async fn open(
-    runtime: web::Data<Runtime>,
+    runtime: Data<Runtime>,
     request: HttpRequest,
-    query: Query<TerminalQuery>,
-    payload: web::Payload,
-) -> Result<HttpResponse, ApiError> {
-    let query = query.0;
+    Query(query): Query<TerminalQuery>,
+    payload: Payload,
+) -> ApiResult {
     let size = (
         side("cols", query.cols, 120)?,
         side("rows", query.rows, 30)?,
@@ -101,7 +103,7 @@ fn side(field: &str, given: Option<u32>, default: u16) -> Result<u16, ApiError> 
     let Some(given) = given else {
         return Ok(default);
     };
-    said::side(given).ok_or_else(|| ApiError::invalid(field, "must be 1 to 1000"))
+    client_message::side(given).ok_or_else(|| ApiError::invalid(field, "must be 1 to 1000"))
 }
 
 /// One viewer.
@@ -122,7 +124,7 @@ struct Socket {
     takes_colors: bool,
 }
 
-/// Who left has read all there will ever be: the relay must not wait for a Pong any more.
+/// A viewer that left sends no Pong: the relay must not wait for one.
 impl Drop for Socket {
     fn drop(&mut self) {
         self.flow.has_read(u64::MAX);
@@ -134,7 +136,7 @@ impl Drop for Socket {
 #[rtype(result = "()")]
 struct Relay(ToViewer);
 
-/// The holder has no more to say.
+/// The holder sends nothing more.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Over;
@@ -225,7 +227,7 @@ impl Socket {
     }
 
     fn text(&self, text: &str, context: &mut ws::WebsocketContext<Self>) {
-        match said::control(text) {
+        match client_message::control(text) {
             Ok(ToHolder::Colors(_)) if !self.takes_colors => {}
             Ok(what) => self.give(what, context),
             Err(why) => complain(why, context),

@@ -1,30 +1,19 @@
-//! What people have done with a run's work: commit, push, accept, rename, revert, restore.
+//! Orders on a run's work: commit, push, accept, rename, revert, restore.
 
 use crate::{
     domain::{
         RunId,
-        run::{
-            prompt::is_blank,
-            view::{CommittedView, PushedView, ReplacedView, RunView},
-        },
+        run::view::{CommittedView, PushedView, ReplacedView, RunView},
     },
-    http::wire::{
-        answer::ok,
-        error::ApiError,
-        extract::{Id, NoBody, Query},
-        idempotent::Idempotent,
-    },
+    http::wire::{ApiResult, Id, Idempotent, NoBody, Query, ok},
     runtime::{Request, Runtime, messages::Key, order::Order},
 };
-use actix_web::{HttpResponse, post, web};
+use actix_web::{post, web::Data};
 use serde::Deserialize;
-
-/// Longest commit message, in bytes.
-const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
 #[derive(Deserialize, utoipa::ToSchema)]
 pub(crate) struct CommitMessage {
-    /// Not blank.
+    /// Not blank; at most 64 KiB.
     message: String,
 }
 
@@ -42,99 +31,83 @@ pub(crate) struct Forced {
     pub force: bool,
 }
 
-async fn order(
-    runtime: &Runtime,
-    id: RunId,
-    order: Order,
-    key: Key,
-) -> Result<HttpResponse, ApiError> {
+async fn order(runtime: &Runtime, id: RunId, order: Order, key: Key) -> ApiResult {
     ok(&runtime.ask(id, Request::Order(order), key).await?)
 }
 
 /// Commits what the run has changed.
 #[utoipa::path(tag = "changes", request_body = CommitMessage,
-    responses((status = 200, body = [CommittedView]), (status = 400),
-              (status = 404), (status = 409)))]
+    responses((status = 200, body = [CommittedView]), (status = 409)))]
 #[post("/api/runs/{id}/commit")]
 pub(crate) async fn commit(
-    runtime: web::Data<Runtime>,
+    runtime: Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { body, key }: Idempotent<CommitMessage>,
-) -> Result<HttpResponse, ApiError> {
-    let CommitMessage { message } = body;
-    if is_blank(&message) || message.contains('\0') {
-        return Err(ApiError::invalid("message", "must be text and not blank"));
-    }
-    if message.len() > MESSAGE_BYTES_MAX {
-        return Err(ApiError::invalid("message", "must be at most 64 KiB"));
-    }
+) -> ApiResult {
+    let message = body.message;
     order(&runtime, id, Order::Commit { message }, key).await
 }
 
 /// Pushes the run's branches.
 #[utoipa::path(tag = "changes",
-    responses((status = 200, body = [PushedView]), (status = 404), (status = 409),
-              (status = 502)))]
+    responses((status = 200, body = [PushedView]), (status = 409), (status = 502)))]
 #[post("/api/runs/{id}/push")]
 pub(crate) async fn push(
-    runtime: web::Data<Runtime>,
+    runtime: Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { key, .. }: Idempotent<NoBody>,
-) -> Result<HttpResponse, ApiError> {
+) -> ApiResult {
     order(&runtime, id, Order::Push, key).await
 }
 
 /// Accepts the run's work, and pushes its branches where there is a remote.
 #[utoipa::path(tag = "changes",
-    responses((status = 200, body = [PushedView]), (status = 404), (status = 409),
-              (status = 502)))]
+    responses((status = 200, body = [PushedView]), (status = 409), (status = 502)))]
 #[post("/api/runs/{id}/accept")]
 pub(crate) async fn accept(
-    runtime: web::Data<Runtime>,
+    runtime: Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { key, .. }: Idempotent<NoBody>,
-) -> Result<HttpResponse, ApiError> {
+) -> ApiResult {
     order(&runtime, id, Order::Accept, key).await
 }
 
 /// Resets branches and worktrees to their base commits; a checkpoint keeps what was there.
 #[utoipa::path(tag = "changes", params(Forced),
-    responses((status = 200, body = ReplacedView), (status = 404), (status = 409)))]
+    responses((status = 200, body = ReplacedView), (status = 409)))]
 #[post("/api/runs/{id}/revert")]
 pub(crate) async fn revert(
-    runtime: web::Data<Runtime>,
+    runtime: Data<Runtime>,
     Id(id): Id<RunId>,
     Query(Forced { force }): Query<Forced>,
     Idempotent { key, .. }: Idempotent<NoBody>,
-) -> Result<HttpResponse, ApiError> {
+) -> ApiResult {
     order(&runtime, id, Order::Revert { force }, key).await
 }
 
 /// Puts the contents of a checkpoint back into the worktrees; another checkpoint keeps what was
 /// there.
 #[utoipa::path(tag = "changes", params(Forced),
-    responses((status = 200, body = ReplacedView), (status = 404), (status = 409)))]
+    responses((status = 200, body = ReplacedView), (status = 409)))]
 #[post("/api/runs/{id}/checkpoints/{number}/restore")]
 pub(crate) async fn restore(
-    runtime: web::Data<Runtime>,
+    runtime: Data<Runtime>,
     Id(id): Id<RunId>,
     Id(number): Id<u32>,
     Query(Forced { force }): Query<Forced>,
     Idempotent { key, .. }: Idempotent<NoBody>,
-) -> Result<HttpResponse, ApiError> {
+) -> ApiResult {
     order(&runtime, id, Order::Restore { number, force }, key).await
 }
 
 /// Renames the run's branch in all repos.
 #[utoipa::path(tag = "changes", request_body = BranchName,
-    responses((status = 200, body = RunView), (status = 400), (status = 404),
-              (status = 409)))]
+    responses((status = 200, body = RunView), (status = 409)))]
 #[post("/api/runs/{id}/rename-branch")]
 pub(crate) async fn rename_branch(
-    runtime: web::Data<Runtime>,
+    runtime: Data<Runtime>,
     Id(id): Id<RunId>,
     Idempotent { body, key }: Idempotent<BranchName>,
-) -> Result<HttpResponse, ApiError> {
-    let BranchName { name } = body;
-    order(&runtime, id, Order::Rename { name }, key).await
+) -> ApiResult {
+    order(&runtime, id, Order::Rename { name: body.name }, key).await
 }

@@ -1,15 +1,15 @@
-//! A connection between the socket and actix-http: what that leaves open is closed here.
+//! A connection between the socket and actix-http, with the time limits that actix-http lacks.
 //!
-//! actix-http limits the time of the first head of a connection only. A second head that never
-//! ends, and a chunked body that nobody reads any more, it would wait for without end. [`Conn`]
-//! stands in between and ends what dawdles.
+//! actix-http limits the time of the first head of a connection only. It would wait for ever for a
+//! second head that never ends, or for a chunked body that is no longer read. [`Conn`] closes such
+//! connections.
 //!
-//! Holds: while a request is under way nothing is timed here (extractors and streams have their
-//! own limits); between two requests the first byte starts a clock of [`Waits::head`], and silence
-//! one of [`Waits::idle`].
+//! Holds: while a request is in progress nothing is timed here (extractors and streams have their
+//! own limits); between two requests the first byte starts the limit [`Waits::head`], and silence
+//! the limit [`Waits::idle`].
 //!
 //! Not handled: a head whose beginning came in one piece with the request before it has
-//! [`Waits::idle`] instead of [`Waits::head`], for here nobody sees where one ends.
+//! [`Waits::idle`] instead of [`Waits::head`], because heads are not parsed here.
 
 use actix_service::{
     IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config,
@@ -38,7 +38,7 @@ use super::peer::Peer;
 pub struct Waits {
     /// A request's head must be there within this time of its first byte; a slow one is cut off.
     pub head: Duration,
-    /// An idle connection is kept so long for its next request.
+    /// How long an idle connection is kept for its next request.
     pub idle: Duration,
 }
 
@@ -51,13 +51,13 @@ impl Default for Waits {
     }
 }
 
-/// What a client still sends after a refusal is read for so long, so that it can read the answer.
+/// How long the rest of a refused request is read, so that the client can read the answer.
 const LINGER: Duration = Duration::from_secs(1);
 /// Threads that serve requests. The work is elsewhere (writer, actors), so two are enough.
 const WORKERS: usize = 2;
 /// Connections a worker keeps: readers of streams stay, so there must be room beside them.
 const CONNECTIONS_MAX: usize = 2048;
-/// Open answers at shutdown have so long; streams were ended before.
+/// How long open answers may take at shutdown; streams are ended before.
 const SHUTDOWN_SECONDS: u64 = 2;
 
 /// Serves an application on a listening socket. The gate in it finds [`Peer`] and [`Requests`]
@@ -108,20 +108,20 @@ where
     Ok(builder.run())
 }
 
-/// What the gate tells the connection of its requests. Lives on the connection's own thread.
+/// What the connection knows of its requests, from the gate. Lives on the connection's own thread.
 #[derive(Debug, Default)]
 pub struct Requests {
-    /// Requests that have come to the gate, so far.
+    /// Requests that reached the gate so far.
     begun: Cell<u64>,
-    /// Those of them whose answer is not over.
+    /// Those whose answer is not complete.
     open: Cell<u32>,
-    /// The client sends nothing more: most often it has gone.
+    /// The client sends nothing more: usually it has gone.
     ended: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
 impl Requests {
-    /// A request has come. It is over when what this returns is dropped.
+    /// A request begins. It ends when the returned guard is dropped.
     #[must_use]
     pub fn enter(this: &Rc<Self>) -> Visit {
         this.begun.set(this.begun.get().wrapping_add(1));
@@ -220,7 +220,7 @@ impl Conn {
         }
     }
 
-    /// Puts what the gate asks for among the connection's data.
+    /// Stores what the gate needs in the connection's data.
     fn tell(&self, data: &mut Extensions) {
         if let Some(peer) = Peer::of(&self.stream) {
             data.insert(peer);
@@ -228,7 +228,7 @@ impl Conn {
         data.insert(Rc::clone(&self.requests));
     }
 
-    /// Says whether the client has dawdled; starts and stops the clock. `came` when bytes came.
+    /// Says whether the limit has passed; starts and stops the clock. `came` when bytes arrived.
     fn is_over(&mut self, came: bool, context: &mut Context<'_>) -> bool {
         // The first head is timed by actix-http, which answers 408.
         if !self.requests.is_idle() || !self.requests.has_begun() {

@@ -12,7 +12,7 @@
 //! its streams and upgrades refuse all that another site makes a browser ask.
 //!
 //! What actix-http itself answers before any middleware (a doubled or missing Host under HTTP/1.1, a
-//! head that does not parse or comes too slowly) is a status, without a body or a header of ours.
+//! head that does not parse or arrives too slowly) is a status, without a body or our headers.
 
 mod config;
 mod credential;
@@ -30,7 +30,7 @@ use uuid::Uuid;
 
 pub use config::{GateConfig, TOKEN_CHARS_MIN, check_bind};
 use credential::{Credential, QueryToken, credential, query_token};
-pub use hooks::HookSecrets;
+use hooks::HookSecrets;
 pub use keeper::Gatekeeper;
 
 use super::authority::{self, Authority};
@@ -69,8 +69,8 @@ const LINKED: &str = "linked";
 struct Inner {
     config: GateConfig,
     cookie: Option<Secret>,
-    hooks: Arc<dyn HookSecrets>,
-    /// Those that were read.
+    hooks: Arc<HookSecrets>,
+    /// Secrets that were read.
     secrets: hooks::Known,
     guesses: GuessLimit,
     metrics: Arc<Metrics>,
@@ -80,10 +80,10 @@ struct Inner {
 #[derive(Clone)]
 pub struct Gate(Arc<Inner>);
 
-/// What a request that may not pass gets, and the rule that said so.
+/// The answer to a refused request, and the rule that refused it.
 type Refusal = (Rule, ApiError);
 
-/// How a request goes on.
+/// What happens to an accepted request.
 enum Passage {
     /// To its handler.
     Enter,
@@ -96,17 +96,15 @@ impl Gate {
     #[must_use]
     pub fn new(
         config: GateConfig,
-        hooks: impl HookSecrets + 'static,
+        hooks: impl Fn(Uuid) -> Option<String> + Send + Sync + 'static,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let cookie = config.token.as_ref().map(Secret::cookie_value);
-        let guesses = GuessLimit::default();
         Self(Arc::new(Inner {
+            cookie: config.token.as_ref().map(Secret::cookie_value),
             config,
-            cookie,
             hooks: Arc::new(hooks),
             secrets: hooks::Known::default(),
-            guesses,
+            guesses: GuessLimit::default(),
             metrics,
         }))
     }
@@ -128,7 +126,7 @@ impl Gate {
         };
         let sets_cookie = !matches!(token_in_query, QueryToken::Absent);
         if class == RouteClass::Hook && self.check_hook(request)? {
-            // The secret stands for the token; without one, the user counts all the same.
+            // The secret replaces the token; without a token, the user is still checked.
             if self.0.config.token.is_none() {
                 check_peer(request)?;
             }
@@ -155,9 +153,8 @@ impl Gate {
     fn check_host(&self, request: &ServiceRequest) -> Result<(), ApiError> {
         let mut hosts = request.headers().get_all(header::HOST);
         let (Some(host), None) = (hosts.next(), hosts.next()) else {
-            return Err(ApiError::malformed(
-                "The request must have exactly one Host header.",
-            ));
+            let text = "The request must have exactly one Host header.";
+            return Err(ApiError::malformed(text));
         };
         let host = host.to_str().ok().and_then(Authority::parse);
         let host = host.ok_or_else(|| ApiError::malformed("The Host header is malformed."))?;
@@ -166,10 +163,9 @@ impl Gate {
         if authority::host_allowed(&host, config.bound.port(), &config.allowed_hosts) {
             return Ok(());
         }
-        Err(ApiError::forbidden(
-            "This server does not accept that Host; add it to ABBADO_ALLOWED_HOSTS to allow it.",
-        )
-        .with_code("host_not_allowed"))
+        let text =
+            "This server does not accept that Host; add it to ABBADO_ALLOWED_HOSTS to allow it.";
+        Err(ApiError::forbidden(text).with_code("host_not_allowed"))
     }
 
     /// Rule 3.
@@ -177,9 +173,8 @@ impl Gate {
         let mut origins = request.headers().get_all(header::ORIGIN);
         let (first, second) = (origins.next(), origins.next());
         if second.is_some() {
-            return Err(ApiError::malformed(
-                "The request has more than one Origin header.",
-            ));
+            let text = "The request has more than one Origin header.";
+            return Err(ApiError::malformed(text));
         }
         let config = &self.0.config;
         let allowed = first.is_none_or(|origin| {
@@ -210,7 +205,7 @@ impl Gate {
     /// Reads the secret of a run, off the worker.
     async fn read_secret(&self, run: Uuid) -> Result<(), Refusal> {
         let hooks = Arc::clone(&self.0.hooks);
-        match threads::run_within(SECRET_WAIT, move || hooks.secret(run)).await {
+        match threads::run_within(SECRET_WAIT, move || hooks(run)).await {
             Ok(secret) => {
                 self.0.secrets.put(run, secret);
                 Ok(())
@@ -250,10 +245,8 @@ impl Gate {
         let address = peer.map_or([0, 0, 0, 0].into(), Peer::address);
         if let Some(seconds) = self.0.guesses.wait_s(address, Instant::now()) {
             let text = "Too many wrong tokens from this address; wait a minute.";
-            return Err((
-                Rule::TokenRate,
-                ApiError::busy(text, seconds).with_code("token_rate"),
-            ));
+            let error = ApiError::busy(text, seconds).with_code("token_rate");
+            return Err((Rule::TokenRate, error));
         }
         let name = self.0.config.cookie_name();
         match credential(request, query, &name, token, cookie) {
@@ -261,10 +254,8 @@ impl Gate {
             Credential::Missing => Err((Rule::Token, ApiError::unauthorized())),
             Credential::Wrong => {
                 self.0.guesses.wrong(address, Instant::now());
-                Err((
-                    Rule::Token,
-                    ApiError::unauthorized().with_code("token_wrong"),
-                ))
+                let error = ApiError::unauthorized().with_code("token_wrong");
+                Err((Rule::Token, error))
             }
         }
     }
@@ -318,17 +309,12 @@ impl Gate {
             .finish()
     }
 
-    /// Rule 7, counting, and one form for all errors: what bears no code of ours is actix's own.
-    fn finish(&self, answer: HttpResponse, class: RouteClass, path: &str) -> HttpResponse {
-        let mut answer = answer;
+    /// Rule 7, counting, and one form for all errors: one without our code is actix's own.
+    fn finish(&self, mut answer: HttpResponse, class: RouteClass, path: &str) -> HttpResponse {
         let status = answer.status();
         let refused = status.is_client_error() || status.is_server_error();
         if refused && !answer.headers().contains_key(error::ERROR_CODE) {
-            let lost = matches!(
-                status,
-                StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
-            );
-            let is_known = lost && !routes::allowed_methods(path).is_empty();
+            let is_known = !routes::allowed_methods(path).is_empty();
             let error = match status {
                 StatusCode::METHOD_NOT_ALLOWED if is_known => routes::refuse(path),
                 other => ApiError::from_status(other),
@@ -357,12 +343,8 @@ impl Gate {
 /// Whether a browser says that another site made it ask.
 fn is_of_other_site(request: &ServiceRequest) -> bool {
     request.headers().get_all(SEC_FETCH_SITE).any(|site| {
-        let site = site
-            .to_str()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase();
-        matches!(site.as_str(), "cross-site" | "same-site")
+        let site = site.to_str().unwrap_or_default().trim();
+        site.eq_ignore_ascii_case("cross-site") || site.eq_ignore_ascii_case("same-site")
     })
 }
 
@@ -383,10 +365,8 @@ fn check_peer(request: &ServiceRequest) -> Result<(), Refusal> {
         Some(Verdict::OtherUser | Verdict::Unknown) | None => {
             let text = "Only programs of the user who runs this server may call it; set \
                         ABBADO_TOKEN to let others in.";
-            Err((
-                Rule::Peer,
-                ApiError::forbidden(text).with_code("peer_not_allowed"),
-            ))
+            let error = ApiError::forbidden(text).with_code("peer_not_allowed");
+            Err((Rule::Peer, error))
         }
     }
 }
@@ -403,7 +383,6 @@ fn check_target(target: &Uri, host: &Authority) -> Result<(), ApiError> {
     if agrees {
         return Ok(());
     }
-    Err(ApiError::malformed(
-        "The request target and the Host header name different hosts.",
-    ))
+    let text = "The request target and the Host header name different hosts.";
+    Err(ApiError::malformed(text))
 }

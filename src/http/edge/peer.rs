@@ -1,4 +1,4 @@
-//! Finds out whose program is at the other end of a loopback connection.
+//! Finds out which user's program is at the other end of a loopback connection.
 //!
 //! [`Peer::of`] remembers the pair of addresses; the gate asks [`Peer::verdict`], which looks the
 //! user up at the first request that needs it and keeps the answer for the connection.
@@ -37,7 +37,7 @@ pub(crate) enum Verdict {
 }
 
 impl Peer {
-    /// Remembers a connection; asks nobody yet.
+    /// Remembers a connection, without a look-up.
     #[must_use]
     pub(crate) const fn new(remote: SocketAddr, local: SocketAddr) -> Self {
         Self {

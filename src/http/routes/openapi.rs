@@ -1,11 +1,8 @@
 //! `openapi.json`: generated from the handlers, checked in under schema/, kept current by a test.
 
 use super::{Document, RouteClass, classify};
-use crate::http::wire::answer::json;
-use actix_web::{
-    HttpResponse, get,
-    http::{Method, StatusCode},
-};
+use crate::http::wire::ok_json;
+use actix_web::{HttpResponse, get, http::Method};
 use utoipa::{
     OpenApi,
     openapi::{
@@ -30,7 +27,7 @@ pub fn text() -> String {
             if let Some(operation) = operation {
                 operation.operation_id = Some(operation_id(&method, path));
                 add_path_parameters(operation, path);
-                add_refusals(operation, classify(&method, path));
+                add_refusals(operation, path, classify(&method, path));
                 complete(operation);
             }
         }
@@ -68,39 +65,26 @@ fn add_path_parameters(operation: &mut Operation, path: &str) {
     operation.parameters = (!all.is_empty()).then_some(all);
 }
 
-/// Adds what stands in front of every handler: the gate, the reading of a body, the end of the
-/// server. What a handler says of the same status stays.
-fn add_refusals(operation: &mut Operation, class: RouteClass) {
-    let mut refusals = vec![
-        ("400", "The request is malformed."),
-        (
-            "403",
-            "Refused because of its host, its origin or the calling user.",
-        ),
-    ];
+/// Adds the refusals before any handler: by the gate, for the path, the query or the body, at
+/// shutdown.
+fn add_refusals(operation: &mut Operation, path: &str, class: RouteClass) {
+    let mut refusals = vec!["400", "403"];
+    if path.contains('{') {
+        refusals.push("404");
+    }
     if class != RouteClass::Open {
-        refusals.extend([
-            (
-                "401",
-                "The server requires a token, and the request has none or a wrong one.",
-            ),
-            (
-                "429",
-                "A limit is reached; `Retry-After` says when to try again.",
-            ),
-            ("503", "The server is shutting down, or its disk is full."),
-        ]);
+        refusals.extend(["401", "429", "503"]);
     }
     let writes = [RouteClass::Write, RouteClass::Hook, RouteClass::Terminal];
     if writes.contains(&class) {
-        refusals.push(("415", "The body is not declared as JSON."));
+        refusals.push("415");
     }
     if operation.request_body.is_some() {
-        refusals.push(("413", "The body is too large."));
+        refusals.push("413");
     }
-    for (status, why) in refusals {
-        let refusal = || ResponseBuilder::new().description(why).into();
+    for status in refusals {
         let known = &mut operation.responses.responses;
+        let refusal = || ResponseBuilder::new().into();
         known.entry(status.to_owned()).or_insert_with(refusal);
     }
 }
@@ -134,12 +118,16 @@ fn meaning(status: &str) -> &'static str {
         "204" => "Done.",
         "206" => "The requested range.",
         "400" => "The request is malformed, or a value breaks a rule; the sentence names it.",
+        "401" => "The server requires a token, and the request has none or a wrong one.",
+        "403" => "Refused because of its host, its origin, the calling user or its secret.",
         "404" => "Unknown id.",
         "409" => "Its current state does not allow this; the sentence names the state.",
+        "413" => "The body is too large.",
+        "415" => "The body is not declared as JSON.",
         "416" => "The requested range is empty.",
         "429" => "A limit is reached; `Retry-After` says when to try again.",
         "502" => "A remote, a forge or a CLI refused or failed.",
-        "503" => "This cannot be recorded now; `Retry-After` says when to try again.",
+        "503" => "Shutting down, or the disk is full; `Retry-After` says when to try again.",
         _ => "Refused; the sentence says why.",
     }
 }
@@ -163,5 +151,5 @@ fn operation_id(method: &Method, path: &str) -> String {
 #[utoipa::path(tag = "others", responses((status = 200, body = Object)))]
 #[get("/api/openapi.json")]
 pub(in crate::http) async fn show() -> HttpResponse {
-    json(StatusCode::OK, text())
+    ok_json(text())
 }

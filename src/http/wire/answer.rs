@@ -9,6 +9,9 @@ use crate::{
 };
 use actix_web::{HttpResponse, http::StatusCode};
 
+/// What a handler answers.
+pub(crate) type ApiResult = Result<HttpResponse, ApiError>;
+
 /// Reads from the store on a blocking thread; see [`crate::runtime::reads`].
 pub(crate) fn read<T, Q>(
     runtime: &Runtime,
@@ -19,12 +22,7 @@ where
     Q: FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
 {
     let reading = runtime.shared.reads.begin(query);
-    async {
-        reading
-            .await
-            .map_err(ApiError::fault)?
-            .map_err(ApiError::from)
-    }
+    async { Ok(reading.await.map_err(ApiError::fault)??) }
 }
 
 /// Reads something that must exist: 404 names it when it does not.
@@ -61,13 +59,18 @@ pub(crate) fn json(status: StatusCode, body: String) -> HttpResponse {
         .body(body)
 }
 
+/// 200 with JSON text.
+pub(crate) fn ok_json(body: String) -> HttpResponse {
+    json(StatusCode::OK, body)
+}
+
 /// 200 with a serialisable body.
-pub(crate) fn ok(body: &impl serde::Serialize) -> Result<HttpResponse, ApiError> {
-    Ok(json(StatusCode::OK, text(body)?))
+pub(crate) fn ok(body: &impl serde::Serialize) -> ApiResult {
+    Ok(ok_json(text(body)?))
 }
 
 /// 201 with what was made.
-pub(crate) fn created(body: &impl serde::Serialize) -> Result<HttpResponse, ApiError> {
+pub(crate) fn created(body: &impl serde::Serialize) -> ApiResult {
     Ok(json(StatusCode::CREATED, text(body)?))
 }
 
@@ -76,14 +79,13 @@ pub(crate) fn no_content() -> HttpResponse {
     HttpResponse::NoContent().finish()
 }
 
-/// JSON text of a body.
-pub(crate) fn text(body: &impl serde::Serialize) -> Result<String, ApiError> {
+fn text(body: &impl serde::Serialize) -> Result<String, ApiError> {
     serde_json::to_string(body).map_err(ApiError::fault)
 }
 
 /// A JSON array from JSON texts.
 pub(crate) fn array(items: &[String]) -> HttpResponse {
-    json(StatusCode::OK, format!("[{}]", items.join(",")))
+    ok_json(format!("[{}]", items.join(",")))
 }
 
 impl From<OperationError> for ApiError {
@@ -91,6 +93,8 @@ impl From<OperationError> for ApiError {
         match error {
             OperationError::Unknown(what) => Self::not_found(what),
             OperationError::Invalid { field, why } => Self::invalid(&field, why),
+            OperationError::NameTaken => Self::conflict(error).with_code("name_taken"),
+            OperationError::RepositoryTaken => Self::conflict(error).with_code("repository_taken"),
             OperationError::Full(why) => Self::busy(why, 5),
             OperationError::Ask(error) => error.into(),
             OperationError::Store(error) => error.into(),
@@ -118,7 +122,9 @@ impl From<StoreError> for ApiError {
             StoreError::Taken(what) if what.contains("idempotency") => Self::conflict(
                 "A request with this Idempotency-Key is still in progress; try again later.",
             ),
-            StoreError::Taken(_) => Self::conflict("That name is already in use."),
+            StoreError::Taken(_) => {
+                Self::conflict("That name is already in use.").with_code("name_taken")
+            }
             StoreError::Missing => Self::missing("It does not exist."),
             StoreError::WrongSequence { .. }
             | StoreError::Duplicate
@@ -144,18 +150,13 @@ impl From<AskError> for ApiError {
             AskError::Store(error) => error.into(),
             AskError::Unrecorded(cause) => {
                 let why = sentence(&cause);
-                let why = why.trim_end_matches('.');
-                Self::unavailable(
-                    format!(
-                        "{why}. The run's processes were ended; the stop is recorded as soon as the log can be written."
-                    ),
-                    5,
-                )
+                let stopped = "The run's processes were ended; the stop is recorded as soon as the log can be written.";
+                Self::unavailable(format!("{why} {stopped}"), 5)
             }
             AskError::Order(error) => match error {
                 OrderError::Invalid(why) => Self::malformed(why),
                 OrderError::NothingToCommit => {
-                    Self::malformed(error.to_string()).with_code("nothing_to_commit")
+                    Self::malformed(error).with_code("nothing_to_commit")
                 }
                 OrderError::Missing(why) => Self::missing(why),
                 OrderError::Conflict(why) => Self::conflict(why),
@@ -178,15 +179,15 @@ impl From<AskError> for ApiError {
 /// A refusal is an answer: no log line, the state named. No wildcard: a new one must be placed.
 fn refused(rejection: Rejection) -> ApiError {
     let code = match rejection {
-        Rejection::NotLive { .. } => "run_not_live",
-        Rejection::NotPausable { .. } => "run_not_pausable",
-        Rejection::StillWorking { .. } => "run_still_working",
-        Rejection::NoSession { .. } | Rejection::NeverStarted { .. } => "run_without_session",
-        Rejection::NotRetried { .. } => "run_not_retried",
+        Rejection::NotLive(_) => "run_not_live",
+        Rejection::NotPausable(_) => "run_not_pausable",
+        Rejection::StillWorking(_) => "run_still_working",
+        Rejection::NoSession(_) | Rejection::NeverStarted(_) => "run_without_session",
+        Rejection::NotRetried(_) => "run_not_retried",
         Rejection::Stopping { .. } => "run_stopping",
-        Rejection::CancelFirst { .. } => "run_must_be_cancelled",
-        Rejection::NoWorktree { .. } => "run_without_worktree",
-        Rejection::PauseFirst { .. } => "run_must_be_paused",
+        Rejection::CancelFirst(_) => "run_must_be_cancelled",
+        Rejection::NoWorktree(_) => "run_without_worktree",
+        Rejection::PauseFirst(_) => "run_must_be_paused",
         Rejection::Typing => "message_being_typed",
         Rejection::Asking => "question_open",
         Rejection::Draft => "draft_at_prompt",
@@ -194,7 +195,7 @@ fn refused(rejection: Rejection) -> ApiError {
         Rejection::OtherOrder => "queue_differs",
         Rejection::Invalid { field, why } => return ApiError::invalid(field, why),
         Rejection::NoRepo => return ApiError::conflict(sentence(&rejection)),
-        Rejection::QueueFull { .. } => return ApiError::busy(sentence(&rejection), 1),
+        Rejection::QueueFull(_) => return ApiError::busy(sentence(&rejection), 1),
         Rejection::NotQueued => return ApiError::not_found("message in the queue of this run"),
         Rejection::Deleted => return ApiError::not_found("run"),
     };

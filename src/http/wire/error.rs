@@ -1,19 +1,22 @@
 //! Errors as the API promises them: a status and one plain-text sentence.
 //!
-//! Every handler and extractor answers with [`ApiError`]; what actix answers by itself is brought
-//! into the same form by [`install`] (extractors of actix) and by the gate ([`ApiError::from_status`]).
+//! Every handler and extractor answers with [`ApiError`]; the gate brings what actix answers by
+//! itself into the same form ([`ApiError::from_status`]).
 //! Holds: the text of a fault never reaches the client, and is logged exactly once, here.
 
 use actix_web::body::BoxBody;
 use actix_web::http::header::{self, ContentType, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpResponse, ResponseError, web};
+use actix_web::{HttpResponse, ResponseError};
 use std::error::Error as StdError;
 use std::fmt;
 use uuid::Uuid;
 
 /// Carries the stable code of an error; the sentence is for people and may change.
 pub const ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
+/// Carries the path of the field whose value was refused; what is no visible ASCII, and `%`, is
+/// percent-encoded.
+pub const ERROR_FIELD: HeaderName = HeaderName::from_static("x-error-field");
 /// Carries the id under which a fault is found in the log.
 pub const FAULT_ID: HeaderName = HeaderName::from_static("x-fault-id");
 
@@ -21,12 +24,13 @@ pub const FAULT_ID: HeaderName = HeaderName::from_static("x-fault-id");
 /// around it.
 const MESSAGE_LEN_MAX: usize = 16 * 1024;
 
-/// An answer that says no: status, sentence, stable code.
+/// A refusal or failure: status, sentence, stable code.
 #[derive(Debug)]
 pub struct ApiError {
     status: StatusCode,
     code: &'static str,
     message: String,
+    field: Option<Box<str>>,
     retry_after_s: Option<u32>,
     fault: Option<Uuid>,
     allow: Option<String>,
@@ -34,11 +38,12 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    fn new(status: StatusCode, code: &'static str, message: String) -> Self {
+    fn new(status: StatusCode, code: &'static str, message: impl fmt::Display) -> Self {
         Self {
             status,
             code,
-            message: sentence(message),
+            message: sentence(message.to_string()),
+            field: None,
             retry_after_s: None,
             fault: None,
             allow: None,
@@ -49,24 +54,16 @@ impl ApiError {
     /// 400: the value of a field breaks a rule; reads "`field` why".
     #[must_use]
     pub fn invalid(field: &str, why: impl fmt::Display) -> Self {
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "invalid",
-            format!("`{field}` {why}"),
-        )
-    }
-
-    /// 400 for a rule that reads "field why".
-    #[must_use]
-    pub fn breaks(rule: &str) -> Self {
-        let (field, why) = rule.split_once(' ').unwrap_or((rule, "is wrong"));
-        Self::invalid(field, why)
+        let text = format!("`{field}` {why}");
+        let mut error = Self::new(StatusCode::BAD_REQUEST, "invalid", text);
+        error.field = Some(field.into());
+        error
     }
 
     /// 400: the request cannot be read at all.
     #[must_use]
     pub fn malformed(why: impl fmt::Display) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "malformed", why.to_string())
+        Self::new(StatusCode::BAD_REQUEST, "malformed", why)
     }
 
     /// 401: a token is needed and none, or a wrong one, came.
@@ -74,39 +71,32 @@ impl ApiError {
     pub fn unauthorized() -> Self {
         let text = "This server needs its token: send `Authorization: Bearer <token>`, or open \
                     `/?token=<token>` in a browser.";
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", text.to_owned())
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", text)
     }
 
-    /// 403: refused, whoever asks.
+    /// 403: refused for every caller.
     #[must_use]
     pub fn forbidden(why: impl fmt::Display) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", why.to_string())
+        Self::new(StatusCode::FORBIDDEN, "forbidden", why)
     }
 
     /// 404: reads "Unknown `what`."
     #[must_use]
     pub fn not_found(what: impl fmt::Display) -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "not_found",
-            format!("Unknown {what}."),
-        )
+        Self::missing(format!("Unknown {what}."))
     }
 
     /// 404 in a sentence of its own.
     #[must_use]
     pub fn missing(why: impl fmt::Display) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", why.to_string())
+        Self::new(StatusCode::NOT_FOUND, "not_found", why)
     }
 
     /// 405: the path exists, the method does not; `allow` lists those that do.
     #[must_use]
     pub fn method_not_allowed(allow: &[&Method]) -> Self {
-        let allow = allow
-            .iter()
-            .map(|method| method.as_str())
-            .collect::<Vec<_>>()
-            .join(", ");
+        let allow: Vec<&str> = allow.iter().map(|method| method.as_str()).collect();
+        let allow = allow.join(", ");
         let text = format!("This path accepts only {allow}.");
         let mut error = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", text);
         error.allow = Some(allow);
@@ -116,7 +106,7 @@ impl ApiError {
     /// 409: the present state forbids it; `why` names the state.
     #[must_use]
     pub fn conflict(why: impl fmt::Display) -> Self {
-        Self::new(StatusCode::CONFLICT, "conflict", why.to_string())
+        Self::new(StatusCode::CONFLICT, "conflict", why)
     }
 
     /// 413: the body is longer than `limit_bytes`.
@@ -133,7 +123,7 @@ impl ApiError {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media",
-            text.to_owned(),
+            text,
         )
     }
 
@@ -144,18 +134,18 @@ impl ApiError {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media",
-            text.to_owned(),
+            text,
         )
     }
 
     /// 429: a bound is reached; try again after that many seconds.
     #[must_use]
     pub fn busy(why: impl fmt::Display, retry_after_s: u32) -> Self {
-        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", why.to_string());
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", why);
         error.retry_after(retry_after_s)
     }
 
-    /// 500: a failure of ours. Logs `source` with its causes, tells the client only an id.
+    /// 500: an internal failure. Logs `source` with its causes; the client gets only an id.
     #[must_use]
     pub fn fault(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let source = source.into();
@@ -168,24 +158,20 @@ impl ApiError {
         error
     }
 
-    /// 502: somebody else's server refused or failed, in whole sentences.
+    /// 502: a remote server or program refused or failed, in whole sentences.
     #[must_use]
     pub fn remote(why: impl fmt::Display) -> Self {
-        Self::new(StatusCode::BAD_GATEWAY, "remote_failed", why.to_string())
+        Self::new(StatusCode::BAD_GATEWAY, "remote_failed", why)
     }
 
     /// 503: shutting down, or the store takes nothing; try again after that many seconds.
     #[must_use]
     pub fn unavailable(why: impl fmt::Display, retry_after_s: u32) -> Self {
-        let error = Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "unavailable",
-            why.to_string(),
-        );
+        let error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", why);
         error.retry_after(retry_after_s)
     }
 
-    /// The error for a status that actix chose by itself, when no better sentence is known.
+    /// The error for a status that actix chose, when no better sentence is known.
     #[must_use]
     pub fn from_status(status: StatusCode) -> Self {
         match status {
@@ -199,11 +185,8 @@ impl ApiError {
             }
             other => {
                 let reason = other.canonical_reason().unwrap_or("refused");
-                Self::new(
-                    other,
-                    "malformed",
-                    format!("The request was refused: {reason}."),
-                )
+                let text = format!("The request was refused: {reason}.");
+                Self::new(other, "malformed", text)
             }
         }
     }
@@ -250,18 +233,15 @@ impl ApiError {
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(value) = self
-            .fault
-            .and_then(|id| HeaderValue::try_from(id.to_string()).ok())
-        {
-            headers.insert(FAULT_ID, value);
-        }
-        if let Some(value) = self
-            .allow
-            .as_ref()
-            .and_then(|text| HeaderValue::try_from(text).ok())
-        {
-            headers.insert(header::ALLOW, value);
+        let texts = [
+            (ERROR_FIELD, self.field.as_deref().map(encoded)),
+            (FAULT_ID, self.fault.map(|id| id.to_string())),
+            (header::ALLOW, self.allow.clone()),
+        ];
+        for (name, text) in texts {
+            if let Some(Ok(value)) = text.map(HeaderValue::try_from) {
+                headers.insert(name, value);
+            }
         }
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -295,24 +275,16 @@ impl ResponseError for ApiError {
     }
 }
 
-/// Brings errors of actix's own extractors into the form of the API.
-///
-/// # Errors in paths
-/// A path segment that does not parse is 404, because no such thing can exist.
-pub fn install(config: &mut web::ServiceConfig) {
-    config
-        .app_data(
-            web::PathConfig::default().error_handler(|_, _| ApiError::not_found("path").into()),
-        )
-        .app_data(web::QueryConfig::default().error_handler(|error, _| {
-            ApiError::malformed(format!("Invalid query: {error}")).into()
-        }))
-        .app_data(web::JsonConfig::default().error_handler(|error, _| {
-            ApiError::malformed(format!("Invalid body: {error}")).into()
-        }));
+fn encoded(field: &str) -> String {
+    let bytes = field.bytes().map(|byte| match byte {
+        b'%' => "%25".to_owned(),
+        byte if byte.is_ascii_graphic() => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    });
+    bytes.collect()
 }
 
-/// Draws a fault's id. Not from `runtime::ids`: a fault must be told also when the runtime is gone.
+/// Generates a fault's id. Not in `runtime::ids`: a fault must be reported without a runtime too.
 fn fault_id() -> Uuid {
     let mut bytes = [0_u8; 16];
     match getrandom::fill(&mut bytes) {
@@ -392,6 +364,14 @@ mod tests {
         let id = error.fault_id().unwrap().to_string();
         assert!(error.message().contains(&id));
         assert_eq!(header_of(&error, "x-fault-id").unwrap(), id);
+    }
+
+    #[test]
+    fn the_refused_field_is_named_in_a_header() {
+        let error = ApiError::invalid("provider_config.env.Ü 1%", "must be a string");
+        let field = header_of(&error, "x-error-field");
+        assert_eq!(field.as_deref(), Some("provider_config.env.%C3%9C%201%25"));
+        assert_eq!(header_of(&ApiError::conflict("x"), "x-error-field"), None);
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl FromRequest for NoBody {
     }
 }
 
-/// Checks the type of a body: JSON where there is one, JSON or nothing where there is none.
+/// Checks the declared type: JSON for a body, JSON or none without one.
 ///
 /// # Errors
 /// 415 for any other type, for a body without one, and for one that is compressed.
@@ -100,23 +100,12 @@ pub fn check_media(headers: &HeaderMap, has_body: bool) -> Result<(), ApiError> 
         return Err(ApiError::compressed());
     }
     let mut declared = headers.get_all(header::CONTENT_TYPE).peekable();
-    if declared.peek().is_none() {
-        return if has_body {
-            Err(ApiError::unsupported_media())
-        } else {
-            Ok(())
-        };
-    }
     let is_json = |value: &header::HeaderValue| {
-        let essence = value
-            .to_str()
-            .unwrap_or_default()
-            .split(';')
-            .next()
-            .unwrap_or_default();
-        essence.trim().eq_ignore_ascii_case("application/json")
+        let essence = value.as_bytes().split(|byte| *byte == b';').next();
+        let essence = essence.unwrap_or_default().trim_ascii();
+        essence.eq_ignore_ascii_case(b"application/json")
     };
-    if declared.all(is_json) {
+    if (!has_body || declared.peek().is_some()) && declared.all(is_json) {
         Ok(())
     } else {
         Err(ApiError::unsupported_media())
@@ -171,11 +160,11 @@ async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes, ApiError> 
 /// An id from the path. A malformed one is as unknown as any other: 404.
 pub struct Id<T>(pub T);
 
-/// An id that stands in a path.
+/// An id in a path.
 pub trait PathId: FromStr + 'static {
     /// The name of its segment in the route's pattern.
     const SEGMENT: &'static str = "id";
-    /// What there is none of when the id is malformed.
+    /// What is unknown when the id is malformed.
     const WHAT: &'static str;
 }
 

@@ -41,7 +41,7 @@ pub(crate) trait WriteBody: Sized + 'static {
         payload: &mut Payload,
     ) -> LocalBoxFuture<'static, Result<Value, ApiError>>;
 
-    /// Gives it its meaning.
+    /// Decodes it.
     ///
     /// # Errors
     /// 400 that names the field that is missing or wrong.
@@ -62,7 +62,7 @@ impl<T: DeserializeOwned + 'static> WriteBody for T {
     }
 }
 
-/// The query stands for a body.
+/// The query takes the place of a body.
 impl WriteBody for NoBody {
     fn read(
         request: &HttpRequest,
@@ -110,7 +110,7 @@ impl<T: WriteBody, const STATUS: u16> FromRequest for Idempotent<T, STATUS> {
     }
 }
 
-/// The key that a request bears.
+/// The key that a request has.
 fn key(request: &HttpRequest) -> Result<Option<String>, ApiError> {
     let mut given = request.headers().get_all("Idempotency-Key");
     let Some(key) = given.next() else {

@@ -34,7 +34,7 @@ pub fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     })
 }
 
-/// Gives an object that was read before its meaning.
+/// Decodes an object that was parsed before.
 ///
 /// # Errors
 /// 400 that names the field that is missing or wrong.
@@ -56,13 +56,10 @@ fn broken(error: &serde_json::Error) -> ApiError {
 /// Names the field by its path, and says what it must be.
 fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
     let detail = detail(error.inner());
-    let path: String = error
-        .path()
-        .to_string()
-        .chars()
-        .take(DETAIL_LEN_MAX)
-        .collect();
-    let path = if path == "." { String::new() } else { path };
+    let path = error.path().to_string();
+    // The body itself is ".".
+    let path = if path == "." { "" } else { &path };
+    let path: String = path.chars().take(DETAIL_LEN_MAX).collect();
     let inside = |field: &str| match path.as_str() {
         "" => field.to_owned(),
         path => format!("{path}.{field}"),

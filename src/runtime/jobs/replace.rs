@@ -10,7 +10,6 @@ use crate::{
         Run,
         command::Checkpoint,
         event::{CheckpointAt, RepoBase, RevertedAt, RunRestored, RunReverted, WorktreeAt},
-        work::Work,
     },
     git::{self, GitError, Operation, Replaced},
     runtime::{
@@ -86,11 +85,8 @@ pub(super) fn revert(run: &Run, force: bool) -> Result<Worked, OrderError> {
         Ok(replaced)
     });
     let reverted = reverted.map(|()| {
-        let reverted = RunReverted {
-            checkpoint: checkpoint.number,
-            repos,
-        };
-        Work::Reverted(reverted)
+        let checkpoint = checkpoint.number;
+        RunReverted { checkpoint, repos }.into()
     });
     Ok(Worked::replaced(checkpoint, reverted))
 }
@@ -116,12 +112,13 @@ pub(super) fn restore(
         git::restore_in_place(at, &base.repo_path, &commit, kept)
     });
     let restored = restored.map(|()| {
+        let (reason, repos) = (wanted.reason, wanted.repos);
         let restored = RunRestored {
             number,
-            reason: wanted.reason,
-            repos: wanted.repos,
+            reason,
+            repos,
         };
-        Work::Restored(restored)
+        restored.into()
     });
     Ok(Worked::replaced(before, restored))
 }

@@ -13,7 +13,6 @@ use crate::{
             BranchRenamed, CommittedAt, PushedAt, RepoBase, RepoBranch, RunAccepted, RunCommitted,
             RunPullRequest, RunPushed, WorktreeAt,
         },
-        work::Work,
     },
     git::{self, ErrorKind, GitError, Operation},
     runtime::{
@@ -40,7 +39,7 @@ fn carry_out(run: &Run, shared: &Shared, order: Order) -> Result<Worked, OrderEr
         Order::PullRequests { title, repos } => {
             let reply = Reply::PullRequests(repos.clone());
             let opened = RunPullRequest { title, repos };
-            Ok(Worked::new(vec![Work::PullRequest(opened)], reply))
+            Ok(Worked::new(vec![opened.into()], reply))
         }
         Order::Record(work) => Ok(Worked::new(vec![*work], Reply::Done)),
         Order::Rename { name } => rename(run, shared, name),
@@ -82,8 +81,8 @@ fn commit(run: &Run, message: String) -> Result<Worked, OrderError> {
         Some(error) if repos.iter().all(|at| at.commit.is_none()) => ReplyWith::from(error),
         Some(_) | None => Reply::Committed(repos.clone()).into(),
     };
-    let committed = Work::Committed(RunCommitted { message, repos });
-    Ok(Worked::new(vec![committed], reply))
+    let committed = RunCommitted { message, repos };
+    Ok(Worked::new(vec![committed.into()], reply))
 }
 
 /// The branch of a repo that has the run's work: the run's, or another that was made during the
@@ -160,9 +159,9 @@ fn push(run: &Run, accept: bool) -> Result<Worked, OrderError> {
     let pushed = RunPushed {
         repos: repos.clone(),
     };
-    let mut work = vec![Work::Pushed(pushed)];
+    let mut work = vec![pushed.into()];
     if accept && went_through {
-        work.push(Work::Accepted(RunAccepted { repos }));
+        work.push(RunAccepted { repos }.into());
     }
     Ok(Worked::new(work, reply))
 }
@@ -201,5 +200,5 @@ fn rename(run: &Run, shared: &Shared, name: String) -> Result<Worked, OrderError
         repos: repos.collect(),
         to: name,
     };
-    Ok(Worked::new(vec![Work::Renamed(renamed)], ReplyWith::Run))
+    Ok(Worked::new(vec![renamed.into()], ReplyWith::Run))
 }

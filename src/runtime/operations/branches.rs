@@ -4,10 +4,7 @@ use super::{OperationError, blocking, no_repo, project, read};
 use crate::{
     domain::{
         Project, ProjectId, Repo, RepoId, RunId,
-        run::{
-            event::{RebasedAt, RunRebased},
-            work::Work,
-        },
+        run::event::{RebasedAt, RunRebased},
     },
     git::{self, ErrorKind, GitError},
     runtime::{
@@ -211,8 +208,8 @@ async fn record(
     let Some(run) = makers.ok().and_then(|makers| makers.get(&branch).copied()) else {
         return false;
     };
-    let work = Work::Rebased(RunRebased { repos: vec![at] });
-    let request = Request::Order(Order::Record(Box::new(work)));
+    let rebased = RunRebased { repos: vec![at] };
+    let request = Request::Order(Order::Record(Box::new(rebased.into())));
     let recorded = match key.map(|key| key.with_answer(answer)).transpose() {
         Ok(key) => runtime.ask(run, request, key.map(Box::new)).await,
         Err(error) => Err(error.into()),

@@ -20,6 +20,12 @@ pub enum OperationError {
         /// Reads on after the field.
         why: String,
     },
+    /// A repo of the project has that name.
+    #[error("A repo of that name is already in the project.")]
+    NameTaken,
+    /// The repository is one of the project's.
+    #[error("This repository is already in the project.")]
+    RepositoryTaken,
     /// A bound is reached; a whole sentence.
     #[error("{0}")]
     Full(String),

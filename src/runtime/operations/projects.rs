@@ -4,7 +4,7 @@ use super::{OperationError, blocking, project, record};
 use crate::{
     domain::{
         Project, ProjectId, Repo, RepoId, TrustedFilter,
-        project::{ProjectChange, SetUp, project_name_fault, repo_name_fault},
+        project::{ProjectChange, SetUp, validate_project_name, validate_repo_name},
     },
     git,
     runtime::{Runtime, clock, ids, messages::Key, services::trusted_filters},
@@ -25,7 +25,7 @@ pub(crate) async fn create(
     name: String,
     key: Key,
 ) -> Result<Project, OperationError> {
-    follows(project_name_fault(&name))?;
+    follows(validate_project_name(&name))?;
     let project = Project {
         id: ids::project(),
         name,
@@ -51,7 +51,7 @@ pub(crate) async fn change(
     id: ProjectId,
     mut change: ProjectChange,
 ) -> Result<Project, OperationError> {
-    follows(change.fault().as_deref())?;
+    follows(change.validate().as_deref())?;
     let trusted = match change.trusted_filters.take() {
         Some(names) => Some(definitions(runtime, id, names).await?),
         None => None,
@@ -128,7 +128,7 @@ pub(crate) async fn add_repo(
     key: Key,
 ) -> Result<Repo, OperationError> {
     project(runtime, id).await?;
-    follows(repo_name_fault(&name))?;
+    follows(validate_repo_name(&name))?;
     if !repo_path.is_absolute() {
         let why = "must be an absolute path";
         return Err(OperationError::invalid("repo_path", why));
@@ -153,9 +153,9 @@ pub(crate) async fn add_repo(
     added.await.map_err(|error| {
         let is_taken = |column| matches!(&error, StoreError::Taken(it) if it.contains(column));
         if is_taken("repos.git_dir") {
-            OperationError::conflict("This repository is already in the project.")
+            OperationError::RepositoryTaken
         } else if is_taken("repos.name") {
-            OperationError::conflict("A repo of that name is already in the project.")
+            OperationError::NameTaken
         } else {
             OperationError::lacking("project")(error)
         }

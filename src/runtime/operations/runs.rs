@@ -18,24 +18,31 @@ use crate::{
     },
     store::StoreError,
 };
+use serde::Deserialize;
 use std::time::Duration;
 
 /// Longest time for telling a holder of a stop; its processes are ended all the same.
 const TELL_MAX: Duration = Duration::from_secs(2);
 
-/// What a caller says of a new run.
-#[derive(Debug)]
+/// The fields of a new run.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[schema(as = NewRunFields)]
 pub(crate) struct RunFields {
-    /// Its agent.
     pub agent_id: AgentId,
     /// What the agent is to do; not blank.
     pub task: String,
     /// What the run branch starts from.
+    #[serde(default = "head")]
     pub source_branch: String,
-    /// Whether people are told when it goes idle or ends.
+    /// Whether to notify when it goes idle or ends.
+    #[serde(default)]
     pub notify: bool,
-    /// The run that it follows up.
+    /// The run that it follows.
     pub parent_run_id: Option<RunId>,
+}
+
+fn head() -> String {
+    "HEAD".to_owned()
 }
 
 /// Creates a run, which begins at once.

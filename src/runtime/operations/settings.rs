@@ -58,7 +58,7 @@ pub(crate) async fn replace_models(
     runtime: &Runtime,
     settings: ModelSettings,
 ) -> Result<ModelSettingsView, OperationError> {
-    if let Some(why) = settings.fault() {
+    if let Some(why) = settings.validate() {
         return Err(OperationError::breaks(&why));
     }
     let shared = Arc::clone(&runtime.shared);
@@ -104,7 +104,7 @@ pub(crate) async fn change_notifications(
     let loopback = shared.config.loopback_webhook;
     let changed = shared.writer.change_notification_settings(move |settings| {
         change.apply(settings);
-        let fault = settings.fault(loopback);
+        let fault = settings.validate(loopback);
         fault.map_or(Ok(()), |why| Err(OperationError::breaks(why)))
     });
     let (before, settings) = changed.await?;

@@ -5,11 +5,10 @@ use crate::{
     domain::{
         MessageId,
         run::{
-            Command,
+            Command, Event,
             command::{Checkpoint, Observation},
             event::WorktreeAt,
             view,
-            work::Work,
         },
     },
     pty::{ExitReport, Hello, Program},
@@ -116,7 +115,7 @@ pub(crate) struct Worked {
     /// Taken before it.
     pub checkpoint: Option<Checkpoint>,
     /// To be recorded.
-    pub work: Vec<Work>,
+    pub work: Vec<Event>,
     /// What the caller gets once that is recorded.
     pub reply: ReplyWith,
     /// Who ordered it.
@@ -124,7 +123,7 @@ pub(crate) struct Worked {
 }
 
 impl Worked {
-    pub(crate) fn new(work: Vec<Work>, reply: impl Into<ReplyWith>) -> Self {
+    pub(crate) fn new(work: Vec<Event>, reply: impl Into<ReplyWith>) -> Self {
         Self {
             checkpoint: None,
             work,
@@ -138,7 +137,7 @@ impl Worked {
     }
 
     /// Files were replaced, or were to be; `before` is the checkpoint that was taken first.
-    pub(crate) fn replaced(before: Checkpoint, outcome: Result<Work, OrderError>) -> Self {
+    pub(crate) fn replaced(before: Checkpoint, outcome: Result<Event, OrderError>) -> Self {
         let left_out = view::left_out_of_all(&before.repos);
         let mut done = match outcome {
             Ok(work) => Self::new(vec![work], ReplyWith::Replaced(left_out)),

@@ -7,10 +7,7 @@
 use crate::{
     domain::{
         RunId,
-        run::{
-            event::{WorktreeAt, WorktreeCreated},
-            work::Work,
-        },
+        run::event::{WorktreeAt, WorktreeCreated},
     },
     files, git,
     runtime::{
@@ -47,8 +44,8 @@ pub(in crate::runtime) async fn repair(runtime: &Runtime) -> Result<(), AskError
         let Some(repos) = threads::run(move || moved(&shared, run_id)).await? else {
             continue;
         };
-        let work = Work::Moved(WorktreeCreated { repos, millis: 0 });
-        let request = Request::Order(Order::Record(Box::new(work)));
+        let moved = WorktreeCreated { repos, millis: 0 };
+        let request = Request::Order(Order::Record(Box::new(moved.into())));
         match runtime.ask(run_id, request, None).await {
             Ok(_) => {
                 log::info!(run_id:%; "The worktrees of run {run_id} have moved with the data folder.");

@@ -13,13 +13,13 @@
 use crate::{
     domain::{
         EventId,
-        run::notice::{Kind, Notice, Story},
+        run::notice::{Notice, NoticeKind, Story},
         settings::NotificationSettings,
     },
     fault,
     notify::{self, CHANNELS, Channel, Client, DeliveryError, Message},
     runtime::clock,
-    store::{Reader, StoreError, StoredEvent, Untold, Writer},
+    store::{NextToNotify, Reader, StoreError, StoredEvent, Writer},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -190,7 +190,7 @@ impl Follower {
         let Some((notice, settings)) = found.notice else {
             self.handled = found.event_id;
             if self.handled > found.remembered {
-                self.writer.told(self.handled).await?;
+                self.writer.set_notified(self.handled).await?;
             }
             return Ok(Next::Wait);
         };
@@ -260,7 +260,7 @@ impl Follower {
     async fn told(&mut self, event_id: EventId) -> Result<Next, StoreError> {
         self.handled = event_id;
         self.taken_by.clear();
-        self.writer.told(event_id).await?;
+        self.writer.set_notified(event_id).await?;
         fault::point("notify.after_commit");
         Ok(Next::Step)
     }
@@ -270,10 +270,10 @@ impl Follower {
 fn look(reader: &Reader, handled: EventId) -> Result<Found, StoreError> {
     let mut event_id = handled;
     loop {
-        let untold = reader.untold(event_id)?;
-        let remembered = untold.remembered;
+        let next = reader.next_to_notify(event_id)?;
+        let remembered = next.remembered;
         event_id = event_id.max(remembered);
-        let Some(event) = &untold.event else {
+        let Some(event) = &next.event else {
             return Ok(Found {
                 remembered,
                 event_id,
@@ -281,7 +281,7 @@ fn look(reader: &Reader, handled: EventId) -> Result<Found, StoreError> {
             });
         };
         event_id = event.id;
-        let notice = match notice(reader, &untold, event) {
+        let notice = match notice(reader, &next, event) {
             Err(StoreError::Corrupt(why)) => {
                 log::error!(event_id, run_id:% = event.run_id; "Could not read a run for its notification: {why}.");
                 None
@@ -292,7 +292,7 @@ fn look(reader: &Reader, handled: EventId) -> Result<Found, StoreError> {
             return Ok(Found {
                 remembered,
                 event_id,
-                notice: Some((notice, untold.settings)),
+                notice: Some((notice, next.settings)),
             });
         }
     }
@@ -302,11 +302,11 @@ fn look(reader: &Reader, handled: EventId) -> Result<Found, StoreError> {
 /// was deleted meanwhile is gone, and tells nothing.
 fn notice(
     reader: &Reader,
-    untold: &Untold,
+    next: &NextToNotify,
     event: &StoredEvent,
 ) -> Result<Option<Notice>, StoreError> {
-    let kind = Kind::of(&event.event()?);
-    if !kind.is_some_and(|kind| kind.is_wanted(&untold.settings, untold.notify)) {
+    let kind = NoticeKind::of(&event.event()?);
+    if !kind.is_some_and(|kind| kind.is_wanted(&next.settings, next.notify)) {
         return Ok(None);
     }
     let secrets = reader.run_secrets(event.run_id)?;
@@ -315,5 +315,5 @@ fn notice(
         story.apply(&stored.event()?, stored.created_at);
         Ok(())
     })?;
-    Ok(story.notice(&untold.settings))
+    Ok(story.notice(&next.settings))
 }

@@ -23,12 +23,12 @@ impl Store {
 
     /// The event that comes next, by its type, after `handled`.
     fn next_type(&self, handled: i64) -> Option<String> {
-        let untold = self.reader.untold(handled).unwrap();
+        let untold = self.reader.next_to_notify(handled).unwrap();
         untold.event.map(|event| event.event_type)
     }
 
     fn remembered(&self) -> i64 {
-        self.reader.untold(0).unwrap().remembered
+        self.reader.next_to_notify(0).unwrap().remembered
     }
 }
 
@@ -65,21 +65,21 @@ async fn what_was_told_is_remembered_across_a_restart() {
         .await
         .unwrap();
     store.append(run.next(&["run.failed"])).await.unwrap();
-    let first = store.reader.untold(0).unwrap();
+    let first = store.reader.next_to_notify(0).unwrap();
     let paused = first.event.unwrap().id;
     assert_eq!(store.next_type(paused).as_deref(), Some("run.failed"));
-    store.writer.told(paused).await.unwrap();
+    store.writer.set_notified(paused).await.unwrap();
     let location = Location::of(store.folder.path());
     let (sender, _batches) = mpsc::channel(1);
     let (writer, reader) = open(&location, sender).unwrap();
-    let next = reader.untold(0).unwrap();
+    let next = reader.next_to_notify(0).unwrap();
     assert_eq!(
         (next.remembered, next.event.unwrap().event_type.as_str()),
         (paused, "run.failed")
     );
     // Told late, an earlier place takes nothing back.
-    writer.told(paused - 1).await.unwrap();
-    assert_eq!(reader.untold(0).unwrap().remembered, paused);
+    writer.set_notified(paused - 1).await.unwrap();
+    assert_eq!(reader.next_to_notify(0).unwrap().remembered, paused);
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn each_telling_event_is_found_and_no_other() {
     store.append(run.next(&names)).await.unwrap();
     let mut found = std::collections::BTreeSet::new();
     let mut handled = 0;
-    while let Some(event) = store.reader.untold(handled).unwrap().event {
+    while let Some(event) = store.reader.next_to_notify(handled).unwrap().event {
         handled = event.id;
         found.insert(event.event_type);
     }
@@ -110,13 +110,13 @@ async fn the_runs_present_wish_comes_along() {
         .await
         .unwrap();
     let wish = run.run.as_ref().unwrap().notify;
-    assert_eq!(store.reader.untold(0).unwrap().notify, wish);
+    assert_eq!(store.reader.next_to_notify(0).unwrap().notify, wish);
     store
         .append(run.next(&["run.notify_changed"]))
         .await
         .unwrap();
     let wish = run.run.as_ref().unwrap().notify;
-    assert_eq!(store.reader.untold(0).unwrap().notify, wish);
+    assert_eq!(store.reader.next_to_notify(0).unwrap().notify, wish);
     store
         .append(run.next(&["run.stop_requested", "run.deleted"]))
         .await
@@ -160,7 +160,7 @@ fn a_database_from_before_begins_at_its_head() {
     drop(old);
     let (sender, _batches) = mpsc::channel(1);
     let (_writer, reader) = open(&location, sender).unwrap();
-    let next = reader.untold(0).unwrap();
+    let next = reader.next_to_notify(0).unwrap();
     assert_eq!((next.remembered, next.event.is_some()), (2, false));
     assert!(folder.path().join("abbado.db.v1.bak").exists());
 }

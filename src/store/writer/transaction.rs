@@ -91,7 +91,7 @@ impl Worker {
     }
 
     /// Carries out one write so that its failure is its own: in a savepoint, or as one statement,
-    /// which SQLite undoes by itself. A savepoint copies each page that is written to in it.
+    /// which SQLite itself undoes. A savepoint copies each page that is written to in it.
     fn one(&self, write: Write, done: &mut TransactionResult) -> Finish {
         let alone = matches!(&write, Write::Append(append, _) if append.is_one_statement());
         // A full disk ends the whole transaction; what follows must not run outside of it.
@@ -194,7 +194,7 @@ impl Worker {
                 Entry::Occupied(earlier) => earlier.into_mut().follow(row),
             },
             None => {
-                // What this very commit added is told of all the same: live readers see no hole.
+                // The events of this commit are still published: live readers see no gap.
                 self.delete_run(id, sequence)?;
                 done.rows.remove(&id);
                 done.deleted.insert(id);

@@ -4,7 +4,7 @@ use abbado::http::edge::connection::{self, Waits};
 use abbado::http::edge::gate::{Gate, GateConfig};
 use abbado::http::metrics::{Elsewhere, Metrics};
 use abbado::http::wire::extract::{JsonBody, RawJson};
-use abbado::http::{api::side, routes, wire::error};
+use abbado::http::{api::side, routes};
 use actix_web::{App, HttpRequest, HttpResponse, web};
 use actix_web_actors::ws;
 use futures_util::stream;
@@ -56,7 +56,6 @@ async fn text() -> &'static str {
 }
 
 fn routes(config: &mut web::ServiceConfig) {
-    error::install(config);
     config
         .route("/", web::get().to(text))
         .route("/assets/app.js", web::get().to(text))

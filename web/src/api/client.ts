@@ -32,10 +32,13 @@ export class CallError extends Error {
   readonly status: number;
   /** The stable error code, from `X-Error-Code`. */
   readonly code: string | undefined;
-  constructor(status: number, message: string, code?: string) {
+  /** The path of the field whose value was refused, from `X-Error-Field`. */
+  readonly field: string | undefined;
+  constructor(status: number, message: string, code?: string, field?: string) {
     super(message);
     this.status = status;
     this.code = code;
+    this.field = field;
   }
 }
 
@@ -55,9 +58,11 @@ export async function data<T>(call: Promise<Answer<T>>): Promise<T> {
   const { response } = answer;
   if (response.ok) return answer.data as T;
   const message = typeof answer.error === "string" ? answer.error.trim() : "";
+  const field = response.headers.get("x-error-field");
   throw new CallError(
     response.status,
     message || `The server answered ${response.status}.`,
     response.headers.get("x-error-code") ?? undefined,
+    field === null ? undefined : decodeURIComponent(field),
   );
 }

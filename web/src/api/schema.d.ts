@@ -266,7 +266,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The pull requests of a project's branches, as their forges tell. */
+        /** The pull requests of a project's branches, as reported by their forges. */
         get: operations["get_projects_id_branches_pr_status"];
         put?: never;
         post?: never;
@@ -335,7 +335,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Shows a client that has read `server.key` in the data folder that this server has,
+         * Proves to a client that has read `server.key` in the data folder that this server has read it
          *     too. The proof is the HMAC-SHA256, under the text of that file, of the nonce, a space, and the
          *     address in `server.json`.
          */
@@ -1145,7 +1145,7 @@ export interface components {
          */
         Checks: "none" | "pending" | "success" | "failure";
         CommitMessage: {
-            /** @description Not blank. */
+            /** @description Not blank; at most 64 KiB. */
             message: string;
         };
         /** @description The commit in one repo, or why there is none. */
@@ -1177,6 +1177,13 @@ export interface components {
          * @enum {string}
          */
         CompletedBy: "session_end" | "exit";
+        ContinueRun: {
+            /**
+             * @description As in the queue. A suspended CLI is resumed; in the middle of a turn, the message waits in
+             *     the queue for its end. Without a message a suspended CLI is resumed, and nothing else happens.
+             */
+            message?: string | null;
+        };
         /**
          * @description Where a cost comes from.
          * @enum {string}
@@ -1272,13 +1279,6 @@ export interface components {
             /** @description The absolute path, written as the home folder is. */
             path: string;
         };
-        GoOn: {
-            /**
-             * @description As in the queue. A stopped CLI is let go on; in the middle of a turn, the message waits in the
-             *     queue for its end. Without a message a stopped CLI is let go on, and nothing else happens.
-             */
-            message?: string | null;
-        };
         /** @description Where the whole log ends now: what is read after this call holds every event up to there. */
         HeadView: {
             /**
@@ -1288,7 +1288,7 @@ export interface components {
             last_event_id: number;
             /**
              * Format: uuid
-             * @description Which log this is; another one when the data folder was made anew.
+             * @description The id of the log; a new data folder has another one.
              */
             log: string;
         };
@@ -1389,7 +1389,7 @@ export interface components {
             message_id: components["schemas"]["MessageId"];
             /** @description One sentence. */
             reason: string;
-            /** @description It stays in the queue and is sent by itself once the CLI's prompt is free. */
+            /** @description It stays in the queue and is sent once the CLI's prompt is free. */
             until_free?: boolean;
         };
         MessageNotTakenEvent: {
@@ -1515,7 +1515,7 @@ export interface components {
         ModelSettings: {
             /**
              * Format: date
-             * @description Day on which the prices were looked up, `2026-11-24`; null when nobody said.
+             * @description Day on which the prices were looked up, `2026-11-24`; null when unknown.
              */
             prices_as_of?: string | null;
             /** @description One a CLI. */
@@ -1611,12 +1611,12 @@ export interface components {
             /** @description Absolute path of a checkout. */
             repo_path: string;
         };
+        /** @description The fields of a new run. */
         NewRunFields: {
-            /** Format: uuid */
-            agent_id: string;
+            agent_id: components["schemas"]["AgentId"];
+            /** @description Whether to notify when it goes idle or ends. */
             notify?: boolean;
-            /** Format: uuid */
-            parent_run_id?: string | null;
+            parent_run_id?: components["schemas"]["RunId"] | null;
             /** @description What the run branch starts from. */
             source_branch?: string;
             /** @description What the agent is to do; not blank. */
@@ -1629,15 +1629,15 @@ export interface components {
             notify_on_pipeline_complete?: boolean | null;
             notify_on_run_failed?: boolean | null;
         };
-        /** @description Who is told of what. */
+        /** @description Which notifications are sent, and where. */
         NotificationSettingsView: {
             /** @description A Discord webhook, or empty. */
             discord_webhook_url: string;
-            /** @description Tell when a run needs a person. */
+            /** @description Notify when a run needs a person. */
             notify_on_attention: boolean;
-            /** @description Tell when the session of a run that asks for it ends. */
+            /** @description Notify when the session of a run with `notify` ends. */
             notify_on_pipeline_complete: boolean;
-            /** @description Tell when any run fails. */
+            /** @description Notify when any run fails. */
             notify_on_run_failed: boolean;
         };
         Notify: {
@@ -1671,7 +1671,7 @@ export interface components {
         };
         Order: {
             /** @description Exactly the messages that wait. */
-            order: string[];
+            order: components["schemas"]["MessageId"][];
         };
         /**
          * @description What paused a run.
@@ -1900,8 +1900,8 @@ export interface components {
             /** Format: int32 */
             pid: number | null;
             /**
-             * @description Stopped by Ctrl+Z or a signal; `activity` says by which. A continue, or a key in the terminal,
-             *     lets it go on.
+             * @description Suspended by Ctrl+Z or a signal; `activity` says by which. A continue, or a key in the
+             *     terminal, resumes it.
              */
             stopped: boolean;
         };
@@ -2062,7 +2062,7 @@ export interface components {
         };
         /** @description Messages that wait for the end of the turn. */
         QueueView: {
-            /** @description Why none goes out until somebody acts. */
+            /** @description Why none is sent until somebody acts. */
             halted: string | null;
             /** Format: int64 */
             length: number;
@@ -2153,7 +2153,7 @@ export interface components {
             /** @description Absolute path of the user's checkout. */
             repo_path: string;
         };
-        /** @description A request that may come again: `Idempotency-Key` and what it stands for. */
+        /** @description A request that may be repeated: its `Idempotency-Key` and what identifies it. */
         RequestKey: {
             /** @description SHA-256 of the body, in hex. */
             fingerprint: string;
@@ -2608,7 +2608,7 @@ export interface components {
             sequence: number;
         };
         RunRepoView: {
-            /** @description What the run began with; a rebase at somebody's request moves it. */
+            /** @description The commit that the run's changes are compared with; a requested rebase moves it. */
             base_commit: string;
             branch: string;
             name: string;
@@ -3098,7 +3098,7 @@ export interface components {
             version: string;
         };
         /**
-         * @description What there is of the run's work, as far as its events tell.
+         * @description Whether there is work to ship, according to the run's events.
          * @enum {string}
          */
         WorkView: "none" | "changed" | "shipped";
@@ -3202,7 +3202,7 @@ export interface operations {
                     "application/json": components["schemas"]["TemplateView"][];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3220,7 +3220,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3238,7 +3238,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3289,7 +3289,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3334,7 +3334,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3365,7 +3365,7 @@ export interface operations {
                     "application/json": components["schemas"]["AgentView"];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3383,7 +3383,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3410,7 +3410,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3463,7 +3463,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3508,7 +3508,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3537,7 +3537,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3555,7 +3555,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3600,7 +3600,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3629,7 +3629,7 @@ export interface operations {
                     "application/json": components["schemas"]["HeadView"];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3647,7 +3647,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3665,7 +3665,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3715,7 +3715,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3733,7 +3733,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3783,7 +3783,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3801,7 +3801,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3830,7 +3830,7 @@ export interface operations {
                     "application/json": string;
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3839,7 +3839,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3868,7 +3868,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3886,7 +3886,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3904,7 +3904,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3933,7 +3933,7 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3951,7 +3951,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3969,7 +3969,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3998,7 +3998,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectView"][];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4016,7 +4016,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4034,7 +4034,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4085,7 +4085,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4130,7 +4130,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4161,7 +4161,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectView"];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4179,7 +4179,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4206,7 +4206,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4259,7 +4259,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4304,7 +4304,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4333,7 +4333,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4351,7 +4351,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4396,7 +4396,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4427,7 +4427,7 @@ export interface operations {
                     "application/json": components["schemas"]["AgentView"][];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4445,7 +4445,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4472,7 +4472,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4521,7 +4521,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4548,7 +4548,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4565,7 +4565,7 @@ export interface operations {
                 /** @description The branch, without `refs/heads/`. */
                 branch: string;
                 /** @description Its repo; may be left out when the project has one. */
-                repo_id?: string;
+                repo_id?: components["schemas"]["RepoId"];
                 /** @description DELETE: also when it is not merged; its commits are kept under a hidden ref. */
                 force?: boolean;
                 /** @description Merge: into this one, not into the default branch. */
@@ -4606,7 +4606,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4651,7 +4651,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4668,7 +4668,7 @@ export interface operations {
                 /** @description The branch, without `refs/heads/`. */
                 branch: string;
                 /** @description Its repo; may be left out when the project has one. */
-                repo_id?: string;
+                repo_id?: components["schemas"]["RepoId"];
                 /** @description DELETE: also when it is not merged; its commits are kept under a hidden ref. */
                 force?: boolean;
                 /** @description Merge: into this one, not into the default branch. */
@@ -4711,7 +4711,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4756,7 +4756,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4787,7 +4787,7 @@ export interface operations {
                     "application/json": components["schemas"]["PrStatusView"][];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4805,7 +4805,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4850,7 +4850,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4867,7 +4867,7 @@ export interface operations {
                 /** @description The branch, without `refs/heads/`. */
                 branch: string;
                 /** @description Its repo; may be left out when the project has one. */
-                repo_id?: string;
+                repo_id?: components["schemas"]["RepoId"];
                 /** @description DELETE: also when it is not merged; its commits are kept under a hidden ref. */
                 force?: boolean;
                 /** @description Merge: into this one, not into the default branch. */
@@ -4910,7 +4910,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4955,7 +4955,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5008,7 +5008,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5062,7 +5062,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5092,7 +5092,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5110,7 +5110,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5146,7 +5146,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5187,7 +5187,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5201,13 +5201,13 @@ export interface operations {
     get_runs: {
         parameters: {
             query?: {
-                project_id?: string;
-                agent_id?: string;
+                project_id?: components["schemas"]["ProjectId"];
+                agent_id?: components["schemas"]["AgentId"];
                 /** @description One of the six states. */
                 status?: string;
                 limit?: number;
                 /** @description Where the page before ended: the id of its last run, also when that was deleted meanwhile. */
-                before?: string;
+                before?: components["schemas"]["RunId"];
             };
             header?: never;
             path?: never;
@@ -5242,7 +5242,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5260,7 +5260,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5311,7 +5311,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5365,7 +5365,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5396,7 +5396,7 @@ export interface operations {
                     "application/json": components["schemas"]["RunView"];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5414,7 +5414,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5441,7 +5441,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5473,7 +5473,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5491,7 +5491,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5536,7 +5536,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5567,7 +5567,7 @@ export interface operations {
                     "application/json": components["schemas"]["PushedView"][];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5585,7 +5585,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5639,7 +5639,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5670,7 +5670,7 @@ export interface operations {
                     "application/json": components["schemas"]["RunView"];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5688,7 +5688,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5733,7 +5733,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5764,7 +5764,7 @@ export interface operations {
                     "application/json": components["schemas"]["ChangesView"];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5782,7 +5782,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5818,7 +5818,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5849,7 +5849,7 @@ export interface operations {
                     "application/json": components["schemas"]["CheckpointView"][];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5867,7 +5867,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5894,7 +5894,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5929,7 +5929,7 @@ export interface operations {
                     "application/json": components["schemas"]["ReplacedView"];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5947,7 +5947,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5992,7 +5992,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6045,7 +6045,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6099,7 +6099,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6121,7 +6121,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["GoOn"];
+                "application/json": components["schemas"]["ContinueRun"];
             };
         };
         responses: {
@@ -6152,7 +6152,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6215,7 +6215,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6246,7 +6246,7 @@ export interface operations {
                     "application/json": components["schemas"]["DiffStatsView"];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6264,7 +6264,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6300,7 +6300,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6354,7 +6354,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6381,7 +6381,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6433,7 +6433,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6460,7 +6460,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6513,7 +6513,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused; the sentence says why. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6531,7 +6531,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused; the sentence says why. */
+            /** @description The body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -6558,7 +6558,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6598,7 +6598,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6616,7 +6616,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6652,7 +6652,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6705,7 +6705,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6750,7 +6750,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6781,7 +6781,7 @@ export interface operations {
                     "application/json": components["schemas"]["RunView"];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6799,7 +6799,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6844,7 +6844,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6897,7 +6897,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6960,7 +6960,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6991,7 +6991,7 @@ export interface operations {
                     "application/json": components["schemas"]["PushedView"][];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7009,7 +7009,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7063,7 +7063,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7094,7 +7094,7 @@ export interface operations {
                     "application/json": components["schemas"]["QueuedView"][];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7112,7 +7112,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7139,7 +7139,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7192,7 +7192,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7246,7 +7246,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7299,7 +7299,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7353,7 +7353,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7383,7 +7383,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7401,7 +7401,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7446,7 +7446,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7499,7 +7499,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7553,7 +7553,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7584,7 +7584,7 @@ export interface operations {
                     "application/json": components["schemas"]["RunView"];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7602,7 +7602,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7647,7 +7647,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7681,7 +7681,7 @@ export interface operations {
                     "application/json": components["schemas"]["ReplacedView"];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7699,7 +7699,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7744,7 +7744,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7775,7 +7775,7 @@ export interface operations {
                     "application/json": components["schemas"]["TaskView"][];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7793,7 +7793,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7820,7 +7820,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7849,7 +7849,7 @@ export interface operations {
                     "application/json": components["schemas"]["ModelSettingsView"];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7867,7 +7867,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7885,7 +7885,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7936,7 +7936,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7972,7 +7972,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8001,7 +8001,7 @@ export interface operations {
                     "application/json": components["schemas"]["NotificationSettingsView"];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -8019,7 +8019,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8037,7 +8037,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8088,7 +8088,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8124,7 +8124,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8153,7 +8153,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveredView"];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -8171,7 +8171,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8216,7 +8216,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8272,7 +8272,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8317,7 +8317,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8346,7 +8346,7 @@ export interface operations {
                     "application/json": components["schemas"]["Version"];
                 };
             };
-            /** @description The request is malformed. */
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -8364,7 +8364,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused because of its host, its origin or the calling user. */
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8382,7 +8382,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The server is shutting down, or its disk is full. */
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -23,9 +23,7 @@ export function DemoDialog({ projects, onClose }: { projects: Project[]; onClose
   const fit = projects.filter((project) => project.repos.length > 0);
   const [chosen, setChosen] = useState(fit[0]?.id ?? NEW);
   const [path, setPath] = useState("");
-  const { form, busy, refusals, send } = useForm(["repo_path"], {
-    repo_path: /repositor|checkout/,
-  });
+  const { form, busy, refusals, send } = useForm(["repo_path"]);
   const [key] = useState(newKey);
 
   const go = () =>

@@ -16,9 +16,7 @@ interface Props {
 /** A new project with its first repository: both are created, or neither. */
 export function ProjectForm({ needsRepo = false, onMade }: Props) {
   const calls = useSetupCalls();
-  const { form, busy, refusals, send } = useForm(["name", "repo_path"], {
-    repo_path: /repositor|checkout/,
-  });
+  const { form, busy, refusals, send } = useForm(["name", "repo_path"]);
   const [path, setPath] = useState("");
   const [written, setWritten] = useState<string | null>(null);
   const name = written ?? repoName(path);

@@ -1,12 +1,8 @@
 // Assigns a server error to the form field that it is about.
+import { CallError } from "@/api/client";
 
 /** Errors by field name; those of no field of the form are under "". */
 export type Refusals = Record<string, string>;
-
-/** The field path that a server message names ("`repo_path` must …"), or "". */
-export function fieldOf(sentence: string): string {
-  return /^`([^`]+)` /.exec(sentence)?.[1] ?? "";
-}
 
 /** The form field of a path: itself, or its longest prefix that is a field. */
 function within(path: string, fields: readonly string[]): string | undefined {
@@ -17,16 +13,18 @@ function within(path: string, fields: readonly string[]): string | undefined {
 }
 
 /**
- * Where an error is shown: at the field that it names, if the form has it; else at the first of
- * `conflicts` whose words it contains; else above the form.
+ * Where an error is shown: at the field that it names, if the form has it; else at the field of
+ * `conflicts` that has its code; else above the form.
  */
 export function refusalsOf(
-  sentence: string,
+  error: unknown,
   fields: readonly string[],
-  conflicts: Record<string, RegExp> = {},
+  conflicts: Record<string, string> = {},
 ): Refusals {
-  const named = within(fieldOf(sentence), fields);
-  if (named !== undefined) return { [named]: sentence };
-  const spoken = Object.entries(conflicts).find(([, words]) => words.test(sentence));
-  return { [spoken?.[0] ?? ""]: sentence };
+  if (!(error instanceof CallError)) {
+    return { "": error instanceof Error ? error.message : String(error) };
+  }
+  const named = within(error.field ?? "", fields);
+  const coded = Object.keys(conflicts).find((field) => conflicts[field] === error.code);
+  return { [named ?? coded ?? ""]: error.message };
 }

@@ -8,7 +8,7 @@ function focusFirstWrong(form: HTMLElement | null) {
 }
 
 /** Runs the call of a form; server errors are kept by field. */
-export function useForm(fields: readonly string[], conflicts?: Record<string, RegExp>) {
+export function useForm(fields: readonly string[], conflicts?: Record<string, string>) {
   const [busy, setBusy] = useState(false);
   const [refusals, setRefusals] = useState<Refusals>({});
   const form = useRef<HTMLFormElement>(null);
@@ -25,8 +25,7 @@ export function useForm(fields: readonly string[], conflicts?: Record<string, Re
       await act();
       return true;
     } catch (error) {
-      const sentence = error instanceof Error ? error.message : String(error);
-      refuse(refusalsOf(sentence, fields, conflicts));
+      refuse(refusalsOf(error, fields, conflicts));
       return false;
     } finally {
       setBusy(false);

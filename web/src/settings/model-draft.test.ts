@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { CallError } from "@/api/client";
 import { documentOf, draftOf, faultOf, priceFaults, type Document } from "./model-draft";
 
 const document: Document = {
@@ -37,26 +38,35 @@ test("what is saved is what was read, without what is only in answers", () => {
   });
 });
 
-test("the words of the server lead to the field", () => {
-  expect(faultOf("`providers[1].bin` must name a program.")).toEqual({
+test("the field of a server error leads to its place", () => {
+  const refused = (field: string | undefined, message: string) =>
+    faultOf(new CallError(400, message, "invalid", field));
+  expect(refused("providers[1].bin", "`providers[1].bin` must name a program.")).toEqual({
     provider: 1,
     model: null,
     field: "bin",
     words: "Must name a program",
   });
-  expect(faultOf("`providers[0].models[2].id` must name a model.")).toEqual({
+  expect(
+    refused("providers[0].models[2].id", "`providers[0].models[2].id` must name a model."),
+  ).toEqual({
     provider: 0,
     model: 2,
     field: "id",
     words: "Must name a model",
   });
-  expect(faultOf("`providers[0].models[2].input_per_mtok` must be 0 or greater.")).toEqual({
+  expect(
+    refused(
+      "providers[0].models[2].input_per_mtok",
+      "`providers[0].models[2].input_per_mtok` must be 0 or greater.",
+    ),
+  ).toEqual({
     provider: 0,
     model: 2,
     field: "input_per_mtok",
     words: "Must be 0 or greater",
   });
-  expect(faultOf("The body is not valid JSON.")).toBeNull();
+  expect(refused(undefined, "The body is not valid JSON.")).toBeNull();
 });
 
 test("a price that is no number is found before it is sent", () => {

@@ -1,5 +1,5 @@
 // The models document as edited in its form, with prices as typed, and its validation.
-import type { Schemas } from "@/api/client";
+import type { CallError, Schemas } from "@/api/client";
 import type { Limits } from "./limits";
 
 /** A provider as the API returns it. */
@@ -94,18 +94,18 @@ export interface Fault {
   words: string;
 }
 
-/** The place that a server error names, if any. */
-export function faultOf(message: string): Fault | null {
-  const found = /providers\[(\d+)\](?:\.models\[(\d+)\])?(?:\.(\w+))?`?\s*(.*?)\.?$/s.exec(
-    message.trim(),
-  );
+/** The place of the field that a server error names, if it is one of the form's. */
+export function faultOf({ field: path, message }: CallError): Fault | null {
+  const found = /^providers\[(\d+)\](?:\.models\[(\d+)\])?(?:\.(\w+))?$/.exec(path ?? "");
   if (!found) return null;
-  const [, provider, model, field, words = ""] = found;
+  const [, provider, model, field] = found;
+  // Beside the field, its path need not be repeated.
+  const words = message.replace(`\`${path}\` `, "").replace(/\.$/, "");
   return {
     provider: Number(provider),
     model: model === undefined ? null : Number(model),
     field: field ?? null,
-    words: words === "" ? message : words.charAt(0).toUpperCase() + words.slice(1),
+    words: words.charAt(0).toUpperCase() + words.slice(1),
   };
 }
 

@@ -44,8 +44,7 @@ export function Models() {
       drop();
       succeeded("Models and prices saved.");
     } catch (error) {
-      const fault =
-        error instanceof CallError && error.status === 400 ? faultOf(error.message) : null;
+      const fault = error instanceof CallError ? faultOf(error) : null;
       if (fault) setFaults([fault]);
       else failed("Could not save the settings", error);
     } finally {

@@ -74,7 +74,7 @@ function Discord({ settings }: { settings: Settings }) {
       return true;
     } catch (error) {
       setMoved({});
-      if (error instanceof CallError && error.message.includes("discord_webhook_url"))
+      if (error instanceof CallError && error.field === "discord_webhook_url")
         setFault(error.message);
       else failed("Could not save the settings", error);
       return false;

@@ -4,7 +4,7 @@ use crate::domain::MessageId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A request that may come again: `Idempotency-Key` and what it stands for.
+/// A request that may be repeated: its `Idempotency-Key` and what identifies it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RequestKey {
     /// Method and path.
@@ -42,7 +42,7 @@ payloads! {
         message_id: MessageId,
         /// One sentence.
         reason: String,
-        /// It stays in the queue and is sent by itself once the CLI's prompt is free.
+        /// It stays in the queue and is sent once the CLI's prompt is free.
         #[serde(default, skip_serializing_if = "is_false")]
         until_free: bool,
     }

@@ -83,31 +83,6 @@ fn working(commands: impl IntoIterator<Item = Command>) -> Live {
     given(running()).after(commands)
 }
 
-fn command_spawned(attempt: u32) -> Command {
-    let Command::Spawned {
-        attempt,
-        pid,
-        argv,
-        cols,
-        rows,
-        output_offset,
-        ..
-    } = runs(attempt)
-    else {
-        panic!("a spawn")
-    };
-    let works_at_once = true;
-    Command::Spawned {
-        attempt,
-        pid,
-        argv,
-        cols,
-        rows,
-        output_offset,
-        works_at_once,
-    }
-}
-
 fn command_resumed() -> Vec<Event> {
     let log = vec![launching(1), spawned(1), session(S1), completed_by_exit()];
     let again = [said("more", DeliveredBy::Resume), continued(), launching(2)];
@@ -167,13 +142,13 @@ fn starting() -> Vec<Case> {
             "the process runs",
             "the process runs",
             Running,
-            given_created(created_command(), [launching(1)]).after([command_spawned(1)]),
+            given_created(created_command(), [launching(1)]).after([runs_and_works(1)]),
         ),
         (
             "the process runs",
             "the process runs",
             Running,
-            given_created(created_command(), command_resumed()).after([command_spawned(2)]),
+            given_created(created_command(), command_resumed()).after([runs_and_works(2)]),
         ),
     ]
 }
@@ -324,10 +299,10 @@ fn a_stopped_cli_is_not_silent_and_its_wait_begins_anew() {
         signal: None,
     };
     let live = working([stopped.clone()]);
-    assert!(!live.run.waits_for_word());
+    assert!(!live.run.waits_for_event());
     live.when(silent(1, Missing::Event)).then_nothing();
     let live = working([stopped, Command::Continued { attempt: 1 }]);
-    assert!(live.run.waits_for_word());
+    assert!(live.run.waits_for_event());
     assert_eq!(live.run.heard_at, live.run.updated_at);
     assert_eq!(live.run.runs_since, live.run.updated_at);
 }
@@ -526,7 +501,7 @@ fn a_headless_cli_without_a_hook_calls_nobody() {
 
 #[test]
 fn a_program_without_hooks_owes_none() {
-    let live = given_created(created_command(), [launching(1)]).after([command_spawned(1)]);
+    let live = given_created(created_command(), [launching(1)]).after([runs_and_works(1)]);
     let live = live.when(silent(1, Missing::Hook)).then_nothing();
     live.when(silent(1, Missing::Event))
         .then_types(&["run.quiet"]);

@@ -6,7 +6,7 @@ use crate::domain::{
     run::{
         Event, Status,
         event::*,
-        notice::{Kind, Notice, Story, TELLING},
+        notice::{Notice, NoticeKind, Story, TELLING},
     },
     settings::NotificationSettings,
 };
@@ -51,7 +51,7 @@ fn told(events: impl IntoIterator<Item = Event>) -> Option<Notice> {
     told_of(wished(), events, &all())
 }
 
-fn kind(events: impl IntoIterator<Item = Event>) -> Option<Kind> {
+fn kind(events: impl IntoIterator<Item = Event>) -> Option<NoticeKind> {
     told(events).map(|notice| notice.kind)
 }
 
@@ -95,9 +95,9 @@ fn totals(cost_usd: f64) -> Event {
 #[test]
 fn a_turn_that_ended_is_told_and_one_that_was_stopped_is_not() {
     for (by, expected) in [
-        (PausedBy::Stop, Some(Kind::Idle)),
-        (PausedBy::Limit, Some(Kind::Idle)),
-        (PausedBy::Lost, Some(Kind::Idle)),
+        (PausedBy::Stop, Some(NoticeKind::Idle)),
+        (PausedBy::Limit, Some(NoticeKind::Idle)),
+        (PausedBy::Lost, Some(NoticeKind::Idle)),
         (PausedBy::Interrupt, None),
         (PausedBy::User, None),
         (PausedBy::Idle, None),
@@ -109,13 +109,16 @@ fn a_turn_that_ended_is_told_and_one_that_was_stopped_is_not() {
 
 #[test]
 fn ends_and_failures_are_told_and_a_cancel_is_not() {
-    assert_eq!(kind(with(running(), [completed()])), Some(Kind::Ended));
+    assert_eq!(
+        kind(with(running(), [completed()])),
+        Some(NoticeKind::Ended)
+    );
     assert_eq!(
         kind(with(resting(), [completed_by_exit()])),
-        Some(Kind::Ended)
+        Some(NoticeKind::Ended)
     );
     let failure = failed(Stage::Agent, None);
-    assert_eq!(kind(with(running(), [failure])), Some(Kind::Failed));
+    assert_eq!(kind(with(running(), [failure])), Some(NoticeKind::Failed));
     assert_eq!(kind(with(running(), [cancelled()])), None);
 }
 
@@ -186,13 +189,16 @@ fn the_wish_counts_as_it_was_at_the_event() {
 #[test]
 fn one_question_is_told_once_until_it_is_answered() {
     let question = || asks("permission_prompt");
-    assert_eq!(kind(with(running(), [question()])), Some(Kind::Attention));
+    assert_eq!(
+        kind(with(running(), [question()])),
+        Some(NoticeKind::Attention)
+    );
     // One question, two hooks.
     assert_eq!(kind(with(running(), [question(), question()])), None);
     let other = [question(), asks("idle_prompt")];
-    assert_eq!(kind(with(running(), other)), Some(Kind::Attention));
+    assert_eq!(kind(with(running(), other)), Some(NoticeKind::Attention));
     let answered = [question(), restarted(None), question()];
-    assert_eq!(kind(with(running(), answered)), Some(Kind::Attention));
+    assert_eq!(kind(with(running(), answered)), Some(NoticeKind::Attention));
     // Nobody can answer what is asked after the end.
     assert_eq!(kind(with(over(), [question()])), None);
 }

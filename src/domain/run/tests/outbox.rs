@@ -62,7 +62,7 @@ fn while_it_is_typed_no_other_message_and_no_idle_limit_has_a_place() {
     let status = Status::Paused;
     given(being_typed())
         .when(stop(StopBy::Idle))
-        .then_refused(Rejection::StillWorking { status });
+        .then_refused(Rejection::StillWorking(status));
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn changes_of_the_queue_are_refused_when_they_do_not_fit() {
     let limit = QUEUE_LEN_MAX;
     given(with(running(), full))
         .when(enqueue(99, "one too many"))
-        .then_refused(Rejection::QueueFull { limit });
+        .then_refused(Rejection::QueueFull(limit));
 }
 
 #[test]

@@ -328,7 +328,7 @@ proptest! {
         for fact in late {
             let of_now = match &fact {
                 Command::Exited(exit) => exit.attempt == live.run.attempt,
-                Command::Spawned { attempt, .. } => *attempt == live.run.attempt,
+                Command::Spawned { process, .. } => process.attempt == live.run.attempt,
                 _ => false,
             };
             if !of_now || !live.run.has_process() {

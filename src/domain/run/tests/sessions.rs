@@ -351,15 +351,15 @@ fn continue_is_refused_while_it_works_and_without_a_session() {
     let status = Status::Running;
     given(running())
         .when(go_on("more"))
-        .then_refused(Rejection::StillWorking { status });
+        .then_refused(Rejection::StillWorking(status));
     let status = Status::Failed;
     given([failed(Stage::Setup, None)])
         .when(go_on("more"))
-        .then_refused(Rejection::NeverStarted { status });
+        .then_refused(Rejection::NeverStarted(status));
     let status = Status::Cancelled;
     given([stop_requested(StopBy::Cancel), cancelled()])
         .when(go_on("more"))
-        .then_refused(Rejection::NoSession { status });
+        .then_refused(Rejection::NoSession(status));
 }
 
 #[test]
@@ -467,22 +467,13 @@ fn attention_is_called_for_only_where_somebody_can_answer() {
 
 #[test]
 fn an_adapter_without_prompt_hook_works_as_its_process_does() {
-    let spawn = Command::Spawned {
-        attempt: 1,
-        pid: 101,
-        argv: vec!["claude".into()],
-        cols: 80,
-        rows: 24,
-        output_offset: 0,
-        works_at_once: true,
-    };
     let started = RunStarted {
         by: StartedBy::Spawn,
         turn_id: None,
         own_prompt: false,
     };
     given([launching(1)])
-        .when(spawn)
+        .when(runs_and_works(1))
         .then([spawned(1), started.into()]);
 }
 

@@ -275,7 +275,7 @@ fn the_idle_limit_ends_only_what_rests() {
     let status = Status::Running;
     given(with(resting(), [restarted(Some("t2"))]))
         .when(stop(StopBy::Idle))
-        .then_refused(Rejection::StillWorking { status });
+        .then_refused(Rejection::StillWorking(status));
 }
 
 #[test]

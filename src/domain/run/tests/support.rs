@@ -184,7 +184,7 @@ pub fn launching(attempt: u32) -> Event {
     ProcessLaunching { attempt }.into()
 }
 
-pub fn spawned(attempt: u32) -> Event {
+fn process(attempt: u32) -> ProcessSpawned {
     ProcessSpawned {
         attempt,
         pid: 100 + attempt,
@@ -193,7 +193,10 @@ pub fn spawned(attempt: u32) -> Event {
         rows: 24,
         output_offset: 0,
     }
-    .into()
+}
+
+pub fn spawned(attempt: u32) -> Event {
+    process(attempt).into()
 }
 
 pub fn session(id: &str) -> Event {
@@ -378,13 +381,16 @@ pub fn set_up_failed(stage: Stage) -> Command {
 
 pub fn runs(attempt: u32) -> Command {
     Command::Spawned {
-        attempt,
-        pid: 100 + attempt,
-        argv: vec!["claude".into()],
-        cols: 80,
-        rows: 24,
-        output_offset: 0,
+        process: process(attempt),
         works_at_once: false,
+    }
+}
+
+/// The same of an adapter without a prompt hook.
+pub fn runs_and_works(attempt: u32) -> Command {
+    Command::Spawned {
+        process: process(attempt),
+        works_at_once: true,
     }
 }
 
@@ -426,8 +432,7 @@ pub fn deleted() -> Command {
 /// The work was committed.
 pub fn worked() -> Command {
     let (message, repos) = ("Fix it".to_owned(), Vec::new());
-    let done = crate::domain::run::work::Work::Committed(RunCommitted { message, repos });
-    Command::Worked(vec![done])
+    Command::Worked(vec![RunCommitted { message, repos }.into()])
 }
 
 /// A hook of session 1.

@@ -57,7 +57,7 @@ rows! {
     "setup-stopped": Command::SetUpStopped => Command::SetUpStopped,
     "relaunch": Command::Relaunch => Command::Relaunch,
     "spawned": Command::Spawned { works_at_once: false, .. } => runs(NOW),
-    "spawned-works": Command::Spawned { .. } => works(runs(NOW)),
+    "spawned-works": Command::Spawned { .. } => runs_and_works(NOW),
     "stopped": Command::Stopped { .. } => Command::Stopped { attempt: NOW, signal: None },
     "let-go-on": Command::Continued { .. } => Command::Continued { attempt: NOW },
     "lost": Command::Exited(Exit { lost: true, .. }) => lost(NOW),
@@ -119,30 +119,6 @@ fn more_samples() -> Vec<(&'static str, Command)> {
 /// Stands for the attempt of the state; the samples are made before the state is known.
 const NOW: u32 = 0;
 
-fn works(command: Command) -> Command {
-    let Command::Spawned {
-        attempt,
-        pid,
-        argv,
-        cols,
-        rows,
-        output_offset: 0,
-        ..
-    } = command
-    else {
-        panic!("a spawn")
-    };
-    Command::Spawned {
-        attempt,
-        pid,
-        argv,
-        cols,
-        rows,
-        output_offset: 0,
-        works_at_once: true,
-    }
-}
-
 fn for_attempt(command: Command, now: u32) -> Command {
     match command {
         Command::Exited(mut exit) => {
@@ -150,21 +126,15 @@ fn for_attempt(command: Command, now: u32) -> Command {
             Command::Exited(exit)
         }
         Command::Spawned {
-            argv,
-            cols,
-            rows,
-            output_offset: 0,
+            mut process,
             works_at_once,
-            ..
-        } => Command::Spawned {
-            attempt: now,
-            pid: 7,
-            argv,
-            cols,
-            rows,
-            output_offset: 0,
-            works_at_once,
-        },
+        } => {
+            (process.attempt, process.pid) = (now, 7);
+            Command::Spawned {
+                process,
+                works_at_once,
+            }
+        }
         Command::Stopped { signal, .. } => Command::Stopped {
             attempt: now,
             signal,
@@ -294,17 +264,17 @@ fn cell(before: &Live, command: Command) -> String {
 
 fn refusal(rejection: Rejection) -> char {
     match rejection {
-        Rejection::NotLive { .. } => 'l',
-        Rejection::NotPausable { .. } => 'p',
-        Rejection::StillWorking { .. } => 'w',
-        Rejection::NoSession { .. } | Rejection::NeverStarted { .. } => 'n',
-        Rejection::NotRetried { .. } => 'r',
+        Rejection::NotLive(_) => 'l',
+        Rejection::NotPausable(_) => 'p',
+        Rejection::StillWorking(_) => 'w',
+        Rejection::NoSession(_) | Rejection::NeverStarted(_) => 'n',
+        Rejection::NotRetried(_) => 'r',
         Rejection::Stopping { .. } => 's',
-        Rejection::CancelFirst { .. } => 'c',
+        Rejection::CancelFirst(_) => 'c',
         Rejection::Deleted => 'd',
         Rejection::Typing | Rejection::Asking | Rejection::Draft | Rejection::Menu => 't',
-        Rejection::QueueFull { .. } | Rejection::NotQueued | Rejection::OtherOrder => 'q',
-        Rejection::NoWorktree { .. } | Rejection::PauseFirst { .. } => 'g',
+        Rejection::QueueFull(_) | Rejection::NotQueued | Rejection::OtherOrder => 'q',
+        Rejection::NoWorktree(_) | Rejection::PauseFirst(_) => 'g',
         Rejection::Invalid { .. } | Rejection::NoRepo => unreachable!("the run exists"),
     }
 }

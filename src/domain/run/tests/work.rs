@@ -3,14 +3,13 @@
 use super::support::*;
 use crate::domain::run::{
     Command, Event, Rejection, Status,
-    admission::admit,
+    admission::{WorkKind, admit},
     event::{
         BranchRenamed, CheckpointAt, PullRequestAt, PushedAt, RepoBranch, RevertedAt, RunAccepted,
         RunCheckpointed, RunCommitted, RunPullRequest, RunPushed, RunRestored, RunReverted, StopBy,
         WorktreeAt, WorktreeCreated, WorktreeRemoved,
     },
     state::Changed,
-    work::{Work, WorkKind},
 };
 use std::path::PathBuf;
 
@@ -54,7 +53,7 @@ fn at_rest_everything_may_be_done() {
 
 #[test]
 fn nothing_is_replaced_under_an_agent_at_work() {
-    let refused = |status| Err(Rejection::PauseFirst { status });
+    let refused = |status| Err(Rejection::PauseFirst(status));
     let [commit, ship, rename, replace] = admitted(&placed(running()));
     assert_eq!((commit, ship, rename), (Ok(()), Ok(()), Ok(())));
     assert_eq!(replace, refused(Status::Running));
@@ -69,7 +68,7 @@ fn without_worktrees_only_the_branch_can_be_worked_with() {
     live.run
         .apply(&WorktreeRemoved { repos, millis: 1 }.into(), at(99));
     let status = Status::Completed;
-    let gone = Err(Rejection::NoWorktree { status });
+    let gone = Err(Rejection::NoWorktree(status));
     assert_eq!(admitted(&live), [gone, Ok(()), Ok(()), gone]);
 }
 
@@ -99,7 +98,7 @@ fn a_new_name_is_the_name_from_then_on() {
         }],
     };
     let mut live = placed(resting());
-    live.tell(Command::Worked(vec![Work::Renamed(renamed)]))
+    live.tell(Command::Worked(vec![renamed.into()]))
         .expect("a fact");
     assert_eq!(live.run.run_branch, "better");
     assert!(live.run.worktrees.iter().all(|at| at.branch == "better"));

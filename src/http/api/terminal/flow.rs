@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use tokio::sync::Notify;
 
-/// Bytes that may be under way beyond the last Pong.
+/// Bytes that may be sent beyond the last Pong.
 const AHEAD_BYTES_MAX: u64 = 256 * 1024;
 
-/// Bytes since the viewer came.
+/// Counts of bytes since the viewer connected.
 #[derive(Default)]
 pub(super) struct Flow {
     sent: AtomicU64,

@@ -1,4 +1,4 @@
-//! What the gate is told at start, and rule 1: where the server may listen.
+//! The settings of the gate, and rule 1: where the server may listen.
 
 use std::net::SocketAddr;
 
@@ -8,10 +8,10 @@ use crate::http::edge::token::Secret;
 /// Shortest token that a server beyond loopback starts with.
 pub const TOKEN_CHARS_MIN: usize = 32;
 
-/// What the gate is told at start.
+/// The settings of the gate.
 #[derive(Debug)]
 pub struct GateConfig {
-    /// The address that is listened on, with the port that was really taken.
+    /// The address that the server listens on, with its actual port.
     pub bound: SocketAddr,
     /// `ABBADO_ALLOWED_HOSTS`.
     pub allowed_hosts: Vec<AllowedHost>,

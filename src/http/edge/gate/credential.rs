@@ -21,10 +21,8 @@ pub(super) fn query_token(request: &ServiceRequest) -> QueryToken {
         Err(_) if query.contains("token=") => QueryToken::Unclear,
         Err(_) => QueryToken::Absent,
         Ok(pairs) => {
-            let mut tokens = pairs
-                .into_inner()
-                .into_iter()
-                .filter(|(name, _)| name == "token");
+            let pairs = pairs.into_inner().into_iter();
+            let mut tokens = pairs.filter(|(name, _)| name == "token");
             match (tokens.next(), tokens.next()) {
                 (None, _) => QueryToken::Absent,
                 (Some((_, token)), None) => QueryToken::Given(token),
@@ -49,12 +47,9 @@ pub(super) fn credential(
     token: &Secret,
     cookie: &Secret,
 ) -> Credential {
-    let judge = |right: bool| {
-        if right {
-            Credential::Right
-        } else {
-            Credential::Wrong
-        }
+    let judge = |right: bool| match right {
+        true => Credential::Right,
+        false => Credential::Wrong,
     };
     match query {
         QueryToken::Given(sent) => return judge(token.matches(sent.as_bytes())),
@@ -70,10 +65,8 @@ pub(super) fn credential(
     let Ok(cookies) = request.cookies() else {
         return Credential::Missing;
     };
-    let mut sent = cookies
-        .iter()
-        .filter(|sent| sent.name() == cookie_name)
-        .peekable();
+    let sent = cookies.iter().filter(|sent| sent.name() == cookie_name);
+    let mut sent = sent.peekable();
     if sent.peek().is_none() {
         return Credential::Missing;
     }

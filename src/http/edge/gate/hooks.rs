@@ -1,4 +1,4 @@
-//! Where the secrets of runs' hooks come from (rule 6).
+//! The secrets of runs' hooks (rule 6).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,19 +7,10 @@ use uuid::Uuid;
 /// Secrets that are remembered: of more runs than can live at once.
 const KNOWN_MAX: usize = 1024;
 
-/// Where the gate learns the secret of a run's hooks, on a thread that may block.
-pub trait HookSecrets: Send + Sync {
-    /// The secret of a run; nothing when there is no such run.
-    fn secret(&self, run: Uuid) -> Option<String>;
-}
+/// Reads the secret of a run's hooks, on a thread that may block; none when there is no such run.
+pub(super) type HookSecrets = dyn Fn(Uuid) -> Option<String> + Send + Sync;
 
-impl<F: Fn(Uuid) -> Option<String> + Send + Sync> HookSecrets for F {
-    fn secret(&self, run: Uuid) -> Option<String> {
-        self(run)
-    }
-}
-
-/// Secrets that were read. One that is made anew is read when the CLI sends it.
+/// Secrets that were read. A new one is read when the CLI sends it.
 #[derive(Debug, Default)]
 pub(super) struct Known(Mutex<HashMap<Uuid, String>>);
 
@@ -34,7 +25,7 @@ impl Known {
         let mut secrets = self.secrets();
         secrets.remove(&run);
         if let Some(secret) = secret {
-            // Those that are needed are read again.
+            // Those still in use are read again.
             if secrets.len() >= KNOWN_MAX {
                 secrets.clear();
             }

@@ -34,12 +34,8 @@ pub(super) fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiErro
     };
     let pairs: Vec<&str> = query.split('&').collect();
     for (at, pair) in pairs.iter().enumerate().take(PARAMETERS_MAX) {
-        let rest: Vec<&str> = pairs
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| *i != at)
-            .map(|(_, p)| *p)
-            .collect();
+        let mut rest = pairs.clone();
+        rest.remove(at);
         let name = pair.split('=').next().unwrap_or_default();
         let blames_it = match read(&rest.join("&")) {
             Ok(_) => true,
@@ -47,10 +43,8 @@ pub(super) fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiErro
         };
         if blames_it {
             let name: String = name.chars().take(100).collect();
-            return Err(ApiError::invalid(
-                &name,
-                format!("is invalid in the query: {error}"),
-            ));
+            let why = format!("is invalid in the query: {error}");
+            return Err(ApiError::invalid(&name, why));
         }
     }
     Err(ApiError::malformed(format!("Invalid query: {error}")).with_code("invalid"))
@@ -58,10 +52,8 @@ pub(super) fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiErro
 
 fn query_detail(error: &actix_web::error::QueryPayloadError) -> String {
     let text = error.to_string();
-    let text = text
-        .strip_prefix("Query deserialize error: ")
-        .unwrap_or(&text);
-    text.chars().take(300).collect()
+    let detail = text.strip_prefix("Query deserialize error: ");
+    detail.unwrap_or(&text).chars().take(300).collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::{
     cli::Adapter,
     domain::{
         AgentMode,
-        run::{Command, Rejection, state::Process},
+        run::{Command, Rejection, event::ProcessSpawned, state::Process},
     },
     pty::{self, Hello, Untyped},
     runtime::run::output::{HolderCommand, Job, Output, Timer, Watched},
@@ -63,12 +63,14 @@ impl Core {
         self.out_of_reach = 0;
         match process {
             Process::Launching => self.fact(Command::Spawned {
-                attempt: hello.attempt,
-                pid: hello.pid,
-                argv: hello.argv.clone(),
-                cols: hello.cols,
-                rows: hello.rows,
-                output_offset: hello.start,
+                process: ProcessSpawned {
+                    attempt: hello.attempt,
+                    pid: hello.pid,
+                    argv: hello.argv.clone(),
+                    cols: hello.cols,
+                    rows: hello.rows,
+                    output_offset: hello.start,
+                },
                 works_at_once,
             }),
             Process::Alive { .. } if stopping => self.end_process(),

@@ -5,8 +5,11 @@ use crate::{
     domain::{
         Secrets,
         run::{
-            Command, Effect, Status, admission::admit, command::NewRun, create, decide,
-            event::StopBy, work::WorkKind,
+            Command, Effect, Run,
+            admission::{WorkKind, admit},
+            command::NewRun,
+            create, decide,
+            event::StopBy,
         },
     },
     runtime::{
@@ -80,8 +83,7 @@ impl Core {
     }
 
     pub(super) fn is_at_work(&self) -> bool {
-        let run = self.run.as_ref();
-        run.is_some_and(|run| matches!(run.status, Status::Queued | Status::Running))
+        self.run.as_deref().is_some_and(Run::is_at_work)
     }
 
     fn admit(&self, kind: WorkKind) -> Result<(), AskError> {

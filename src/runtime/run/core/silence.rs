@@ -30,7 +30,7 @@ impl Core {
         let run = self.run.as_ref()?;
         let (is_due, since) = match missing {
             Missing::Hook => (run.waits_for_hook(), run.runs_since),
-            Missing::Event => (run.waits_for_word(), run.heard_at),
+            Missing::Event => (run.waits_for_event(), run.heard_at),
         };
         // A clock that was set back lets the wait begin anew.
         let silent = (self.now - since).to_std().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! What a viewer of a terminal says in text. The first byte says into what frames it is cut.
 
-use abbado::http::fuzzing::said::{Item, Pieces, ToHolder, Whole, control};
+use abbado::http::fuzzing::client_message::{Item, Pieces, ToHolder, Whole, control};
 use bytes::Bytes;
 use serde_json::{Value, json};
 

@@ -7,7 +7,7 @@ import { FormRefusal, useForm } from "../use-form";
 import { repoName } from "./name";
 import { PathField } from "./path-field";
 
-const CONFLICTS = { name: /that name/, repo_path: /repository/ };
+const CONFLICTS = { name: "name_taken", repo_path: "repository_taken" };
 
 /** Adds a repository to a project. Its name follows the folder until the user edits it. */
 export function RepoForm({ project, onAdded }: { project: Project; onAdded?: () => void }) {

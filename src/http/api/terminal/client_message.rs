@@ -1,4 +1,4 @@
-//! What a viewer of a terminal says: keystrokes and sizes, in one frame or in several.
+//! Messages of a terminal's viewer: keystrokes and sizes, in one frame or in several.
 
 pub use actix_http::ws::Item;
 
@@ -39,7 +39,7 @@ enum Control {
 /// Reads a text message.
 ///
 /// # Errors
-/// One sentence for what is none, or names a size that no terminal has.
+/// One sentence when it is malformed, or names a size that no terminal has.
 pub fn control(text: &str) -> Result<ToHolder, &'static str> {
     const FORM: &str = "a text message is {type: input|resize|colors, …}";
     // serde takes a list of the fields, too.

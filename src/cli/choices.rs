@@ -5,7 +5,14 @@ use serde_json::{Map, Value};
 use std::path::PathBuf;
 
 /// Keys that every adapter knows.
-const COMMON: [&str; 4] = ["bin", "args", "env", "mode"];
+const COMMON: [&str; 6] = [
+    "bin",
+    "args",
+    "env",
+    "mode",
+    "approvals",
+    "approval_minutes",
+];
 
 /// A key of `provider_config` whose value is one of several words.
 pub struct Choice {

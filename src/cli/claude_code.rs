@@ -5,12 +5,16 @@
 
 use super::{
     Adapter, CliError, Command, Keeper, LaunchContext, Limits, Transcript, TranscriptContext,
+    answers,
     argv::Argv,
-    hook_files, hooks, launch,
+    hook_files, hook_program, hooks, launch,
     transcript::{ClaudeStream, ClaudeTranscript},
     typed,
 };
-use crate::domain::{AgentMode, run::command::Hook};
+use crate::domain::{
+    AgentMode,
+    run::{command::Hook, view::ApprovalView},
+};
 use icu_normalizer::ComposingNormalizerBorrowed;
 use serde_json::{Map, Value, json};
 
@@ -92,6 +96,14 @@ impl Adapter for ClaudeCode {
         hooks::translate(payload, "Claude")
     }
 
+    fn takes_answers(&self) -> bool {
+        true
+    }
+
+    fn answer(&self, approval: &ApprovalView) -> Value {
+        answers::claude(approval)
+    }
+
     fn transcript(&self, context: TranscriptContext) -> Option<Box<dyn Transcript>> {
         Some(match context.mode {
             AgentMode::Interactive => Box::new(ClaudeTranscript::new(context)),
@@ -140,13 +152,26 @@ fn settings(context: &LaunchContext<'_>) -> Result<Vec<u8>, CliError> {
     let command = json!({
         "type": "command", "command": launch::utf8(&hook)?, "args": [], "timeout": HOOK_TIMEOUT_SECONDS,
     });
+    // The hook of a question that people answer from elsewhere waits for them.
+    let hook = launch::utf8(&hook)?;
+    let waiting = context.agent.asks_remotely().then(|| {
+        let seconds = answers::wait_seconds(context.agent);
+        json!({
+            "type": "command", "command": hook, "args": [hook_program::WAIT, seconds.to_string()],
+            "timeout": seconds + u64::from(HOOK_TIMEOUT_SECONDS),
+        })
+    });
     // In headless mode the output stream carries the same text.
     let headless = context.agent.mode() == AgentMode::Headless;
     let events = HOOKS
         .iter()
         .filter(|event| !headless || **event != "MessageDisplay");
     let hooks: Map<String, Value> = events
-        .map(|event| ((*event).to_owned(), json!([{"hooks": [command.clone()]}])))
+        .map(|event| {
+            let waits = waiting.as_ref().filter(|_| *event == "PermissionRequest");
+            let command = waits.unwrap_or(&command);
+            ((*event).to_owned(), json!([{"hooks": [command]}]))
+        })
         .collect();
     let document = json!({ "hooks": hooks });
     Ok(serde_json::to_vec_pretty(&document).expect("a document of strings has a JSON form"))

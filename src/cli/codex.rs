@@ -9,13 +9,17 @@
 
 use super::{
     Adapter, CliError, Command, Keeper, LaunchContext, Limits, Transcript, TranscriptContext,
+    answers,
     argv::Argv,
     choices::{self, Choice},
-    hook_files, hooks, launch,
+    hook_files, hook_program, hooks, launch,
     transcript::{CodexRollout, codex_stream},
     typed,
 };
-use crate::domain::{AgentMode, run::command::Hook};
+use crate::domain::{
+    AgentMode,
+    run::{command::Hook, view::ApprovalView},
+};
 use serde_json::{Map, Value};
 
 /// The adapter.
@@ -37,6 +41,9 @@ const HOOKS: [(&str, u32); 12] = [
     ("SessionEnd", 3),
     ("Interrupt", 3),
 ];
+
+/// What Codex waits beyond the time that a hook waits for a person.
+const HOOK_TIMEOUT_SECONDS: u32 = 5;
 
 /// The last word also disables approvals.
 const SANDBOX: Choice = Choice {
@@ -129,6 +136,14 @@ impl Adapter for Codex {
         hooks::translate(payload, "Codex")
     }
 
+    fn takes_answers(&self) -> bool {
+        true
+    }
+
+    fn answer(&self, approval: &ApprovalView) -> Value {
+        answers::codex(approval)
+    }
+
     fn transcript(&self, context: TranscriptContext) -> Option<Box<dyn Transcript>> {
         Some(match context.mode {
             AgentMode::Interactive => Box::new(CodexRollout::new(context)),
@@ -181,7 +196,16 @@ fn settings(
 ) -> Result<Vec<String>, CliError> {
     // Codex gives the command to a shell.
     let command = toml_string(&hook_files::shell_command(context.run_dir)?);
+    let waiting = context.agent.asks_remotely().then(|| {
+        let seconds = answers::wait_seconds(context.agent);
+        let hook = hook_files::shell_command(context.run_dir)?;
+        let command = toml_string(&format!("{hook} {} {seconds}", hook_program::WAIT));
+        Ok::<_, CliError>((command, seconds + u64::from(HOOK_TIMEOUT_SECONDS)))
+    });
+    let waiting = waiting.transpose()?;
     let hooks = HOOKS.iter().map(|(event, timeout)| {
+        let waits = waiting.as_ref().filter(|_| *event == "PermissionRequest");
+        let (command, timeout) = waits.map_or((&command, u64::from(*timeout)), |(it, s)| (it, *s));
         format!(
             "hooks.{event}=[{{hooks=[{{type=\"command\",command={command},timeout={timeout}}}]}}]"
         )

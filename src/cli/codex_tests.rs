@@ -312,7 +312,7 @@ fn word(signal: &Signal) -> String {
         Signal::ToolResult(result) => {
             format!("result {} {}", result.tool_name, id(&result.tool_use_id))
         }
-        Signal::NeedsAttention(needs) => needs.message.clone(),
+        Signal::NeedsAttention(needs) | Signal::Asks { needs, .. } => needs.message.clone(),
         Signal::TurnEnded {
             last_message,
             background,

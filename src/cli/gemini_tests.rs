@@ -111,7 +111,7 @@ fn its_hooks_are_understood_and_kept_as_they_came() {
     assert!(matches!(stopped, Signal::Interrupted));
     let asks = json!({"hook_event_name": "Notification", "notification_type": "ToolPermission",
         "message": "m", "details": {"title": "Run it?", "command": "ls"}});
-    assert!(matches!(signal(asks), Signal::NeedsAttention(it) if it.message.contains("ls")));
+    assert!(matches!(signal(asks), Signal::Asks { needs, .. } if needs.message.contains("ls")));
     assert!(matches!(
         signal(json!({"hook_event_name": "PreCompress"})),
         Signal::Other

@@ -6,6 +6,7 @@
 
 use super::CliError;
 use crate::domain::run::{
+    approval::{ApprovalKind, Choice, Question},
     callers::Callers,
     command::{Hook, Signal},
     event::{HookSignal, NeedsAttention, SubagentStart, SubagentStop, ToolCall, ToolResult},
@@ -17,6 +18,9 @@ pub(super) const NAME_KEYS: [&str; 3] = ["hook_event_name", "event_name", "hookE
 
 /// Most characters of a tool's input in a sentence for people.
 const INPUT_CHARS_MAX: usize = 200;
+
+/// Longest input of a question or plan that is given back with its answer, in bytes.
+const INPUT_BYTES_MAX: usize = 256 * 1024;
 
 /// Claude's mark of a prompt that it submits by itself when background work is done.
 const MACHINE_PROMPT: &str = "<task-notification>";
@@ -48,6 +52,7 @@ pub(crate) fn translate(payload: Value, speaker: &str) -> Result<Hook, CliError>
         signal: signal(&name, &payload, speaker),
         name,
         callers: Callers::default(),
+        terms: None,
         payload,
     })
 }
@@ -76,7 +81,10 @@ fn signal(name: &str, payload: &Value, speaker: &str) -> Signal {
         }),
         "PostToolUse" | "PostToolUseFailure" => Signal::ToolResult(tool_result(name, payload)),
         "Notification" => notification(payload, speaker),
-        "PermissionRequest" => Signal::NeedsAttention(permission(payload, speaker)),
+        "PermissionRequest" => Signal::Asks {
+            question: question(payload),
+            needs: permission(payload, speaker),
+        },
         "SubagentStart" => Signal::SubagentStart(SubagentStart {
             agent_id: text(payload, "agent_id").unwrap_or_default(),
             agent_type: text(payload, "agent_type").unwrap_or_default(),
@@ -194,6 +202,38 @@ fn permission(payload: &Value, speaker: &str) -> NeedsAttention {
         message,
         tool_name,
         tool_input,
+    }
+}
+
+/// What can be answered. Claude's own tools for questions and plans ask by the same hook.
+fn question(payload: &Value) -> Question {
+    let grants = value(payload, "permission_suggestions");
+    let grants = grants.filter(|list| list.as_array().is_some_and(|list| !list.is_empty()));
+    // What is that long is cut in the log, and could not be given back whole.
+    let whole = payload
+        .get("tool_input")
+        .is_none_or(|input| input.to_string().len() <= INPUT_BYTES_MAX);
+    let answer = |choice| {
+        let deny = [Choice::Deny];
+        if whole {
+            [choice].into_iter().chain(deny).collect()
+        } else {
+            deny.to_vec()
+        }
+    };
+    let (kind, options) = match payload.get("tool_name").and_then(Value::as_str) {
+        Some("AskUserQuestion") => (ApprovalKind::Question, answer(Choice::Answer)),
+        Some("ExitPlanMode") => (ApprovalKind::Plan, answer(Choice::Allow)),
+        _ if grants.is_some() => (
+            ApprovalKind::Permission,
+            vec![Choice::Allow, Choice::AllowAlways, Choice::Deny],
+        ),
+        _ => (ApprovalKind::Permission, vec![Choice::Allow, Choice::Deny]),
+    };
+    Question {
+        kind,
+        options,
+        grants,
     }
 }
 

@@ -27,7 +27,9 @@ fn word(signal: &Signal) -> String {
             };
             format!("result {} {outcome}", result.tool_name)
         }
-        Signal::NeedsAttention(needs) => format!("attention {}: {}", needs.kind, needs.message),
+        Signal::NeedsAttention(needs) | Signal::Asks { needs, .. } => {
+            format!("attention {}: {}", needs.kind, needs.message)
+        }
         Signal::SubagentStart(start) => format!("subagent {}", start.agent_type),
         Signal::SubagentStop(stop) => format!("subagent done {:?}", stop.last_message),
         Signal::Token { text, .. } => format!("token {text}"),

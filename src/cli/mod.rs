@@ -7,6 +7,7 @@
 //! Holds: the user's own configuration of a CLI is never written; all files that a launch needs
 //! lie in the run folder. A launch goes through no shell.
 
+mod answers;
 mod argv;
 mod choices;
 pub(crate) mod claude_code;
@@ -38,11 +39,12 @@ use crate::domain::{
     run::{
         command::{Hook, Observation, Usage},
         event::WorktreeAt,
+        view::ApprovalView,
     },
     settings::ModelSettings,
 };
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -316,6 +318,17 @@ pub trait Adapter: Sync {
     /// When it has no event name.
     fn hook(&self, payload: Value) -> Result<Hook, CliError>;
 
+    /// True when a hook of the CLI that asks can bring a person's decision.
+    fn takes_answers(&self) -> bool {
+        false
+    }
+
+    /// What the hook that waits for an approval prints once it is closed. `{}` leaves the question
+    /// to the CLI's own dialog.
+    fn answer(&self, _approval: &ApprovalView) -> Value {
+        json!({})
+    }
+
     /// A reader of the session's transcript or stream, if there is one.
     fn transcript(&self, context: TranscriptContext) -> Option<Box<dyn Transcript>>;
 }
@@ -330,6 +343,18 @@ pub const NAMES: [&str; 7] = [
     "command",
     "demo",
 ];
+
+/// Says that the CLI of an agent with remote approvals cannot have any.
+pub(crate) fn remote_approvals_fault(agent: &Agent) -> Option<String> {
+    let takes = adapter(&agent.cli_name)?.takes_answers();
+    (agent.asks_remotely() && !takes).then(|| {
+        format!(
+            "provider_config.approvals \"remote\" is not supported by the adapter '{}', whose hooks \
+             cannot bring a decision",
+            agent.cli_name
+        )
+    })
+}
 
 /// The adapter with that name.
 #[must_use]

@@ -107,7 +107,7 @@ fn its_own_ways_of_telling_are_understood() {
     assert!(matches!(waits("idle_prompt"), Signal::Interrupted));
     assert!(matches!(waits("permission_prompt"), Signal::Other));
     let asks = json!({"hook_event_name": "PermissionRequest", "tool_name": "edit"});
-    assert!(matches!(signal(asks), Signal::NeedsAttention(_)));
+    assert!(matches!(signal(asks), Signal::Asks { .. }));
 }
 
 #[test]

@@ -7,7 +7,7 @@ pub(crate) use fields::AgentFields;
 use super::{AgentId, ProjectId, Time, run::prompt::is_blank, secrets, time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::fmt;
+use std::{fmt, time::Duration};
 use utoipa::ToSchema;
 
 /// Default of `cli_name`.
@@ -26,6 +26,11 @@ pub(crate) const MODEL_CHARS_MAX: usize = 200;
 pub(crate) const INSTRUCTIONS_BYTES_MAX: usize = 256 * 1024;
 /// Longest `role`, in characters.
 pub(crate) const ROLE_CHARS_MAX: usize = 64;
+
+/// Default of `provider_config.approval_minutes`.
+const APPROVAL_MINUTES_DEFAULT: f64 = 10.0;
+/// Largest `provider_config.approval_minutes`: a week.
+const APPROVAL_MINUTES_MAX: f64 = 7.0 * 24.0 * 60.0;
 
 /// A configuration of a CLI, copied whole into each run it starts.
 #[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -115,6 +120,25 @@ impl Agent {
         self.cli_name == "command"
     }
 
+    /// True when a person may answer its questions from outside the terminal.
+    #[must_use]
+    pub fn asks_remotely(&self) -> bool {
+        self.provider_config
+            .get("approvals")
+            .and_then(Value::as_str)
+            == Some("remote")
+    }
+
+    /// How long an approval stays open.
+    #[must_use]
+    pub fn approval_time(&self) -> Duration {
+        let minutes = self.provider_config.get("approval_minutes");
+        let minutes = minutes
+            .and_then(Value::as_f64)
+            .unwrap_or(APPROVAL_MINUTES_DEFAULT);
+        Duration::from_secs_f64(minutes * 60.0)
+    }
+
     /// Program to run instead of the adapter's default.
     #[must_use]
     pub fn bin(&self) -> Option<&str> {
@@ -190,7 +214,7 @@ impl Agent {
 
     fn validate_provider_config(&self) -> Option<String> {
         let config = &self.provider_config;
-        for key in ["bin", "mode"] {
+        for key in ["bin", "mode", "approvals"] {
             let given = config.get(key).filter(|value| !value.is_null());
             if let Some(why) = given.and_then(validate_string) {
                 return Some(format!("provider_config.{key} {why}"));
@@ -200,6 +224,21 @@ impl Agent {
             && !matches!(mode, "interactive" | "headless")
         {
             return Some("provider_config.mode must be \"interactive\" or \"headless\"".into());
+        }
+        if let Some(approvals) = config.get("approvals").and_then(Value::as_str)
+            && !matches!(approvals, "terminal" | "remote")
+        {
+            return Some("provider_config.approvals must be \"terminal\" or \"remote\"".into());
+        }
+        if let Some(minutes) = config.get("approval_minutes").filter(|it| !it.is_null()) {
+            let within = |minutes: f64| minutes > 0.0 && minutes <= APPROVAL_MINUTES_MAX;
+            if !minutes.as_f64().is_some_and(within) {
+                return Some(
+                    "provider_config.approval_minutes must be a number above 0, and 10080 (a week) \
+                     at most"
+                        .into(),
+                );
+            }
         }
         for key in ["args", "command"] {
             let Some(value) = config.get(key) else {

@@ -45,6 +45,8 @@ ids! {
     RepoId,
     /// A configuration of a CLI.
     AgentId,
+    /// A question of a CLI that a person may answer from anywhere.
+    ApprovalId,
     /// A message of a person to one run.
     MessageId,
 }

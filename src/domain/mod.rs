@@ -16,7 +16,7 @@ pub mod settings;
 pub const RUN_ID_VARIABLE: &str = "ABBADO_RUN_ID";
 
 pub use agent::{Agent, AgentMode};
-pub use ids::{AgentId, EventId, MessageId, ProjectId, RepoId, RunId};
+pub use ids::{AgentId, ApprovalId, EventId, MessageId, ProjectId, RepoId, RunId};
 pub use project::{Project, Repo, TrustedFilter};
 pub use secrets::Secrets;
 

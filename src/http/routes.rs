@@ -11,8 +11,8 @@ pub mod openapi;
 
 use crate::http::{
     api::{
-        agents, branches, changes, events, hook, logs, projects, pull_requests, queue, runs,
-        settings, side, terminal, ui, work,
+        agents, approvals, branches, changes, events, hook, logs, projects, pull_requests, queue,
+        runs, settings, side, terminal, ui, work,
     },
     wire::{error::ApiError, extract::parse_id},
 };
@@ -116,6 +116,9 @@ routes! {
     queue::reorder => Write,
     queue::remove => Write,
     logs::logs => Read,
+    approvals::list => Read,
+    approvals::of_run => Read,
+    approvals::decide => Write,
     // Events
     events::of_all => Read,
     events::head => Read,

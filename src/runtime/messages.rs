@@ -9,6 +9,7 @@ use crate::{
         MessageId,
         run::{
             Rejection, Run, admission,
+            approval::Decision,
             callers::Callers,
             command::NewRun,
             create,
@@ -46,6 +47,8 @@ pub(crate) enum Request {
     Stop(Stop),
     /// Turn notifications of the run on or off. Gets [`Reply::Run`].
     SetNotify { notify: bool },
+    /// Decide an approval. Gets [`Reply::Done`].
+    Decide(Decision),
     /// Change the run's work. Gets what [`Order`] says, once it is done and recorded.
     Order(Order),
     /// Record a hook of the run's CLI. Gets [`Reply::Done`].
@@ -61,6 +64,8 @@ pub(crate) struct Delivery {
     pub payload: Value,
     /// Who called the hook program, when it says so.
     pub callers: Callers,
+    /// The hook program waits for the decision on what the hook asks, and tries again without one.
+    pub waits: bool,
 }
 
 /// How a run is stopped.
@@ -103,6 +108,7 @@ impl Request {
             | Self::Retry
             | Self::Stop(_)
             | Self::SetNotify { .. }
+            | Self::Decide(_)
             | Self::Order(_)
             | Self::Hook(_) => Ok(()),
         }

@@ -24,6 +24,7 @@ const STEPS: &[&str] = &[
     include_str!("../../schema/0008_log_identity.sql"),
     include_str!("../../schema/0009_cost.sql"),
     include_str!("../../schema/0010_trusted_filters.sql"),
+    include_str!("../../schema/0011_approvals.sql"),
 ];
 
 /// Pages of the WAL (4 KiB each) at which they are copied into the database.

@@ -4,6 +4,7 @@
 //! Whatever answers a [`StoreError`] may fail because the database does; its other errors are said
 //! beside it. No SQLite type leaves this room, so that another engine could stand behind the same calls.
 
+mod approvals;
 mod catalog;
 mod codec;
 mod migrate;
@@ -18,6 +19,7 @@ mod secrets;
 mod tests;
 mod writer;
 
+pub use approvals::ApprovalFilter;
 pub use catalog::Idempotent;
 pub use codec::{EventRow, Payload, StoredEvent, encode};
 pub(crate) use notified::NextToNotify;

@@ -51,7 +51,8 @@ impl Reader {
                    SELECT id FROM events INDEXED BY events_telling
                    WHERE id > MAX(n.event_id, ?1)
                      AND (event_type = 'run.paused' OR event_type = 'run.completed'
-                          OR event_type = 'run.failed' OR event_type = 'agent.needs_attention')
+                          OR event_type = 'run.failed' OR event_type = 'agent.needs_attention'
+                          OR event_type = 'approval.requested')
                    ORDER BY id LIMIT 1)
                  LEFT JOIN runs r ON r.id = e.run_id",
             )?;

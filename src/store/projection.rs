@@ -1,8 +1,8 @@
 //! The runs table: what each run is now, written with the events that made it so.
 
-use super::{StoreError, codec::StoredEvent, rows};
+use super::{StoreError, approvals, codec::StoredEvent, rows};
 use crate::domain::{
-    RunId,
+    RunId, Time,
     run::{
         Event, Run,
         view::{self, Documents},
@@ -15,6 +15,7 @@ use rusqlite::{Connection, params};
 pub struct RunRow {
     head: String,
     rest: Option<Box<RunRest>>,
+    approvals: approvals::Changes,
 }
 
 /// What few events change of a run's row.
@@ -71,6 +72,7 @@ impl RunRow {
         Self {
             head: view::head(run),
             rest: Some(Box::new(Shown::of(run).rest(run))),
+            approvals: approvals::Changes::new(),
         }
     }
 
@@ -80,16 +82,27 @@ impl RunRow {
     pub fn since(run: &Run, before: &mut Option<Box<Run>>) -> Self {
         let shown = Shown::of(run);
         if before.as_deref().is_some_and(|run| Shown::of(run) == shown) {
-            let head = view::head(run);
-            return Self { head, rest: None };
+            return Self {
+                head: view::head(run),
+                rest: None,
+                approvals: approvals::Changes::new(),
+            };
         }
         *before = Some(Box::new(run.clone()));
         Self::of(run)
     }
 
+    /// This row, and what the events that led to it change of the run's approvals.
+    #[must_use]
+    pub fn after(mut self, events: &[Event], at: Time) -> Self {
+        self.approvals = approvals::changes(events, at);
+        self
+    }
+
     /// This row, and the next one of the same run over it.
     pub(super) fn follow(&mut self, next: Self) {
         self.head = next.head;
+        self.approvals.extend(next.approvals);
         if next.rest.is_some() {
             self.rest = next.rest;
         }
@@ -104,6 +117,7 @@ pub(super) fn write(connection: &Connection, id: RunId, row: &RunRow) -> Result<
              ON CONFLICT (run_id) DO UPDATE SET document = ?2",
         )?
         .execute(params![id.0.as_bytes(), row.head])?;
+    approvals::write(connection, id, &row.approvals)?;
     let Some(rest) = &row.rest else {
         return Ok(());
     };
@@ -139,13 +153,13 @@ pub(super) fn remove(connection: &Connection, id: RunId) -> Result<(), StoreErro
     ] {
         connection.prepare_cached(sql)?.execute([id.0.as_bytes()])?;
     }
-    Ok(())
+    approvals::remove(connection, id)
 }
 
 /// Rebuilds all rows from the log, in one transaction. Returns the number of runs.
 pub(super) fn rebuild(connection: &mut Connection) -> Result<usize, StoreError> {
     let transaction = connection.transaction()?;
-    transaction.execute_batch("DELETE FROM runs; DELETE FROM run_heads")?;
+    transaction.execute_batch("DELETE FROM runs; DELETE FROM run_heads; DELETE FROM approvals")?;
     let ids = rows::run_ids_in_log(&transaction)?;
     let mut count = 0;
     for id in ids {
@@ -153,6 +167,7 @@ pub(super) fn rebuild(connection: &mut Connection) -> Result<usize, StoreError> 
         let Some(run) = fold(id, &log)? else { continue };
         if !run.deleted {
             write(&transaction, id, &RunRow::of(&run))?;
+            approvals::rebuild(&transaction, id, &log)?;
             count += 1;
         }
     }

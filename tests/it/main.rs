@@ -7,6 +7,7 @@
     reason = "helpers of tests, too, may fail loudly"
 )]
 
+mod approvals;
 mod branches;
 mod claude;
 mod codex;

@@ -10,9 +10,12 @@ mod terminal;
 
 use super::{
     Adapter, CliError, Command, Keeper, LaunchContext, Limits, Transcript, TranscriptContext,
-    argv::Argv, hooks, launch, transcript::ClaudeTranscript,
+    answers, argv::Argv, hooks, launch, transcript::ClaudeTranscript,
 };
-use crate::domain::{AgentMode, run::command::Hook};
+use crate::domain::{
+    AgentMode,
+    run::{command::Hook, view::ApprovalView},
+};
 use serde_json::Value;
 use session::Session;
 use std::ffi::OsString;
@@ -47,6 +50,10 @@ impl Adapter for Demo {
         let mut argv = Argv::new(context, launch::utf8(context.abbado)?);
         argv.push(&[SUBCOMMAND]);
         argv.session();
+        if context.agent.asks_remotely() {
+            let seconds = answers::wait_seconds(context.agent);
+            argv.push(&["--wait", &seconds.to_string()]);
+        }
         argv.own();
         let argv = argv.end(&["--", context.task]);
         Ok((argv, launch::environment(context, &[])))
@@ -54,6 +61,14 @@ impl Adapter for Demo {
 
     fn hook(&self, payload: Value) -> Result<Hook, CliError> {
         hooks::translate(payload, "The demo agent")
+    }
+
+    fn takes_answers(&self) -> bool {
+        true
+    }
+
+    fn answer(&self, approval: &ApprovalView) -> Value {
+        answers::claude(approval)
     }
 
     fn transcript(&self, context: TranscriptContext) -> Option<Box<dyn Transcript>> {
@@ -70,6 +85,8 @@ struct Options {
     exit: bool,
     /// Wait for a person to answer a permission request, instead of granting it.
     ask: bool,
+    /// The same, and an answer from elsewhere counts: the seconds that the hook waits for one.
+    wait: Option<u64>,
     pace: Duration,
     /// The first message stops after its first words until this file exists.
     hold: Option<PathBuf>,
@@ -77,7 +94,7 @@ struct Options {
 }
 
 /// Runs the agent on the terminal and returns its exit code. Arguments: `--session-id ID` or
-/// `--resume ID`, `--exit`, `--ask`, `--pace MILLISECONDS`, `--hold FILE`, then the task.
+/// `--resume ID`, `--exit`, `--ask`, `--wait SECONDS`, `--pace MILLISECONDS`, `--hold FILE`, then the task.
 #[must_use]
 pub fn run() -> i32 {
     let options = match options(std::env::args_os().skip(2)) {
@@ -103,6 +120,7 @@ fn options(args: impl Iterator<Item = OsString>) -> Result<Options, lexopt::Erro
         resumed: false,
         exit: false,
         ask: false,
+        wait: None,
         pace: PACE_DEFAULT,
         hold: None,
         task: String::new(),
@@ -117,6 +135,7 @@ fn options(args: impl Iterator<Item = OsString>) -> Result<Options, lexopt::Erro
             }
             Long("exit") => options.exit = true,
             Long("ask") => options.ask = true,
+            Long("wait") => options.wait = Some(parser.value()?.parse()?),
             Long("pace") => options.pace = Duration::from_millis(parser.value()?.parse()?),
             Long("hold") => options.hold = Some(parser.value()?.into()),
             Value(task) => options.task = task.string()?,

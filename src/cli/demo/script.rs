@@ -71,7 +71,7 @@ pub(super) fn turn(
     }
     stage.update_task(&first, "completed")?;
     stage.update_task(&second, "in_progress")?;
-    stage.list(&root, options.ask)?;
+    stage.list(&root, options)?;
     stage.update_task(&second, "completed")?;
     let last = "Done: HELLO.md is written and the files are listed.";
     stage.speak(last)?;
@@ -165,8 +165,9 @@ impl Stage<'_> {
     }
 
     /// Lists the folder after a permission request, answered by the person at the terminal with
-    /// `ask`, else by itself after a moment.
-    fn list(&mut self, root: &Path, ask: bool) -> Result<(), Stop> {
+    /// `ask`, there or elsewhere with `wait`, else by itself after a moment.
+    fn list(&mut self, root: &Path, options: &Options) -> Result<(), Stop> {
+        let ask = options.ask || options.wait.is_some();
         let input = json!({"command": "ls", "description": "List the files"});
         self.tool("Bash", &input, "ls", |stage| {
             let question = if ask {
@@ -175,11 +176,11 @@ impl Stage<'_> {
                 " \x1b[35m(asks for permission)\x1b[0m"
             };
             stage.terminal.say(question)?;
-            stage.session.permission("Bash", &input);
+            let elsewhere = stage.session.permission("Bash", &input, options.wait);
             if !ask {
                 stage.terminal.pause(5)?;
-            } else if !stage.terminal.yes_or_no()? {
-                return Ok(Err("The person said no.".to_owned()));
+            } else if let Err(why) = stage.terminal.answer(elsewhere.as_ref())? {
+                return Ok(Err(why));
             }
             let listed = names(root).map(
                 |names| json!({"stdout": names.join("\n"), "stderr": "", "interrupted": false}),

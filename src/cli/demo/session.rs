@@ -1,12 +1,14 @@
 //! The demo agent's session: hooks fired, and a transcript in the form that Claude writes.
 
 use super::Options;
+use crate::cli::hook_program;
 use serde_json::{Map, Value, json};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 use uuid::Uuid;
 
@@ -132,12 +134,28 @@ impl Session {
         self.hook(name, fields);
     }
 
-    /// Reports a permission request.
-    pub(super) fn permission(&self, tool: &str, input: &Value) {
-        self.hook(
-            "PermissionRequest",
-            json!({"tool_name": tool, "tool_input": input}),
-        );
+    /// Reports a permission request. With `wait`, its hook waits so many seconds for an answer from
+    /// elsewhere.
+    pub(super) fn permission(
+        &self,
+        tool: &str,
+        input: &Value,
+        wait: Option<u64>,
+    ) -> Option<Elsewhere> {
+        let name = "PermissionRequest";
+        let fields = json!({"tool_name": tool, "tool_input": input});
+        let Some(wait) = wait else {
+            self.hook(name, fields);
+            return None;
+        };
+        let args = [hook_program::WAIT.to_owned(), wait.to_string()];
+        match self.spawn(&args, name, fields)?.and_then(Elsewhere::listen) {
+            Ok(elsewhere) => Some(elsewhere),
+            Err(error) => {
+                log::debug!(hook = name, error:% = error; "A hook of the demo agent failed.");
+                None
+            }
+        }
     }
 
     /// Reports the end of the turn.
@@ -169,7 +187,17 @@ impl Session {
 
     /// Runs a hook and waits for it, as CLIs do. A failure is logged only.
     fn hook(&self, name: &str, fields: Value) {
-        let Some(program) = &self.hook else { return };
+        let Some(started) = self.spawn(&[], name, fields) else {
+            return;
+        };
+        if let Err(error) = started.and_then(|mut child| child.wait()) {
+            log::debug!(hook = name, error:% = error; "A hook of the demo agent failed.");
+        }
+    }
+
+    /// Starts a hook; none when the agent was started by hand.
+    fn spawn(&self, args: &[String], name: &str, fields: Value) -> Option<io::Result<Child>> {
+        let program = self.hook.as_ref()?;
         let mut payload = Map::new();
         payload.insert("session_id".into(), self.id.clone().into());
         payload.insert(
@@ -184,21 +212,27 @@ impl Session {
         if let Value::Object(fields) = fields {
             payload.extend(fields);
         }
-        let told = Command::new(program)
+        let answer = if args.is_empty() {
+            Stdio::null()
+        } else {
+            Stdio::piped()
+        };
+        let started = Command::new(program)
+            .args(args)
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(answer)
             .stderr(Stdio::null())
-            .spawn()
-            .and_then(|mut child| {
-                let written = child.stdin.take().map(|mut input| {
-                    input.write_all(Value::Object(payload).to_string().as_bytes())
-                });
-                child.wait()?;
-                written.unwrap_or(Ok(()))
-            });
-        if let Err(error) = told {
-            log::debug!(hook = name, error:% = error; "A hook of the demo agent failed.");
-        }
+            .spawn();
+        Some(started.map(|mut child| {
+            let written = child
+                .stdin
+                .take()
+                .map(|mut input| input.write_all(Value::Object(payload).to_string().as_bytes()));
+            if let Some(Err(error)) = written {
+                log::debug!(hook = name, error:% = error; "A hook of the demo agent failed.");
+            }
+            child
+        }))
     }
 
     fn row(&self, mut row: Value) -> io::Result<()> {
@@ -210,5 +244,49 @@ impl Session {
             .mode(0o600)
             .open(&self.transcript)?;
         file.write_all(format!("{row}\n").as_bytes())
+    }
+}
+
+/// The hook that waits for an answer from elsewhere.
+pub(super) struct Elsewhere {
+    child: Child,
+    answer: Receiver<Value>,
+}
+
+impl Elsewhere {
+    fn listen(mut child: Child) -> io::Result<Self> {
+        let mut output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let (tell, answer) = channel();
+        std::thread::Builder::new()
+            .name("answer".into())
+            .spawn(move || {
+                let mut text = String::new();
+                let read = output.read_to_string(&mut text);
+                let answer = read.ok().and_then(|_| serde_json::from_str(&text).ok());
+                // The terminal may have been faster.
+                tell.send(answer.unwrap_or_default()).unwrap_or(());
+            })?;
+        Ok(Self { child, answer })
+    }
+
+    /// What was decided, with the reason of a refusal; nothing while nothing is.
+    pub(super) fn answer(&self) -> Option<Result<(), String>> {
+        let answer = self.answer.try_recv().ok()?;
+        let decision = answer.pointer("/hookSpecificOutput/decision")?;
+        match decision["behavior"].as_str()? {
+            "allow" => Some(Ok(())),
+            _ => Some(Err(decision["message"]
+                .as_str()
+                .unwrap_or("No.")
+                .to_owned())),
+        }
+    }
+}
+
+/// The question is answered: its hook need not wait any more.
+impl Drop for Elsewhere {
+    fn drop(&mut self) {
+        let ended = self.child.kill().and_then(|()| self.child.wait());
+        log::debug!(ended = ended.is_ok(); "The demo agent's question is answered.");
     }
 }

@@ -4,6 +4,7 @@
 //! A terminal is switched to single keys (its line mode would cut a pasted message at 4096 bytes);
 //! anything else is read as lines.
 
+use super::session::Elsewhere;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::termios::{self, OutputFlags, SetArg, Termios};
 use std::collections::VecDeque;
@@ -161,22 +162,32 @@ impl Terminal {
         }
     }
 
-    /// Waits for `y` or `n`, typed after the question; other keys except Esc are ignored. The end
-    /// of the input counts as no.
-    pub(super) fn yes_or_no(&mut self) -> Result<bool, Disturbed> {
+    /// Waits for `y` or `n`, typed after the question, or for an answer from elsewhere; other keys
+    /// except Esc are ignored. The end of the input counts as no. The inner error is why not.
+    pub(super) fn answer(
+        &mut self,
+        elsewhere: Option<&Elsewhere>,
+    ) -> Result<Result<(), String>, Disturbed> {
+        let no = || Err("The person said no.".to_owned());
         loop {
-            match self.incoming.recv() {
+            if let Some(answer) = elsewhere.and_then(Elsewhere::answer) {
+                return Ok(answer);
+            }
+            match self.incoming.recv_timeout(LOOK) {
                 Ok(Incoming::Signal(signal)) => return Err(Disturbed::Signal(signal)),
                 Ok(Incoming::Bytes(bytes)) if bytes == b"\x1b" => return Err(Disturbed::Escape),
                 Ok(Incoming::Bytes(bytes)) => {
                     let answer = bytes.iter().find(|byte| b"yYnN".contains(byte));
-                    if let Some(answer) = answer {
-                        return Ok(answer.eq_ignore_ascii_case(&b'y'));
+                    match answer.map(u8::to_ascii_lowercase) {
+                        Some(b'y') => return Ok(Ok(())),
+                        Some(_) => return Ok(no()),
+                        None => {}
                     }
                 }
-                Ok(Incoming::Eof) | Err(_) => {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Incoming::Eof) | Err(RecvTimeoutError::Disconnected) => {
                     self.ended = true;
-                    return Ok(false);
+                    return Ok(no());
                 }
             }
         }

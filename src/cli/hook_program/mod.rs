@@ -22,9 +22,16 @@ use server::Server;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 pub use server::{key, proof};
 use uuid::Uuid;
+
+/// First argument of a hook that waits for a person's decision; the second is how long, in seconds.
+pub const WAIT: &str = "wait";
+
+/// Between two tries of a hook that waits.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// Largest payload that the server accepts, in bytes.
 pub const PAYLOAD_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -45,9 +52,15 @@ pub fn called_as_hook(argv0: &OsStr) -> bool {
 /// Runs the hook program on standard input and output. Returns the exit code, always 0.
 #[must_use]
 pub fn run() -> i32 {
-    see_it_through();
+    let mut args = std::env::args().skip_while(|arg| arg != WAIT).skip(1);
+    let wait = args.next().and_then(|seconds| seconds.parse().ok());
+    let wait = wait.map(Duration::from_secs);
+    // A question that was answered in the terminal ends its hook by a signal.
+    if wait.is_none() {
+        see_it_through();
+    }
     // An interrupted CLI may close the pipes at any time, so errors of writing are ignored.
-    if let Err(error) = forward(&mut io::stdin().lock(), &mut io::stdout().lock()) {
+    if let Err(error) = forward(wait, &mut io::stdin().lock(), &mut io::stdout().lock()) {
         let _nobody_reads = writeln!(io::stderr(), "abbado hook: {error}");
     }
     0
@@ -62,7 +75,7 @@ fn see_it_through() {
     }
 }
 
-fn forward(input: &mut dyn Read, output: &mut dyn Write) -> io::Result<()> {
+fn forward(wait: Option<Duration>, input: &mut dyn Read, output: &mut dyn Write) -> io::Result<()> {
     let Some(run_dir) = run_dir(std::env::args_os().next()) else {
         output.write_all(NOTHING)?;
         return Err(io::Error::other(
@@ -71,7 +84,10 @@ fn forward(input: &mut dyn Read, output: &mut dyn Write) -> io::Result<()> {
     };
     let payload = read(input)?;
     let callers = callers::above(&run_dir.join(hook_files::HOOK));
-    let (answer, spooled) = deliver(&run_dir, &payload, &callers);
+    let (answer, spooled) = match wait {
+        None => deliver(&run_dir, &payload, &callers),
+        Some(wait) => (ask(&run_dir, &payload, &callers, wait), Ok(())),
+    };
     output.write_all(&answer)?;
     output.flush()?;
     spooled
@@ -113,7 +129,7 @@ pub(super) fn deliver(
 ) -> (Vec<u8>, io::Result<()>) {
     // Ordered by time: the log's index of deliveries grows at its end.
     let delivery = Uuid::now_v7();
-    match post(run_dir, payload, delivery, callers) {
+    match post(run_dir, payload, delivery, callers, false) {
         Ok(answer) if answer.is_success() => (answer.body, Ok(())),
         Ok(answer) if answer.is_final() => (NOTHING.to_vec(), Ok(())),
         Ok(_) | Err(_) => (
@@ -123,11 +139,29 @@ pub(super) fn deliver(
     }
 }
 
+/// Posts a question until the server answers it, also through a restart of the server. The delivery
+/// stays the same, so that it is asked once. Without an answer in time the CLI's own dialog decides.
+fn ask(run_dir: &Path, payload: &[u8], callers: &Callers, wait: Duration) -> Vec<u8> {
+    let delivery = Uuid::now_v7();
+    let deadline = Instant::now() + wait;
+    while Instant::now() < deadline {
+        match post(run_dir, payload, delivery, callers, true) {
+            // Still open.
+            Ok(answer) if answer.status == post::ACCEPTED => {}
+            Ok(answer) if answer.is_success() => return answer.body,
+            Ok(answer) if answer.is_final() => break,
+            Ok(_) | Err(_) => std::thread::park_timeout(AGAIN),
+        }
+    }
+    NOTHING.to_vec()
+}
+
 fn post(
     run_dir: &Path,
     payload: &[u8],
     delivery: Uuid,
     callers: &Callers,
+    waits: bool,
 ) -> io::Result<post::Response> {
     let token = hook_files::token(run_dir)?.ok_or(io::ErrorKind::NotFound)?;
     // `..` of the path itself: the run folder may be named by a relative path or a link.
@@ -142,6 +176,7 @@ fn post(
         token: &token,
         delivery,
         callers,
+        waits,
         payload,
     };
     post::send(&server, &data_dir, &request)

@@ -15,6 +15,18 @@ use uuid::Uuid;
 /// Time for connecting, writing and reading together. The CLI waits meanwhile.
 const DEADLINE: Duration = Duration::from_secs(1);
 
+/// The same for a hook that waits, with the time that the server may take for its answer.
+const WAIT_DEADLINE: Duration = Duration::from_secs(WAIT_SECONDS + 10);
+
+/// How long the server may hold one request of a hook that waits, in seconds.
+const WAIT_SECONDS: u64 = 20;
+
+/// Status for a question that is still open.
+pub(super) const ACCEPTED: u16 = 202;
+
+/// Header with [`WAIT_SECONDS`].
+const WAIT_HEADER: &str = "X-Abbado-Wait";
+
 /// Longest response passed on to the CLI, in bytes.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
@@ -27,6 +39,8 @@ pub(super) struct Request<'a> {
     pub(super) token: &'a str,
     pub(super) delivery: Uuid,
     pub(super) callers: &'a Callers,
+    /// A person's decision is waited for.
+    pub(super) waits: bool,
     pub(super) payload: &'a [u8],
 }
 
@@ -57,7 +71,12 @@ pub(super) fn send(
     data_dir: &Path,
     request: &Request<'_>,
 ) -> io::Result<Response> {
-    let deadline = Instant::now() + DEADLINE;
+    let deadline = Instant::now()
+        + if request.waits {
+            WAIT_DEADLINE
+        } else {
+            DEADLINE
+        };
     let address = server.address();
     let mut stream = TcpStream::connect_timeout(&address, left(deadline)?)?;
     stream.set_nodelay(true)?;
@@ -125,13 +144,19 @@ fn write(
         token,
         delivery,
         callers,
+        waits,
         payload,
     } = request;
+    let wait = if *waits {
+        format!("{WAIT_HEADER}: {WAIT_SECONDS}\r\n")
+    } else {
+        String::new()
+    };
     // `localhost` is a name that the server's gate knows whatever address it is bound to.
     let head = format!(
         "POST /api/runs/{run_id}/hook HTTP/1.1\r\nHost: localhost:{}\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\
-         X-Abbado-Hook-Token: {token}\r\nX-Abbado-Delivery: {delivery}\r\n{CALLERS_HEADER}: {callers}\r\n\r\n",
+         X-Abbado-Hook-Token: {token}\r\nX-Abbado-Delivery: {delivery}\r\n{CALLERS_HEADER}: {callers}\r\n{wait}\r\n",
         address.port(),
         payload.len(),
     );

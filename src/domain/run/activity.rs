@@ -123,7 +123,8 @@ impl Run {
             Event::ToolCall(_)
             | Event::ToolResult(_)
             | Event::SubagentStart(_)
-            | Event::SubagentStop(_) => Source::Hook,
+            | Event::SubagentStop(_)
+            | Event::ApprovalRequested(_) => Source::Hook,
             // It is work of the agent.
             Event::HookReceived(hook) if hook.nested => Source::Cli,
             Event::HookReceived(_) => Source::Hook,
@@ -178,7 +179,10 @@ impl Run {
             | Event::RunRebased(_)
             | Event::RunReverted(_)
             | Event::RunAccepted(_)
-            | Event::NotifyChanged(_) => Source::Other,
+            | Event::NotifyChanged(_)
+            | Event::ApprovalDecided(_)
+            | Event::ApprovalExpired(_)
+            | Event::ApprovalVoid(_) => Source::Other,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::{
     activity::{self, STARTING, THINKING, WRITING},
+    approval::Approvals,
     callers::Callers,
     command::Usage,
     event::{
@@ -66,15 +67,12 @@ impl Run {
             Event::SessionInit(init) => self.session_began(init),
             Event::AgentToken(_) => self.doing(WRITING, at),
             Event::AgentMessage(message) => self.remember(message),
-            Event::ToolCall(call) => {
-                self.tasks.called(call);
-                self.doing(&format!("tool {}", call.tool_name), at);
+            Event::ApprovalRequested(asked) => self.approval_requested(asked, at),
+            Event::ApprovalDecided(_) | Event::ApprovalExpired(_) | Event::ApprovalVoid(_) => {
+                self.approval_closed(event, at);
             }
-            Event::ToolResult(result) => {
-                self.tasks.answered(result);
-                self.attention = None;
-                self.doing(THINKING, at);
-            }
+            Event::ToolCall(call) => self.tool_called(call, at),
+            Event::ToolResult(result) => self.tool_returned(result, at),
             Event::NeedsAttention(needs) => self.asks(needs, at),
             Event::SubagentStart(start) => {
                 self.doing(&format!("subagent {}", start.agent_type), at);
@@ -358,6 +356,7 @@ impl Run {
         self.attention = None;
         self.process_ended(exited, at);
         self.outbox.process_ended();
+        self.approvals = Approvals::default();
         self.tasks.process_ended();
     }
 

@@ -1,5 +1,6 @@
 //! Commands of a run. Requests of people may be rejected; facts from outside are always accepted.
 
+use super::approval::{Decision, Question, Terms};
 use super::callers::Callers;
 use super::event::{
     Event, HookSignal, Missing, NeedsAttention, ProcessSpawned, RunCheckpointed, RunCreated, Stage,
@@ -7,7 +8,7 @@ use super::event::{
 };
 
 pub use super::usage::Usage;
-use crate::domain::MessageId;
+use crate::domain::{ApprovalId, MessageId};
 
 use serde_json::Value;
 use std::path::PathBuf;
@@ -56,6 +57,13 @@ pub enum Command {
     Stop {
         /// Why.
         by: StopBy,
+    },
+    /// Decide an approval.
+    Decide(Decision),
+    /// The time of an approval is over.
+    ExpireApproval {
+        /// Which.
+        id: ApprovalId,
     },
     /// Switch notifications of this run.
     SetNotify {
@@ -175,6 +183,8 @@ pub struct Hook {
     pub signal: Signal,
     /// The processes that called the hook program, if known.
     pub callers: Callers,
+    /// The hook program waits for a decision: a question becomes an approval with these terms.
+    pub terms: Option<Terms>,
     /// The whole payload.
     pub payload: Value,
 }
@@ -200,6 +210,13 @@ pub enum Signal {
     ToolResult(ToolResult),
     /// A person is needed.
     NeedsAttention(NeedsAttention),
+    /// The CLI asks, and its hook can bring the answer.
+    Asks {
+        /// For people.
+        needs: NeedsAttention,
+        /// What can be answered.
+        question: Question,
+    },
     /// A subagent started.
     SubagentStart(SubagentStart),
     /// A subagent ended.
@@ -252,6 +269,7 @@ impl Signal {
             | Self::ToolCall(_)
             | Self::ToolResult(_)
             | Self::NeedsAttention(_)
+            | Self::Asks { .. }
             | Self::SubagentStart(_)
             | Self::SubagentStop(_)
             | Self::Token { .. }

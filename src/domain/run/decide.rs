@@ -4,7 +4,7 @@
 //! event when it is our own and repeated.
 
 use super::{
-    activity,
+    activity, answers,
     command::{Command, Exit},
     event::{
         CompletedBy, Event, ExitedBy, NotifyChanged, PausedBy, ProcessContinued, ProcessExited,
@@ -30,6 +30,7 @@ pub fn decide(run: &Run, command: Command) -> Decision {
         return after_deletion(&command);
     }
     let mut events = choose(run, command)?;
+    events.extend(answers::voided(run, &events));
     events.extend(queue::next(run, &events));
     Ok(events)
 }
@@ -51,6 +52,8 @@ fn choose(run: &Run, command: Command) -> Decision {
         }
         Command::PromptFree => Ok(queue::prompt_free(run).into_iter().collect()),
         Command::Stop { by } => stop(run, by),
+        Command::Decide(decision) => answers::decide(run, decision),
+        Command::ExpireApproval { id } => Ok(answers::expire(run, id)),
         Command::SetNotify { notify } if notify == run.notify => Ok(Vec::new()),
         Command::SetNotify { notify } => Ok(vec![NotifyChanged { notify }.into()]),
         Command::WorktreesReady { created } => Ok(worktrees_ready(run, created)),
@@ -91,12 +94,14 @@ fn after_deletion(command: &Command) -> Decision {
         | Command::Unqueue { .. }
         | Command::Reorder { .. }
         | Command::SetNotify { .. }
+        | Command::Decide(_)
         | Command::Stop {
             by: StopBy::Cancel | StopBy::Pause | StopBy::Idle,
         } => Err(Rejection::Deleted),
         Command::Stop { by: StopBy::Delete }
         | Command::NotTaken { .. }
         | Command::PromptFree
+        | Command::ExpireApproval { .. }
         | Command::WorktreesReady { .. }
         | Command::SetUpFailed { .. }
         | Command::SetUpStopped

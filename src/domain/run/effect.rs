@@ -4,7 +4,7 @@ use super::{
     event::{DeliveredBy, Event, ExitedBy, HookSignal, PausedBy, ProcessLaunching, StopBy},
     state::{Process, Run, Status},
 };
-use crate::domain::MessageId;
+use crate::domain::{ApprovalId, MessageId};
 
 /// A side effect. Recovery may repeat each without harm.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,11 @@ pub enum Effect {
     Checkpoint {
         /// Why.
         reason: &'static str,
+    },
+    /// Let an approval expire in time.
+    AwaitDecision {
+        /// Which.
+        id: ApprovalId,
     },
     /// Acknowledge to the holder that its exit is recorded.
     AckExit,
@@ -71,6 +76,9 @@ fn of(run: &Run, event: &Event) -> Option<Effect> {
             let (id, text) = (typing.message_id, typing.text.clone());
             Some(Effect::Type { id, text })
         }
+        Event::ApprovalRequested(asked) => Some(Effect::AwaitDecision {
+            id: asked.approval_id,
+        }),
         Event::StopRequested(request) => Some(stop(run, request.by)),
         Event::UserMessage(message) => deliver(run, message.delivered_by?),
         // The end of the session arrived before the launch was reported, or after a failure, or
@@ -115,6 +123,9 @@ fn of(run: &Run, event: &Event) -> Option<Effect> {
         | Event::RunReverted(_)
         | Event::RunAccepted(_)
         | Event::NotifyChanged(_)
+        | Event::ApprovalDecided(_)
+        | Event::ApprovalExpired(_)
+        | Event::ApprovalVoid(_)
         | Event::ProcessStopped(_)
         | Event::ProcessContinued(_)
         | Event::RunQuiet(_)

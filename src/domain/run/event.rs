@@ -8,15 +8,16 @@ mod decode;
 mod words;
 
 pub use agent::{NeedsAttention, SubagentStart, SubagentStop};
+pub use approvals::{ApprovalDecided, ApprovalExpired, ApprovalRequested, ApprovalVoid};
 use decode::from_json;
 pub use decode::{DecodeError, EVENT_VERSION};
 pub use messages::{
     MessageNotTaken, MessageQueued, MessageTyping, MessageUnqueued, QueueReordered, RequestKey,
 };
 pub use words::{
-    CheckpointAt, CommittedAt, CompletedBy, CostSource, DeliveredBy, ExitedBy, HookSignal, LeftOut,
-    MessageBy, Missing, PausedBy, PullRequestAt, PushedAt, RebasedAt, RepoBase, RepoBranch,
-    RevertedAt, Stage, StartedBy, StopBy, WorktreeAt,
+    CheckpointAt, CommittedAt, CompletedBy, CostSource, DecidedBy, DeliveredBy, ExitedBy,
+    HookSignal, LeftOut, MessageBy, Missing, PausedBy, PullRequestAt, PushedAt, RebasedAt,
+    RepoBase, RepoBranch, RevertedAt, Stage, StartedBy, StopBy, VoidBy, WorktreeAt,
 };
 
 use super::callers::Callers;
@@ -89,6 +90,10 @@ events! {
     "agent.tool_call" => ToolCall,
     "agent.tool_result" => ToolResult,
     "agent.needs_attention" => NeedsAttention,
+    "approval.requested" => ApprovalRequested,
+    "approval.decided" => ApprovalDecided,
+    "approval.expired" => ApprovalExpired,
+    "approval.void" => ApprovalVoid,
     "agent.subagent_start" => SubagentStart,
     "agent.subagent_stop" => SubagentStop,
     "user.message" => UserMessage,
@@ -131,6 +136,7 @@ macro_rules! payloads {
 }
 
 mod agent;
+mod approvals;
 mod messages;
 
 payloads! {

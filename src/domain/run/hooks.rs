@@ -4,12 +4,14 @@
 //! requested, and it does not belong to a turn that is already over.
 
 use super::{
+    answers,
+    approval::{Question, Terms},
     callers::Callers,
     command::{Hook, Observation, Signal},
     event::{
         AgentMessage, AgentToken, CompletedBy, DeliveredBy, Event, HookReceived, MessageBy,
-        PausedBy, RunCompleted, RunFailed, RunPaused, RunStarted, SessionInit, Stage, StartedBy,
-        UserMessage,
+        NeedsAttention, PausedBy, RunCompleted, RunFailed, RunPaused, RunStarted, SessionInit,
+        Stage, StartedBy, UserMessage,
     },
     outbox::Typing,
     queue,
@@ -197,6 +199,7 @@ fn effects_of(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
         turn_id,
         signal,
         callers,
+        terms,
         payload,
         ..
     } = hook;
@@ -227,6 +230,7 @@ fn effects_of(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
         Signal::ToolCall(call) => with_work(run, call.into(), turn_id, moves),
         Signal::ToolResult(result) => with_work(run, result.into(), turn_id, moves),
         Signal::NeedsAttention(needs) => vec![needs.into()],
+        Signal::Asks { needs, question } => vec![asks(run, needs, question, terms)],
         Signal::SubagentStart(start) => vec![start.into()],
         Signal::SubagentStop(stop) => vec![stop.into()],
         Signal::Token { text, message_id } => vec![AgentToken { text, message_id }.into()],
@@ -246,6 +250,14 @@ fn effects_of(run: &Run, hook: Hook, began: bool) -> Vec<Event> {
             session_ended(run, counts, kept)
         }
         Signal::Compacting | Signal::Compacted | Signal::Other => kept(false),
+    }
+}
+
+/// A question: an approval when its hook waits and the CLI may still act on a decision.
+fn asks(run: &Run, needs: NeedsAttention, question: Question, terms: Option<Terms>) -> Event {
+    match terms {
+        Some(terms) if run.facts_move() => answers::requested(run, terms, question, needs),
+        Some(_) | None => needs.into(),
     }
 }
 

@@ -5,7 +5,9 @@
 
 pub(crate) mod activity;
 pub(crate) mod admission;
+mod answers;
 mod apply;
+pub mod approval;
 mod caller;
 pub mod callers;
 pub mod command;

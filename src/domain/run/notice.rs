@@ -11,11 +11,12 @@ use super::{
 use crate::domain::{RunId, Secrets, Time, settings::NotificationSettings};
 
 /// Types of events that may cause a notification. The store has an index of these.
-pub(crate) const TELLING: [&str; 4] = [
+pub(crate) const TELLING: [&str; 5] = [
     "run.paused",
     "run.completed",
     "run.failed",
     "agent.needs_attention",
+    "approval.requested",
 ];
 
 /// The kind of a notification.
@@ -45,7 +46,7 @@ impl NoticeKind {
         match event.event_type() {
             "run.completed" => Some(Self::Ended),
             "run.failed" => Some(Self::Failed),
-            "agent.needs_attention" => Some(Self::Attention),
+            "agent.needs_attention" | "approval.requested" => Some(Self::Attention),
             _ => None,
         }
     }
@@ -150,6 +151,9 @@ impl Story {
 
 /// Whether the run waits for a person because of this event.
 fn asks(run: &Run, event: &Event) -> bool {
+    if matches!(event, Event::ApprovalRequested(_)) {
+        return run.attention.is_some();
+    }
     let Event::NeedsAttention(needs) = event else {
         return false;
     };
@@ -173,6 +177,8 @@ fn text(event: &Event, run: &Run, said: Option<&str>) -> String {
     let reason = || run.reason.clone().unwrap_or_default();
     if let Event::NeedsAttention(needs) = event {
         needs.message.clone()
+    } else if let Event::ApprovalRequested(asked) = event {
+        asked.message.clone()
     } else if let Event::RunCompleted(completed) = event {
         said.map_or_else(|| ended(completed), str::to_owned)
     } else if let Event::RunPaused(RunPaused {

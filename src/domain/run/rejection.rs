@@ -88,6 +88,9 @@ pub enum Rejection {
     /// An order that names other messages than those that wait.
     #[error("the order must name each message of the queue once, and no other")]
     OtherOrder,
+    /// A decision on what is decided, expired or void.
+    #[error("the approval is no longer open")]
+    ApprovalClosed,
     /// The run is gone.
     #[error("the run was deleted")]
     Deleted,

@@ -1,6 +1,7 @@
 //! The state of a run: the fold of its events and nothing else.
 
 use super::{
+    approval::Approvals,
     callers::{Callers, Nested},
     event::{CheckpointAt, ExitedBy, Missing, RunCreated, StopBy, WorktreeAt},
     outbox::Outbox,
@@ -184,6 +185,8 @@ pub struct Run {
     pub resume_with: Option<String>,
     /// Messages recorded since the last totals, so that reading a transcript again duplicates none.
     pub messages_recent: Vec<(Option<String>, u64)>,
+    /// What the CLI asks of a person.
+    pub approvals: Approvals,
     /// Messages of people on their way to the CLI.
     pub outbox: Outbox,
     /// Branch of the run.
@@ -244,6 +247,7 @@ impl Run {
             turns_ended: Vec::new(),
             prompts_expected: vec![created.task.clone()],
             resume_with: None,
+            approvals: Approvals::default(),
             outbox: Outbox::default(),
             messages_recent: Vec::new(),
             run_branch: created.run_branch.clone(),

@@ -3,8 +3,10 @@
 //! It is written with every event, so the documents are typed and go straight into text. What nearly
 //! every event changes is a document of its own, the head.
 
+mod approval;
 mod shipped;
 
+pub use approval::{ApprovalState, ApprovalView};
 pub use shipped::{CommittedView, PullRequestView, PushedView};
 
 use super::{

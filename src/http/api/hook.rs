@@ -2,23 +2,34 @@
 
 use crate::{
     domain::{
-        RunId,
+        ApprovalId, RunId,
         run::callers::{CALLERS_HEADER, Callers},
     },
     http::{
         metrics::Metrics,
-        wire::{ApiError, ApiResult, Id, Query, RawJson, extract::DELIVERY, ok, ok_json},
+        wire::{
+            ApiError, ApiResult, Id, Query, RawJson,
+            answer::json,
+            extract::{DELIVERY, WAIT_HEADER},
+            ok, ok_json,
+        },
     },
     runtime::{
         Runtime,
         messages::Delivery,
-        operations::hooks::{self, ServerKey},
+        operations::{
+            approvals::{self, HookAnswer},
+            hooks::{self, ServerKey},
+        },
     },
 };
-use actix_web::{HttpRequest, get, post, web::Data};
+use actix_web::{HttpRequest, get, http::StatusCode, post, web::Data};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 use uuid::Uuid;
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -52,9 +63,14 @@ pub(crate) async fn prove(
     ok(&ProofView { proof })
 }
 
-/// Answered after the event is durable.
+/// Longest that a hook's request may wait for a decision.
+const WAIT_MAX: Duration = Duration::from_secs(25);
+
+/// Answered after the event is durable. A hook that asks a person and sends `X-Abbado-Wait`, in
+/// seconds, is answered with the decision in its CLI's own form, or 202 while there is none.
 #[utoipa::path(tag = "hooks", request_body = Object,
-    responses((status = 200, body = Object), (status = 403), (status = 413), (status = 429)))]
+    responses((status = 200, body = Object), (status = 202, body = Object),
+              (status = 403), (status = 413), (status = 429)))]
 #[post("/api/runs/{id}/hook")]
 pub(crate) async fn receive(
     runtime: Data<Runtime>,
@@ -74,12 +90,24 @@ pub(crate) async fn receive(
     let callers = request.headers().get(CALLERS_HEADER);
     let callers = callers.and_then(|value| value.to_str().ok()?.parse().ok());
     let callers: Callers = callers.unwrap_or_default();
+    let wait = request.headers().get(WAIT_HEADER);
+    let wait = wait.and_then(|value| value.to_str().ok()?.parse().ok());
+    let wait = wait.map(|seconds| Duration::from_secs(seconds).min(WAIT_MAX));
+    let approval = delivery.map(ApprovalId);
     let delivery = Delivery {
         id: delivery,
         payload: Value::Object(body.object),
         callers,
+        waits: wait.is_some(),
     };
     hooks::record(&runtime, id, delivery, body.bytes).await?;
     metrics.hooks_received.fetch_add(1, Relaxed);
+    if let (Some(wait), Some(approval)) = (wait, approval) {
+        match approvals::answer(&runtime, id, approval, wait).await? {
+            HookAnswer::None => {}
+            HookAnswer::Pending => return Ok(json(StatusCode::ACCEPTED, "{}".to_owned())),
+            HookAnswer::Answer(answer) => return ok(&answer),
+        }
+    }
     Ok(ok_json("{}".to_owned()))
 }

@@ -1,6 +1,7 @@
 //! The handlers, one file a resource: each reads a request, has it done, and answers.
 
 pub(crate) mod agents;
+pub(crate) mod approvals;
 pub(crate) mod branches;
 pub(crate) mod changes;
 pub(crate) mod events;

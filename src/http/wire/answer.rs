@@ -95,6 +95,9 @@ impl From<OperationError> for ApiError {
             OperationError::Invalid { field, why } => Self::invalid(&field, why),
             OperationError::NameTaken => Self::conflict(error).with_code("name_taken"),
             OperationError::RepositoryTaken => Self::conflict(error).with_code("repository_taken"),
+            OperationError::Closed(why) => {
+                Self::conflict(format!("{}.", capital(&why))).with_code("approval_closed")
+            }
             OperationError::Full(why) => Self::busy(why, 5),
             OperationError::Ask(error) => error.into(),
             OperationError::Store(error) => error.into(),
@@ -192,6 +195,7 @@ fn refused(rejection: Rejection) -> ApiError {
         Rejection::Asking => "question_open",
         Rejection::Draft => "draft_at_prompt",
         Rejection::Menu => "menu_open",
+        Rejection::ApprovalClosed => "approval_closed",
         Rejection::OtherOrder => "queue_differs",
         Rejection::Invalid { field, why } => return ApiError::invalid(field, why),
         Rejection::NoRepo => return ApiError::conflict(sentence(&rejection)),
@@ -204,11 +208,15 @@ fn refused(rejection: Rejection) -> ApiError {
 
 /// An error's text as a sentence.
 fn sentence(error: &impl std::fmt::Display) -> String {
-    let text = error.to_string();
+    format!("{}.", capital(&error.to_string()))
+}
+
+/// A text that begins a sentence.
+fn capital(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters
         .next()
         .map(|first| first.to_uppercase().to_string())
         .unwrap_or_default();
-    format!("{first}{}.", letters.as_str())
+    format!("{first}{}", letters.as_str())
 }

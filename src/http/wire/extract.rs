@@ -23,7 +23,7 @@ pub use query::Query;
 use super::error::ApiError;
 use super::json;
 use crate::{
-    domain::{AgentId, MessageId, ProjectId, RepoId, RunId},
+    domain::{AgentId, ApprovalId, MessageId, ProjectId, RepoId, RunId},
     runtime::operations::hooks,
 };
 
@@ -50,6 +50,9 @@ impl<T: DeserializeOwned + 'static, const LIMIT: usize> FromRequest for JsonBody
 
 /// The header by which the hook program names a delivery.
 pub const DELIVERY: &str = "X-Abbado-Delivery";
+
+/// The header by which the hook program says how long it waits for a decision, in seconds.
+pub const WAIT_HEADER: &str = "X-Abbado-Wait";
 
 /// A hook's payload: the object, and the bytes as they came.
 #[derive(Debug)]
@@ -188,6 +191,11 @@ impl PathId for RepoId {
 impl PathId for MessageId {
     const SEGMENT: &'static str = "message_id";
     const WHAT: &'static str = "message in the queue of this run";
+}
+
+impl PathId for ApprovalId {
+    const SEGMENT: &'static str = "approval_id";
+    const WHAT: &'static str = "approval";
 }
 
 /// The number of a checkpoint.

@@ -23,7 +23,8 @@ fn unmask(agent: &mut Agent, stored: &Secrets) -> Result<(), OperationError> {
 pub(crate) fn check(agent: &Agent) -> Result<(), OperationError> {
     let fault = agent
         .validate(&cli::NAMES)
-        .or_else(|| cli::adapter(&agent.cli_name)?.validate_config(&agent.provider_config));
+        .or_else(|| cli::adapter(&agent.cli_name)?.validate_config(&agent.provider_config))
+        .or_else(|| cli::remote_approvals_fault(agent));
     fault.map_or(Ok(()), |why| Err(OperationError::breaks(&why)))
 }
 

@@ -26,6 +26,9 @@ pub enum OperationError {
     /// The repository is one of the project's.
     #[error("This repository is already in the project.")]
     RepositoryTaken,
+    /// What was to be decided is decided already; a whole sentence.
+    #[error("{0}")]
+    Closed(String),
     /// A bound is reached; a whole sentence.
     #[error("{0}")]
     Full(String),

@@ -76,12 +76,12 @@ pub(crate) async fn record(
     delivery: Delivery,
     bytes: Bytes,
 ) -> Result<(), AskError> {
-    let (id, callers) = (delivery.id, delivery.callers.clone());
+    let (id, callers, waits) = (delivery.id, delivery.callers.clone(), delivery.waits);
     let Err(error) = ask_in_order(runtime, run_id, Request::Hook(delivery)).await else {
         return Ok(());
     };
     // A second try of the same delivery is recognised, others would be recorded twice.
-    if let Some(delivery) = id.filter(|_| may_be_stored_later(&error)) {
+    if let Some(delivery) = id.filter(|_| !waits && may_be_stored_later(&error)) {
         keep(
             runtime,
             KeptHook {
@@ -169,6 +169,7 @@ async fn record_all_kept(runtime: &Runtime) {
             id: Some(ids::random()),
             payload: json!({"hook_event_name": "hooks_lost", "lost": lost}),
             callers: Callers::default(),
+            waits: false,
         });
         if let Err(error) = runtime.ask(run_id, request, None).await {
             log::warn!(run_id:%; "Could not record the number of lost hooks: {error}.");

@@ -5,6 +5,7 @@
 //! that may block), stores the outcome, and answers with a typed value or an [`OperationError`].
 
 pub(crate) mod agents;
+pub(crate) mod approvals;
 pub(crate) mod branches;
 pub(crate) mod changes;
 pub(crate) mod error;

@@ -8,6 +8,7 @@
 //! The actor ([`super::actor`]) and the simulation (`runtime::tests::simulation`) drive the same
 //! core.
 
+mod approvals;
 mod commits;
 mod delivery;
 mod effects;
@@ -31,7 +32,7 @@ use crate::{
             event::{Missing, StopBy},
         },
     },
-    runtime::messages::{AskError, Outcome, ReplySender, Request},
+    runtime::messages::{AskError, Outcome, Reply, ReplySender, Request},
     store::StoreError,
 };
 use commits::{DeferredReply, ReplyContext};
@@ -167,6 +168,13 @@ impl Core {
             Request::Stop(stop) => self.stop_by(stop, caller),
             Request::SetNotify { notify } => {
                 self.execute(Command::SetNotify { notify }, context(caller));
+            }
+            Request::Decide(decision) => {
+                let done = ReplyContext {
+                    with: Reply::Done.into(),
+                    ..context(caller)
+                };
+                self.execute(Command::Decide(decision), done);
             }
             Request::Order(order) => self.order(order, caller),
             Request::Hook(_) if self.run.as_ref().is_some_and(|run| run.deleted) => {

@@ -3,7 +3,7 @@
 use crate::{
     cli::Adapter,
     domain::{
-        AgentMode, MessageId,
+        AgentMode, ApprovalId, MessageId,
         run::{
             Effect, Run,
             command::{Observation, Usage},
@@ -87,6 +87,8 @@ pub(crate) enum Timer {
     EnterAgain { id: MessageId },
     /// The same, after a longer while.
     GiveUp { id: MessageId },
+    /// An approval that nobody decided yet.
+    Approval { id: ApprovalId },
     /// A CLI that is to say something.
     Silent { missing: Missing },
     /// A CLI at its prompt since the run had this sequence.

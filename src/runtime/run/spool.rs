@@ -129,6 +129,7 @@ pub(in crate::runtime) fn read(path: &Path) -> Option<Delivery> {
         id: named.and_then(|(id, _)| Uuid::try_parse(id).ok()),
         payload: Value::Object(object),
         callers: callers.unwrap_or_default(),
+        waits: false,
     })
 }
 

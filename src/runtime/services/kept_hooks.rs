@@ -40,6 +40,7 @@ impl KeptHook {
             id: Some(self.delivery),
             payload: Value::Object(object),
             callers: self.callers.clone(),
+            waits: false,
         })
     }
 }

@@ -57,6 +57,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Approvals of all runs, oldest first. */
+        get: operations["get_approvals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events/head": {
         parameters: {
             query?: never;
@@ -401,6 +418,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/runs/{id}/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Approvals of a run, oldest first. */
+        get: operations["get_runs_id_approvals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{id}/approvals/{approval_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Decides an approval. The first decision counts; a later one gets 409. */
+        post: operations["post_runs_id_approvals_approval_id"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs/{id}/cancel": {
         parameters: {
             query?: never;
@@ -569,7 +620,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Answered after the event is durable. */
+        /**
+         * Answered after the event is durable. A hook that asks a person and sends `X-Abbado-Wait`, in
+         *     seconds, is answered with the decision in its CLI's own form, or 202 while there is none.
+         */
         post: operations["post_runs_id_hook"];
         delete?: never;
         options?: never;
@@ -987,6 +1041,197 @@ export interface components {
              */
             updated_at: string;
         };
+        /** @description A person decided. */
+        ApprovalDecided: {
+            /** @description The text, or list of texts, for each question. */
+            answer?: unknown;
+            /** @description The approval. */
+            approval_id: components["schemas"]["ApprovalId"];
+            /** @description Where it was decided. */
+            by: components["schemas"]["DecidedBy"];
+            /** @description What was decided. */
+            decision: components["schemas"]["Choice"];
+            /** @description Why, for the agent. */
+            message?: string | null;
+        };
+        ApprovalDecidedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "approval.decided";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["ApprovalDecided"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /** @description Nobody decided in time. */
+        ApprovalExpired: {
+            /** @description The approval. */
+            approval_id: components["schemas"]["ApprovalId"];
+        };
+        ApprovalExpiredEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "approval.expired";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["ApprovalExpired"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /**
+         * Format: uuid
+         * @description A question of a CLI that a person may answer from anywhere.
+         */
+        ApprovalId: string;
+        /**
+         * @description What is asked.
+         * @enum {string}
+         */
+        ApprovalKind: "permission" | "question" | "plan";
+        /** @description The CLI asks, and its hook waits for the answer. */
+        ApprovalRequested: {
+            /** @description Its id. */
+            approval_id: components["schemas"]["ApprovalId"];
+            /**
+             * Format: date-time
+             * @description When it expires.
+             */
+            expires_at: string;
+            /** @description What `allow_always` grants, in the CLI's own form. */
+            grants?: unknown;
+            /** @description What is asked. */
+            kind: components["schemas"]["ApprovalKind"];
+            /** @description A sentence. */
+            message: string;
+            /** @description Which choices the CLI can carry out. */
+            options: components["schemas"]["Choice"][];
+            /** @description Its whole input. */
+            tool_input: unknown;
+            /** @description The tool. */
+            tool_name: string;
+            /** @description The call that it is about, when known. */
+            tool_use_id?: string | null;
+        };
+        ApprovalRequestedEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "approval.requested";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["ApprovalRequested"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
+        /**
+         * @description Where an approval stands.
+         * @enum {string}
+         */
+        ApprovalState: "open" | "decided" | "expired" | "void";
+        /** @description A question of a CLI that a person may answer from anywhere. */
+        ApprovalView: {
+            /** @description The text, or list of texts, for each question. */
+            answer: unknown;
+            /** @description Its id. */
+            approval_id: components["schemas"]["ApprovalId"];
+            by: components["schemas"]["DecidedBy"] | null;
+            /**
+             * Format: date-time
+             * @description When it was closed.
+             */
+            closed_at: string | null;
+            decision: components["schemas"]["Choice"] | null;
+            /** @description Why, for the agent. */
+            decision_message: string | null;
+            /**
+             * Format: date-time
+             * @description When it expires, or would have.
+             */
+            expires_at: string;
+            /** @description What `allow_always` grants, in the CLI's own form. */
+            grants: unknown;
+            /** @description What is asked. */
+            kind: components["schemas"]["ApprovalKind"];
+            /** @description A sentence. */
+            message: string;
+            /** @description Which choices the CLI can carry out. */
+            options: components["schemas"]["Choice"][];
+            /**
+             * Format: date-time
+             * @description When it was asked.
+             */
+            requested_at: string;
+            /** @description The run. */
+            run_id: components["schemas"]["RunId"];
+            /** @description Where it stands. */
+            state: components["schemas"]["ApprovalState"];
+            /** @description Its whole input. */
+            tool_input: unknown;
+            /** @description The tool. */
+            tool_name: string;
+            why: components["schemas"]["VoidBy"] | null;
+        };
+        /** @description The CLI no longer waits for a decision. */
+        ApprovalVoid: {
+            /** @description The approval. */
+            approval_id: components["schemas"]["ApprovalId"];
+            /** @description The evidence. */
+            why: components["schemas"]["VoidBy"];
+        };
+        ApprovalVoidEvent: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event_type: "approval.void";
+            /**
+             * Format: int64
+             * @description Place in the whole log.
+             */
+            id: number;
+            payload: components["schemas"]["ApprovalVoid"];
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: int64
+             * @description Place in its run, without holes.
+             */
+            sequence: number;
+        };
         /** @description A person is needed. */
         AttentionView: {
             /** @description `permission_prompt`, `idle_prompt`, … */
@@ -1144,6 +1389,11 @@ export interface components {
          * @enum {string}
          */
         Checks: "none" | "pending" | "success" | "failure";
+        /**
+         * @description What a person may decide.
+         * @enum {string}
+         */
+        Choice: "allow" | "allow_always" | "deny" | "answer";
         CommitMessage: {
             /** @description Not blank; at most 64 KiB. */
             message: string;
@@ -1214,6 +1464,19 @@ export interface components {
             usd: number | null;
         };
         /**
+         * @description Where an approval was decided.
+         * @enum {string}
+         */
+        DecidedBy: "api" | "link";
+        DecisionBody: {
+            /** @description With the decision `answer`: the text, or list of texts, for each question, by its text. */
+            answer?: Record<string, never> | null;
+            /** @description One of the approval's `options`. */
+            decision: components["schemas"]["Choice"];
+            /** @description Why, for the agent. */
+            message?: string | null;
+        };
+        /**
          * @description How a message reaches the CLI.
          * @enum {string}
          */
@@ -1240,7 +1503,7 @@ export interface components {
             insertions: number;
         };
         /** @description An event of a run; `event_type` tells which payload. */
-        EventView: components["schemas"]["RunCreatedEvent"] | components["schemas"]["RunStartedEvent"] | components["schemas"]["RunCompletedEvent"] | components["schemas"]["RunFailedEvent"] | components["schemas"]["RunCancelledEvent"] | components["schemas"]["RunRetriedEvent"] | components["schemas"]["RunPausedEvent"] | components["schemas"]["RunResultEvent"] | components["schemas"]["SessionInitEvent"] | components["schemas"]["AgentTokenEvent"] | components["schemas"]["AgentMessageEvent"] | components["schemas"]["ToolCallEvent"] | components["schemas"]["ToolResultEvent"] | components["schemas"]["NeedsAttentionEvent"] | components["schemas"]["SubagentStartEvent"] | components["schemas"]["SubagentStopEvent"] | components["schemas"]["UserMessageEvent"] | components["schemas"]["MessageTypingEvent"] | components["schemas"]["MessageNotTakenEvent"] | components["schemas"]["MessageQueuedEvent"] | components["schemas"]["MessageUnqueuedEvent"] | components["schemas"]["QueueReorderedEvent"] | components["schemas"]["RunQuietEvent"] | components["schemas"]["StopRequestedEvent"] | components["schemas"]["RunDeletedEvent"] | components["schemas"]["ProcessLaunchingEvent"] | components["schemas"]["ProcessSpawnedEvent"] | components["schemas"]["ProcessStoppedEvent"] | components["schemas"]["ProcessContinuedEvent"] | components["schemas"]["ProcessExitedEvent"] | components["schemas"]["WorktreeCreatedEvent"] | components["schemas"]["WorktreeRemovedEvent"] | components["schemas"]["RunCheckpointedEvent"] | components["schemas"]["RunRestoredEvent"] | components["schemas"]["BranchRenamedEvent"] | components["schemas"]["RunCommittedEvent"] | components["schemas"]["RunPushedEvent"] | components["schemas"]["RunPullRequestEvent"] | components["schemas"]["RunRevertedEvent"] | components["schemas"]["RunAcceptedEvent"] | components["schemas"]["RunRebasedEvent"] | components["schemas"]["NotifyChangedEvent"] | components["schemas"]["HookReceivedEvent"];
+        EventView: components["schemas"]["RunCreatedEvent"] | components["schemas"]["RunStartedEvent"] | components["schemas"]["RunCompletedEvent"] | components["schemas"]["RunFailedEvent"] | components["schemas"]["RunCancelledEvent"] | components["schemas"]["RunRetriedEvent"] | components["schemas"]["RunPausedEvent"] | components["schemas"]["RunResultEvent"] | components["schemas"]["SessionInitEvent"] | components["schemas"]["AgentTokenEvent"] | components["schemas"]["AgentMessageEvent"] | components["schemas"]["ToolCallEvent"] | components["schemas"]["ToolResultEvent"] | components["schemas"]["NeedsAttentionEvent"] | components["schemas"]["ApprovalRequestedEvent"] | components["schemas"]["ApprovalDecidedEvent"] | components["schemas"]["ApprovalExpiredEvent"] | components["schemas"]["ApprovalVoidEvent"] | components["schemas"]["SubagentStartEvent"] | components["schemas"]["SubagentStopEvent"] | components["schemas"]["UserMessageEvent"] | components["schemas"]["MessageTypingEvent"] | components["schemas"]["MessageNotTakenEvent"] | components["schemas"]["MessageQueuedEvent"] | components["schemas"]["MessageUnqueuedEvent"] | components["schemas"]["QueueReorderedEvent"] | components["schemas"]["RunQuietEvent"] | components["schemas"]["StopRequestedEvent"] | components["schemas"]["RunDeletedEvent"] | components["schemas"]["ProcessLaunchingEvent"] | components["schemas"]["ProcessSpawnedEvent"] | components["schemas"]["ProcessStoppedEvent"] | components["schemas"]["ProcessContinuedEvent"] | components["schemas"]["ProcessExitedEvent"] | components["schemas"]["WorktreeCreatedEvent"] | components["schemas"]["WorktreeRemovedEvent"] | components["schemas"]["RunCheckpointedEvent"] | components["schemas"]["RunRestoredEvent"] | components["schemas"]["BranchRenamedEvent"] | components["schemas"]["RunCommittedEvent"] | components["schemas"]["RunPushedEvent"] | components["schemas"]["RunPullRequestEvent"] | components["schemas"]["RunRevertedEvent"] | components["schemas"]["RunAcceptedEvent"] | components["schemas"]["RunRebasedEvent"] | components["schemas"]["NotifyChangedEvent"] | components["schemas"]["HookReceivedEvent"];
         /**
          * @description What ended a process.
          * @enum {string}
@@ -3098,6 +3361,11 @@ export interface components {
             version: string;
         };
         /**
+         * @description Why nobody waits for an approval any more.
+         * @enum {string}
+         */
+        VoidBy: "terminal" | "turn_ended" | "process_ended";
+        /**
          * @description Whether there is work to ship, according to the run's events.
          * @enum {string}
          */
@@ -3584,6 +3852,77 @@ export interface operations {
             };
             /** @description The body is not declared as JSON. */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description A limit is reached; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+        };
+    };
+    get_approvals: {
+        parameters: {
+            query?: {
+                /** @description Only those in this state. */
+                state?: "open" | "decided" | "expired" | "void";
+                limit?: number;
+                /** @description Only those that come after this one. */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalView"][];
+                };
+            };
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description The server requires a token, and the request has none or a wrong one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5650,6 +5989,196 @@ export interface operations {
             };
         };
     };
+    get_runs_id_approvals: {
+        parameters: {
+            query?: {
+                /** @description Only those in this state. */
+                state?: "open" | "decided" | "expired" | "void";
+                limit?: number;
+                /** @description Only those that come after this one. */
+                after?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalView"][];
+                };
+            };
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description The server requires a token, and the request has none or a wrong one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Unknown id. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description A limit is reached; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+        };
+    };
+    post_runs_id_approvals_approval_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecisionBody"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalView"];
+                };
+            };
+            /** @description The request is malformed, or a value breaks a rule; the sentence names it. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description The server requires a token, and the request has none or a wrong one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Refused because of its host, its origin, the calling user or its secret. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Unknown id. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Its current state does not allow this; the sentence names the state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description The body is not declared as JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description A limit is reached; `Retry-After` says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Shutting down, or the disk is full; `Retry-After` says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+        };
+    };
     post_runs_id_cancel: {
         parameters: {
             query?: never;
@@ -6488,6 +7017,15 @@ export interface operations {
         responses: {
             /** @description The answer. */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Started. */
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };

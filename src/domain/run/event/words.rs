@@ -48,6 +48,22 @@ words! {
         /// The process vanished.
         Lost,
     }
+    /// Where an approval was decided.
+    DecidedBy {
+        /// A request to the API.
+        Api,
+        /// The one-time page that a notification leads to.
+        Link,
+    }
+    /// Why nobody waits for an approval any more.
+    VoidBy {
+        /// It was answered in the terminal.
+        Terminal,
+        /// The turn that asked is over.
+        TurnEnded,
+        /// The CLI ended.
+        ProcessEnded,
+    }
     /// What a hook without an event type of its own reports.
     HookSignal {
         /// A prompt was submitted.

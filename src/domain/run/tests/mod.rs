@@ -2,6 +2,7 @@
 //! state and command; the others tell stories.
 
 mod activity;
+mod approvals;
 mod create;
 mod golden;
 mod nested;

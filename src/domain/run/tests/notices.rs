@@ -130,6 +130,7 @@ fn only_the_events_of_the_table_tell() {
         completed(),
         failed(Stage::Exit, None),
         asks("permission_prompt"),
+        approval_requested(),
     ];
     let rest = [
         started("t"),

@@ -15,7 +15,9 @@ use crate::domain::{
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+mod approvals;
 mod messages;
+pub use approvals::*;
 pub use messages::*;
 
 pub const TASK: &str = "make it work";
@@ -468,6 +470,7 @@ pub fn hook_of(
             transcript_path: None,
             model: None,
             subagent: false,
+            terms: None,
             signal,
             payload,
         },

@@ -4,10 +4,12 @@
 use super::support::*;
 use crate::domain::run::{
     Command, Event, Rejection, Status,
+    approval::{ApprovalKind, Choice},
     command::{Checkpoint, Exit, Hook, Observation, Signal},
     event::*,
     state::Process,
 };
+use serde_json::json;
 use std::fmt::Write as _;
 
 /// Ties each kind of command to its row and to a sample. The match is exhaustive: a new command,
@@ -49,6 +51,8 @@ rows! {
     "pause": Command::Stop { by: StopBy::Pause } => stop(StopBy::Pause),
     "delete": Command::Stop { by: StopBy::Delete } => stop(StopBy::Delete),
     "idle": Command::Stop { by: StopBy::Idle } => stop(StopBy::Idle),
+    "decide": Command::Decide(_) => decide_as(9, Choice::Allow),
+    "expire": Command::ExpireApproval { .. } => Command::ExpireApproval { id: approval(9) },
     "notify": Command::SetNotify { .. } => Command::SetNotify { notify: true },
     "ready": Command::WorktreesReady { .. } => ready(),
     "setup-failed": Command::SetUpFailed { stage: Stage::Setup | Stage::Worktree, .. } =>
@@ -71,6 +75,8 @@ rows! {
     "tool-call": signal!(Signal::ToolCall(_)) => tool_call(Some("t9")),
     "tool-result": signal!(Signal::ToolResult(_)) => tool_result(Some("t9")),
     "attention": signal!(Signal::NeedsAttention(_)) => attention(),
+    "asks": signal!(Signal::Asks { .. }) =>
+        asks(9, "Bash", json!({}), ApprovalKind::Permission, &[Choice::Allow]),
     "subagent-start": signal!(Signal::SubagentStart(_)) =>
         hook("SubagentStart", None, Signal::SubagentStart(SubagentStart {
             agent_id: "a".into(), agent_type: "x".into(), last_message: None,
@@ -274,6 +280,7 @@ fn refusal(rejection: Rejection) -> char {
         Rejection::Deleted => 'd',
         Rejection::Typing | Rejection::Asking | Rejection::Draft | Rejection::Menu => 't',
         Rejection::QueueFull(_) | Rejection::NotQueued | Rejection::OtherOrder => 'q',
+        Rejection::ApprovalClosed => 'a',
         Rejection::NoWorktree(_) | Rejection::PauseFirst(_) => 'g',
         Rejection::Invalid { .. } | Rejection::NoRepo => unreachable!("the run exists"),
     }

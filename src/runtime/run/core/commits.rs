@@ -104,7 +104,7 @@ impl Core {
         let typed = self.run.as_ref().and_then(|run| run.outbox.typing.clone());
         let run = self.apply(&applied)?;
         let effects = effect::after(&run, &applied);
-        let row = RunRow::since(&run, &mut self.shown);
+        let row = RunRow::since(&run, &mut self.shown).after(&applied, self.now);
         let settled = self.settle(&applied, &run);
         let stopped = stopping && run.stop.is_none();
         let request = Self::request_done(typed, &applied);

@@ -36,6 +36,7 @@ impl Core {
                 self.start(Job::Checkpoint { reason });
                 self.watch_idleness();
             }
+            Effect::AwaitDecision { id } => self.await_decision(id),
             Effect::AckExit => self.acknowledge(),
             Effect::Delete => {
                 self.deleting = true;

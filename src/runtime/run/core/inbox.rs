@@ -153,6 +153,7 @@ impl Core {
             id,
             payload,
             callers,
+            waits,
         } = delivery;
         let translated = self.adapter().map(|adapter| {
             // What our hook program brings has no second copy.
@@ -171,6 +172,7 @@ impl Core {
             };
         };
         hook.callers = callers;
+        hook.terms = id.filter(|_| waits).and_then(|id| self.terms(id));
         let Some(id) = id else {
             return self.take_hook(hook, None, bringer);
         };

@@ -21,6 +21,7 @@ impl Core {
     pub(super) fn resume(&mut self) {
         self.files_changed();
         self.resume_typing();
+        self.resume_approvals();
         let Some(run) = &self.run else { return };
         if matches!(run.process, Process::Launching | Process::Alive { .. }) {
             let attempt = run.attempt;
@@ -113,6 +114,7 @@ impl Core {
             }
             Timer::Reach { attempt } => self.reach_again(attempt),
             Timer::Stuck { attempt } => self.ending_stuck(attempt),
+            Timer::Approval { id } => self.on_approval_timer(id),
             Timer::Silent { missing } => self.on_silence(missing),
             Timer::EnterAgain { id } => self.enter_again(id),
             Timer::GiveUp { id } => self.give_up(id),

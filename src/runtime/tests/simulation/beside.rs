@@ -75,6 +75,7 @@ impl Work {
                 Timer::Stuck { .. } => "stuck",
                 Timer::EnterAgain { .. } => "enter again",
                 Timer::GiveUp { .. } => "give up",
+                Timer::Approval { .. } => "approval",
                 Timer::Silent { .. } => "silent",
                 Timer::Idle { .. } => "idle",
             },

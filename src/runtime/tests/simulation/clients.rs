@@ -125,6 +125,7 @@ impl Clients {
             id: Some(delivery),
             payload,
             callers: Callers::default(),
+            waits: false,
         });
         self.ask(server, run_id, request, promise);
     }

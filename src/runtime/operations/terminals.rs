@@ -20,6 +20,9 @@ pub(crate) use pty::{
     ExitReport, FrameWriter, LastScreen, SIZE_MAX, ToViewer, Viewer, ViewerReader,
 };
 
+const NOT_AVAILABLE: &str =
+    "The last screen of this run is not available; GET runs/{id}/logs has its output.";
+
 /// What a viewer gets to see.
 pub(crate) enum Screen {
     /// A terminal with its program.
@@ -53,12 +56,25 @@ pub(crate) async fn attach(
         ))
     })?;
     let run_dir = runtime.shared.run_dir(run_id);
-    let screen = match pty::attach(&run_dir, run_id.0).await {
-        Ok(viewer) => Screen::Live(Box::new(viewer)),
-        Err(error) => {
+    let live = pty::attach(&run_dir, run_id.0).await;
+    // A holder whose program has ended leaves at any moment, and its last screen stays.
+    let ends = live
+        .as_ref()
+        .is_ok_and(|viewer| viewer.hello().exit.is_some());
+    let left = if ends || live.is_err() {
+        let left = blocking(move || last_screen(&run_dir)).await?;
+        Some(left.map_err(OperationError::failed)?)
+    } else {
+        None
+    };
+    let screen = match (live, left) {
+        (Ok(viewer), Some(Ok(last))) if viewer.hello().exit.as_ref() == Some(&last.exit) => {
+            Screen::Last(last)
+        }
+        (Ok(viewer), _) => Screen::Live(Box::new(viewer)),
+        (Err(error), left) => {
             log::debug!(run_id:%; "Run {run_id} has no live terminal: {error}.");
-            let left = blocking(move || last_screen(&run_dir)).await?;
-            let left = left.map_err(OperationError::failed)?;
+            let left = left.unwrap_or(Err(NOT_AVAILABLE));
             Screen::Last(left.map_err(OperationError::conflict)?)
         }
     };
@@ -75,9 +91,7 @@ fn last_screen(run_dir: &Path) -> io::Result<Result<LastScreen, &'static str>> {
         return Ok(Ok(last));
     }
     Ok(Err(match lock_state(run_dir)? {
-        LockState::Free { .. } => {
-            "The last screen of this run is not available; GET runs/{id}/logs has its output."
-        }
+        LockState::Free { .. } => NOT_AVAILABLE,
         // A holder that does not listen is just starting.
         LockState::Never | LockState::Held => {
             "This run has no terminal because its CLI has not started."

@@ -150,10 +150,11 @@ routes! {
 }
 
 /// Pages of the web UI: one document, whose router reads the address.
-const PAGES: [(&str, RouteClass); 8] = [
+const PAGES: [(&str, RouteClass); 9] = [
     ("/", TokenCookie),
     ("/runs", Ui),
     ("/runs/{place}*", Ui),
+    ("/inbox", Ui),
     ("/compare", Ui),
     ("/projects", Ui),
     ("/projects/{place}*", Ui),

@@ -14,6 +14,7 @@ export type Branch = Schemas["BranchView"];
 export type Template = Schemas["TemplateView"];
 export type Provider = Schemas["ProviderView"];
 export type Task = Schemas["TaskView"];
+export type Approval = Schemas["ApprovalView"];
 export type LeftOut = Schemas["LeftOutView"];
 
 /** An event of a run as the API and the streams send it, discriminated by `event_type`. */

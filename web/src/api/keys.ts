@@ -1,6 +1,8 @@
 // Keys of the query cache, shared by the queries and the stream that refreshes them.
 export const keys = {
   runs: ["runs"] as const,
+  /** The open ones of all runs. */
+  approvals: ["approvals"] as const,
   run: (id: string) => ["run", id] as const,
   tasks: (id: string) => ["run", id, "tasks"] as const,
   queue: (id: string) => ["run", id, "queue"] as const,

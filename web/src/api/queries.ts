@@ -1,6 +1,6 @@
 // The queries of all pages. Nothing polls: the stream (sync.ts) invalidates them.
 import { queryOptions } from "@tanstack/react-query";
-import { api, data, type Run } from "./client";
+import { api, data, type Approval, type Run } from "./client";
 import { keys } from "./keys";
 
 const byRun = (id: string) => ({ params: { path: { id } } });
@@ -12,6 +12,23 @@ export const runQuery = (id: string) =>
     queryKey: keys.run(id),
     queryFn: () => data<Run>(api.GET("/api/runs/{id}", byRun(id))),
   });
+/** Approvals per call. */
+const APPROVALS_MAX = 1000;
+
+async function openApprovals(): Promise<Approval[]> {
+  const all: Approval[] = [];
+  for (;;) {
+    const after = all.at(-1)?.approval_id;
+    const query = { state: "open" as const, limit: APPROVALS_MAX, ...(after && { after }) };
+    const page = await data<Approval[]>(api.GET("/api/approvals", { params: { query } }));
+    all.push(...page);
+    if (page.length < APPROVALS_MAX) return all;
+  }
+}
+
+/** The open approvals of all runs, oldest first. */
+export const approvalsQuery = () =>
+  queryOptions({ queryKey: keys.approvals, queryFn: openApprovals });
 export const tasksQuery = (id: string) =>
   queryOptions({
     queryKey: keys.tasks(id),

@@ -6,6 +6,8 @@ import { onEvents, onPlace } from "./stream";
 
 /** Shortest time between two reads of a run, in milliseconds. */
 const RUN_MS = 250;
+/** The same of the open approvals. */
+const APPROVALS_MS = 250;
 /** The same for its changes, which start git. */
 const CHANGES_MS = 1500;
 
@@ -29,9 +31,10 @@ const MAY_CHANGE_FILES = new Set([
 const CHECKPOINTS = new Set(["run.checkpointed", "run.restored", "run.reverted"]);
 /** Events that the details of a run are folded from. */
 const FACTS =
-  /^(run\.(started|paused|completed|failed|cancelled|result)|agent\.(tool_|needs)|user\.message$)/;
+  /^(run\.(started|paused|completed|failed|cancelled|result)|agent\.(tool_|needs)|user\.message$|approval\.)/;
 /** Tools that write the task list: some with the call, some with the result. */
 const TASKS = /^(TaskCreate|TaskUpdate|TodoWrite|update_plan)$/;
+const APPROVALS = /^approval\.|^run\.deleted$/;
 const QUEUE = /^(message\.|queue\.|user\.message$)/;
 const BRANCHES =
   /^(run\.(committed|pushed|pull_request|branch_renamed|rebased|reverted|deleted|checkpointed)|worktree\.)/;
@@ -118,6 +121,7 @@ export function keepInSync(client: QueryClient): () => void {
   const readFacts = throttled(CHANGES_MS, (id) => {
     if (!goes(id)) old(keys.facts(id));
   });
+  const readApprovals = throttled(APPROVALS_MS, () => old(keys.approvals));
   const readBranches = throttled(CHANGES_MS, (projectId) => old(keys.branches(projectId)));
 
   const take = (events: RunEvent[]) => {
@@ -129,6 +133,7 @@ export function keepInSync(client: QueryClient): () => void {
     };
     for (const event of events) {
       const { run_id: id, event_type: type } = event;
+      if (APPROVALS.test(type)) mark("approvals", "", readApprovals);
       if (type === "run.deleted") {
         gone.add(id);
         dropRun(client, id);

@@ -12,6 +12,7 @@ export const KEYS: { title: string; lines: KeyLine[] }[] = [
     lines: [
       { keys: ["Ctrl K", "⌘ K"], what: "Command palette" },
       { keys: ["n"], what: "New run" },
+      { keys: ["i"], what: "Inbox" },
       { keys: ["?"], what: "Keyboard shortcuts" },
       { keys: ["Tab"], what: "Next control" },
     ],
@@ -22,6 +23,17 @@ export const KEYS: { title: string; lines: KeyLine[] }[] = [
       { keys: ["j"], what: "Next run" },
       { keys: ["k"], what: "Previous run" },
       { keys: ["/"], what: "Filter runs" },
+    ],
+  },
+  {
+    title: "Inbox",
+    lines: [
+      { keys: ["j", "↓"], what: "Next approval" },
+      { keys: ["k", "↑"], what: "Previous approval" },
+      { keys: ["a"], what: "Go to “Allow” or the answers; Enter confirms" },
+      { keys: ["Shift A"], what: "Go to “Allow always”; Enter confirms" },
+      { keys: ["d"], what: "Deny: write why, Enter confirms" },
+      { keys: ["o"], what: "Open the run" },
     ],
   },
   {

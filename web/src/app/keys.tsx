@@ -44,6 +44,7 @@ export function Keys() {
       event.preventDefault();
       void navigate({ to: "/runs/new" });
     },
+    i: () => void navigate({ to: "/inbox" }),
     "Shift+?": () => setOpen("keys"),
   });
   return null;

@@ -1,8 +1,10 @@
 // Browser notifications: when a run starts to need a person who is not looking at it. Of all pages
 // of this browser, the one that holds a lock notifies. Further locks show which runs are visible.
+import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
-import type { Run } from "@/api/client";
+import type { Approval, Run } from "@/api/client";
+import { keys } from "@/api/keys";
 import { firstLine } from "@/lib/format";
 import { store, useStored } from "@/lib/stored";
 import { reasonOf } from "@/runs/reason";
@@ -79,6 +81,7 @@ async function isSeen(runId: string): Promise<boolean> {
 /** Notifies about `runs` that started to need a person; `open` is the run on this page. */
 export function useNotifications(runs: Run[] | undefined, open: string | undefined) {
   const navigate = useNavigate();
+  const client = useQueryClient();
   const allowed = useAllowed();
   const [choice] = useTellSwitch();
   const wanted = allowed === "granted" && choice === "on";
@@ -101,9 +104,11 @@ export function useNotifications(runs: Run[] | undefined, open: string | undefin
         notification.onclick = () => {
           window.focus();
           notification.close();
-          void navigate({ to: "/runs/$runId/$tab", params: { runId: run.id, tab: "terminal" } });
+          const open = client.getQueryData<Approval[]>(keys.approvals);
+          const tab = open?.some(({ run_id }) => run_id === run.id) ? "activity" : "terminal";
+          void navigate({ to: "/runs/$runId/$tab", params: { runId: run.id, tab } });
         };
       });
     }
-  }, [runs, leads, navigate]);
+  }, [runs, leads, navigate, client]);
 }

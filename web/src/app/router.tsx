@@ -62,6 +62,11 @@ const runTab = createRoute({
     typeof search["at"] === "number" ? { at: search["at"] } : {},
   component: lazyRouteComponent(() => part(() => import("@/runs/run-page")), "RunPage"),
 });
+const inbox = createRoute({
+  getParentRoute: () => root,
+  path: "/inbox",
+  component: lazyRouteComponent(() => part(() => import("@/approvals/page")), "InboxPage"),
+});
 const compare = createRoute({
   getParentRoute: () => root,
   path: "/compare",
@@ -98,6 +103,7 @@ const settings = createRoute({
 const tree = root.addChildren([
   home,
   runs.addChildren([noRun, newRun, run.addChildren([runTab])]),
+  inbox,
   compare,
   projects,
   project,

@@ -1,8 +1,17 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useParams } from "@tanstack/react-router";
-import { BarChart3, Command, FolderGit2, MoonStar, Play, Settings, SunMedium } from "lucide-react";
+import {
+  BarChart3,
+  Command,
+  FolderGit2,
+  Inbox,
+  MoonStar,
+  Play,
+  Settings,
+  SunMedium,
+} from "lucide-react";
 import { Suspense } from "react";
-import { runsQuery } from "@/api/queries";
+import { approvalsQuery, runsQuery } from "@/api/queries";
 import { openPalette, useEverOpened } from "@/app/palette-state";
 import { lazyPart } from "@/lib/part";
 import { setTheme, useDark } from "@/lib/theme";
@@ -18,6 +27,7 @@ const Palette = lazyPart(() => import("./palette"));
 
 const PLACES = [
   { to: "/runs", params: {}, label: "Runs", icon: Play },
+  { to: "/inbox", params: {}, label: "Inbox", icon: Inbox },
   { to: "/projects", params: {}, label: "Projects", icon: FolderGit2 },
   { to: "/usage", params: {}, label: "Usage", icon: BarChart3 },
   { to: "/settings/$tab", params: { tab: "models" }, label: "Settings", icon: Settings },
@@ -37,11 +47,29 @@ function ThemeButton() {
   );
 }
 
+/** The number at a place of the rail; nothing for 0. */
+function Count({ count, what }: { count: number; what: string }) {
+  if (count === 0) return null;
+  return (
+    <span
+      className="absolute top-0.5 right-2 min-w-4 rounded-full bg-accent px-1 text-center text-[0.625rem] leading-4 font-semibold text-on-accent"
+      aria-label={`${count} ${what}`}
+    >
+      {count}
+    </span>
+  );
+}
+
 /** The frame of every page: rail, page, banner, toasts, palette. */
 export function Shell() {
   const runs = useQuery(runsQuery()).data;
   const { runId } = useParams({ strict: false });
   const waiting = runs?.filter(needsYou).length ?? 0;
+  const asked = useQuery(approvalsQuery()).data?.length ?? 0;
+  const counts: Record<string, { count: number; what: string }> = {
+    Runs: { count: waiting, what: "waiting for you" },
+    Inbox: { count: asked, what: asked === 1 ? "open approval" : "open approvals" },
+  };
   useBadge(waiting);
   useNotifications(runs, runId);
   const paletteAsked = useEverOpened();
@@ -65,19 +93,12 @@ export function Shell() {
               to={to}
               params={params}
               activeOptions={{ exact: false }}
-              className="relative flex flex-col items-center gap-0.5 rounded-md px-1 py-1.5 text-xs text-muted hover:bg-hover hover:text-text max-md:min-w-14"
+              className="relative flex flex-col items-center gap-0.5 rounded-md px-1 py-1.5 text-xs text-muted hover:bg-hover hover:text-text max-md:min-w-12"
               activeProps={{ className: "bg-hover !text-text font-medium" }}
             >
               <Icon size={18} aria-hidden />
               {label}
-              {label === "Runs" && waiting > 0 && (
-                <span
-                  className="absolute top-0.5 right-2 min-w-4 rounded-full bg-accent px-1 text-center text-[0.625rem] leading-4 font-semibold text-on-accent"
-                  aria-label={`${waiting} waiting for you`}
-                >
-                  {waiting}
-                </span>
-              )}
+              <Count {...(counts[label] ?? { count: 0, what: "" })} />
             </Link>
           ))}
           <div className="flex items-center gap-1 md:mt-auto md:flex-col">

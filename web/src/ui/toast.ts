@@ -21,6 +21,11 @@ export function succeeded(message: string, action?: ToastAction) {
   withToaster(({ toast }) => toast.success(message, action ? { action: action } : {}));
 }
 
+/** What happened without the user. */
+export function told(message: string, description: string) {
+  withToaster(({ toast }) => toast.message(message, { description, duration: 8000 }));
+}
+
 export function failed(what: string, error: unknown, action?: ToastAction | undefined) {
   const description = error instanceof Error ? error.message : String(error);
   withToaster(({ toast }) =>

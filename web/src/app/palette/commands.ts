@@ -95,6 +95,7 @@ export function commands(
       commands: [
         go("New run", "/runs/new", ["start", "create"], "n"),
         go("Runs", "/runs", ["list"]),
+        go("Inbox", "/inbox", ["approvals", "permissions", "questions", "answer"], "i"),
         go("Projects", "/projects", ["repositories", "agents", "branches"]),
         go("Usage", "/usage", ["cost", "tokens"]),
         go("Settings: models and prices", "/settings/models", ["providers", "cli"]),

@@ -11,11 +11,12 @@ import { setTheme } from "@/lib/theme";
 import { runAction, useRunCalls } from "@/runs/actions";
 import { DeleteDialog } from "@/runs/delete-dialog";
 import { MESSAGE_BOX_ID } from "@/runs/message-box-id";
+import { Kbd } from "@/ui/kbd";
 import { stateOf, StateSign } from "@/ui/state";
 import { succeeded } from "@/ui/toast";
 import { setOpen, useOpen } from "../palette-state";
 import { commands, type Act } from "./commands";
-import { Kbd, KeysDialog } from "./keys-dialog";
+import { KeysDialog } from "./keys-dialog";
 
 /** Most runs in the list until something is typed. */
 const UNASKED_RUNS = 8;

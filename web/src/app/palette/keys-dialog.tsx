@@ -1,4 +1,5 @@
 import { Dialog } from "@/ui/dialog";
+import { Kbd } from "@/ui/kbd";
 import { KEYS } from "../key-list";
 
 /** The dialog with all keyboard shortcuts. */
@@ -35,15 +36,5 @@ export function KeysDialog({ onClose }: { onClose: () => void }) {
         Single-letter shortcuts are off while you type, in a terminal and in dialogs.
       </p>
     </Dialog>
-  );
-}
-
-/** A key as labelled on the keyboard. */
-export function Kbd({ children }: { children: string }) {
-  if (children === "…") return <span className="text-muted">…</span>;
-  return (
-    <kbd className="rounded border border-line-strong bg-sunken px-1.5 font-mono text-xs whitespace-nowrap">
-      {children}
-    </kbd>
   );
 }

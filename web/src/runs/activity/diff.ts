@@ -40,8 +40,8 @@ export function lineDiff(before: string, after: string): DiffLine[] {
   );
 }
 
-function file(path: string, lines: DiffLine[]): FileDiff {
-  return { path, lines: lines.slice(0, LINES_MAX), more: Math.max(0, lines.length - LINES_MAX) };
+function file(path: string, lines: DiffLine[], most: number): FileDiff {
+  return { path, lines: lines.slice(0, most), more: Math.max(0, lines.length - most) };
 }
 
 /** Claude's `structuredPatch`: hunks with line numbers. */
@@ -67,12 +67,12 @@ function hunks(patch: unknown[]): DiffLine[] {
 }
 
 /** Codex's patch: files with hunks that have no numbers. */
-function patched(text: string): FileDiff[] {
+function patched(text: string, most: number): FileDiff[] {
   const files: FileDiff[] = [];
   let path = "";
   let lines: DiffLine[] = [];
   const end = () => {
-    if (path !== "") files.push(file(path, lines));
+    if (path !== "") files.push(file(path, lines, most));
     lines = [];
   };
   for (const row of text.split("\n")) {
@@ -98,16 +98,21 @@ function patched(text: string): FileDiff[] {
   return files;
 }
 
-/** What an edit changes; nothing for calls that are not a known edit. */
-export function editDiff(name: string, input: unknown, response: unknown): FileDiff[] | undefined {
+/** What an edit changes, `most` lines of a file; nothing for calls that are not a known edit. */
+export function editDiff(
+  name: string,
+  input: unknown,
+  response: unknown,
+  most = LINES_MAX,
+): FileDiff[] | undefined {
   const kind = editTool(name, input);
   if (kind === undefined) return undefined;
-  if (kind === "patch") return patched(patchText(input) ?? "");
+  if (kind === "patch") return patched(patchText(input) ?? "", most);
   const at = isObject(input) ? input : {};
   const path = str(at["file_path"]) ?? str(at["path"]) ?? "";
   const patch = isObject(response) ? response["structuredPatch"] : undefined;
-  if (Array.isArray(patch) && patch.length > 0) return [file(path, hunks(patch))];
-  if (kind === "write") return [file(path, lineDiff("", str(at["content"]) ?? ""))];
+  if (Array.isArray(patch) && patch.length > 0) return [file(path, hunks(patch), most)];
+  if (kind === "write") return [file(path, lineDiff("", str(at["content"]) ?? ""), most)];
   const edits = kind === "multi" ? (at["edits"] as unknown[]) : [at];
   const lines: DiffLine[] = [];
   for (const edit of edits) {
@@ -115,5 +120,5 @@ export function editDiff(name: string, input: unknown, response: unknown): FileD
     if (lines.length > 0) lines.push({ sign: "@", text: "", old: 0, now: 0 });
     lines.push(...lineDiff(str(edit["old_string"]) ?? "", str(edit["new_string"]) ?? ""));
   }
-  return [file(path, lines)];
+  return [file(path, lines, most)];
 }

@@ -3,6 +3,7 @@ import { useNavigate, useParams } from "@tanstack/react-router";
 import { Suspense, useEffect, type ComponentType } from "react";
 import { CallError, type Run } from "@/api/client";
 import { runQuery, tasksQuery } from "@/api/queries";
+import { ApprovalCount } from "@/approvals/of-run";
 import { useKeys } from "@/app/keys";
 import { firstLine } from "@/lib/format";
 import { lazyPart } from "@/lib/part";
@@ -67,7 +68,11 @@ export function RunPage() {
   const Tab = TABS[tab];
   const label = {
     terminal: "Terminal",
-    activity: "Activity",
+    activity: (
+      <>
+        Activity <ApprovalCount runId={runId} />
+      </>
+    ),
     tasks: (
       <>
         Tasks <TaskCount runId={runId} />

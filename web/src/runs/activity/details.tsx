@@ -2,6 +2,7 @@
 import { useMemo } from "react";
 import { Skeleton } from "@/ui/panes";
 import type { RunEvent } from "@/api/client";
+import { ToolInput } from "@/approvals/tool-input";
 import { editDiff } from "./diff";
 import { DiffView } from "./diff-view";
 import { isObject, shortPath, str } from "./essence";
@@ -89,6 +90,10 @@ export function RowDetails({ row }: { row: Row }) {
     );
   }
   if (row.kind === "tool") return <ToolDetails first={details.first} last={details.last} />;
+  if (details.first.event_type === "approval.requested") {
+    const { tool_name: name, tool_input: input } = details.first.payload;
+    return <ToolInput name={name} input={input} roots={[]} />;
+  }
   const { event_type: type, payload } = details.first;
   return (
     <Titled title={`${type} · event ${row.first}`}>

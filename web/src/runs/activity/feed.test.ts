@@ -75,6 +75,34 @@ test("a call and its result are one row, with what they did", () => {
   expect(edit).toMatchObject({ name: "Edit", add: 2, del: 1, ms: 1000 });
 });
 
+test("an approval and its end say what was asked and decided", () => {
+  const asked = { kind: "permission", tool_name: "Bash", tool_input: { command: "ls" } };
+  const request = (id: string): [string, object] => [
+    "approval.requested",
+    { ...asked, approval_id: id, message: "Claude asks for permission to use Bash: ls" },
+  ];
+  const close = (type: string, id: string, more: object = {}): [string, object] => [
+    `approval.${type}`,
+    { approval_id: id, ...more },
+  ];
+  const found = rows(
+    log(
+      request("a"),
+      close("decided", "a", { decision: "deny", message: "not here" }),
+      request("b"),
+      close("void", "b", { why: "terminal" }),
+      close("expired", "c"),
+    ),
+  );
+  expect(found.map(({ kind, essence }) => `${kind}: ${essence}`)).toEqual([
+    "attention: Claude asks for permission to use Bash: ls",
+    "answer: Denied: not here · Bash ls",
+    "attention: Claude asks for permission to use Bash: ls",
+    "answer: Answered in the terminal · Bash ls",
+    "answer: Expired: nobody answered in time",
+  ]);
+});
+
 test("the rows do not depend on how the log was cut", () => {
   for (const chunk of [1, 2, 5, 7]) expect(rows(TURN, chunk)).toEqual(rows(TURN));
 });

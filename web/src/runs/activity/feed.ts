@@ -1,5 +1,6 @@
 // Folds a run's events into rows. Pure: the same events in order give the same rows.
 import type { Payload, RunEvent } from "@/api/client";
+import { subjectOf } from "@/approvals/words";
 import {
   answeredFailure,
   answeredLines,
@@ -38,6 +39,8 @@ export class Fold {
   head = 0;
   #calls = new Map<string, Row>();
   #agents = new Map<string, Row>();
+  /** What open approvals are about. */
+  #asked = new Map<string, string>();
   #streams = new MessageStreams();
   #turn: Turn;
   #end: { row: Row; text: string } | undefined;
@@ -107,6 +110,21 @@ export class Fold {
       case "agent.needs_attention":
         this.#add("attention", sequence, time, { essence: oneLine(event.payload.message) });
         return;
+      case "approval.requested":
+        this.#asked.set(event.payload.approval_id, subjectOf(event.payload));
+        this.#add("attention", sequence, time, { essence: sentence(event) ?? "" });
+        return;
+      case "approval.decided":
+      case "approval.expired":
+      case "approval.void": {
+        const { approval_id: id } = event.payload;
+        const about = this.#asked.get(id);
+        this.#asked.delete(id);
+        const words = sentence(event) ?? "";
+        const essence = about === undefined ? words : oneLine(`${words} · ${about}`);
+        this.#add("answer", sequence, time, { essence, name: event.event_type });
+        return;
+      }
       case "agent.subagent_start":
       case "agent.subagent_stop":
         this.#agent(sequence, time, event.payload, event.event_type === "agent.subagent_stop");

@@ -15,6 +15,7 @@ export function guessedHeight(row: Row): number {
     case "tool":
     case "agent":
     case "attention":
+    case "answer":
       return 28;
     case "end":
       return 36;

@@ -1,7 +1,16 @@
 // A row of the feed: what is kept of one event, or of several that belong together.
 
 export type Kind =
-  "prompt" | "message" | "tool" | "agent" | "attention" | "end" | "checkpoint" | "life" | "other";
+  | "prompt"
+  | "message"
+  | "tool"
+  | "agent"
+  | "attention"
+  | "answer"
+  | "end"
+  | "checkpoint"
+  | "life"
+  | "other";
 
 /** `open`: not finished yet; `none`: ended without an answer. */
 export type State = "open" | "ok" | "failed" | "none";

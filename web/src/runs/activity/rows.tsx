@@ -218,6 +218,31 @@ function Attention({ row, open }: { row: Row; open: boolean }) {
   );
 }
 
+const ANSWER_SIGNS: Record<string, { sign: string; colour: string }> = {
+  "approval.decided": { sign: "◇", colour: "text-text" },
+};
+
+/** How an approval was closed. */
+function Answer({ row, open }: { row: Row; open: boolean }) {
+  const { sign = "⊘", colour = "text-muted" } = ANSWER_SIGNS[row.name] ?? {};
+  return (
+    <>
+      <Line
+        row={row}
+        open={open}
+        icon={
+          <span aria-hidden className={clsx("w-3 text-center", colour)}>
+            {sign}
+          </span>
+        }
+      >
+        <span className={clsx("truncate", colour)}>{row.essence}</span>
+      </Line>
+      <Opened row={row} open={open} />
+    </>
+  );
+}
+
 function Body({ row, open }: { row: Row; open: boolean }) {
   switch (row.kind) {
     case "prompt":
@@ -230,6 +255,8 @@ function Body({ row, open }: { row: Row; open: boolean }) {
       return <Agent row={row} open={open} />;
     case "attention":
       return <Attention row={row} open={open} />;
+    case "answer":
+      return <Answer row={row} open={open} />;
     case "end":
       return <End row={row} open={open} />;
     case "checkpoint":

@@ -1,5 +1,6 @@
 // Events about the run itself, as sentences.
 import type { Payload, RunEvent, Schemas } from "@/api/client";
+import { decisionWords, EXPIRED, VOID } from "@/approvals/words";
 import { bytes, span } from "@/lib/format";
 import { isObject, oneLine, str } from "./essence";
 
@@ -123,6 +124,14 @@ function words(event: RunEvent): string | undefined {
       return `Message not delivered: ${event.payload.reason}`;
     case "queue.reordered":
       return "Queue reordered";
+    case "approval.requested":
+      return event.payload.message;
+    case "approval.decided":
+      return decisionWords(event.payload);
+    case "approval.expired":
+      return EXPIRED;
+    case "approval.void":
+      return VOID[event.payload.why];
     case "hook.received":
       return hook(event.payload);
     default:

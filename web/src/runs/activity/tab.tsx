@@ -1,6 +1,7 @@
 // The tab Activity: everything that happened in a run, grouped by turn.
 import { useSearch } from "@tanstack/react-router";
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { ApprovalsOfRun } from "@/approvals/of-run";
 import { useKeys } from "@/app/keys";
 import { CallError } from "@/api/client";
 import { Empty, Failed, Skeleton } from "@/ui/panes";
@@ -29,7 +30,14 @@ function useStore(runId: string, lastSequence: number): FeedStore | undefined {
 
 export default function ActivityTab({ run }: TabProps) {
   const store = useStore(run.id, run.last_sequence);
-  return store ? <Activity store={store} runId={run.id} /> : <Skeleton />;
+  return (
+    <div className="flex h-full min-h-0 flex-col">
+      <ApprovalsOfRun runId={run.id} />
+      <div className="min-h-0 flex-1">
+        {store ? <Activity store={store} runId={run.id} /> : <Skeleton />}
+      </div>
+    </div>
+  );
 }
 
 function Activity({ store, runId }: { store: FeedStore; runId: string }) {

@@ -8,6 +8,7 @@ const FILTER_OF: Record<Row["kind"], Filter> = {
   prompt: "messages",
   message: "messages",
   attention: "messages",
+  answer: "messages",
   tool: "tools",
   agent: "subagents",
   end: "lifecycle",

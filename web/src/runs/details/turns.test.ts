@@ -56,6 +56,21 @@ test("a turn is thinking, tools and waits for a person, without holes", () => {
   expect(turn && toolTimes([turn])).toEqual([{ name: "Bash", calls: 1, ms: 5 }]);
 });
 
+test("an approval is a wait until it is closed", () => {
+  const spans = (closed: RunEvent["event_type"]) => {
+    const facts = [fact(0, "run.started"), fact(10, "approval.requested"), fact(30, closed)];
+    return turnsOf(facts, 40)[0]?.spans.map(({ doing, to }) => [doing, to]);
+  };
+  const all = ["approval.decided", "approval.expired", "approval.void"] as const;
+  for (const closed of all) {
+    expect(spans(closed)).toEqual([
+      ["thinking", 10],
+      ["you", 30],
+      ["thinking", 40],
+    ]);
+  }
+});
+
 test("tools at the same time count each for itself, in the lane once", () => {
   const [turn] = turnsOf(
     [

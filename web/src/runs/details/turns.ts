@@ -24,6 +24,10 @@ export const FACT_TYPES = [
   "agent.tool_call",
   "agent.tool_result",
   "agent.needs_attention",
+  "approval.requested",
+  "approval.decided",
+  "approval.expired",
+  "approval.void",
   "user.message",
 ] as const;
 
@@ -223,9 +227,13 @@ export function turnsOf(facts: Fact[], now: number): Turn[] {
         current?.result(fact);
         break;
       case "agent.needs_attention":
+      case "approval.requested":
         if (current) current.asked ??= fact.at;
         break;
       case "user.message":
+      case "approval.decided":
+      case "approval.expired":
+      case "approval.void":
         current?.answered(fact.at);
         break;
       default:

@@ -74,3 +74,18 @@ test("the rest of the configuration is an object without keys that have a field"
     expect(typeof parseRest(text), text).toBe("string");
   }
 });
+
+test("where questions are answered is kept for the CLIs that can, without defaults", () => {
+  const config = (over: Partial<typeof BLANK>) =>
+    fieldsOf({ ...BLANK, approvals: "remote", approval_minutes: "2,5", ...over }).provider_config;
+  expect(config({})).toEqual({ approvals: "remote", approval_minutes: 2.5 });
+  expect(config({ approval_minutes: " " })).toEqual({ approvals: "remote" });
+  expect(config({ approvals: "terminal" })).toEqual({});
+  expect(config({ cli_name: "gemini-cli" })).toEqual({});
+  const provider_config = { approvals: "remote", approval_minutes: 0.5 };
+  const draft = draftOf({ ...agent, cli_name: "codex", provider_config });
+  expect(fieldsOf(draft).provider_config).toEqual(provider_config);
+  const wrong = { ...draft, approval_minutes: "soon" };
+  expect(Object.keys(faultsOf(wrong))).toEqual(["provider_config.approval_minutes"]);
+  expect(faultsOf({ ...wrong, cli_name: "command" })).toEqual({});
+});

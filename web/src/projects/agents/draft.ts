@@ -7,7 +7,16 @@ import type { Refusals } from "../refusal";
 export const STORED = "***";
 
 /** Keys of provider_config with their own control. */
-const KNOWN = ["mode", "bin", "args", "command", "env"];
+const KNOWN = ["mode", "bin", "args", "command", "env", "approvals", "approval_minutes"];
+
+/** CLIs whose questions can be answered outside of the terminal. */
+const REMOTE = ["claude-code", "codex", "demo"];
+
+/** Whether a person may answer the CLI's questions outside of the terminal. */
+export const takesAnswers = (cliName: string) => REMOTE.includes(cliName);
+
+/** Minutes that an approval stays open by default. */
+export const APPROVAL_MINUTES = 10;
 
 export interface EnvRow {
   name: string;
@@ -29,6 +38,9 @@ export interface AgentDraft {
   args: string[];
   command: string[];
   env: EnvRow[];
+  approvals: "terminal" | "remote";
+  /** As typed; empty: the default. */
+  approval_minutes: string;
   /** JSON text of the other keys of provider_config. */
   rest: string;
 }
@@ -46,6 +58,8 @@ export const BLANK: AgentDraft = {
   args: [],
   command: [],
   env: [],
+  approvals: "terminal",
+  approval_minutes: "",
   rest: "{}",
 };
 
@@ -69,6 +83,8 @@ export function draftOf(agent: Agent): AgentDraft {
     args: strings(config["args"]),
     command: strings(config["command"]),
     env: Object.entries(env).map(([name, value]) => ({ name, value })),
+    approvals: config["approvals"] === "remote" ? "remote" : "terminal",
+    approval_minutes: String(config["approval_minutes"] ?? ""),
     rest: JSON.stringify(rest, null, 2),
   };
 }
@@ -104,6 +120,20 @@ export function parseRest(text: string): Record<string, unknown> | string {
   return value as Record<string, unknown>;
 }
 
+/** Whether its approvals end after some minutes. */
+const hasMinutes = (draft: AgentDraft) =>
+  takesAnswers(draft.cli_name) && draft.approvals === "remote";
+
+/** Where its questions are answered; nothing for the default. */
+function approvalFields(draft: AgentDraft): Record<string, unknown> {
+  if (!hasMinutes(draft)) return {};
+  const minutes = draft.approval_minutes.trim().replace(",", ".");
+  return {
+    approvals: draft.approvals,
+    ...(minutes === "" ? {} : { approval_minutes: Number(minutes) }),
+  };
+}
+
 /**
  * Errors found before the call, by field. `storedNames` are the variables stored for the edited
  * agent: a hidden value stays with its name.
@@ -112,6 +142,10 @@ export function faultsOf(draft: AgentDraft, storedNames: readonly string[] = [])
   const faults: Refusals = {};
   const turns = draft.max_turns.trim();
   if (!/^\d{1,5}$/.test(turns)) faults["max_turns"] = "Must be a whole number from 1 to 10000.";
+  const minutes = draft.approval_minutes.trim();
+  if (minutes !== "" && hasMinutes(draft) && !/^\d*[.,]?\d+$/.test(minutes)) {
+    faults["provider_config.approval_minutes"] = "Must be a number, such as 10 or 0.5.";
+  }
   const rest = parseRest(draft.rest);
   if (typeof rest === "string") faults["rest"] = rest;
   const seen = new Set<string>();
@@ -149,6 +183,7 @@ export function fieldsOf(draft: AgentDraft): AgentFields {
       ...(draft.bin.trim() ? { bin: draft.bin.trim() } : {}),
       ...(draft.args.length > 0 ? { args: draft.args } : {}),
       ...(own ? { command: draft.command } : {}),
+      ...approvalFields(draft),
       ...(env.length > 0
         ? { env: Object.fromEntries(env.map(({ name, value }) => [name, value])) }
         : {}),

@@ -6,9 +6,10 @@ import { Button } from "@/ui/button";
 import { Field, Input, Select, TextArea } from "@/ui/field";
 import { useSetupCalls } from "../calls";
 import { FormRefusal, useForm } from "../use-form";
+import { Approvals } from "./approvals";
 import { Choice } from "./choice";
 import { InstallHint } from "./cli";
-import { draftOf, faultsOf, fieldsOf, type AgentDraft } from "./draft";
+import { draftOf, faultsOf, fieldsOf, takesAnswers, type AgentDraft } from "./draft";
 import { Started } from "./started";
 import { ArgumentRows } from "./rows";
 
@@ -25,6 +26,8 @@ export const FIELDS = [
   "provider_config.args",
   "provider_config.command",
   "provider_config.env",
+  "provider_config.approvals",
+  "provider_config.approval_minutes",
 ] as const;
 
 const ROLES = [
@@ -217,6 +220,9 @@ export function AgentForm({ projectId, agent, initial, onSaved, onCancel, onDirt
           </Field>
         </div>
       </div>
+      {takesAnswers(draft.cli_name) && (
+        <Approvals draft={draft} change={change} refusals={refusals} />
+      )}
       <Started
         draft={draft}
         change={change}

@@ -25,7 +25,7 @@ export function Started({ draft, change, refusals, hasModes }: Props) {
     draft.env.length > 0 ||
     draft.rest !== BLANK.rest;
   const wrong = Object.keys(refusals).some(
-    (field) => field === "rest" || /^provider_config\.(?!command)/.test(field),
+    (field) => field === "rest" || /^provider_config\.(?!command|approval)/.test(field),
   );
   const [wanted, setWanted] = useState(filled);
   return (

@@ -4,6 +4,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import type { Run } from "../../src/api/client";
+import { Asker } from "./asker";
 import { git, until, type TestServer } from "./server";
 
 export interface Screen {
@@ -36,8 +37,67 @@ export const FIRST: Screen[] = [
   { name: "first-project", path: "/runs/new", ready: "Which repository should agents work on?" },
   { name: "demo", path: "/runs/new?demo=true", ready: "Start demo run" },
   { name: "no-projects", path: "/projects", ready: /project/i },
+  { name: "no-approvals", path: "/inbox", ready: "No questions" },
   { name: "no-usage", path: "/usage", ready: /usage/i },
 ];
+
+/** Scrolls to an approval of the inbox. */
+const toCard = (nth: number) => async (page: Page) => {
+  const card = page.getByRole("article").nth(nth);
+  await card.waitFor();
+  await card.evaluate((element) => element.scrollIntoView());
+};
+
+/** An approval of each kind. */
+async function askEverything(asker: Asker) {
+  const rules = [{ toolName: "Bash", ruleContent: "npm test:*" }];
+  await asker.ask({
+    tool_name: "Bash",
+    tool_input: {
+      command: "npm test -- --run src/login && rm -rf build/cache",
+      description: "Run the tests of the login and clean up",
+      timeout: 120_000,
+    },
+    permission_suggestions: [
+      { type: "addRules", rules, behavior: "allow", destination: "localSettings" },
+      { type: "setMode", mode: "acceptEdits", destination: "session" },
+    ],
+  });
+  await asker.ask({
+    tool_name: "Edit",
+    tool_input: {
+      file_path: "/etc/hosts",
+      old_string: "127.0.0.1 localhost\n::1 localhost\n",
+      new_string: "127.0.0.1 localhost app.local\n::1 localhost\n10.0.0.1 db\n",
+    },
+  });
+  const options = (...labels: string[]) =>
+    labels.map((label) => ({ label, description: `What ${label} means, in a few words.` }));
+  await asker.ask({
+    tool_name: "AskUserQuestion",
+    tool_input: {
+      questions: [
+        {
+          question: "Which router?",
+          header: "Router",
+          multiSelect: false,
+          options: options("The old one", "The new one"),
+        },
+        {
+          question: "Which old links must keep working?",
+          header: "Links",
+          multiSelect: true,
+          options: options("/settings", "/settings/models", "/prefs"),
+        },
+      ],
+    },
+  });
+  const plan =
+    "# Plan\n\n1. Add the route `/settings/$tab`.\n2. Redirect the old links:\n" +
+    "   - `/settings` to `/settings/models`\n   - `/prefs` to `/settings/about`\n" +
+    "3. Delete the old page.\n";
+  await asker.ask({ tool_name: "ExitPlanMode", tool_input: { plan } });
+}
 
 /** Projects, agents and runs in every state, and the screens that show them. */
 export async function furnish(server: TestServer): Promise<Screen[]> {
@@ -100,6 +160,9 @@ export async function furnish(server: TestServer): Promise<Screen[]> {
   rmSync(readme);
   execFileSync("mkfifo", [readme]);
 
+  const asker = await Asker.start(server, "Move the settings to the new router", project);
+  await askEverything(asker);
+
   const tab = (run: Run, name: string) => `/runs/${run.id}/${name}`;
   const changes = tab(paused, "changes");
   const newRun = `/runs/new?project=${project.id}`;
@@ -110,6 +173,19 @@ export async function furnish(server: TestServer): Promise<Screen[]> {
     { name: "run-terminal-running", path: tab(running, "terminal"), ready: "Running" },
     { name: "run-terminal-failed", path: tab(failed, "terminal"), ready: "Failed" },
     { name: "run-activity", path: tab(paused, "activity"), ready: "Finished its turn" },
+    { name: "run-approvals", path: tab(asker.run, "activity"), ready: "Permission to use Bash" },
+    { name: "inbox", path: "/inbox", ready: "Further options" },
+    { name: "inbox-edit", path: "/inbox", ready: "outside of the run", act: toCard(1) },
+    { name: "inbox-questions", path: "/inbox", ready: "Which router?", act: toCard(2) },
+    { name: "inbox-plan", path: "/inbox", ready: "Redirect the old links", act: toCard(3) },
+    {
+      name: "inbox-deny",
+      path: "/inbox",
+      ready: "Message to the agent",
+      act: async (page) => {
+        await button(page, "Deny…").first().click();
+      },
+    },
     { name: "run-activity-attention", path: tab(attention, "activity"), ready: "Needs you" },
     {
       name: "run-draft",
@@ -187,6 +263,16 @@ export async function furnish(server: TestServer): Promise<Screen[]> {
       act: (page) => page.getByLabel("Trusted filters").scrollIntoViewIfNeeded(),
     },
     { name: "project-agents", path: `${project_}/agents`, ready: "Careful builder" },
+    {
+      name: "agent-approvals",
+      path: `${project_}/agents`,
+      ready: "Minutes to answer",
+      act: async (page) => {
+        await button(page, "New agent").click();
+        await button(page, /^Blank agent/).click();
+        await page.getByLabel("Questions are answered").selectOption("remote");
+      },
+    },
     { name: "project-branches", path: `${project_}/branches`, ready: "idea" },
     {
       name: "project-merge",

@@ -136,6 +136,12 @@ impl Agent {
         let minutes = minutes
             .and_then(Value::as_f64)
             .unwrap_or(APPROVAL_MINUTES_DEFAULT);
+        // An agent that was stored before this key had a meaning may hold any number.
+        let minutes = if (0.0..=APPROVAL_MINUTES_MAX).contains(&minutes) {
+            minutes
+        } else {
+            APPROVAL_MINUTES_DEFAULT
+        };
         Duration::from_secs_f64(minutes * 60.0)
     }
 
@@ -327,6 +333,22 @@ mod tests {
                 "provider_config.command",
             ),
             (with_config(json!({"mode": "x"})), "provider_config.mode"),
+            (
+                with_config(json!({"approvals": "x"})),
+                "provider_config.approvals",
+            ),
+            (
+                with_config(json!({"approval_minutes": -1})),
+                "provider_config.approval_minutes",
+            ),
+            (
+                with_config(json!({"approval_minutes": "1"})),
+                "provider_config.approval_minutes",
+            ),
+            (
+                with_config(json!({"approval_minutes": 20_000})),
+                "provider_config.approval_minutes",
+            ),
             (with_config(json!({"args": "x"})), "provider_config.args"),
             (
                 with_config(json!({"env": {"B": "b", "A": 1}})),
@@ -360,6 +382,30 @@ mod tests {
             assert!(
                 fault.as_deref().is_some_and(|f| f.starts_with(field)),
                 "{field}: {fault:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_approval_is_open_for_ten_minutes_or_as_long_as_the_agent_says() {
+        let time = |config: Value| {
+            let mut seen = Duration::ZERO;
+            agent(|a| {
+                a.provider_config = config.as_object().expect("an object").clone();
+                seen = a.approval_time();
+            });
+            seen
+        };
+        for (config, seconds) in [
+            (json!({}), 600.0),
+            (json!({"approval_minutes": 0.05}), 3.0),
+            (json!({"approval_minutes": -1}), 600.0),
+            (json!({"approval_minutes": 1e300}), 600.0),
+        ] {
+            assert_eq!(
+                time(config.clone()),
+                Duration::from_secs_f64(seconds),
+                "{config}"
             );
         }
     }

@@ -7,10 +7,10 @@ use super::{
 };
 use crate::{
     programs::{Model, payloads, processes, type_in, unreachable},
-    support::{Server, World, git, repeat},
+    support::{Server, World, git, repeat, wait_for},
 };
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Of the terminal of a cell that failed.
 const SHOWN_CHARS: usize = 3000;
@@ -134,10 +134,21 @@ impl Stage {
         self.server = Some(self.world.serve());
     }
 
+    fn has_hooks_under_way(&self) -> bool {
+        let is_hook = |process: String| {
+            let line = std::fs::read(Path::new(&process).join("cmdline")).unwrap_or_default();
+            let program = line.split(|byte| *byte == 0).next().unwrap_or_default();
+            program.ends_with(b"/hook")
+        };
+        processes(&self.run).into_iter().any(is_hook)
+    }
+
     /// Compares the story with the reviewed one; then nothing is left, and the home is as it was.
     pub fn end(self, name: &str) {
         let at_the_end = self.server().view(&self.run);
         if at_the_end["process"]["alive"] == true {
+            // Hooks of one moment run side by side: the last text may come after the end of the turn.
+            wait_for("the hooks under way", || !self.has_hooks_under_way());
             self.post("cancel", &json!({}));
         }
         let events = self.server().events(&self.run);

@@ -148,12 +148,12 @@ fn argv(context: &LaunchContext<'_>) -> Result<Vec<String>, CliError> {
 
 fn settings(context: &LaunchContext<'_>) -> Result<Vec<u8>, CliError> {
     let hook = context.run_dir.join(hook_files::HOOK);
+    let hook = launch::utf8(&hook)?;
     // With `args` Claude starts the program itself, without a shell in between.
     let command = json!({
-        "type": "command", "command": launch::utf8(&hook)?, "args": [], "timeout": HOOK_TIMEOUT_SECONDS,
+        "type": "command", "command": hook, "args": [], "timeout": HOOK_TIMEOUT_SECONDS,
     });
     // The hook of a question that people answer from elsewhere waits for them.
-    let hook = launch::utf8(&hook)?;
     let waiting = context.agent.asks_remotely().then(|| {
         let seconds = answers::wait_seconds(context.agent);
         json!({

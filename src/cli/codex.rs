@@ -42,9 +42,6 @@ const HOOKS: [(&str, u32); 12] = [
     ("Interrupt", 3),
 ];
 
-/// What Codex waits beyond the time that a hook waits for a person.
-const HOOK_TIMEOUT_SECONDS: u32 = 5;
-
 /// The last word also disables approvals.
 const SANDBOX: Choice = Choice {
     key: "sandbox",
@@ -196,16 +193,18 @@ fn settings(
 ) -> Result<Vec<String>, CliError> {
     // Codex gives the command to a shell.
     let command = toml_string(&hook_files::shell_command(context.run_dir)?);
-    let waiting = context.agent.asks_remotely().then(|| {
+    let waiting = if context.agent.asks_remotely() {
         let seconds = answers::wait_seconds(context.agent);
         let hook = hook_files::shell_command(context.run_dir)?;
         let command = toml_string(&format!("{hook} {} {seconds}", hook_program::WAIT));
-        Ok::<_, CliError>((command, seconds + u64::from(HOOK_TIMEOUT_SECONDS)))
-    });
-    let waiting = waiting.transpose()?;
+        Some((command, seconds))
+    } else {
+        None
+    };
     let hooks = HOOKS.iter().map(|(event, timeout)| {
         let waits = waiting.as_ref().filter(|_| *event == "PermissionRequest");
-        let (command, timeout) = waits.map_or((&command, u64::from(*timeout)), |(it, s)| (it, *s));
+        let (command, waited) = waits.map_or((&command, 0), |(command, it)| (command, *it));
+        let timeout = u64::from(*timeout) + waited;
         format!(
             "hooks.{event}=[{{hooks=[{{type=\"command\",command={command},timeout={timeout}}}]}}]"
         )

@@ -3,7 +3,7 @@
 use super::{
     Reader, StoreError,
     codec::StoredEvent,
-    query::{all, first},
+    query::{all, decode_json, encode_json, first},
 };
 use crate::domain::{
     ApprovalId, RunId, Time,
@@ -53,8 +53,7 @@ pub(super) fn write(
                 run_id.0.as_bytes(),
                 view.state.word(),
                 view.requested_at.timestamp_millis(),
-                serde_json::to_string(&view)
-                    .map_err(|error| StoreError::Corrupt(error.to_string()))?,
+                encode_json(&view)?,
             ])?;
     }
     Ok(())
@@ -93,11 +92,7 @@ fn one(
     let sql = "SELECT document FROM approvals WHERE id = ?1 AND run_id = ?2";
     let ids = params![id.0.as_bytes(), run_id.0.as_bytes()];
     let found: Option<String> = first(connection, sql, ids, |row| row.get(0))?;
-    found.map(|document| parse(&document)).transpose()
-}
-
-fn parse(document: &str) -> Result<ApprovalView, StoreError> {
-    serde_json::from_str(document).map_err(|error| StoreError::Corrupt(error.to_string()))
+    found.map(|document| decode_json(&document)).transpose()
 }
 
 /// Which approvals to list.
@@ -126,10 +121,16 @@ impl Reader {
                     .ok_or(StoreError::Missing)
             };
             let after = filter.after.map(place).transpose()?;
-            let sql = "SELECT document FROM approvals
-                       WHERE (?1 IS NULL OR run_id = ?1) AND (?2 IS NULL OR state = ?2)
-                         AND (?3 IS NULL OR (requested_at, id) > (?4, ?3))
-                       ORDER BY requested_at, id LIMIT ?5";
+            // A condition that may be absent would keep SQLite from the indexes.
+            let run = filter.run_id.map_or("", |_| "AND run_id = ?1");
+            let state = filter.state.map_or("", |_| "AND state = ?2");
+            let later = filter
+                .after
+                .map_or("", |_| "AND (requested_at, id) > (?4, ?3)");
+            let sql = format!(
+                "SELECT document FROM approvals WHERE TRUE {run} {state} {later}
+                 ORDER BY requested_at, id LIMIT ?5"
+            );
             let params = params![
                 filter.run_id.map(|id| id.0.into_bytes()),
                 filter.state.map(ApprovalState::word),
@@ -137,7 +138,7 @@ impl Reader {
                 after,
                 i64::try_from(filter.limit).unwrap_or(i64::MAX),
             ];
-            all(connection, sql, params, |row| row.get(0))
+            all(connection, &sql, params, |row| row.get(0))
         })
     }
 

@@ -1,6 +1,6 @@
 //! What the read model and the log say of runs' repos, for those who work in them.
 
-use super::{Reader, RunFilter, StoreError};
+use super::{Reader, RunFilter, StoreError, query::decode_json};
 use crate::domain::{
     ProjectId, RepoId, RunId, Time,
     run::{
@@ -62,7 +62,7 @@ pub(crate) struct StoredCheckpoint {
 }
 
 fn parse(view: &str) -> Result<RunRepos, StoreError> {
-    serde_json::from_str(view).map_err(|error| StoreError::Corrupt(error.to_string()))
+    decode_json(view)
 }
 
 impl Reader {

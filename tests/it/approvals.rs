@@ -24,6 +24,16 @@ fn remote(mut agent: Value, permission_mode: &str) -> Value {
     agent
 }
 
+/// The real Claude in this mode, at a task for which it asks remotely.
+fn asking(mode: &str, permission_mode: &str, task: &str) -> (World, Model, Server, String) {
+    let world = World::new();
+    let model = Model::start(&world);
+    let server = world.serve();
+    let agent = remote(claude(&world, &model, mode), permission_mode);
+    let run = server.run(&server.agent(&world, agent), task);
+    (world, model, server, run)
+}
+
 fn open(server: &Server, run: &str) -> Vec<Value> {
     let open = server.get(&format!("runs/{run}/approvals?state=open"));
     open.expect(200).as_array().unwrap().clone()
@@ -68,14 +78,7 @@ fn told(model: &Model) -> String {
 
 #[test]
 fn claude_is_allowed_denied_and_answered_from_elsewhere() {
-    let world = World::new();
-    let model = Model::start(&world);
-    let server = world.serve();
-    let agent = server.agent(
-        &world,
-        remote(claude(&world, &model, "interactive"), "default"),
-    );
-    let run = server.run(&agent, ASKS);
+    let (_world, model, server, run) = asking("interactive", "default", ASKS);
     let question = asked(&server, &run);
     assert_eq!(question["kind"], "permission");
     assert_eq!(question["tool_input"]["command"], "echo ran >> ran.txt");
@@ -124,11 +127,7 @@ fn claude_is_allowed_denied_and_answered_from_elsewhere() {
 
 #[test]
 fn questions_of_claude_are_answered_from_elsewhere() {
-    let world = World::new();
-    let model = Model::start(&world);
-    let server = world.serve();
-    let agent = remote(claude(&world, &model, "interactive"), "default");
-    let run = server.run(&server.agent(&world, agent), QUESTION);
+    let (_world, model, server, run) = asking("interactive", "default", QUESTION);
     let decide = |approval: &Value, body: Value| server.post(&path(approval), &body);
     let question = asked(&server, &run);
     assert_eq!(
@@ -149,14 +148,7 @@ fn questions_of_claude_are_answered_from_elsewhere() {
 
 #[test]
 fn a_plan_of_claude_is_accepted_from_elsewhere() {
-    let world = World::new();
-    let model = Model::start(&world);
-    let server = world.serve();
-    let agent = server.agent(
-        &world,
-        remote(claude(&world, &model, "interactive"), "plan"),
-    );
-    let run = server.run(&agent, PLAN);
+    let (_world, model, server, run) = asking("interactive", "plan", PLAN);
     let plan = asked(&server, &run);
     assert_eq!(plan["kind"], "plan");
     server
@@ -168,14 +160,7 @@ fn a_plan_of_claude_is_accepted_from_elsewhere() {
 
 #[test]
 fn headless_claude_waits_for_a_decision() {
-    let world = World::new();
-    let model = Model::start(&world);
-    let server = world.serve();
-    let agent = server.agent(
-        &world,
-        remote(claude(&world, &model, "headless"), "default"),
-    );
-    let run = server.run(&agent, ASKS);
+    let (_world, _model, server, run) = asking("headless", "default", ASKS);
     let question = asked(&server, &run);
     server
         .post(&path(&question), &json!({"decision": "allow"}))
@@ -186,14 +171,7 @@ fn headless_claude_waits_for_a_decision() {
 
 #[test]
 fn what_is_answered_in_the_terminal_is_void() {
-    let world = World::new();
-    let model = Model::start(&world);
-    let server = world.serve();
-    let agent = server.agent(
-        &world,
-        remote(claude(&world, &model, "interactive"), "default"),
-    );
-    let run = server.run(&agent, ASKS);
+    let (_world, _model, server, run) = asking("interactive", "default", ASKS);
     // Yes, then Esc, which Claude tells by no hook.
     for (turn, keys, times) in [(1, b"1".as_slice(), 1), (2, b"\x1b".as_slice(), 1)] {
         if turn > 1 {

@@ -3,7 +3,7 @@
 use super::server::{Listener, Server};
 use crate::{
     cli::hook_files,
-    domain::run::callers::{CALLERS_HEADER, Callers},
+    domain::run::callers::{CALLERS_HEADER, Callers, DELIVERY_HEADER, WAIT_HEADER},
 };
 use serde::Deserialize;
 use std::io::{self, Read, Write};
@@ -23,9 +23,6 @@ const WAIT_SECONDS: u64 = 20;
 
 /// Status for a question that is still open.
 pub(super) const ACCEPTED: u16 = 202;
-
-/// Header with [`WAIT_SECONDS`].
-const WAIT_HEADER: &str = "X-Abbado-Wait";
 
 /// Longest response passed on to the CLI, in bytes.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
@@ -156,7 +153,7 @@ fn write(
     let head = format!(
         "POST /api/runs/{run_id}/hook HTTP/1.1\r\nHost: localhost:{}\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\
-         X-Abbado-Hook-Token: {token}\r\nX-Abbado-Delivery: {delivery}\r\n{CALLERS_HEADER}: {callers}\r\n{wait}\r\n",
+         X-Abbado-Hook-Token: {token}\r\n{DELIVERY_HEADER}: {delivery}\r\n{CALLERS_HEADER}: {callers}\r\n{wait}\r\n",
         address.port(),
         payload.len(),
     );

@@ -7,6 +7,10 @@ use utoipa::ToSchema;
 
 /// Header in which the hook program names them.
 pub const CALLERS_HEADER: &str = "X-Abbado-Callers";
+/// The header by which the hook program names a delivery.
+pub const DELIVERY_HEADER: &str = "X-Abbado-Delivery";
+/// The header by which the hook program says how long it waits for a decision, in seconds.
+pub const WAIT_HEADER: &str = "X-Abbado-Wait";
 /// Most callers in a list, the nearest first.
 pub const CALLERS_MAX: usize = 8;
 /// Most sessions and processes of nested CLIs that are remembered per run.

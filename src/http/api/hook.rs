@@ -3,16 +3,11 @@
 use crate::{
     domain::{
         ApprovalId, RunId,
-        run::callers::{CALLERS_HEADER, Callers},
+        run::callers::{CALLERS_HEADER, Callers, DELIVERY_HEADER, WAIT_HEADER},
     },
     http::{
         metrics::Metrics,
-        wire::{
-            ApiError, ApiResult, Id, Query, RawJson,
-            answer::json,
-            extract::{DELIVERY, WAIT_HEADER},
-            ok, ok_json,
-        },
+        wire::{ApiError, ApiResult, Id, Query, RawJson, answer::json, ok, ok_json},
     },
     runtime::{
         Runtime,
@@ -79,11 +74,11 @@ pub(crate) async fn receive(
     Id(id): Id<RunId>,
     body: RawJson,
 ) -> ApiResult {
-    let delivery = match request.headers().get(DELIVERY) {
+    let delivery = match request.headers().get(DELIVERY_HEADER) {
         None => None,
         Some(value) => {
             let id = Uuid::try_parse_ascii(value.as_bytes());
-            Some(id.map_err(|_| ApiError::invalid(DELIVERY, "must be a UUID"))?)
+            Some(id.map_err(|_| ApiError::invalid(DELIVERY_HEADER, "must be a UUID"))?)
         }
     };
     // A list that cannot be read identifies no caller; the hook is recorded anyway.

@@ -23,7 +23,9 @@ pub use query::Query;
 use super::error::ApiError;
 use super::json;
 use crate::{
-    domain::{AgentId, ApprovalId, MessageId, ProjectId, RepoId, RunId},
+    domain::{
+        AgentId, ApprovalId, MessageId, ProjectId, RepoId, RunId, run::callers::DELIVERY_HEADER,
+    },
     runtime::operations::hooks,
 };
 
@@ -48,12 +50,6 @@ impl<T: DeserializeOwned + 'static, const LIMIT: usize> FromRequest for JsonBody
     }
 }
 
-/// The header by which the hook program names a delivery.
-pub const DELIVERY: &str = "X-Abbado-Delivery";
-
-/// The header by which the hook program says how long it waits for a decision, in seconds.
-pub const WAIT_HEADER: &str = "X-Abbado-Wait";
-
 /// A hook's payload: the object, and the bytes as they came.
 #[derive(Debug)]
 pub struct RawJson {
@@ -69,7 +65,7 @@ impl FromRequest for RawJson {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let body = read_body(request, payload, HOOK_BYTES_MAX, BODY_WAIT);
-        let delivered = request.headers().contains_key(DELIVERY);
+        let delivered = request.headers().contains_key(DELIVERY_HEADER);
         Box::pin(async move {
             let bytes = body.await?;
             let object = json::parse_object(&bytes)

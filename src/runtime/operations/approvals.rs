@@ -81,10 +81,6 @@ pub(crate) async fn answer(
     wait: Duration,
 ) -> Result<HookAnswer, OperationError> {
     let deadline = Instant::now() + wait;
-    let run = read(runtime, move |reader| reader.fold_run(run_id)).await?;
-    let Some(adapter) = run.and_then(|run| cli::adapter(&run.created.agent.cli_name)) else {
-        return Ok(HookAnswer::None);
-    };
     loop {
         let (head, found) = read(runtime, move |reader| {
             Ok((reader.head()?, reader.approval(run_id, id)?))
@@ -94,7 +90,11 @@ pub(crate) async fn answer(
             return Ok(HookAnswer::None);
         };
         if approval.state != ApprovalState::Open {
-            return Ok(HookAnswer::Answer(adapter.answer(&approval)));
+            let run = read(runtime, move |reader| reader.fold_run(run_id)).await?;
+            let adapter = run.and_then(|run| cli::adapter(&run.created.agent.cli_name));
+            return Ok(adapter.map_or(HookAnswer::None, |adapter| {
+                HookAnswer::Answer(adapter.answer(&approval))
+            }));
         }
         let Joined::Live(stream) = runtime.subscribe(Some(run_id), head).await else {
             return Ok(HookAnswer::Pending);

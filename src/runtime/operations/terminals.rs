@@ -20,9 +20,6 @@ pub(crate) use pty::{
     ExitReport, FrameWriter, LastScreen, SIZE_MAX, ToViewer, Viewer, ViewerReader,
 };
 
-const NOT_AVAILABLE: &str =
-    "The last screen of this run is not available; GET runs/{id}/logs has its output.";
-
 /// What a viewer gets to see.
 pub(crate) enum Screen {
     /// A terminal with its program.
@@ -56,26 +53,23 @@ pub(crate) async fn attach(
         ))
     })?;
     let run_dir = runtime.shared.run_dir(run_id);
-    let live = pty::attach(&run_dir, run_id.0).await;
-    // A holder whose program has ended leaves at any moment, and its last screen stays.
-    let ends = live
-        .as_ref()
-        .is_ok_and(|viewer| viewer.hello().exit.is_some());
-    let left = if ends || live.is_err() {
-        let left = blocking(move || last_screen(&run_dir)).await?;
-        Some(left.map_err(OperationError::failed)?)
-    } else {
-        None
-    };
-    let screen = match (live, left) {
-        (Ok(viewer), Some(Ok(last))) if viewer.hello().exit.as_ref() == Some(&last.exit) => {
-            Screen::Last(last)
-        }
-        (Ok(viewer), _) => Screen::Live(Box::new(viewer)),
-        (Err(error), left) => {
-            log::debug!(run_id:%; "Run {run_id} has no live terminal: {error}.");
-            let left = left.unwrap_or(Err(NOT_AVAILABLE));
-            Screen::Last(left.map_err(OperationError::conflict)?)
+    let attached = pty::attach(&run_dir, run_id.0).await;
+    if let Err(error) = &attached {
+        log::debug!(run_id:%; "Run {run_id} has no live terminal: {error}.");
+    }
+    let screen = match attached.ok() {
+        Some(viewer) if viewer.hello().exit.is_none() => Screen::Live(Box::new(viewer)),
+        // A holder whose program has ended leaves at any moment, and its last screen stays.
+        ended => {
+            let left = blocking(move || last_screen(&run_dir)).await?;
+            let left = left.map_err(OperationError::failed)?;
+            match (ended, left) {
+                (Some(viewer), Ok(last)) if viewer.hello().exit.as_ref() == Some(&last.exit) => {
+                    Screen::Last(last)
+                }
+                (Some(viewer), _) => Screen::Live(Box::new(viewer)),
+                (None, left) => Screen::Last(left.map_err(OperationError::conflict)?),
+            }
         }
     };
     let watching = Watching {
@@ -91,7 +85,9 @@ fn last_screen(run_dir: &Path) -> io::Result<Result<LastScreen, &'static str>> {
         return Ok(Ok(last));
     }
     Ok(Err(match lock_state(run_dir)? {
-        LockState::Free { .. } => NOT_AVAILABLE,
+        LockState::Free { .. } => {
+            "The last screen of this run is not available; GET runs/{id}/logs has its output."
+        }
         // A holder that does not listen is just starting.
         LockState::Never | LockState::Held => {
             "This run has no terminal because its CLI has not started."

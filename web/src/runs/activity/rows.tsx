@@ -151,6 +151,14 @@ const END_SIGNS: Record<string, { sign: string; colour: string }> = {
   "run.cancelled": { sign: "⊘", colour: "text-muted" },
 };
 
+function EndSign({ sign, colour }: { sign: string; colour: string }) {
+  return (
+    <span aria-hidden className={clsx("w-3 text-center", colour)}>
+      {sign}
+    </span>
+  );
+}
+
 function End({ row, open }: { row: Row; open: boolean }) {
   const { sign = "◑", colour = "text-muted" } = END_SIGNS[row.name] ?? {};
   return (
@@ -158,11 +166,7 @@ function End({ row, open }: { row: Row; open: boolean }) {
       <Line
         row={row}
         open={open}
-        icon={
-          <span aria-hidden className={clsx("w-3 text-center", colour)}>
-            {sign}
-          </span>
-        }
+        icon={<EndSign sign={sign} colour={colour} />}
       >
         <span className={clsx("truncate font-medium", row.state === "failed" && "text-bad")}>
           {row.essence}
@@ -230,11 +234,7 @@ function Answer({ row, open }: { row: Row; open: boolean }) {
       <Line
         row={row}
         open={open}
-        icon={
-          <span aria-hidden className={clsx("w-3 text-center", colour)}>
-            {sign}
-          </span>
-        }
+        icon={<EndSign sign={sign} colour={colour} />}
       >
         <span className={clsx("truncate", colour)}>{row.essence}</span>
       </Line>

@@ -163,11 +163,7 @@ function End({ row, open }: { row: Row; open: boolean }) {
   const { sign = "◑", colour = "text-muted" } = END_SIGNS[row.name] ?? {};
   return (
     <div className="my-1 border-y border-line bg-sunken">
-      <Line
-        row={row}
-        open={open}
-        icon={<EndSign sign={sign} colour={colour} />}
-      >
+      <Line row={row} open={open} icon={<EndSign sign={sign} colour={colour} />}>
         <span className={clsx("truncate font-medium", row.state === "failed" && "text-bad")}>
           {row.essence}
         </span>
@@ -231,11 +227,7 @@ function Answer({ row, open }: { row: Row; open: boolean }) {
   const { sign = "⊘", colour = "text-muted" } = ANSWER_SIGNS[row.name] ?? {};
   return (
     <>
-      <Line
-        row={row}
-        open={open}
-        icon={<EndSign sign={sign} colour={colour} />}
-      >
+      <Line row={row} open={open} icon={<EndSign sign={sign} colour={colour} />}>
         <span className={clsx("truncate", colour)}>{row.essence}</span>
       </Line>
       <Opened row={row} open={open} />
